@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DEMO_H
+#define DEMO_H
+
+#include <yodel/yodel.h>
+
+/* What the command line says; text is borrowed from it. */
+struct demo_options {
+    const char *host; /* NULL: 127.0.0.1, and ::1 where the machine has it */
+    const char *unix_path;
+    const char *public_dir;
+    const char *tls_cert, *tls_key;
+    const char *const *origins; /* ends with NULL; of /restricted */
+    uint32_t port;
+    uint32_t loops;
+    uint32_t max_connections;
+    uint32_t header_ms, decide_ms, keep_ms, ping_ms, pong_ms, send_ms, drain_ms;
+    uint32_t verbose;
+};
+
+/* Fills ret_options.  Returns 0, 1 when it printed the help, or -1 when it printed what is wrong.
+ */
+int demo_options_parse(int argc, char **argv, struct demo_options *ret_options);
+void demo_options_done(struct demo_options *options);
+
+struct demo_worker;
+
+/* The application: what its handlers get as `user`. */
+struct demo {
+    yodel_server *server;
+    yodel_channels *channels;
+    struct demo_worker *worker;
+};
+
+/* Each adds one part of the application to the server.  Returns 0 or a result of the library. */
+int demo_add_echo(struct demo *demo, const struct demo_options *options);
+int demo_add_chat(struct demo *demo);
+int demo_add_views(struct demo *demo);
+int demo_add_slow(struct demo *demo);
+
+/* The thread behind demo_add_slow().  Returns 0 or -errno. */
+int demo_worker_start(struct demo *demo);
+/* Ends the thread and waits for it; what it has not answered is dropped. */
+void demo_worker_stop(struct demo *demo);
+
+/* The result of a handler whose send gave rc: a peer that does not read its answers is closed with
+ * 1013, one that has gone is no failure. */
+int demo_after_send(yodel_ws *ws, int rc);
+
+#endif

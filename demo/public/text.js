@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// What the page says, in English and in Russian.
+
+const english = {
+  tagline: "WebSockets and rooms, in C",
+  theme: "Light or dark",
+  otherLanguage: "Русский",
+  chatTitle: "Chat rooms",
+  roomWord: "room",
+  yourName: "Your name",
+  room: "Room",
+  roomRule: "Letters, digits and underscores",
+  join: "Join",
+  leave: "Leave",
+  joinedRooms: "Rooms you are in",
+  noRoom: "You are in no room. Join one above.",
+  quietRoom: "Nobody has said anything yet.",
+  messages: "Messages",
+  messageHint: "Write a message",
+  fromServer: "From the server",
+  somebody: "Somebody",
+  echoTitle: "Echo",
+  samples: "Examples",
+  emptyText: "empty",
+  frames: "Frames sent and received",
+  noFrames: "Send something: the server answers at once.",
+  echoInput: "Text to send",
+  echoHint: "Say something",
+  send: "Send",
+  sent: "sent",
+  received: "received",
+  notifyTitle: "From the server",
+  notifyLead: "An ordinary HTTP request speaks to everybody in a room.",
+  notifyInput: "Message",
+  notifyHint: "Message to the room",
+  notifyDefault: "Maintenance at noon",
+  sameInShell: "The same from a shell",
+  copy: "Copy",
+  copied: "Copied",
+  failed: "The server did not answer",
+  footer: "Open this page twice and talk to yourself.",
+  connected: "Connected",
+  connecting: "Connecting",
+  lost: "No connection",
+  again: "Try now",
+  here: { one: "{n} here", other: "{n} here" },
+  unread: { one: "{n} unread", other: "{n} unread" },
+  retryIn: { one: "Reconnecting in {n} s", other: "Reconnecting in {n} s" },
+  delivered: { one: "sent to {n} member", other: "sent to {n} members" },
+  openNow: { one: "{n} WebSocket open", other: "{n} WebSockets open" },
+  handled: { one: "{n} message delivered", other: "{n} messages delivered" },
+};
+
+const russian = {
+  tagline: "WebSocket и комнаты, на C",
+  theme: "Светлая или тёмная",
+  otherLanguage: "English",
+  chatTitle: "Комнаты чата",
+  roomWord: "комната",
+  yourName: "Ваше имя",
+  room: "Комната",
+  roomRule: "Буквы, цифры и подчёркивание",
+  join: "Войти",
+  leave: "Выйти",
+  joinedRooms: "Ваши комнаты",
+  noRoom: "Вы не в комнате. Войдите в любую.",
+  quietRoom: "Здесь пока тихо.",
+  messages: "Сообщения",
+  messageHint: "Сообщение",
+  fromServer: "От сервера",
+  somebody: "Кто-то",
+  echoTitle: "Эхо",
+  samples: "Примеры",
+  emptyText: "пусто",
+  frames: "Отправленные и полученные фреймы",
+  noFrames: "Отправьте что-нибудь: сервер ответит сразу.",
+  echoInput: "Текст для отправки",
+  echoHint: "Скажите что-нибудь",
+  send: "Отправить",
+  sent: "отправлено",
+  received: "получено",
+  notifyTitle: "От сервера",
+  notifyLead: "Обычный HTTP-запрос обращается ко всем в комнате.",
+  notifyInput: "Сообщение",
+  notifyHint: "Сообщение для комнаты",
+  notifyDefault: "В полдень перезапуск",
+  sameInShell: "То же из командной строки",
+  copy: "Копировать",
+  copied: "Готово",
+  failed: "Сервер не ответил",
+  footer: "Откройте страницу дважды и поговорите с собой.",
+  connected: "На связи",
+  connecting: "Соединение",
+  lost: "Нет связи",
+  again: "Сейчас",
+  here: { one: "{n} здесь", few: "{n} здесь", other: "{n} здесь" },
+  unread: { one: "{n} новое", few: "{n} новых", other: "{n} новых" },
+  retryIn: { one: "Повтор через {n} с", other: "Повтор через {n} с" },
+  delivered: { one: "отправлено {n} участнику", other: "отправлено {n} участникам" },
+  openNow: { one: "открыт {n} WebSocket", few: "открыто {n} WebSocket", other: "открыто {n} WebSocket" },
+  handled: {
+    one: "доставлено {n} сообщение",
+    few: "доставлено {n} сообщения",
+    other: "доставлено {n} сообщений",
+  },
+};
+
+const languages = { en: english, ru: russian };
+
+let language = "en";
+
+/** Called after the language has changed. */
+export const onLanguage = new Set();
+
+export function currentLanguage() {
+  return language;
+}
+
+export function say(key) {
+  return languages[language][key];
+}
+
+/** The form of say(key) for n things. */
+export function sayCount(key, n) {
+  const forms = say(key);
+  const form = forms[new Intl.PluralRules(language).select(n)] ?? forms.other;
+
+  return form.replace("{n}", n.toLocaleString(language));
+}
+
+/** Puts text into everything below root that asks for it by data-text, data-label or data-hint. */
+export function fillText(root) {
+  for (const node of root.querySelectorAll("[data-text]")) node.textContent = say(node.dataset.text);
+  for (const node of root.querySelectorAll("[data-label]"))
+    node.setAttribute("aria-label", say(node.dataset.label));
+  for (const node of root.querySelectorAll("[data-hint]")) node.placeholder = say(node.dataset.hint);
+}
+
+export function setLanguage(next) {
+  language = next in languages ? next : "en";
+  document.documentElement.lang = language;
+  fillText(document);
+  for (const listener of onLanguage) listener();
+}
+
+export function timeNow(withMillis) {
+  const now = new Date();
+  const time = now.toLocaleTimeString(language, {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hour12: false,
+  });
+
+  return withMillis ? `${time}.${String(now.getMilliseconds()).padStart(3, "0")}` : time.slice(0, 5);
+}

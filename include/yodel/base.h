@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YODEL_BASE_H
+#define YODEL_BASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(YODEL_STATIC)
+#define YODEL_API
+#elif defined(__GNUC__)
+#define YODEL_API __attribute__((visibility("default")))
+#else
+#define YODEL_API
+#endif
+
+#if defined(__GNUC__)
+#define YODEL_CHECK_RESULT __attribute__((warn_unused_result))
+#else
+#define YODEL_CHECK_RESULT
+#endif
+
+/* Where a function may be called.  Every prototype carries exactly one (tools/check_headers.py). */
+#define YODEL_ANY_THREAD   /* any thread, at any time in the object's life */
+#define YODEL_LOOP_THREAD  /* only inside a callback of the loop that owns the object */
+#define YODEL_SETUP_THREAD /* one thread, before yodel_server_run() */
+
+#ifdef __cplusplus
+#define YODEL_C_BEGIN extern "C" {
+#define YODEL_C_END }
+#else
+#define YODEL_C_BEGIN
+#define YODEL_C_END
+#endif
+
+YODEL_C_BEGIN
+
+/* A borrowed run of UTF-8 text.  Not NUL-terminated.  ptr may be NULL when len is 0. */
+typedef struct yodel_str {
+    const char *ptr;
+    size_t len; /* bytes */
+} yodel_str;
+
+/* A borrowed run of bytes. */
+typedef struct yodel_bytes {
+    const uint8_t *ptr;
+    size_t len; /* bytes */
+} yodel_bytes;
+
+#ifdef __cplusplus
+#define YODEL_STR(literal) (yodel_str{"" literal, sizeof(literal) - 1})
+#else
+#define YODEL_STR(literal) ((yodel_str){"" literal, sizeof(literal) - 1})
+#endif
+
+/* printf("%" YODEL_PRI "\n", YODEL_ARG(name)) */
+#define YODEL_PRI ".*s"
+#define YODEL_ARG(s) (int)(s).len, (s).ptr
+
+/* The view of a NUL-terminated string; NULL gives the empty view. */
+YODEL_API yodel_str yodel_str_of(const char *cstr) YODEL_ANY_THREAD;
+
+/* 1 when equal byte for byte, else 0. */
+YODEL_API int yodel_str_eq(yodel_str a, yodel_str b) YODEL_ANY_THREAD;
+
+/*
+ * Results.  A function that can fail returns int: >= 0 is success, < 0 is either -errno of the
+ * system call that failed or one of these.  They lie below every errno (Linux: MAX_ERRNO 4095).
+ */
+#define YODEL_ERROR_MAP(X)                                                                         \
+    X(CLOSED, -5001, "the connection is closed")                                                   \
+    X(CONGESTED, -5002, "the send buffer is over its limit")                                       \
+    X(PROTOCOL, -5003, "the peer broke the protocol")                                              \
+    X(TOO_BIG, -5004, "larger than the configured limit")                                          \
+    X(PATTERN, -5005, "malformed route pattern")                                                   \
+    X(CONFLICT, -5006, "already registered")                                                       \
+    X(TLS, -5007, "TLS failure")                                                                   \
+    X(UNSUPPORTED, -5008, "not compiled in, or not available on this kernel")                      \
+    X(STATE, -5009, "not allowed in the present state")                                            \
+    X(FORMAT, -5010, "the packed format and its arguments make no JSON value")                     \
+    X(NAME, -5011, "not a valid name")                                                             \
+    X(ENCODING, -5012, "text that is not UTF-8")                                                   \
+    X(OPTIONS, -5013, "an options struct of a newer version sets a field this library lacks")      \
+    X(NOT_FOUND, -5014, "no such connection, channel or file")
+
+enum yodel_error {
+#define X(name, value, text) YODEL_ERR_##name = value,
+    YODEL_ERROR_MAP(X)
+#undef X
+        YODEL_OK = 0
+};
+
+/* Static text for any result of this library; never NULL. */
+YODEL_API const char *yodel_strerror(int result) YODEL_ANY_THREAD;
+
+/* "YODEL_ERR_CLOSED", "EADDRINUSE", ...; never NULL. */
+YODEL_API const char *yodel_err_name(int result) YODEL_ANY_THREAD;
+
+typedef void(yodel_free_fn)(void *data);
+
+/*
+ * Where the library takes its own memory from.  All three must be set; each may be called from
+ * every loop thread at once.  OpenSSL, jansson, PCRE2 and libuv keep their own allocators.
+ */
+typedef struct yodel_allocator {
+    void *(*alloc)(size_t size, void *user);             /* NULL when out of memory */
+    void *(*resize)(void *ptr, size_t size, void *user); /* ptr untouched on NULL */
+    void (*release)(void *ptr, void *user);              /* ptr may be NULL */
+    void *user;
+} yodel_allocator;
+
+/*
+ * Every options struct starts with `size_t size` and means "default" by zero, so fields can be
+ * added at its end without breaking a caller built against an older header.  In a call:
+ *
+ *     yodel_server_new(YODEL_OPTIONS(yodel_server_options, .loops = 4), &server);
+ */
+#define YODEL_OPTIONS(type, ...) (&(const type){.size = sizeof(type), __VA_ARGS__})
+
+YODEL_C_END
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YODEL_CHANNELS_H
+#define YODEL_CHANNELS_H
+
+#include <yodel/ws.h>
+
+YODEL_C_BEGIN
+
+/* A channel layer: named groups of WebSockets.  Reference-counted. */
+typedef struct yodel_channels yodel_channels;
+
+/* In the memory of one process.  Returns 0, -ENOMEM. */
+YODEL_API YODEL_CHECK_RESULT int
+yodel_channels_new_memory(yodel_server *server, yodel_channels **ret_channels) YODEL_SETUP_THREAD;
+
+/* Returns channels. */
+YODEL_API yodel_channels *yodel_channels_ref(yodel_channels *channels) YODEL_ANY_THREAD;
+/* NULL is a no-op.  Always returns NULL: channels = yodel_channels_unref(channels). */
+YODEL_API yodel_channels *yodel_channels_unref(yodel_channels *channels) YODEL_ANY_THREAD;
+
+/* Longest group name, bytes. */
+#define YODEL_GROUP_NAME_MAX 255
+
+/*
+ * Makes ws a member of group.  It leaves every group by itself when it ends, however it ends.
+ * Joining twice is one membership.  Allowed in on_connect, before ws is accepted; ready frames and
+ * events reach it only once it is open.
+ *
+ * group   1 to 255 bytes of UTF-8 without control characters
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_CLOSED.
+ */
+YODEL_API int yodel_group_add(yodel_channels *channels, yodel_str group,
+                              yodel_ws *ws) YODEL_LOOP_THREAD;
+
+/* Takes ws out of group; not being in it is no error. */
+YODEL_API void yodel_group_discard(yodel_channels *channels, yodel_str group,
+                                   yodel_ws *ws) YODEL_LOOP_THREAD;
+
+/*
+ * Sends one message to every member, on every loop, at most once each.  The frame is encoded once.
+ * What one thread sends to a group, frames and events alike, reaches each member in that order;
+ * a call inside a handler is carried out after the handler has returned.
+ *
+ * data   copied
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_CLOSED (server stopped).
+ */
+YODEL_API int yodel_group_send(yodel_channels *channels, yodel_str group, yodel_ws_type type,
+                               yodel_bytes data) YODEL_ANY_THREAD;
+
+/*
+ * Sends a typed event to every member: each runs its handler for that type, which decides what to
+ * send (as chat_message in Django Channels).
+ *
+ * type     "chat.message"; 1 to 255 bytes of UTF-8 without control characters; copied
+ * format   jansson's packed format of an object, or NULL for none:
+ *              yodel_group_send_event(layer, group, "chat.message", "{s:s}", "message", text)
+ *
+ * Returns as yodel_group_send(), or YODEL_ERR_FORMAT.
+ */
+YODEL_API int yodel_group_send_event(yodel_channels *channels, yodel_str group, const char *type,
+                                     const char *format, ...) YODEL_ANY_THREAD;
+
+/* Members of group now, over all loops.  0 for a group that is not. */
+YODEL_API size_t yodel_group_count(yodel_channels *channels, yodel_str group) YODEL_ANY_THREAD;
+
+/*
+ * Lists the members of group: calls done(members, num, user) once, on some loop's thread, with the
+ * WebSockets that were members when their loop was asked.  members is borrowed for the call.
+ * Returns 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_CLOSED (done is then not called).
+ */
+typedef void(yodel_group_members_fn)(const yodel_ws_id *members, size_t num, void *user);
+YODEL_API int yodel_group_members(yodel_channels *channels, yodel_str group,
+                                  yodel_group_members_fn *done, void *user) YODEL_ANY_THREAD;
+
+/* Bytes of a channel name with its NUL. */
+#define YODEL_CHANNEL_NAME_SIZE 64
+
+/* Writes the channel name of ws, "specific.<process>!<id>", NUL-terminated. */
+YODEL_API void yodel_ws_channel_name(const yodel_ws *ws,
+                                     char ret_name[YODEL_CHANNEL_NAME_SIZE]) YODEL_LOOP_THREAD;
+
+/*
+ * Sends a typed event to the one WebSocket of that channel name.  A WebSocket that has gone is no
+ * error.  Returns as yodel_group_send_event().
+ */
+YODEL_API int yodel_channel_send_event(yodel_channels *channels, yodel_str channel,
+                                       const char *type, const char *format, ...) YODEL_ANY_THREAD;
+
+/* Borrowed for the handler's call. */
+YODEL_API yodel_str yodel_event_type(const yodel_event *event) YODEL_ANY_THREAD;
+
+/*
+ * Reads values out of an event with jansson's unpack format:
+ *     const char *text; yodel_event_unpack(event, "{s:s}", "message", &text)
+ * Strings are borrowed for the handler's call.  Returns 0 or YODEL_ERR_FORMAT.
+ */
+YODEL_API int yodel_event_unpack(const yodel_event *event, const char *format,
+                                 ...) YODEL_ANY_THREAD;
+
+YODEL_C_END
+
+#endif

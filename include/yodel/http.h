@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YODEL_HTTP_H
+#define YODEL_HTTP_H
+
+#include <yodel/server.h>
+
+YODEL_C_BEGIN
+
+/*
+ * One request.  Valid until its handler returns; after yodel_request_defer() until it is answered.
+ * Every view taken from it is borrowed and lives as long.
+ */
+typedef struct yodel_request yodel_request;
+
+/* "GET", as sent. */
+YODEL_API yodel_str yodel_request_method(const yodel_request *req) YODEL_LOOP_THREAD;
+
+/* The path as sent, still percent-encoded, without the query. */
+YODEL_API yodel_str yodel_request_path(const yodel_request *req) YODEL_LOOP_THREAD;
+
+/* What stands behind '?', still percent-encoded; {NULL, 0} without one. */
+YODEL_API yodel_str yodel_request_query(const yodel_request *req) YODEL_LOOP_THREAD;
+
+/* Whole body, decoded from chunks; empty when there is none. */
+YODEL_API yodel_bytes yodel_request_body(const yodel_request *req) YODEL_LOOP_THREAD;
+
+/* Percent-decoded path parameter, valid UTF-8; {NULL, 0} when the route has none of that name. */
+YODEL_API yodel_str yodel_request_param(const yodel_request *req,
+                                        const char *name) YODEL_LOOP_THREAD;
+
+/*
+ * A field of the query string by the rules of HTML forms ('+' is a space, %XX decoded, the last of
+ * several wins); {NULL, 0} when absent, {non-NULL, 0} when empty.
+ */
+YODEL_API yodel_str yodel_request_query_param(yodel_request *req,
+                                              const char *name) YODEL_LOOP_THREAD;
+
+/* First header of that name, case-insensitive, without surrounding blanks; {NULL, 0} when absent.
+ */
+YODEL_API yodel_str yodel_request_header(const yodel_request *req,
+                                         const char *name) YODEL_LOOP_THREAD;
+
+/* Calls each(name, value, user) for every header line, in order. */
+typedef void(yodel_header_fn)(yodel_str name, yodel_str value, void *user);
+YODEL_API void yodel_request_each_header(const yodel_request *req, yodel_header_fn *each,
+                                         void *user) YODEL_LOOP_THREAD;
+
+/* A cookie's value as sent; {NULL, 0} when absent. */
+YODEL_API yodel_str yodel_request_cookie(const yodel_request *req,
+                                         const char *name) YODEL_LOOP_THREAD;
+
+/* Host of the request: of an absolute-form target, else the Host header; with its port if any. */
+YODEL_API yodel_str yodel_request_host(const yodel_request *req) YODEL_LOOP_THREAD;
+
+/* "192.0.2.1:4711", "[2001:db8::1]:4711", "unix"; of the TCP peer, which may be a proxy. */
+YODEL_API yodel_str yodel_request_peer(yodel_request *req) YODEL_LOOP_THREAD;
+
+/* 1 on a TLS connection, else 0. */
+YODEL_API int yodel_request_is_tls(const yodel_request *req) YODEL_LOOP_THREAD;
+
+/* One header line to send.  A name or value that is not legal in HTTP (RFC 9110 section 5) makes
+ * the call that takes it fail with -EINVAL. */
+typedef struct yodel_header {
+    const char *name;
+    const char *value;
+} yodel_header;
+
+typedef struct yodel_response {
+    size_t size;
+    int status;               /* 0: 200 */
+    const char *content_type; /* NULL: no Content-Type header */
+    yodel_bytes body;         /* copied; left out of answers to HEAD, 204 and 304 */
+    const yodel_header *headers;
+    size_t num_headers;
+} yodel_response;
+
+/*
+ * Sends the whole response.  Exactly one answer a request; a handler that returns without one, and
+ * without yodel_request_defer(), answers 500.
+ *
+ * Returns 0, -ENOMEM, -EINVAL, YODEL_ERR_CLOSED (the client went away), YODEL_ERR_STATE (already
+ * answered).
+ */
+YODEL_API int yodel_request_respond(yodel_request *req,
+                                    const yodel_response *response) YODEL_LOOP_THREAD;
+
+/* yodel_request_respond() with the usual three.  body is copied. */
+YODEL_API int yodel_request_reply(yodel_request *req, int status, const char *content_type,
+                                  yodel_bytes body) YODEL_LOOP_THREAD;
+
+/* The same with text; content_type NULL: "text/plain; charset=utf-8". */
+YODEL_API int yodel_request_reply_text(yodel_request *req, int status, const char *content_type,
+                                       yodel_str text) YODEL_LOOP_THREAD;
+
+/*
+ * Answers with JSON made from jansson's packed format:
+ *     yodel_request_reply_pack(req, 201, "{s:i}", "id", 7)
+ * Also returns YODEL_ERR_FORMAT.
+ */
+YODEL_API int yodel_request_reply_pack(yodel_request *req, int status, const char *format,
+                                       ...) YODEL_LOOP_THREAD;
+
+/*
+ * Reads values out of a JSON body with jansson's unpack format:
+ *     const char *text; yodel_request_unpack(req, "{s:s}", "message", &text)
+ * Strings live as long as the request.  Returns 0 or YODEL_ERR_FORMAT (not JSON, or of another
+ * shape).
+ */
+YODEL_API int yodel_request_unpack(yodel_request *req, const char *format, ...) YODEL_LOOP_THREAD;
+
+/* A request whose answer comes later.  Names it from anywhere, also after the client has gone. */
+typedef struct yodel_request_id {
+    uint64_t value; /* never reused; 0 names none */
+} yodel_request_id;
+
+/*
+ * Keeps the request after its handler returns; it must be answered within decide_ms, by
+ * yodel_request_respond_id() from any thread.  When the client goes away first the answer is
+ * dropped.  Returns the id, or {0} when out of memory.
+ */
+YODEL_API yodel_request_id yodel_request_defer(yodel_request *req) YODEL_LOOP_THREAD;
+
+/* As yodel_request_respond().  Returns 0 once queued to its loop, -ENOMEM, -EINVAL,
+ * YODEL_ERR_CLOSED (server stopped). */
+YODEL_API int yodel_request_respond_id(yodel_server *server, yodel_request_id id,
+                                       const yodel_response *response) YODEL_ANY_THREAD;
+
+typedef void(yodel_http_fn)(yodel_request *req, void *user);
+
+/*
+ * Routes requests to handler.
+ *
+ * pattern   "GET /users/{id}", "POST /files/{path...}"; no method: every method.  A GET route
+ *           answers HEAD too.  {name} is one segment, {name:int} one of digits, {name...} the rest.
+ *           "GET ^/users/(?<id>\\d+)/$" is a PCRE2 pattern, matched from the start of the path, its
+ *           named groups are the parameters.  Copied.  Literal segments win over parameters,
+ *           parameters over patterns, patterns are tried in the order they were added.
+ * user      passed to every call; must outlive the server
+ *
+ * A path that matches only with another method is answered 405 with Allow, else 404.
+ * Returns 0, -ENOMEM, YODEL_ERR_PATTERN, YODEL_ERR_CONFLICT, YODEL_ERR_STATE (server is running).
+ */
+YODEL_API YODEL_CHECK_RESULT int yodel_server_route(yodel_server *server, const char *pattern,
+                                                    yodel_http_fn *handler,
+                                                    void *user) YODEL_SETUP_THREAD;
+
+typedef struct yodel_static_options {
+    size_t size;
+    const char *index;         /* file served for a directory; NULL: "index.html" */
+    const char *cache_control; /* NULL: "no-cache" (kept, but revalidated with the ETag) */
+} yodel_static_options;
+
+/*
+ * Serves the files below a directory under a path prefix: types by extension, ETag and 304, ranges,
+ * HEAD.  Names are percent-decoded once; what would leave the directory, also by a symbolic link,
+ * is 404.  Routes win over files.
+ *
+ * prefix      "/" or "/static/"; copied
+ * directory   copied; must exist
+ *
+ * Returns 0, -errno (of opening directory), YODEL_ERR_CONFLICT.
+ */
+YODEL_API YODEL_CHECK_RESULT int
+yodel_server_static(yodel_server *server, const char *prefix, const char *directory,
+                    const yodel_static_options *options) YODEL_SETUP_THREAD;
+
+/* Cross-origin sharing (Fetch standard) for paths below a prefix. */
+typedef struct yodel_cors_options {
+    size_t size;
+    const char *const
+        *origins;        /* ends with NULL: "https://a.example", ".example.com", "*"; required */
+    int credentials;     /* 1: allow cookies; the origin is then echoed, never "*" */
+    const char *methods; /* of a preflight; NULL: "GET,HEAD,PUT,PATCH,POST,DELETE" */
+    const char *allow_headers;  /* of a preflight; NULL: those asked for */
+    const char *expose_headers; /* NULL: none */
+    uint32_t max_age_s;         /* of a preflight; 0: not sent */
+} yodel_cors_options;
+
+/*
+ * Adds CORS headers to answers below prefix and answers preflights with 204.  Everything copied.
+ * Returns 0, -ENOMEM, -EINVAL, YODEL_ERR_CONFLICT.
+ */
+YODEL_API YODEL_CHECK_RESULT int
+yodel_server_cors(yodel_server *server, const char *prefix,
+                  const yodel_cors_options *options) YODEL_SETUP_THREAD;
+
+YODEL_C_END
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YODEL_SERVER_H
+#define YODEL_SERVER_H
+
+#include <yodel/log.h>
+
+YODEL_C_BEGIN
+
+/* Owns the listeners, the routes and N loop threads.  A connection lives on one loop for life. */
+typedef struct yodel_server yodel_server;
+
+typedef enum yodel_backend {
+    YODEL_BACKEND_AUTO = 0, /* the best this build and this kernel have */
+    YODEL_BACKEND_IO_URING, /* YODEL_ERR_UNSUPPORTED where not built or refused by the kernel */
+    YODEL_BACKEND_LIBUV
+} yodel_backend;
+
+/* Limits are per connection unless said otherwise; times are milliseconds. */
+typedef struct yodel_server_options {
+    size_t size; /* sizeof(yodel_server_options) */
+
+    unsigned loops; /* loop threads; 0: one for each online CPU; at most 255 */
+    yodel_backend
+        backend; /* the environment variable YODEL_BACKEND=libuv|io_uring overrides AUTO */
+    const yodel_allocator *allocator; /* copied; NULL: malloc */
+    const yodel_log_sink *log;        /* copied; NULL: silent */
+
+    size_t max_message;   /* largest WebSocket message after inflation, bytes; 0: 1 MiB */
+    size_t max_buffered;  /* output above which sends give YODEL_ERR_CONGESTED, bytes; 0: 1 MiB */
+    size_t max_header;    /* request line and headers, bytes; 0: 16 KiB (431 above) */
+    size_t max_target;    /* request target, bytes; 0: 8 KiB (414 above) */
+    unsigned max_headers; /* header lines; 0: 100 (431 above) */
+    size_t max_body;      /* request body, bytes; 0: 1 MiB (413 above) */
+    unsigned max_connections; /* of the whole server; 0: no limit (503 above) */
+
+    uint32_t header_ms; /* from accept, or a request's first byte, to its head's end; 0: 10000 */
+    uint32_t body_ms;   /* for a whole request body; 0: 30000 (408 after) */
+    uint32_t keep_ms;   /* an HTTP connection between requests; 0: 75000 */
+    uint32_t decide_ms; /* a deferred WebSocket or request must be decided; 0: 10000 (503 after) */
+    uint32_t ping_ms;   /* ping a WebSocket after this long without a frame from it; 0: 25000 */
+    uint32_t pong_ms;   /* close it when nothing comes for this long after the ping; 0: 20000 */
+    uint32_t send_ms;   /* close when queued output makes no progress this long; 0: 30000 */
+    uint32_t close_ms;  /* wait for the peer's half of a close this long; 0: 5000 */
+    uint32_t drain_ms;  /* drain time of a stop asked for by a signal; 0: 5000 */
+
+    /* 1: yodel_server_run() installs SIGINT and SIGTERM (stop; at once on the second) and SIGHUP
+     * (reload certificates), and ignores SIGPIPE.  0: signals are left alone; the library's own
+     * writes never raise SIGPIPE. */
+    int handle_signals;
+
+    /* The value of the Server header; NULL: none is sent.  Copied. */
+    const char *server_name;
+} yodel_server_options;
+
+/*
+ * Makes a server that listens nowhere and has no routes.
+ *
+ * options      borrowed for the call; NULL for every default
+ * ret_server   one reference, to yodel_server_unref(); untouched on failure
+ *
+ * Returns 0, -ENOMEM, -EINVAL, YODEL_ERR_OPTIONS, or YODEL_ERR_UNSUPPORTED when the backend is not
+ * compiled in or the kernel refuses it.
+ */
+YODEL_API YODEL_CHECK_RESULT int yodel_server_new(const yodel_server_options *options,
+                                                  yodel_server **ret_server) YODEL_ANY_THREAD;
+
+typedef struct yodel_tls_options {
+    size_t size;
+    const char *cert_file; /* required, PEM chain; copied, read again by a reload */
+    const char *key_file;  /* required, PEM; copied */
+    const char *ciphers;   /* TLS 1.2 cipher list; NULL: OpenSSL's default at security level 2 */
+} yodel_tls_options;
+
+typedef struct yodel_listen_options {
+    size_t size;
+
+    /* "0.0.0.0:8080", "[::]:8080", "localhost:8080", "unix:/run/app.sock".  Required; port 0 picks
+     * a free one.  A stale Unix socket that no one listens on is replaced. */
+    const char *address;
+
+    const yodel_tls_options *tls; /* TLS 1.2 and 1.3, ALPN http/1.1; NULL: plain text */
+    int backlog;                  /* 0: SOMAXCONN */
+} yodel_listen_options;
+
+/*
+ * Binds and listens; connections are accepted once the server runs.
+ * Returns the bound port (0 for a Unix socket), -errno, -EINVAL or YODEL_ERR_TLS (the log says
+ * why).
+ */
+YODEL_API YODEL_CHECK_RESULT int
+yodel_server_listen(yodel_server *server, const yodel_listen_options *options) YODEL_SETUP_THREAD;
+
+/*
+ * Reads the certificate and key files of every TLS listener again.  New connections use them;
+ * established ones keep what they have.  On failure the old ones stay in use.
+ * Returns 0 or YODEL_ERR_TLS.
+ */
+YODEL_API int yodel_server_reload_tls(yodel_server *server) YODEL_ANY_THREAD;
+
+/* Runs until yodel_server_stop(); the calling thread becomes loop 0.  Returns 0 or -errno. */
+YODEL_API int yodel_server_run(yodel_server *server) YODEL_SETUP_THREAD;
+
+/*
+ * Stops accepting, closes every WebSocket with 1001, lets running requests finish, and ends the
+ * loops when all is flushed, after at most drain_ms milliseconds.  A second call ends them at once.
+ * Does not wait.  Async-signal-safe.
+ */
+YODEL_API void yodel_server_stop(yodel_server *server, uint32_t drain_ms) YODEL_ANY_THREAD;
+
+/*
+ * The last unref frees the server; it must have stopped, or never run.  While another thread holds
+ * a reference every YODEL_ANY_THREAD function on it stays callable and gives YODEL_ERR_CLOSED.
+ */
+YODEL_API yodel_server *yodel_server_ref(yodel_server *server) YODEL_ANY_THREAD;
+/* NULL is a no-op.  Always returns NULL: server = yodel_server_unref(server). */
+YODEL_API yodel_server *yodel_server_unref(yodel_server *server) YODEL_ANY_THREAD;
+
+/* What the server has done since it was made; read without stopping anything. */
+typedef struct yodel_server_stats {
+    uint64_t accepted;     /* connections taken from the kernel */
+    uint64_t refused;      /* answered 503 by max_connections */
+    uint64_t connections;  /* open now */
+    uint64_t websockets;   /* open now */
+    uint64_t requests;     /* HTTP requests handled, upgrades included */
+    uint64_t messages_in;  /* WebSocket messages received */
+    uint64_t messages_out; /* WebSocket messages queued, group deliveries included */
+    uint64_t bytes_in;     /* read from sockets, before TLS is taken off */
+    uint64_t bytes_out;    /* written to sockets */
+    uint64_t congested;    /* sends refused or group messages dropped at max_buffered */
+} yodel_server_stats;
+
+/* Reads all counters. */
+YODEL_API void yodel_server_get_stats(yodel_server *server,
+                                      yodel_server_stats *ret_stats) YODEL_ANY_THREAD;
+
+YODEL_C_END
+
+#endif

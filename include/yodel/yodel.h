@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YODEL_H
+#define YODEL_H
+
+#include <yodel/base.h>
+#include <yodel/channels.h>
+#include <yodel/http.h>
+#include <yodel/log.h>
+#include <yodel/server.h>
+#include <yodel/version.h>
+#include <yodel/ws.h>
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_BASE_MAP_H
+#define YD_BASE_MAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <yodel/base.h>
+
+/* A chained hash map of nodes embedded in their owners, keyed by bytes that the owner keeps.  Keys
+ * come from peers, so the hash is keyed (SipHash-1-3) with a secret of the map's maker. */
+struct yd_map_node {
+    struct yd_map_node *next;
+    uint64_t hash;
+    yodel_str key; /* borrowed from the owner */
+};
+
+struct yd_map {
+    struct yd_map_node **slots;
+    size_t num_slots; /* a power of two, or 0 */
+    size_t count;
+    uint64_t secret[2];
+    const struct yodel_allocator *mem;
+};
+
+uint64_t yd_siphash(const uint64_t secret[2], const void *data, size_t len);
+
+/* Owns nothing until the first insert. */
+void yd_map_init(struct yd_map *map, const struct yodel_allocator *mem, const uint64_t secret[2]);
+/* Frees the slots, not the nodes. */
+void yd_map_done(struct yd_map *map);
+
+/* NULL when absent. */
+struct yd_map_node *yd_map_find(const struct yd_map *map, yodel_str key);
+
+/* Inserts node under node->key, which must be absent.  Returns 0 or -ENOMEM. */
+int yd_map_insert(struct yd_map *map, struct yd_map_node *node);
+
+/* node must be in map.  Never shrinks below 16 slots; shrinks when an eighth full. */
+void yd_map_remove(struct yd_map *map, struct yd_map_node *node);
+
+/* Any node, or NULL: for emptying a map. */
+struct yd_map_node *yd_map_any(const struct yd_map *map);
+
+#endif

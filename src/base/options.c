@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/options.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/container.h"
+
+static bool is_zero(const uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i] != 0)
+            return false;
+    return true;
+}
+
+int yd_options_read(const void *options, void *ret, size_t ret_size)
+{
+    size_t size = 0;
+
+    if (options) {
+        memcpy(&size, options, sizeof(size));
+        if (size < sizeof(size))
+            return -EINVAL;
+        if (size > ret_size && !is_zero((const uint8_t *)options + ret_size, size - ret_size))
+            return YODEL_ERR_OPTIONS;
+    }
+    memset(ret, 0, ret_size);
+    if (options)
+        memcpy(ret, options, YD_MIN(size, ret_size));
+    return 0;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/container.h"
+#include "http/internal.h"
+
+static size_t max_body(const yodel_request *req)
+{
+    return req->gate != NULL ? req->gate->max_body : req->hc->http->options.max_body;
+}
+
+/* Refuses a body, or has it refused by who is at the gate. */
+static void be_too_big(yodel_request *req)
+{
+    const struct yd_http_gate *gate = req->gate;
+
+    req->gate = NULL;
+    if (gate == NULL)
+        yd_request_refuse(req, 413, NULL);
+    else
+        yd_request_resume(req, gate->too_big, req->user);
+}
+
+void yd_body_begin(yodel_request *req, bool has_more)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct yd_http_conn *hc = req->hc;
+
+    if (req->head.body == YD_HTTP_BODY_LENGTH && req->head.content_length > max_body(req)) {
+        be_too_big(req);
+        return;
+    }
+    if (req->head.expect_continue && !has_more &&
+        yd_conn_write(hc->conn, go_on, sizeof go_on - 1, NULL, 0) < 0) {
+        yd_request_refuse(req, 503, NULL);
+        return;
+    }
+    yd_conn_set_timeout(hc->conn, hc->http->options.body_ms);
+}
+
+/* Keeps data as content; false when req was refused. */
+static bool keep(yodel_request *req, const uint8_t *data, size_t len)
+{
+    const struct yd_http *http = req->hc->http;
+
+    if (len > max_body(req) - req->body.len) {
+        be_too_big(req);
+        return false;
+    }
+    if (yd_buf_append(http->mem, &req->body, data, len) < 0) {
+        yd_request_refuse(req, 503, NULL);
+        return false;
+    }
+    return true;
+}
+
+static void finish(yodel_request *req)
+{
+    req->read = true;
+    yd_conn_set_timeout(req->hc->conn, 0);
+    yd_request_run(req);
+}
+
+static size_t take_length(yodel_request *req, const uint8_t *data, size_t len)
+{
+    uint64_t left = req->head.content_length - req->body.len;
+
+    len = (size_t)YD_MIN(left, len);
+    if (keep(req, data, len) && len == left)
+        finish(req);
+    return len;
+}
+
+static size_t take_chunks(yodel_request *req, uint8_t *data, size_t len)
+{
+    size_t used = len, content = 0;
+    int rc = yd_http_chunked_decode(&req->chunked, data, len, &used, &content);
+
+    if (rc < 0)
+        yd_request_refuse(req, -rc, "malformed chunk");
+    else if (keep(req, data, content) && rc == 1)
+        finish(req);
+    return used;
+}
+
+size_t yd_body_take(yodel_request *req, uint8_t *data, size_t len)
+{
+    return req->head.body == YD_HTTP_BODY_CHUNKED ? take_chunks(req, data, len)
+                                                  : take_length(req, data, len);
+}

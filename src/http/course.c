@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "http/internal.h"
+
+/* Output above which no further request of a pipeline is read. */
+#define MAX_OUTPUT (64 * 1024)
+
+/* The least time between two lines about handlers, ms. */
+#define WARN_MS 1000
+
+void yd_http_conn_free(struct yd_http_conn *hc)
+{
+    const struct yodel_allocator *mem = hc->http->mem;
+
+    if (hc->req != NULL)
+        yd_request_free(hc->req);
+    yd_free(mem, hc);
+}
+
+void yd_http_conn_go_on(struct yd_http_conn *hc)
+{
+    struct yd_conn *conn = hc->conn;
+
+    if (yd_conn_buffered(conn) > MAX_OUTPUT) {
+        yd_conn_pause(conn);
+        yd_conn_want_drain(conn);
+    } else if (!hc->delivering) {
+        if (conn->eof && conn->kept == NULL)
+            yd_conn_close(conn);
+        else
+            yd_conn_resume(conn);
+    }
+}
+
+static void be_over(yodel_request *req)
+{
+    struct yd_http_conn *hc = req->hc;
+    bool closes = req->closes || hc->stopping;
+
+    hc->req = NULL;
+    hc->served = true;
+    yd_request_free(req);
+    if (closes) {
+        yd_conn_close(hc->conn);
+    } else {
+        yd_conn_set_timeout(hc->conn, hc->http->options.keep_ms);
+        yd_http_conn_go_on(hc);
+    }
+}
+
+void yd_request_end(yodel_request *req)
+{
+    req->whole = true;
+    if (!req->running)
+        be_over(req);
+}
+
+int yd_request_fail(yodel_request *req, int status, const char *why, const yodel_header *headers,
+                    size_t num_headers)
+{
+    int rc = -EINVAL;
+
+    if (yd_headers_are_valid(headers, num_headers))
+        rc = yd_request_answer_error(req, status, why, headers, num_headers);
+    if (rc == 0)
+        yd_request_end(req);
+    return rc;
+}
+
+void yd_request_refuse(yodel_request *req, int status, const char *why)
+{
+    struct yd_conn *conn = req->hc->conn;
+
+    if (yd_request_fail(req, status, why, NULL, 0) < 0)
+        yd_conn_abort(conn, 0); /* on_closed frees req */
+}
+
+static void warn(const yodel_request *req)
+{
+    struct yd_http *http = req->hc->http;
+    uint64_t now = yd_conn_loop(req->hc->conn)->now + 1;
+    uint64_t last = atomic_load_explicit(&http->warned_at, memory_order_relaxed);
+
+    if (last != 0 && now - last < WARN_MS)
+        return;
+    atomic_store_explicit(&http->warned_at, now, memory_order_relaxed);
+    yd_log(http->log, YODEL_LOG_WARN, "%" YODEL_PRI " %" YODEL_PRI ": the handler gave no answer",
+           YODEL_ARG(req->head.method), YODEL_ARG(req->head.path));
+}
+
+/* After a call of a handler or holder; what they left open is answered with status. */
+static void settle(yodel_request *req, int status, const char *why)
+{
+    struct yd_http_conn *hc = req->hc;
+
+    req->running = false;
+    if (hc->taken) {
+        if (!hc->delivering)
+            yd_http_conn_free(hc);
+    } else if (req->whole) {
+        be_over(req);
+    } else if (!req->held) {
+        yd_request_refuse(req, status, why);
+    }
+}
+
+bool yd_request_pass_gate(yodel_request *req)
+{
+    struct yd_http_gate *gate = req->hc->http->gates;
+
+    while (gate != NULL && (gate->fn != req->fn || gate->user != req->user))
+        gate = gate->next;
+    if (gate == NULL)
+        return true;
+    req->running = true;
+    gate->begin(req, req->user);
+    req->running = false;
+    if (!req->whole && !req->hc->taken) {
+        req->gate = gate;
+        return true;
+    }
+    if (req->whole)
+        be_over(req);
+    return false;
+}
+
+void yd_request_run(yodel_request *req)
+{
+    req->gate = NULL;
+    req->running = true;
+    req->fn(req, req->user);
+    if (!req->whole && !req->held && !req->hc->taken)
+        warn(req);
+    settle(req, 500, NULL);
+}
+
+void yd_request_be_late(yodel_request *req)
+{
+    req->held = false;
+    req->deferred = false;
+    req->running = true;
+    if (req->hold->late != NULL)
+        req->hold->late(req, req->hold_user);
+    settle(req, 503, "no answer in time");
+}
+
+void yd_request_lose(yodel_request *req)
+{
+    req->hc->req = NULL;
+    req->gone = true;
+    if (req->held && req->hold->gone != NULL)
+        req->hold->gone(req, req->hold_user);
+    yd_request_free(req);
+}

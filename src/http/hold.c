@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/internal.h"
+
+int yd_request_hold(yodel_request *req, const struct yd_hold *hold, void *user, uint32_t limit_ms)
+{
+    if (req->whole || req->gone || req->hc->taken)
+        return YODEL_ERR_STATE;
+    req->hold = hold;
+    req->hold_user = user;
+    req->held = true;
+    req->deferred = false;
+    yd_conn_set_timeout(req->hc->conn, limit_ms);
+    return 0;
+}
+
+struct yd_conn *yd_request_take(yodel_request *req)
+{
+    struct yd_http_conn *hc = req->hc;
+    struct yd_conn *conn = hc->conn;
+
+    yd_conn_set_timeout(conn, 0);
+    conn->want_drain = false;
+    hc->taken = true;
+    if (!hc->delivering) {
+        yd_conn_resume(conn);
+        if (!req->running)
+            yd_http_conn_free(hc);
+    }
+    return conn;
+}
+
+int yd_request_move(yodel_request *req, struct yd_net *to)
+{
+    struct yd_http_conn *hc = req->hc;
+    int rc;
+
+    if (req->answered || req->held || req->gone || hc->taken)
+        return YODEL_ERR_STATE;
+    if ((rc = yd_conn_move(hc->conn, to, req->head.method.ptr, req->head_len)) == 0)
+        hc->taken = true;
+    return rc;
+}
+
+void yd_request_resume(yodel_request *req, yodel_http_fn *fn, void *user)
+{
+    req->held = false;
+    req->deferred = false;
+    yd_conn_set_timeout(req->hc->conn, 0);
+    req->fn = fn;
+    req->user = user;
+    yd_request_run(req);
+}
+
+static yodel_request *find_held(struct yd_net *net, uint64_t id)
+{
+    struct yd_conn *conn = yd_net_find(net, id);
+    struct yd_http_conn *hc;
+
+    if (conn == NULL || conn->events != &yd_http_events)
+        return NULL;
+    hc = conn->up;
+    return hc->req != NULL && hc->req->held ? hc->req : NULL;
+}
+
+yodel_request *yd_request_held(struct yd_net *net, uint64_t id, const struct yd_hold *hold)
+{
+    yodel_request *req = find_held(net, id);
+
+    return req != NULL && req->hold == hold ? req : NULL;
+}
+
+yodel_request_id yodel_request_defer(yodel_request *req)
+{
+    static const struct yd_hold deferred = {.gone = NULL};
+    struct yd_conn *conn = req->hc->conn;
+
+    if (req->deferred)
+        return (yodel_request_id){yd_conn_id(conn)};
+    if (yd_request_hold(req, &deferred, NULL, req->hc->http->options.decide_ms) < 0)
+        return (yodel_request_id){0};
+    req->deferred = true;
+    return (yodel_request_id){yd_conn_renew_id(conn)};
+}
+
+int yd_request_respond_by_id(struct yd_net *net, uint64_t id, const yodel_response *response)
+{
+    yodel_request *req = find_held(net, id);
+
+    if (req == NULL || !req->deferred || req->answered)
+        return YODEL_ERR_NOT_FOUND;
+    return yodel_request_respond(req, response);
+}

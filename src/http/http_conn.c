@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "http/internal.h"
+
+/* Input that is kept while a request is being answered. */
+#define MAX_KEPT (64 * 1024)
+
+static void refuse(struct yd_http_conn *hc, int status, const char *why)
+{
+    yd_log(hc->http->log, YODEL_LOG_DEBUG, "refused a request: %d %s", status, why);
+    yd_http_refuse(hc->conn, hc->http, status, why, NULL, 0);
+}
+
+/* The time limit of a head runs from its first byte; of a connection's first head from accept. */
+static void note_begin(struct yd_http_conn *hc)
+{
+    if (hc->begun || hc->scan.pos == hc->scan.start)
+        return;
+    hc->begun = true;
+    if (hc->served)
+        yd_conn_set_timeout(hc->conn, hc->http->options.header_ms);
+}
+
+static void begin_request(struct yd_http_conn *hc, yodel_request *req, bool has_more)
+{
+    bool wants_body;
+
+    hc->req = req;
+    hc->scan = (struct yd_http_scan){0};
+    hc->begun = false;
+    yd_conn_set_timeout(hc->conn, 0);
+    yd_count(&yd_conn_loop(hc->conn)->counters.requests, 1);
+    wants_body = yd_http_dispatch(req);
+    if (!wants_body || req->read)
+        yd_request_run(req);
+    else if (yd_request_pass_gate(req))
+        yd_body_begin(req, has_more);
+}
+
+static size_t read_head(struct yd_http_conn *hc, const uint8_t *data, size_t len)
+{
+    const char *error = NULL;
+    yodel_request *req;
+    int rc = yd_http_scan(&hc->scan, data, len, &hc->http->options.limits, &error);
+    size_t end = (size_t)rc;
+
+    if (rc == 0) {
+        note_begin(hc);
+        return 0;
+    }
+    if (rc > 0)
+        rc = yd_request_new(hc, data + hc->scan.start, end - hc->scan.start, &req, &error);
+    if (rc == -ENOMEM)
+        yd_http_refuse(hc->conn, hc->http, 503, NULL, NULL, 0);
+    else if (rc < 0)
+        refuse(hc, -rc, error);
+    else
+        begin_request(hc, req, len > end);
+    return rc < 0 ? len : end;
+}
+
+static size_t take(struct yd_http_conn *hc, uint8_t *data, size_t len)
+{
+    if (hc->req == NULL)
+        return read_head(hc, data, len);
+    if (!hc->req->read && !hc->req->held)
+        return yd_body_take(hc->req, data, len);
+    if (len > MAX_KEPT)
+        yd_conn_pause(hc->conn);
+    return 0;
+}
+
+static size_t on_data(struct yd_conn *conn, uint8_t *data, size_t len)
+{
+    struct yd_http_conn *hc = conn->up;
+    bool busy;
+    size_t used;
+
+    hc->delivering = true;
+    used = take(hc, data, len);
+    if (hc->taken) {
+        yd_http_conn_free(hc);
+        if (conn->eof)
+            yd_conn_close(conn); /* of which the new protocol is not told any more */
+        return used;
+    }
+    hc->delivering = false;
+    busy = hc->req != NULL && hc->req->held;
+    if (conn->eof && !busy && (used == 0 || used == len))
+        yd_conn_close(conn); /* what was to come has come */
+    return used;
+}
+
+static void on_eof(struct yd_conn *conn)
+{
+    struct yd_http_conn *hc = conn->up;
+    yodel_request *req = hc->req;
+
+    if (req != NULL && req->held && req->hold->half_open)
+        return;
+    if (req != NULL)
+        yd_request_lose(req);
+    yd_conn_close(conn);
+}
+
+static void on_timeout(struct yd_conn *conn)
+{
+    struct yd_http_conn *hc = conn->up;
+    yodel_request *req = hc->req;
+
+    if (req == NULL && !hc->begun)
+        yd_conn_close(conn);
+    else if (req == NULL)
+        refuse(hc, 408, "the head took too long");
+    else if (req->held)
+        yd_request_be_late(req);
+    else
+        yd_request_refuse(req, 408, "the body took too long");
+}
+
+static void on_drain(struct yd_conn *conn)
+{
+    struct yd_http_conn *hc = conn->up;
+    yodel_request *req = hc->req;
+
+    if (req == NULL)
+        yd_http_conn_go_on(hc);
+    else if (req->held && req->hold->drained != NULL)
+        req->hold->drained(req, req->hold_user);
+}
+
+static void on_stop(struct yd_conn *conn)
+{
+    struct yd_http_conn *hc = conn->up;
+
+    hc->stopping = true;
+    if (hc->req == NULL && !hc->begun)
+        yd_conn_close(conn);
+}
+
+static void on_closed(struct yd_conn *conn, int error)
+{
+    struct yd_http_conn *hc = conn->up;
+
+    (void)error;
+    if (hc->req != NULL)
+        yd_request_lose(hc->req);
+    yd_http_conn_free(hc);
+}
+
+const struct yd_conn_events yd_http_events = {
+    .on_data = on_data,
+    .on_eof = on_eof,
+    .on_timeout = on_timeout,
+    .on_drain = on_drain,
+    .on_stop = on_stop,
+    .on_closed = on_closed,
+};
+
+/* ---- connections over the limit ---- */
+
+static void on_refused_closed(struct yd_conn *conn, int error)
+{
+    (void)conn;
+    (void)error;
+}
+
+/* They are closing from the start, so nothing else comes. */
+static const struct yd_conn_events refused_events = {.on_closed = on_refused_closed};
+
+int yd_http_connection(struct yd_conn *conn, bool over_limit)
+{
+    static const yodel_header retry = {"Retry-After", "1"};
+    struct yd_http *http = yd_conn_loop(conn)->net->user;
+    struct yd_http_conn *hc;
+
+    if (over_limit) {
+        yd_conn_set_events(conn, &refused_events, NULL);
+        yd_http_refuse(conn, http, 503, "too many connections", &retry, 1);
+        return 0;
+    }
+    if ((hc = yd_zalloc(http->mem, sizeof *hc)) == NULL)
+        return -ENOMEM;
+    hc->conn = conn;
+    hc->http = http;
+    yd_conn_set_events(conn, &yd_http_events, hc);
+    yd_conn_set_timeout(conn, http->options.header_ms);
+    return 0;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_HTTP_INTERNAL_H
+#define YD_HTTP_INTERNAL_H
+
+#include "base/buf.h"
+#include "http/arena.h"
+#include "http/request.h"
+#include "http/router.h"
+
+/* Between the files of this layer. */
+
+struct json_t;
+
+/* HTTP on one connection: reads a request, has it answered, goes on with the next. */
+struct yd_http_conn {
+    struct yd_conn *conn;
+    struct yd_http *http;
+    struct yd_http_scan scan; /* of the head that is coming in */
+    yodel_request *req;       /* being read or answered; NULL between requests */
+    bool begun : 1;           /* a byte of the next head has come */
+    bool served : 1;          /* a request has been answered on this connection */
+    bool stopping : 1;        /* no request after this one */
+    bool delivering : 1;      /* inside on_data, which goes on with the next request by itself */
+    bool taken : 1;           /* the connection is no longer HTTP's */
+};
+
+struct yodel_request {
+    struct yd_http_conn *hc;
+    struct yd_http_head head;
+    struct yd_arena arena;
+    size_t head_len;   /* bytes of its head, from the method on */
+    yodel_http_fn *fn; /* who answers it */
+    void *user;
+    const struct yd_param *params;
+    size_t num_params;
+    const char *file;                /* below the mount that answers it; decoded */
+    void *mark;                      /* of the gate's owner */
+    const struct yd_http_gate *gate; /* let it through, and the handler has not run; NULL: none */
+    struct yd_buf body;
+    struct yd_http_chunked chunked;
+    struct json_t *json; /* the body, once it was asked for as such */
+    const struct yd_hold *hold;
+    void *hold_user;
+    char peer[YD_PEER_SIZE];
+    bool websocket : 1; /* asks for an upgrade to WebSocket */
+    bool read : 1;      /* the body is all there */
+    bool running : 1;   /* inside its handler: nobody but who called that may free it */
+    bool held : 1;
+    bool deferred : 1; /* held for yd_request_respond_by_id() */
+    bool answered : 1; /* the head of the answer is queued */
+    bool whole : 1;    /* all of the answer is */
+    bool gone : 1;     /* the client is */
+    bool closes : 1;   /* the connection closes behind the answer */
+};
+
+/* Its fields and the bytes that they are views of lie behind it. */
+int yd_request_new(struct yd_http_conn *hc, const uint8_t *data, size_t len,
+                   yodel_request **ret_req, const char **ret_error);
+void yd_request_free(yodel_request *req);
+
+/* ---- answers (check.c, answer.c) ---- */
+
+#define YD_TEXT_TYPE "text/plain; charset=utf-8"
+
+/* True when all may be sent in an answer. */
+bool yd_headers_are_valid(const yodel_header *headers, size_t num);
+
+struct yd_answer {
+    int status;
+    const char *content_type; /* may be NULL */
+    uint64_t length;          /* of the content, for Content-Length */
+    bool says_empty;          /* Content-Length: 0 though RFC 9110 8.6 has none on a 204 */
+    yodel_bytes body;         /* what of it is sent with the head */
+    const yodel_header *headers;
+    size_t num_headers;
+};
+
+/* Queues an answer as it is given, but for the body of one to HEAD.  length may be more than body
+ * has: the caller then sends the rest and calls yd_request_end().  Results of
+ * yodel_request_respond(). */
+int yd_request_answer(yodel_request *req, const struct yd_answer *answer);
+
+/* yd_request_fail() without its check and its end. */
+int yd_request_answer_error(yodel_request *req, int status, const char *why,
+                            const yodel_header *headers, size_t num_headers);
+
+/* Queues an error's answer to what is no request, and closes. */
+void yd_http_refuse(struct yd_conn *conn, const struct yd_http *http, int status, const char *why,
+                    const yodel_header *headers, size_t num_headers);
+
+/* ---- the course of a request (course.c) ---- */
+
+/* Asks the gate ahead of req's handler, if there is one.  True when the body is to be read; else
+ * req is over. */
+bool yd_request_pass_gate(yodel_request *req);
+
+/* Runs req->fn and looks what it has done; req may be over then. */
+void yd_request_run(yodel_request *req);
+
+/* The answer is whole: the request is over, the connection closes or goes on. */
+void yd_request_end(yodel_request *req);
+
+/* The client went away before the answer was whole. */
+void yd_request_lose(yodel_request *req);
+
+/* Answers that cannot be given otherwise: an error's text or, when that fails too, no connection.
+ */
+void yd_request_refuse(yodel_request *req, int status, const char *why);
+
+/* The connection has been taken, or is gone. */
+void yd_http_conn_free(struct yd_http_conn *hc);
+
+/* Goes on with input that was left, unless the peer has much output to read first. */
+void yd_http_conn_go_on(struct yd_http_conn *hc);
+
+/* The time limit of a held request has passed. */
+void yd_request_be_late(yodel_request *req);
+
+/* ---- heads to handlers (dispatch.c) ---- */
+
+/* Sets who answers req.  Returns true when that one wants the body first. */
+bool yd_http_dispatch(yodel_request *req);
+
+/* ---- bodies (body.c) ---- */
+
+/* Gets ready to read what the head announced; has_more: some of it came with the head. */
+void yd_body_begin(yodel_request *req, bool has_more);
+/* Takes data; returns the bytes used.  The request is run, or refused, when the body is whole, or
+ * cannot be. */
+size_t yd_body_take(yodel_request *req, uint8_t *data, size_t len);
+
+/* The events of a connection that speaks HTTP. */
+extern const struct yd_conn_events yd_http_events;
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "http/internal.h"
+#include "proto/url.h"
+
+/* One block for a request, its fields and its head: nothing of it lies in memory of the connection,
+ * so views of it live as long as it does. */
+int yd_request_new(struct yd_http_conn *hc, const uint8_t *data, size_t len,
+                   yodel_request **ret_req, const char **ret_error)
+{
+    const struct yodel_allocator *mem = hc->http->mem;
+    struct yd_http_limits limits = hc->http->options.limits;
+    size_t num_fields = hc->scan.num_lines;
+    struct yd_http_field *fields;
+    yodel_request *req;
+    uint8_t *head;
+    int rc;
+
+    limits.max_fields = YD_MIN(limits.max_fields, num_fields);
+    req = yd_alloc(mem, sizeof *req + num_fields * sizeof *fields + len);
+    if (req == NULL)
+        return -ENOMEM;
+    memset(req, 0, sizeof *req);
+    fields = (struct yd_http_field *)(req + 1);
+    head = (uint8_t *)(fields + num_fields);
+    memcpy(head, data, len);
+    if ((rc = yd_http_parse(head, len, &limits, fields, &req->head, ret_error)) < 0) {
+        yd_free(mem, req);
+        return rc;
+    }
+    req->hc = hc;
+    req->head_len = len;
+    yd_arena_init(&req->arena, mem);
+    *ret_req = req;
+    return 0;
+}
+
+void yd_request_free(yodel_request *req)
+{
+    const struct yodel_allocator *mem = req->hc->http->mem;
+
+    if (req->gate != NULL && req->gate->lost != NULL)
+        req->gate->lost(req, req->user);
+    json_decref(req->json);
+    yd_buf_free(mem, &req->body);
+    yd_arena_done(&req->arena);
+    yd_free(mem, req);
+}
+
+struct yd_conn *yd_request_conn(const yodel_request *req)
+{
+    return req->hc->conn;
+}
+
+struct yd_http *yd_request_http(const yodel_request *req)
+{
+    return req->hc->http;
+}
+
+void *yd_request_mark(const yodel_request *req)
+{
+    return req->mark;
+}
+
+void yd_request_set_mark(yodel_request *req, void *mark)
+{
+    req->mark = mark;
+}
+
+const struct yd_http_head *yd_request_head(const yodel_request *req)
+{
+    return &req->head;
+}
+
+yodel_str yodel_request_method(const yodel_request *req)
+{
+    return req->head.method;
+}
+
+yodel_str yodel_request_path(const yodel_request *req)
+{
+    return req->head.path;
+}
+
+yodel_str yodel_request_query(const yodel_request *req)
+{
+    return req->head.query;
+}
+
+yodel_bytes yodel_request_body(const yodel_request *req)
+{
+    return (yodel_bytes){req->body.ptr, req->body.len};
+}
+
+yodel_str yodel_request_host(const yodel_request *req)
+{
+    return req->head.host;
+}
+
+int yodel_request_is_tls(const yodel_request *req)
+{
+    return yd_conn_is_tls(req->hc->conn);
+}
+
+yodel_str yodel_request_peer(yodel_request *req)
+{
+    if (req->peer[0] == '\0')
+        yd_conn_peer(req->hc->conn, req->peer);
+    return yodel_str_of(req->peer);
+}
+
+yodel_str yodel_request_param(const yodel_request *req, const char *name)
+{
+    for (size_t i = 0; i < req->num_params; i++)
+        if (yodel_str_eq(req->params[i].name, yodel_str_of(name)))
+            return req->params[i].value;
+    return (yodel_str){NULL, 0};
+}
+
+yodel_str yodel_request_query_param(yodel_request *req, const char *name)
+{
+    char *out;
+
+    if (req->head.query.len == 0)
+        return (yodel_str){NULL, 0};
+    if ((out = yd_arena_alloc(&req->arena, req->head.query.len)) == NULL)
+        return (yodel_str){NULL, 0};
+    return yd_url_query_param(req->head.query, yodel_str_of(name), out);
+}
+
+yodel_str yodel_request_header(const yodel_request *req, const char *name)
+{
+    return yd_http_field(&req->head, yodel_str_of(name));
+}
+
+void yodel_request_each_header(const yodel_request *req, yodel_header_fn *each, void *user)
+{
+    for (size_t i = 0; i < req->head.num_fields; i++)
+        each(req->head.fields[i].name, req->head.fields[i].value, user);
+}
+
+/* ---- cookies ---- */
+
+static yodel_str trim(yodel_str text)
+{
+    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
+        text.ptr++;
+        text.len--;
+    }
+    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
+        text.len--;
+    return text;
+}
+
+/* Takes what stands before mark off text, and mark. */
+static yodel_str take_until(yodel_str *text, char mark)
+{
+    const char *found = text->len > 0 ? memchr(text->ptr, mark, text->len) : NULL;
+    size_t len = found != NULL ? (size_t)(found - text->ptr) : text->len;
+    yodel_str taken = {text->ptr, len};
+
+    if (found != NULL)
+        len++;
+    text->ptr += len;
+    text->len -= len;
+    return taken;
+}
+
+/* Of pairs "name=value" with ';' between them (RFC 6265 4.2). */
+static yodel_str cookie_in(yodel_str cookies, yodel_str name)
+{
+    while (cookies.len > 0) {
+        yodel_str pair = take_until(&cookies, ';');
+        bool is_pair = pair.len > 0 && memchr(pair.ptr, '=', pair.len) != NULL;
+        yodel_str key = take_until(&pair, '=');
+
+        if (is_pair && yodel_str_eq(trim(key), name))
+            return trim(pair);
+    }
+    return (yodel_str){NULL, 0};
+}
+
+yodel_str yodel_request_cookie(const yodel_request *req, const char *name)
+{
+    yodel_str value = {NULL, 0};
+
+    for (size_t i = 0; i < req->head.num_fields && value.ptr == NULL; i++)
+        if (yd_str_eq_nocase(req->head.fields[i].name, YODEL_STR("Cookie")))
+            value = cookie_in(req->head.fields[i].value, yodel_str_of(name));
+    return value;
+}

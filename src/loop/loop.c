@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+
+/* Free blocks a loop keeps for the next burst of output. */
+#define KEEP_SMALL 4096
+#define KEEP_CHUNK 1024
+#define KEEP_LARGE 16
+
+/* Rounds of tasks and flushes in one turn; what they cause after that waits for the next turn, so
+ * that handlers which answer each other cannot keep the loop from its input. */
+#define ROUNDS 8
+
+int yd_loop_new(const struct yd_loop_ops *ops, const struct yodel_allocator *mem,
+                const struct yodel_log_sink *log, unsigned index, struct yd_loop **ret_loop)
+{
+    struct yd_loop *loop = yd_zalloc(mem, ops->loop_size);
+    int rc = -ENOMEM;
+
+    if (loop == NULL)
+        return rc;
+    loop->ops = ops;
+    loop->mem = mem;
+    loop->log = log;
+    loop->index = index;
+    loop->tasks_end = &loop->tasks;
+    loop->flushes_end = &loop->flushes;
+    yd_pool_init(&loop->small, mem, YD_BLOCK_SMALL, KEEP_SMALL);
+    yd_pool_init(&loop->chunk, mem, YD_BLOCK_CHUNK, KEEP_CHUNK);
+    yd_pool_init(&loop->large, mem, YD_BLOCK_LARGE, KEEP_LARGE);
+    yd_mailbox_init(&loop->mailbox);
+    if ((loop->read_buf = yd_alloc(mem, YD_READ_SIZE)) == NULL)
+        goto fail_loop;
+    if ((rc = ops->init(loop)) < 0)
+        goto fail_buf;
+    yd_wheel_init(&loop->wheel, loop->now);
+    *ret_loop = loop;
+    return 0;
+
+fail_buf:
+    yd_free(mem, loop->read_buf);
+fail_loop:
+    yd_free(mem, loop);
+    return rc;
+}
+
+void yd_loop_free(struct yd_loop *loop)
+{
+    if (loop == NULL)
+        return;
+    loop->ops->done(loop);
+    yd_pool_done(&loop->small);
+    yd_pool_done(&loop->chunk);
+    yd_pool_done(&loop->large);
+    yd_free(loop->mem, loop->read_buf);
+    yd_free(loop->mem, loop);
+}
+
+void yd_loop_run(struct yd_loop *loop)
+{
+    loop->thread = pthread_self();
+    atomic_store_explicit(&loop->running, true, memory_order_release);
+    loop->ops->run(loop);
+    atomic_store_explicit(&loop->running, false, memory_order_release);
+}
+
+void yd_loop_stop(struct yd_loop *loop)
+{
+    loop->stopping = true;
+}
+
+bool yd_loop_is_current(const struct yd_loop *loop)
+{
+    return atomic_load_explicit(&loop->running, memory_order_acquire) &&
+           pthread_equal(loop->thread, pthread_self());
+}
+
+int yd_loop_post(struct yd_loop *loop, struct yd_mail *mail)
+{
+    if (atomic_load_explicit(&loop->closed, memory_order_acquire))
+        return YODEL_ERR_CLOSED;
+    if (yd_mailbox_put(&loop->mailbox, mail))
+        loop->ops->wake(loop);
+    return 0;
+}
+
+void yd_loop_task(struct yd_loop *loop, struct yd_mail *task)
+{
+    task->next = NULL;
+    *loop->tasks_end = task;
+    loop->tasks_end = &task->next;
+}
+
+void yd_loop_flush(struct yd_loop *loop, struct yd_mail *flush)
+{
+    flush->next = NULL;
+    *loop->flushes_end = flush;
+    loop->flushes_end = &flush->next;
+}
+
+static void run_chain(struct yd_loop *loop, struct yd_mail *mail)
+{
+    while (mail != NULL) {
+        struct yd_mail *next = mail->next;
+
+        mail->run(mail, loop);
+        mail = next;
+    }
+}
+
+/* Takes the whole queue first: what it causes goes to the next round. */
+static void run_queue(struct yd_loop *loop, struct yd_mail **queue, struct yd_mail ***end)
+{
+    struct yd_mail *mail = *queue;
+
+    *queue = NULL;
+    *end = queue;
+    run_chain(loop, mail);
+}
+
+void yd_loop_close(struct yd_loop *loop)
+{
+    struct yd_mail *mail;
+
+    atomic_store_explicit(&loop->closed, true, memory_order_release);
+    while ((mail = yd_mailbox_take(&loop->mailbox)) != NULL || loop->tasks != NULL ||
+           loop->flushes != NULL) {
+        run_chain(loop, mail);
+        run_queue(loop, &loop->tasks, &loop->tasks_end);
+        run_queue(loop, &loop->flushes, &loop->flushes_end);
+    }
+}
+
+int64_t yd_loop_turn(struct yd_loop *loop)
+{
+    run_chain(loop, yd_mailbox_take(&loop->mailbox));
+    yd_wheel_advance(&loop->wheel, loop->now);
+    for (int i = 0; i < ROUNDS && (loop->tasks != NULL || loop->flushes != NULL); i++) {
+        run_queue(loop, &loop->tasks, &loop->tasks_end);
+        if (loop->tasks == NULL || i == ROUNDS - 1)
+            run_queue(loop, &loop->flushes, &loop->flushes_end);
+    }
+    if (loop->tasks != NULL || loop->flushes != NULL)
+        return 0;
+    return yd_wheel_next(&loop->wheel);
+}
+
+int yd_loop_work(struct yd_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg)
+{
+    return loop->ops->work(loop, work, done, arg);
+}
+
+int yd_loop_signal(struct yd_loop *loop, int signum, void (*on_signal)(void *arg, int signum),
+                   void *arg)
+{
+    return loop->ops->signal(loop, signum, on_signal, arg);
+}
+
+int yd_listener_start(struct yd_listener *listener)
+{
+    return listener->loop->ops->listener_start(listener);
+}
+
+void yd_listener_stop(struct yd_listener *listener)
+{
+    listener->loop->ops->listener_stop(listener);
+}
+
+void *yd_stream_alloc(struct yd_loop *loop, size_t size)
+{
+    size_t ahead = loop->ops->stream_size;
+    char *memory = yd_zalloc(loop->mem, ahead + size);
+    struct yd_stream *stream;
+
+    if (memory == NULL)
+        return NULL;
+    stream = (struct yd_stream *)(memory + ahead);
+    stream->loop = loop;
+    stream->fd = -1;
+    return stream;
+}
+
+void yd_stream_free(struct yd_stream *stream)
+{
+    struct yd_loop *loop = stream->loop;
+
+    yd_free(loop->mem, (char *)stream - loop->ops->stream_size);
+}
+
+int yd_stream_open(struct yd_stream *stream, int fd)
+{
+    int rc;
+
+    stream->fd = fd;
+    if ((rc = stream->loop->ops->stream_open(stream)) < 0)
+        stream->fd = -1;
+    return rc;
+}
+
+void yd_stream_pause(struct yd_stream *stream, bool paused)
+{
+    if (stream->paused == paused || stream->closing)
+        return;
+    stream->paused = paused;
+    stream->loop->ops->stream_pause(stream, paused);
+}
+
+ssize_t yd_stream_send(struct yd_stream *stream, const struct iovec *iov, int num)
+{
+    return stream->loop->ops->stream_send(stream, iov, num);
+}
+
+void yd_stream_shutdown(struct yd_stream *stream)
+{
+    (void)shutdown(stream->fd, SHUT_WR);
+}
+
+void yd_stream_close(struct yd_stream *stream)
+{
+    if (stream->closing)
+        return;
+    stream->closing = true;
+    stream->loop->ops->stream_close(stream);
+}
+
+int yd_stream_detach(struct yd_stream *stream)
+{
+    int fd = stream->fd;
+
+    stream->fd = -1;
+    yd_stream_close(stream);
+    return fd;
+}

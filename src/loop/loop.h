@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_LOOP_LOOP_H
+#define YD_LOOP_LOOP_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <yodel/server.h>
+
+#include "base/mailbox.h"
+#include "base/pool.h"
+#include "base/wheel.h"
+
+/*
+ * An event loop: one thread, the streams that belong to it, a mailbox, a timer wheel.
+ *
+ * The seam to the kernel (struct yd_loop_ops) is shaped by completions: a backend hands over bytes
+ * that it has read into the loop's one buffer, takes bytes to send, and tells when they are gone.
+ */
+struct yd_loop;
+struct yd_net;
+
+/* ---- streams ---- */
+
+struct yd_stream;
+
+/* What a stream tells its owner, on its loop. */
+struct yd_stream_events {
+    /* Bytes were read.  data is the loop's: it may be changed, and lives for the call. */
+    void (*on_read)(struct yd_stream *stream, uint8_t *data, size_t len);
+    /* Nothing more will be read: 0 the peer ended its side, else -errno. */
+    void (*on_end)(struct yd_stream *stream, int error);
+    /* The send that was left pending goes on: result more bytes were taken, or -errno.  Sending is
+     * allowed again. */
+    void (*on_sent)(struct yd_stream *stream, ssize_t result);
+    /* After yd_stream_close(), last: the memory may go. */
+    void (*on_closed)(struct yd_stream *stream);
+};
+
+/* First member of its owner, which yd_stream_alloc() made. */
+struct yd_stream {
+    struct yd_loop *loop;
+    const struct yd_stream_events *events;
+    int fd;
+    bool paused;  /* by its owner: nothing is read */
+    bool ended;   /* the peer's side has ended, or failed */
+    bool pending; /* a send is */
+    bool closing;
+};
+
+/* Memory of size bytes, all zero, with room for the backend's state ahead of it; NULL when out of
+ * memory. */
+void *yd_stream_alloc(struct yd_loop *loop, size_t size);
+void yd_stream_free(struct yd_stream *stream);
+
+/* Takes fd (non-blocking, connected) and begins to read.  Returns 0 or -errno; fd is then still
+ * the caller's. */
+int yd_stream_open(struct yd_stream *stream, int fd);
+
+/* Stops and goes on with reading. */
+void yd_stream_pause(struct yd_stream *stream, bool paused);
+
+/*
+ * Sends.  Returns the bytes taken, which may be fewer than given: the rest is then pending, on_sent
+ * will come once, and no other send is allowed before.  Returns -errno when the stream is broken.
+ * The bytes must stay until they are taken.
+ */
+ssize_t yd_stream_send(struct yd_stream *stream, const struct iovec *iov, int num);
+
+/* Ends our side of the stream when all that was sent is out. */
+void yd_stream_shutdown(struct yd_stream *stream);
+
+/* Closes fd; nothing but on_closed comes after, and never inside this call. */
+void yd_stream_close(struct yd_stream *stream);
+
+/* The same, but fd is left open and returned: it may be used again once on_closed has come. */
+int yd_stream_detach(struct yd_stream *stream);
+
+/* ---- listeners ---- */
+
+struct yd_listener;
+/* fd is non-blocking and the callee's. */
+typedef void(yd_accept_fn)(struct yd_listener *listener, int fd);
+
+struct yd_listener {
+    struct yd_loop *loop;
+    yd_accept_fn *on_accept;
+    void *user;
+    int fd;
+    void *backend; /* its state */
+};
+
+/* Accepts on listener->fd (non-blocking, listening).  When descriptors or memory run out accepting
+ * rests for 100 ms at a time.  Returns 0 or -errno. */
+int yd_listener_start(struct yd_listener *listener);
+/* Closes fd.  listener may be freed when the loop has ended. */
+void yd_listener_stop(struct yd_listener *listener);
+
+/* ---- backends ---- */
+
+struct yd_loop_ops {
+    const char *name;
+    size_t loop_size;   /* of the struct that begins with struct yd_loop */
+    size_t stream_size; /* of the state ahead of each stream, a multiple of 16 */
+    int (*init)(struct yd_loop *loop);
+    void (*done)(struct yd_loop *loop);
+    /* Turns until yd_loop_stop(); calls yd_loop_turn() before each wait. */
+    void (*run)(struct yd_loop *loop);
+    void (*wake)(struct yd_loop *loop); /* any thread, async-signal-safe */
+    int (*listener_start)(struct yd_listener *listener);
+    void (*listener_stop)(struct yd_listener *listener);
+    int (*stream_open)(struct yd_stream *stream);
+    void (*stream_pause)(struct yd_stream *stream, bool paused);
+    ssize_t (*stream_send)(struct yd_stream *stream, const struct iovec *iov, int num);
+    void (*stream_close)(struct yd_stream *stream); /* fd is -1: it was detached */
+    int (*work)(struct yd_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg);
+    int (*signal)(struct yd_loop *loop, int signum, void (*on_signal)(void *arg, int signum),
+                  void *arg);
+};
+
+extern const struct yd_loop_ops yd_loop_uv;
+
+/* ---- loops ---- */
+
+/* Counters of one loop, written by it alone and read by anyone. */
+struct yd_counters {
+    atomic_uint_least64_t accepted, refused, requests, messages_in, messages_out, bytes_in,
+        bytes_out, congested;
+};
+
+static inline void yd_count(atomic_uint_least64_t *counter, uint64_t more)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+/* Blocks of output: small ones hold references, the others bytes. */
+#define YD_BLOCK_SMALL 48
+#define YD_BLOCK_CHUNK 1024
+#define YD_BLOCK_LARGE 16384
+
+/* Bytes of the loop's shared read buffer. */
+#define YD_READ_SIZE (64 * 1024)
+
+struct yd_loop {
+    const struct yd_loop_ops *ops;
+    const struct yodel_allocator *mem;
+    const struct yodel_log_sink *log;
+    unsigned index;
+    struct yd_net *net; /* the connections of this loop */
+    void *owner;        /* the server's state of this loop */
+    uint64_t now;       /* monotonic, ms; as of the present turn's input */
+    uint8_t *read_buf;  /* YD_READ_SIZE bytes */
+    struct yd_wheel wheel;
+    struct yd_mail *tasks, **tasks_end;     /* to run before the flushes of this turn */
+    struct yd_mail *flushes, **flushes_end; /* to run before the loop waits */
+    struct yd_pool small, chunk, large;
+    struct yd_counters counters;
+    pthread_t thread; /* that runs it */
+    atomic_bool running;
+    bool stopping;
+    atomic_bool closed;        /* takes no more mail */
+    struct yd_mailbox mailbox; /* last: other threads write here */
+};
+
+/* mem and log are borrowed and must outlive it.  Returns 0, -ENOMEM or -errno. */
+int yd_loop_new(const struct yd_loop_ops *ops, const struct yodel_allocator *mem,
+                const struct yodel_log_sink *log, unsigned index, struct yd_loop **ret_loop);
+/* The loop must have ended, or never run, and its streams must be closed. */
+void yd_loop_free(struct yd_loop *loop);
+
+/* Runs on the calling thread until yd_loop_stop(). */
+void yd_loop_run(struct yd_loop *loop);
+/* On the loop's thread: ends yd_loop_run() after this turn. */
+void yd_loop_stop(struct yd_loop *loop);
+/* After yd_loop_run(), or instead of it: takes no more mail and runs what there is. */
+void yd_loop_close(struct yd_loop *loop);
+
+/* True on the thread that runs loop, while it does. */
+bool yd_loop_is_current(const struct yd_loop *loop);
+
+/*
+ * Runs mail->run(mail, loop) on the loop.  Any thread; what one thread posts runs in its order.
+ * Returns 0, or YODEL_ERR_CLOSED when the loop has ended: mail is then still the caller's.
+ */
+int yd_loop_post(struct yd_loop *loop, struct yd_mail *mail);
+
+/* On the loop's thread: runs task later in this turn, after the present callback; flushes after all
+ * tasks.  A task must not be pending already. */
+void yd_loop_task(struct yd_loop *loop, struct yd_mail *task);
+void yd_loop_flush(struct yd_loop *loop, struct yd_mail *flush);
+
+/* For backends: mail, due timers, tasks and flushes.  Returns how long the loop may wait, ms; -1
+ * for ever. */
+int64_t yd_loop_turn(struct yd_loop *loop);
+
+/*
+ * Runs work(arg) on a thread of a pool, then done(arg) on the loop: for calls that may block, such
+ * as file reads.  Returns 0, -ENOMEM or -errno (neither is then called).  Pending work is finished
+ * before yd_loop_free() returns.
+ */
+int yd_loop_work(struct yd_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg);
+
+/* Calls on_signal(arg, signum) on this loop whenever the process gets signum.  Returns 0, -errno.
+ */
+int yd_loop_signal(struct yd_loop *loop, int signum, void (*on_signal)(void *arg, int signum),
+                   void *arg);
+
+#endif

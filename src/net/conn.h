@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_NET_CONN_H
+#define YD_NET_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "loop/loop.h"
+#include "net/outq.h"
+
+/* A connection: a stream, a filter (TCP or TLS), output, deadlines, and the protocol above it. */
+struct yd_conn;
+
+/* What the protocol above does.  Never called inside a call of its own to this layer, except where
+ * said. */
+struct yd_conn_events {
+    /*
+     * Input.  Returns how many bytes were used; the others are kept and given again, first, with
+     * what comes next, so a head that is not whole is left by returning 0.  data may be changed.
+     * The events may be replaced inside (an upgrade): the rest goes to the new ones.
+     */
+    size_t (*on_data)(struct yd_conn *conn, uint8_t *data, size_t len);
+    /* The peer has ended its side.  Output still goes; the usual answer is yd_conn_close(). */
+    void (*on_eof)(struct yd_conn *conn);
+    /* The time set by yd_conn_set_timeout() has passed. */
+    void (*on_timeout)(struct yd_conn *conn);
+    /* The output has emptied after yd_conn_want_drain(). */
+    void (*on_drain)(struct yd_conn *conn);
+    /* The server stops: finish what is begun, then yd_conn_close(). */
+    void (*on_stop)(struct yd_conn *conn);
+    /* The connection is gone, last.  error: 0 after yd_conn_close() or _abort(), -errno of the
+     * transport, -ETIMEDOUT when output made no progress.  Frees the protocol's state. */
+    void (*on_closed)(struct yd_conn *conn, int error);
+};
+
+struct yd_filter;
+
+struct yd_conn {
+    struct yd_stream stream; /* first */
+    const struct yd_conn_events *events;
+    void *up;                 /* the protocol's state */
+    struct yd_filter *filter; /* NULL: plain TCP */
+    struct yd_outq out;
+    struct yd_buf *kept;   /* input not used yet; NULL: none */
+    struct yd_mail task;   /* flush, delivery of kept input, or the end */
+    struct yd_timer timer; /* runs to the earlier of the two below */
+    uint32_t timeout_at;   /* of the protocol; ms, wraps */
+    uint32_t send_by;      /* output must progress by then; ms, wraps */
+    uint32_t slot;         /* in the table of ids */
+    int16_t error;         /* to report by on_closed */
+    bool has_timeout : 1;  /* timeout_at counts */
+    bool sending : 1;      /* a send is pending: send_by counts */
+    bool task_queued : 1;
+    bool want_drain : 1;
+    bool paused : 1;    /* by the protocol */
+    bool redeliver : 1; /* what is kept is to be given again */
+    bool eof : 1;       /* the peer's side has ended */
+    bool closing : 1;   /* yd_conn_close(): flush, then end */
+    bool notified : 1;  /* the filter has said that our side ends */
+    bool shut : 1;      /* our side has ended; waiting for the peer's */
+    bool dead : 1;      /* nothing but on_closed comes */
+    bool finished : 1;  /* on_closed has been called */
+    bool moving : 1;    /* it has left for another loop */
+};
+
+static inline struct yd_loop *yd_conn_loop(const struct yd_conn *conn)
+{
+    return conn->stream.loop;
+}
+
+/* Hands the connection to a protocol. */
+static inline void yd_conn_set_events(struct yd_conn *conn, const struct yd_conn_events *events,
+                                      void *up)
+{
+    conn->events = events;
+    conn->up = up;
+}
+
+/*
+ * Queues output; it goes out at the end of this turn.  Returns 0, -ENOMEM, or YODEL_ERR_CLOSED
+ * after yd_conn_close() or the end.
+ */
+int yd_conn_write(struct yd_conn *conn, const void *head, size_t head_len, const void *body,
+                  size_t body_len);
+int yd_conn_write_frame(struct yd_conn *conn, struct yd_msg *msg);
+int yd_conn_write_payload(struct yd_conn *conn, struct yd_msg *msg);
+
+/* Bytes queued and not yet taken by the kernel. */
+size_t yd_conn_buffered(const struct yd_conn *conn);
+
+/* Asks for one on_drain once the output is empty. */
+void yd_conn_want_drain(struct yd_conn *conn);
+
+/* on_timeout comes after ms; 0 cancels.  Cheap to call often. */
+void yd_conn_set_timeout(struct yd_conn *conn, uint32_t ms);
+
+/* Stops input; yd_conn_resume() gives what was kept, in a task of its own, and goes on. */
+void yd_conn_pause(struct yd_conn *conn);
+void yd_conn_resume(struct yd_conn *conn);
+
+/* Flushes, ends our side, waits a moment for the peer's (so that what it still sends does not reset
+ * what it has not read), then on_closed.  Input is dropped from now on. */
+void yd_conn_close(struct yd_conn *conn);
+
+/* Drops everything; on_closed follows in a task. */
+void yd_conn_abort(struct yd_conn *conn, int error);
+
+/*
+ * Moves the connection to another loop of the server, as soon as the output so far is out.  It
+ * begins there as a new one, by to->on_connection; its input is ahead (copied), then what was not
+ * used here, then what comes.  It is no longer the caller's: its events are not called any more.
+ *
+ * Returns 0, -ENOMEM, or YODEL_ERR_CLOSED when it or that loop has ended.
+ */
+int yd_conn_move(struct yd_conn *conn, struct yd_net *to, const void *ahead, size_t len);
+
+bool yd_conn_is_tls(const struct yd_conn *conn);
+
+/* Writes "192.0.2.1:4711", "[2001:db8::1]:4711" or "unix". */
+#define YD_PEER_SIZE 64
+void yd_conn_peer(const struct yd_conn *conn, char ret_text[YD_PEER_SIZE]);
+
+/* Names the connection from any thread; never 0. */
+uint64_t yd_conn_id(const struct yd_conn *conn);
+/* Gives it another name; the old one names nothing any more. */
+uint64_t yd_conn_renew_id(struct yd_conn *conn);
+/* The index of the loop in an id. */
+static inline unsigned yd_id_loop(uint64_t id)
+{
+    return (unsigned)(id >> 56);
+}
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "net/filter.h"
+#include "net/internal.h"
+
+/*
+ * Connections that go from loop to loop.  The connection of the new loop is made first, so that
+ * nothing can fail once the old one has left; it carries descriptor, filter and input, and its task
+ * is the mail that brings it there.
+ */
+
+/* One that will not arrive.  Whoever holds it frees it: it belongs to no loop's tables. */
+static void drop(struct yd_conn *twin)
+{
+    if (twin->filter != NULL)
+        twin->filter->ops->free(twin);
+    yd_conn_drop_kept(twin);
+    if (twin->stream.fd >= 0)
+        (void)close(twin->stream.fd);
+    yd_stream_free(&twin->stream);
+}
+
+/* ---- on the old loop ---- */
+
+static size_t keep_all(struct yd_conn *conn, uint8_t *data, size_t len)
+{
+    (void)conn;
+    (void)data;
+    (void)len;
+    return 0;
+}
+
+/* The end of the peer's side will be read again on the new loop. */
+static void ignore(struct yd_conn *conn)
+{
+    (void)conn;
+}
+
+static void leave(struct yd_conn *conn)
+{
+    struct yd_conn *twin = conn->up;
+
+    if (conn->task_queued) { /* it comes here again */
+        conn->want_drain = true;
+        return;
+    }
+    if (conn->kept != NULL &&
+        yd_buf_append(yd_conn_net(conn)->mem, twin->kept, conn->kept->ptr, conn->kept->len) < 0) {
+        yd_conn_abort(conn, -ENOMEM);
+        return;
+    }
+    yd_conn_drop_kept(conn);
+    twin->filter = conn->filter;
+    conn->filter = NULL;
+    if (twin->filter != NULL)
+        twin->filter->conn = twin;
+    conn->dead = conn->finished = conn->moving = true;
+    yd_timer_stop(&yd_conn_loop(conn)->wheel, &conn->timer);
+    yd_net_unlist(conn);
+    twin->stream.fd = yd_stream_detach(&conn->stream);
+}
+
+static void on_closed(struct yd_conn *conn, int error)
+{
+    (void)error;
+    drop(conn->up);
+}
+
+static const struct yd_conn_events leaving = {
+    .on_data = keep_all,
+    .on_eof = ignore,
+    .on_timeout = ignore,
+    .on_drain = leave,
+    .on_stop = ignore,
+    .on_closed = on_closed,
+};
+
+static struct yd_conn *make_twin(struct yd_net *to, const void *ahead, size_t len)
+{
+    struct yd_conn *twin = yd_stream_alloc(to->loop, sizeof *twin);
+
+    if (twin == NULL)
+        return NULL;
+    if ((twin->kept = yd_zalloc(to->mem, sizeof *twin->kept)) == NULL ||
+        yd_buf_append(to->mem, twin->kept, ahead, len) < 0) {
+        drop(twin);
+        return NULL;
+    }
+    return twin;
+}
+
+int yd_conn_move(struct yd_conn *conn, struct yd_net *to, const void *ahead, size_t len)
+{
+    struct yd_conn *twin;
+
+    if (conn->closing || conn->dead ||
+        atomic_load_explicit(&to->loop->closed, memory_order_acquire))
+        return YODEL_ERR_CLOSED;
+    if ((twin = make_twin(to, ahead, len)) == NULL)
+        return -ENOMEM;
+    yd_conn_set_timeout(conn, 0);
+    yd_conn_set_events(conn, &leaving, twin);
+    yd_conn_pause(conn);
+    yd_conn_want_drain(conn);
+    return 0;
+}
+
+/* ---- on the new loop ---- */
+
+/* A loop that is about to end takes no one in: nobody would close it. */
+static bool is_ending(const struct yd_net *net)
+{
+    return atomic_load_explicit(&net->loop->closed, memory_order_relaxed) ||
+           (net->stopping && (net->num_conns == 0 || net->loop->stopping));
+}
+
+static void arrive(struct yd_mail *mail, void *receiver)
+{
+    struct yd_conn *conn = yd_container_of(mail, struct yd_conn, task);
+    struct yd_net *net = yd_conn_net(conn);
+    int fd = conn->stream.fd;
+
+    (void)receiver;
+    if (!is_ending(net)) {
+        conn->stream.fd = -1;
+        if (yd_net_adopt(conn, fd) == 0) {
+            yd_conn_resume(conn);
+            return;
+        }
+    }
+    yd_net_count_less(net);
+    drop(conn);
+}
+
+void yd_conn_hand_over(struct yd_conn *twin)
+{
+    twin->task.run = arrive;
+    if (yd_loop_post(twin->stream.loop, &twin->task) == 0)
+        return;
+    yd_net_count_less(yd_conn_net(twin));
+    drop(twin);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_NET_NET_H
+#define YD_NET_NET_H
+
+#include "net/conn.h"
+
+/* The connections and listeners of one loop. */
+
+struct yd_net_options {
+    uint32_t send_ms;
+    uint32_t linger_ms;           /* the peer's side of a close */
+    unsigned max_connections;     /* of the server; 0: no limit */
+    atomic_uint *num_connections; /* of the server */
+};
+
+struct yd_tls; /* certificates of one listening address, shared by all loops */
+
+struct yd_slot;
+struct yd_net {
+    struct yd_loop *loop;
+    const struct yodel_allocator *mem;
+    struct yd_net_options options;
+    /* Takes a new connection: sets its events.  over_limit: the server is full, answer and close.
+     * Returns 0 or -errno: the connection is dropped. */
+    int (*on_connection)(struct yd_conn *conn, bool over_limit);
+    void *user; /* of the protocol above */
+    struct yd_slot **pages;
+    uint32_t num_pages, free_slot, num_conns;
+    bool stopping;
+    void (*on_empty)(struct yd_net *net); /* stopping, and the last connection has gone */
+};
+
+int yd_net_init(struct yd_net *net, struct yd_loop *loop, const struct yd_net_options *options);
+/* After the loop has gone, or before. */
+void yd_net_done(struct yd_net *net);
+
+/* A listener of this loop.  fd is taken; tls may be NULL. */
+struct yd_net_listener {
+    struct yd_listener base;
+    struct yd_net *net;
+    struct yd_tls *tls;
+};
+
+int yd_net_listen(struct yd_net *net, struct yd_net_listener *listener, int fd, struct yd_tls *tls);
+
+/* A connection for fd, which is taken.  Returns 0 or -errno (fd is closed). */
+int yd_net_add(struct yd_net *net, int fd, struct yd_tls *tls, struct yd_conn **ret_conn);
+
+/* The connection of an id of this loop; NULL when it has gone. */
+struct yd_conn *yd_net_find(const struct yd_net *net, uint64_t id);
+
+/* Calls each for every connection. */
+void yd_net_each(struct yd_net *net, void (*each)(struct yd_conn *conn));
+
+/* on_stop for every connection; then on_empty once none is left. */
+void yd_net_stop(struct yd_net *net);
+/* Aborts every connection. */
+void yd_net_abort(struct yd_net *net);
+
+/* ---- addresses ---- */
+
+/* Parses "host:port", "[v6]:port" or "unix:path", binds and listens with num sockets that share the
+ * port (one, given num times, for Unix).  A port that another process listens on is -EADDRINUSE.
+ * Returns the port (0 for Unix) or -errno; nothing is open then. */
+int yd_listen_sockets(const char *address, int backlog, int *ret_fds, unsigned num);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_NET_OUTQ_H
+#define YD_NET_OUTQ_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/msg.h"
+#include "loop/loop.h"
+
+/*
+ * Output of one connection: segments that are bytes of its own or references to shared messages.
+ * Empty it owns nothing.  Blocks come from the loop's pools.
+ */
+struct yd_segment;
+
+struct yd_outq {
+    struct yd_segment *head, *tail;
+    size_t bytes;
+};
+
+/* Appends a copy of head and body together; either both are queued or none.  0 or -ENOMEM. */
+int yd_outq_copy(struct yd_loop *loop, struct yd_outq *queue, const void *head, size_t head_len,
+                 const void *body, size_t body_len);
+
+/* Appends a reference (its own) to msg's frame, or to its payload alone.  0 or -ENOMEM. */
+int yd_outq_frame(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *msg);
+int yd_outq_payload(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *msg);
+
+/* Fills iov with the first num runs of bytes at most; returns how many. */
+int yd_outq_peek(const struct yd_outq *queue, struct iovec *iov, int num);
+
+/* Drops the first len bytes, which must be there. */
+void yd_outq_consume(struct yd_loop *loop, struct yd_outq *queue, size_t len);
+void yd_outq_clear(struct yd_loop *loop, struct yd_outq *queue);
+
+#endif

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+#include "net/tls.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/internal.h"
+
+/* Sealed output that may wait for the kernel before more is sealed, bytes. */
+#define SEALED_MAX (64 * 1024)
+/* Plain bytes of one record (RFC 8446 5.1). */
+#define RECORD_MAX 16384
+
+struct yd_tls {
+    const struct yodel_allocator *mem;
+    const struct yodel_log_sink *log;
+    char *cert_file, *key_file, *ciphers;
+    BIO_METHOD *bio_method;
+    pthread_mutex_t lock; /* for ctx */
+    SSL_CTX *ctx;
+};
+
+struct tls_filter {
+    struct yd_filter base; /* first */
+    SSL *ssl;
+    const uint8_t *input; /* of the stream, for the present call */
+    size_t input_len;
+    bool failed;
+};
+
+static struct tls_filter *filter_of(struct yd_conn *conn)
+{
+    return (struct tls_filter *)conn->filter;
+}
+
+/* ---- certificates ---- */
+
+static void log_reason(const struct yodel_log_sink *log, const char *what)
+{
+    char text[256] = "no reason given";
+    unsigned long error = ERR_get_error();
+
+    if (error != 0)
+        ERR_error_string_n(error, text, sizeof text);
+    ERR_clear_error();
+    yd_log(log, YODEL_LOG_ERROR, "%s: %s", what, text);
+}
+
+static int choose_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
+                       const unsigned char *offer, unsigned offer_len, void *arg)
+{
+    static const unsigned char ours[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+    unsigned char *chosen;
+
+    (void)ssl;
+    (void)arg;
+    if (SSL_select_next_proto(&chosen, ret_len, ours, sizeof ours, offer, offer_len) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 3.2 */
+    *ret = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int load_files(const struct yd_tls *tls, SSL_CTX *ctx)
+{
+    if (tls->ciphers != NULL && SSL_CTX_set_cipher_list(ctx, tls->ciphers) != 1) {
+        log_reason(tls->log, "TLS cipher list");
+        return YODEL_ERR_TLS;
+    }
+    if (SSL_CTX_use_certificate_chain_file(ctx, tls->cert_file) != 1) {
+        log_reason(tls->log, tls->cert_file);
+        return YODEL_ERR_TLS;
+    }
+    if (SSL_CTX_use_PrivateKey_file(ctx, tls->key_file, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(ctx) != 1) {
+        log_reason(tls->log, tls->key_file);
+        return YODEL_ERR_TLS;
+    }
+    return 0;
+}
+
+static int make_ctx(const struct yd_tls *tls, SSL_CTX **ret_ctx)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    int rc;
+
+    if (ctx == NULL)
+        return -ENOMEM;
+    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets need no memory here */
+    SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
+    if ((rc = load_files(tls, ctx)) < 0) {
+        SSL_CTX_free(ctx);
+        return rc;
+    }
+    *ret_ctx = ctx;
+    return 0;
+}
+
+int yd_tls_reload(struct yd_tls *tls)
+{
+    SSL_CTX *fresh, *old;
+    int rc;
+
+    if ((rc = make_ctx(tls, &fresh)) < 0)
+        return YODEL_ERR_TLS;
+    pthread_mutex_lock(&tls->lock);
+    old = tls->ctx;
+    tls->ctx = fresh;
+    pthread_mutex_unlock(&tls->lock);
+    SSL_CTX_free(old);
+    return 0;
+}
+
+/* ---- the stream as OpenSSL sees it ---- */
+
+static int bio_read(BIO *bio, char *data, size_t len, size_t *ret_len)
+{
+    struct tls_filter *filter = BIO_get_data(bio);
+    size_t take = YD_MIN(len, filter->input_len);
+
+    BIO_clear_retry_flags(bio);
+    if (take == 0) {
+        BIO_set_retry_read(bio);
+        return 0;
+    }
+    memcpy(data, filter->input, take);
+    filter->input += take;
+    filter->input_len -= take;
+    *ret_len = take;
+    return 1;
+}
+
+static int bio_write(BIO *bio, const char *data, size_t len, size_t *ret_len)
+{
+    struct tls_filter *filter = BIO_get_data(bio);
+
+    BIO_clear_retry_flags(bio);
+    if (yd_outq_copy(yd_conn_loop(filter->base.conn), &filter->base.sealed, data, len, NULL, 0) < 0)
+        return 0;
+    *ret_len = len;
+    return 1;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *arg)
+{
+    (void)bio;
+    (void)number;
+    (void)arg;
+    return command == BIO_CTRL_FLUSH; /* the connection flushes at the end of the turn */
+}
+
+static BIO_METHOD *make_bio_method(void)
+{
+    BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "connection");
+
+    if (method == NULL)
+        return NULL;
+    BIO_meth_set_read_ex(method, bio_read);
+    BIO_meth_set_write_ex(method, bio_write);
+    BIO_meth_set_ctrl(method, bio_ctrl);
+    return method;
+}
+
+/* ---- the filter ---- */
+
+/* The alert that OpenSSL has queued still goes out; nothing else does. */
+static int fail(struct yd_conn *conn)
+{
+    ERR_clear_error();
+    filter_of(conn)->failed = true;
+    yd_outq_clear(yd_conn_loop(conn), &conn->out);
+    conn->error = -EPROTO;
+    yd_conn_close(conn);
+    return 0;
+}
+
+static int on_ssl_result(struct yd_conn *conn, int result)
+{
+    switch (SSL_get_error(filter_of(conn)->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return 0;
+    case SSL_ERROR_ZERO_RETURN:
+        yd_conn_end_input(conn);
+        return 0;
+    default:
+        return fail(conn);
+    }
+}
+
+static int read_records(struct yd_conn *conn, uint8_t *plain)
+{
+    struct tls_filter *filter = filter_of(conn);
+
+    while (!conn->dead) {
+        int len = SSL_read(filter->ssl, plain, RECORD_MAX);
+
+        if (len <= 0)
+            return on_ssl_result(conn, len);
+        yd_conn_deliver(conn, plain, (size_t)len);
+    }
+    return 0;
+}
+
+static int input(struct yd_conn *conn, uint8_t *data, size_t len)
+{
+    struct tls_filter *filter = filter_of(conn);
+    struct yd_loop *loop = yd_conn_loop(conn);
+    uint8_t *plain;
+    int rc;
+
+    if (filter->failed)
+        return 0;
+    if ((plain = yd_pool_get(&loop->large)) == NULL)
+        return -ENOMEM;
+    filter->input = data;
+    filter->input_len = len;
+    ERR_clear_error();
+    rc = read_records(conn, plain);
+    filter->input_len = 0;
+    yd_pool_put(&loop->large, plain);
+    if (filter->base.sealed.bytes > 0 || conn->out.bytes > 0)
+        yd_conn_want_flush(conn);
+    return rc;
+}
+
+/* Gathers up to a record of output that stands in several runs. */
+static size_t gather(const struct yd_outq *queue, uint8_t *room)
+{
+    struct iovec iov[16];
+    int num = yd_outq_peek(queue, iov, YD_LEN(iov));
+    size_t len = 0;
+
+    for (int i = 0; i < num && len < RECORD_MAX; i++) {
+        size_t take = YD_MIN(iov[i].iov_len, RECORD_MAX - len);
+
+        memcpy(room + len, iov[i].iov_base, take);
+        len += take;
+    }
+    return len;
+}
+
+static int seal_record(struct yd_conn *conn, uint8_t *room)
+{
+    size_t len = gather(&conn->out, room);
+
+    ERR_clear_error();
+    if (SSL_write(filter_of(conn)->ssl, room, (int)len) <= 0)
+        return -ENOMEM; /* the stream side takes everything while there is memory */
+    yd_outq_consume(yd_conn_loop(conn), &conn->out, len);
+    return 0;
+}
+
+static struct yd_outq *output(struct yd_conn *conn)
+{
+    struct tls_filter *filter = filter_of(conn);
+    struct yd_loop *loop = yd_conn_loop(conn);
+    uint8_t *room;
+    int rc = 0;
+
+    if (conn->out.bytes == 0 || filter->failed || !SSL_is_init_finished(filter->ssl))
+        return &filter->base.sealed;
+    if ((room = yd_pool_get(&loop->large)) == NULL)
+        return NULL;
+    while (rc == 0 && conn->out.bytes > 0 && filter->base.sealed.bytes < SEALED_MAX)
+        rc = seal_record(conn, room);
+    yd_pool_put(&loop->large, room);
+    return rc == 0 ? &filter->base.sealed : NULL;
+}
+
+static void shut_down(struct yd_conn *conn)
+{
+    struct tls_filter *filter = filter_of(conn);
+
+    ERR_clear_error();
+    if (!filter->failed && SSL_is_init_finished(filter->ssl))
+        (void)SSL_shutdown(filter->ssl);
+    ERR_clear_error();
+}
+
+static void free_filter(struct yd_conn *conn)
+{
+    struct tls_filter *filter = filter_of(conn);
+    struct yd_loop *loop = yd_conn_loop(conn);
+
+    conn->filter = NULL;
+    SSL_free(filter->ssl);
+    yd_outq_clear(loop, &filter->base.sealed);
+    yd_free(loop->mem, filter);
+}
+
+static const struct yd_filter_ops tls_ops = {input, output, shut_down, free_filter};
+
+static SSL *make_ssl(struct yd_tls *tls)
+{
+    SSL *ssl;
+
+    pthread_mutex_lock(&tls->lock);
+    ssl = SSL_new(tls->ctx);
+    pthread_mutex_unlock(&tls->lock);
+    return ssl;
+}
+
+int yd_tls_attach(struct yd_tls *tls, struct yd_conn *conn)
+{
+    struct tls_filter *filter = yd_zalloc(tls->mem, sizeof *filter);
+    BIO *bio;
+
+    if (filter == NULL)
+        return -ENOMEM;
+    if ((filter->ssl = make_ssl(tls)) == NULL)
+        goto fail_filter;
+    if ((bio = BIO_new(tls->bio_method)) == NULL)
+        goto fail_ssl;
+    BIO_set_data(bio, filter);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(filter->ssl, bio, bio);
+    SSL_set_accept_state(filter->ssl);
+    filter->base.ops = &tls_ops;
+    filter->base.conn = conn;
+    conn->filter = &filter->base;
+    return 0;
+
+fail_ssl:
+    SSL_free(filter->ssl);
+fail_filter:
+    yd_free(tls->mem, filter);
+    ERR_clear_error();
+    return -ENOMEM;
+}
+
+/* ---- settings ---- */
+
+static int copy_options(struct yd_tls *tls, const yodel_tls_options *options)
+{
+    tls->cert_file = yd_strdup(tls->mem, options->cert_file);
+    tls->key_file = yd_strdup(tls->mem, options->key_file);
+    if (options->ciphers != NULL && (tls->ciphers = yd_strdup(tls->mem, options->ciphers)) == NULL)
+        return -ENOMEM;
+    return tls->cert_file != NULL && tls->key_file != NULL ? 0 : -ENOMEM;
+}
+
+int yd_tls_new(const struct yodel_allocator *mem, const struct yodel_log_sink *log,
+               const yodel_tls_options *options, struct yd_tls **ret_tls)
+{
+    struct yd_tls *tls;
+    int rc;
+
+    if (options->cert_file == NULL || options->key_file == NULL)
+        return -EINVAL;
+    if ((tls = yd_zalloc(mem, sizeof *tls)) == NULL)
+        return -ENOMEM;
+    tls->mem = mem;
+    tls->log = log;
+    pthread_mutex_init(&tls->lock, NULL);
+    if ((rc = copy_options(tls, options)) < 0)
+        goto fail;
+    rc = -ENOMEM;
+    if ((tls->bio_method = make_bio_method()) == NULL)
+        goto fail;
+    if ((rc = make_ctx(tls, &tls->ctx)) < 0)
+        goto fail;
+    *ret_tls = tls;
+    return 0;
+
+fail:
+    yd_tls_free(tls);
+    return rc;
+}
+
+void yd_tls_free(struct yd_tls *tls)
+{
+    if (tls == NULL)
+        return;
+    SSL_CTX_free(tls->ctx);
+    BIO_meth_free(tls->bio_method);
+    pthread_mutex_destroy(&tls->lock);
+    yd_free(tls->mem, tls->cert_file);
+    yd_free(tls->mem, tls->key_file);
+    yd_free(tls->mem, tls->ciphers);
+    yd_free(tls->mem, tls);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_PROTO_HTTP1_H
+#define YD_PROTO_HTTP1_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <yodel/base.h>
+
+/* HTTP/1.1 messages (RFC 9110, 9112), as strict as a server may be.  Views point into the head. */
+
+struct yd_http_field {
+    yodel_str name, value; /* value without surrounding blanks */
+};
+
+enum yd_http_body { YD_HTTP_BODY_NONE = 0, YD_HTTP_BODY_LENGTH, YD_HTTP_BODY_CHUNKED };
+
+/* A parsed request head.  fields is the caller's array. */
+struct yd_http_head {
+    yodel_str method;
+    yodel_str target; /* as sent */
+    yodel_str path;   /* of the target, still encoded, begins with '/' (or is "*" for OPTIONS) */
+    yodel_str query;  /* behind '?'; {NULL, 0} without one */
+    yodel_str host;   /* of an absolute-form target, else of Host; with the port, if any */
+    uint8_t minor;    /* HTTP/1.minor: 0 or 1; a higher one counts as 1 (RFC 9110 2.5) */
+    bool keep_alive;  /* RFC 9112 9.3 */
+    bool expect_continue;    /* HTTP/1.1 with a body only */
+    bool upgrade;            /* HTTP/1.1, Connection has "upgrade" and there is an Upgrade field */
+    enum yd_http_body body;  /* "Content-Length: 0" is none */
+    uint64_t content_length; /* at most INT64_MAX */
+    struct yd_http_field *fields;
+    size_t num_fields;
+};
+
+/* What a head may take.  A limit that is passed has its status: 414 target, 431 the others. */
+struct yd_http_limits {
+    size_t max_head, max_target; /* bytes */
+    size_t max_fields;
+};
+
+/*
+ * Looks for the end of a head that arrives in pieces, each byte once.  Zero is the start of a
+ * request; empty lines ahead of it (RFC 9112 2.2) are skipped, at most 4.
+ */
+struct yd_http_scan {
+    size_t pos;   /* bytes looked at */
+    size_t start; /* where the request line begins */
+    uint8_t state, blank_lines;
+    size_t part;      /* where the method, target, version or line looked at begins */
+    size_t num_lines; /* header lines begun */
+};
+
+/*
+ * Scans data[0..len), the same bytes as before with new ones behind.
+ *
+ * Returns where the head ends, behind its empty line (> 0): it is data[scan->start..result).  0
+ * when more is needed, or minus the HTTP status that answers it, at the first byte that cannot be:
+ * 400 (NUL, other controls, a bare CR or LF, a first byte that begins no token, a folded line),
+ * 414, 431, 501 (a method longer than any known), 505.  *ret_error: static text that says why.
+ */
+int yd_http_scan(struct yd_http_scan *scan, const uint8_t *data, size_t len,
+                 const struct yd_http_limits *limits, const char **ret_error);
+
+/*
+ * Parses the head that yd_http_scan() found: len is result - scan.start, data begins at scan.start.
+ * fields has room for max_fields.
+ *
+ * Returns 0, or minus the status: 400, 414, 431, 501 (codings ahead of chunked), 505; *ret_head is
+ * then untouched and *ret_error says why.  Checks everything that RFC 9112 asks of a server, safely
+ * for any bytes: token names, no blank before the colon, no obs-fold, one valid Host (HTTP/1.1),
+ * Content-Length forms, Content-Length with Transfer-Encoding, origin, absolute and asterisk form.
+ * Percent-encoding in the target is left as it is.
+ */
+int yd_http_parse(const uint8_t *data, size_t len, const struct yd_http_limits *limits,
+                  struct yd_http_field *fields, struct yd_http_head *ret_head,
+                  const char **ret_error);
+
+/* First field of that name (lower or upper case); {NULL, 0} when absent. */
+yodel_str yd_http_field(const struct yd_http_head *head, yodel_str name);
+/* How many fields of that name there are. */
+size_t yd_http_count_fields(const struct yd_http_head *head, yodel_str name);
+
+/* True when a comma-separated list holds token, ASCII case ignored. */
+bool yd_http_list_has(yodel_str list, yodel_str token);
+/* As yd_http_list_has() over all fields of that name. */
+bool yd_http_fields_have(const struct yd_http_head *head, yodel_str name, yodel_str token);
+/* Takes the next element off a comma-separated list, without blanks; false at its end.  Empty
+ * elements are skipped; a comma in a quoted string (RFC 9110 5.6.4) ends no element. */
+bool yd_http_list_next(yodel_str *list, yodel_str *ret_element);
+
+bool yd_http_is_token(yodel_str text);
+/* What may stand in a field value: HTAB, visible ASCII, blanks inside, 0x80-0xff (RFC 9110 5.5). */
+bool yd_http_is_field_value(yodel_str text);
+bool yd_str_eq_nocase(yodel_str a, yodel_str b);
+
+/* Chunked bodies (RFC 9112 7.1).  Zero is the start. */
+struct yd_http_chunked {
+    uint8_t state;
+    uint8_t digits; /* of the chunk size read so far; at most 15 */
+    uint64_t left;  /* bytes of the present chunk still to come */
+    uint32_t extra; /* bytes of extensions and trailers so far; at most 4096 */
+};
+
+/*
+ * Decodes in place: takes all or part of data[0..len), moves the content found to data's beginning.
+ * *ret_used: bytes consumed; *ret_len: bytes of content now at data.
+ * Returns 1 at the end of the body, 0 when more is needed (all of data is then consumed), or -400,
+ * at which the others are untouched and data is spoilt.  Both ends last.
+ */
+int yd_http_chunked_decode(struct yd_http_chunked *chunked, uint8_t *data, size_t len,
+                           size_t *ret_used, size_t *ret_len);
+
+/* "OK", "Switching Protocols", ...; "" for one that has none here. */
+const char *yd_http_status_text(int status);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/log.h"
+#include "server/server.h"
+
+/* Running, stopping, signals. */
+
+/* ---- stopping, on a worker's loop ---- */
+
+static void on_drained(struct yd_timer *timer)
+{
+    yd_net_abort(&yd_container_of(timer, struct yd_worker, drain)->net);
+}
+
+/* The first loop takes signals, so it goes on until the others have ended. */
+static void end_one(yodel_server *server)
+{
+    if (--server->num_running == 0)
+        yd_loop_stop(server->loops[0]);
+}
+
+static void run_ended(struct yd_mail *mail, void *receiver)
+{
+    (void)receiver;
+    end_one(yd_container_of(mail, struct yd_worker, ended)->server);
+}
+
+static void on_empty(struct yd_net *net)
+{
+    struct yd_worker *worker = yd_container_of(net, struct yd_worker, net);
+
+    if (worker->is_empty)
+        return;
+    worker->is_empty = true;
+    if (net->loop->index == 0)
+        end_one(worker->server);
+    else
+        yd_loop_stop(net->loop);
+}
+
+/* Close frames and last answers still go out in this turn, however short the time is. */
+static void run_stop(struct yd_mail *mail, void *receiver)
+{
+    struct yd_worker *worker = yd_container_of(mail, struct yd_worker, stop);
+    struct yd_loop *loop = receiver;
+
+    yd_addresses_stop(worker->server, loop->index);
+    yd_net_stop(&worker->net);
+    yd_timer_start(&loop->wheel, &worker->drain, atomic_load(&worker->server->drain_ms));
+}
+
+static void run_kill(struct yd_mail *mail, void *receiver)
+{
+    (void)receiver;
+    yd_net_abort(&yd_container_of(mail, struct yd_worker, kill)->net);
+}
+
+void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_loop *loop)
+{
+    worker->server = server;
+    worker->loop = loop;
+    worker->stop.run = run_stop;
+    worker->kill.run = run_kill;
+    worker->ended.run = run_ended;
+    yd_timer_init(&worker->drain, on_drained);
+}
+
+/* Lock-free all through: called from signal handlers. */
+void yodel_server_stop(yodel_server *server, uint32_t drain_ms)
+{
+    int before = atomic_fetch_add(&server->num_stops, 1);
+
+    if (before > 1)
+        return;
+    if (before == 0)
+        atomic_store(&server->drain_ms, drain_ms);
+    for (unsigned i = 0; i < server->num_loops; i++)
+        (void)yd_loop_post(server->loops[i],
+                           before == 0 ? &server->workers[i].stop : &server->workers[i].kill);
+}
+
+/* ---- signals ---- */
+
+static void reload(void *arg)
+{
+    yodel_server *server = arg;
+
+    if (yodel_server_reload_tls(server) == 0)
+        yd_log(&server->log, YODEL_LOG_INFO, "certificates were read again");
+}
+
+static void reloaded(void *arg)
+{
+    (void)arg;
+}
+
+static void on_signal(void *arg, int signum)
+{
+    yodel_server *server = arg;
+
+    if (signum == SIGHUP) { /* it reads files: not on the loop */
+        (void)yd_loop_work(server->loops[0], reload, reloaded, server);
+        return;
+    }
+    yd_log(&server->log, YODEL_LOG_INFO, "stopping");
+    yodel_server_stop(server, server->options.drain_ms);
+}
+
+static int watch_signals(yodel_server *server)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    int rc = 0;
+
+    if (!server->options.handle_signals)
+        return 0;
+    (void)signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; rc == 0 && i < YD_LEN(signals); i++)
+        rc = yd_loop_signal(server->loops[0], signals[i], on_signal, server);
+    return rc;
+}
+
+/* ---- running ---- */
+
+static void *run_worker(void *arg)
+{
+    struct yd_worker *worker = arg;
+
+    yd_loop_run(worker->loop);
+    (void)yd_loop_post(worker->server->loops[0], &worker->ended);
+    return NULL;
+}
+
+/* Signals go to the thread that called yodel_server_run(). */
+static int start_thread(struct yd_worker *worker)
+{
+    sigset_t all, before;
+    int rc;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&worker->thread, NULL, run_worker, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -rc;
+}
+
+static void join_threads(yodel_server *server, unsigned num)
+{
+    for (unsigned i = 1; i < num; i++)
+        pthread_join(server->workers[i].thread, NULL);
+}
+
+static int run_all(yodel_server *server)
+{
+    unsigned started = 1;
+    int rc = 0;
+
+    while (started < server->num_loops && rc == 0)
+        if ((rc = start_thread(&server->workers[started])) == 0)
+            started++;
+    server->num_running = started;
+    if (rc < 0) {
+        yodel_server_stop(server, 0);
+        yodel_server_stop(server, 0);
+    }
+    yd_loop_run(server->loops[0]);
+    join_threads(server, started);
+    return rc;
+}
+
+int yodel_server_run(yodel_server *server)
+{
+    int expected = YD_SERVER_SETUP, rc;
+
+    if (!atomic_compare_exchange_strong(&server->state, &expected, YD_SERVER_RUNNING))
+        return YODEL_ERR_STATE;
+    yodel_server_ref(server);
+    for (unsigned i = 0; i < server->num_loops; i++)
+        server->workers[i].net.on_empty = on_empty;
+    if ((rc = yd_addresses_start(server)) == 0 && (rc = watch_signals(server)) == 0)
+        rc = run_all(server);
+    for (unsigned i = 0; i < server->num_loops; i++)
+        yd_loop_close(server->loops[i]);
+    atomic_store(&server->state, YD_SERVER_STOPPED);
+    yodel_server_unref(server);
+    return rc;
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/server.h"
+
+#include <errno.h>
+#include <openssl/rand.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/options.h"
+
+/* The peer's half of a close, ms. */
+#define LINGER_MS 2000
+
+/* ---- options ---- */
+
+static unsigned count_cpus(void)
+{
+    cpu_set_t cpus;
+
+    if (sched_getaffinity(0, sizeof cpus, &cpus) < 0)
+        return 1;
+    return (unsigned)CPU_COUNT(&cpus);
+}
+
+#define DEFAULT(field, value)                                                                      \
+    if (options->field == 0)                                                                       \
+    options->field = (value)
+
+static void fill_in(yodel_server_options *options)
+{
+    DEFAULT(loops, count_cpus());
+    DEFAULT(max_message, 1024 * 1024);
+    DEFAULT(max_buffered, 1024 * 1024);
+    DEFAULT(max_header, 16 * 1024);
+    DEFAULT(max_target, 8 * 1024);
+    DEFAULT(max_headers, 100);
+    DEFAULT(max_body, 1024 * 1024);
+    DEFAULT(header_ms, 10000);
+    DEFAULT(body_ms, 30000);
+    DEFAULT(keep_ms, 75000);
+    DEFAULT(decide_ms, 10000);
+    DEFAULT(ping_ms, 25000);
+    DEFAULT(pong_ms, 20000);
+    DEFAULT(send_ms, 30000);
+    DEFAULT(close_ms, 5000);
+    DEFAULT(drain_ms, 5000);
+}
+
+#undef DEFAULT
+
+static int choose_backend(yodel_backend wanted, const struct yd_loop_ops **ret_ops)
+{
+    const char *forced = getenv("YODEL_BACKEND");
+
+    if (wanted == YODEL_BACKEND_AUTO && forced != NULL && strcmp(forced, "io_uring") == 0)
+        wanted = YODEL_BACKEND_IO_URING;
+    if (wanted == YODEL_BACKEND_IO_URING)
+        return YODEL_ERR_UNSUPPORTED;
+    if (wanted != YODEL_BACKEND_AUTO && wanted != YODEL_BACKEND_LIBUV)
+        return -EINVAL;
+    *ret_ops = &yd_loop_uv;
+    return 0;
+}
+
+static int check_options(const yodel_server_options *options)
+{
+    const yodel_allocator *mem = options->allocator;
+
+    if (options->loops > 255)
+        return -EINVAL;
+    if (mem != NULL && (mem->alloc == NULL || mem->resize == NULL || mem->release == NULL))
+        return -EINVAL;
+    return 0;
+}
+
+/* ---- parts ---- */
+
+static int init_secrets(yodel_server *server)
+{
+    uint8_t bytes[16];
+
+    if (RAND_bytes((unsigned char *)server->secret, sizeof server->secret) != 1 ||
+        RAND_bytes(bytes, sizeof bytes) != 1)
+        return -EIO;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(server->process + 2 * i, 3, "%02x", bytes[i]);
+    return 0;
+}
+
+static int init_http(yodel_server *server)
+{
+    const yodel_server_options *options = &server->options;
+    struct yd_http_options http = {
+        .limits = {options->max_header, options->max_target, options->max_headers},
+        .max_body = options->max_body,
+        .header_ms = options->header_ms,
+        .body_ms = options->body_ms,
+        .keep_ms = options->keep_ms,
+        .decide_ms = options->decide_ms,
+        .server_name = options->server_name,
+    };
+
+    return yd_http_init(&server->http, &server->mem, &server->log, &http, server);
+}
+
+static int init_ws(yodel_server *server)
+{
+    const yodel_server_options *options = &server->options;
+    struct yd_ws_defaults defaults = {
+        .max_message = options->max_message,
+        .max_buffered = options->max_buffered,
+        .ping_ms = options->ping_ms,
+        .pong_ms = options->pong_ms,
+        .close_ms = options->close_ms,
+        .decide_ms = options->decide_ms,
+        .server_name = server->http.options.server_name,
+    };
+
+    return yd_ws_service_init(&server->ws, &server->mem, &server->log, &defaults, server,
+                              server->num_loops, server->process);
+}
+
+static int init_worker(yodel_server *server, const struct yd_loop_ops *ops, unsigned i)
+{
+    struct yd_net_options net = {
+        .send_ms = server->options.send_ms,
+        .linger_ms = LINGER_MS,
+        .max_connections = server->options.max_connections,
+        .num_connections = &server->num_connections,
+    };
+    struct yd_worker *worker = &server->workers[i];
+    int rc;
+
+    if ((rc = yd_loop_new(ops, &server->mem, &server->log, i, &server->loops[i])) < 0)
+        return rc;
+    yd_worker_init(worker, server, server->loops[i]);
+    yd_net_init(&worker->net, server->loops[i], &net);
+    worker->net.on_connection = yd_http_connection;
+    worker->net.user = &server->http;
+    return 0;
+}
+
+static int init_workers(yodel_server *server, const struct yd_loop_ops *ops)
+{
+    unsigned num = server->options.loops;
+    int rc;
+
+    server->loops = yd_alloc_array(&server->mem, num, sizeof *server->loops);
+    server->workers = yd_alloc_array(&server->mem, num, sizeof *server->workers);
+    if (server->loops == NULL || server->workers == NULL)
+        return -ENOMEM;
+    memset(server->workers, 0, num * sizeof *server->workers);
+    while (server->num_loops < num) {
+        if ((rc = init_worker(server, ops, server->num_loops)) < 0)
+            return rc;
+        server->num_loops++;
+    }
+    return 0;
+}
+
+static void free_server(yodel_server *server)
+{
+    yodel_allocator mem = server->mem;
+
+    yd_addresses_free(server);
+    for (unsigned i = 0; i < server->num_loops; i++)
+        yd_loop_close(server->loops[i]);
+    for (unsigned i = 0; i < server->num_loops; i++) {
+        struct yd_net *net = &server->workers[i].net;
+
+        yd_loop_free(server->loops[i]);
+        yd_net_done(net);
+    }
+    yd_ws_service_done(&server->ws);
+    yd_http_done(&server->http);
+    yd_free(&mem, server->loops);
+    yd_free(&mem, server->workers);
+    yd_free(&mem, server);
+}
+
+static int init_parts(yodel_server *server, const struct yd_loop_ops *ops)
+{
+    int rc;
+
+    if ((rc = init_secrets(server)) < 0 || (rc = init_workers(server, ops)) < 0 ||
+        (rc = init_http(server)) < 0)
+        return rc;
+    return init_ws(server);
+}
+
+int yodel_server_new(const yodel_server_options *given, yodel_server **ret_server)
+{
+    const struct yd_loop_ops *ops = NULL;
+    yodel_server_options options;
+    yodel_server *server;
+    int rc;
+
+    if ((rc = yd_options_read(given, &options, sizeof options)) < 0 ||
+        (rc = check_options(&options)) < 0 || (rc = choose_backend(options.backend, &ops)) < 0)
+        return rc;
+    fill_in(&options);
+    server =
+        yd_zalloc(options.allocator != NULL ? options.allocator : &yd_mem_default, sizeof *server);
+    if (server == NULL)
+        return -ENOMEM;
+    server->mem = options.allocator != NULL ? *options.allocator : yd_mem_default;
+    if (options.log != NULL)
+        server->log = *options.log;
+    server->options = options;
+    atomic_init(&server->refs, 1);
+    if ((rc = init_parts(server, ops)) < 0) {
+        free_server(server);
+        return rc;
+    }
+    *ret_server = server;
+    return 0;
+}
+
+yodel_server *yodel_server_ref(yodel_server *server)
+{
+    atomic_fetch_add_explicit(&server->refs, 1, memory_order_relaxed);
+    return server;
+}
+
+yodel_server *yodel_server_unref(yodel_server *server)
+{
+    if (server != NULL && atomic_fetch_sub_explicit(&server->refs, 1, memory_order_acq_rel) == 1)
+        free_server(server);
+    return NULL;
+}
+
+int yd_server_check_setup(const yodel_server *server)
+{
+    return atomic_load(&server->state) == YD_SERVER_SETUP ? 0 : YODEL_ERR_STATE;
+}
+
+struct yd_loop *yd_server_loop(const yodel_server *server, uint64_t id)
+{
+    return id != 0 && yd_id_loop(id) < server->num_loops ? server->loops[yd_id_loop(id)] : NULL;
+}
+
+/* ---- routes ---- */
+
+int yodel_server_route(yodel_server *server, const char *pattern, yodel_http_fn *handler,
+                       void *user)
+{
+    int rc = yd_server_check_setup(server);
+
+    return rc < 0 ? rc : yd_http_route(&server->http, pattern, handler, user);
+}
+
+int yodel_server_route_ws(yodel_server *server, const char *pattern,
+                          const yodel_ws_handlers *handlers, void *user)
+{
+    int rc = yd_server_check_setup(server);
+
+    return rc < 0 ? rc : yd_ws_route(&server->ws, &server->http, pattern, handlers, user);
+}
+
+int yodel_server_static(yodel_server *server, const char *prefix, const char *directory,
+                        const yodel_static_options *options)
+{
+    int rc = yd_server_check_setup(server);
+
+    return rc < 0 ? rc : yd_http_static(&server->http, prefix, directory, options);
+}
+
+int yodel_server_cors(yodel_server *server, const char *prefix, const yodel_cors_options *options)
+{
+    int rc = yd_server_check_setup(server);
+
+    return rc < 0 ? rc : yd_http_cors(&server->http, prefix, options);
+}
+
+static void release_server(void *server)
+{
+    yodel_server_unref(server);
+}
+
+int yodel_channels_new_memory(yodel_server *server, yodel_channels **ret_channels)
+{
+    struct yd_channels_options options = {
+        .mem = &server->mem,
+        .loops = server->loops,
+        .num_loops = server->num_loops,
+        .secret = {server->secret[0], server->secret[1]},
+        .process = server->process,
+        .owner = yodel_server_ref(server),
+        .release_owner = release_server,
+    };
+    int rc = yd_channels_new(&options, ret_channels);
+
+    if (rc < 0)
+        yodel_server_unref(server);
+    return rc;
+}
+
+/* ---- counters ---- */
+
+static uint64_t read_counter(const atomic_uint_least64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void add_counters(yodel_server_stats *stats, const struct yd_counters *counters)
+{
+    stats->accepted += read_counter(&counters->accepted);
+    stats->refused += read_counter(&counters->refused);
+    stats->requests += read_counter(&counters->requests);
+    stats->messages_in += read_counter(&counters->messages_in);
+    stats->messages_out += read_counter(&counters->messages_out);
+    stats->bytes_in += read_counter(&counters->bytes_in);
+    stats->bytes_out += read_counter(&counters->bytes_out);
+    stats->congested += read_counter(&counters->congested);
+}
+
+void yodel_server_get_stats(yodel_server *server, yodel_server_stats *ret_stats)
+{
+    yodel_server_stats stats = {
+        .connections = atomic_load_explicit(&server->num_connections, memory_order_relaxed),
+        .websockets = atomic_load_explicit(&server->ws.num_open, memory_order_relaxed),
+    };
+
+    for (unsigned i = 0; i < server->num_loops; i++)
+        add_counters(&stats, &server->loops[i]->counters);
+    *ret_stats = stats;
+}

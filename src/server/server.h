@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_SERVER_SERVER_H
+#define YD_SERVER_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "http/http.h"
+#include "net/net.h"
+#include "net/tls.h"
+#include "ws/ws.h"
+
+/* The composition root: what a yodel_server is made of. */
+
+/* One loop and what the server keeps of it. */
+struct yd_worker {
+    yodel_server *server;
+    struct yd_loop *loop;
+    struct yd_net net;
+    pthread_t thread;
+    struct yd_mail stop, kill, ended; /* posted once each; ended to the first loop */
+    struct yd_timer drain;
+    bool is_empty; /* stopping, and its last connection has gone */
+};
+
+/* One call of yodel_server_listen(). */
+struct yd_address {
+    struct yd_address *next;
+    struct yd_tls *tls;                 /* NULL: plain text */
+    char *unix_path;                    /* to be removed at the end; NULL: TCP */
+    struct yd_net_listener listeners[]; /* one for each loop */
+};
+
+enum yd_server_state { YD_SERVER_SETUP = 0, YD_SERVER_RUNNING, YD_SERVER_STOPPED };
+
+struct yodel_server {
+    atomic_uint refs;
+    atomic_int state;
+    atomic_int num_stops;
+    atomic_uint drain_ms;
+    atomic_uint num_connections;
+    yodel_allocator mem;
+    yodel_log_sink log;
+    yodel_server_options options; /* filled in; its pointers are not kept */
+    uint64_t secret[2];
+    char process[YD_PROCESS_SIZE];
+    struct yd_http http;
+    struct yd_ws_service ws;
+    struct yd_address *addresses;
+    struct yd_sio_link *services; /* Socket.IO services */
+    unsigned num_loops;
+    unsigned num_running; /* the first loop's: others that run, and itself */
+    struct yd_loop **loops;
+    struct yd_worker *workers;
+};
+
+/* run.c */
+void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_loop *loop);
+
+/* listen.c */
+int yd_addresses_start(yodel_server *server);
+/* On a loop's thread: closes its listeners. */
+void yd_addresses_stop(yodel_server *server, unsigned loop);
+void yd_addresses_free(yodel_server *server);
+
+/* sio.c: closes the clients of Socket.IO on a loop, on that loop. */
+void yd_services_stop(yodel_server *server, struct yd_loop *loop);
+void yd_services_free(yodel_server *server);
+
+/* The loop of an id, or NULL when there is none. */
+struct yd_loop *yd_server_loop(const yodel_server *server, uint64_t id);
+
+/* 0 while routes and listeners may be added, else YODEL_ERR_STATE. */
+int yd_server_check_setup(const yodel_server *server);
+
+#endif

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "base/options.h"
+#include "ws/ws.h"
+
+/* Base64 of a SHA-1 and its NUL. */
+#define ACCEPT_SIZE 29
+
+/* RFC 6455 4.2.2: base64(SHA-1(key GUID)).  Returns 0 or -ENOMEM. */
+static int hash_key(yodel_str key, char ret_text[ACCEPT_SIZE])
+{
+    uint8_t input[YD_WS_KEY_LEN + sizeof YD_WS_GUID - 1], digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+
+    memcpy(input, key.ptr, YD_WS_KEY_LEN);
+    memcpy(input + YD_WS_KEY_LEN, YD_WS_GUID, sizeof YD_WS_GUID - 1);
+    if (EVP_Digest(input, sizeof input, digest, &len, EVP_sha1(), NULL) != 1)
+        return -ENOMEM;
+    EVP_EncodeBlock((unsigned char *)ret_text, digest, (int)len);
+    return 0;
+}
+
+/* ---- what is agreed on ---- */
+
+static void agree_on_deflate(yodel_ws *ws, const struct yd_http_head *head,
+                             char ret_text[YD_WS_EXTENSION_MAX])
+{
+    bool context = ws->route->options.deflate == YODEL_WS_DEFLATE_CONTEXT;
+    struct yd_ws_deflate_policy policy = {context, context, 15, 15};
+    struct yd_ws_deflate_params params;
+
+    ret_text[0] = '\0';
+    if (ws->route->options.deflate == YODEL_WS_DEFLATE_OFF)
+        return;
+    yd_ws_choose_deflate(head, &policy, &params);
+    if (!params.on)
+        return;
+    yd_ws_write_extension(&params, ret_text);
+    ws->deflate = true;
+    ws->server_context = !params.server_no_context;
+    ws->client_context = !params.client_no_context;
+    ws->server_bits = params.server_bits & 15;
+    ws->client_bits = params.client_bits & 15;
+}
+
+/* What was asked for, else the first of the route's that is offered; NULL: none. */
+static const char *choose_subprotocol(const yodel_ws *ws, const struct yd_http_head *head,
+                                      const char *asked)
+{
+    const char *const *ours = ws->route->options.subprotocols;
+
+    if (asked != NULL)
+        return asked;
+    for (size_t i = 0; ours != NULL && ours[i] != NULL; i++)
+        if (yd_ws_offers_subprotocol(head, yodel_str_of(ours[i])))
+            return ours[i];
+    return NULL;
+}
+
+/* Headers of the handshake that are not the handler's to set. */
+static bool is_reserved(yodel_str name)
+{
+    static const yodel_str reserved[] = {
+        {"Upgrade", 7},
+        {"Connection", 10},
+        {"Content-Length", 14},
+        {"Transfer-Encoding", 17},
+        {"Sec-WebSocket-Accept", 20},
+        {"Sec-WebSocket-Protocol", 22},
+        {"Sec-WebSocket-Extensions", 24},
+        {"Sec-WebSocket-Version", 21},
+    };
+
+    for (size_t i = 0; i < YD_LEN(reserved); i++)
+        if (yd_str_eq_nocase(name, reserved[i]))
+            return true;
+    return false;
+}
+
+static int check_accept(const yodel_ws_accept_options *options, const struct yd_http_head *head)
+{
+    if (options->subprotocol != NULL &&
+        !yd_ws_offers_subprotocol(head, yodel_str_of(options->subprotocol)))
+        return -EINVAL;
+    for (size_t i = 0; i < options->num_headers; i++) {
+        yodel_str name = yodel_str_of(options->headers[i].name);
+
+        if (!yd_http_is_token(name) || is_reserved(name) ||
+            !yd_http_is_field_value(yodel_str_of(options->headers[i].value)))
+            return -EINVAL;
+    }
+    return 0;
+}
+
+/* ---- the answer ---- */
+
+static int write_head(yodel_ws *ws, const struct yd_http_head *head,
+                      const yodel_ws_accept_options *options, struct yd_buf *out)
+{
+    const struct yodel_allocator *mem = ws->route->service->mem;
+    const char *name = ws->route->service->defaults.server_name;
+    const char *subprotocol = choose_subprotocol(ws, head, options->subprotocol);
+    char accept[ACCEPT_SIZE], extension[YD_WS_EXTENSION_MAX];
+    int rc;
+
+    if ((rc = hash_key(yd_http_field(head, YODEL_STR("Sec-WebSocket-Key")), accept)) < 0)
+        return rc;
+    agree_on_deflate(ws, head, extension);
+    rc = yd_buf_printf(mem, out,
+                       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                       "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
+                       accept);
+    if (rc == 0 && subprotocol != NULL)
+        rc = yd_buf_printf(mem, out, "Sec-WebSocket-Protocol: %s\r\n", subprotocol);
+    if (rc == 0 && ws->deflate)
+        rc = yd_buf_printf(mem, out, "Sec-WebSocket-Extensions: %s\r\n", extension);
+    if (rc == 0 && name != NULL)
+        rc = yd_buf_printf(mem, out, "Server: %s\r\n", name);
+    for (size_t i = 0; rc == 0 && i < options->num_headers; i++)
+        rc = yd_buf_printf(mem, out, "%s: %s\r\n", options->headers[i].name,
+                           options->headers[i].value);
+    return rc == 0 ? yd_buf_printf(mem, out, "\r\n") : rc;
+}
+
+static void run_open(yodel_ws *ws)
+{
+    yodel_ws_open_fn *on_open = ws->route->handlers.on_open;
+    int rc;
+
+    if (on_open != NULL && ws->state == YD_WS_OPEN && (rc = on_open(ws, ws->route->user)) < 0)
+        yd_ws_handler_failed(ws, "on_open", rc);
+}
+
+/* The connection changes hands: from here it speaks frames. */
+static int open_with(yodel_ws *ws, const struct yd_buf *head)
+{
+    struct yd_conn *conn = yd_request_take(ws->in.connecting.req);
+    int rc;
+
+    yd_list_remove(&ws->in.connecting.node);
+    memset(&ws->in, 0, sizeof ws->in);
+    ws->in.reader.max = ws->route->options.max_message;
+    ws->in.reader.allow_rsv1 = ws->deflate;
+    ws->state = YD_WS_OPEN;
+    atomic_fetch_add_explicit(&ws->route->service->num_open, 1, memory_order_relaxed);
+    yd_conn_set_events(conn, &yd_ws_conn_events, ws);
+    if ((rc = yd_conn_write(conn, head->ptr, head->len, NULL, 0)) < 0) {
+        yd_conn_abort(conn, rc);
+        return rc;
+    }
+    yd_ws_start_heartbeat(ws);
+    return 0;
+}
+
+int yodel_ws_accept(yodel_ws *ws, const yodel_ws_accept_options *given)
+{
+    const struct yodel_allocator *mem = ws->route->service->mem;
+    yodel_ws_accept_options options;
+    const struct yd_http_head *head;
+    struct yd_buf out = {0};
+    int rc;
+
+    if (ws->state != YD_WS_CONNECTING || ws->rejected)
+        return YODEL_ERR_STATE;
+    head = yd_request_head(ws->in.connecting.req);
+    if ((rc = yd_options_read(given, &options, sizeof options)) < 0 ||
+        (rc = check_accept(&options, head)) < 0)
+        return rc;
+    if ((rc = write_head(ws, head, &options, &out)) == 0)
+        rc = open_with(ws, &out);
+    yd_buf_free(mem, &out);
+    if (rc == 0 && !ws->in_connect)
+        run_open(ws);
+    return rc;
+}
+
+/* ---- refusing ---- */
+
+/* A deferred WebSocket ends in a task of its own: its on_close is never called inside a call. */
+static void run_end(struct yd_mail *mail, void *receiver)
+{
+    yodel_ws *ws = yd_container_of(mail, yodel_ws, in.connecting.end);
+
+    (void)receiver;
+    yd_ws_end(ws, 0);
+}
+
+static void forget_request(yodel_ws *ws)
+{
+    ws->rejected = true;
+    ws->has_closing = true;
+    ws->close_code = 1006;
+    ws->closed_by = YODEL_WS_BY_SERVER;
+    yd_list_remove(&ws->in.connecting.node);
+    if (ws->in_connect)
+        return;
+    ws->in.connecting.end.run = run_end;
+    yd_loop_task(yd_ws_loop_of(ws), &ws->in.connecting.end);
+}
+
+int yodel_ws_reject(yodel_ws *ws, const yodel_response *given)
+{
+    yodel_response response;
+    yodel_request *req;
+    int rc;
+
+    if (ws->state != YD_WS_CONNECTING || ws->rejected)
+        return YODEL_ERR_STATE;
+    req = ws->in.connecting.req;
+    if ((rc = yd_options_read(given, &response, sizeof response)) < 0)
+        return rc;
+    if (response.status == 0)
+        response.status = 403;
+    if (response.status < 400 || response.status > 599)
+        return -EINVAL;
+    if (response.body.len == 0 && response.content_type == NULL)
+        rc = yd_request_fail(req, response.status, NULL, response.headers, response.num_headers);
+    else
+        rc = yodel_request_respond(req, &response);
+    if (rc == 0 || rc == YODEL_ERR_CLOSED)
+        forget_request(ws);
+    return rc;
+}
+
+/* ---- requests ---- */
+
+static void on_gone(yodel_request *req, void *user)
+{
+    yodel_ws *ws = user;
+
+    (void)req;
+    if (ws->rejected)
+        return;
+    yd_list_remove(&ws->in.connecting.node);
+    yd_ws_end(ws, 0);
+}
+
+static void on_late(yodel_request *req, void *user)
+{
+    (void)req;
+    (void)yodel_ws_reject(
+        user,
+        YODEL_OPTIONS(yodel_response, .status = 503, .content_type = "text/plain; charset=utf-8",
+                      .body = {(const uint8_t *)"503 not decided in time\n", 24}));
+}
+
+static const struct yd_hold hold = {.gone = on_gone, .late = on_late};
+
+static yodel_ws *make_ws(struct yd_ws_route *route, yodel_request *req)
+{
+    yodel_ws *ws = yd_zalloc(route->service->mem, sizeof *ws);
+
+    if (ws == NULL)
+        return NULL;
+    ws->route = route;
+    ws->conn = yd_request_conn(req);
+    ws->member.deliver = yd_ws_deliver;
+    ws->in.connecting.req = req;
+    yd_list_append(&yd_ws_shared(ws)->connecting, &ws->in.connecting.node);
+    return ws;
+}
+
+static int call_on_connect(yodel_ws *ws, yodel_request *req)
+{
+    yodel_ws_connect_fn *on_connect = ws->route->handlers.on_connect;
+    int rc;
+
+    if (on_connect == NULL)
+        return YODEL_ACCEPT;
+    ws->in_connect = true;
+    rc = on_connect(ws, req, ws->route->user);
+    ws->in_connect = false;
+    return rc;
+}
+
+/* Turns what on_connect returned into an answer, if it has given none itself. */
+static int answer(yodel_ws *ws, yodel_request *req, int outcome)
+{
+    int rc;
+
+    if (outcome == YODEL_DEFER) {
+        if ((rc = yd_request_hold(req, &hold, ws, ws->route->service->defaults.decide_ms)) == 0)
+            ws->deferred = true;
+        return rc;
+    }
+    ws->in_connect = true; /* what is refused here is freed below, not in a task */
+    if (outcome == YODEL_ACCEPT)
+        rc = yodel_ws_accept(ws, NULL);
+    else
+        rc = yodel_ws_reject(
+            ws, YODEL_OPTIONS(yodel_response,
+                              .status = outcome < 400 || outcome > 599 ? 500 : outcome));
+    ws->in_connect = false;
+    return rc;
+}
+
+static bool origin_is_allowed(const struct yd_ws_route *route, const struct yd_http_head *head)
+{
+    const char *const *origins = route->options.origins;
+    yodel_str origin = yd_http_field(head, YODEL_STR("Origin"));
+
+    if (origins == NULL)
+        return true;
+    if (yd_http_count_fields(head, YODEL_STR("Origin")) != 1)
+        return false;
+    for (size_t i = 0; origins[i] != NULL; i++)
+        if (yd_ws_origin_matches(origin, yodel_str_of(origins[i])))
+            return true;
+    return false;
+}
+
+/* 0, or what the request was answered with. */
+static int check_request(const struct yd_ws_route *route, yodel_request *req)
+{
+    static const yodel_header version[] = {{"Sec-WebSocket-Version", "13"},
+                                           {"Upgrade", "websocket"}};
+    static const yodel_header allow[] = {{"Allow", "GET"}};
+    const struct yd_http_head *head = yd_request_head(req);
+    const char *why = NULL;
+    yodel_str key;
+    int status = yd_ws_check_request(head, &key, &why);
+
+    if (status == 1 || status == -426)
+        (void)yd_request_fail(req, 426, why, version, YD_LEN(version));
+    else if (status == -405)
+        (void)yd_request_fail(req, 405, why, allow, YD_LEN(allow));
+    else if (status < 0)
+        (void)yd_request_fail(req, -status, why, NULL, 0);
+    else if (!origin_is_allowed(route, head))
+        (void)yd_request_fail(req, status = 403, "origin not allowed", NULL, 0);
+    return status;
+}
+
+void yd_ws_on_upgrade(yodel_request *req, void *user)
+{
+    struct yd_ws_route *route = user;
+    yodel_ws *ws;
+    int outcome;
+
+    if (check_request(route, req) != 0)
+        return;
+    if ((ws = make_ws(route, req)) == NULL) {
+        (void)yd_request_fail(req, 503, NULL, NULL, 0);
+        return;
+    }
+    outcome = call_on_connect(ws, req);
+    if (outcome < 0 && ws->state != YD_WS_CONNECTING)
+        yd_ws_handler_failed(ws, "on_connect", outcome);
+    else if (ws->state == YD_WS_CONNECTING && !ws->rejected && answer(ws, req, outcome) < 0)
+        (void)yd_request_fail(req, 500, NULL, NULL, 0);
+    if (ws->state == YD_WS_OPEN)
+        run_open(ws);
+    else if (ws->state == YD_WS_CONNECTING && !ws->deferred) {
+        yd_list_remove(&ws->in.connecting.node);
+        yd_ws_end(ws, 0);
+    }
+}
+
+yodel_str yodel_request_subprotocol(const yodel_request *req, size_t i)
+{
+    return yd_ws_subprotocol(yd_request_head(req), i);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "channels/event.h"
+#include "ws/ws.h"
+
+/* WebSockets as members of groups. */
+
+#define CHANNEL_PREFIX "specific."
+
+int yodel_group_add(yodel_channels *channels, yodel_str group, yodel_ws *ws)
+{
+    if (!yd_channel_name_is_valid(group))
+        return YODEL_ERR_NAME;
+    if (ws->state > YD_WS_OPEN || ws->rejected)
+        return YODEL_ERR_CLOSED;
+    return yd_group_join(channels, yd_ws_loop_of(ws), group, &ws->member);
+}
+
+void yodel_group_discard(yodel_channels *channels, yodel_str group, yodel_ws *ws)
+{
+    yd_group_leave(channels, yd_ws_loop_of(ws), group, &ws->member);
+}
+
+size_t yodel_group_count(yodel_channels *channels, yodel_str group)
+{
+    return yd_group_count(channels, group);
+}
+
+int yodel_group_send(yodel_channels *channels, yodel_str group, yodel_ws_type type,
+                     yodel_bytes data)
+{
+    struct yd_delivery what = {NULL, NULL};
+    int rc;
+
+    if (!yd_channel_name_is_valid(group))
+        return YODEL_ERR_NAME;
+    if (type != YODEL_WS_TEXT && type != YODEL_WS_BINARY)
+        return -EINVAL;
+    if (type == YODEL_WS_TEXT && !yd_utf8_is_valid(data.ptr, data.len))
+        return YODEL_ERR_ENCODING;
+    if ((what.msg = yd_ws_make_msg(channels->mem, type, data)) == NULL)
+        return -ENOMEM;
+    rc = yd_group_deliver(channels, group, &what);
+    yd_msg_unref(what.msg);
+    return rc;
+}
+
+int yodel_group_send_event(yodel_channels *channels, yodel_str group, const char *type,
+                           const char *format, ...)
+{
+    struct yd_delivery what = {NULL, NULL};
+    va_list args;
+    int rc;
+
+    if (!yd_channel_name_is_valid(group))
+        return YODEL_ERR_NAME;
+    va_start(args, format);
+    rc = yd_event_new(channels->mem, type, format, args, &what.event);
+    va_end(args);
+    if (rc < 0)
+        return rc;
+    rc = yd_group_deliver(channels, group, &what);
+    yd_event_unref(what.event);
+    return rc;
+}
+
+/* ---- what a member does with a delivery ---- */
+
+static void deliver_frame(yodel_ws *ws, struct yd_msg *msg)
+{
+    int rc = yd_ws_send_msg(ws, msg);
+
+    if (rc == YODEL_ERR_CONGESTED && ws->route->options.close_congested)
+        yd_ws_fail(ws, 1013, "too slow", YODEL_WS_BY_SERVER);
+    else if (rc == -ENOMEM)
+        yd_ws_fail(ws, 1011, "out of memory", YODEL_WS_BY_SERVER);
+}
+
+static yodel_ws_event_fn *find_handler(const struct yd_ws_route *route, const yodel_event *event)
+{
+    yodel_str type = yodel_event_type(event);
+
+    for (size_t i = 0; route->events != NULL && route->events[i].type != NULL; i++)
+        if (yodel_str_eq(yodel_str_of(route->events[i].type), type))
+            return route->events[i].handler;
+    return route->handlers.on_event;
+}
+
+static void deliver_event(yodel_ws *ws, const yodel_event *event)
+{
+    yodel_ws_event_fn *handler = find_handler(ws->route, event);
+    int rc;
+
+    if (handler != NULL && (rc = handler(ws, event, ws->route->user)) < 0)
+        yd_ws_handler_failed(ws, "event handler", rc);
+}
+
+void yd_ws_deliver(struct yd_member *member, const struct yd_delivery *what)
+{
+    yodel_ws *ws = yd_container_of(member, yodel_ws, member);
+
+    if (ws->state != YD_WS_OPEN)
+        return;
+    if (what->msg != NULL)
+        deliver_frame(ws, what->msg);
+    else
+        deliver_event(ws, what->event);
+}
+
+/* ---- listing ---- */
+
+struct listing {
+    const struct yodel_allocator *mem;
+    struct yd_buf ids; /* of yodel_ws_id */
+    yodel_group_members_fn *done;
+    void *user;
+};
+
+static void list_member(struct yd_member *member, void *user)
+{
+    struct listing *listing = user;
+    yodel_ws_id id;
+
+    if (member->deliver != yd_ws_deliver)
+        return;
+    id = yodel_ws_get_id(yd_container_of(member, yodel_ws, member));
+    (void)yd_buf_append(listing->mem, &listing->ids, &id, sizeof id);
+}
+
+static void finish_listing(void *user)
+{
+    struct listing *listing = user;
+
+    listing->done((const yodel_ws_id *)(const void *)listing->ids.ptr,
+                  listing->ids.len / sizeof(yodel_ws_id), listing->user);
+    yd_buf_free(listing->mem, &listing->ids);
+    yd_free(listing->mem, listing);
+}
+
+int yodel_group_members(yodel_channels *channels, yodel_str group, yodel_group_members_fn *done,
+                        void *user)
+{
+    struct listing *listing;
+    int rc;
+
+    if (!yd_channel_name_is_valid(group))
+        return YODEL_ERR_NAME;
+    if ((listing = yd_zalloc(channels->mem, sizeof *listing)) == NULL)
+        return -ENOMEM;
+    listing->mem = channels->mem;
+    listing->done = done;
+    listing->user = user;
+    rc =
+        yd_group_survey(channels, group, &(struct yd_survey){list_member, finish_listing, listing});
+    if (rc < 0)
+        yd_free(channels->mem, listing);
+    return rc;
+}
+
+/* ---- channel names ---- */
+
+void yodel_ws_channel_name(const yodel_ws *ws, char ret_name[YODEL_CHANNEL_NAME_SIZE])
+{
+    (void)snprintf(ret_name, YODEL_CHANNEL_NAME_SIZE, CHANNEL_PREFIX "%s!%016" PRIx64,
+                   ws->route->service->process, yodel_ws_get_id(ws).value);
+}
+
+/* The id in a channel name of this process; 0 for a name of another.  YODEL_ERR_NAME: of none. */
+static int parse_channel(const yodel_channels *channels, yodel_str name, uint64_t *ret_id)
+{
+    const size_t prefix = sizeof CHANNEL_PREFIX - 1, process = YD_PROCESS_SIZE - 1;
+    uint64_t id = 0;
+
+    if (name.len != prefix + process + 1 + 16 || memcmp(name.ptr, CHANNEL_PREFIX, prefix) != 0 ||
+        name.ptr[prefix + process] != '!')
+        return YODEL_ERR_NAME;
+    for (size_t i = prefix + process + 1; i < name.len; i++) {
+        const char *digits = "0123456789abcdef", *digit = memchr(digits, name.ptr[i], 16);
+
+        if (digit == NULL)
+            return YODEL_ERR_NAME;
+        id = id << 4 | (uint64_t)(digit - digits);
+    }
+    *ret_id = memcmp(name.ptr + prefix, channels->process, process) == 0 ? id : 0;
+    return 0;
+}
+
+/* An event on its way to one WebSocket. */
+struct parcel {
+    struct yd_mail mail;
+    const struct yodel_allocator *mem;
+    uint64_t id;
+    yodel_event *event;
+};
+
+static void run_parcel(struct yd_mail *mail, void *receiver)
+{
+    struct parcel *parcel = yd_container_of(mail, struct parcel, mail);
+    struct yd_loop *loop = receiver;
+    struct yd_conn *conn = loop->net != NULL ? yd_net_find(loop->net, parcel->id) : NULL;
+
+    if (conn != NULL && conn->events == &yd_ws_conn_events)
+        yd_ws_deliver(&((yodel_ws *)conn->up)->member, &(struct yd_delivery){NULL, parcel->event});
+    yd_event_unref(parcel->event);
+    yd_free(parcel->mem, parcel);
+}
+
+/* Takes event. */
+static int send_parcel(yodel_channels *channels, uint64_t id, yodel_event *event)
+{
+    struct parcel *parcel;
+    int rc = -ENOMEM;
+
+    if (id == 0 || yd_id_loop(id) >= channels->num_loops) { /* it is of no one here */
+        yd_event_unref(event);
+        return 0;
+    }
+    if ((parcel = yd_alloc(channels->mem, sizeof *parcel)) == NULL)
+        goto fail;
+    *parcel = (struct parcel){{NULL, run_parcel}, channels->mem, id, event};
+    if ((rc = yd_loop_post(channels->loops[yd_id_loop(id)], &parcel->mail)) < 0)
+        goto fail;
+    return 0;
+
+fail:
+    yd_free(channels->mem, parcel);
+    yd_event_unref(event);
+    return rc;
+}
+
+int yodel_channel_send_event(yodel_channels *channels, yodel_str channel, const char *type,
+                             const char *format, ...)
+{
+    yodel_event *event;
+    uint64_t id;
+    va_list args;
+    int rc;
+
+    if ((rc = parse_channel(channels, channel, &id)) < 0)
+        return rc;
+    va_start(args, format);
+    rc = yd_event_new(channels->mem, type, format, args, &event);
+    va_end(args);
+    return rc < 0 ? rc : send_parcel(channels, id, event);
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "ws/ws.h"
+
+/* Scratch larger than this is not kept from message to message, bytes. */
+#define SCRATCH_KEPT (64 * 1024)
+#define WARN_EVERY_MS 1000
+
+/* Output above which a peer is not listened to, bytes: its messages cause more of it. */
+#define HOLD_BACK_ABOVE (256 * 1024)
+
+static const struct yodel_allocator *mem_of(const yodel_ws *ws)
+{
+    return ws->route->service->mem;
+}
+
+/* ---- what goes wrong ---- */
+
+void yd_ws_handler_failed(yodel_ws *ws, const char *handler, int result)
+{
+    struct yd_ws_loop *shared = yd_ws_shared(ws);
+    uint64_t now = yd_ws_loop_of(ws)->now;
+
+    if (shared->warned_at == 0 || now - shared->warned_at >= WARN_EVERY_MS) {
+        shared->warned_at = now;
+        yd_log(ws->route->service->log, YODEL_LOG_WARN, "%s failed: %s", handler,
+               yodel_strerror(result));
+    }
+    yd_ws_send_close(ws, 1011, YODEL_STR("handler failed"), YODEL_WS_BY_SERVER);
+}
+
+static void fail_protocol(yodel_ws *ws, int code, const char *reason)
+{
+    yd_log(ws->route->service->log, YODEL_LOG_DEBUG, "WebSocket closed with %d: %s", code, reason);
+    yd_ws_fail(ws, (unsigned)code, reason, YODEL_WS_BY_ERROR);
+}
+
+static void fail_memory(yodel_ws *ws)
+{
+    yd_ws_fail(ws, 1011, "out of memory", YODEL_WS_BY_SERVER);
+}
+
+/* Result of taking in message bytes: closes on failure. */
+static void fail_intake(yodel_ws *ws, int rc)
+{
+    if (rc == -EILSEQ)
+        fail_protocol(ws, 1007, "text that is not UTF-8");
+    else if (rc == -EMSGSIZE)
+        fail_protocol(ws, 1009, "message too big after inflation");
+    else if (rc == -EINVAL)
+        fail_protocol(ws, 1007, "not a deflate stream");
+    else
+        fail_memory(ws);
+}
+
+/* ---- whole messages ---- */
+
+static void deliver(yodel_ws *ws, uint8_t opcode, const uint8_t *data, size_t len)
+{
+    yodel_ws_message message = {(yodel_ws_type)opcode, {data, len}};
+    const yodel_ws_handlers *handlers = &ws->route->handlers;
+    int rc;
+
+    yd_count(&yd_ws_loop_of(ws)->counters.messages_in, 1);
+    if (ws->state != YD_WS_OPEN || handlers->on_message == NULL)
+        return;
+    if ((rc = handlers->on_message(ws, &message, ws->route->user)) < 0)
+        yd_ws_handler_failed(ws, "on_message", rc);
+}
+
+/* Where inflated or gathered bytes go. */
+struct sink {
+    const struct yodel_allocator *mem;
+    struct yd_buf *buf;
+    struct yd_utf8 *utf8; /* NULL: binary */
+};
+
+static int take_in(const uint8_t *data, size_t len, void *user)
+{
+    struct sink *sink = user;
+
+    if (sink->utf8 != NULL && !yd_utf8_feed(sink->utf8, data, len))
+        return -EILSEQ;
+    return yd_buf_append(sink->mem, sink->buf, data, len);
+}
+
+static struct yd_inflater *shared_inflater(yodel_ws *ws)
+{
+    struct yd_ws_loop *shared = yd_ws_shared(ws);
+
+    if (shared->inflater == NULL)
+        shared->inflater = yd_inflater_new(mem_of(ws), 15);
+    return shared->inflater;
+}
+
+static struct yd_inflater *own_inflater(yodel_ws *ws)
+{
+    if (ws->contexts == NULL &&
+        (ws->contexts = yd_zalloc(mem_of(ws), sizeof *ws->contexts)) == NULL)
+        return NULL;
+    if (ws->contexts->inflater == NULL)
+        ws->contexts->inflater = yd_inflater_new(mem_of(ws), ws->client_bits);
+    return ws->contexts->inflater;
+}
+
+/* A compressed message that is all there: inflated into the loop's scratch. */
+static void on_whole_deflated(yodel_ws *ws, const struct yd_ws_piece *piece)
+{
+    struct yd_inflater *inflater = ws->client_context ? own_inflater(ws) : shared_inflater(ws);
+    struct yd_buf *scratch = &yd_ws_shared(ws)->inflated;
+    struct yd_utf8 utf8 = YD_UTF8_INIT;
+    struct sink sink = {mem_of(ws), scratch, piece->opcode == YD_WS_TEXT ? &utf8 : NULL};
+    uint64_t total = 0;
+    int rc = -ENOMEM;
+
+    scratch->len = 0;
+    if (inflater != NULL)
+        rc = yd_inflate_piece(inflater, piece->data, piece->len, true, ws->client_context, &total,
+                              ws->route->options.max_message, take_in, &sink);
+    if (rc == 0 && !yd_utf8_is_complete(&utf8))
+        rc = -EILSEQ;
+    if (rc == 0)
+        deliver(ws, piece->opcode, scratch->ptr, scratch->len);
+    else
+        fail_intake(ws, rc);
+    if (rc != 0 && inflater != NULL)
+        yd_inflater_reset(inflater);
+    if (scratch->cap > SCRATCH_KEPT)
+        yd_buf_free(mem_of(ws), scratch);
+}
+
+static void on_whole(yodel_ws *ws, const struct yd_ws_piece *piece)
+{
+    if (piece->compressed)
+        on_whole_deflated(ws, piece);
+    else if (piece->opcode == YD_WS_TEXT && !yd_utf8_is_valid(piece->data, piece->len))
+        fail_intake(ws, -EILSEQ);
+    else
+        deliver(ws, piece->opcode, piece->data, piece->len);
+}
+
+/* ---- messages in pieces ---- */
+
+static struct yd_ws_partial *get_partial(yodel_ws *ws)
+{
+    if (ws->partial == NULL && (ws->partial = yd_zalloc(mem_of(ws), sizeof *ws->partial)) != NULL)
+        ws->partial->utf8 = YD_UTF8_INIT;
+    return ws->partial;
+}
+
+void yd_ws_free_partial(yodel_ws *ws)
+{
+    if (ws->partial == NULL)
+        return;
+    yd_inflater_free(ws->partial->inflater);
+    yd_buf_free(mem_of(ws), &ws->partial->data);
+    yd_free(mem_of(ws), ws->partial);
+    ws->partial = NULL;
+}
+
+static struct yd_inflater *partial_inflater(yodel_ws *ws, struct yd_ws_partial *partial)
+{
+    if (ws->client_context)
+        return own_inflater(ws);
+    if (partial->inflater == NULL)
+        partial->inflater = yd_inflater_new(mem_of(ws), ws->client_bits);
+    return partial->inflater;
+}
+
+static int append_piece(yodel_ws *ws, struct yd_ws_partial *partial,
+                        const struct yd_ws_piece *piece)
+{
+    struct sink sink = {mem_of(ws), &partial->data,
+                        piece->opcode == YD_WS_TEXT ? &partial->utf8 : NULL};
+    struct yd_inflater *inflater;
+    int rc;
+
+    if (!piece->compressed)
+        rc = take_in(piece->data, piece->len, &sink);
+    else if ((inflater = partial_inflater(ws, partial)) == NULL)
+        rc = -ENOMEM;
+    else
+        rc = yd_inflate_piece(inflater, piece->data, piece->len, piece->last, ws->client_context,
+                              &partial->total, ws->route->options.max_message, take_in, &sink);
+    if (rc == 0 && piece->last && !yd_utf8_is_complete(&partial->utf8))
+        rc = -EILSEQ;
+    return rc;
+}
+
+static void on_part(yodel_ws *ws, const struct yd_ws_piece *piece)
+{
+    struct yd_ws_partial *partial = get_partial(ws);
+    int rc;
+
+    if (partial == NULL) {
+        fail_memory(ws);
+        return;
+    }
+    if ((rc = append_piece(ws, partial, piece)) != 0) {
+        fail_intake(ws, rc);
+        return;
+    }
+    if (!piece->last)
+        return;
+    deliver(ws, piece->opcode, partial->data.ptr, partial->data.len);
+    yd_ws_free_partial(ws);
+}
+
+/* ---- control frames ---- */
+
+static void on_whole_control(yodel_ws *ws, uint8_t opcode, const uint8_t *data, size_t len)
+{
+    if (opcode == YD_WS_CLOSE)
+        yd_ws_on_close_frame(ws, data, len);
+    else if (opcode == YD_WS_PING && ws->state == YD_WS_OPEN &&
+             yd_ws_send_control(ws, YD_WS_PONG, data, len) < 0)
+        fail_memory(ws);
+}
+
+static void on_control(yodel_ws *ws, const struct yd_ws_piece *piece)
+{
+    struct yd_ws_partial *partial;
+
+    if (piece->first && piece->last) {
+        on_whole_control(ws, piece->opcode, piece->data, piece->len);
+        return;
+    }
+    if ((partial = get_partial(ws)) == NULL) {
+        fail_memory(ws);
+        return;
+    }
+    if (piece->first)
+        partial->control_len = 0;
+    memcpy(partial->control + partial->control_len, piece->data, piece->len);
+    partial->control_len += (uint8_t)piece->len;
+    if (!piece->last)
+        return;
+    on_whole_control(ws, piece->opcode, partial->control, partial->control_len);
+    if (ws->state != YD_WS_DONE && ws->in.reader.opcode == 0) /* not inside a message */
+        yd_ws_free_partial(ws);
+}
+
+/* ---- the connection ---- */
+
+static void on_piece(yodel_ws *ws, const struct yd_ws_piece *piece)
+{
+    if (piece->opcode >= YD_WS_CLOSE)
+        on_control(ws, piece);
+    else if (piece->first && piece->last)
+        on_whole(ws, piece);
+    else
+        on_part(ws, piece);
+}
+
+static bool has_much_to_read(const yodel_ws *ws)
+{
+    return yd_conn_buffered(ws->conn) >
+           YD_MIN(ws->route->options.max_buffered, (size_t)HOLD_BACK_ABOVE);
+}
+
+/* A peer that does not read what it caused is not listened to until it does. */
+static void hold_back(yodel_ws *ws)
+{
+    ws->held_back = true;
+    yd_conn_pause(ws->conn);
+    yd_conn_want_drain(ws->conn);
+}
+
+static size_t on_data(struct yd_conn *conn, uint8_t *data, size_t len)
+{
+    yodel_ws *ws = conn->up;
+    struct yd_ws_piece piece;
+    const char *error;
+    size_t used = 0, more;
+    int rc;
+
+    ws->heard_at = (uint32_t)yd_ws_loop_of(ws)->now;
+    ws->pinged = false;
+    while (used < len && ws->state != YD_WS_DONE) {
+        rc = yd_ws_read(&ws->in.reader, data + used, len - used, &more, &piece, &error);
+        used += more;
+        if (rc < 0)
+            fail_protocol(ws, -rc, error);
+        if (rc <= 0)
+            break;
+        on_piece(ws, &piece);
+        if (ws->state == YD_WS_OPEN && has_much_to_read(ws)) {
+            hold_back(ws);
+            return used;
+        }
+    }
+    return len;
+}
+
+static void on_drain(struct yd_conn *conn)
+{
+    yodel_ws *ws = conn->up;
+
+    if (ws->held_back) {
+        ws->held_back = false;
+        yd_conn_resume(conn);
+    }
+    if (ws->congested && ws->state == YD_WS_OPEN) {
+        ws->congested = false;
+        if (ws->route->handlers.on_drain != NULL)
+            ws->route->handlers.on_drain(ws, ws->route->user);
+    }
+}
+
+static void on_eof(struct yd_conn *conn)
+{
+    yd_conn_abort(conn, 0);
+}
+
+static void on_timeout(struct yd_conn *conn)
+{
+    yd_ws_on_timeout(conn->up);
+}
+
+static void on_stop(struct yd_conn *conn)
+{
+    yd_ws_send_close(conn->up, 1001, YODEL_STR("server stops"), YODEL_WS_BY_SERVER);
+}
+
+static void on_closed(struct yd_conn *conn, int error)
+{
+    yd_ws_end(conn->up, error);
+}
+
+const struct yd_conn_events yd_ws_conn_events = {
+    .on_data = on_data,
+    .on_eof = on_eof,
+    .on_timeout = on_timeout,
+    .on_drain = on_drain,
+    .on_stop = on_stop,
+    .on_closed = on_closed,
+};

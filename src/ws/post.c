@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "ws/ws.h"
+
+struct post {
+    struct yd_mail mail;
+    struct yd_ws_service *service;
+    uint64_t id;
+    yodel_ws_post_fn *fn;
+    void *arg;
+    yodel_free_fn *free_arg;
+};
+
+yodel_ws *yd_ws_find(struct yd_ws_service *service, struct yd_loop *loop, uint64_t id)
+{
+    struct yd_conn *conn = loop->net != NULL ? yd_net_find(loop->net, id) : NULL;
+    struct yd_list *connecting = &service->loops[loop->index].connecting;
+
+    if (conn == NULL)
+        return NULL;
+    if (conn->events == &yd_ws_conn_events)
+        return conn->up;
+    for (struct yd_list *node = connecting->next; node != connecting; node = node->next) {
+        yodel_ws *ws = yd_container_of(node, yodel_ws, in.connecting.node);
+
+        if (ws->conn == conn)
+            return ws;
+    }
+    return NULL;
+}
+
+static void run_post(struct yd_mail *mail, void *receiver)
+{
+    struct post *post = yd_container_of(mail, struct post, mail);
+    yodel_ws *ws = yd_ws_find(post->service, receiver, post->id);
+
+    if (ws != NULL)
+        post->fn(ws, post->arg);
+    if (post->free_arg != NULL)
+        post->free_arg(post->arg);
+    yd_free(post->service->mem, post);
+}
+
+int yd_ws_post(struct yd_ws_service *service, struct yd_loop *loop, uint64_t id,
+               yodel_ws_post_fn *fn, void *arg, yodel_free_fn *free_arg)
+{
+    struct post *post = yd_alloc(service->mem, sizeof *post);
+    int rc = -ENOMEM;
+
+    if (post == NULL)
+        goto fail;
+    *post = (struct post){{NULL, run_post}, service, id, fn, arg, free_arg};
+    if ((rc = yd_loop_post(loop, &post->mail)) < 0)
+        goto fail;
+    return 0;
+
+fail:
+    yd_free(service->mem, post);
+    if (free_arg != NULL)
+        free_arg(arg);
+    return rc;
+}
+
+yodel_ws_id yodel_ws_get_id(const yodel_ws *ws)
+{
+    return (yodel_ws_id){yd_conn_id(ws->conn)};
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_WS_WS_H
+#define YD_WS_WS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <yodel/channels.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/utf8.h"
+#include "channels/groups.h"
+#include "http/request.h"
+#include "net/net.h"
+#include "proto/deflate.h"
+#include "proto/ws_frame.h"
+#include "proto/ws_handshake.h"
+
+/* WebSockets: a service of a server, its routes, and the connections. */
+
+/* What the connections of one loop share; that loop's alone. */
+struct yd_ws_loop {
+    struct yd_list connecting;        /* WebSockets that are not decided yet */
+    struct yd_deflater *deflaters[8]; /* by window bits - 8; without context, made on first use */
+    struct yd_inflater *inflater;     /* for messages that are whole in one read, without context */
+    struct yd_buf inflated, deflated; /* kept from message to message while small */
+    uint64_t warned_at;               /* ms */
+};
+
+/* What a server's options say for all routes. */
+struct yd_ws_defaults {
+    size_t max_message, max_buffered;
+    uint32_t ping_ms, pong_ms, close_ms, decide_ms;
+    const char *server_name; /* borrowed; NULL: none */
+};
+
+struct yd_ws_service {
+    const struct yodel_allocator *mem;
+    const struct yodel_log_sink *log;
+    struct yd_ws_defaults defaults;
+    yodel_server *server;
+    struct yd_ws_route *routes;
+    struct yd_ws_loop *loops;
+    unsigned num_loops;
+    atomic_size_t num_open;
+    char process[YD_PROCESS_SIZE]; /* stands in its channel names */
+};
+
+struct yd_ws_route {
+    struct yd_ws_route *next;
+    struct yd_ws_service *service;
+    yodel_ws_handlers handlers; /* events and options stand below */
+    yodel_ws_event_handler *events;
+    yodel_ws_options options; /* all filled in */
+    void *user;
+};
+
+/* process is copied, server borrowed.  Returns 0 or -ENOMEM. */
+int yd_ws_service_init(struct yd_ws_service *service, const struct yodel_allocator *mem,
+                       const struct yodel_log_sink *log, const struct yd_ws_defaults *defaults,
+                       yodel_server *server, unsigned num_loops, const char *process);
+void yd_ws_service_done(struct yd_ws_service *service);
+
+/* A route that stands in no table: who has checked a request himself gives it to
+ * yd_ws_on_upgrade(). It lives as long as the service.  Returns 0, -ENOMEM, -EINVAL,
+ * YODEL_ERR_OPTIONS. */
+int yd_ws_route_new(struct yd_ws_service *service, const yodel_ws_handlers *handlers, void *user,
+                    struct yd_ws_route **ret_route);
+
+/* Adds a route to http.  As yodel_server_route_ws(). */
+int yd_ws_route(struct yd_ws_service *service, struct yd_http *http, const char *pattern,
+                const yodel_ws_handlers *handlers, void *user);
+
+/* ---- connections ---- */
+
+enum yd_ws_state {
+    YD_WS_CONNECTING = 0, /* the request waits for an answer */
+    YD_WS_OPEN,
+    YD_WS_CLOSING, /* a close frame was sent; the peer's is awaited */
+    YD_WS_DONE     /* nothing more is read */
+};
+
+/* A message or control frame that came in pieces, so far. */
+struct yd_ws_partial {
+    struct yd_buf data;
+    struct yd_utf8 utf8;
+    uint64_t total;               /* inflated bytes */
+    struct yd_inflater *inflater; /* of a message without context */
+    uint8_t control[YD_WS_MAX_CONTROL], control_len;
+};
+
+/* Compressors that keep a context from message to message; made on first use. */
+struct yd_ws_contexts {
+    struct yd_deflater *deflater;
+    struct yd_inflater *inflater;
+};
+
+/* Kept small: there is one for every idle client. */
+struct yodel_ws {
+    struct yd_conn *conn;
+    struct yd_ws_route *route;
+    struct yd_member member;
+    void *data;
+    yodel_free_fn *free_data;
+    union {
+        struct { /* while CONNECTING */
+            yodel_request *req;
+            struct yd_list node;
+            struct yd_mail end; /* the rejection of a deferred one */
+        } connecting;
+        struct yd_ws_reader reader; /* while OPEN or CLOSING */
+        struct yd_mail end;         /* when DONE */
+    } in;
+    struct yd_ws_partial *partial; /* NULL: none */
+    struct yd_ws_contexts *contexts;
+    char *close_reason;
+    uint32_t heard_at; /* ms, wraps */
+    uint16_t close_code;
+    uint8_t close_reason_len;
+    uint8_t closed_by : 3;
+    uint8_t state : 2;
+    bool pinged : 1;      /* nothing was heard since a ping */
+    bool congested : 1;   /* a send was refused: on_drain is owed */
+    bool held_back : 1;   /* input rests until the output is out */
+    bool has_closing : 1; /* closed_by, close_code and close_reason are set */
+    bool in_connect : 1;  /* on_connect runs */
+    bool deferred : 1;    /* on_connect has deferred: on_close is owed */
+    bool rejected : 1;
+    bool deflate : 1; /* permessage-deflate was agreed on, with: */
+    bool server_context : 1, client_context : 1;
+    uint8_t server_bits : 4, client_bits : 4;
+};
+
+static inline struct yd_loop *yd_ws_loop_of(const yodel_ws *ws)
+{
+    return ws->conn->stream.loop;
+}
+
+static inline struct yd_ws_loop *yd_ws_shared(const yodel_ws *ws)
+{
+    return &ws->route->service->loops[yd_ws_loop_of(ws)->index];
+}
+
+/* ---- between the files of this layer ---- */
+
+/* accept.c: an upgrade request on a route. */
+void yd_ws_on_upgrade(yodel_request *req, void *route);
+
+/* input.c: of an open WebSocket's connection. */
+extern const struct yd_conn_events yd_ws_conn_events;
+void yd_ws_free_partial(yodel_ws *ws);
+
+/* A handler returned a negative result: logs it and closes with 1011. */
+void yd_ws_handler_failed(yodel_ws *ws, const char *handler, int result);
+
+/* close.c */
+/* Sends a close frame with code (0: without) and reason and notes who closes with what. */
+void yd_ws_send_close(yodel_ws *ws, unsigned code, yodel_str reason, yodel_ws_closer by);
+/* Fails the WebSocket (RFC 6455 7.1.7): a close frame, then the end of the connection. */
+void yd_ws_fail(yodel_ws *ws, unsigned code, const char *reason, yodel_ws_closer by);
+void yd_ws_on_close_frame(yodel_ws *ws, const uint8_t *data, size_t len);
+void yd_ws_on_timeout(yodel_ws *ws);
+/* Starts the heartbeat of an open WebSocket. */
+void yd_ws_start_heartbeat(yodel_ws *ws);
+/* Leaves all groups, calls on_close if it is owed, and frees ws.  error: of the transport. */
+void yd_ws_end(yodel_ws *ws, int error);
+
+/* output.c */
+bool yd_ws_is_congested(const yodel_ws *ws);
+/* on_drain comes once the output is empty, as after a send that was refused. */
+void yd_ws_want_drain(yodel_ws *ws);
+int yd_ws_send_msg(yodel_ws *ws, struct yd_msg *msg);
+/* A message of data, its header included; NULL when out of memory. */
+struct yd_msg *yd_ws_make_msg(const struct yodel_allocator *mem, yodel_ws_type type,
+                              yodel_bytes data);
+int yd_ws_send_control(yodel_ws *ws, uint8_t opcode, const void *data, size_t len);
+
+/* groups.c: what an open WebSocket does with a delivery. */
+void yd_ws_deliver(struct yd_member *member, const struct yd_delivery *what);
+
+/* ---- by id, from any thread ---- */
+
+/* The WebSocket of an id on its own loop, decided or not; NULL when it has gone. */
+yodel_ws *yd_ws_find(struct yd_ws_service *service, struct yd_loop *loop, uint64_t id);
+
+/* As yodel_ws_post(), to loop. */
+int yd_ws_post(struct yd_ws_service *service, struct yd_loop *loop, uint64_t id,
+               yodel_ws_post_fn *fn, void *arg, yodel_free_fn *free_arg);
+
+#endif

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// The demo page in a real browser: a demo for each test, and its visitors.  CHROMIUM names the
+// binary.
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { after, afterEach, before, beforeEach } from "node:test";
+import { chromium } from "playwright-core";
+
+import { Demo, root } from "../interop/demo.js";
+
+export const artifacts = path.join(root, "artifacts");
+export const wide = { viewport: { width: 1280, height: 800 }, locale: "en" };
+export const narrow = { viewport: { width: 390, height: 844 }, locale: "ru", isMobile: true, hasTouch: true };
+
+let browser;
+let contexts;
+let faults;
+
+/** The demo of the present test; a test that ends it puts another one here. */
+export const current = { demo: null };
+
+before(async () => {
+  await mkdir(artifacts, { recursive: true });
+  // Playwright gives every launch an empty user data directory of its own.
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+});
+
+after(() => browser?.close());
+
+beforeEach(async () => {
+  current.demo = await Demo.start({ words: ["--loops", "2"] });
+  contexts = [];
+  faults = [];
+});
+
+afterEach(async () => {
+  for (const context of contexts) await context.close();
+  await current.demo.stop();
+  assert.deepEqual(faults, []);
+});
+
+/** An empty page in a browser context of its own. */
+export async function openPage(options = wide) {
+  const context = await browser.newContext(options);
+
+  contexts.push(context);
+  return context.newPage();
+}
+
+/** The visitor goes; its connections break. */
+export async function goAway(page) {
+  contexts.splice(contexts.indexOf(page.context()), 1);
+  await page.context().close();
+}
+
+/** A visitor: a page in a browser context of its own. */
+export async function visit({ name = "Anna", rooms = ["lobby"], options = wide, mayFail = false } = {}) {
+  const page = await openPage(options);
+  const context = page.context();
+
+  page.setDefaultTimeout(10_000);
+  page.on("pageerror", (error) => faults.push(String(error)));
+  if (!mayFail)
+    page.on("console", (message) => {
+      if (message.type() === "error") faults.push(message.text());
+    });
+  await context.addInitScript(
+    ([visitor, list]) => {
+      localStorage.setItem("yodel.name", visitor);
+      localStorage.setItem("yodel.rooms", JSON.stringify(list));
+    },
+    [name, rooms],
+  );
+  await page.goto(current.demo.url);
+  await page.waitForSelector('#connection[data-state="open"]');
+  return page;
+}
+
+export function panel(page, room) {
+  return page.locator(`.panel[data-room="${room}"]`);
+}
+
+export async function say(page, room, text) {
+  await panel(page, room).locator("form input").fill(text);
+  await panel(page, room).locator("form button").click();
+}
+
+export async function hears(page, room, text, kind) {
+  await panel(page, room).locator(`li.${kind} p`, { hasText: text }).waitFor();
+}
+
+export async function presence(page, room, count) {
+  await page.waitForSelector(`.panel[data-room="${room}"][data-present="${count}"]`, { state: "attached" });
+}
+
+/* What lies outside of the window to the right would make a phone scroll sideways. */
+export async function fitsItsWindow(page) {
+  const { scrollWidth, clientWidth } = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return { scrollWidth, clientWidth };
+  });
+
+  assert.equal(scrollWidth, clientWidth);
+}

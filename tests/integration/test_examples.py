@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""The examples do what their comments say.  YODEL_EXAMPLES names their folder."""
+
+import contextlib
+import os
+import pathlib
+
+from harness import BINARY, PUBLIC, Program, WebSocket, closed_with, equal, eventually, http, run
+
+FOLDER = pathlib.Path(os.environ.get("YODEL_EXAMPLES", pathlib.Path(BINARY).parent / "examples"))
+
+
+def example(name, *words):
+    address = "127.0.0.1:0"
+    program = Program(
+        [str(FOLDER / name), *words, address], r"listening on port (\d+)$", port_stream="stderr"
+    )
+
+    def is_up():
+        with contextlib.suppress(OSError):
+            return http(program.port, "GET", "/").status > 0
+        return False
+
+    eventually(is_up, f"{name} answers")
+    return program
+
+
+def test_echo():
+    with example("echo") as program:
+        with WebSocket(program.port, "/ws") as ws:
+            ws.send_text("привет")
+            equal(ws.message(), "Echo: привет")
+            ws.send_text("")
+            equal(ws.message(), "Echo: ")
+            ws.send_text("x" * 4096)
+            equal(ws.message(), "Echo: " + "x" * 4096)
+            ws.send_frame(2, b"x")
+            closed_with(ws, 1003)
+
+
+def test_chat_room():
+    with example("chat_room") as program:
+        a, b = (WebSocket(program.port, "/ws/chat/room123/") for _ in range(2))
+        other = WebSocket(program.port, "/ws/chat/elsewhere/")
+        a.send_json({"message": "Привет 👋"})
+        equal(a.message(), '{"message":"Привет 👋"}')
+        equal(b.message(), '{"message":"Привет 👋"}')
+        other.send_json({"message": "alone"})
+        equal(other.json(), {"message": "alone"})
+        b.send_text("no JSON")
+        closed_with(b, 1007)
+        a.leave()
+        other.leave()
+
+
+def test_notify_from_thread():
+    with example("notify_from_thread") as program:
+        first = WebSocket(program.port, "/notifications")
+        assert first.next_with("notification")["seconds"] >= 1
+        second = WebSocket(program.port, "/notifications")
+        while (message := second.message()) != "you are the newest here":
+            assert "notification" in message, message
+        second.leave()
+        first.leave()
+
+
+def test_static_site():
+    with example("static_site", PUBLIC) as program:
+        assert b"Yodel" in http(program.port, "GET", "/").body
+        assert http(program.port, "GET", "/api/time").json()["unix_time"] > 0
+        equal(http(program.port, "GET", "/api/hello/%D0%9C%D0%B8%D1%80").json(), {"hello": "Мир"})
+        equal(http(program.port, "GET", "/api/nothing").status, 404)
+
+
+if __name__ == "__main__":
+    run(globals())

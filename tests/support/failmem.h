@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_TESTS_FAILMEM_H
+#define YD_TESTS_FAILMEM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <yodel/base.h>
+
+/* An allocator whose n-th allocation fails, and that knows what it has given out.  Each of alloc
+ * and resize counts as one allocation.  Any thread may use mem at any time. */
+struct failmem {
+    struct yodel_allocator mem;
+    size_t fail_at;       /* counted from 1; 0 is never */
+    atomic_size_t calls;  /* allocations asked for */
+    atomic_size_t blocks; /* outstanding */
+    atomic_size_t bytes;  /* outstanding */
+    bool again;           /* for FAILMEM_LOOP() */
+};
+
+void failmem_init(struct failmem *fm, size_t fail_at);
+
+/* True when the n-th allocation has been asked for, and refused. */
+bool failmem_has_failed(struct failmem *fm);
+
+/* Fails the test when a block is outstanding. */
+void failmem_assert_empty(struct failmem *fm);
+
+/*
+ * Runs its body with the first allocation failing, then with the second one, and so on; the last
+ * run is the one in which none failed.  The body uses &fm->mem, must free all, and checks its
+ * result: success if !failmem_has_failed(fm), else what the code under test promises.
+ */
+#define FAILMEM_LOOP(fm) for (failmem_first(fm); (fm)->again; failmem_next(fm))
+
+void failmem_first(struct failmem *fm);
+void failmem_next(struct failmem *fm);
+
+#endif

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop_sim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+
+struct sim_work {
+    struct sim_work *next;
+    void (*work)(void *arg);
+    void (*done)(void *arg);
+    void *arg;
+};
+
+struct sim {
+    struct yd_loop base; /* first */
+    struct sim *linked; /* whose connections may come here; NULL: none */
+    struct yd_listener *listener;
+    struct sim_peer *peers;
+    struct sim_peer *connecting; /* whose stream is about to be opened */
+    struct sim_work *work, **work_end;
+    struct yd_stream *closed; /* on_closed is to come; linked by their states */
+    bool moved;               /* something happened in this turn */
+};
+
+struct stream_state {
+    _Alignas(16) struct sim_peer *peer;
+    struct yd_stream *next_closed;
+};
+
+static struct sim *sim_of(struct yd_loop *loop)
+{
+    return (struct sim *)loop;
+}
+
+static struct stream_state *state_of(struct yd_stream *stream)
+{
+    return (struct stream_state *)((char *)stream - sizeof(struct stream_state));
+}
+
+/* ---- the backend ---- */
+
+static int init(struct yd_loop *loop)
+{
+    struct sim *sim = sim_of(loop);
+
+    sim->work_end = &sim->work;
+    loop->now = 1000;
+    return 0;
+}
+
+static void run_closed(struct sim *sim)
+{
+    while (sim->closed != NULL) {
+        struct yd_stream *stream = sim->closed;
+
+        sim->closed = state_of(stream)->next_closed;
+        sim->moved = true;
+        stream->events->on_closed(stream);
+    }
+}
+
+static void run_work(struct sim *sim)
+{
+    struct sim_work *work = sim->work;
+
+    sim->work = NULL;
+    sim->work_end = &sim->work;
+    while (work != NULL) {
+        struct sim_work *next = work->next;
+
+        sim->moved = true;
+        work->work(work->arg);
+        work->done(work->arg);
+        free(work);
+        work = next;
+    }
+}
+
+static void done(struct yd_loop *loop)
+{
+    struct sim *sim = sim_of(loop);
+
+    run_work(sim);
+    run_closed(sim);
+    sim_free_peers(loop);
+}
+
+static void run(struct yd_loop *loop)
+{
+    while (!loop->stopping) {
+        int64_t wait;
+
+        sim_run(loop);
+        wait = yd_wheel_next(&loop->wheel);
+        if (wait < 0)
+            return;
+        loop->now += (uint64_t)wait;
+    }
+}
+
+static void wake(struct yd_loop *loop)
+{
+    (void)loop;
+}
+
+static int listener_start(struct yd_listener *listener)
+{
+    sim_of(listener->loop)->listener = listener;
+    return 0;
+}
+
+static void listener_stop(struct yd_listener *listener)
+{
+    struct sim *sim = sim_of(listener->loop);
+
+    if (sim->listener == listener)
+        sim->listener = NULL;
+    if (listener->fd >= 0)
+        (void)close(listener->fd);
+    listener->fd = -1;
+}
+
+/* Takes the peer of a connection that left the other loop. */
+static struct sim_peer *take_over(struct sim *sim, int fd)
+{
+    struct sim_peer **link = sim->linked != NULL ? &sim->linked->peers : NULL, *peer;
+
+    while (link != NULL && *link != NULL && ((*link)->fd != fd || (*link)->stream != NULL))
+        link = &(*link)->next;
+    if (link == NULL || *link == NULL)
+        return NULL;
+    peer = *link;
+    *link = peer->next;
+    peer->next = sim->peers;
+    sim->peers = peer;
+    return peer;
+}
+
+static int stream_open(struct yd_stream *stream)
+{
+    struct sim *sim = sim_of(stream->loop);
+    struct sim_peer *peer = sim->connecting;
+
+    if (peer == NULL)
+        peer = take_over(sim, stream->fd);
+    if (peer == NULL)
+        return -ENOTCONN;
+    state_of(stream)->peer = peer;
+    peer->stream = stream;
+    sim->connecting = NULL;
+    sim->moved = true;
+    return 0;
+}
+
+static void stream_pause(struct yd_stream *stream, bool paused)
+{
+    (void)paused;
+    sim_of(stream->loop)->moved = true;
+}
+
+/* Takes bytes off an iovec array as the peer's limits allow; leaves the rest in place. */
+static size_t take(struct sim_peer *peer, struct iovec *iov, int num)
+{
+    size_t room = peer->max_taken != 0 ? YD_MIN(peer->max_taken, peer->window) : peer->window;
+    size_t taken = 0;
+
+    for (int i = 0; i < num && room > 0; i++) {
+        size_t len = YD_MIN(iov[i].iov_len, room);
+
+        if (yd_buf_append(&yd_mem_default, &peer->output, iov[i].iov_base, len) < 0)
+            abort();
+        iov[i].iov_base = (char *)iov[i].iov_base + len;
+        iov[i].iov_len -= len;
+        room -= len;
+        taken += len;
+    }
+    if (peer->window != SIZE_MAX)
+        peer->window -= taken;
+    return taken;
+}
+
+static size_t total_of(const struct iovec *iov, int num)
+{
+    size_t total = 0;
+
+    for (int i = 0; i < num; i++)
+        total += iov[i].iov_len;
+    return total;
+}
+
+static ssize_t stream_send(struct yd_stream *stream, const struct iovec *iov, int num)
+{
+    struct sim_peer *peer = state_of(stream)->peer;
+    size_t taken;
+
+    if (stream->pending || num > (int)YD_LEN(peer->pending))
+        abort(); /* the caller broke the contract */
+    if (peer->error < 0)
+        return peer->error;
+    memcpy(peer->pending, iov, (size_t)num * sizeof *iov);
+    taken = take(peer, peer->pending, num);
+    peer->num_pending = num;
+    stream->pending = total_of(peer->pending, num) > 0;
+    sim_of(stream->loop)->moved = true;
+    return (ssize_t)taken;
+}
+
+static void stream_close(struct yd_stream *stream)
+{
+    struct sim *sim = sim_of(stream->loop);
+    struct stream_state *state = state_of(stream);
+
+    if (stream->fd >= 0) {
+        (void)close(stream->fd);
+        state->peer->fd = -1;
+    }
+    stream->fd = -1;
+    state->peer->stream = NULL;
+    state->next_closed = sim->closed;
+    sim->closed = stream;
+    sim->moved = true;
+}
+
+static int work(struct yd_loop *loop, void (*work_fn)(void *arg), void (*done_fn)(void *arg),
+                void *arg)
+{
+    struct sim *sim = sim_of(loop);
+    void *probe = yd_alloc(loop->mem, 1); /* the real ones may fail here, too */
+    struct sim_work *item;
+
+    if (probe == NULL)
+        return -ENOMEM;
+    yd_free(loop->mem, probe);
+    if ((item = malloc(sizeof *item)) == NULL)
+        abort();
+    *item = (struct sim_work){NULL, work_fn, done_fn, arg};
+    *sim->work_end = item;
+    sim->work_end = &item->next;
+    return 0;
+}
+
+static int on_signal(struct yd_loop *loop, int signum, void (*fn)(void *arg, int signum), void *arg)
+{
+    (void)loop;
+    (void)signum;
+    (void)fn;
+    (void)arg;
+    return -ENOSYS;
+}
+
+const struct yd_loop_ops yd_loop_sim = {
+    .name = "simulation",
+    .loop_size = sizeof(struct sim),
+    .stream_size = sizeof(struct stream_state),
+    .init = init,
+    .done = done,
+    .run = run,
+    .wake = wake,
+    .listener_start = listener_start,
+    .listener_stop = listener_stop,
+    .stream_open = stream_open,
+    .stream_pause = stream_pause,
+    .stream_send = stream_send,
+    .stream_close = stream_close,
+    .work = work,
+    .signal = on_signal,
+};
+
+/* ---- peers ---- */
+
+struct sim_peer *sim_connect(struct yd_loop *loop)
+{
+    struct sim *sim = sim_of(loop);
+    struct sim_peer *peer = calloc(1, sizeof *peer);
+    int fds[2];
+
+    if (peer == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0)
+        abort();
+    peer->control = fds[1];
+    peer->fd = fds[0];
+    peer->window = SIZE_MAX;
+    peer->next = sim->peers;
+    sim->peers = peer;
+    sim->connecting = peer;
+    sim->listener->on_accept(sim->listener, fds[0]);
+    sim->connecting = NULL;
+    return peer;
+}
+
+void sim_free_peers(struct yd_loop *loop)
+{
+    struct sim *sim = sim_of(loop);
+
+    while (sim->peers != NULL) {
+        struct sim_peer *next = sim->peers->next;
+
+        (void)close(sim->peers->control);
+        yd_buf_free(&yd_mem_default, &sim->peers->input);
+        yd_buf_free(&yd_mem_default, &sim->peers->output);
+        free(sim->peers);
+        sim->peers = next;
+    }
+}
+
+void sim_link(struct yd_loop *a, struct yd_loop *b)
+{
+    sim_of(a)->linked = sim_of(b);
+    sim_of(b)->linked = sim_of(a);
+}
+
+void sim_send(struct sim_peer *peer, const void *data, size_t len)
+{
+    if (yd_buf_append(&yd_mem_default, &peer->input, data, len) < 0)
+        abort();
+}
+
+void sim_send_text(struct sim_peer *peer, const char *text)
+{
+    sim_send(peer, text, strlen(text));
+}
+
+void sim_end(struct sim_peer *peer)
+{
+    peer->ends = true;
+}
+
+void sim_break(struct sim_peer *peer, int error)
+{
+    peer->error = error;
+}
+
+const char *sim_received(struct sim_peer *peer)
+{
+    if (yd_buf_append(&yd_mem_default, &peer->output, "", 1) < 0)
+        abort();
+    peer->output.len--;
+    return (const char *)peer->output.ptr;
+}
+
+size_t sim_received_len(const struct sim_peer *peer)
+{
+    return peer->output.len;
+}
+
+void sim_forget(struct sim_peer *peer)
+{
+    peer->output.len = 0;
+}
+
+bool sim_is_shut(struct sim_peer *peer)
+{
+    char byte;
+
+    return recv(peer->control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+bool sim_is_closed(const struct sim_peer *peer)
+{
+    return peer->stream == NULL;
+}
+
+/* ---- turns ---- */
+
+static bool may_read(const struct sim_peer *peer)
+{
+    const struct yd_stream *stream = peer->stream;
+
+    return stream != NULL && !stream->paused && !stream->ended && !stream->closing;
+}
+
+static void read_end(struct sim *sim, struct sim_peer *peer)
+{
+    if (peer->error == 0 && !peer->ends)
+        return;
+    sim->moved = true;
+    peer->told_end = true;
+    peer->stream->ended = true;
+    peer->stream->events->on_end(peer->stream, peer->error);
+}
+
+static void read_some(struct sim *sim, struct sim_peer *peer)
+{
+    size_t len = YD_MIN(peer->input.len, (size_t)YD_READ_SIZE);
+    uint8_t *data;
+
+    if (!may_read(peer))
+        return;
+    if (len == 0) {
+        read_end(sim, peer);
+        return;
+    }
+    if (peer->chop != 0)
+        len = YD_MIN(len, peer->chop);
+    sim->moved = true;
+    /* Of the very size, so that a look behind it is seen. */
+    if ((data = malloc(len)) == NULL)
+        abort();
+    memcpy(data, peer->input.ptr, len);
+    yd_buf_consume(&peer->input, len);
+    yd_count(&sim->base.counters.bytes_in, len);
+    peer->stream->events->on_read(peer->stream, data, len);
+    free(data);
+}
+
+static void send_on(struct sim *sim, struct sim_peer *peer)
+{
+    struct yd_stream *stream = peer->stream;
+    size_t taken;
+
+    if (stream == NULL || !stream->pending || (peer->window == 0 && peer->error == 0))
+        return;
+    sim->moved = true;
+    if (peer->error < 0) {
+        stream->pending = false;
+        stream->events->on_sent(stream, peer->error);
+        return;
+    }
+    taken = take(peer, peer->pending, peer->num_pending);
+    stream->pending = false;
+    stream->events->on_sent(stream, (ssize_t)taken);
+}
+
+void sim_turn(struct yd_loop *loop)
+{
+    struct sim *sim = sim_of(loop);
+
+    run_work(sim);
+    for (struct sim_peer *peer = sim->peers; peer != NULL; peer = peer->next) {
+        send_on(sim, peer);
+        read_some(sim, peer);
+    }
+    if (yd_loop_turn(loop) == 0)
+        sim->moved = true;
+    run_closed(sim);
+    if (sim->work != NULL)
+        sim->moved = true;
+}
+
+void sim_run(struct yd_loop *loop)
+{
+    struct sim *sim = sim_of(loop);
+
+    do {
+        sim->moved = false;
+        sim_turn(loop);
+    } while (sim->moved);
+}
+
+void sim_advance(struct yd_loop *loop, uint64_t ms)
+{
+    uint64_t end = loop->now + ms;
+
+    sim_run(loop);
+    while (loop->now < end) {
+        int64_t wait = yd_wheel_next(&loop->wheel);
+
+        if (wait < 0 || (uint64_t)wait > end - loop->now)
+            wait = (int64_t)(end - loop->now);
+        loop->now += wait > 0 ? (uint64_t)wait : 1;
+        sim_run(loop);
+    }
+}

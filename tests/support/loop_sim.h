@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_TESTS_LOOP_SIM_H
+#define YD_TESTS_LOOP_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "loop/loop.h"
+
+/*
+ * A loop without a kernel: a clock that stands still until it is moved, and peers that do what a
+ * test says.  Nothing happens outside the calls below.
+ *
+ *     yd_loop_new(&yd_loop_sim, mem, log, 0, &loop); ... yd_net_listen(...);
+ *     struct sim_peer *peer = sim_connect(loop);
+ *     sim_send_text(peer, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+ *     sim_run(loop);
+ *     assert_string_equal(sim_received(peer), "HTTP/1.1 404 ...");
+ *     sim_free_peers(loop); ... yd_loop_free(loop);
+ *
+ * What the simulation itself needs comes from malloc(), so that a failing allocator fails nothing
+ * but the code under test.
+ */
+extern const struct yd_loop_ops yd_loop_sim;
+
+/* The other end of a stream.  Lives until sim_free_peers(). */
+struct sim_peer {
+    struct sim_peer *next;
+    struct yd_stream *stream; /* NULL: closed by our side, or never taken */
+    struct yd_buf input;      /* to be read by the stream */
+    struct yd_buf output;     /* taken from it */
+    struct iovec pending[64]; /* what a send left, in memory of the sender */
+    int num_pending;
+    int control; /* other end of the socket that stands for the connection */
+    int fd;      /* its own end */
+
+    size_t chop;      /* most bytes of one read; 0: as many as there are */
+    size_t max_taken; /* most bytes of one send; 0: all */
+    size_t window;    /* bytes that are taken in all from now on; SIZE_MAX at first */
+    int error;        /* -errno that sends and, behind the input, reads give; 0: none */
+    bool ends;        /* its side ends behind the input */
+    bool told_end;    /* and the stream knows */
+};
+
+/* Connects to the listener that was started last.  The connection may be refused. */
+struct sim_peer *sim_connect(struct yd_loop *loop);
+void sim_free_peers(struct yd_loop *loop);
+
+/* Lets connections, and their peers with them, move from one loop to the other. */
+void sim_link(struct yd_loop *a, struct yd_loop *b);
+
+void sim_send(struct sim_peer *peer, const void *data, size_t len);
+void sim_send_text(struct sim_peer *peer, const char *text);
+/* Ends the peer's side behind what it has sent; or breaks the connection there. */
+void sim_end(struct sim_peer *peer);
+void sim_break(struct sim_peer *peer, int error);
+
+/* What has come from our side, with a NUL behind it; and forgets it. */
+const char *sim_received(struct sim_peer *peer);
+size_t sim_received_len(const struct sim_peer *peer);
+void sim_forget(struct sim_peer *peer);
+
+/* Our side has ended its sending; it has closed altogether. */
+bool sim_is_shut(struct sim_peer *peer);
+bool sim_is_closed(const struct sim_peer *peer);
+
+/* One turn: at most one read of each peer, sends that go on, finished work, then the loop's own. */
+void sim_turn(struct yd_loop *loop);
+/* Turns until nothing moves any more; time stands still. */
+void sim_run(struct yd_loop *loop);
+/* sim_run(), then ms pass, with every timer at its time. */
+void sim_advance(struct yd_loop *loop, uint64_t ms);
+
+#endif

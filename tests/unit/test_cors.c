@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/cors.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "failmem.h"
+#include "http_sim.h"
+
+#include <cmocka.h>
+
+static const char *const one_origin[] = {"https://a.example", ".b.example", NULL};
+static const char *const any_origin[] = {"*", NULL};
+
+static void on_hello(yodel_request *req, void *user)
+{
+    (void)user;
+    (void)yodel_request_reply_text(req, 200, NULL, YODEL_STR("hello"));
+}
+
+static void start(struct http_sim *hs, const char *prefix, const yodel_cors_options *options)
+{
+    assert_int_equal(http_sim_start(hs, &yd_mem_default, 0), 0);
+    assert_int_equal(yd_http_route(&hs->http, "GET /api/{x...}", on_hello, NULL), 0);
+    assert_int_equal(yd_http_cors(&hs->http, prefix, options), 0);
+}
+
+/* method and path, and more header lines. */
+static struct sim_peer *ask(struct http_sim *hs, const char *line, const char *origin,
+                            const char *more)
+{
+    char request[500];
+
+    (void)snprintf(request, sizeof request, "%s HTTP/1.1\r\nHost: h\r\n%s%s%s%s\r\n", line,
+                   origin != NULL ? "Origin: " : "", origin != NULL ? origin : "",
+                   origin != NULL ? "\r\n" : "", more);
+    return http_sim_ask(hs, request);
+}
+
+static void assert_header(struct sim_peer *peer, const char *name, const char *value)
+{
+    char full[100];
+
+    (void)snprintf(full, sizeof full, "Access-Control-%s", name);
+    assert_string_equal(http_sim_header(peer, full), value);
+}
+
+static void test_cors_listed_origins(void **state)
+{
+    static const struct {
+        const char *origin;
+        bool allowed;
+    } cases[] = {{"https://a.example", true},
+                 {"https://x.b.example", true},
+                 {"http://b.example:81", true},
+                 {"https://a.example.evil", false},
+                 {"https://a.example:444", false},
+                 {"http://a.example", false},
+                 {"null", false},
+                 {"https://a.example, https://a.example", false},
+                 {"https://a.example\r\nOrigin: https://a.example", false}};
+    struct http_sim hs;
+
+    (void)state;
+    start(&hs, "/api", YODEL_OPTIONS(yodel_cors_options, .origins = one_origin));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sim_peer *peer = ask(&hs, "GET /api/x", cases[i].origin, "");
+
+        http_sim_assert_status(peer, 200);
+        assert_string_equal(http_sim_body(peer), "hello");
+        assert_header(peer, "Allow-Origin", cases[i].allowed ? cases[i].origin : "");
+        assert_string_equal(http_sim_header(peer, "Vary"), "Origin");
+        assert_header(peer, "Allow-Credentials", "");
+    }
+    http_sim_stop(&hs);
+}
+
+static void test_cors_any_origin(void **state)
+{
+    struct http_sim hs;
+    struct sim_peer *peer;
+
+    (void)state;
+    start(&hs, "/",
+          YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .expose_headers = "X-A,X-B"));
+    peer = ask(&hs, "GET /api/x", "https://any.example", "");
+    assert_header(peer, "Allow-Origin", "*");
+    assert_header(peer, "Expose-Headers", "X-A,X-B");
+    assert_string_equal(http_sim_header(peer, "Vary"), "");
+    peer = ask(&hs, "GET /api/x", NULL, "");
+    assert_header(peer, "Allow-Origin", "*");
+    http_sim_stop(&hs);
+}
+
+static void test_cors_credentials(void **state)
+{
+    struct http_sim hs;
+    struct sim_peer *peer;
+
+    (void)state;
+    start(&hs, "/", YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .credentials = 1));
+    peer = ask(&hs, "GET /api/x", "https://any.example", "");
+    assert_header(peer, "Allow-Origin", "https://any.example");
+    assert_header(peer, "Allow-Credentials", "true");
+    assert_string_equal(http_sim_header(peer, "Vary"), "Origin");
+    peer = ask(&hs, "GET /api/x", NULL, "");
+    assert_header(peer, "Allow-Origin", "");
+    assert_header(peer, "Allow-Credentials", "");
+    http_sim_stop(&hs);
+}
+
+static void test_cors_preflight(void **state)
+{
+    static const char asked[] = "Access-Control-Request-Method: PUT\r\n"
+                                "Access-Control-Request-Headers: X-One, X-Two\r\n";
+    struct http_sim hs;
+    struct sim_peer *peer;
+
+    (void)state;
+    start(&hs, "/api/",
+          YODEL_OPTIONS(yodel_cors_options, .origins = one_origin, .credentials = 1,
+                        .max_age_s = 600, .expose_headers = "X"));
+    peer = ask(&hs, "OPTIONS /api/none", "https://a.example", asked);
+    http_sim_assert_status(peer, 204);
+    assert_string_equal(http_sim_header(peer, "Content-Length"), "0");
+    assert_header(peer, "Allow-Origin", "https://a.example");
+    assert_header(peer, "Allow-Credentials", "true");
+    assert_header(peer, "Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE");
+    assert_header(peer, "Allow-Headers", "X-One, X-Two");
+    assert_header(peer, "Max-Age", "600");
+    assert_header(peer, "Expose-Headers", "");
+    assert_non_null(strstr(sim_received(peer), "Vary: Origin\r\n"));
+    assert_non_null(strstr(sim_received(peer), "Vary: Access-Control-Request-Headers\r\n"));
+    peer = ask(&hs, "OPTIONS /api/none", "https://evil.example", asked);
+    http_sim_assert_status(peer, 204);
+    assert_header(peer, "Allow-Origin", "");
+    assert_header(peer, "Allow-Methods", "");
+    /* Not below the prefix; no preflight at all. */
+    peer = ask(&hs, "OPTIONS /apix", "https://a.example", asked);
+    http_sim_assert_status(peer, 404);
+    assert_header(peer, "Allow-Origin", "");
+    peer = ask(&hs, "OPTIONS /api/x", "https://a.example", "");
+    http_sim_assert_status(peer, 405);
+    http_sim_stop(&hs);
+}
+
+static void test_cors_preflight_options(void **state)
+{
+    struct http_sim hs;
+    struct sim_peer *peer;
+
+    (void)state;
+    start(&hs, "/",
+          YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .methods = "GET",
+                        .allow_headers = "X-Only"));
+    peer = ask(&hs, "OPTIONS /x", "https://a.example",
+               "Access-Control-Request-Method: PUT\r\n"
+               "Access-Control-Request-Headers: X-One\r\n");
+    assert_header(peer, "Allow-Origin", "*");
+    assert_header(peer, "Allow-Methods", "GET");
+    assert_header(peer, "Allow-Headers", "X-Only");
+    assert_header(peer, "Max-Age", "");
+    assert_string_equal(http_sim_header(peer, "Vary"), "");
+    http_sim_stop(&hs);
+}
+
+static void test_cors_errors_have_it(void **state)
+{
+    struct http_sim hs;
+    struct sim_peer *peer;
+
+    (void)state;
+    start(&hs, "/api", YODEL_OPTIONS(yodel_cors_options, .origins = one_origin));
+    peer = ask(&hs, "DELETE /api/x", "https://a.example", "");
+    http_sim_assert_status(peer, 405);
+    assert_header(peer, "Allow-Origin", "https://a.example");
+    peer = ask(&hs, "GET /other", "https://a.example", "");
+    http_sim_assert_status(peer, 404);
+    assert_header(peer, "Allow-Origin", "");
+    http_sim_stop(&hs);
+}
+
+static void test_cors_longest_prefix(void **state)
+{
+    struct yd_cors *list = NULL;
+    const yodel_cors_options *options = YODEL_OPTIONS(yodel_cors_options, .origins = any_origin);
+
+    (void)state;
+    assert_int_equal(yd_cors_add(&list, &yd_mem_default, "/a", options), 0);
+    assert_int_equal(yd_cors_add(&list, &yd_mem_default, "/a/b/", options), 0);
+    assert_int_equal(yd_cors_add(&list, &yd_mem_default, "/c", options), 0);
+    assert_int_equal(yd_cors_add(&list, &yd_mem_default, "/a/", options), YODEL_ERR_CONFLICT);
+    assert_true(yd_cors_find(list, YODEL_STR("/a/b")) != yd_cors_find(list, YODEL_STR("/a/bb")));
+    assert_ptr_equal(yd_cors_find(list, YODEL_STR("/a")), yd_cors_find(list, YODEL_STR("/a/x")));
+    assert_null(yd_cors_find(list, YODEL_STR("/")));
+    assert_null(yd_cors_find(list, YODEL_STR("/aa")));
+    assert_null(yd_cors_find(list, YODEL_STR("*")));
+    yd_cors_free(list, &yd_mem_default);
+}
+
+static void test_cors_bad_options(void **state)
+{
+    struct yd_cors *list = NULL;
+    const yodel_cors_options *bad[] = {
+        YODEL_OPTIONS(yodel_cors_options, .credentials = 1),
+        YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .methods = "GET\r\nX: y"),
+        YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .allow_headers = "\n"),
+        YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .expose_headers = "\r"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(yd_cors_add(&list, &yd_mem_default, "/", bad[i]), -EINVAL);
+    assert_int_equal(yd_cors_add(&list, &yd_mem_default, "api",
+                                 YODEL_OPTIONS(yodel_cors_options, .origins = any_origin)),
+                     -EINVAL);
+    assert_null(list);
+}
+
+static void test_cors_without_memory(void **state)
+{
+    struct failmem fm;
+
+    (void)state;
+    FAILMEM_LOOP(&fm)
+    {
+        struct yd_cors *list = NULL;
+        int rc =
+            yd_cors_add(&list, &fm.mem, "/api",
+                        YODEL_OPTIONS(yodel_cors_options, .origins = one_origin, .methods = "GET",
+                                      .allow_headers = "X", .expose_headers = "Y"));
+
+        assert_int_equal(rc, failmem_has_failed(&fm) ? -ENOMEM : 0);
+        yd_cors_free(list, &fm.mem);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cors_listed_origins),    cmocka_unit_test(test_cors_any_origin),
+        cmocka_unit_test(test_cors_credentials),       cmocka_unit_test(test_cors_preflight),
+        cmocka_unit_test(test_cors_preflight_options), cmocka_unit_test(test_cors_errors_have_it),
+        cmocka_unit_test(test_cors_longest_prefix),    cmocka_unit_test(test_cors_bad_options),
+        cmocka_unit_test(test_cors_without_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

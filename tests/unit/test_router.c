@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/router.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "failmem.h"
+
+#include <cmocka.h>
+
+struct fixture {
+    const struct yodel_allocator *mem;
+    struct yodel_log_sink sink;
+    char line[1000];
+    struct yd_router *router;
+    struct yd_arena arena;
+    struct yd_match match;
+};
+
+static void on_log(yodel_log_level level, yodel_str text, void *user)
+{
+    struct fixture *f = user;
+
+    (void)level;
+    (void)snprintf(f->line, sizeof f->line, "%" YODEL_PRI, YODEL_ARG(text));
+}
+
+static void start(struct fixture *f, const struct yodel_allocator *mem)
+{
+    memset(f, 0, sizeof *f);
+    f->mem = mem;
+    f->sink = (struct yodel_log_sink){on_log, YODEL_LOG_DEBUG, f};
+    f->router = yd_router_new(mem, &f->sink);
+    yd_arena_init(&f->arena, mem);
+}
+
+static void stop(struct fixture *f)
+{
+    yd_arena_done(&f->arena);
+    yd_router_free(f->router);
+}
+
+static void handler(yodel_request *req, void *user)
+{
+    (void)req;
+    (void)user;
+}
+
+/* A route whose user is its own pattern. */
+static int add(struct fixture *f, const char *pattern)
+{
+    return yd_router_add(f->router, pattern, false, handler, (void *)pattern);
+}
+
+static void add_all(struct fixture *f, const char *const *patterns)
+{
+    for (; *patterns != NULL; patterns++)
+        assert_int_equal(add(f, *patterns), 0);
+}
+
+static int find(struct fixture *f, const char *method, const char *path)
+{
+    return yd_router_find(f->router, &f->arena, yodel_str_of(method), yodel_str_of(path),
+                          &f->match);
+}
+
+static void assert_found(struct fixture *f, const char *method, const char *path,
+                         const char *pattern)
+{
+    int rc = find(f, method, path);
+
+    if (rc != 1)
+        fail_msg("%s %s: %d", method, path, rc);
+    assert_string_equal((const char *)f->match.user, pattern);
+}
+
+static void assert_none(struct fixture *f, const char *method, const char *path)
+{
+    int rc = find(f, method, path);
+
+    if (rc != 0)
+        fail_msg("%s %s: %d", method, path, rc);
+}
+
+static void assert_param(const struct fixture *f, size_t i, const char *name, const char *value)
+{
+    const struct yd_param *param = &f->match.params[i];
+
+    assert_true(i < f->match.num_params);
+    assert_true(yodel_str_eq(param->name, yodel_str_of(name)));
+    if (value == NULL)
+        assert_null(param->value.ptr);
+    else if (!yodel_str_eq(param->value, yodel_str_of(value)))
+        fail_msg("%s is \"%" YODEL_PRI "\", not \"%s\"", name, YODEL_ARG(param->value), value);
+}
+
+static void test_router_literals(void **state)
+{
+    static const char *const patterns[] = {"GET /",   "GET /a",           "GET /a/", "GET /a/b",
+                                           "POST /a", "GET /caf\xc3\xa9", NULL};
+    struct fixture f;
+
+    (void)state;
+    start(&f, &yd_mem_default);
+    add_all(&f, patterns);
+    assert_found(&f, "GET", "/", "GET /");
+    assert_found(&f, "GET", "/a", "GET /a");
+    assert_found(&f, "GET", "/a/", "GET /a/");
+    assert_found(&f, "GET", "/a/b", "GET /a/b");
+    assert_found(&f, "GET", "/%61/%62", "GET /a/b");
+    assert_found(&f, "POST", "/a", "POST /a");
+    assert_found(&f, "GET", "/caf%C3%a9", "GET /caf\xc3\xa9");
+    assert_none(&f, "GET", "/b");
+    assert_none(&f, "GET", "/a/b/");
+    assert_none(&f, "GET", "//a");
+    assert_none(&f, "GET", "/A");
+    assert_none(&f, "GET", "/a%2fb");
+    assert_none(&f, "GET", "*");
+    assert_none(&f, "GET", "");
+    stop(&f);
+}
+
+static void test_router_methods(void **state)
+{
+    static const char *const patterns[] = {"GET /g", "/any",      "HEAD /h",
+                                           "GET /h", "POST /any", NULL};
+    struct fixture f;
+
+    (void)state;
+    start(&f, &yd_mem_default);
+    add_all(&f, patterns);
+    assert_found(&f, "HEAD", "/g", "GET /g");
+    assert_found(&f, "HEAD", "/h", "HEAD /h");
+    assert_found(&f, "GET", "/h", "GET /h");
+    assert_found(&f, "PURGE", "/any", "/any");
+    assert_found(&f, "HEAD", "/any", "/any");
+    assert_found(&f, "POST", "/any", "POST /any");
+    assert_none(&f, "POST", "/g");
+    assert_none(&f, "get", "/g");
+    stop(&f);
+}
+
+static void test_router_precedence(void **state)
+{
+    static const char *const patterns[] = {
+        "/u/{rest...}", "/u/{name}",    "/u/{id:int}",    "/u/me",         "/u/{name}/x",
+        "/u/me/y",      "^/u/[a-z]+/z", "^/(?<p>[^/]+)/", "POST /u/{who}", NULL};
+    struct fixture f;
+
+    (void)state;
+    start(&f, &yd_mem_default);
+    add_all(&f, patterns);
+    assert_found(&f, "GET", "/u/me", "/u/me");
+    assert_found(&f, "GET", "/u/12", "/u/{id:int}");
+    assert_found(&f, "GET", "/u/12a", "/u/{name}");
+    assert_found(&f, "POST", "/u/bob", "POST /u/{who}");
+    assert_found(&f, "POST", "/u/me", "/u/me");
+    assert_found(&f, "GET", "/u/me/x", "/u/{name}/x"); /* back from the literal */
+    assert_found(&f, "GET", "/u/12/x", "/u/{name}/x");
+    assert_found(&f, "GET", "/u/me/y", "/u/me/y");
+    assert_found(&f, "GET", "/u/ab/z", "/u/{rest...}");
+    assert_found(&f, "GET", "/u/", "/u/{rest...}");
+    assert_found(&f, "GET", "/v/x", "^/(?<p>[^/]+)/");
+    assert_param(&f, 0, "p", "v");
+    assert_none(&f, "GET", "/u");
+    stop(&f);
+}
+
+static void test_router_params(void **state)
+{
+    static const char *const patterns[] = {"/c/{room}/{id:int}", "/f/{path...}", NULL};
+    struct fixture f;
+
+    (void)state;
+    start(&f, &yd_mem_default);
+    add_all(&f, patterns);
+    assert_found(&f, "GET", "/c/a%20b/007", "/c/{room}/{id:int}");
+    assert_int_equal(f.match.num_params, 2);
+    assert_param(&f, 0, "room", "a b");
+    assert_param(&f, 1, "id", "007");
+    assert_found(&f, "GET", "/c/a%2Fb/9223372036854775807", "/c/{room}/{id:int}");
+    assert_param(&f, 0, "room", "a/b");
+    assert_none(&f, "GET", "/c/a/9223372036854775808");
+    assert_none(&f, "GET", "/c/a/-1");
+    assert_none(&f, "GET", "/c//1");
+    assert_none(&f, "GET", "/c/a/");
+    assert_found(&f, "GET", "/f/a/b%20c//d", "/f/{path...}");
+    assert_param(&f, 0, "path", "a/b c//d");
+    assert_found(&f, "GET", "/f/", "/f/{path...}");
+    assert_param(&f, 0, "path", "");
+    stop(&f);
+}
+
+static void test_router_hostile_paths(void **state)
+{
+    static const char *const patterns[] = {"/c/{room}", "/f/{path...}", "^/p/(?<x>.*)", NULL};
+    static const char *const none[] = {
+        "/c/%ff",  "/c/%C0%80",   "/c/%ED%A0%80",  "/c/.",     "/c/..",   "/c/%2e%2E", "/f/../x",
+        "/f/a/..", "/f/%2e%2e/a", "/f/a%2f..%2fb", "/f/a/./b", "/f/\xff", "/p/%80",    "/p/\xc3",
+    };
+    static const char *const malformed[] = {"/c/%", "/c/%4", "/c/%zz", "/%%", "/f/a/%-1"};
+    struct fixture f;
+
+    (void)state;
+    start(&f, &yd_mem_default);
+    add_all(&f, patterns);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_none(&f, "GET", none[i]);
+    for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++)
+        assert_int_equal(find(&f, "GET", malformed[i]), -EINVAL);
+    stop(&f);
+}
+
+static void test_router_long_paths(void **state)
+{
+    static const char *const patterns[] = {"/a/{path...}", "/b", NULL};
+    char path[8000];
+    struct fixture f;
+
+    (void)state;
+    start(&f, &yd_mem_default);
+    add_all(&f, patterns);
+    memset(path, '/', sizeof path);
+    path[sizeof path - 1] = '\0';
+    assert_none(&f, "GET", path);
+    path[1] = 'a';
+    assert_found(&f, "GET", path, "/a/{path...}");
+    assert_int_equal(f.match.params[0].value.len, sizeof path - 4);
+    stop(&f);
+}
+
+/* What a tree of many parameters could make exponential. */
+static void test_router_backtracking(void **state)
+{
+    char path[100] = "", patterns[14][200];
+    struct fixture f;
+
+    (void)state;
+    start(&f, &yd_mem_default);
+    for (int i = 0; i < 14; i++) {
+        patterns[i][0] = '\0';
+        for (int j = 0; j < 14; j++)
+            sprintf(patterns[i] + strlen(patterns[i]), j < i ? "/1" : "/{p%d:int}", j);
+        strcat(patterns[i], "/end");
+        assert_int_equal(add(&f, patterns[i]), 0);
+        strcat(path, "/1");
+    }
+    strcat(path, "/x");
+    for (int i = 0; i < 10000; i++)
+        assert_none(&f, "GET", path);
+    stop(&f);
+}
+
+static void test_router_patterns(void **state)
+{
+    static const char *const patterns[] = {"GET ^/users/(?<id>\\d+)/$",
+                                           "^/w/(?P<room>\\w+)(?<opt>/x)?$", "^/users/",
+                                           "GET ^/users/\\w+", NULL};
+    struct fixture f;
+
+    (void)state;
+    start(&f, &yd_mem_default);
+    add_all(&f, patterns);
+    assert_found(&f, "GET", "/users/7/", "GET ^/users/(?<id>\\d+)/$");
+    assert_param(&f, 0, "id", "7");
+    assert_found(&f, "HEAD", "/users/7/", "GET ^/users/(?<id>\\d+)/$");
+    assert_found(&f, "POST", "/users/7/", "^/users/");
+    assert_found(&f, "GET", "/users/bob", "^/users/");   /* added earlier */
+    assert_found(&f, "GET", "/users/7/%0A", "^/users/"); /* '$' is the very end */
+    assert_found(&f, "GET", "/w/caf%C3%A9", "^/w/(?P<room>\\w+)(?<opt>/x)?$");
+    assert_int_equal(f.match.num_params, 2);
+    assert_param(&f, 0, "opt", NULL);
+    assert_param(&f, 1, "room", "caf\xc3\xa9");
+    assert_none(&f, "GET", "/x/users/"); /* matched from the start */
+    stop(&f);
+}
+
+/* A pattern that backtracks without end gives up and matches nothing. */
+static void test_router_costly_pattern(void **state)
+{
+    char path[202] = "/";
+    struct fixture f;
+
+    (void)state;
+    start(&f, &yd_mem_default);
+    assert_int_equal(add(&f, "^/(a+)+(?<x>c)?$"), 0);
+    memset(path + 1, 'a', 199);
+    path[200] = '!';
+    assert_none(&f, "GET", path);
+    assert_non_null(strstr(f.line, "gave up"));
+    stop(&f);
+}
+
+static void test_router_upgrade(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, &yd_mem_default);
+    assert_int_equal(yd_router_add(f.router, "/ws/{room}", true, handler, "u"), 0);
+    assert_int_equal(yd_router_add(f.router, "^/re/", true, handler, "r"), 0);
+    assert_int_equal(add(&f, "/ws/{name}"), 0);
+    assert_int_equal(yd_router_add(f.router, "/ws/{x}", true, handler, NULL), YODEL_ERR_CONFLICT);
+    assert_int_equal(yd_router_add(f.router, "GET /ws", true, handler, NULL), YODEL_ERR_PATTERN);
+    assert_int_equal(
+        yd_router_find(f.router, &f.arena, YD_ROUTE_UPGRADE, YODEL_STR("/ws/a"), &f.match), 1);
+    assert_string_equal((const char *)f.match.user, "u");
+    assert_param(&f, 0, "room", "a");
+    assert_found(&f, "GET", "/ws/a", "/ws/{name}");
+    assert_param(&f, 0, "name", "a");
+    assert_none(&f, "GET", "/re/");
+    stop(&f);
+}
+
+static void test_router_conflicts(void **state)
+{
+    static const char *const patterns[] = {"GET /a", "/a", "GET /u/{id}", "^/x", "GET ^/x", NULL};
+    static const char *const again[] = {"GET /a", "/a", "GET /u/{name}", "^/x", "GET ^/x"};
+    struct fixture f;
+
+    (void)state;
+    start(&f, &yd_mem_default);
+    add_all(&f, patterns);
+    for (size_t i = 0; i < sizeof again / sizeof *again; i++) {
+        assert_int_equal(add(&f, again[i]), YODEL_ERR_CONFLICT);
+        assert_non_null(strstr(f.line, again[i]));
+    }
+    stop(&f);
+}
+
+static void test_router_pattern_errors(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    start(&f, &yd_mem_default);
+    assert_int_equal(add(&f, "GET /a//b"), YODEL_ERR_PATTERN);
+    assert_string_equal(f.line, "pattern \"GET /a//b\": empty segment, at 7");
+    assert_int_equal(add(&f, "^/a(b"), YODEL_ERR_PATTERN);
+    assert_non_null(strstr(f.line, "at 5"));
+    assert_int_equal(add(&f, "^/\\C"), YODEL_ERR_PATTERN);
+    assert_int_equal(add(&f, "^/\xff"), YODEL_ERR_PATTERN);
+    stop(&f);
+}
+
+static void assert_allow(struct fixture *f, const char *path, const char *expected)
+{
+    struct yd_buf allow = {0};
+
+    assert_int_equal(yd_router_allow(f->router, &f->arena, yodel_str_of(path), &allow), 0);
+    assert_int_equal(allow.len, strlen(expected));
+    if (allow.len > 0)
+        assert_memory_equal(allow.ptr, expected, allow.len);
+    yd_buf_free(f->mem, &allow);
+}
+
+static void test_router_allow(void **state)
+{
+    static const char *const patterns[] = {"GET /a", "POST /a", "DELETE /{x}", "POST /{y}",
+                                           "/any",   "PUT ^/r", NULL};
+    struct fixture f;
+
+    (void)state;
+    start(&f, &yd_mem_default);
+    add_all(&f, patterns);
+    assert_int_equal(yd_router_add(f.router, "/ws/x", true, handler, NULL), 0);
+    assert_allow(&f, "/a", "POST, GET, HEAD, DELETE");
+    assert_allow(&f, "/b", "POST, DELETE");
+    assert_allow(&f, "/r/s", "PUT");
+    assert_allow(&f, "/any", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    assert_allow(&f, "/none/such", "");
+    assert_allow(&f, "/ws/x", "");
+    stop(&f);
+}
+
+static void use(struct fixture *f, struct failmem *fm)
+{
+    static const char *const patterns[] = {"GET /a/{x}/{y:int}", "POST /a/b", "^/r/(?<n>.+)$",
+                                           "PUT ^/r/(?<n>.+)$", "/f/{rest...}"};
+    static const char *const paths[] = {"/a/%41/7", "/r/%41", "/r/x", "/f/%41/x"};
+    struct yd_buf allow = {0};
+    int rc;
+
+    for (size_t i = 0; i < 5; i++)
+        if ((rc = add(f, patterns[i])) < 0)
+            assert_int_equal(rc, -ENOMEM);
+    if (failmem_has_failed(fm))
+        return;
+    for (size_t i = 0; i < 4; i++) {
+        rc = find(f, "GET", paths[i]);
+        assert_true(rc == 1 || rc == -ENOMEM);
+        yd_arena_done(&f->arena);
+    }
+    rc = yd_router_allow(f->router, &f->arena, YODEL_STR("/r/x"), &allow);
+    assert_true(rc == 0 || rc == -ENOMEM);
+    yd_buf_free(f->mem, &allow);
+}
+
+static void test_router_without_memory(void **state)
+{
+    struct failmem fm;
+
+    (void)state;
+    FAILMEM_LOOP(&fm)
+    {
+        struct fixture f;
+
+        start(&f, &fm.mem);
+        if (f.router != NULL)
+            use(&f, &fm);
+        stop(&f);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_router_literals),       cmocka_unit_test(test_router_methods),
+        cmocka_unit_test(test_router_precedence),     cmocka_unit_test(test_router_params),
+        cmocka_unit_test(test_router_hostile_paths),  cmocka_unit_test(test_router_long_paths),
+        cmocka_unit_test(test_router_backtracking),   cmocka_unit_test(test_router_patterns),
+        cmocka_unit_test(test_router_costly_pattern), cmocka_unit_test(test_router_upgrade),
+        cmocka_unit_test(test_router_conflicts),      cmocka_unit_test(test_router_pattern_errors),
+        cmocka_unit_test(test_router_allow),          cmocka_unit_test(test_router_without_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

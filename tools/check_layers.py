@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Fails when a source file includes a header of a layer it may not use, or the include graph has a cycle.
+
+A layer is a directory of src/.  ALLOWED is the whole architecture; change it in review."""
+
+import re
+
+import tree
+
+ALLOWED = {  # layer: the layers it may include, beside itself
+    "base": "",
+    "proto": "base",
+    "loop": "base",
+    "net": "base loop",
+    "http": "base proto loop net",
+    "channels": "base loop",
+    "ws": "base proto loop net http channels",
+    "eio": "base proto loop net http ws",
+    "sio": "base proto loop http channels eio",
+    "server": "base proto loop net http channels ws eio sio",
+}
+# Pure protocol code does no I/O, reads no clock and starts no thread.
+FORBIDDEN = {"proto": r"sys/|netinet/|arpa/|pthread|time\.h|unistd\.h|openssl/|uv\.h"}
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(["<])([^">]+)', re.M)
+
+
+def check_file(path, text, graph):
+    """The problems of one file; its quoted includes go into `graph`."""
+    layer = path.split("/")[0]
+    if layer not in ALLOWED:
+        yield f"src/{path}: {layer} is not a layer"
+        return
+    for match in INCLUDE.finditer(text):
+        where = f"src/{path}:{text.count(chr(10), 0, match.start()) + 1}"
+        quoted, name = match[1] == '"', match[2]
+        if layer in FORBIDDEN and re.match(FORBIDDEN[layer], name):
+            yield f"{where}: {layer} may not include <{name}>"
+        if quoted:
+            graph.setdefault(path, []).append(name)
+            if name.split("/")[0] not in [layer, *ALLOWED[layer].split()]:
+                yield f"{where}: {layer} may not include {name}"
+
+
+def find_cycle(graph):
+    """The files of one include cycle, or nothing."""
+    done = set()
+
+    def visit(node, trail):
+        if node in trail:
+            return trail[trail.index(node) :] + [node]
+        if node in done:
+            return []
+        for other in graph.get(node, []):
+            cycle = visit(other, [*trail, node])
+            if cycle:
+                return cycle
+        done.add(node)
+        return []
+
+    for node in graph:
+        cycle = visit(node, [])
+        if cycle:
+            return cycle
+    return []
+
+
+def main():
+    """Check every file of src/."""
+    top = tree.root()
+    problems = []
+    graph = {}
+    for path in tree.files(top, ["src"], [".c", ".h"]):
+        problems += check_file(path.removeprefix("src/"), tree.read(top, path), graph)
+    cycle = find_cycle(graph)
+    if cycle:
+        problems.append("include cycle: " + " -> ".join(cycle))
+    tree.finish(problems, f"layers ok: {len(graph)} files")
+
+
+main()
