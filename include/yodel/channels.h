@@ -44,7 +44,8 @@ YODEL_API void yodel_group_discard(yodel_channels *channels, yodel_str group,
  *
  * data   copied
  *
- * Returns 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_CLOSED (server stopped).
+ * Returns 0, -ENOMEM, -EINVAL, YODEL_ERR_NAME, YODEL_ERR_ENCODING, YODEL_ERR_CLOSED (server
+ * stopped).
  */
 YODEL_API int yodel_group_send(yodel_channels *channels, yodel_str group, yodel_ws_type type,
                                yodel_bytes data) YODEL_ANY_THREAD;

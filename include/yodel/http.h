@@ -116,7 +116,8 @@ typedef struct yodel_request_id {
 /*
  * Keeps the request after its handler returns; it must be answered within decide_ms, by
  * yodel_request_respond_id() from any thread.  When the client goes away first the answer is
- * dropped.  Returns the id, or {0} when out of memory.
+ * dropped.  Returns the id, or {0} when it was
+ * answered already.
  */
 YODEL_API yodel_request_id yodel_request_defer(yodel_request *req) YODEL_LOOP_THREAD;
 
@@ -158,7 +159,7 @@ typedef struct yodel_static_options {
  * prefix      "/" or "/static/"; copied
  * directory   copied; must exist
  *
- * Returns 0, -errno (of opening directory), YODEL_ERR_CONFLICT.
+ * Returns 0, -ENOMEM, -errno (of opening directory), YODEL_ERR_CONFLICT, YODEL_ERR_STATE.
  */
 YODEL_API YODEL_CHECK_RESULT int
 yodel_server_static(yodel_server *server, const char *prefix, const char *directory,

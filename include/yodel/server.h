@@ -67,7 +67,7 @@ YODEL_API YODEL_CHECK_RESULT int yodel_server_new(const yodel_server_options *op
 typedef struct yodel_tls_options {
     size_t size;
     const char *cert_file; /* required, PEM chain; copied, read again by a reload */
-    const char *key_file;  /* required, PEM; copied */
+    const char *key_file;  /* required, PEM without a passphrase; copied */
     const char *ciphers;   /* TLS 1.2 cipher list; NULL: OpenSSL's default at security level 2 */
 } yodel_tls_options;
 
@@ -122,8 +122,8 @@ typedef struct yodel_server_stats {
     uint64_t connections;  /* open now */
     uint64_t websockets;   /* open now */
     uint64_t requests;     /* HTTP requests handled, upgrades included */
-    uint64_t messages_in;  /* WebSocket messages received */
-    uint64_t messages_out; /* WebSocket messages queued, group deliveries included */
+    uint64_t messages_in;  /* WebSocket messages and Engine.IO packets received */
+    uint64_t messages_out; /* the same queued, group deliveries included */
     uint64_t bytes_in;     /* read from sockets, before TLS is taken off */
     uint64_t bytes_out;    /* written to sockets */
     uint64_t congested;    /* sends refused or group messages dropped at max_buffered */

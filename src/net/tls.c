@@ -67,6 +67,16 @@ static int choose_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_l
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* A key with a passphrase is refused: without this OpenSSL would ask at the terminal. */
+static int no_passphrase(char *text, int size, int writing, void *arg)
+{
+    (void)text;
+    (void)size;
+    (void)writing;
+    (void)arg;
+    return 0;
+}
+
 static int load_files(const struct yd_tls *tls, SSL_CTX *ctx)
 {
     if (tls->ciphers != NULL && SSL_CTX_set_cipher_list(ctx, tls->ciphers) != 1) {
@@ -97,6 +107,7 @@ static int make_ctx(const struct yd_tls *tls, SSL_CTX **ret_ctx)
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets need no memory here */
+    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
     SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
     if ((rc = load_files(tls, ctx)) < 0) {
         SSL_CTX_free(ctx);

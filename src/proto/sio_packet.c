@@ -135,6 +135,8 @@ bool yd_sio_is_reserved(yodel_str body)
         {"disconnecting", 13}, {"newListener", 11},   {"removeListener", 14},
     };
 
+    if (body.len == 0 || !memchr("cdnr\\", body.ptr[0], 5))
+        return false; /* as nearly all names */
     for (size_t i = 0; i < YD_LEN(names); i++) {
         if (yd_json_body_eq(body, names[i]))
             return true;

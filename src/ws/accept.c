@@ -349,9 +349,9 @@ void yd_ws_on_upgrade(yodel_request *req, void *user)
         return;
     }
     outcome = call_on_connect(ws, req);
-    if (outcome < 0 && ws->state != YD_WS_CONNECTING)
+    if (outcome < 0)
         yd_ws_handler_failed(ws, "on_connect", outcome);
-    else if (ws->state == YD_WS_CONNECTING && !ws->rejected && answer(ws, req, outcome) < 0)
+    if (ws->state == YD_WS_CONNECTING && !ws->rejected && answer(ws, req, outcome) < 0)
         (void)yd_request_fail(req, 500, NULL, NULL, 0);
     if (ws->state == YD_WS_OPEN)
         run_open(ws);
