@@ -49,6 +49,7 @@ static void run_stop(struct yd_mail *mail, void *receiver)
     struct yd_loop *loop = receiver;
 
     yd_addresses_stop(worker->server, loop->index);
+    yd_services_stop(worker->server, loop);
     yd_net_stop(&worker->net);
     yd_timer_start(&loop->wheel, &worker->drain, atomic_load(&worker->server->drain_ms));
 }

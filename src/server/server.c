@@ -175,6 +175,7 @@ static void free_server(yodel_server *server)
         yd_loop_free(server->loops[i]);
         yd_net_done(net);
     }
+    yd_services_free(server);
     yd_ws_service_done(&server->ws);
     yd_http_done(&server->http);
     yd_free(&mem, server->loops);

@@ -19,7 +19,7 @@ struct sim_work {
 
 struct sim {
     struct yd_loop base; /* first */
-    struct sim *linked; /* whose connections may come here; NULL: none */
+    struct sim *linked;  /* whose connections may come here; NULL: none */
     struct yd_listener *listener;
     struct sim_peer *peers;
     struct sim_peer *connecting; /* whose stream is about to be opened */

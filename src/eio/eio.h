@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_EIO_EIO_H
+#define YD_EIO_EIO_H
+
+#include <stdbool.h>
+#include <yodel/sio.h>
+
+#include "base/msg.h"
+#include "http/request.h"
+#include "ws/ws.h"
+
+/*
+ * Engine.IO v4: sessions over HTTP long polling and WebSocket, with the upgrade between them and a
+ * heartbeat driven by the server.  A session belongs to one loop, which its id names; requests that
+ * the kernel gave to another loop are moved there with their connection.
+ */
+
+/* Bytes of a session id: 20 characters. */
+#define YD_EIO_ID_LEN 20
+
+enum yd_eio_transport { YD_EIO_POLLING = 0, YD_EIO_WEBSOCKET };
+
+/* Why a session closes; yd_eio_reason_text() gives the words of the reference. */
+enum yd_eio_reason {
+    YD_EIO_TRANSPORT_CLOSE = 0, /* "transport close" */
+    YD_EIO_TRANSPORT_ERROR,     /* "transport error" */
+    YD_EIO_PING_TIMEOUT,        /* "ping timeout" */
+    YD_EIO_PARSE_ERROR,         /* "parse error" */
+    YD_EIO_FORCED_CLOSE,        /* "forced close": by the layer above */
+    YD_EIO_FORCED_SERVER_CLOSE, /* "forced server close" */
+    YD_EIO_SHUTTING_DOWN        /* "server shutting down" */
+};
+
+const char *yd_eio_reason_text(enum yd_eio_reason reason);
+
+struct yd_eio;
+struct yd_eio_session;
+
+/* What the layer above does; one static table a service.  On the session's loop, never inside a
+ * call of its own to the session. */
+struct yd_eio_events {
+    /* A new session, its open packet is queued.  Returns the layer's state of it, to be had by
+     * yd_eio_data(), or NULL when out of memory: the session is dropped. */
+    void *(*on_open)(struct yd_eio_session *session, void *user);
+    /* A message; text is valid UTF-8; borrowed for the call, data may be changed. */
+    void (*on_message)(struct yd_eio_session *session, bool binary, uint8_t *data, size_t len);
+    /* The output has emptied after yd_eio_send() gave YODEL_ERR_CONGESTED. */
+    void (*on_drain)(struct yd_eio_session *session);
+    /* The end, exactly once for every on_open that succeeded, last. */
+    void (*on_close)(struct yd_eio_session *session, enum yd_eio_reason reason);
+};
+
+/* Filled in by the layer above; zero is not a default here. */
+struct yd_eio_options {
+    const char *path; /* "/socket.io/": begins and ends with '/' */
+    uint32_t ping_interval_ms, ping_timeout_ms, upgrade_timeout_ms;
+    size_t max_payload;    /* bytes of a POST body or WebSocket message */
+    size_t max_buffered;   /* bytes of output of one session above which sends are refused */
+    unsigned max_sessions; /* of the service; 0: no limit (503 above) */
+    bool no_polling, no_websocket, no_upgrades;
+    const yodel_cors_options *cors;         /* NULL: none */
+    const yodel_sio_cookie_options *cookie; /* NULL: none */
+    yodel_ws_deflate deflate;
+    size_t compress_min; /* polling answers from this size on are compressed; SIZE_MAX: none */
+    const char *const *origins;          /* NULL: every origin; others get 403 on both transports */
+    yodel_sio_request_fn *allow_request; /* may be NULL */
+    yodel_sio_headers_fn *initial_headers; /* of a session's first answer; may be NULL */
+    yodel_sio_headers_fn *headers;         /* of every answer; may be NULL */
+    void *hooks_user;
+    /* Other GETs and HEADs below path are offered here first (the client bundle): true when
+     * answered. user is that of yd_eio_new(). */
+    bool (*serve)(yodel_request *req, yodel_str rest, void *user);
+};
+
+/* Registers the service's routes with http and ws.  options is copied, but for events and user.
+ * loops[i] is the loop with index i.  Returns 0, -ENOMEM, YODEL_ERR_CONFLICT. */
+int yd_eio_new(struct yd_http *http, struct yd_ws_service *ws, struct yd_loop **loops,
+               unsigned num_loops, const struct yd_eio_options *options,
+               const struct yd_eio_events *events, void *user, struct yd_eio **ret_eio);
+/* After the loops have ended; no session is left. */
+void yd_eio_free(struct yd_eio *eio);
+
+/* Closes all sessions of a loop with YD_EIO_SHUTTING_DOWN; called on that loop. */
+void yd_eio_stop(struct yd_eio *eio, struct yd_loop *loop);
+
+/* Names a request while allow_request runs, for yd_eio_decide(); its loop is yd_id_loop() of it. */
+uint64_t yd_eio_request_id(const yodel_request *req);
+
+/* Decides a request that allow_request deferred, on its loop; result as of allow_request.  Returns
+ * 0 or YODEL_ERR_NOT_FOUND: it has gone, or was decided. */
+int yd_eio_decide(struct yd_eio *eio, struct yd_loop *loop, uint64_t request_id, int result);
+
+/* ---- sessions, on their loop ---- */
+
+void *yd_eio_data(const struct yd_eio_session *session);
+struct yd_loop *yd_eio_loop(const struct yd_eio_session *session);
+yodel_str yd_eio_id(const struct yd_eio_session *session); /* 20 characters */
+enum yd_eio_transport yd_eio_transport(const struct yd_eio_session *session);
+
+/* The request that opened the session: kept in one block until yd_eio_forget_handshake(). */
+struct yd_eio_handshake {
+    yodel_str url;                      /* the target as sent */
+    yodel_str query;                    /* behind '?' */
+    yodel_str address;                  /* of the peer */
+    const struct yd_http_field *fields; /* names as sent */
+    size_t num_fields;
+    uint64_t issued_ms; /* Unix time */
+    bool secure, xdomain;
+};
+/* All empty once it was forgotten. */
+const struct yd_eio_handshake *yd_eio_handshake(const struct yd_eio_session *session);
+void yd_eio_forget_handshake(struct yd_eio_session *session);
+
+#define YD_EIO_VOLATILE 1u    /* drop unless it can be written now */
+#define YD_EIO_NO_COMPRESS 2u /* of polling answers */
+
+/*
+ * Sends num messages one behind the other with nothing in between (a Socket.IO packet and its
+ * attachments).  A text message's payload is an Engine.IO packet, its '4' included; a binary one is
+ * the data alone.  The session takes references of its own.
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_CLOSED, YODEL_ERR_CONGESTED (nothing was queued).
+ */
+int yd_eio_send(struct yd_eio_session *session, struct yd_msg *const *msgs, size_t num,
+                unsigned flags);
+
+/* True when a volatile message would be sent. */
+bool yd_eio_is_writable(const struct yd_eio_session *session);
+size_t yd_eio_buffered(const struct yd_eio_session *session);
+
+/* Flushes what is queued, then closes the transport; on_close comes in a later task with reason. */
+void yd_eio_close(struct yd_eio_session *session, enum yd_eio_reason reason);
+
+/* Sessions now: all, and those on polling; any thread. */
+void yd_eio_count(const struct yd_eio *eio, size_t *ret_all, size_t *ret_polling);
+
+#endif

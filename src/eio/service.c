@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "base/options.h"
+#include "eio/internal.h"
+
+/* ---- set-up ---- */
+
+static int make_packet(const struct yodel_allocator *mem, const char *text, struct yd_msg **ret_msg)
+{
+    *ret_msg =
+        yd_ws_make_msg(mem, YODEL_WS_TEXT, (yodel_bytes){(const uint8_t *)text, strlen(text)});
+    return *ret_msg != NULL ? 0 : -ENOMEM;
+}
+
+static int init_loop(struct yd_eio *eio, struct yd_eio_loop *home, struct yd_loop *loop)
+{
+    uint64_t secret[2];
+    int rc;
+
+    home->eio = eio;
+    home->loop = loop;
+    if (RAND_bytes((unsigned char *)secret, sizeof secret) != 1)
+        return -ENOMEM;
+    yd_map_init(&home->sessions, eio->mem, secret);
+    atomic_init(&home->stopping, false);
+    if ((rc = make_packet(eio->mem, "2", &home->ping)) < 0 ||
+        (rc = make_packet(eio->mem, "3probe", &home->probe_answer)) < 0)
+        return rc;
+    return 0;
+}
+
+static int copy_text(const struct yodel_allocator *mem, const char *text, char **ret_copy)
+{
+    if (text == NULL)
+        return 0;
+    *ret_copy = yd_strdup(mem, text);
+    return *ret_copy != NULL ? 0 : -ENOMEM;
+}
+
+static int copy_origins(struct yd_eio *eio, const char *const *origins)
+{
+    size_t num = 0;
+
+    if (origins == NULL)
+        return 0;
+    while (origins[num] != NULL)
+        num++;
+    if ((eio->origins = yd_alloc_array(eio->mem, num + 1, sizeof *eio->origins)) == NULL)
+        return -ENOMEM;
+    memset(eio->origins, 0, (num + 1) * sizeof *eio->origins);
+    for (size_t i = 0; i < num; i++)
+        if ((eio->origins[i] = yd_strdup(eio->mem, origins[i])) == NULL)
+            return -ENOMEM;
+    return 0;
+}
+
+static int copy_cors(struct yd_eio *eio, const yodel_cors_options *given)
+{
+    yodel_cors_options known;
+    int rc;
+
+    if (given == NULL)
+        return 0;
+    if ((rc = yd_options_read(given, &known, sizeof known)) < 0)
+        return rc;
+    eio->has_cors = true;
+    if ((rc = copy_text(eio->mem, known.methods, &eio->cors_methods)) < 0 ||
+        (rc = copy_text(eio->mem, known.allow_headers, &eio->cors_headers)) < 0)
+        return rc;
+    return yd_http_cors(eio->http, eio->path, given);
+}
+
+static int copy_options(struct yd_eio *eio)
+{
+    struct yd_eio_options *options = &eio->options;
+    struct yd_buf pattern = {0};
+    int rc;
+
+    if ((rc = copy_text(eio->mem, options->path, &eio->path)) < 0 ||
+        (rc = copy_origins(eio, options->origins)) < 0 ||
+        (rc = yd_eio_cookie_init(eio, options->cookie)) < 0)
+        return rc;
+    rc = yd_buf_printf(eio->mem, &pattern, "%s{rest...}", eio->path);
+    eio->pattern = (char *)pattern.ptr;
+    if (rc < 0 || (rc = copy_cors(eio, options->cors)) < 0)
+        return rc;
+    options->path = eio->path;
+    options->origins = NULL;
+    options->cors = NULL;
+    options->cookie = NULL;
+    return 0;
+}
+
+/* Last of all, as routes cannot be taken back. */
+static int register_routes(struct yd_eio *eio, struct yd_ws_service *ws)
+{
+    int rc;
+
+    eio->gate = (struct yd_http_gate){
+        .fn = yd_eio_on_request,
+        .user = eio,
+        .max_body = eio->options.max_payload,
+        .begin = yd_eio_begin_body,
+        .too_big = yd_eio_refuse_body,
+        .lost = yd_eio_lose_body,
+    };
+    if ((rc = yd_eio_make_route(eio, ws)) < 0 ||
+        (rc = yd_http_route(eio->http, eio->pattern, yd_eio_on_request, eio)) < 0 ||
+        (rc = yd_http_route_upgrade(eio->http, eio->pattern, yd_eio_on_upgrade, eio)) < 0)
+        return rc;
+    yd_http_add_gate(eio->http, &eio->gate);
+    return 0;
+}
+
+int yd_eio_new(struct yd_http *http, struct yd_ws_service *ws, struct yd_loop **loops,
+               unsigned num_loops, const struct yd_eio_options *options,
+               const struct yd_eio_events *events, void *user, struct yd_eio **ret_eio)
+{
+    struct yd_eio *eio = yd_zalloc(http->mem, sizeof *eio + num_loops * sizeof eio->loops[0]);
+    int rc = 0;
+
+    if (eio == NULL)
+        return -ENOMEM;
+    eio->mem = http->mem;
+    eio->http = http;
+    eio->options = *options;
+    eio->events = events;
+    eio->user = user;
+    atomic_init(&eio->num_sessions, 0);
+    atomic_init(&eio->num_polling, 0);
+    while (rc == 0 && eio->num_loops < num_loops) {
+        rc = init_loop(eio, &eio->loops[eio->num_loops], loops[eio->num_loops]);
+        eio->num_loops++;
+    }
+    if (rc == 0 && (rc = copy_options(eio)) == 0)
+        rc = register_routes(eio, ws);
+    if (rc < 0) {
+        yd_eio_free(eio);
+        return rc;
+    }
+    *ret_eio = eio;
+    return 0;
+}
+
+static void free_loop(struct yd_eio_loop *home)
+{
+    yd_map_done(&home->sessions);
+    yd_msg_unref(home->ping);
+    yd_msg_unref(home->probe_answer);
+    yd_eio_free_deflaters(home);
+}
+
+void yd_eio_free(struct yd_eio *eio)
+{
+    if (eio == NULL)
+        return;
+    for (unsigned i = 0; i < eio->num_loops; i++)
+        free_loop(&eio->loops[i]);
+    for (size_t i = 0; eio->origins != NULL && eio->origins[i] != NULL; i++)
+        yd_free(eio->mem, eio->origins[i]);
+    yd_free(eio->mem, eio->origins);
+    yd_free(eio->mem, eio->cookie_name);
+    yd_free(eio->mem, eio->cookie_rest);
+    yd_free(eio->mem, eio->cors_methods);
+    yd_free(eio->mem, eio->cors_headers);
+    yd_free(eio->mem, eio->pattern);
+    yd_free(eio->mem, eio->path);
+    yd_free(eio->mem, eio);
+}
+
+/* ---- the whole service ---- */
+
+void yd_eio_stop(struct yd_eio *eio, struct yd_loop *loop)
+{
+    struct yd_eio_loop *home = &eio->loops[loop->index];
+    struct yd_map_node *node;
+
+    atomic_store_explicit(&home->stopping, true, memory_order_relaxed);
+    while ((node = yd_map_any(&home->sessions)) != NULL)
+        yd_eio_end(yd_container_of(node, struct yd_eio_session, node), YD_EIO_SHUTTING_DOWN);
+}
+
+void yd_eio_count(const struct yd_eio *eio, size_t *ret_all, size_t *ret_polling)
+{
+    *ret_all = atomic_load_explicit(&eio->num_sessions, memory_order_relaxed);
+    *ret_polling = atomic_load_explicit(&eio->num_polling, memory_order_relaxed);
+}

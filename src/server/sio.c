@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "server/server.h"
+#include "sio/sio.h"
+
+/* Socket.IO services of a server.  A service holds a reference to its server, which knows it only
+ * while it runs. */
+
+struct yd_sio_link {
+    struct yd_sio_link *next;
+    yodel_sio *sio; /* borrowed: it outlives the loops */
+};
+
+void yd_services_stop(yodel_server *server, struct yd_loop *loop)
+{
+    for (struct yd_sio_link *link = server->services; link != NULL; link = link->next)
+        yd_sio_stop(link->sio, loop);
+}
+
+void yd_services_free(yodel_server *server)
+{
+    while (server->services != NULL) {
+        struct yd_sio_link *next = server->services->next;
+
+        yd_free(&server->mem, server->services);
+        server->services = next;
+    }
+}
+
+static void release_server(void *server)
+{
+    yodel_server_unref(server);
+}
+
+static int get_channels(yodel_server *server, const yodel_sio_options *options,
+                        yodel_channels **ret_channels)
+{
+    if (options == NULL || options->channels == NULL)
+        return yodel_channels_new_memory(server, ret_channels);
+    *ret_channels = yodel_channels_ref(options->channels);
+    return 0;
+}
+
+int yodel_sio_new(yodel_server *server, const yodel_sio_options *options, yodel_sio **ret_sio)
+{
+    struct yd_sio_setup setup = {
+        .mem = &server->mem,
+        .log = &server->log,
+        .http = &server->http,
+        .ws = &server->ws,
+        .loops = server->loops,
+        .num_loops = server->num_loops,
+        .secret = {server->secret[0], server->secret[1]},
+        .owner = server,
+        .release_owner = release_server,
+    };
+    struct yd_sio_link *link;
+    int rc;
+
+    if ((rc = yd_server_check_setup(server)) < 0 ||
+        (rc = get_channels(server, options, &setup.channels)) < 0)
+        return rc;
+    if ((link = yd_zalloc(&server->mem, sizeof *link)) == NULL) {
+        rc = -ENOMEM;
+        goto fail_channels;
+    }
+    if ((rc = yd_sio_new(&setup, options, ret_sio)) < 0)
+        goto fail_link;
+    link->sio = *ret_sio;
+    link->next = server->services;
+    server->services = link;
+    yodel_server_ref(server);
+    return 0;
+
+fail_link:
+    yd_free(&server->mem, link);
+fail_channels:
+    yodel_channels_unref(setup.channels);
+    return rc;
+}
+
+yodel_request_id yodel_sio_request_id(yodel_request *req)
+{
+    return (yodel_request_id){yd_eio_request_id(req)};
+}
+
+/* ---- deciding on a session from any thread ---- */
+
+struct decision {
+    struct yd_mail mail;
+    yodel_sio *sio;
+    uint64_t id;
+    int result;
+};
+
+static void run_decision(struct yd_mail *mail, void *receiver)
+{
+    struct decision *decision = yd_container_of(mail, struct decision, mail);
+
+    (void)yd_eio_decide(decision->sio->eio, receiver, decision->id, decision->result);
+    yd_free(decision->sio->mem, decision);
+}
+
+int yodel_sio_allow(yodel_sio *sio, yodel_request_id id, int result)
+{
+    unsigned index = yd_id_loop(id.value);
+    struct decision *decision;
+    int rc;
+
+    if (id.value == 0 || index >= sio->num_loops)
+        return 0;
+    if ((decision = yd_alloc(sio->mem, sizeof *decision)) == NULL)
+        return -ENOMEM;
+    *decision = (struct decision){{NULL, run_decision}, sio, id.value, result};
+    if ((rc = yd_loop_post(sio->loops[index], &decision->mail)) < 0)
+        yd_free(sio->mem, decision);
+    return rc;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "sio/sio.h"
+
+/* Answers to events that ask for an acknowledgement. */
+
+struct yodel_sio_ack {
+    struct yd_mail mail;
+    struct yd_loop *loop;
+    yodel_sio_namespace *ns; /* a reference */
+    uint64_t ack_id;
+    struct yd_sio_out out;
+    char id[YD_ID_LEN]; /* of the socket */
+};
+
+yodel_sio_ack *yodel_sio_event_ack(yodel_sio_event *event)
+{
+    yodel_sio_socket *socket = event->socket;
+    yodel_sio_ack *ack;
+
+    if (!event->packet->has_id || event->ack_taken)
+        return NULL;
+    if ((ack = yd_zalloc(socket->ns->sio->mem, sizeof *ack)) == NULL)
+        return NULL;
+    ack->loop = socket->loop;
+    ack->ns = yd_sio_ns_ref(socket->ns);
+    ack->ack_id = event->packet->id;
+    memcpy(ack->id, socket->id, YD_ID_LEN);
+    event->ack_taken = true;
+    return ack;
+}
+
+void yodel_sio_ack_drop(yodel_sio_ack *ack)
+{
+    yodel_sio_namespace *ns;
+
+    if (ack == NULL)
+        return;
+    ns = ack->ns;
+    yd_sio_out_unref(&ack->out);
+    yd_free(ns->sio->mem, ack);
+    yd_sio_ns_unref(ns);
+}
+
+static int send_answer(yodel_sio_ack *ack, struct yd_loop *loop)
+{
+    yodel_sio_socket *socket = yd_sio_socket_find(ack->ns, loop, (yodel_str){ack->id, YD_ID_LEN});
+
+    int rc = YODEL_ERR_CLOSED;
+
+    if (socket != NULL && socket->state == YD_SIO_CONNECTED)
+        rc = yd_eio_send(socket->client->session, ack->out.msgs, ack->out.num, 0);
+    yodel_sio_ack_drop(ack);
+    return rc;
+}
+
+static void run_answer(struct yd_mail *mail, void *receiver)
+{
+    (void)send_answer(yd_container_of(mail, yodel_sio_ack, mail), receiver);
+}
+
+/* Takes ack. */
+static int answer(yodel_sio_ack *ack, yodel_str elements, const yodel_bytes *attachments,
+                  size_t num_attachments)
+{
+    struct yd_sio_output output = {
+        .type = YD_SIO_ACK,
+        .has_id = true,
+        .id = ack->ack_id,
+        .nsp = yodel_sio_namespace_name(ack->ns),
+        .args = elements,
+        .num_attachments = (uint32_t)num_attachments,
+    };
+    int rc = yd_sio_encode_out(ack->ns->sio, &output, attachments, &ack->out);
+
+    if (rc == 0 && yd_loop_is_current(ack->loop))
+        return send_answer(ack, ack->loop);
+    ack->mail.run = run_answer;
+    if (rc < 0 || (rc = yd_loop_post(ack->loop, &ack->mail)) < 0)
+        yodel_sio_ack_drop(ack);
+    return rc;
+}
+
+int yodel_sio_answer(yodel_sio_ack *ack, const char *format, ...)
+{
+    yodel_str elements;
+    va_list args;
+    char *text;
+    int rc;
+
+    if (ack == NULL)
+        return 0;
+    va_start(args, format);
+    rc = yd_sio_pack(format, args, &text, &elements);
+    va_end(args);
+    if (rc == 0)
+        rc = answer(ack, elements, NULL, 0);
+    else
+        yodel_sio_ack_drop(ack);
+    free(text);
+    return rc;
+}
+
+int yodel_sio_answer_args(yodel_sio_ack *ack, const yodel_sio_args *args)
+{
+    yodel_str elements;
+    int rc;
+
+    if (ack == NULL)
+        return 0;
+    if ((rc = yd_sio_check_args(args, &elements)) < 0) {
+        yodel_sio_ack_drop(ack);
+        return rc;
+    }
+    return answer(ack, elements, args != NULL ? args->attachments : NULL,
+                  args != NULL ? args->num_attachments : 0);
+}
+
+json_t *yodel_sio_binary(size_t i)
+{
+    return json_pack("{s:b, s:I}", "_placeholder", 1, "num", (json_int_t)i);
+}

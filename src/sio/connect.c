@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "sio/sio.h"
+
+/* Joining a namespace: CONNECT, middleware, the answer. */
+
+/* ---- answers ---- */
+
+static void refuse(struct yd_sio_client *client, yodel_str nsp, yodel_str message, yodel_str data)
+{
+    const struct yodel_allocator *mem = client->sio->mem;
+    struct yd_sio_output output = {.type = YD_SIO_CONNECT_ERROR, .nsp = nsp};
+    struct yd_buf json = {0};
+
+    if (yd_sio_put_error_data(mem, &json, message, data) == 0) {
+        output.data = (yodel_str){(char *)json.ptr, json.len};
+        (void)yd_sio_client_send(client, &output);
+    }
+    yd_buf_free(mem, &json);
+}
+
+static int send_connect(yodel_sio_socket *socket)
+{
+    const struct yodel_allocator *mem = socket->ns->sio->mem;
+    struct yd_sio_output output = {.type = YD_SIO_CONNECT,
+                                   .nsp = yodel_sio_namespace_name(socket->ns)};
+    struct yd_buf json = {0};
+    int rc = yd_sio_put_connect_data(mem, &json, yd_sio_id(socket), yd_sio_memory_pid(socket));
+
+    if (rc == 0) {
+        output.data = (yodel_str){(char *)json.ptr, json.len};
+        rc = yd_sio_client_send(socket->client, &output);
+    }
+    yd_buf_free(mem, &json);
+    return rc;
+}
+
+/* ---- events that come before the answer ---- */
+
+struct yd_sio_early {
+    struct yd_sio_early *next;
+    struct yd_sio_packet packet;
+    size_t num_attachments;
+    yodel_bytes attachments[YD_SIO_MAX_ATTACHMENTS];
+    char room[];
+};
+
+static const char *put(char **room, const void *data, size_t len)
+{
+    char *copy = *room;
+
+    if (len > 0)
+        memcpy(copy, data, len);
+    *room += len;
+    return copy;
+}
+
+/* A view of data, moved along with it. */
+static yodel_str moved(yodel_str view, yodel_str from, const char *to)
+{
+    if (view.ptr == NULL)
+        return view;
+    return (yodel_str){to + (view.ptr - from.ptr), view.len};
+}
+
+static void fill_early(struct yd_sio_early *early, const struct yd_sio_packet *packet,
+                       const yodel_bytes *attachments)
+{
+    char *room = early->room;
+    const char *data = put(&room, packet->data.ptr, packet->data.len);
+
+    early->packet = *packet;
+    early->packet.data = moved(packet->data, packet->data, data);
+    early->packet.name = moved(packet->name, packet->data, data);
+    early->packet.args = moved(packet->args, packet->data, data);
+    early->packet.nsp = (yodel_str){NULL, 0};
+    for (uint32_t i = 0; i < packet->num_attachments; i++) {
+        early->attachments[i].len = attachments[i].len;
+        early->attachments[i].ptr =
+            (const uint8_t *)put(&room, attachments[i].ptr, attachments[i].len);
+    }
+}
+
+int yd_sio_keep_early(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
+                      const yodel_bytes *attachments)
+{
+    yodel_sio *sio = socket->ns->sio;
+    struct yd_sio_early *early;
+    size_t size = packet->data.len;
+
+    for (uint32_t i = 0; i < packet->num_attachments; i++)
+        size += attachments[i].len;
+    socket->early_bytes += sizeof *early + size;
+    if (socket->early_bytes > sio->options.max_payload)
+        return YODEL_ERR_TOO_BIG;
+    if ((early = yd_zalloc(sio->mem, sizeof *early + size)) == NULL)
+        return -ENOMEM;
+    fill_early(early, packet, attachments);
+    *socket->early_end = early;
+    socket->early_end = &early->next;
+    return 0;
+}
+
+void yd_sio_drop_early(yodel_sio_socket *socket)
+{
+    while (socket->early != NULL) {
+        struct yd_sio_early *next = socket->early->next;
+
+        yd_free(socket->ns->sio->mem, socket->early);
+        socket->early = next;
+    }
+    socket->early_end = &socket->early;
+}
+
+static void run_early(yodel_sio_socket *socket)
+{
+    while (socket->early != NULL && socket->state == YD_SIO_CONNECTED) {
+        struct yd_sio_early *early = socket->early;
+
+        socket->early = early->next;
+        if (early->packet.type == YD_SIO_EVENT || early->packet.type == YD_SIO_BINARY_EVENT)
+            yd_sio_on_event(socket, &early->packet, early->attachments);
+        yd_free(socket->ns->sio->mem, early);
+    }
+    yd_sio_drop_early(socket);
+}
+
+/* ---- being connected ---- */
+
+void yd_sio_connect_done(yodel_sio_socket *socket)
+{
+    const struct yd_sio_config *config = socket->ns->config;
+    struct yd_sio_client *client = socket->client;
+
+    if (socket->state != YD_SIO_CONNECTING || client->closing)
+        return;
+    yd_sio_memory_replay(socket);
+    if (send_connect(socket) < 0) {
+        yd_sio_client_fail(client, "CONNECT could not be answered");
+        return;
+    }
+    yd_timer_stop(&socket->loop->wheel, &client->timer);
+    socket->state = YD_SIO_CONNECTED;
+    yd_list_append(&yd_sio_shard_of(socket)->sockets, &socket->of_shard);
+    atomic_fetch_add_explicit(&yd_sio_shard_of(socket)->count, 1, memory_order_relaxed);
+    if (config->handlers.on_connection != NULL)
+        config->handlers.on_connection(socket, config->user);
+    run_early(socket);
+}
+
+/* ---- middleware ---- */
+
+struct yodel_sio_next {
+    struct yd_mail mail;
+    struct yd_loop *loop;
+    yodel_sio_namespace *ns; /* a reference */
+    char id[YD_ID_LEN];
+    bool refused;
+    size_t message_len, data_len;
+    char *reason; /* message, then data; NULL: out of memory */
+};
+
+static void free_next(yodel_sio_next *next)
+{
+    yodel_sio_namespace *ns = next->ns;
+
+    yd_free(ns->sio->mem, next->reason);
+    yd_free(ns->sio->mem, next);
+    yd_sio_ns_unref(ns);
+}
+
+static void end_middleware(yodel_sio_next *next, yodel_sio_socket *socket)
+{
+    struct yd_sio_client *client = socket->client;
+
+    if (!next->refused) {
+        yd_sio_run_middleware(socket);
+        return;
+    }
+    refuse(client, yodel_sio_namespace_name(socket->ns),
+           (yodel_str){next->reason, next->reason != NULL ? next->message_len : 0},
+           (yodel_str){next->reason != NULL ? next->reason + next->message_len : NULL,
+                       next->data_len});
+    yd_sio_socket_free(socket);
+}
+
+static void run_next(struct yd_mail *mail, void *receiver)
+{
+    yodel_sio_next *next = yd_container_of(mail, yodel_sio_next, mail);
+    yodel_sio_socket *socket =
+        yd_sio_socket_find(next->ns, receiver, (yodel_str){next->id, YD_ID_LEN});
+
+    if (socket != NULL && socket->state == YD_SIO_CONNECTING && !socket->client->closing)
+        end_middleware(next, socket);
+    free_next(next);
+}
+
+static void post_next(yodel_sio_next *next)
+{
+    if (yd_loop_is_current(next->loop))
+        yd_loop_task(next->loop, &next->mail);
+    else if (yd_loop_post(next->loop, &next->mail) < 0)
+        free_next(next);
+}
+
+void yodel_sio_next_go(yodel_sio_next *next)
+{
+    post_next(next);
+}
+
+void yodel_sio_next_refuse(yodel_sio_next *next, const char *message, const char *data)
+{
+    next->refused = true;
+    next->message_len = strlen(message);
+    next->data_len = data != NULL ? strlen(data) : 0;
+    next->reason = yd_alloc(next->ns->sio->mem, next->message_len + next->data_len);
+    if (next->reason != NULL) {
+        memcpy(next->reason, message, next->message_len);
+        if (data != NULL)
+            memcpy(next->reason + next->message_len, data, next->data_len);
+    } else {
+        next->message_len = next->data_len = 0;
+    }
+    post_next(next);
+}
+
+void yd_sio_run_middleware(yodel_sio_socket *socket)
+{
+    struct yd_sio_middleware *middleware = socket->middleware;
+    yodel_sio_next *next;
+
+    if (middleware == NULL) {
+        yd_sio_connect_done(socket);
+        return;
+    }
+    socket->middleware = middleware->next;
+    if ((next = yd_zalloc(socket->ns->sio->mem, sizeof *next)) == NULL) {
+        yd_sio_client_fail(socket->client, "out of memory");
+        return;
+    }
+    next->mail.run = run_next;
+    next->loop = socket->loop;
+    next->ns = yd_sio_ns_ref(socket->ns);
+    memcpy(next->id, socket->id, YD_ID_LEN);
+    middleware->fn(socket, next, middleware->user);
+}
+
+void yd_sio_connect_afresh(yodel_sio_socket *socket)
+{
+    if (socket->ns->sio->options.recovery_ms > 0 && yd_sio_memory_new(socket) < 0)
+        yd_sio_client_fail(socket->client, "out of memory");
+    else
+        yd_sio_run_middleware(socket);
+}
+
+void yd_sio_connect_recovered(yodel_sio_socket *socket)
+{
+    socket->recovered = true;
+    if (!socket->ns->sio->options.recovery_use_middleware)
+        socket->middleware = NULL;
+    yd_sio_run_middleware(socket);
+}
+
+/* ---- CONNECT ---- */
+
+static bool get_text(yodel_str object, const char *name, yodel_str *ret_text)
+{
+    yodel_str value;
+
+    return yd_json_get(object, yodel_str_of(name), &value) && yd_json_body(value, ret_text) &&
+           !yd_json_is_escaped(*ret_text);
+}
+
+static bool try_recovery(yodel_sio_socket *socket, yodel_str auth)
+{
+    yodel_str pid, offset = {"", 0};
+
+    if (socket->ns->sio->options.recovery_ms == 0 || !get_text(auth, "pid", &pid))
+        return false;
+    (void)get_text(auth, "offset", &offset);
+    return yd_sio_recover(socket, pid, offset);
+}
+
+static int set_up(yodel_sio_socket *socket, yodel_str auth)
+{
+    yodel_sio *sio = socket->ns->sio;
+
+    if (auth.len > 0 && (socket->auth_text = yd_strndup(sio->mem, auth.ptr, auth.len)) == NULL)
+        return -ENOMEM;
+    socket->middleware = socket->ns->config->middleware;
+    return 0;
+}
+
+void yd_sio_on_connect(struct yd_sio_client *client, const struct yd_sio_packet *packet)
+{
+    yodel_sio *sio = client->sio;
+    yodel_sio_namespace *ns;
+    yodel_sio_socket *socket;
+
+    if (client->num_sockets >= sio->options.max_namespaces) {
+        yd_sio_client_fail(client, "too many namespaces");
+        return;
+    }
+    if ((ns = yd_sio_ns_for_client(sio, packet->nsp, packet->data)) == NULL) {
+        refuse(client, packet->nsp, YODEL_STR("Invalid namespace"), (yodel_str){NULL, 0});
+        return;
+    }
+    if ((socket = yd_sio_socket_new(client, ns)) == NULL) {
+        yd_sio_client_fail(client, "out of memory");
+        return;
+    }
+    if (set_up(socket, packet->data) < 0) {
+        yd_sio_socket_free(socket);
+        yd_sio_client_fail(client, "out of memory");
+        return;
+    }
+    if (!try_recovery(socket, packet->data))
+        yd_sio_connect_afresh(socket);
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "sio/sio.h"
+
+/* Events that go out. */
+
+/* An event ready to be given to sockets. */
+struct parcel {
+    struct yd_sio_out out;
+    char offset[YD_SIO_OFFSET_SIZE]; /* "": without recovery, or an event with acknowledgement */
+    unsigned flags;                  /* of the target */
+    uint64_t id;
+    struct yd_sio_gather *gather; /* NULL: no acknowledgement */
+    yodel_str event, args;        /* for those who watch what goes out; borrowed */
+};
+
+/* What an emit is made of, checked. */
+struct event {
+    yodel_str name, elements;
+    const yodel_bytes *attachments;
+    size_t num_attachments;
+};
+
+static void tell_watchers(yodel_sio_socket *socket, const struct parcel *parcel)
+{
+    struct yd_sio_middleware *watcher = socket->ns->config->outgoing;
+
+    for (; watcher != NULL; watcher = watcher->next)
+        watcher->outgoing_fn(socket, parcel->event, parcel->args, watcher->user);
+}
+
+static unsigned session_flags(const struct parcel *parcel)
+{
+    return ((parcel->flags & YODEL_SIO_VOLATILE) != 0 ? YD_EIO_VOLATILE : 0) |
+           ((parcel->flags & YODEL_SIO_NO_COMPRESS) != 0 ? YD_EIO_NO_COMPRESS : 0);
+}
+
+static void remember(yodel_sio_socket *socket, const struct parcel *parcel)
+{
+    bool is_volatile = (parcel->flags & YODEL_SIO_VOLATILE) != 0;
+
+    if (socket->memory != NULL && parcel->offset[0] != '\0')
+        yd_sio_memory_note(socket, parcel->offset, is_volatile ? NULL : &parcel->out);
+}
+
+/* A socket that is away only remembers. */
+static int give(yodel_sio_socket *socket, const struct parcel *parcel)
+{
+    int rc = 0;
+
+    if (parcel->gather != NULL &&
+        (socket->state == YD_SIO_AWAY ||
+         (rc = yd_sio_gather_expect(parcel->gather, socket, parcel->id)) < 0))
+        return rc;
+    remember(socket, parcel);
+    if (socket->state == YD_SIO_AWAY)
+        return 0;
+    if (socket->ns->config->outgoing != NULL)
+        tell_watchers(socket, parcel);
+    rc = yd_eio_send(socket->client->session, parcel->out.msgs, parcel->out.num,
+                     session_flags(parcel));
+    if (rc < 0 && parcel->gather != NULL)
+        yd_sio_gather_forget(parcel->gather, socket, parcel->id);
+    return rc;
+}
+
+static int make_parcel(const yodel_sio_target *target, const struct event *event,
+                       struct yd_sio_gather *gather, struct parcel *parcel)
+{
+    yodel_sio *sio = target->ns->sio;
+    struct yd_sio_output output = {
+        .type = YD_SIO_EVENT,
+        .nsp = yodel_sio_namespace_name(target->ns),
+        .event = event->name,
+        .args = event->elements,
+        .num_attachments = (uint32_t)event->num_attachments,
+    };
+
+    memset(parcel, 0, sizeof *parcel);
+    parcel->flags = target->flags;
+    parcel->gather = gather;
+    if (gather != NULL) {
+        output.has_id = true;
+        output.id = parcel->id = atomic_fetch_add(&target->ns->ack_id, 1) & YD_SIO_MAX_ID;
+    } else if (sio->options.recovery_ms > 0) {
+        yd_sio_next_offset(sio, parcel->offset);
+        output.offset = yodel_str_of(parcel->offset);
+    }
+    return yd_sio_encode_out(sio, &output, event->attachments, &parcel->out);
+}
+
+/* ---- to one ---- */
+
+/* {args} as an array, for watchers. */
+static int bracket(const struct yodel_allocator *mem, const struct event *event,
+                   struct yd_buf *ret_args)
+{
+    return yd_buf_printf(mem, ret_args, "[%.*s]", (int)event->elements.len, event->elements.ptr);
+}
+
+static int emit_to_one(const yodel_sio_target *target, const struct event *event,
+                       struct yd_sio_gather *gather)
+{
+    const struct yodel_allocator *mem = target->ns->sio->mem;
+    yodel_sio_socket *socket = target->socket;
+    struct parcel parcel;
+    struct yd_buf args = {0};
+    int rc;
+
+    if (socket->state != YD_SIO_CONNECTED)
+        return YODEL_ERR_CLOSED;
+    if ((rc = make_parcel(target, event, gather, &parcel)) < 0)
+        return rc;
+    if (target->ns->config->outgoing != NULL && (rc = bracket(mem, event, &args)) == 0) {
+        parcel.event = event->name;
+        parcel.args = (yodel_str){(char *)args.ptr, args.len};
+    }
+    if (rc == 0)
+        rc = give(socket, &parcel);
+    yd_buf_free(mem, &args);
+    yd_sio_out_unref(&parcel.out);
+    return rc;
+}
+
+/* ---- to many ---- */
+
+struct emit_op {
+    struct yd_sio_op base; /* first */
+    struct parcel parcel;
+    struct yd_buf text; /* name and arguments for watchers */
+};
+
+static void each(yodel_sio_socket *socket, void *arg)
+{
+    struct emit_op *op = arg;
+    int rc = give(socket, &op->parcel);
+
+    if (rc == YODEL_ERR_CONGESTED && socket->ns->sio->options.close_congested)
+        yd_sio_client_fail(socket->client, "too slow for what is broadcast");
+}
+
+static void done(void *arg, struct yd_loop *loop)
+{
+    struct emit_op *op = arg;
+    const struct yodel_allocator *mem = op->base.whom.ns->sio->mem;
+
+    if (op->parcel.gather != NULL)
+        yd_sio_gather_close(op->parcel.gather, loop, atomic_load(&op->base.failed));
+    yd_sio_out_unref(&op->parcel.out);
+    yd_buf_free(mem, &op->text);
+    yd_sio_op_free(op);
+}
+
+static const struct yd_sio_op_ops emit_ops = {.each = each, .done = done, .away = true};
+
+/* The caller's strings do not live as long as the operation. */
+static int keep_text(struct emit_op *op, const struct event *event)
+{
+    const struct yodel_allocator *mem = op->base.whom.ns->sio->mem;
+    size_t len = event->name.len;
+
+    if (op->base.whom.ns->config->outgoing == NULL)
+        return 0;
+    if (yd_buf_append_str(mem, &op->text, event->name) < 0 || bracket(mem, event, &op->text) < 0)
+        return -ENOMEM;
+    op->parcel.event = (yodel_str){(char *)op->text.ptr, len};
+    op->parcel.args = (yodel_str){(char *)op->text.ptr + len, op->text.len - len};
+    return 0;
+}
+
+static int emit_to_many(const yodel_sio_target *target, const struct event *event,
+                        struct yd_sio_gather *gather)
+{
+    struct emit_op *op = yd_sio_op_new(&emit_ops, sizeof *op, target);
+    int rc;
+
+    if (op == NULL)
+        return -ENOMEM;
+    if ((rc = make_parcel(target, event, gather, &op->parcel)) < 0) {
+        yd_sio_op_free(op);
+        return rc;
+    }
+    if ((rc = keep_text(op, event)) < 0) {
+        yd_sio_out_unref(&op->parcel.out);
+        yd_buf_free(target->ns->sio->mem, &op->text);
+        yd_sio_op_free(op);
+        return rc;
+    }
+    return yd_sio_op_run(op);
+}
+
+/* ---- the verb ---- */
+
+/* Every child's packet has a name of its own. */
+static int emit_to_children(const yodel_sio_target *target, const struct event *event)
+{
+    struct yd_buf children = {0};
+    int num = yd_sio_ns_children(target->ns, &children), rc = num < 0 ? num : 0;
+
+    for (int i = 0; i < num; i++) {
+        yodel_sio_target child = *target;
+        int failed;
+
+        child.ns = ((yodel_sio_namespace **)(void *)children.ptr)[i];
+        if ((failed = emit_to_many(&child, event, NULL)) < 0)
+            rc = failed;
+        yd_sio_ns_unref(child.ns);
+    }
+    yd_buf_free(target->ns->sio->mem, &children);
+    return rc;
+}
+
+static int emit(const yodel_sio_target *target, const struct event *event,
+                struct yd_sio_gather *gather)
+{
+    if (yd_sio_is_reserved(event->name))
+        return YODEL_ERR_NAME;
+    if (!yd_utf8_is_valid(event->name.ptr, event->name.len))
+        return YODEL_ERR_ENCODING;
+    if (target->ns->is_parent)
+        return gather == NULL ? emit_to_children(target, event) : YODEL_ERR_UNSUPPORTED;
+    return target->socket != NULL ? emit_to_one(target, event, gather)
+                                  : emit_to_many(target, event, gather);
+}
+
+int yodel_sio_emit(yodel_sio_target target, const char *name, const char *format, ...)
+{
+    struct event event = {.name = yodel_str_of(name)};
+    va_list args;
+    char *text;
+    int rc;
+
+    va_start(args, format);
+    rc = yd_sio_pack(format, args, &text, &event.elements);
+    va_end(args);
+    if (rc == 0)
+        rc = emit(&target, &event, NULL);
+    free(text);
+    return rc;
+}
+
+static int make_event(const char *name, const yodel_sio_args *args, struct event *event)
+{
+    *event = (struct event){.name = yodel_str_of(name)};
+    if (args != NULL) {
+        event->attachments = args->attachments;
+        event->num_attachments = args->num_attachments;
+    }
+    return yd_sio_check_args(args, &event->elements);
+}
+
+int yodel_sio_emit_args(yodel_sio_target target, const char *name, const yodel_sio_args *args)
+{
+    struct event event;
+    int rc = make_event(name, args, &event);
+
+    return rc < 0 ? rc : emit(&target, &event, NULL);
+}
+
+#define DEFAULT_ACK_MS 10000
+
+int yodel_sio_emit_ack(yodel_sio_target target, const char *name, const yodel_sio_args *args,
+                       yodel_sio_answers_fn *answered, void *user)
+{
+    uint32_t timeout_ms = target.timeout_ms != 0 ? target.timeout_ms : DEFAULT_ACK_MS;
+    bool single = target.socket != NULL;
+    struct yd_sio_gather *gather;
+    struct event event;
+    int rc = make_event(name, args, &event);
+
+    if (rc < 0)
+        return rc;
+    gather = yd_sio_gather_new(target.ns->sio, single, timeout_ms, answered, user);
+    if (gather == NULL)
+        return -ENOMEM;
+    rc = emit(&target, &event, gather);
+    if (single && rc == 0)
+        yd_sio_gather_close(gather, target.socket->loop, false);
+    else if (single || (rc < 0 && rc != YODEL_ERR_CLOSED))
+        yd_sio_gather_cancel(gather);
+    return rc;
+}
+
+/* ---- raw group messages, from yodel_group_send() and its like ---- */
+
+static void deliver_event(yodel_sio_socket *socket, yodel_str name, const json_t *argument)
+{
+    char *text = json_dumps(argument, JSON_COMPACT | JSON_ENCODE_ANY);
+    yodel_sio_target target = yodel_sio_to(socket);
+    struct event event = {.name = name, .elements = yodel_str_of(text)};
+
+    if (text != NULL)
+        (void)emit(&target, &event, NULL);
+    free(text);
+}
+
+static void deliver_text(yodel_sio_socket *socket, struct yd_msg *msg)
+{
+    json_t *text = json_stringn((char *)yd_msg_payload(msg), msg->len);
+
+    if (text != NULL)
+        deliver_event(socket, YODEL_STR("message"), text);
+    json_decref(text);
+}
+
+static void deliver_binary(yodel_sio_socket *socket, struct yd_msg *msg)
+{
+    yodel_bytes data = {yd_msg_payload(msg), msg->len};
+    yodel_sio_target target = yodel_sio_to(socket);
+    struct event event = {YODEL_STR("message"), YODEL_STR("{\"_placeholder\":true,\"num\":0}"),
+                          &data, 1};
+
+    (void)emit(&target, &event, NULL);
+}
+
+void yd_sio_deliver(struct yd_member *member, const struct yd_delivery *what)
+{
+    yodel_sio_socket *socket = yd_container_of(member, yodel_sio_socket, member);
+
+    if (socket->state != YD_SIO_CONNECTED)
+        return;
+    if (what->event != NULL)
+        deliver_event(socket, yodel_event_type(what->event), what->event->body);
+    else if (what->msg->type == YODEL_WS_TEXT)
+        deliver_text(socket, what->msg);
+    else
+        deliver_binary(socket, what->msg);
+}

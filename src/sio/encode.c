@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sio/sio.h"
+
+/* From arguments to messages. */
+
+/* ---- arguments ---- */
+
+static bool packed_to_elements(char *text, yodel_str *ret_elements)
+{
+    size_t len = strlen(text);
+
+    *ret_elements = (yodel_str){text + 1, len - 2}; /* without the brackets */
+    return len >= 2;
+}
+
+static json_t *pack_list(const char *format, va_list args, int *ret_error)
+{
+    struct yd_buf list = {0};
+    json_t *values = NULL;
+    json_error_t error;
+
+    *ret_error = -ENOMEM;
+    if (yd_buf_printf(&yd_mem_default, &list, "[%s]", format) == 0 &&
+        yd_buf_append(&yd_mem_default, &list, "", 1) == 0) {
+        values = json_vpack_ex(&error, 0, (const char *)list.ptr, args);
+        if (values == NULL && json_error_code(&error) != json_error_out_of_memory)
+            *ret_error = YODEL_ERR_FORMAT;
+    }
+    yd_buf_free(&yd_mem_default, &list);
+    return values;
+}
+
+int yd_sio_pack(const char *format, va_list args, char **ret_text, yodel_str *ret_elements)
+{
+    json_t *values;
+    char *text;
+    int rc;
+
+    *ret_text = NULL;
+    *ret_elements = (yodel_str){"", 0};
+    if (format == NULL || format[0] == '\0')
+        return 0;
+    if ((values = pack_list(format, args, &rc)) == NULL)
+        return rc;
+    text = json_dumps(values, JSON_COMPACT);
+    json_decref(values);
+    if (text == NULL)
+        return -ENOMEM;
+    if (!packed_to_elements(text, ret_elements)) {
+        free(text);
+        return YODEL_ERR_FORMAT;
+    }
+    *ret_text = text;
+    return 0;
+}
+
+int yd_sio_check_args(const yodel_sio_args *args, yodel_str *ret_elements)
+{
+    yodel_str array;
+    int num;
+
+    *ret_elements = (yodel_str){"", 0};
+    if (args == NULL || args->json.len == 0)
+        return args != NULL && args->num_attachments > 0 ? YODEL_ERR_FORMAT : 0;
+    if (args->num_attachments > YD_SIO_MAX_ATTACHMENTS)
+        return YODEL_ERR_TOO_BIG;
+    if (!yd_utf8_is_valid(args->json.ptr, args->json.len) ||
+        !yd_json_check(args->json, YD_JSON_MAX_DEPTH, &array) ||
+        yd_json_type_of(array) != YD_JSON_ARRAY)
+        return YODEL_ERR_FORMAT;
+    *ret_elements = (yodel_str){array.ptr + 1, array.len - 2};
+    while (ret_elements->len > 0 && strchr(" \t\r\n", ret_elements->ptr[0]) != NULL) {
+        ret_elements->ptr++;
+        ret_elements->len--;
+    }
+    if (args->num_attachments == 0)
+        return 0;
+    num = yd_sio_placeholders_count(*ret_elements, (uint32_t)args->num_attachments);
+    return num < 0 ? YODEL_ERR_FORMAT : 0;
+}
+
+/* ---- packets ---- */
+
+/* The packet's text as an Engine.IO message, which the frame of a WebSocket is put ahead of. */
+static struct yd_msg *make_text(yodel_sio *sio, const struct yd_sio_output *output)
+{
+    size_t len = 1 + yd_sio_encoded_len(output);
+    struct yd_msg *msg = yd_msg_new(sio->mem, YODEL_WS_TEXT, len);
+    uint8_t *payload;
+
+    if (msg == NULL)
+        return NULL;
+    payload = yd_msg_payload(msg);
+    payload[0] = '4';
+    (void)yd_sio_encode((char *)payload + 1, output);
+    msg->head_len = (uint8_t)yd_ws_put_header(payload, YD_WS_FIN | YODEL_WS_TEXT, len);
+    return msg;
+}
+
+static int encode_text(yodel_sio *sio, const struct yd_sio_output *output,
+                       const yodel_bytes *attachments, struct yd_sio_out *out)
+{
+    if ((out->msgs[out->num] = make_text(sio, output)) == NULL)
+        return -ENOMEM;
+    out->num++;
+    for (uint32_t i = 0; i < output->num_attachments; i++) {
+        out->msgs[out->num] = yd_ws_make_msg(sio->mem, YODEL_WS_BINARY, attachments[i]);
+        if (out->msgs[out->num] == NULL)
+            return -ENOMEM;
+        out->num++;
+    }
+    return 0;
+}
+
+static int encode_msgpack(yodel_sio *sio, const struct yd_sio_output *output,
+                          const yodel_bytes *attachments, struct yd_sio_out *out)
+{
+    struct yd_buf buf = {0};
+    int rc = yd_sio_msgpack_put(sio->mem, &buf, output, attachments);
+
+    if (rc == 0)
+        out->msgs[0] = yd_ws_make_msg(sio->mem, YODEL_WS_BINARY, (yodel_bytes){buf.ptr, buf.len});
+    yd_buf_free(sio->mem, &buf);
+    if (rc < 0)
+        return rc;
+    if (out->msgs[0] == NULL)
+        return -ENOMEM;
+    out->num = 1;
+    return 0;
+}
+
+int yd_sio_encode_out(yodel_sio *sio, const struct yd_sio_output *output,
+                      const yodel_bytes *attachments, struct yd_sio_out *ret_out)
+{
+    int rc;
+
+    ret_out->num = 0;
+    rc = sio->options.parser == YODEL_SIO_MSGPACK
+             ? encode_msgpack(sio, output, attachments, ret_out)
+             : encode_text(sio, output, attachments, ret_out);
+    if (rc < 0)
+        yd_sio_out_unref(ret_out);
+    return rc;
+}
+
+void yd_sio_out_unref(struct yd_sio_out *out)
+{
+    for (size_t i = 0; i < out->num; i++)
+        yd_msg_unref(out->msgs[i]);
+    out->num = 0;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "sio/sio.h"
+
+/* Events that come in. */
+
+struct yd_sio_once {
+    struct yd_sio_once *next;
+    yodel_sio_event_fn *fn;
+    void *user;
+    size_t len;
+    char name[];
+};
+
+int yodel_sio_once(yodel_sio_socket *socket, const char *event, yodel_sio_event_fn *handler,
+                   void *user)
+{
+    size_t len = strlen(event);
+    struct yd_sio_once *once, **end = &socket->onces;
+
+    if (yd_sio_is_reserved(yodel_str_of(event)))
+        return YODEL_ERR_NAME;
+    if ((once = yd_alloc(socket->ns->sio->mem, sizeof *once + len)) == NULL)
+        return -ENOMEM;
+    *once = (struct yd_sio_once){NULL, handler, user, len};
+    memcpy(once->name, event, len);
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = once;
+    return 0;
+}
+
+void yd_sio_free_onces(yodel_sio_socket *socket)
+{
+    while (socket->onces != NULL) {
+        struct yd_sio_once *next = socket->onces->next;
+
+        yd_free(socket->ns->sio->mem, socket->onces);
+        socket->onces = next;
+    }
+}
+
+/* Each is taken off before it runs. */
+static bool run_onces(yodel_sio_socket *socket, yodel_sio_event *event)
+{
+    struct yd_sio_once **at = &socket->onces;
+    bool handled = false;
+
+    while (*at != NULL) {
+        struct yd_sio_once *once = *at;
+
+        if (!yodel_str_eq((yodel_str){once->name, once->len}, event->name)) {
+            at = &once->next;
+            continue;
+        }
+        *at = once->next;
+        once->fn(socket, event, once->user);
+        yd_free(socket->ns->sio->mem, once);
+        handled = true;
+        at = &socket->onces; /* the list may have changed */
+    }
+    return handled;
+}
+
+static bool run_listener(yodel_sio_socket *socket, yodel_sio_event *event)
+{
+    struct yd_map_node *node = yd_map_find(&socket->ns->config->listeners, event->name);
+    struct yd_sio_listener *listener;
+
+    if (node == NULL)
+        return false;
+    listener = yd_container_of(node, struct yd_sio_listener, node);
+    for (struct yd_sio_event_handler *h = listener->first; h != NULL; h = h->next)
+        h->fn(socket, event, h->user);
+    return true;
+}
+
+static bool passes_middleware(yodel_sio_socket *socket, yodel_sio_event *event)
+{
+    const struct yd_sio_config *config = socket->ns->config;
+
+    for (struct yd_sio_middleware *m = config->event_middleware; m != NULL; m = m->next) {
+        const char *why = m->event_fn(socket, event, m->user);
+
+        if (why == NULL)
+            continue;
+        if (config->handlers.on_error != NULL)
+            config->handlers.on_error(socket, why, config->user);
+        return false;
+    }
+    return true;
+}
+
+static void dispatch(yodel_sio_socket *socket, yodel_sio_event *event)
+{
+    const struct yd_sio_config *config = socket->ns->config;
+    bool handled;
+
+    if (config->handlers.on_any != NULL) /* ahead of middleware, as in the reference */
+        config->handlers.on_any(socket, event, config->user);
+    if (!passes_middleware(socket, event))
+        return;
+    handled = run_onces(socket, event);
+    handled = run_listener(socket, event) || handled;
+    if (!handled && config->handlers.on_unhandled != NULL)
+        config->handlers.on_unhandled(socket, event, config->user);
+}
+
+static int unescape_name(yodel_sio_event *event)
+{
+    const struct yodel_allocator *mem = event->socket->ns->sio->mem;
+    yodel_str body = event->packet->name;
+    char *end;
+
+    event->name = body;
+    if (!event->packet->name_is_escaped)
+        return 0;
+    if (yd_buf_reserve(mem, &event->scratch, body.len) < 0)
+        return -ENOMEM;
+    end = yd_json_unescape((char *)event->scratch.ptr, body);
+    event->name =
+        (yodel_str){(char *)event->scratch.ptr, (size_t)(end - (char *)event->scratch.ptr)};
+    return 0;
+}
+
+void yd_sio_on_event(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
+                     const yodel_bytes *attachments)
+{
+    yodel_sio_event event = {.socket = socket, .packet = packet, .attachments = attachments};
+
+    if (packet->name.ptr == NULL)
+        return; /* an event without anything: legal, and nothing to do */
+    if (unescape_name(&event) == 0)
+        dispatch(socket, &event);
+    if (!event.ack_taken)
+        yodel_sio_ack_drop(event.ack);
+    json_decref(event.json);
+    yd_buf_free(socket->ns->sio->mem, &event.scratch);
+}
+
+/* ---- what a handler asks ---- */
+
+yodel_str yodel_sio_event_name(const yodel_sio_event *event)
+{
+    return event->name;
+}
+
+/* data is ["name",args]: the array without the name is made by overwriting the comma or quote
+ * before args, which no one looks at, with a bracket; data ends with the other one. */
+yodel_str yodel_sio_event_args(const yodel_sio_event *event)
+{
+    yodel_str args = event->packet->args, data = event->packet->data;
+    char *begin;
+
+    if (args.len == 0)
+        return YODEL_STR("[]");
+    begin = (char *)args.ptr - 1;
+    *begin = '[';
+    return (yodel_str){begin, (size_t)(data.ptr + data.len - begin)};
+}
+
+yodel_str yodel_sio_event_arg(const yodel_sio_event *event, size_t i)
+{
+    struct yd_json_iter iter = yd_json_elements(event->packet->args);
+    yodel_str value;
+
+    while (yd_json_next(&iter, &value))
+        if (i-- == 0)
+            return value;
+    return (yodel_str){NULL, 0};
+}
+
+json_t *yodel_sio_event_json(yodel_sio_event *event)
+{
+    yodel_str args = yodel_sio_event_args(event);
+
+    if (event->json == NULL)
+        event->json = json_loadb(args.ptr, args.len, JSON_ALLOW_NUL, NULL);
+    return event->json;
+}
+
+int yodel_sio_event_unpack(yodel_sio_event *event, const char *format, ...)
+{
+    const struct yodel_allocator *mem = event->socket->ns->sio->mem;
+    json_t *args = yodel_sio_event_json(event);
+    struct yd_buf list = {0};
+    json_error_t error;
+    va_list values;
+    int rc = -1;
+
+    if (args == NULL)
+        return YODEL_ERR_FORMAT;
+    if (yd_buf_printf(mem, &list, "[%s]", format) == 0 && yd_buf_append(mem, &list, "", 1) == 0) {
+        va_start(values, format);
+        rc = json_vunpack_ex(args, &error, 0, (const char *)list.ptr, values);
+        va_end(values);
+    }
+    yd_buf_free(mem, &list);
+    return rc == 0 ? 0 : YODEL_ERR_FORMAT;
+}
+
+size_t yodel_sio_event_num_attachments(const yodel_sio_event *event)
+{
+    return event->packet->num_attachments;
+}
+
+yodel_bytes yodel_sio_event_attachment(const yodel_sio_event *event, size_t i)
+{
+    return i < event->packet->num_attachments ? event->attachments[i] : (yodel_bytes){NULL, 0};
+}

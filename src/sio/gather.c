@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "sio/sio.h"
+
+/* Acknowledgements that the program waits for: of one socket, or of many on several loops. */
+
+struct yd_sio_gather {
+    struct yd_mail mail;
+    yodel_sio *sio;
+    bool single;
+    uint32_t timeout_ms;
+    yodel_sio_answers_fn *answered;
+    void *user;
+    pthread_mutex_t lock; /* for all below */
+    unsigned expected, reported;
+    bool closed;
+    bool muted; /* the caller was told that it failed */
+    int result;
+    struct yd_buf json;        /* elements, commas between them */
+    struct yd_buf attachments; /* of struct yd_buf */
+};
+
+/* What one socket owes. */
+struct wait {
+    struct yd_map_node node;
+    uint64_t id; /* the key */
+    struct yd_timer timer;
+    yodel_sio_socket *socket;
+    struct yd_sio_gather *gather;
+};
+
+struct yd_sio_waits {
+    struct yd_map map;
+};
+
+/* ---- gathers ---- */
+
+struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, bool single, uint32_t timeout_ms,
+                                        yodel_sio_answers_fn *answered, void *user)
+{
+    struct yd_sio_gather *gather = yd_zalloc(sio->mem, sizeof *gather);
+
+    if (gather == NULL)
+        return NULL;
+    gather->sio = sio;
+    gather->single = single;
+    gather->timeout_ms = timeout_ms;
+    gather->answered = answered;
+    gather->user = user;
+    pthread_mutex_init(&gather->lock, NULL);
+    return gather;
+}
+
+static size_t num_attachments(const struct yd_sio_gather *gather)
+{
+    return gather->attachments.len / sizeof(struct yd_buf);
+}
+
+static struct yd_buf *attachment(struct yd_sio_gather *gather, size_t i)
+{
+    return (struct yd_buf *)(void *)gather->attachments.ptr + i;
+}
+
+static void free_gather(struct yd_sio_gather *gather)
+{
+    const struct yodel_allocator *mem = gather->sio->mem;
+
+    for (size_t i = 0; i < num_attachments(gather); i++)
+        yd_buf_free(mem, attachment(gather, i));
+    yd_buf_free(mem, &gather->attachments);
+    yd_buf_free(mem, &gather->json);
+    pthread_mutex_destroy(&gather->lock);
+    yd_free(mem, gather);
+}
+
+void yd_sio_gather_cancel(struct yd_sio_gather *gather)
+{
+    free_gather(gather);
+}
+
+static void tell(struct yd_sio_gather *gather, const yodel_bytes *views, size_t num)
+{
+    const struct yodel_allocator *mem = gather->sio->mem;
+    struct yd_buf array = {0};
+    yodel_sio_answers answers = {gather->result, {"[]", 2}, views, num};
+
+    if (yd_buf_printf(mem, &array, "[%.*s]", (int)gather->json.len,
+                      gather->json.len > 0 ? (char *)gather->json.ptr : "") == 0)
+        answers.json = (yodel_str){(char *)array.ptr, array.len};
+    else
+        answers.result = -ENOMEM;
+    if (!gather->muted)
+        gather->answered(&answers, gather->user);
+    yd_buf_free(mem, &array);
+}
+
+static void run_gather(struct yd_mail *mail, void *receiver)
+{
+    struct yd_sio_gather *gather = yd_container_of(mail, struct yd_sio_gather, mail);
+    const struct yodel_allocator *mem = gather->sio->mem;
+    size_t num = num_attachments(gather);
+    yodel_bytes *views = yd_alloc_array(mem, num + 1, sizeof *views);
+
+    (void)receiver;
+    for (size_t i = 0; views != NULL && i < num; i++)
+        views[i] = (yodel_bytes){attachment(gather, i)->ptr, attachment(gather, i)->len};
+    if (views == NULL)
+        gather->result = -ENOMEM;
+    tell(gather, views, views != NULL ? num : 0);
+    yd_free(mem, views);
+    free_gather(gather);
+}
+
+/* Never inside the call that was the last to be missing. */
+static void finish(struct yd_sio_gather *gather, struct yd_loop *loop)
+{
+    gather->mail.run = run_gather;
+    if (loop != NULL)
+        yd_loop_task(loop, &gather->mail);
+    else
+        run_gather(&gather->mail, NULL);
+}
+
+/* With the lock held; gives it back. */
+static void unlock(struct yd_sio_gather *gather, struct yd_loop *loop)
+{
+    bool complete = gather->closed && gather->reported == gather->expected;
+
+    pthread_mutex_unlock(&gather->lock);
+    if (complete)
+        finish(gather, loop);
+}
+
+void yd_sio_gather_close(struct yd_sio_gather *gather, struct yd_loop *loop, bool failed)
+{
+    pthread_mutex_lock(&gather->lock);
+    gather->closed = true;
+    gather->muted = failed;
+    unlock(gather, loop);
+}
+
+/* ---- answers ---- */
+
+/* Appends elements, the attachments they name counted from first on. */
+static int append_elements(struct yd_sio_gather *gather, yodel_str elements, uint32_t num,
+                           size_t first)
+{
+    const struct yodel_allocator *mem = gather->sio->mem;
+    struct yd_sio_placeholders iter;
+    struct yd_sio_placeholder found;
+    const char *at = elements.ptr;
+    int rc = gather->json.len > 0 ? yd_buf_append(mem, &gather->json, ",", 1) : 0;
+
+    yd_sio_placeholders_init(&iter, elements, num);
+    while (rc == 0 && num > 0 && yd_sio_placeholders_next(&iter, &found) == 1) {
+        rc = yd_buf_append(mem, &gather->json, at, (size_t)(found.text.ptr - at));
+        if (rc == 0)
+            rc = yd_buf_printf(mem, &gather->json, "{\"_placeholder\":true,\"num\":%zu}",
+                               first + found.num);
+        at = found.text.ptr + found.text.len;
+    }
+    if (rc == 0)
+        rc = yd_buf_append(mem, &gather->json, at, (size_t)(elements.ptr + elements.len - at));
+    return rc;
+}
+
+static int append_attachments(struct yd_sio_gather *gather, const yodel_bytes *data, uint32_t num)
+{
+    const struct yodel_allocator *mem = gather->sio->mem;
+    int rc = 0;
+
+    for (uint32_t i = 0; rc == 0 && i < num; i++) {
+        struct yd_buf copy = {0};
+
+        if ((rc = yd_buf_append(mem, &copy, data[i].ptr, data[i].len)) == 0 &&
+            (rc = yd_buf_append(mem, &gather->attachments, &copy, sizeof copy)) < 0)
+            yd_buf_free(mem, &copy);
+    }
+    return rc;
+}
+
+/* Of a broadcast only the first argument counts. */
+static void take_answer(struct yd_sio_gather *gather, yodel_str args, const yodel_bytes *data,
+                        uint32_t num)
+{
+    struct yd_json_iter iter = yd_json_elements(args);
+    yodel_str elements = args;
+    size_t first = num_attachments(gather);
+
+    if (!gather->single && !yd_json_next(&iter, &elements))
+        elements = YODEL_STR("null");
+    if (elements.len == 0)
+        return;
+    if (append_elements(gather, elements, num, first) < 0 ||
+        append_attachments(gather, data, num) < 0)
+        gather->result = -ENOMEM;
+}
+
+/* ---- what sockets owe ---- */
+
+static void free_wait(struct wait *wait)
+{
+    yodel_sio_socket *socket = wait->socket;
+
+    yd_map_remove(&socket->waits->map, &wait->node);
+    yd_timer_stop(&socket->loop->wheel, &wait->timer);
+    yd_free(socket->ns->sio->mem, wait);
+}
+
+/* No answer: it did not come in time, or never will. */
+static void give_up(struct wait *wait, int result)
+{
+    struct yd_sio_gather *gather = wait->gather;
+    struct yd_loop *loop = wait->socket->loop;
+
+    free_wait(wait);
+    pthread_mutex_lock(&gather->lock);
+    gather->reported++;
+    if (gather->result == 0)
+        gather->result = result;
+    unlock(gather, loop);
+}
+
+static void on_timeout(struct yd_timer *timer)
+{
+    give_up(yd_container_of(timer, struct wait, timer), -ETIMEDOUT);
+}
+
+static struct yd_sio_waits *get_waits(yodel_sio_socket *socket)
+{
+    yodel_sio *sio = socket->ns->sio;
+
+    if (socket->waits == NULL && (socket->waits = yd_zalloc(sio->mem, sizeof *socket->waits)))
+        yd_map_init(&socket->waits->map, sio->mem, sio->secret);
+    return socket->waits;
+}
+
+int yd_sio_gather_expect(struct yd_sio_gather *gather, yodel_sio_socket *socket, uint64_t id)
+{
+    yodel_sio *sio = socket->ns->sio;
+    struct yd_sio_waits *waits = get_waits(socket);
+    struct wait *wait;
+
+    if (waits == NULL)
+        return -ENOMEM;
+    if (waits->map.count >= sio->options.max_acks)
+        return YODEL_ERR_TOO_BIG;
+    if ((wait = yd_zalloc(sio->mem, sizeof *wait)) == NULL)
+        return -ENOMEM;
+    wait->id = id;
+    wait->socket = socket;
+    wait->gather = gather;
+    wait->node.key = (yodel_str){(const char *)&wait->id, sizeof wait->id};
+    if (yd_map_insert(&waits->map, &wait->node) < 0) {
+        yd_free(sio->mem, wait);
+        return -ENOMEM;
+    }
+    yd_timer_init(&wait->timer, on_timeout);
+    yd_timer_start(&socket->loop->wheel, &wait->timer, gather->timeout_ms);
+    pthread_mutex_lock(&gather->lock);
+    gather->expected++;
+    pthread_mutex_unlock(&gather->lock);
+    return 0;
+}
+
+static struct wait *find_wait(const yodel_sio_socket *socket, uint64_t id)
+{
+    yodel_str key = {(const char *)&id, sizeof id};
+    struct yd_map_node *node = socket->waits != NULL ? yd_map_find(&socket->waits->map, key) : NULL;
+
+    return node != NULL ? yd_container_of(node, struct wait, node) : NULL;
+}
+
+void yd_sio_gather_forget(struct yd_sio_gather *gather, yodel_sio_socket *socket, uint64_t id)
+{
+    struct wait *wait = find_wait(socket, id);
+
+    if (wait == NULL)
+        return;
+    free_wait(wait);
+    pthread_mutex_lock(&gather->lock);
+    gather->expected--;
+    pthread_mutex_unlock(&gather->lock);
+}
+
+void yd_sio_waits_answer(yodel_sio_socket *socket, uint64_t id, yodel_str args,
+                         const yodel_bytes *attachments, uint32_t num)
+{
+    struct wait *wait = find_wait(socket, id);
+    struct yd_sio_gather *gather;
+
+    if (wait == NULL)
+        return;
+    gather = wait->gather;
+    free_wait(wait);
+    pthread_mutex_lock(&gather->lock);
+    gather->reported++;
+    take_answer(gather, args, attachments, num);
+    unlock(gather, socket->loop);
+}
+
+void yd_sio_waits_free(yodel_sio_socket *socket)
+{
+    struct yd_map_node *node;
+
+    if (socket->waits == NULL)
+        return;
+    while ((node = yd_map_any(&socket->waits->map)) != NULL)
+        give_up(yd_container_of(node, struct wait, node), YODEL_ERR_CLOSED);
+    yd_map_done(&socket->waits->map);
+    yd_free(socket->ns->sio->mem, socket->waits);
+    socket->waits = NULL;
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <openssl/rand.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/options.h"
+#include "sio/sio.h"
+
+/* ---- options ---- */
+
+#define DEFAULT(field, value)                                                                      \
+    if (options->field == 0)                                                                       \
+    options->field = (value)
+
+static void fill_in(yodel_sio_options *options)
+{
+    if (options->path == NULL)
+        options->path = "/socket.io/";
+    DEFAULT(ping_interval_ms, 25000);
+    DEFAULT(ping_timeout_ms, 20000);
+    DEFAULT(upgrade_timeout_ms, 10000);
+    DEFAULT(connect_timeout_ms, 45000);
+    DEFAULT(max_payload, 1000000);
+    DEFAULT(max_buffered, 1024 * 1024);
+    DEFAULT(max_namespaces, 100);
+    DEFAULT(max_rooms, 10000);
+    DEFAULT(max_acks, 10000);
+    DEFAULT(transports, YODEL_SIO_POLLING | YODEL_SIO_WEBSOCKET);
+    DEFAULT(compress_min, 1024);
+    DEFAULT(recovery_bytes, 1024 * 1024);
+}
+
+#undef DEFAULT
+
+static int check_options(const yodel_sio_options *options)
+{
+    size_t len = strlen(options->path);
+
+    if (len < 2 || options->path[0] != '/' || options->path[len - 1] != '/')
+        return -EINVAL;
+    if ((options->transports & ~(YODEL_SIO_POLLING | YODEL_SIO_WEBSOCKET)) != 0 ||
+        options->parser > YODEL_SIO_MSGPACK)
+        return -EINVAL;
+    return 0;
+}
+
+static bool serve(yodel_request *req, yodel_str rest, void *user)
+{
+    yodel_sio *sio = user;
+
+    return sio->bundle != NULL && yd_sio_bundle_serve(sio->bundle, req, rest);
+}
+
+static int start_eio(yodel_sio *sio, const struct yd_sio_setup *setup,
+                     const yodel_sio_options *options)
+{
+    struct yd_eio_options eio = {
+        .path = options->path,
+        .ping_interval_ms = options->ping_interval_ms,
+        .ping_timeout_ms = options->ping_timeout_ms,
+        .upgrade_timeout_ms = options->upgrade_timeout_ms,
+        .max_payload = options->max_payload,
+        .max_buffered = options->max_buffered,
+        .max_sessions = options->max_sessions,
+        .no_polling = (options->transports & YODEL_SIO_POLLING) == 0,
+        .no_websocket = (options->transports & YODEL_SIO_WEBSOCKET) == 0,
+        .no_upgrades = options->no_upgrades != 0,
+        .cors = options->cors,
+        .cookie = options->cookie,
+        .deflate = options->deflate,
+        .compress_min = options->compress_min,
+        .origins = options->origins,
+        .allow_request = options->allow_request,
+        .initial_headers = options->initial_headers,
+        .headers = options->headers,
+        .hooks_user = options->hooks_user,
+        .serve = serve,
+    };
+
+    return yd_eio_new(setup->http, setup->ws, setup->loops, setup->num_loops, &eio,
+                      &yd_sio_eio_events, sio, &sio->eio);
+}
+
+/* Only values are kept: what pointers point at may be gone. */
+static void keep_options(yodel_sio *sio, const yodel_sio_options *options)
+{
+    sio->options = *options;
+    sio->options.path = NULL;
+    sio->options.channels = NULL;
+    sio->options.cors = NULL;
+    sio->options.origins = NULL;
+    sio->options.cookie = NULL;
+    sio->options.client_dir = NULL;
+}
+
+static void free_sio(yodel_sio *sio)
+{
+    if (sio->eio != NULL)
+        yd_eio_free(sio->eio);
+    yd_sio_namespaces_free(sio);
+    yd_sio_bundle_free(sio->bundle);
+    pthread_mutex_destroy(&sio->lock);
+    yd_free(sio->mem, sio->per_loop);
+    yd_free(sio->mem, sio);
+}
+
+static yodel_sio *make_sio(const struct yd_sio_setup *setup, const yodel_sio_options *options)
+{
+    const struct yodel_allocator *mem = setup->mem;
+    yodel_sio *sio = yd_zalloc(mem, sizeof *sio);
+    size_t size = setup->num_loops * sizeof *sio->per_loop;
+
+    if (sio == NULL)
+        return NULL;
+    if ((sio->per_loop = yd_zalloc(mem, size)) == NULL) {
+        yd_free(mem, sio);
+        return NULL;
+    }
+    atomic_init(&sio->refs, 1);
+    atomic_init(&sio->counter, 1);
+    sio->mem = mem;
+    sio->log = setup->log;
+    sio->loops = setup->loops;
+    sio->num_loops = setup->num_loops;
+    memcpy(sio->secret, setup->secret, sizeof sio->secret);
+    pthread_mutex_init(&sio->lock, NULL);
+    yd_map_init(&sio->namespaces, mem, sio->secret);
+    keep_options(sio, options);
+    return sio;
+}
+
+int yd_sio_new(const struct yd_sio_setup *setup, const yodel_sio_options *given,
+               yodel_sio **ret_sio)
+{
+    yodel_sio_options options;
+    yodel_sio *sio;
+    int rc;
+
+    if ((rc = yd_options_read(given, &options, sizeof options)) < 0)
+        return rc;
+    fill_in(&options);
+    if ((rc = check_options(&options)) < 0)
+        return rc;
+    if ((sio = make_sio(setup, &options)) == NULL)
+        return -ENOMEM;
+    if (options.client_dir != NULL &&
+        (rc = yd_sio_bundle_new(setup->mem, options.client_dir, &sio->bundle)) < 0)
+        goto fail;
+    if ((rc = start_eio(sio, setup, &options)) < 0)
+        goto fail;
+    sio->channels = setup->channels;
+    sio->owner = setup->owner;
+    sio->release_owner = setup->release_owner;
+    *ret_sio = sio;
+    return 0;
+
+fail:
+    free_sio(sio);
+    return rc;
+}
+
+yodel_sio *yodel_sio_ref(yodel_sio *sio)
+{
+    atomic_fetch_add_explicit(&sio->refs, 1, memory_order_relaxed);
+    return sio;
+}
+
+yodel_sio *yodel_sio_unref(yodel_sio *sio)
+{
+    yodel_channels *channels;
+    void (*release_owner)(void *owner);
+    void *owner;
+
+    if (sio == NULL || atomic_fetch_sub_explicit(&sio->refs, 1, memory_order_acq_rel) != 1)
+        return NULL;
+    channels = sio->channels;
+    release_owner = sio->release_owner;
+    owner = sio->owner;
+    free_sio(sio);
+    yodel_channels_unref(channels);
+    release_owner(owner);
+    return NULL;
+}
+
+void yd_sio_stop(yodel_sio *sio, struct yd_loop *loop)
+{
+    yd_eio_stop(sio->eio, loop);
+}
+
+void yodel_sio_count(const yodel_sio *sio, size_t *ret_clients, size_t *ret_polling)
+{
+    yd_eio_count(sio->eio, ret_clients, ret_polling);
+}
+
+/* ---- ids ---- */
+
+int yd_sio_make_id(yodel_sio *sio, struct yd_loop *loop, char ret_id[YD_ID_LEN])
+{
+    uint64_t count = atomic_fetch_add_explicit(&sio->counter, 1, memory_order_relaxed);
+    uint8_t bytes[YD_ID_BYTES];
+
+    if (RAND_bytes(bytes, 12) != 1)
+        return -EIO;
+    bytes[12] = (uint8_t)loop->index;
+    bytes[13] = (uint8_t)(count >> 8);
+    bytes[14] = (uint8_t)count;
+    yd_id_encode(ret_id, bytes);
+    return 0;
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_SIO_SIO_H
+#define YD_SIO_SIO_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <yodel/sio.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "channels/event.h"
+#include "channels/groups.h"
+#include "eio/eio.h"
+#include "proto/base64.h"
+#include "proto/sio_msgpack.h"
+#include "proto/sio_packet.h"
+
+/*
+ * Socket.IO on top of Engine.IO sessions.  A client is one session; a socket is a client in one
+ * namespace.  Both belong to the session's loop.  Namespaces are shared by all loops: what is set
+ * up is only read once they run, what changes is split by loop or behind the service's lock.
+ */
+
+struct yd_sio_client;
+
+/* Messages of one packet: its text, then its attachments. */
+#define YD_SIO_MAX_MSGS (1 + YD_SIO_MAX_ATTACHMENTS)
+
+struct yd_sio_out {
+    struct yd_msg *msgs[YD_SIO_MAX_MSGS];
+    size_t num;
+};
+
+/* ---- the service ---- */
+
+/* One loop's part. */
+struct yd_sio_loop {
+    uint64_t stamp;    /* of the present broadcast */
+    bool broadcasting; /* a broadcast is being given out: another one waits for it */
+};
+
+struct yodel_sio {
+    atomic_uint refs;
+    const struct yodel_allocator *mem;
+    const struct yodel_log_sink *log;
+    yodel_sio_options options; /* filled in; its pointers are not kept */
+    struct yd_eio *eio;
+    yodel_channels *channels;
+    struct yd_loop **loops;
+    unsigned num_loops;
+    struct yd_sio_loop *per_loop;
+    atomic_uint_least64_t counter; /* of ids and offsets */
+    pthread_mutex_t lock;          /* for the two below */
+    struct yd_map namespaces;
+    uint64_t secret[2];
+    struct yd_sio_parent *parents; /* in the order they were added */
+    struct yd_sio_bundle *bundle;  /* the client's files; NULL: none */
+    void *owner;
+    void (*release_owner)(void *owner);
+};
+
+/* Where the parts of a service come from (src/server). */
+struct yd_sio_setup {
+    const struct yodel_allocator *mem;
+    const struct yodel_log_sink *log;
+    struct yd_http *http;
+    struct yd_ws_service *ws;
+    struct yd_loop **loops;
+    unsigned num_loops;
+    uint64_t secret[2];
+    yodel_channels *channels; /* a reference, taken */
+    void *owner;              /* kept alive until release_owner(owner) */
+    void (*release_owner)(void *owner);
+};
+
+/* options as the caller gave them.  Returns as yodel_sio_new(); channels and owner are the caller's
+ * again on failure. */
+int yd_sio_new(const struct yd_sio_setup *setup, const yodel_sio_options *options,
+               yodel_sio **ret_sio);
+
+/* Closes the clients of a loop, on that loop. */
+void yd_sio_stop(yodel_sio *sio, struct yd_loop *loop);
+
+/* True while setup functions may be called. */
+bool yd_sio_is_setting_up(const yodel_sio *sio);
+
+/* 15 bytes: 12 random ones, the loop, a counter; as 20 characters. */
+int yd_sio_make_id(yodel_sio *sio, struct yd_loop *loop, char ret_id[YD_ID_LEN]);
+
+/* ---- namespaces ---- */
+
+struct yd_sio_event_handler {
+    struct yd_sio_event_handler *next;
+    yodel_sio_event_fn *fn;
+    void *user;
+};
+
+/* All handlers of one event. */
+struct yd_sio_listener {
+    struct yd_map_node node;
+    struct yd_sio_event_handler *first, **last;
+    char name[];
+};
+
+struct yd_sio_middleware {
+    struct yd_sio_middleware *next;
+    yodel_sio_middleware_fn *fn;
+    yodel_sio_event_middleware_fn *event_fn;
+    yodel_sio_outgoing_fn *outgoing_fn;
+    void *user;
+};
+
+/* What is set up; children use their parent's. */
+struct yd_sio_config {
+    yodel_sio_handlers handlers;
+    void *user;
+    struct yd_map listeners;
+    struct yd_sio_middleware *middleware, *event_middleware, *outgoing; /* in order */
+};
+
+/* The sockets of a namespace on one loop. */
+struct yd_sio_shard {
+    struct yd_list sockets; /* connected ones and those AWAY */
+    struct yd_map by_id;    /* those that connect still as well */
+    struct yd_map by_pid;   /* those that can be recovered */
+    atomic_size_t count;    /* of sockets; read by any thread */
+};
+
+struct yodel_sio_namespace {
+    struct yd_map_node node;
+    atomic_uint refs; /* the registry, sockets, broadcasts */
+    yodel_sio *sio;
+    struct yd_sio_config *config;
+    struct yd_sio_parent *parent; /* NULL: not a child */
+    bool is_parent;               /* no client is in it: emits go to its children */
+    atomic_size_t num_sockets;    /* over all loops, connecting ones too */
+    atomic_uint_least64_t ack_id;
+    size_t name_len;
+    char *name;
+    struct yd_sio_shard shards[];
+};
+
+/* A parent is a namespace that no client is in, with a rule for its children's names. */
+struct yd_sio_parent {
+    struct yd_sio_parent *next;
+    yodel_sio_namespace *ns;
+    yodel_sio_match_fn *match;
+    void *user;
+    void *pattern; /* compiled; NULL: match */
+};
+
+yodel_sio_namespace *yd_sio_ns_ref(yodel_sio_namespace *ns);
+void yd_sio_ns_unref(yodel_sio_namespace *ns);
+
+/* References to the children that a parent has now: *ret_children holds them, to be freed with
+ * yd_buf_free() once they are given back.  Returns how many, or -ENOMEM. */
+int yd_sio_ns_children(yodel_sio_namespace *parent, struct yd_buf *ret_children);
+/* A reference to the namespace that a client may connect to under name, a child made now perhaps;
+ * NULL when there is none.  auth: the CONNECT payload's text, empty without. */
+yodel_sio_namespace *yd_sio_ns_for_client(yodel_sio *sio, yodel_str name, yodel_str auth);
+/* A socket has gone: a child without any goes too, if the options say so. */
+void yd_sio_ns_left(yodel_sio_namespace *ns);
+
+void yd_sio_namespaces_free(yodel_sio *sio);
+
+/* Compiled patterns (pattern.c): whole names only. */
+void *yd_sio_pattern_new(yodel_sio *sio, const char *pattern);
+void yd_sio_pattern_free(void *pattern);
+bool yd_sio_pattern_matches(void *pattern, yodel_str name);
+
+/* ---- clients ---- */
+
+/* An event for a socket whose middleware is not done yet. */
+struct yd_sio_early;
+
+struct yd_sio_client {
+    yodel_sio *sio;
+    struct yd_eio_session *session;
+    struct yd_list sockets;         /* of all namespaces */
+    struct yd_timer timer;          /* connect_timeout */
+    struct yd_mail leave;           /* ends sockets that are leaving, in a task */
+    struct yd_sio_pending *pending; /* a packet whose attachments are still to come */
+    unsigned num_sockets;
+    bool leave_queued, has_left, closing;
+};
+
+extern const struct yd_eio_events yd_sio_eio_events;
+
+/* The client broke the protocol: the whole connection ends. */
+void yd_sio_client_fail(struct yd_sio_client *client, const char *why);
+void yd_sio_client_close(struct yd_sio_client *client, enum yd_eio_reason reason);
+yodel_sio_socket *yd_sio_client_socket(const struct yd_sio_client *client, yodel_str nsp);
+
+/* connect.c */
+void yd_sio_on_connect(struct yd_sio_client *client, const struct yd_sio_packet *packet);
+/* Keeps an event that came before its socket was accepted.  Returns 0, -ENOMEM, YODEL_ERR_TOO_BIG.
+ */
+int yd_sio_keep_early(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
+                      const yodel_bytes *attachments);
+void yd_sio_drop_early(yodel_sio_socket *socket);
+
+/* ---- sockets ---- */
+
+enum yd_sio_state { YD_SIO_CONNECTING = 0, YD_SIO_CONNECTED, YD_SIO_LEAVING, YD_SIO_AWAY };
+
+struct yodel_sio_socket {
+    struct yd_sio_client *client; /* NULL: AWAY */
+    yodel_sio_namespace *ns;      /* a reference */
+    struct yd_loop *loop;
+    struct yd_list of_client;
+    struct yd_list of_shard;
+    struct yd_map_node by_id;
+    struct yd_member member;
+    uint64_t stamp; /* of the broadcast that has reached or passed it */
+    json_t *json;   /* yodel_sio_socket_json() */
+    char *auth_text;
+    json_t *auth;
+    void *data;
+    yodel_free_fn *free_data;
+    struct yd_sio_middleware *middleware; /* to run next, while CONNECTING */
+    struct yd_sio_early *early, **early_end;
+    struct yd_sio_once *onces;
+    struct yd_sio_waits *waits;   /* acknowledgements it owes */
+    struct yd_sio_memory *memory; /* connection state recovery; NULL: off */
+    const char *reason;           /* why it is leaving */
+    size_t early_bytes;
+    unsigned num_rooms;
+    uint8_t state;
+    bool recovered;
+    char id[YD_ID_LEN];
+};
+
+static inline yodel_str yd_sio_id(const yodel_sio_socket *socket)
+{
+    return (yodel_str){socket->id, YD_ID_LEN};
+}
+
+static inline struct yd_sio_shard *yd_sio_shard_of(const yodel_sio_socket *socket)
+{
+    return &socket->ns->shards[socket->loop->index];
+}
+
+/* ns: a reference, taken also on failure.  NULL when out of memory. */
+yodel_sio_socket *yd_sio_socket_new(struct yd_sio_client *client, yodel_sio_namespace *ns);
+/* The socket of an id in ns on this loop; NULL when there is none. */
+yodel_sio_socket *yd_sio_socket_find(yodel_sio_namespace *ns, struct yd_loop *loop, yodel_str id);
+/* Calls the handlers of its end, if it was connected, and frees it or leaves it AWAY. */
+void yd_sio_socket_end(yodel_sio_socket *socket, const char *reason, bool may_return);
+/* Frees it, silently. */
+void yd_sio_socket_free(yodel_sio_socket *socket);
+/* It ends in a task with reason. */
+void yd_sio_socket_leave(yodel_sio_socket *socket, const char *reason);
+
+/* ---- events and acknowledgements that come in ---- */
+
+struct yodel_sio_event {
+    yodel_sio_socket *socket;
+    const struct yd_sio_packet *packet;
+    const yodel_bytes *attachments;
+    yodel_str name; /* unescaped */
+    yodel_sio_ack *ack;
+    bool ack_taken;
+    json_t *json;
+    struct yd_buf scratch; /* name, args */
+};
+
+void yd_sio_on_event(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
+                     const yodel_bytes *attachments);
+void yd_sio_free_onces(yodel_sio_socket *socket);
+
+/* ---- what goes out ---- */
+
+/* Encodes output and its attachments by the service's parser.  Returns 0, -ENOMEM, YODEL_ERR_*. */
+int yd_sio_encode_out(yodel_sio *sio, const struct yd_sio_output *output,
+                      const yodel_bytes *attachments, struct yd_sio_out *ret_out);
+void yd_sio_out_unref(struct yd_sio_out *out);
+
+/* jansson's packed format for values one after the other, as text with commas between them; to be
+ * freed with free().  Returns 0, -ENOMEM, YODEL_ERR_FORMAT. */
+int yd_sio_pack(const char *format, va_list args, char **ret_text, yodel_str *ret_elements);
+/* The elements of caller's arguments, checked.  Returns 0, YODEL_ERR_FORMAT, YODEL_ERR_TOO_BIG. */
+int yd_sio_check_args(const yodel_sio_args *args, yodel_str *ret_elements);
+
+/* Sends a packet to a client at once. */
+int yd_sio_client_send(struct yd_sio_client *client, const struct yd_sio_output *output);
+
+/* ---- targets and operations ---- */
+
+/* A target that travels: its strings stand behind it. */
+struct yd_sio_whom {
+    yodel_sio_namespace *ns;      /* a reference */
+    const char **rooms, **except; /* end with NULL; rooms NULL: everyone */
+    const char *but;              /* 20 characters, or NULL */
+    unsigned flags;
+};
+
+typedef void(yd_sio_each_fn)(yodel_sio_socket *socket, void *user);
+
+/* Calls each(socket, user) once for every connected socket of whom on this loop; away: for those
+ * that wait to be recovered too. */
+void yd_sio_each_target(const struct yd_sio_whom *whom, struct yd_loop *loop, bool away,
+                        yd_sio_each_fn *each, void *user);
+
+/* An operation on every loop that has sockets of the target. */
+struct yd_sio_op;
+struct yd_sio_op_ops {
+    void (*each)(yodel_sio_socket *socket, void *op); /* on each loop */
+    /* After all loops, on the last of them; frees op.  loop NULL: that one does not run any more.
+     */
+    void (*done)(void *op, struct yd_loop *loop);
+    bool away; /* sockets that wait to be recovered are meant too */
+};
+
+/* Begins every operation; made by yd_sio_op_new(), which leaves the rest zero. */
+struct yd_sio_op {
+    const struct yd_sio_op_ops *ops;
+    struct yd_sio_whom whom;
+    atomic_uint num_legs;    /* that have not ended */
+    atomic_bool failed;      /* a loop does not run any more */
+    struct yd_sio_leg *legs; /* one for each loop */
+};
+
+/* size: of the struct that begins with struct yd_sio_op.  NULL when out of memory. */
+void *yd_sio_op_new(const struct yd_sio_op_ops *ops, size_t size, const yodel_sio_target *target);
+/* Frees it, without done. */
+void yd_sio_op_free(void *op);
+/* Runs it: on this thread's loop at once (unless a broadcast is being given out there), on others
+ * by mail.  Takes op, and calls done in any case.  Returns 0 or YODEL_ERR_CLOSED. */
+int yd_sio_op_run(void *op);
+
+/* ---- acknowledgements that are waited for ---- */
+
+struct yd_sio_gather;
+
+/* single: the answers are one client's arguments.  NULL when out of memory. */
+struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, bool single, uint32_t timeout_ms,
+                                        yodel_sio_answers_fn *answered, void *user);
+/* Registers that socket owes id to gather.  Returns 0, -ENOMEM, YODEL_ERR_TOO_BIG. */
+int yd_sio_gather_expect(struct yd_sio_gather *gather, yodel_sio_socket *socket, uint64_t id);
+/* Takes back what was registered: the packet could not be sent. */
+void yd_sio_gather_forget(struct yd_sio_gather *gather, yodel_sio_socket *socket, uint64_t id);
+/* No more will be expected: answered is called in a task of this loop as soon as all have come; not
+ * at all when the operation has failed. */
+void yd_sio_gather_close(struct yd_sio_gather *gather, struct yd_loop *loop, bool failed);
+/* Forgets it without a call, if nothing was expected yet. */
+void yd_sio_gather_cancel(struct yd_sio_gather *gather);
+/* What the socket owes will not come. */
+void yd_sio_waits_free(yodel_sio_socket *socket);
+/* The answer to id has come. */
+void yd_sio_waits_answer(yodel_sio_socket *socket, uint64_t id, yodel_str args,
+                         const yodel_bytes *attachments, uint32_t num_attachments);
+
+/* ---- rooms ---- */
+
+/* The group of a room in the channel layer, "/chat#room", in buf. */
+int yd_sio_group_name(const yodel_sio_namespace *ns, const char *room, struct yd_buf *buf);
+void yd_sio_deliver(struct yd_member *member, const struct yd_delivery *what);
+void yd_sio_leave_rooms(yodel_sio_socket *socket);
+
+/* ---- connection state recovery ---- */
+
+/* A packet that a socket got, or missed. */
+struct yd_sio_entry {
+    struct yd_sio_entry *next;
+    uint64_t at; /* ms */
+    size_t bytes;
+    char offset[13];
+    struct yd_sio_out out; /* num 0: a volatile one, of which only the offset is known */
+};
+
+struct yd_sio_memory {
+    struct yd_map_node by_pid;
+    yodel_sio_socket *socket;
+    struct yd_sio_entry *first, **last;
+    const struct yd_sio_entry *replay; /* to be sent again ahead of the answer to CONNECT */
+    size_t bytes;
+    bool trimmed; /* the beginning is not there any more */
+    struct yd_timer expiry;
+    char pid[YD_ID_LEN];
+};
+
+/* The offset of the next packet: 12 characters that grow, NUL-terminated. */
+#define YD_SIO_OFFSET_SIZE 13
+void yd_sio_next_offset(yodel_sio *sio, char ret_offset[YD_SIO_OFFSET_SIZE]);
+
+/* memory.c: what a socket's client may have missed. */
+int yd_sio_memory_new(yodel_sio_socket *socket);
+void yd_sio_memory_free(yodel_sio_socket *socket);
+/* Empty without. */
+yodel_str yd_sio_memory_pid(const yodel_sio_socket *socket);
+/* Notes a packet with an offset; out NULL: one that is not repeated. */
+void yd_sio_memory_note(yodel_sio_socket *socket, const char *offset, const struct yd_sio_out *out);
+/* Its client is lost: it waits to be recovered. */
+void yd_sio_memory_wait(yodel_sio_socket *socket);
+/* Marks what is behind offset to be sent again; empty: all.  False when that is not known. */
+bool yd_sio_memory_seek(struct yd_sio_memory *memory, yodel_str offset);
+void yd_sio_memory_replay(yodel_sio_socket *socket);
+void yd_sio_entries_free(yodel_sio *sio, struct yd_sio_entry *entry);
+
+/* recovery.c: gives a new socket the state of a lost one, now or later.  True when it has taken
+ * charge of the socket and goes on with it. */
+bool yd_sio_recover(yodel_sio_socket *socket, yodel_str pid, yodel_str offset);
+
+/* connect.c: a socket begins anew (its middleware comes), or goes on as a recovered one. */
+void yd_sio_connect_afresh(yodel_sio_socket *socket);
+void yd_sio_connect_recovered(yodel_sio_socket *socket);
+void yd_sio_connect_done(yodel_sio_socket *socket);
+void yd_sio_run_middleware(yodel_sio_socket *socket);
+
+/* ---- the client bundle ---- */
+
+/* Reads the files of directory.  Returns 0, -ENOMEM, -errno. */
+int yd_sio_bundle_new(const struct yodel_allocator *mem, const char *directory,
+                      struct yd_sio_bundle **ret_bundle);
+void yd_sio_bundle_free(struct yd_sio_bundle *bundle);
+/* Answers req when rest names one of the files. */
+bool yd_sio_bundle_serve(struct yd_sio_bundle *bundle, yodel_request *req, yodel_str rest);
+
+#endif

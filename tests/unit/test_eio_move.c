@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "eio_sim.h"
+#include "failmem.h"
+
+/* Sessions of loop 0 that are asked for at loop 1. */
+
+static struct eio_sim *start(void)
+{
+    struct eio_sim *sim = malloc(sizeof *sim);
+
+    assert_non_null(sim);
+    assert_int_equal(eio_sim_start(sim, &yd_mem_default, 2, NULL), 0);
+    return sim;
+}
+
+static void stop(struct eio_sim *sim)
+{
+    eio_sim_stop(sim);
+    free(sim);
+}
+
+static const char *get_text(struct eio_sim *sim)
+{
+    static char text[200];
+
+    (void)snprintf(text, sizeof text,
+                   "GET /e/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: a\r\n\r\n", sim->id);
+    return text;
+}
+
+static const char *post_text(struct eio_sim *sim, const char *body)
+{
+    static char text[1000];
+
+    (void)snprintf(text, sizeof text,
+                   "POST /e/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: a\r\n"
+                   "Content-Length: %zu\r\n\r\n%s",
+                   sim->id, strlen(body), body);
+    return text;
+}
+
+static void test_eio_moves_a_poll(void **state)
+{
+    struct eio_sim *sim = start();
+    struct sim_peer *peer;
+
+    (void)state;
+    eio_sim_open(sim, 0);
+    peer = eio_sim_get(sim, 1, eio_sim_sid(sim));
+    assert_int_equal(sim->nets[1].num_conns, 0);
+    assert_ptr_equal(peer->stream->loop, sim->loops[0]);
+    assert_int_equal(eio_sim_send(sim, "4a", 0), 0);
+    eio_sim_expect(peer, 200, "4a");
+    sim_send_text(peer, get_text(sim)); /* it stays there */
+    eio_sim_run(sim);
+    assert_int_equal(eio_sim_send(sim, "4b", 0), 0);
+    eio_sim_expect(peer, 200, "4b");
+    stop(sim);
+}
+
+static void test_eio_moves_a_post(void **state)
+{
+    struct eio_sim *sim = start();
+
+    (void)state;
+    eio_sim_open(sim, 0);
+    for (size_t chop = 0; chop < 3; chop++) {
+        struct sim_peer *peer = sim_connect(sim->loops[1]);
+
+        peer->chop = chop;
+        sim_send_text(peer, post_text(sim, "4one\x1e"
+                                           "4two"));
+        eio_sim_run(sim);
+        eio_sim_expect(peer, 200, "ok");
+        eio_sim_expect_told(sim, "text:one;text:two;");
+    }
+    stop(sim);
+}
+
+static void test_eio_keeps_order_over_a_move(void **state)
+{
+    struct eio_sim *sim = start();
+    struct sim_peer *peer = sim_connect(sim->loops[1]);
+
+    (void)state;
+    eio_sim_open(sim, 0);
+    sim->echo = true;
+    sim_send_text(peer, post_text(sim, "4a"));
+    sim_send_text(peer, post_text(sim, "4b"));
+    sim_send_text(peer, get_text(sim));
+    sim_send_text(peer, post_text(sim, "4c"));
+    eio_sim_run(sim);
+    eio_sim_expect_told(sim, "text:a;text:b;text:c;");
+    assert_non_null(strstr(sim_received(peer), "4a\x1e"
+                                               "4b"));
+    stop(sim);
+}
+
+static void test_eio_moves_a_half_read_post(void **state)
+{
+    struct eio_sim *sim = start();
+    struct sim_peer *peer = sim_connect(sim->loops[1]);
+    const char *text;
+
+    (void)state;
+    eio_sim_open(sim, 0);
+    text = post_text(sim, "4abc");
+    sim_send(peer, text, strlen(text) - 2);
+    eio_sim_run(sim);
+    assert_ptr_equal(peer->stream->loop, sim->loops[0]); /* ahead of the body's end */
+    eio_sim_expect(eio_sim_post(sim, 1, eio_sim_sid(sim), "4x"), 400, "");
+    eio_sim_expect_told(sim, "close:transport error;");
+    stop(sim);
+}
+
+static void test_eio_moves_an_upgrade(void **state)
+{
+    struct eio_sim *sim = start();
+    struct sim_peer *poll, *ws = sim_connect(sim->loops[1]);
+    char text[500];
+
+    (void)state;
+    eio_sim_open(sim, 0);
+    poll = eio_sim_poll(sim);
+    (void)snprintf(text, sizeof text,
+                   "GET /e/?EIO=4&transport=websocket&sid=%s HTTP/1.1\r\nHost: a\r\n"
+                   "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                   "Sec-WebSocket-Version: 13\r\n\r\n",
+                   sim->id);
+    sim_send_text(ws, text);
+    ws_sim_text(ws, "2probe"); /* in the same segment */
+    eio_sim_run(sim);
+    http_sim_assert_status(ws, 101);
+    eio_sim_expect(poll, 200, "6");
+    ws_sim_text(ws, "5");
+    ws_sim_text(ws, "4a");
+    eio_sim_run(sim);
+    eio_sim_expect_told(sim, "text:a;");
+    assert_int_equal(yd_eio_transport(sim->session), YD_EIO_WEBSOCKET);
+    stop(sim);
+}
+
+static void test_eio_moves_behind_earlier_answers(void **state)
+{
+    struct eio_sim *sim = start();
+    struct sim_peer *peer = sim_connect(sim->loops[1]);
+
+    (void)state;
+    eio_sim_open(sim, 0);
+    peer->window = 10; /* the first answer gets stuck */
+    sim_send_text(peer, "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
+    sim_send_text(peer, post_text(sim, "4a"));
+    eio_sim_run(sim);
+    eio_sim_expect_told(sim, "");
+    assert_ptr_equal(peer->stream->loop, sim->loops[1]);
+    peer->window = SIZE_MAX;
+    eio_sim_run(sim);
+    assert_ptr_equal(peer->stream->loop, sim->loops[0]);
+    eio_sim_expect_told(sim, "text:a;");
+    http_sim_assert_status(peer, 404);
+    assert_non_null(strstr(sim_received(peer), "\r\n\r\nok"));
+    stop(sim);
+}
+
+static void test_eio_moves_who_has_ended_its_side(void **state)
+{
+    struct eio_sim *sim = start();
+    struct sim_peer *peer = sim_connect(sim->loops[1]);
+
+    (void)state;
+    eio_sim_open(sim, 0);
+    sim_send_text(peer, post_text(sim, "4a"));
+    sim_end(peer);
+    eio_sim_run(sim);
+    eio_sim_expect(peer, 200, "ok");
+    eio_sim_expect_told(sim, "text:a;");
+    assert_true(sim_is_closed(peer));
+    stop(sim);
+}
+
+static void test_eio_drops_who_breaks_on_the_way(void **state)
+{
+    struct eio_sim *sim = start();
+    struct sim_peer *peer = sim_connect(sim->loops[1]);
+
+    (void)state;
+    eio_sim_open(sim, 0);
+    peer->window = 10;
+    sim_send_text(peer, "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
+    sim_send_text(peer, post_text(sim, "4a"));
+    eio_sim_run(sim);
+    sim_break(peer, -ECONNRESET);
+    eio_sim_run(sim);
+    assert_true(sim_is_closed(peer));
+    assert_int_equal(sim->nets[1].num_conns, 0);
+    eio_sim_expect_told(sim, "");
+    stop(sim);
+}
+
+static void test_eio_moves_to_no_loop_that_stops(void **state)
+{
+    struct eio_sim *sim = start();
+
+    (void)state;
+    eio_sim_open(sim, 0);
+    yd_eio_stop(sim->eio, sim->loops[0]);
+    http_sim_assert_status(eio_sim_get(sim, 1, eio_sim_sid(sim)), 503);
+    http_sim_assert_status(eio_sim_post(sim, 1, eio_sim_sid(sim), "4a"), 503);
+    http_sim_assert_status(eio_sim_upgrade(sim, 1, eio_sim_sid(sim)), 503);
+    http_sim_assert_status(eio_sim_get(sim, 1, ""), 200); /* loop 1 goes on */
+    stop(sim);
+}
+
+/* The other loop ends between the request and its arrival. */
+static void test_eio_survives_an_end_on_the_way(void **state)
+{
+    struct eio_sim *sim = start();
+    struct sim_peer *peer = sim_connect(sim->loops[1]);
+
+    (void)state;
+    eio_sim_open(sim, 0);
+    yd_net_abort(&sim->nets[0]);
+    sim_run(sim->loops[0]);
+    yd_net_stop(&sim->nets[0]);
+    sim_send_text(peer, get_text(sim));
+    eio_sim_run(sim);
+    assert_int_equal(sim->nets[0].num_conns, 0);
+    assert_int_equal(sim->nets[1].num_conns, 0);
+    assert_true(sim_is_closed(peer));
+    stop(sim);
+
+    sim = start();
+    eio_sim_open(sim, 0);
+    yd_loop_close(sim->loops[0]);
+    http_sim_assert_status(eio_sim_get(sim, 1, eio_sim_sid(sim)), 503);
+    stop(sim);
+}
+
+static void live_a_life(struct eio_sim *sim)
+{
+    struct sim_peer *peer;
+
+    sim->echo = true;
+    (void)eio_sim_get(sim, 0, "");
+    if (sim->session == NULL)
+        return;
+    peer = sim_connect(sim->loops[1]);
+    sim_send_text(peer, post_text(sim, "4a"));
+    sim_send_text(peer, get_text(sim));
+    eio_sim_run(sim);
+    peer = eio_sim_upgrade(sim, 1, eio_sim_sid(sim));
+    ws_sim_text(peer, "5");
+    eio_sim_run(sim);
+}
+
+static void test_eio_moves_with_failing_allocations(void **state)
+{
+    struct failmem fm;
+
+    (void)state;
+    FAILMEM_LOOP(&fm)
+    {
+        struct eio_sim sim;
+
+        if (eio_sim_start(&sim, &fm.mem, 2, NULL) == 0) {
+            live_a_life(&sim);
+            eio_sim_stop(&sim);
+        } else {
+            assert_true(failmem_has_failed(&fm));
+        }
+        failmem_assert_empty(&fm);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_eio_moves_a_poll),
+        cmocka_unit_test(test_eio_moves_a_post),
+        cmocka_unit_test(test_eio_keeps_order_over_a_move),
+        cmocka_unit_test(test_eio_moves_a_half_read_post),
+        cmocka_unit_test(test_eio_moves_an_upgrade),
+        cmocka_unit_test(test_eio_moves_behind_earlier_answers),
+        cmocka_unit_test(test_eio_moves_who_has_ended_its_side),
+        cmocka_unit_test(test_eio_drops_who_breaks_on_the_way),
+        cmocka_unit_test(test_eio_moves_to_no_loop_that_stops),
+        cmocka_unit_test(test_eio_survives_an_end_on_the_way),
+        cmocka_unit_test(test_eio_moves_with_failing_allocations),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
