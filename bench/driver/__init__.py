@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The parts of run.py: what is measured, how, and how it is told."""

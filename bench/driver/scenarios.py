@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""What is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    title: str
+    mode: str  # of the load generator
+    kind: str  # of endpoint
+    connections: int
+    in_flight: int = 1
+    size: int = 20  # bytes of generated text in a message
+    metric: str = "server_cpu_us"  # what is compared
+    max_rounds: int = 100
+
+    def arguments(self):
+        return [
+            self.mode,
+            *("--connections", str(self.connections)),
+            *("--in-flight", str(self.in_flight)),
+            *("--size", str(self.size)),
+        ]
+
+
+SCENARIOS = [
+    Scenario("echo-100", "Echo: 100 connections, 1 in flight, 20 bytes", "echo", "echo", 100),
+    Scenario(
+        "echo-100-1k", "Echo: 100 connections, 1 in flight, 1 KiB", "echo", "echo", 100, size=1024
+    ),
+    Scenario(
+        "echo-100x16", "Echo: 100 connections, 16 in flight, 20 bytes", "echo", "echo", 100, 16
+    ),
+    Scenario("echo-1000", "Echo: 1000 connections, 1 in flight, 20 bytes", "echo", "echo", 1000),
+    Scenario(
+        "broadcast-1000",
+        "Broadcast to 1000 receivers, 1 in flight, 20 bytes (a message is one delivery)",
+        "broadcast",
+        "broadcast",
+        1000,
+    ),
+    Scenario(
+        "broadcast-1000x8",
+        "Broadcast to 1000 receivers, 8 in flight, 20 bytes (a message is one delivery)",
+        "broadcast",
+        "broadcast",
+        1000,
+        8,
+    ),
+    Scenario(
+        "app-echo",
+        'Application answering "Echo: X": 100 connections, 1 in flight',
+        "echo",
+        "app-echo",
+        100,
+    ),
+    Scenario(
+        "chat",
+        "Chat room with typed events: 100 members, 1 in flight (a message is one delivery)",
+        "broadcast",
+        "chat",
+        100,
+    ),
+    Scenario(
+        "idle",
+        "Idle: 10000 connections, each after one echo",
+        "idle",
+        "echo",
+        10000,
+        metric="private_dirty_bytes",
+        max_rounds=2,
+    ),
+    Scenario(
+        "connect",
+        "Connect, handshake and close: 32 at a time (a message is one connection)",
+        "connect",
+        "echo",
+        32,
+    ),
+    Scenario(
+        "sio-echo-100",
+        "Socket.IO echo: 100 connections, 1 in flight, 20 bytes",
+        "sio-echo",
+        "sio-echo",
+        100,
+    ),
+    Scenario(
+        "sio-echo-100x16",
+        "Socket.IO echo: 100 connections, 16 in flight, 20 bytes",
+        "sio-echo",
+        "sio-echo",
+        100,
+        16,
+    ),
+    Scenario(
+        "sio-broadcast-1000",
+        "Socket.IO broadcast to 1000 clients, 1 in flight, 20 bytes (a message is one delivery)",
+        "sio-broadcast",
+        "sio-broadcast",
+        1000,
+    ),
+    Scenario(
+        "sio-broadcast-1000x8",
+        "Socket.IO broadcast to 1000 clients, 8 in flight, 20 bytes (a message is one delivery)",
+        "sio-broadcast",
+        "sio-broadcast",
+        1000,
+        8,
+    ),
+    Scenario(
+        "sio-polling",
+        "Socket.IO echo over long polling: 100 clients, 1 in flight, 20 bytes",
+        "sio-polling",
+        "sio-polling",
+        100,
+    ),
+    Scenario(
+        "sio-idle",
+        "Idle Socket.IO: 10000 clients on WebSocket, each after one echo",
+        "sio-idle",
+        "sio-echo",
+        10000,
+        metric="private_dirty_bytes",
+        max_rounds=2,
+    ),
+    Scenario(
+        "sio-connect",
+        "Socket.IO connect and close: 32 at a time (a message is one client)",
+        "sio-connect",
+        "sio-echo",
+        32,
+    ),
+]
