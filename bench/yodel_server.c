@@ -102,19 +102,16 @@ static int on_chat_message(yodel_ws *ws, const yodel_event *event, void *user)
 
 static void on_sio_message(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
-    const yodel_sio_args args = {.json = yodel_sio_event_args(event)};
-
     (void)user;
-    (void)yodel_sio_emit_args(yodel_sio_to(socket), "message", &args);
+    (void)yodel_sio_emit_event(yodel_sio_to(socket), "message", event);
 }
 
 static void on_sio_broadcast(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     const struct app *app = user;
-    const yodel_sio_args args = {.json = yodel_sio_event_args(event)};
 
     (void)socket;
-    (void)yodel_sio_emit_args(yodel_sio_to_all(app->root), "broadcast", &args);
+    (void)yodel_sio_emit_event(yodel_sio_to_all(app->root), "broadcast", event);
 }
 
 static int add_socket_io(struct app *app)

@@ -19,19 +19,23 @@ struct broadcast {
     uint64_t sent;
 };
 
-static void send_next(struct client *c, uint64_t now_ns)
+/* What leaves at once leaves in one write for each sender, as echo does it. */
+static void send_next(struct client *c, unsigned count, uint64_t now_ns)
 {
     struct broadcast *b = c->mode;
-    struct conn *sender = &c->conns[b->sent % c->run.options->senders];
+    unsigned senders = c->run.options->senders;
+    uint64_t first = b->sent;
 
-    b->flights[b->sent % c->run.options->in_flight] = (struct flight){.sent_ns = now_ns};
-    b->sent++;
-    client_send(c, sender, 1);
+    for (; b->sent < first + count; b->sent++)
+        b->flights[b->sent % c->run.options->in_flight] = (struct flight){.sent_ns = now_ns};
+    for (unsigned i = 0; i < senders && i < count; i++)
+        client_send(c, &c->conns[(first + i) % senders], (count - i + senders - 1) / senders);
 }
 
 static void on_replies(struct client *c, struct conn *conn, unsigned count, uint64_t now_ns)
 {
     struct broadcast *b = c->mode;
+    unsigned done = 0;
 
     for (uint64_t k = conn->received - count; k < conn->received; k++) {
         struct flight *flight = &b->flights[k % c->run.options->in_flight];
@@ -43,8 +47,9 @@ static void on_replies(struct client *c, struct conn *conn, unsigned count, uint
         histogram_add(&c->run.latency, now_ns - flight->sent_ns);
         c->run.operations++;
         if (++flight->reached == c->run.options->connections)
-            send_next(c, now_ns);
+            done++;
     }
+    send_next(c, done, now_ns);
 }
 
 static const struct client_ops broadcast_ops = {.replies = on_replies};
@@ -53,8 +58,7 @@ static int run(struct client *c, struct report *report)
 {
     if (client_open_range(c, 0, c->run.options->connections) < 0)
         return -1;
-    for (unsigned i = 0; i < c->run.options->in_flight; i++)
-        send_next(c, clock_now_ns());
+    send_next(c, c->run.options->in_flight, clock_now_ns());
     return measure(&c->run, report);
 }
 

@@ -301,6 +301,9 @@ YODEL_API int yodel_sio_emit(yodel_sio_target target, const char *event, const c
                              ...) YODEL_ANY_THREAD;
 YODEL_API int yodel_sio_emit_args(yodel_sio_target target, const char *event,
                                   const yodel_sio_args *args) YODEL_ANY_THREAD;
+/* Passes on the arguments of an event that came in, binary too, without looking into them. */
+YODEL_API int yodel_sio_emit_event(yodel_sio_target target, const char *event,
+                                   const yodel_sio_event *received) YODEL_LOOP_THREAD;
 
 /*
  * The answers to an emit: called exactly once, on a loop's thread.

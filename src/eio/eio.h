@@ -124,6 +124,12 @@ void yd_eio_forget_handshake(struct yd_eio_session *session);
 int yd_eio_send(struct yd_eio_session *session, struct yd_msg *const *msgs, size_t num,
                 unsigned flags);
 
+/*
+ * Sends one short text packet, its '4' included, by copying it: cheaper than a message of its own
+ * where it is for one client only.  YODEL_ERR_STATE: not on this transport, use yd_eio_send().
+ */
+int yd_eio_send_copy(struct yd_eio_session *session, yodel_str packet, unsigned flags);
+
 /* True when a volatile message would be sent. */
 bool yd_eio_is_writable(const struct yd_eio_session *session);
 size_t yd_eio_buffered(const struct yd_eio_session *session);

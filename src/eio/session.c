@@ -263,8 +263,8 @@ size_t yd_eio_buffered(const struct yd_eio_session *session)
 
 bool yd_eio_is_writable(const struct yd_eio_session *session)
 {
-    if (session->state != YD_EIO_STATE_OPEN ||
-        yd_eio_buffered(session) > session->home->eio->options.max_buffered)
+    /* As in the reference: what was sent in this very turn makes the transport busy. */
+    if (session->state != YD_EIO_STATE_OPEN || yd_eio_buffered(session) > 0)
         return false;
     if (session->poll != NULL)
         return session->poll->get != NULL;
@@ -295,6 +295,19 @@ static int send_to_ws(struct yd_eio_session *session, struct yd_msg *const *msgs
         return rc;
     }
     return 0;
+}
+
+int yd_eio_send_copy(struct yd_eio_session *session, yodel_str packet, unsigned flags)
+{
+    if (session->state != YD_EIO_STATE_OPEN)
+        return YODEL_ERR_CLOSED;
+    if (session->poll != NULL)
+        return YODEL_ERR_STATE;
+    if ((flags & YD_EIO_VOLATILE) != 0 && !yd_eio_is_writable(session))
+        return 0;
+    if (yd_eio_buffered(session) > session->home->eio->options.max_buffered)
+        return be_congested(session);
+    return yd_ws_send_checked(session->ws, (yodel_bytes){(const uint8_t *)packet.ptr, packet.len});
 }
 
 int yd_eio_send(struct yd_eio_session *session, struct yd_msg *const *msgs, size_t num,

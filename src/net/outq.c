@@ -20,13 +20,14 @@ struct yd_segment {
 
 _Static_assert(sizeof(struct yd_segment) <= YD_BLOCK_SMALL, "a reference fits a small block");
 
-/* The first bytes of a queue go to a chunk, as most answers are short; more to a large block. */
+/* Short bytes go to a chunk, as most answers are short; what follows on a full one to a large
+ * block. */
 static struct yd_segment *new_bytes(struct yd_loop *loop, const struct yd_outq *queue, size_t len)
 {
     struct yd_segment *segment;
     size_t room;
 
-    if (len <= CHUNK_ROOM && queue->head == NULL) {
+    if (len <= CHUNK_ROOM && (queue->tail == NULL || queue->tail->msg != NULL)) {
         segment = yd_pool_get(&loop->chunk);
         room = CHUNK_ROOM;
     } else if (len <= LARGE_ROOM) {
@@ -122,9 +123,17 @@ static int append_view(struct yd_loop *loop, struct yd_outq *queue, struct yd_ms
     return 0;
 }
 
+/* Behind other output short frames are copied: the kernel takes one run of bytes at less cost than
+ * many, and a reference costs more than the bytes. */
+#define COPY_BELOW 256
+
 int yd_outq_frame(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *msg)
 {
-    return append_view(loop, queue, msg, yd_msg_frame(msg));
+    yodel_bytes frame = yd_msg_frame(msg);
+
+    if (queue->head != NULL && frame.len < COPY_BELOW)
+        return yd_outq_copy(loop, queue, frame.ptr, frame.len, NULL, 0);
+    return append_view(loop, queue, msg, frame);
 }
 
 int yd_outq_payload(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *msg)

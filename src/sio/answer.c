@@ -30,6 +30,7 @@ yodel_sio_ack *yodel_sio_event_ack(yodel_sio_event *event)
         return NULL;
     ack->loop = socket->loop;
     ack->ns = yd_sio_ns_ref(socket->ns);
+    (void)yodel_sio_ref(socket->ns->sio); /* the program may keep it as long as it likes */
     ack->ack_id = event->packet->id;
     memcpy(ack->id, socket->id, YD_ID_LEN);
     event->ack_taken = true;
@@ -39,13 +40,16 @@ yodel_sio_ack *yodel_sio_event_ack(yodel_sio_event *event)
 void yodel_sio_ack_drop(yodel_sio_ack *ack)
 {
     yodel_sio_namespace *ns;
+    yodel_sio *sio;
 
     if (ack == NULL)
         return;
     ns = ack->ns;
+    sio = ns->sio;
     yd_sio_out_unref(&ack->out);
-    yd_free(ns->sio->mem, ack);
+    yd_free(sio->mem, ack);
     yd_sio_ns_unref(ns);
+    yodel_sio_unref(sio);
 }
 
 static int send_answer(yodel_sio_ack *ack, struct yd_loop *loop)
@@ -65,6 +69,20 @@ static void run_answer(struct yd_mail *mail, void *receiver)
     (void)send_answer(yd_container_of(mail, yodel_sio_ack, mail), receiver);
 }
 
+/* Takes ack, unless it gives YODEL_ERR_STATE. */
+static int answer_small(yodel_sio_ack *ack, const struct yd_sio_output *output)
+{
+    yodel_sio_socket *socket =
+        yd_sio_socket_find(ack->ns, ack->loop, (yodel_str){ack->id, YD_ID_LEN});
+    int rc;
+
+    if (socket == NULL || socket->state != YD_SIO_CONNECTED)
+        return YODEL_ERR_STATE;
+    if ((rc = yd_sio_send_small(socket->client, output, 0)) != YODEL_ERR_STATE)
+        yodel_sio_ack_drop(ack);
+    return rc;
+}
+
 /* Takes ack. */
 static int answer(yodel_sio_ack *ack, yodel_str elements, const yodel_bytes *attachments,
                   size_t num_attachments)
@@ -77,8 +95,11 @@ static int answer(yodel_sio_ack *ack, yodel_str elements, const yodel_bytes *att
         .args = elements,
         .num_attachments = (uint32_t)num_attachments,
     };
-    int rc = yd_sio_encode_out(ack->ns->sio, &output, attachments, &ack->out);
+    int rc;
 
+    if (yd_loop_is_current(ack->loop) && (rc = answer_small(ack, &output)) != YODEL_ERR_STATE)
+        return rc;
+    rc = yd_sio_encode_out(ack->ns->sio, &output, attachments, &ack->out);
     if (rc == 0 && yd_loop_is_current(ack->loop))
         return send_answer(ack, ack->loop);
     ack->mail.run = run_answer;

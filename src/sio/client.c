@@ -100,9 +100,23 @@ static void on_socket_packet(yodel_sio_socket *socket, const struct yd_sio_packe
             yd_sio_client_fail(socket->client, "too many events before CONNECT was answered");
     } else if (packet->type == YD_SIO_EVENT || packet->type == YD_SIO_BINARY_EVENT) {
         yd_sio_on_event(socket, packet, attachments);
-    } else {
+    } else if (packet->has_id) {
         yd_sio_waits_answer(socket, packet->id, packet->args, attachments, packet->num_attachments);
     }
+}
+
+/* Who leaves and connects again in one payload must find the old socket gone. */
+static void on_connect_packet(struct yd_sio_client *client, yodel_sio_socket *socket,
+                              const struct yd_sio_packet *packet)
+{
+    if (socket != NULL && socket->state != YD_SIO_LEAVING) {
+        yd_sio_client_fail(client, "CONNECT twice");
+        return;
+    }
+    if (socket != NULL)
+        yd_sio_socket_end(socket, socket->reason, false);
+    if (!client->closing)
+        yd_sio_on_connect(client, packet);
 }
 
 /* What comes for a namespace that was left meanwhile is dropped; for one never joined it is a
@@ -112,16 +126,12 @@ static void on_packet(struct yd_sio_client *client, const struct yd_sio_packet *
 {
     yodel_sio_socket *socket = yd_sio_client_socket(client, packet->nsp);
 
-    if (packet->type == YD_SIO_CONNECT) {
-        if (socket == NULL)
-            yd_sio_on_connect(client, packet);
-        else if (socket->state != YD_SIO_LEAVING)
-            yd_sio_client_fail(client, "CONNECT twice");
-    } else if (socket != NULL) {
+    if (packet->type == YD_SIO_CONNECT)
+        on_connect_packet(client, socket, packet);
+    else if (socket != NULL)
         on_socket_packet(socket, packet, attachments);
-    } else if (!client->has_left) {
+    else if (!client->has_left)
         yd_sio_client_fail(client, "packet for a namespace that was not joined");
-    }
 }
 
 static struct yd_sio_limits limits_of(void)

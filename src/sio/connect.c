@@ -131,6 +131,14 @@ static void run_early(yodel_sio_socket *socket)
 
 /* ---- being connected ---- */
 
+void yd_sio_enter_shard(yodel_sio_socket *socket)
+{
+    if (!yd_list_is_empty(&socket->of_shard))
+        return;
+    yd_list_append(&yd_sio_shard_of(socket)->sockets, &socket->of_shard);
+    atomic_fetch_add_explicit(&yd_sio_shard_of(socket)->count, 1, memory_order_relaxed);
+}
+
 void yd_sio_connect_done(yodel_sio_socket *socket)
 {
     const struct yd_sio_config *config = socket->ns->config;
@@ -138,15 +146,15 @@ void yd_sio_connect_done(yodel_sio_socket *socket)
 
     if (socket->state != YD_SIO_CONNECTING || client->closing)
         return;
-    yd_sio_memory_replay(socket);
-    if (send_connect(socket) < 0) {
+    if (yd_sio_memory_replay(socket) < 0 || send_connect(socket) < 0) {
         yd_sio_client_fail(client, "CONNECT could not be answered");
         return;
     }
     yd_timer_stop(&socket->loop->wheel, &client->timer);
     socket->state = YD_SIO_CONNECTED;
-    yd_list_append(&yd_sio_shard_of(socket)->sockets, &socket->of_shard);
-    atomic_fetch_add_explicit(&yd_sio_shard_of(socket)->count, 1, memory_order_relaxed);
+    socket->was_connected = true;
+    socket->is_noting = false;
+    yd_sio_enter_shard(socket);
     if (config->handlers.on_connection != NULL)
         config->handlers.on_connection(socket, config->user);
     run_early(socket);
@@ -168,9 +176,12 @@ static void free_next(yodel_sio_next *next)
 {
     yodel_sio_namespace *ns = next->ns;
 
-    yd_free(ns->sio->mem, next->reason);
-    yd_free(ns->sio->mem, next);
+    yodel_sio *sio = ns->sio;
+
+    yd_free(sio->mem, next->reason);
+    yd_free(sio->mem, next);
     yd_sio_ns_unref(ns);
+    yodel_sio_unref(sio);
 }
 
 static void end_middleware(yodel_sio_next *next, yodel_sio_socket *socket)
@@ -185,6 +196,7 @@ static void end_middleware(yodel_sio_next *next, yodel_sio_socket *socket)
            (yodel_str){next->reason, next->reason != NULL ? next->message_len : 0},
            (yodel_str){next->reason != NULL ? next->reason + next->message_len : NULL,
                        next->data_len});
+    client->has_left = true; /* events may be under way as if it had been accepted */
     yd_sio_socket_free(socket);
 }
 
@@ -245,6 +257,7 @@ void yd_sio_run_middleware(yodel_sio_socket *socket)
     next->mail.run = run_next;
     next->loop = socket->loop;
     next->ns = yd_sio_ns_ref(socket->ns);
+    (void)yodel_sio_ref(socket->ns->sio); /* the program may keep it as long as it likes */
     memcpy(next->id, socket->id, YD_ID_LEN);
     middleware->fn(socket, next, middleware->user);
 }

@@ -34,10 +34,10 @@ static void tell_watchers(yodel_sio_socket *socket, const struct parcel *parcel)
         watcher->outgoing_fn(socket, parcel->event, parcel->args, watcher->user);
 }
 
-static unsigned session_flags(const struct parcel *parcel)
+static unsigned session_flags(unsigned flags)
 {
-    return ((parcel->flags & YODEL_SIO_VOLATILE) != 0 ? YD_EIO_VOLATILE : 0) |
-           ((parcel->flags & YODEL_SIO_NO_COMPRESS) != 0 ? YD_EIO_NO_COMPRESS : 0);
+    return ((flags & YODEL_SIO_VOLATILE) != 0 ? YD_EIO_VOLATILE : 0) |
+           ((flags & YODEL_SIO_NO_COMPRESS) != 0 ? YD_EIO_NO_COMPRESS : 0);
 }
 
 static void remember(yodel_sio_socket *socket, const struct parcel *parcel)
@@ -48,38 +48,52 @@ static void remember(yodel_sio_socket *socket, const struct parcel *parcel)
         yd_sio_memory_note(socket, parcel->offset, is_volatile ? NULL : &parcel->out);
 }
 
-/* A socket that is away only remembers. */
+/* A socket that is away, or not back yet, only remembers; what may be dropped it does not. */
+static void give_absent(yodel_sio_socket *socket, const struct parcel *parcel)
+{
+    if (parcel->gather == NULL && (parcel->flags & YODEL_SIO_VOLATILE) == 0)
+        remember(socket, parcel);
+}
+
+/* Handlers, what is remembered, and the wire see events in one order: watchers may emit too. */
 static int give(yodel_sio_socket *socket, const struct parcel *parcel)
 {
-    int rc = 0;
+    int rc;
 
-    if (parcel->gather != NULL &&
-        (socket->state == YD_SIO_AWAY ||
-         (rc = yd_sio_gather_expect(parcel->gather, socket, parcel->id)) < 0))
-        return rc;
-    remember(socket, parcel);
-    if (socket->state == YD_SIO_AWAY)
+    if (socket->state != YD_SIO_CONNECTED) {
+        give_absent(socket, parcel);
         return 0;
+    }
+    if (parcel->gather != NULL &&
+        (rc = yd_sio_gather_expect(parcel->gather, socket, parcel->id)) < 0)
+        return rc;
     if (socket->ns->config->outgoing != NULL)
         tell_watchers(socket, parcel);
     rc = yd_eio_send(socket->client->session, parcel->out.msgs, parcel->out.num,
-                     session_flags(parcel));
+                     session_flags(parcel->flags));
     if (rc < 0 && parcel->gather != NULL)
         yd_sio_gather_forget(parcel->gather, socket, parcel->id);
+    if (rc == 0 || rc == YODEL_ERR_CLOSED) /* the connection was lost in this very turn */
+        remember(socket, parcel);
     return rc;
 }
 
-static int make_parcel(const yodel_sio_target *target, const struct event *event,
-                       struct yd_sio_gather *gather, struct parcel *parcel)
+static struct yd_sio_output output_of(const yodel_sio_target *target, const struct event *event)
 {
-    yodel_sio *sio = target->ns->sio;
-    struct yd_sio_output output = {
+    return (struct yd_sio_output){
         .type = YD_SIO_EVENT,
         .nsp = yodel_sio_namespace_name(target->ns),
         .event = event->name,
         .args = event->elements,
         .num_attachments = (uint32_t)event->num_attachments,
     };
+}
+
+static int make_parcel(const yodel_sio_target *target, const struct event *event,
+                       struct yd_sio_gather *gather, struct parcel *parcel)
+{
+    yodel_sio *sio = target->ns->sio;
+    struct yd_sio_output output = output_of(target, event);
 
     memset(parcel, 0, sizeof *parcel);
     parcel->flags = target->flags;
@@ -103,6 +117,18 @@ static int bracket(const struct yodel_allocator *mem, const struct event *event,
     return yd_buf_printf(mem, ret_args, "[%.*s]", (int)event->elements.len, event->elements.ptr);
 }
 
+/* Nobody else needs the packet: no acknowledgement, no watcher, nothing to be remembered. */
+static int try_small(const yodel_sio_target *target, const struct event *event)
+{
+    yodel_sio_socket *socket = target->socket;
+    struct yd_sio_output output = output_of(target, event);
+
+    if (socket->state != YD_SIO_CONNECTED || socket->ns->config->outgoing != NULL ||
+        socket->ns->sio->options.recovery_ms > 0)
+        return YODEL_ERR_STATE;
+    return yd_sio_send_small(socket->client, &output, session_flags(target->flags));
+}
+
 static int emit_to_one(const yodel_sio_target *target, const struct event *event,
                        struct yd_sio_gather *gather)
 {
@@ -112,8 +138,8 @@ static int emit_to_one(const yodel_sio_target *target, const struct event *event
     struct yd_buf args = {0};
     int rc;
 
-    if (socket->state != YD_SIO_CONNECTED)
-        return YODEL_ERR_CLOSED;
+    if (gather == NULL && (rc = try_small(target, event)) != YODEL_ERR_STATE)
+        return rc;
     if ((rc = make_parcel(target, event, gather, &parcel)) < 0)
         return rc;
     if (target->ns->config->outgoing != NULL && (rc = bracket(mem, event, &args)) == 0) {
@@ -140,8 +166,12 @@ static void each(yodel_sio_socket *socket, void *arg)
     struct emit_op *op = arg;
     int rc = give(socket, &op->parcel);
 
-    if (rc == YODEL_ERR_CONGESTED && socket->ns->sio->options.close_congested)
+    if (rc < 0 && op->parcel.gather != NULL)
+        yd_sio_gather_miss(op->parcel.gather, rc);
+    if (rc == YODEL_ERR_CONGESTED && socket->ns->sio->options.close_congested) {
+        remember(socket, &op->parcel); /* to be had when it comes back */
         yd_sio_client_fail(socket->client, "too slow for what is broadcast");
+    }
 }
 
 static void done(void *arg, struct yd_loop *loop)
@@ -196,6 +226,15 @@ static int emit_to_many(const yodel_sio_target *target, const struct event *even
 
 /* ---- the verb ---- */
 
+/* Whether event is sent in the call.  A watcher's waits its turn like those to many. */
+static bool is_direct(const yodel_sio_target *target)
+{
+    const yodel_sio_socket *socket = target->socket;
+
+    return socket != NULL && target->except == NULL && target->but[0] == '\0' &&
+           !target->ns->sio->per_loop[socket->loop->index].broadcasting;
+}
+
 /* Every child's packet has a name of its own. */
 static int emit_to_children(const yodel_sio_target *target, const struct event *event)
 {
@@ -224,8 +263,11 @@ static int emit(const yodel_sio_target *target, const struct event *event,
         return YODEL_ERR_ENCODING;
     if (target->ns->is_parent)
         return gather == NULL ? emit_to_children(target, event) : YODEL_ERR_UNSUPPORTED;
-    return target->socket != NULL ? emit_to_one(target, event, gather)
-                                  : emit_to_many(target, event, gather);
+    if (!is_direct(target))
+        return emit_to_many(target, event, gather);
+    if (target->socket->state != YD_SIO_CONNECTED)
+        return YODEL_ERR_CLOSED;
+    return emit_to_one(target, event, gather);
 }
 
 int yodel_sio_emit(yodel_sio_target target, const char *name, const char *format, ...)
@@ -262,13 +304,25 @@ int yodel_sio_emit_args(yodel_sio_target target, const char *name, const yodel_s
     return rc < 0 ? rc : emit(&target, &event, NULL);
 }
 
+int yodel_sio_emit_event(yodel_sio_target target, const char *name, const yodel_sio_event *received)
+{
+    struct event event = {
+        .name = yodel_str_of(name),
+        .elements = received->packet->args,
+        .attachments = received->attachments,
+        .num_attachments = received->packet->num_attachments,
+    };
+
+    return emit(&target, &event, NULL);
+}
+
 #define DEFAULT_ACK_MS 10000
 
 int yodel_sio_emit_ack(yodel_sio_target target, const char *name, const yodel_sio_args *args,
                        yodel_sio_answers_fn *answered, void *user)
 {
     uint32_t timeout_ms = target.timeout_ms != 0 ? target.timeout_ms : DEFAULT_ACK_MS;
-    bool single = target.socket != NULL;
+    bool single = target.socket != NULL, direct = is_direct(&target);
     struct yd_sio_gather *gather;
     struct event event;
     int rc = make_event(name, args, &event);
@@ -279,23 +333,30 @@ int yodel_sio_emit_ack(yodel_sio_target target, const char *name, const yodel_si
     if (gather == NULL)
         return -ENOMEM;
     rc = emit(&target, &event, gather);
-    if (single && rc == 0)
+    if (direct && rc == 0)
         yd_sio_gather_close(gather, target.socket->loop, false);
-    else if (single || (rc < 0 && rc != YODEL_ERR_CLOSED))
+    else if (direct || (rc < 0 && rc != YODEL_ERR_CLOSED))
         yd_sio_gather_cancel(gather);
     return rc;
 }
 
 /* ---- raw group messages, from yodel_group_send() and its like ---- */
 
+/* To one that is away too. */
+static void deliver(yodel_sio_socket *socket, const struct event *event)
+{
+    yodel_sio_target target = yodel_sio_to(socket);
+
+    if (!yd_sio_is_reserved(event->name))
+        (void)emit_to_one(&target, event, NULL);
+}
+
 static void deliver_event(yodel_sio_socket *socket, yodel_str name, const json_t *argument)
 {
     char *text = json_dumps(argument, JSON_COMPACT | JSON_ENCODE_ANY);
-    yodel_sio_target target = yodel_sio_to(socket);
-    struct event event = {.name = name, .elements = yodel_str_of(text)};
 
     if (text != NULL)
-        (void)emit(&target, &event, NULL);
+        deliver(socket, &(struct event){.name = name, .elements = yodel_str_of(text)});
     free(text);
 }
 
@@ -311,18 +372,16 @@ static void deliver_text(yodel_sio_socket *socket, struct yd_msg *msg)
 static void deliver_binary(yodel_sio_socket *socket, struct yd_msg *msg)
 {
     yodel_bytes data = {yd_msg_payload(msg), msg->len};
-    yodel_sio_target target = yodel_sio_to(socket);
-    struct event event = {YODEL_STR("message"), YODEL_STR("{\"_placeholder\":true,\"num\":0}"),
-                          &data, 1};
 
-    (void)emit(&target, &event, NULL);
+    deliver(socket, &(struct event){YODEL_STR("message"),
+                                    YODEL_STR("{\"_placeholder\":true,\"num\":0}"), &data, 1});
 }
 
 void yd_sio_deliver(struct yd_member *member, const struct yd_delivery *what)
 {
     yodel_sio_socket *socket = yd_container_of(member, yodel_sio_socket, member);
 
-    if (socket->state != YD_SIO_CONNECTED)
+    if (socket->state != YD_SIO_CONNECTED && socket->state != YD_SIO_AWAY && !socket->is_noting)
         return;
     if (what->event != NULL)
         deliver_event(socket, yodel_event_type(what->event), what->event->body);

@@ -149,6 +149,24 @@ int yd_sio_encode_out(yodel_sio *sio, const struct yd_sio_output *output,
     return rc;
 }
 
+/* A packet for one is written to the connection's output as it is; longer ones gain nothing. */
+#define SMALL 1000
+
+int yd_sio_send_small(struct yd_sio_client *client, const struct yd_sio_output *output,
+                      unsigned session_flags)
+{
+    char text[SMALL];
+    size_t len;
+
+    if (client->sio->options.parser != YODEL_SIO_JSON || output->num_attachments > 0 ||
+        yd_eio_transport(client->session) != YD_EIO_WEBSOCKET ||
+        (len = 1 + yd_sio_encoded_len(output)) > sizeof text)
+        return YODEL_ERR_STATE;
+    text[0] = '4';
+    (void)yd_sio_encode(text + 1, output);
+    return yd_eio_send_copy(client->session, (yodel_str){text, len}, session_flags);
+}
+
 void yd_sio_out_unref(struct yd_sio_out *out)
 {
     for (size_t i = 0; i < out->num; i++)

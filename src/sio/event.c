@@ -45,36 +45,62 @@ void yd_sio_free_onces(yodel_sio_socket *socket)
     }
 }
 
-/* Each is taken off before it runs. */
-static bool run_onces(yodel_sio_socket *socket, yodel_sio_event *event)
+static struct yd_sio_once *take_onces(yodel_sio_socket *socket, yodel_str name)
 {
-    struct yd_sio_once **at = &socket->onces;
-    bool handled = false;
+    struct yd_sio_once **at = &socket->onces, *taken = NULL, **end = &taken;
 
     while (*at != NULL) {
         struct yd_sio_once *once = *at;
 
-        if (!yodel_str_eq((yodel_str){once->name, once->len}, event->name)) {
+        if (!yodel_str_eq((yodel_str){once->name, once->len}, name)) {
             at = &once->next;
             continue;
         }
         *at = once->next;
+        once->next = NULL;
+        *end = once;
+        end = &once->next;
+    }
+    return taken;
+}
+
+/* All are taken off before the first one runs: what it adds is for the next event. */
+static bool run_onces(yodel_sio_socket *socket, yodel_sio_event *event)
+{
+    struct yd_sio_once *once = take_onces(socket, event->name), *next;
+    bool handled = once != NULL;
+
+    for (; once != NULL; once = next) {
+        next = once->next;
         once->fn(socket, event, once->user);
         yd_free(socket->ns->sio->mem, once);
-        handled = true;
-        at = &socket->onces; /* the list may have changed */
     }
     return handled;
 }
 
+/* So few names are compared sooner than one is hashed. */
+#define FEW 8
+
+static struct yd_sio_listener *find_listener(const struct yd_sio_config *config, yodel_str name)
+{
+    struct yd_sio_listener *listener = config->all;
+    struct yd_map_node *node;
+
+    if (config->listeners.count <= FEW) {
+        while (listener != NULL && !yodel_str_eq(listener->node.key, name))
+            listener = listener->next;
+        return listener;
+    }
+    node = yd_map_find(&config->listeners, name);
+    return node != NULL ? yd_container_of(node, struct yd_sio_listener, node) : NULL;
+}
+
 static bool run_listener(yodel_sio_socket *socket, yodel_sio_event *event)
 {
-    struct yd_map_node *node = yd_map_find(&socket->ns->config->listeners, event->name);
-    struct yd_sio_listener *listener;
+    struct yd_sio_listener *listener = find_listener(socket->ns->config, event->name);
 
-    if (node == NULL)
+    if (listener == NULL)
         return false;
-    listener = yd_container_of(node, struct yd_sio_listener, node);
     for (struct yd_sio_event_handler *h = listener->first; h != NULL; h = h->next)
         h->fn(socket, event, h->user);
     return true;
@@ -103,8 +129,8 @@ static void dispatch(yodel_sio_socket *socket, yodel_sio_event *event)
 
     if (config->handlers.on_any != NULL) /* ahead of middleware, as in the reference */
         config->handlers.on_any(socket, event, config->user);
-    if (!passes_middleware(socket, event))
-        return;
+    if (!passes_middleware(socket, event) || socket->state != YD_SIO_CONNECTED)
+        return; /* dropped, or disconnected by one of them */
     handled = run_onces(socket, event);
     handled = run_listener(socket, event) || handled;
     if (!handled && config->handlers.on_unhandled != NULL)
@@ -137,8 +163,6 @@ void yd_sio_on_event(yodel_sio_socket *socket, const struct yd_sio_packet *packe
         return; /* an event without anything: legal, and nothing to do */
     if (unescape_name(&event) == 0)
         dispatch(socket, &event);
-    if (!event.ack_taken)
-        yodel_sio_ack_drop(event.ack);
     json_decref(event.json);
     yd_buf_free(socket->ns->sio->mem, &event.scratch);
 }

@@ -115,6 +115,14 @@ static void run_gather(struct yd_mail *mail, void *receiver)
     free_gather(gather);
 }
 
+void yd_sio_gather_miss(struct yd_sio_gather *gather, int result)
+{
+    pthread_mutex_lock(&gather->lock);
+    if (gather->result == 0)
+        gather->result = result;
+    pthread_mutex_unlock(&gather->lock);
+}
+
 /* Never inside the call that was the last to be missing. */
 static void finish(struct yd_sio_gather *gather, struct yd_loop *loop)
 {
@@ -125,13 +133,18 @@ static void finish(struct yd_sio_gather *gather, struct yd_loop *loop)
         run_gather(&gather->mail, NULL);
 }
 
-/* With the lock held; gives it back. */
-static void unlock(struct yd_sio_gather *gather, struct yd_loop *loop)
+/* With the lock held; gives it back.  True when the last answer is there. */
+static bool unlock(struct yd_sio_gather *gather)
 {
     bool complete = gather->closed && gather->reported == gather->expected;
 
     pthread_mutex_unlock(&gather->lock);
-    if (complete)
+    return complete;
+}
+
+static void unlock_and_finish(struct yd_sio_gather *gather, struct yd_loop *loop)
+{
+    if (unlock(gather))
         finish(gather, loop);
 }
 
@@ -140,7 +153,9 @@ void yd_sio_gather_close(struct yd_sio_gather *gather, struct yd_loop *loop, boo
     pthread_mutex_lock(&gather->lock);
     gather->closed = true;
     gather->muted = failed;
-    unlock(gather, loop);
+    if (gather->single && gather->expected == 0 && gather->result == 0)
+        gather->result = YODEL_ERR_CLOSED;
+    unlock_and_finish(gather, loop);
 }
 
 /* ---- answers ---- */
@@ -183,13 +198,24 @@ static int append_attachments(struct yd_sio_gather *gather, const yodel_bytes *d
     return rc;
 }
 
+/* As if the answer had not come: half of one is no JSON. */
+static void take_back(struct yd_sio_gather *gather, size_t json_len, size_t num)
+{
+    gather->json.len = json_len;
+    while (num_attachments(gather) > num) {
+        yd_buf_free(gather->sio->mem, attachment(gather, num_attachments(gather) - 1));
+        gather->attachments.len -= sizeof(struct yd_buf);
+    }
+    gather->result = -ENOMEM;
+}
+
 /* Of a broadcast only the first argument counts. */
 static void take_answer(struct yd_sio_gather *gather, yodel_str args, const yodel_bytes *data,
                         uint32_t num)
 {
     struct yd_json_iter iter = yd_json_elements(args);
     yodel_str elements = args;
-    size_t first = num_attachments(gather);
+    size_t first = num_attachments(gather), json_len = gather->json.len;
 
     if (!gather->single && !yd_json_next(&iter, &elements))
         elements = YODEL_STR("null");
@@ -197,7 +223,7 @@ static void take_answer(struct yd_sio_gather *gather, yodel_str args, const yode
         return;
     if (append_elements(gather, elements, num, first) < 0 ||
         append_attachments(gather, data, num) < 0)
-        gather->result = -ENOMEM;
+        take_back(gather, json_len, first);
 }
 
 /* ---- what sockets owe ---- */
@@ -222,7 +248,7 @@ static void give_up(struct wait *wait, int result)
     gather->reported++;
     if (gather->result == 0)
         gather->result = result;
-    unlock(gather, loop);
+    unlock_and_finish(gather, loop);
 }
 
 static void on_timeout(struct yd_timer *timer)
@@ -300,7 +326,8 @@ void yd_sio_waits_answer(yodel_sio_socket *socket, uint64_t id, yodel_str args,
     pthread_mutex_lock(&gather->lock);
     gather->reported++;
     take_answer(gather, args, attachments, num);
-    unlock(gather, socket->loop);
+    if (unlock(gather)) /* in the order of the client's packets: no call of the program's is open */
+        run_gather(&gather->mail, NULL);
 }
 
 void yd_sio_waits_free(yodel_sio_socket *socket)

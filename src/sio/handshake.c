@@ -103,10 +103,10 @@ json_t *yodel_sio_handshake(const yodel_sio_socket *socket)
     if (socket->client == NULL)
         return json_object();
     handshake = yd_eio_handshake(socket->client->session);
-    return json_pack("{s:o, s:o, s:o, s:b, s:b, s:I, s:o, s:o, s:O}", "headers",
+    return json_pack("{s:o, s:o, s:o, s:b, s:b, s:I, s:o, s:o, s:o}", "headers",
                      make_headers(handshake), "time", make_time(handshake->issued_ms), "address",
                      text(without_port(handshake->address)), "xdomain", handshake->xdomain,
                      "secure", handshake->secure, "issued", (json_int_t)handshake->issued_ms, "url",
                      text(handshake->url), "query", make_query(socket->ns->sio, handshake->query),
-                     "auth", (json_t *)yodel_sio_auth(socket));
+                     "auth", json_deep_copy(yodel_sio_auth(socket)));
 }

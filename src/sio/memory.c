@@ -98,16 +98,25 @@ static void drop_first(yodel_sio *sio, struct yd_sio_memory *memory)
     free_entry(sio, entry);
 }
 
-/* The last entry stays: its offset is what a client that has all of it tells. */
+/* Whether what was sent at that time has arrived for sure: the client has answered a ping since.
+ * A packet of its own may have given it the time of the answer once more. */
+static bool has_arrived(const yodel_sio_socket *socket, const struct yd_sio_entry *entry)
+{
+    const yodel_sio_options *options = &socket->ns->sio->options;
+
+    return socket->state == YD_SIO_CONNECTED &&
+           socket->loop->now - entry->at >
+               (uint64_t)options->ping_interval_ms + 2 * (uint64_t)options->ping_timeout_ms;
+}
+
+/* The last one that has arrived stays: its offset is what the client may tell. */
 static void trim(yodel_sio_socket *socket)
 {
     struct yd_sio_memory *memory = socket->memory;
-    const yodel_sio_options *options = &socket->ns->sio->options;
-    uint64_t sure = options->ping_interval_ms + options->ping_timeout_ms;
+    size_t max = socket->ns->sio->options.recovery_bytes;
 
     while (memory->first != NULL && memory->first->next != NULL &&
-           (memory->bytes > options->recovery_bytes ||
-            (socket->state != YD_SIO_AWAY && socket->loop->now - memory->first->at > sure)))
+           (memory->bytes > max || has_arrived(socket, memory->first->next)))
         drop_first(socket->ns->sio, memory);
 }
 
@@ -120,6 +129,7 @@ void yd_sio_memory_note(yodel_sio_socket *socket, const char *offset, const stru
     if (entry == NULL) { /* what is not remembered cannot be recovered */
         while (memory->first != NULL)
             drop_first(sio, memory);
+        memory->trimmed = true;
         return;
     }
     entry->at = socket->loop->now;
@@ -141,6 +151,7 @@ void yd_sio_memory_note(yodel_sio_socket *socket, const char *offset, const stru
 void yd_sio_memory_wait(yodel_sio_socket *socket)
 {
     yd_list_remove(&socket->of_client);
+    yd_list_append(&socket->ns->sio->per_loop[socket->loop->index].away, &socket->of_client);
     socket->client->num_sockets--;
     socket->client = NULL;
     socket->state = YD_SIO_AWAY;
@@ -148,28 +159,55 @@ void yd_sio_memory_wait(yodel_sio_socket *socket)
                    socket->ns->sio->options.recovery_ms);
 }
 
-bool yd_sio_memory_seek(struct yd_sio_memory *memory, yodel_str offset)
+void yd_sio_memory_expire(yodel_sio_socket *socket)
 {
-    if (offset.len == 0) {
-        memory->replay = memory->first;
+    socket->state = YD_SIO_LEAVING;
+    yd_timer_start(&socket->loop->wheel, &socket->memory->expiry, 0);
+}
+
+/* The first entry that a client with offset has not got. */
+static bool find_behind(const struct yd_sio_memory *memory, yodel_str offset,
+                        struct yd_sio_entry **ret_entry)
+{
+    *ret_entry = memory->first;
+    if (offset.len == 0)
         return !memory->trimmed;
-    }
-    for (const struct yd_sio_entry *entry = memory->first; entry != NULL; entry = entry->next)
+    for (struct yd_sio_entry *entry = memory->first; entry != NULL; entry = entry->next)
         if (yodel_str_eq(yodel_str_of(entry->offset), offset)) {
-            memory->replay = entry->next;
+            *ret_entry = entry->next;
             return true;
         }
     return false;
 }
 
-void yd_sio_memory_replay(yodel_sio_socket *socket)
+bool yd_sio_memory_seek(const yodel_sio_socket *socket, yodel_str offset,
+                        struct yd_sio_entry **ret_entry)
 {
-    const struct yd_sio_entry *entry;
+    size_t bytes = 0;
 
-    if (socket->memory == NULL)
-        return;
-    for (entry = socket->memory->replay; entry != NULL; entry = entry->next)
+    if (!find_behind(socket->memory, offset, ret_entry))
+        return false;
+    for (const struct yd_sio_entry *entry = *ret_entry; entry != NULL; entry = entry->next)
+        bytes += entry->bytes;
+    return bytes <= socket->ns->sio->options.max_buffered;
+}
+
+/* What is sent again has not arrived yet, however old it is. */
+int yd_sio_memory_replay(yodel_sio_socket *socket)
+{
+    struct yd_sio_memory *memory = socket->memory;
+    struct yd_sio_entry *entry;
+    int rc = 0;
+
+    if (memory == NULL || !memory->is_returning)
+        return 0;
+    memory->is_returning = false;
+    if (!yd_sio_memory_seek(socket, yodel_str_of(memory->resume), &entry))
+        return YODEL_ERR_NOT_FOUND;
+    for (; rc == 0 && entry != NULL; entry = entry->next) {
+        entry->at = socket->loop->now;
         if (entry->out.num > 0)
-            (void)yd_eio_send(socket->client->session, entry->out.msgs, entry->out.num, 0);
-    socket->memory->replay = NULL;
+            rc = yd_eio_send(socket->client->session, entry->out.msgs, entry->out.num, 0);
+    }
+    return rc;
 }

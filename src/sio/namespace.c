@@ -237,6 +237,8 @@ static struct yd_sio_listener *get_listener(yodel_sio_namespace *ns, const char 
         yd_free(mem, listener);
         return NULL;
     }
+    listener->next = ns->config->all;
+    ns->config->all = listener;
     return listener;
 }
 
@@ -393,13 +395,35 @@ yodel_sio_namespace *yodel_sio_find(yodel_sio *sio, yodel_str name)
     return ns;
 }
 
+/* References to all namespaces; NULL when there is none, or out of memory. */
+static yodel_sio_namespace **list_all(yodel_sio *sio, size_t *ret_num)
+{
+    struct yd_map *map = &sio->namespaces;
+    yodel_sio_namespace **all = NULL;
+    size_t num = 0;
+
+    pthread_mutex_lock(&sio->lock);
+    if (map->count > 0)
+        all = yd_alloc_array(sio->mem, map->count, sizeof(yodel_sio_namespace *));
+    for (size_t i = 0; all != NULL && i < map->num_slots; i++)
+        for (struct yd_map_node *node = map->slots[i]; node != NULL; node = node->next)
+            all[num++] = yd_sio_ns_ref(yd_container_of(node, yodel_sio_namespace, node));
+    pthread_mutex_unlock(&sio->lock);
+    *ret_num = num;
+    return all;
+}
+
+/* Without the lock: each may ask for one of them. */
 void yodel_sio_each_namespace(yodel_sio *sio, void (*each)(yodel_str name, void *user), void *user)
 {
-    pthread_mutex_lock(&sio->lock);
-    for (size_t i = 0; i < sio->namespaces.num_slots; i++)
-        for (struct yd_map_node *node = sio->namespaces.slots[i]; node != NULL; node = node->next)
-            each(node->key, user);
-    pthread_mutex_unlock(&sio->lock);
+    size_t num;
+    yodel_sio_namespace **all = list_all(sio, &num);
+
+    for (size_t i = 0; i < num; i++) {
+        each(yodel_sio_namespace_name(all[i]), user);
+        yd_sio_ns_unref(all[i]);
+    }
+    yd_free(sio->mem, all);
 }
 
 yodel_str yodel_sio_namespace_name(const yodel_sio_namespace *ns)

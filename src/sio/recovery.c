@@ -32,8 +32,7 @@ struct trip {
     char id[YD_ID_LEN];     /* of the new socket, as it was made */
     char old_id[YD_ID_LEN]; /* of the lost one */
     char pid[YD_ID_LEN];
-    char offset[32];
-    size_t offset_len;
+    char offset[YD_SIO_OFFSET_SIZE];
     struct yd_buf rooms; /* each with its NUL */
     json_t *json;        /* a copy of its own */
     struct yd_sio_entry *first, **last;
@@ -120,24 +119,30 @@ static void copy_room(yodel_str room, void *user)
         copy->rc = yd_buf_append(mem_of(copy->trip), &copy->trip->rooms, "", 1);
 }
 
-static int copy_state(struct trip *trip, yodel_sio_socket *lost)
+static int copy_rooms(struct trip *trip, const yodel_sio_socket *lost)
 {
     struct room_copy rooms = {trip, true, 0};
 
+    trip->rooms.len = 0;
     yodel_sio_each_room(lost, copy_room, &rooms);
+    return rooms.rc;
+}
+
+static int copy_state(struct trip *trip, yodel_sio_socket *lost)
+{
     memcpy(trip->old_id, lost->id, YD_ID_LEN);
     trip->trimmed = lost->memory->trimmed;
     if (lost->json != NULL && (trip->json = json_deep_copy(lost->json)) == NULL)
         return -ENOMEM;
-    return rooms.rc;
+    return copy_rooms(trip, lost);
 }
 
 static void seek(struct trip *trip, struct yd_loop *loop)
 {
     yodel_sio_socket *lost = find_lost(trip->ns, loop, (yodel_str){trip->pid, YD_ID_LEN});
+    struct yd_sio_entry *behind;
 
-    trip->found = lost != NULL &&
-                  yd_sio_memory_seek(lost->memory, (yodel_str){trip->offset, trip->offset_len}) &&
+    trip->found = lost != NULL && yd_sio_memory_seek(lost, yodel_str_of(trip->offset), &behind) &&
                   copy_state(trip, lost) == 0 && copy_entries(trip, lost->memory->first) == 0;
 }
 
@@ -160,10 +165,10 @@ static void take_tail(struct trip *trip, struct yd_loop *loop)
 {
     yodel_sio_socket *lost = find_lost(trip->ns, loop, (yodel_str){trip->pid, YD_ID_LEN});
 
-    if (lost == NULL)
-        return;
-    (void)copy_entries(trip, behind_copied(trip, lost->memory));
-    yd_sio_socket_free(lost);
+    trip->found = lost != NULL && copy_entries(trip, behind_copied(trip, lost->memory)) == 0 &&
+                  copy_rooms(trip, lost) == 0;
+    if (lost != NULL)
+        yd_sio_socket_free(lost);
 }
 
 /* ---- on the new loop ---- */
@@ -189,18 +194,32 @@ static int adopt_memory(yodel_sio_socket *socket, const struct trip *trip)
     return yd_map_insert(map, &socket->memory->by_pid);
 }
 
+static int join_rooms(yodel_sio_socket *socket, const struct trip *trip)
+{
+    int rc = 0;
+
+    for (size_t at = 0, len; rc == 0 && at < trip->rooms.len; at += len + 1) {
+        const char *room = (const char *)trip->rooms.ptr + at;
+
+        len = strlen(room);
+        rc = yodel_sio_join(socket, room);
+    }
+    return rc;
+}
+
+/* From here on it remembers what comes for it, until it is connected. */
 static int take_over(yodel_sio_socket *socket, struct trip *trip)
 {
-    const char *room = (const char *)trip->rooms.ptr, *end = room + trip->rooms.len;
-    int rc = 0;
+    int rc;
 
     socket->json = trip->json;
     trip->json = NULL;
-    for (; rc == 0 && room < end; room += strlen(room) + 1)
-        rc = yodel_sio_join(socket, room);
-    if (rc == 0)
-        rc = adopt_memory(socket, trip);
-    return rc < 0 ? rc : change_id(socket, trip->old_id);
+    if ((rc = join_rooms(socket, trip)) < 0 || (rc = adopt_memory(socket, trip)) < 0 ||
+        (rc = change_id(socket, trip->old_id)) < 0)
+        return rc;
+    socket->is_noting = true;
+    yd_sio_enter_shard(socket);
+    return 0;
 }
 
 static bool has_offset(const struct yd_sio_entry *entry, const char *offset)
@@ -234,10 +253,17 @@ static void merge(yodel_sio_socket *socket, struct trip *trip)
         memory->bytes += entry->bytes;
 }
 
+/* Without its state, which another connection with the same pid has taken, or for want of memory,
+ * the client must begin again. */
 static void complete(yodel_sio_socket *socket, struct trip *trip)
 {
     merge(socket, trip);
-    (void)yd_sio_memory_seek(socket->memory, (yodel_str){trip->offset, trip->offset_len});
+    if (!trip->found || join_rooms(socket, trip) < 0) {
+        yd_sio_client_fail(socket->client, "its state has gone");
+        return;
+    }
+    socket->memory->is_returning = true;
+    memcpy(socket->memory->resume, trip->offset, sizeof trip->offset);
     yd_sio_connect_recovered(socket);
 }
 
@@ -321,7 +347,6 @@ static struct trip *make_trip(yodel_sio_socket *socket, yodel_str pid, yodel_str
     memcpy(trip->id, socket->id, YD_ID_LEN);
     memcpy(trip->pid, pid.ptr, YD_ID_LEN);
     memcpy(trip->offset, offset.ptr, offset.len);
-    trip->offset_len = offset.len;
     return trip;
 }
 
@@ -340,7 +365,7 @@ bool yd_sio_recover(yodel_sio_socket *socket, yodel_str pid, yodel_str offset)
 {
     struct trip *trip;
 
-    if (pid.len != YD_ID_LEN || offset.len > sizeof trip->offset ||
+    if (pid.len != YD_ID_LEN || offset.len >= sizeof trip->offset ||
         (trip = make_trip(socket, pid, offset)) == NULL)
         return false;
     seek(trip, trip->to);

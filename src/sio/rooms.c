@@ -113,9 +113,11 @@ struct rooms_op {
 static void each_rooms(yodel_sio_socket *socket, void *arg)
 {
     struct rooms_op *op = arg;
-    const char *room = (const char *)op->rooms.ptr, *end = room + op->rooms.len;
 
-    for (; room < end; room += strlen(room) + 1) {
+    for (size_t at = 0, len; at < op->rooms.len; at += len + 1) {
+        const char *room = (const char *)op->rooms.ptr + at;
+
+        len = strlen(room);
         if (op->leave)
             yodel_sio_leave(socket, room);
         else
@@ -171,6 +173,8 @@ static void each_disconnect(yodel_sio_socket *socket, void *arg)
 
     if (socket->state == YD_SIO_CONNECTED)
         yodel_sio_disconnect(socket, op->close);
+    else if (socket->state == YD_SIO_AWAY)
+        yd_sio_memory_expire(socket);
 }
 
 static void done_disconnect(void *arg, struct yd_loop *loop)
@@ -179,8 +183,8 @@ static void done_disconnect(void *arg, struct yd_loop *loop)
     yd_sio_op_free(arg);
 }
 
-static const struct yd_sio_op_ops disconnect_ops = {.each = each_disconnect,
-                                                    .done = done_disconnect};
+static const struct yd_sio_op_ops disconnect_ops = {
+    .each = each_disconnect, .done = done_disconnect, .away = true};
 
 int yodel_sio_disconnect_sockets(yodel_sio_target target, int close)
 {

@@ -3,6 +3,7 @@
 #include <openssl/rand.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/mem.h"
 #include "base/options.h"
 #include "sio/sio.h"
@@ -117,6 +118,10 @@ static yodel_sio *make_sio(const struct yd_sio_setup *setup, const yodel_sio_opt
         yd_free(mem, sio);
         return NULL;
     }
+    for (unsigned i = 0; i < setup->num_loops; i++) {
+        yd_list_init(&sio->per_loop[i].away);
+        sio->per_loop[i].waiting_end = &sio->per_loop[i].waiting;
+    }
     atomic_init(&sio->refs, 1);
     atomic_init(&sio->counter, 1);
     sio->mem = mem;
@@ -185,6 +190,11 @@ yodel_sio *yodel_sio_unref(yodel_sio *sio)
 
 void yd_sio_stop(yodel_sio *sio, struct yd_loop *loop)
 {
+    struct yd_sio_loop *state = &sio->per_loop[loop->index];
+
+    state->stopping = true;
+    while (!yd_list_is_empty(&state->away))
+        yd_sio_socket_free(yd_container_of(state->away.next, yodel_sio_socket, of_client));
     yd_eio_stop(sio->eio, loop);
 }
 

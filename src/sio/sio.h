@@ -36,8 +36,11 @@ struct yd_sio_out {
 
 /* One loop's part. */
 struct yd_sio_loop {
-    uint64_t stamp;    /* of the present broadcast */
-    bool broadcasting; /* a broadcast is being given out: another one waits for it */
+    uint64_t stamp;      /* of the present broadcast */
+    bool broadcasting;   /* a broadcast is being given out: another one waits for it */
+    bool stopping;       /* whom it loses now will not come back */
+    struct yd_list away; /* sockets that wait to be recovered, by of_client */
+    struct yd_mail *waiting, **waiting_end; /* operations that wait for the present one */
 };
 
 struct yodel_sio {
@@ -98,6 +101,7 @@ struct yd_sio_event_handler {
 
 /* All handlers of one event. */
 struct yd_sio_listener {
+    struct yd_sio_listener *next; /* of all */
     struct yd_map_node node;
     struct yd_sio_event_handler *first, **last;
     char name[];
@@ -116,6 +120,7 @@ struct yd_sio_config {
     yodel_sio_handlers handlers;
     void *user;
     struct yd_map listeners;
+    struct yd_sio_listener *all; /* the same, for looking through a few */
     struct yd_sio_middleware *middleware, *event_middleware, *outgoing; /* in order */
 };
 
@@ -228,6 +233,8 @@ struct yodel_sio_socket {
     unsigned num_rooms;
     uint8_t state;
     bool recovered;
+    bool was_connected; /* on_connection was called, so the others must be */
+    bool is_noting;     /* CONNECTING, and remembers already what comes for it */
     char id[YD_ID_LEN];
 };
 
@@ -259,7 +266,6 @@ struct yodel_sio_event {
     const struct yd_sio_packet *packet;
     const yodel_bytes *attachments;
     yodel_str name; /* unescaped */
-    yodel_sio_ack *ack;
     bool ack_taken;
     json_t *json;
     struct yd_buf scratch; /* name, args */
@@ -281,6 +287,11 @@ void yd_sio_out_unref(struct yd_sio_out *out);
 int yd_sio_pack(const char *format, va_list args, char **ret_text, yodel_str *ret_elements);
 /* The elements of caller's arguments, checked.  Returns 0, YODEL_ERR_FORMAT, YODEL_ERR_TOO_BIG. */
 int yd_sio_check_args(const yodel_sio_args *args, yodel_str *ret_elements);
+
+/* Sends a short packet without attachments to one client, if its transport and the parser allow a
+ * copy: YODEL_ERR_STATE when not. */
+int yd_sio_send_small(struct yd_sio_client *client, const struct yd_sio_output *output,
+                      unsigned session_flags);
 
 /* Sends a packet to a client at once. */
 int yd_sio_client_send(struct yd_sio_client *client, const struct yd_sio_output *output);
@@ -343,8 +354,10 @@ void yd_sio_gather_forget(struct yd_sio_gather *gather, yodel_sio_socket *socket
 /* No more will be expected: answered is called in a task of this loop as soon as all have come; not
  * at all when the operation has failed. */
 void yd_sio_gather_close(struct yd_sio_gather *gather, struct yd_loop *loop, bool failed);
-/* Forgets it without a call, if nothing was expected yet. */
+/* Forgets it without a call, if nothing is expected. */
 void yd_sio_gather_cancel(struct yd_sio_gather *gather);
+/* The event did not reach one of those it was meant for: result is why. */
+void yd_sio_gather_miss(struct yd_sio_gather *gather, int result);
 /* What the socket owes will not come. */
 void yd_sio_waits_free(yodel_sio_socket *socket);
 /* The answer to id has come. */
@@ -360,12 +373,15 @@ void yd_sio_leave_rooms(yodel_sio_socket *socket);
 
 /* ---- connection state recovery ---- */
 
+/* Offsets of packets: 12 characters and a NUL. */
+#define YD_SIO_OFFSET_SIZE 13
+
 /* A packet that a socket got, or missed. */
 struct yd_sio_entry {
     struct yd_sio_entry *next;
     uint64_t at; /* ms */
     size_t bytes;
-    char offset[13];
+    char offset[YD_SIO_OFFSET_SIZE];
     struct yd_sio_out out; /* num 0: a volatile one, of which only the offset is known */
 };
 
@@ -373,15 +389,14 @@ struct yd_sio_memory {
     struct yd_map_node by_pid;
     yodel_sio_socket *socket;
     struct yd_sio_entry *first, **last;
-    const struct yd_sio_entry *replay; /* to be sent again ahead of the answer to CONNECT */
     size_t bytes;
-    bool trimmed; /* the beginning is not there any more */
+    bool trimmed;      /* the beginning is not there any more */
+    bool is_returning; /* what is behind resume is sent again ahead of the answer to CONNECT */
+    char resume[YD_SIO_OFFSET_SIZE]; /* "": all */
     struct yd_timer expiry;
     char pid[YD_ID_LEN];
 };
 
-/* The offset of the next packet: 12 characters that grow, NUL-terminated. */
-#define YD_SIO_OFFSET_SIZE 13
 void yd_sio_next_offset(yodel_sio *sio, char ret_offset[YD_SIO_OFFSET_SIZE]);
 
 /* memory.c: what a socket's client may have missed. */
@@ -393,16 +408,23 @@ yodel_str yd_sio_memory_pid(const yodel_sio_socket *socket);
 void yd_sio_memory_note(yodel_sio_socket *socket, const char *offset, const struct yd_sio_out *out);
 /* Its client is lost: it waits to be recovered. */
 void yd_sio_memory_wait(yodel_sio_socket *socket);
-/* Marks what is behind offset to be sent again; empty: all.  False when that is not known. */
-bool yd_sio_memory_seek(struct yd_sio_memory *memory, yodel_str offset);
-void yd_sio_memory_replay(yodel_sio_socket *socket);
+/* Forgets one that is AWAY, soon: whoever comes back finds nothing from now on. */
+void yd_sio_memory_expire(yodel_sio_socket *socket);
+/* Finds what is behind offset (empty: all).  False when that is not known, or more than fits. */
+bool yd_sio_memory_seek(const yodel_sio_socket *socket, yodel_str offset,
+                        struct yd_sio_entry **ret_entry);
+/* Sends a returning client what it has missed.  Returns 0, YODEL_ERR_NOT_FOUND, as yd_eio_send().
+ */
+int yd_sio_memory_replay(yodel_sio_socket *socket);
 void yd_sio_entries_free(yodel_sio *sio, struct yd_sio_entry *entry);
 
 /* recovery.c: gives a new socket the state of a lost one, now or later.  True when it has taken
  * charge of the socket and goes on with it. */
 bool yd_sio_recover(yodel_sio_socket *socket, yodel_str pid, yodel_str offset);
 
-/* connect.c: a socket begins anew (its middleware comes), or goes on as a recovered one. */
+/* connect.c: it is one of those that targets mean. */
+void yd_sio_enter_shard(yodel_sio_socket *socket);
+/* A socket begins anew (its middleware comes), or goes on as a recovered one. */
 void yd_sio_connect_afresh(yodel_sio_socket *socket);
 void yd_sio_connect_recovered(yodel_sio_socket *socket);
 void yd_sio_connect_done(yodel_sio_socket *socket);

@@ -51,10 +51,9 @@ void yd_sio_socket_free(yodel_sio_socket *socket)
     if (!yd_list_is_empty(&socket->of_shard))
         atomic_fetch_sub_explicit(&yd_sio_shard_of(socket)->count, 1, memory_order_relaxed);
     yd_list_remove(&socket->of_shard);
-    if (socket->client != NULL) {
-        yd_list_remove(&socket->of_client);
+    yd_list_remove(&socket->of_client);
+    if (socket->client != NULL)
         socket->client->num_sockets--;
-    }
     if (socket->by_id.key.len > 0)
         yd_map_remove(&yd_sio_shard_of(socket)->by_id, &socket->by_id);
     yd_sio_waits_free(socket);
@@ -83,12 +82,12 @@ static void tell_end(yodel_sio_socket *socket, const char *reason, bool may_retu
 
 void yd_sio_socket_end(yodel_sio_socket *socket, const char *reason, bool may_return)
 {
-    bool was_connected = !yd_list_is_empty(&socket->of_shard);
+    bool stopping = socket->ns->sio->per_loop[socket->loop->index].stopping;
 
     socket->state = YD_SIO_LEAVING;
-    may_return = may_return && was_connected && socket->memory != NULL;
+    may_return = may_return && socket->was_connected && socket->memory != NULL && !stopping;
     socket->client->has_left = true;
-    if (was_connected) {
+    if (socket->was_connected) {
         yd_sio_waits_free(socket);
         tell_end(socket, reason, may_return);
     }

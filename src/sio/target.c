@@ -65,6 +65,7 @@ yodel_sio_target yodel_sio_timeout(yodel_sio_target target, uint32_t ms)
 /* ---- whom a target means on one loop ---- */
 
 struct walk {
+    const yodel_sio_namespace *ns;
     uint64_t stamp;
     bool away;
     yd_sio_each_fn *each; /* NULL: only mark */
@@ -80,16 +81,21 @@ static void visit(yodel_sio_socket *socket, struct walk *walk)
         socket->stamp = walk->stamp;
         return;
     }
-    if (socket->state != YD_SIO_CONNECTED && !(walk->away && socket->state == YD_SIO_AWAY))
+    if (socket->state != YD_SIO_CONNECTED &&
+        !(walk->away && (socket->state == YD_SIO_AWAY || socket->is_noting)))
         return;
     socket->stamp = walk->stamp;
     walk->each(socket, walk->user);
 }
 
+/* A group's name may be that of another namespace's room, or of another service's. */
 static void visit_member(struct yd_member *member, void *user)
 {
-    if (member->deliver == yd_sio_deliver)
-        visit(yd_container_of(member, yodel_sio_socket, member), user);
+    struct walk *walk = user;
+    yodel_sio_socket *socket = yd_container_of(member, yodel_sio_socket, member);
+
+    if (member->deliver == yd_sio_deliver && socket->ns == walk->ns)
+        visit(socket, walk);
 }
 
 static void visit_id(yodel_sio_namespace *ns, struct yd_loop *loop, yodel_str id, struct walk *walk)
@@ -126,7 +132,7 @@ void yd_sio_each_target(const struct yd_sio_whom *whom, struct yd_loop *loop, bo
                         yd_sio_each_fn *each, void *user)
 {
     struct yd_sio_loop *state = &whom->ns->sio->per_loop[loop->index];
-    struct walk walk = {++state->stamp, away, NULL, user};
+    struct walk walk = {whom->ns, ++state->stamp, away, NULL, user};
 
     state->broadcasting = true;
     if (whom->but != NULL)
@@ -241,12 +247,35 @@ static void end_leg(struct yd_sio_op *op, struct yd_loop *loop)
         op->ops->done(op, loop);
 }
 
-static void run_leg(struct yd_mail *mail, void *receiver)
+static void give_out(struct yd_mail *mail, struct yd_loop *loop)
 {
     struct yd_sio_op *op = yd_container_of(mail, struct yd_sio_leg, mail)->op;
 
-    yd_sio_each_target(&op->whom, receiver, op->ops->away, op->ops->each, op);
-    end_leg(op, receiver);
+    yd_sio_each_target(&op->whom, loop, op->ops->away, op->ops->each, op);
+    end_leg(op, loop);
+}
+
+/* What handlers want sent meanwhile follows at once: the order of calls is kept. */
+static void run_leg(struct yd_mail *mail, void *receiver)
+{
+    struct yd_loop *loop = receiver;
+    yodel_sio *sio = yd_container_of(mail, struct yd_sio_leg, mail)->op->whom.ns->sio;
+    struct yd_sio_loop *state = &sio->per_loop[loop->index];
+
+    give_out(mail, loop);
+    while ((mail = state->waiting) != NULL) {
+        state->waiting = mail->next;
+        if (state->waiting == NULL)
+            state->waiting_end = &state->waiting;
+        give_out(mail, loop);
+    }
+}
+
+static void wait_for_broadcast(struct yd_sio_loop *state, struct yd_mail *mail)
+{
+    mail->next = NULL;
+    *state->waiting_end = mail;
+    state->waiting_end = &mail->next;
 }
 
 static bool has_sockets(const struct yd_sio_op *op, unsigned loop)
@@ -254,24 +283,50 @@ static bool has_sockets(const struct yd_sio_op *op, unsigned loop)
     return atomic_load_explicit(&op->whom.ns->shards[loop].count, memory_order_relaxed) > 0;
 }
 
-static int start_leg(struct yd_sio_op *op, unsigned i)
+static int post_leg(struct yd_sio_leg *leg, struct yd_loop *loop)
+{
+    int rc = yd_loop_post(loop, &leg->mail);
+
+    if (rc == 0)
+        return 0;
+    atomic_store(&leg->op->failed, true);
+    end_leg(leg->op, NULL);
+    return rc;
+}
+
+static void start_own_leg(yodel_sio *sio, struct yd_sio_leg *leg, unsigned i)
+{
+    if (sio->per_loop[i].broadcasting)
+        wait_for_broadcast(&sio->per_loop[i], &leg->mail);
+    else
+        run_leg(&leg->mail, sio->loops[i]);
+}
+
+/* op may be gone with the last leg that is started. */
+static int start_legs(struct yd_sio_op *op, const bool *wanted, unsigned num)
 {
     yodel_sio *sio = op->whom.ns->sio;
-    struct yd_sio_leg *leg = &op->legs[i];
-    int rc = 0;
+    struct yd_sio_leg *own = NULL;
+    unsigned own_loop = 0;
+    int rc = 0, failed;
 
-    leg->op = op;
-    leg->mail.run = run_leg;
-    if (!yd_loop_is_current(sio->loops[i])) {
-        if ((rc = yd_loop_post(sio->loops[i], &leg->mail)) < 0) {
-            atomic_store(&op->failed, true);
-            end_leg(op, NULL);
+    for (unsigned i = 0; num > 0; i++) {
+        struct yd_sio_leg *leg = &op->legs[i];
+
+        if (!wanted[i])
+            continue;
+        num--;
+        leg->op = op;
+        leg->mail.run = run_leg;
+        if (yd_loop_is_current(sio->loops[i])) {
+            own = leg;
+            own_loop = i;
+        } else if ((failed = post_leg(leg, sio->loops[i])) < 0) {
+            rc = failed;
         }
-    } else if (sio->per_loop[i].broadcasting) {
-        yd_loop_task(sio->loops[i], &leg->mail);
-    } else {
-        run_leg(&leg->mail, sio->loops[i]);
     }
+    if (own != NULL) /* last, so that the others need not wait for it */
+        start_own_leg(sio, own, own_loop);
     return rc;
 }
 
@@ -282,19 +337,11 @@ int yd_sio_op_run(void *arg)
     yodel_sio *sio = op->whom.ns->sio;
     bool wanted[YD_MAX_LOOPS] = {false};
     unsigned num = 0;
-    int rc = 0, failed;
 
     for (unsigned i = 0; i < sio->num_loops; i++)
         num += wanted[i] = has_sockets(op, i);
     if (num == 0)
         num += wanted[0] = true;
     atomic_init(&op->num_legs, num);
-    for (unsigned i = 0; num > 0; i++) {
-        if (!wanted[i])
-            continue;
-        num--;
-        if ((failed = start_leg(op, i)) < 0) /* op may be gone with the last one */
-            rc = failed;
-    }
-    return rc;
+    return start_legs(op, wanted, num);
 }

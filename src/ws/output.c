@@ -171,19 +171,29 @@ static int sent(yodel_ws *ws, int rc)
     return rc;
 }
 
-int yodel_ws_send(yodel_ws *ws, yodel_ws_type type, yodel_bytes data)
+static int send_copy(yodel_ws *ws, uint8_t type, yodel_bytes data)
 {
     int rc;
 
+    if ((rc = check_sendable(ws)) < 0)
+        return rc;
+    if (is_deflated(ws, data.len))
+        return sent(ws, send_deflated(ws, type, data));
+    return sent(ws, write_frame(ws, YD_WS_FIN | type, data.ptr, data.len));
+}
+
+int yd_ws_send_checked(yodel_ws *ws, yodel_bytes text)
+{
+    return send_copy(ws, YODEL_WS_TEXT, text);
+}
+
+int yodel_ws_send(yodel_ws *ws, yodel_ws_type type, yodel_bytes data)
+{
     if (type != YODEL_WS_TEXT && type != YODEL_WS_BINARY)
         return -EINVAL;
     if (type == YODEL_WS_TEXT && !yd_utf8_is_valid(data.ptr, data.len))
         return YODEL_ERR_ENCODING;
-    if ((rc = check_sendable(ws)) < 0)
-        return rc;
-    if (is_deflated(ws, data.len))
-        return sent(ws, send_deflated(ws, (uint8_t)type, data));
-    return sent(ws, write_frame(ws, YD_WS_FIN | (uint8_t)type, data.ptr, data.len));
+    return send_copy(ws, (uint8_t)type, data);
 }
 
 int yodel_ws_send_text(yodel_ws *ws, yodel_str text)

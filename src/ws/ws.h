@@ -170,6 +170,8 @@ bool yd_ws_is_congested(const yodel_ws *ws);
 /* on_drain comes once the output is empty, as after a send that was refused. */
 void yd_ws_want_drain(yodel_ws *ws);
 int yd_ws_send_msg(yodel_ws *ws, struct yd_msg *msg);
+/* yodel_ws_send() of text that is known to be UTF-8. */
+int yd_ws_send_checked(yodel_ws *ws, yodel_bytes text);
 /* A message of data, its header included; NULL when out of memory. */
 struct yd_msg *yd_ws_make_msg(const struct yodel_allocator *mem, yodel_ws_type type,
                               yodel_bytes data);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "proto/json_number.h"
 #include "proto/sio_msgpack.h"
 
 /* The input is a packet: with 'm' ahead in MessagePack, with anything else as text.  What is
@@ -159,6 +161,13 @@ static int fits_text(const struct yd_sio_packet *packet)
            (packet->type != YD_SIO_CONNECT || packet->num_attachments == 0);
 }
 
+/* An event that is a number beyond the greatest double: it would come back as null, which is no
+ * name. */
+static int is_infinite_name(const struct yd_sio_packet *packet)
+{
+    return packet->name_is_number && isinf(yd_json_to_double(packet->name));
+}
+
 static void check_packet(const struct yd_sio_packet *packet, const yodel_bytes *attachments)
 {
     check_views(packet);
@@ -168,7 +177,7 @@ static void check_packet(const struct yd_sio_packet *packet, const yodel_bytes *
         if (packet->name.ptr)
             check_pieces(packet);
     }
-    if (packet->data.ptr && packet->nsp.len > 0)
+    if (packet->data.ptr && packet->nsp.len > 0 && !is_infinite_name(packet))
         check_msgpack(packet, attachments);
 }
 

@@ -68,5 +68,5 @@ test("mutated messages are refused, or read as the same", () => {
     samePacket(answer, decodeMsgpack(list[i]), blobs(answer), list[i].toString("hex"));
     good++;
   }
-  assert.ok(good > 3000 && good < 19000, `${good} of them are good`);
+  assert.ok(good > 1500 && good < 19000, `${good} of them are good`);
 });

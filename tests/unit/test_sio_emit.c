@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "sio_sim.h"
+
+/* Emits to targets, rooms, operations on many, over three loops. */
+
+#define LOOPS 3
+
+struct world {
+    struct sio_sim sim;
+    struct sio_client clients[LOOPS + 1]; /* the last one is on loop 0 again */
+    yodel_sio_socket *sockets[LOOPS + 1];
+};
+
+static void start_with(struct world *world, const yodel_sio_options *options)
+{
+    assert_int_equal(sio_sim_start(&world->sim, &yd_mem_default, LOOPS, options), 0);
+}
+
+static void connect_all(struct world *world)
+{
+    for (unsigned i = 0; i <= LOOPS; i++) {
+        sio_sim_connect(&world->sim, i % LOOPS, &world->clients[i]);
+        world->sockets[i] = world->sim.socket;
+    }
+}
+
+static void start(struct world *world)
+{
+    start_with(world, NULL);
+    connect_all(world);
+}
+
+/* Which clients have got just this packet: "0123". */
+static void expect_reached(struct world *world, const char *packet, const char *expected)
+{
+    char reached[LOOPS + 2] = "";
+
+    sio_sim_run(&world->sim);
+    for (unsigned i = 0; i <= LOOPS; i++) {
+        const char *text = sio_sim_next(&world->clients[i]);
+
+        if (text == NULL)
+            continue;
+        assert_string_equal(text, packet);
+        reached[strlen(reached)] = (char)('0' + i);
+        sio_sim_expect_nothing(&world->clients[i]);
+    }
+    assert_string_equal(reached, expected);
+}
+
+static void run_join(struct sio_sim *sim, void *arg)
+{
+    struct world *world = (struct world *)sim; /* its first member */
+    const char *text = arg;
+    yodel_sio_socket *socket = world->sockets[text[0] - '0'];
+
+    assert_int_equal(yodel_sio_join(socket, text + 1), 0);
+    assert_int_equal(yodel_sio_join(socket, text + 1), 0); /* twice is once */
+}
+
+static void join(struct world *world, const char *text)
+{
+    sio_sim_on_loop(&world->sim, (unsigned)(text[0] - '0') % LOOPS, run_join, (char *)text);
+}
+
+static void emit(yodel_sio_target target)
+{
+    assert_int_equal(yodel_sio_emit(target, "e", "i", 1), 0);
+}
+
+#define PACKET "2[\"e\",1]"
+
+static void expect_target(struct world *world, yodel_sio_target target, const char *reached)
+{
+    emit(target);
+    expect_reached(world, PACKET, reached);
+}
+
+static void test_sio_emit_reaches_its_target(void **state)
+{
+    struct world world;
+    const char *none[] = {NULL};
+    char id1[YD_ID_LEN + 1], id2[YD_ID_LEN + 1];
+    yodel_sio_namespace *ns;
+
+    (void)state;
+    start(&world);
+    ns = world.sim.ns;
+    join(&world, "0a");
+    join(&world, "1a");
+    join(&world, "1b");
+    join(&world, "3b");
+    memcpy(id1, world.clients[1].sid, sizeof id1);
+    memcpy(id2, world.clients[2].sid, sizeof id2);
+    expect_target(&world, yodel_sio_to_all(ns), "0123");
+    expect_target(&world, yodel_sio_to_room(ns, "a"), "01");
+    expect_target(&world, yodel_sio_to_room(ns, "nowhere"), "");
+    expect_target(&world, yodel_sio_to_rooms(ns, YODEL_ROOMS("a", "b", "a")), "013");
+    expect_target(&world, yodel_sio_to_rooms(ns, none), "");
+    expect_target(&world, yodel_sio_to_rooms(ns, NULL), "0123");
+    expect_target(&world, yodel_sio_to_room(ns, id2), "2");
+    expect_target(&world, yodel_sio_to_rooms(ns, YODEL_ROOMS(id2, "b", id1)), "123");
+    expect_target(&world, yodel_sio_except(yodel_sio_to_all(ns), YODEL_ROOMS("b")), "02");
+    expect_target(&world, yodel_sio_except(yodel_sio_to_all(ns), YODEL_ROOMS(id2, "a")), "3");
+    expect_target(&world, yodel_sio_except(yodel_sio_to_room(ns, "a"), YODEL_ROOMS("b")), "0");
+    expect_target(&world, yodel_sio_except(yodel_sio_to_all(ns), none), "0123");
+    expect_target(&world, yodel_sio_with(yodel_sio_to_all(ns), YODEL_SIO_LOCAL), "0123");
+    sio_sim_stop(&world.sim);
+}
+
+static void run_sender(struct sio_sim *sim, void *arg)
+{
+    struct world *world = (struct world *)sim;
+    const char *what = arg;
+    yodel_sio_target self = yodel_sio_to(world->sockets[0]);
+
+    if (strcmp(what, "others") == 0)
+        emit(yodel_sio_to_others(world->sockets[0]));
+    else if (strcmp(what, "but") == 0)
+        emit(yodel_sio_but(yodel_sio_to_room(sim->ns, "a"), world->sockets[0]));
+    else if (strcmp(what, "self") == 0)
+        emit(self);
+    else if (strcmp(what, "self except") == 0)
+        emit(yodel_sio_except(self, YODEL_ROOMS("a")));
+    else
+        emit(yodel_sio_except(self, YODEL_ROOMS("b")));
+}
+
+static void test_sio_emit_leaves_out_its_sender(void **state)
+{
+    struct world world;
+
+    (void)state;
+    start(&world);
+    join(&world, "0a");
+    join(&world, "1a");
+    sio_sim_on_loop(&world.sim, 0, run_sender, "others");
+    expect_reached(&world, PACKET, "123");
+    sio_sim_on_loop(&world.sim, 0, run_sender, "but");
+    expect_reached(&world, PACKET, "1");
+    sio_sim_on_loop(&world.sim, 0, run_sender, "self");
+    expect_reached(&world, PACKET, "0");
+    sio_sim_on_loop(&world.sim, 0, run_sender, "self except");
+    expect_reached(&world, PACKET, "");
+    sio_sim_on_loop(&world.sim, 0, run_sender, "self except another");
+    expect_reached(&world, PACKET, "0");
+    sio_sim_stop(&world.sim);
+}
+
+static void test_sio_emit_checks_what_is_sent(void **state)
+{
+    struct world world;
+    yodel_sio_target all;
+    yodel_bytes bytes = {(const uint8_t *)"x", 1};
+    yodel_sio_args args = {YODEL_STR("[1, 2 ]"), NULL, 0};
+
+    (void)state;
+    start(&world);
+    all = yodel_sio_to_all(world.sim.ns);
+    assert_int_equal(yodel_sio_emit(all, "connect", ""), YODEL_ERR_NAME);
+    assert_int_equal(yodel_sio_emit(all, "\xff", ""), YODEL_ERR_ENCODING);
+    assert_int_equal(yodel_sio_emit(all, "e", "q"), YODEL_ERR_FORMAT);
+    assert_int_equal(yodel_sio_emit(all, "e", "s", "\xff"), YODEL_ERR_FORMAT);
+    args.num_attachments = 11;
+    assert_int_equal(yodel_sio_emit_args(all, "e", &args), YODEL_ERR_TOO_BIG);
+    args = (yodel_sio_args){YODEL_STR("[{\"_placeholder\":true,\"num\":1}]"), &bytes, 1};
+    assert_int_equal(yodel_sio_emit_args(all, "e", &args), YODEL_ERR_FORMAT);
+    args = (yodel_sio_args){YODEL_STR("{}"), NULL, 0};
+    assert_int_equal(yodel_sio_emit_args(all, "e", &args), YODEL_ERR_FORMAT);
+    args = (yodel_sio_args){YODEL_STR("[1"), NULL, 0};
+    assert_int_equal(yodel_sio_emit_args(all, "e", &args), YODEL_ERR_FORMAT);
+    expect_reached(&world, "", "");
+    args = (yodel_sio_args){YODEL_STR("[1, 2]"), NULL, 0};
+    assert_int_equal(yodel_sio_emit_args(all, "e", &args), 0);
+    expect_reached(&world, "2[\"e\",1, 2]", "0123");
+    assert_int_equal(yodel_sio_emit_args(all, "q\"", NULL), 0);
+    expect_reached(&world, "2[\"q\\\"\"]", "0123");
+    args = (yodel_sio_args){YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &bytes, 1};
+    assert_int_equal(yodel_sio_emit_args(all, "b", &args), 0);
+    sio_sim_run(&world.sim);
+    for (unsigned i = 0; i <= LOOPS; i++) {
+        sio_sim_expect(&world.clients[i], "51-[\"b\",{\"_placeholder\":true,\"num\":0}]");
+        sio_sim_expect_binary(&world.clients[i], "x", 1);
+    }
+    sio_sim_stop(&world.sim);
+}
+
+/* ---- order ---- */
+
+static void on_order(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    struct sio_sim *sim = user;
+
+    assert_int_equal(yodel_sio_emit(yodel_sio_to(socket), "1", ""), 0);
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_room(sim->ns, "a"), "2", ""), 0);
+    assert_int_equal(yodel_sio_answer(yodel_sio_event_ack(event), "i", 3), 0);
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_all(sim->ns), "4", ""), 0);
+    assert_int_equal(yodel_sio_emit(yodel_sio_to(socket), "5", ""), 0);
+}
+
+static void test_sio_emit_keeps_the_order_of_calls(void **state)
+{
+    struct world world;
+
+    (void)state;
+    start_with(&world, NULL);
+    assert_int_equal(yodel_sio_on(world.sim.ns, "order", on_order, &world.sim), 0);
+    connect_all(&world);
+    join(&world, "0a");
+    join(&world, "1a");
+    sio_sim_say(&world.clients[0], "29[\"order\"]");
+    sio_sim_expect(&world.clients[0], "2[\"1\"]");
+    sio_sim_expect(&world.clients[0], "2[\"2\"]");
+    sio_sim_expect(&world.clients[0], "39[3]");
+    sio_sim_expect(&world.clients[0], "2[\"4\"]");
+    sio_sim_expect(&world.clients[0], "2[\"5\"]");
+    sio_sim_expect(&world.clients[1], "2[\"2\"]");
+    sio_sim_expect(&world.clients[1], "2[\"4\"]");
+    sio_sim_stop(&world.sim);
+}
+
+/* Emits inside a broadcast that is being given out. */
+static void watch(yodel_sio_socket *socket, yodel_str event, yodel_str args, void *user)
+{
+    struct sio_sim *sim = user;
+
+    sio_sim_tell(sim, "%" YODEL_PRI "%" YODEL_PRI ";", YODEL_ARG(event), YODEL_ARG(args));
+    if (!yodel_str_eq(event, YODEL_STR("e")))
+        return;
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_room(sim->ns, "a"), "room", ""), 0);
+    assert_int_equal(yodel_sio_emit(yodel_sio_to(socket), "self", ""), 0);
+}
+
+static void run_watched(struct sio_sim *sim, void *arg)
+{
+    struct world *world = (struct world *)sim;
+
+    (void)arg;
+    emit(yodel_sio_to_room(sim->ns, "a"));
+    assert_int_equal(yodel_sio_emit(yodel_sio_to(world->sockets[0]), "last", ""), 0);
+}
+
+static void test_sio_emit_is_watched(void **state)
+{
+    struct world world;
+
+    (void)state;
+    start_with(&world, NULL);
+    assert_int_equal(yodel_sio_on_any_outgoing(world.sim.ns, watch, &world.sim), 0);
+    connect_all(&world);
+    join(&world, "0a");
+    join(&world, "3a");
+    sio_sim_on_loop(&world.sim, 0, run_watched, NULL);
+    for (unsigned i = 0; i <= LOOPS; i += LOOPS) {
+        sio_sim_expect(&world.clients[i], PACKET);
+        sio_sim_expect(&world.clients[i], "2[\"room\"]");
+        if (i == 0)
+            sio_sim_expect(&world.clients[i], "2[\"self\"]");
+        sio_sim_expect(&world.clients[i], "2[\"room\"]");
+        if (i == LOOPS)
+            sio_sim_expect(&world.clients[i], "2[\"self\"]");
+        else
+            sio_sim_expect(&world.clients[i], "2[\"last\"]");
+        sio_sim_expect_nothing(&world.clients[i]);
+    }
+    sio_sim_expect_told(&world.sim, "e[1];e[1];room[];room[];self[];room[];room[];self[];last[];");
+    sio_sim_stop(&world.sim);
+}
+
+/* ---- acknowledgements of many ---- */
+
+static void answered(const yodel_sio_answers *answers, void *user)
+{
+    sio_sim_tell(user, "%s %" YODEL_PRI,
+                 answers->result == 0 ? "ok" : yodel_err_name(answers->result),
+                 YODEL_ARG(answers->json));
+    for (size_t i = 0; i < answers->num_attachments; i++)
+        sio_sim_tell(user, "+%.*s", (int)answers->attachments[i].len,
+                     (const char *)answers->attachments[i].ptr);
+    sio_sim_tell(user, ";");
+}
+
+static void ask_all(struct world *world)
+{
+    yodel_sio_target target = yodel_sio_timeout(yodel_sio_to_all(world->sim.ns), 100);
+
+    assert_int_equal(yodel_sio_emit_ack(target, "q", NULL, answered, &world->sim), 0);
+    sio_sim_run(&world->sim);
+}
+
+static void test_sio_emit_gathers_answers(void **state)
+{
+    struct world world;
+
+    (void)state;
+    start(&world);
+    ask_all(&world);
+    expect_reached(&world, "20[\"q\"]", "0123");
+    sio_sim_say(&world.clients[3], "30[\"x\",\"not this\"]");
+    sio_sim_say(&world.clients[0], "61-0[{\"_placeholder\":true,\"num\":0}]");
+    sio_sim_say_binary(&world.clients[0], "A", 1);
+    sio_sim_say(&world.clients[2], "30[]");
+    sio_sim_expect_told(&world.sim, "");
+    sio_sim_say(&world.clients[1], "62-0[[{\"num\":1,\"_placeholder\":true},5]]");
+    sio_sim_say_binary(&world.clients[1], "B", 1);
+    sio_sim_say_binary(&world.clients[1], "C", 1);
+    sio_sim_expect_told(&world.sim, "ok [\"x\",{\"_placeholder\":true,\"num\":0},null,"
+                                    "[{\"_placeholder\":true,\"num\":2},5]]+A+B+C;");
+    ask_all(&world);
+    sio_sim_say(&world.clients[1], "31[1]");
+    sio_sim_say(&world.clients[2], "31[2]");
+    sio_sim_leave(&world.clients[3]);
+    sio_sim_advance(&world.sim, 99);
+    world.sim.told.len = 0;
+    sio_sim_advance(&world.sim, 1);
+    sio_sim_expect_told(&world.sim, "YODEL_ERR_CLOSED [1,2];");
+    ask_all(&world);
+    sio_sim_say(&world.clients[0], "32[1]");
+    sio_sim_advance(&world.sim, 100);
+    sio_sim_expect_told(&world.sim, "ETIMEDOUT [1];");
+    assert_int_equal(yodel_sio_emit_ack(yodel_sio_to_room(world.sim.ns, "none"), "q", NULL,
+                                        answered, &world.sim),
+                     0);
+    sio_sim_expect_told(&world.sim, "");
+    sio_sim_run(&world.sim);
+    sio_sim_expect_told(&world.sim, "ok [];");
+    sio_sim_stop(&world.sim);
+}
+
+/* ---- rooms ---- */
+
+static void note_room(yodel_str room, void *user)
+{
+    sio_sim_tell(user, "%s ", room.len == YD_ID_LEN ? "ID" : "");
+    if (room.len != YD_ID_LEN)
+        sio_sim_tell(user, "%" YODEL_PRI " ", YODEL_ARG(room));
+}
+
+static void run_rooms(struct sio_sim *sim, void *arg)
+{
+    struct world *world = (struct world *)sim;
+    yodel_sio_socket *socket = world->sockets[0];
+
+    (void)arg;
+    assert_int_equal(yodel_sio_join(socket, "b"), 0);
+    assert_int_equal(yodel_sio_join(socket, "a"), 0);
+    assert_int_equal(yodel_sio_join(socket, world->clients[0].sid), 0); /* it is its own */
+    assert_int_equal(yodel_sio_join(socket, "c"), YODEL_ERR_TOO_BIG);
+    yodel_sio_leave(socket, "b");
+    yodel_sio_leave(socket, "b");
+    yodel_sio_leave(socket, "nowhere");
+    assert_int_equal(yodel_sio_join(socket, "c"), 0);
+    yodel_sio_each_room(socket, note_room, sim);
+}
+
+static void test_sio_emit_limits_rooms(void **state)
+{
+    yodel_sio_options options;
+    struct world world;
+
+    (void)state;
+    sio_sim_options(&options);
+    options.max_rooms = 2;
+    start_with(&world, &options);
+    connect_all(&world);
+    sio_sim_on_loop(&world.sim, 0, run_rooms, NULL);
+    sio_sim_expect_told(&world.sim, "ID  a  c ");
+    sio_sim_stop(&world.sim);
+}
+
+static void test_sio_emit_keeps_namespaces_apart(void **state)
+{
+    yodel_sio_namespace *other;
+    struct sio_client client;
+    struct world world;
+
+    (void)state;
+    start_with(&world, NULL);
+    other = yodel_sio_of(world.sim.sio, "/#x"); /* room b of this one is room x#b of that */
+    assert_int_equal(sio_sim_handle(&world.sim, other), 0);
+    connect_all(&world);
+    join(&world, "0x#b");
+    sio_sim_open(&world.sim, 0, &client);
+    sio_sim_join(&client, "/#x", "");
+    assert_int_equal(yodel_sio_sockets_join(yodel_sio_to_all(other), YODEL_ROOMS("b")), 0);
+    sio_sim_run(&world.sim);
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_room(other, "b"), "e", ""), 0);
+    expect_reached(&world, "", "");
+    sio_sim_expect(&client, "2/#x,[\"e\"]");
+    emit(yodel_sio_to_room(world.sim.ns, "x#b"));
+    expect_reached(&world, PACKET, "0");
+    sio_sim_expect_nothing(&client);
+    sio_sim_stop(&world.sim);
+}
+
+static void test_sio_emit_operates_on_many(void **state)
+{
+    yodel_sio_namespace *ns;
+    struct world world;
+
+    (void)state;
+    start(&world);
+    ns = world.sim.ns;
+    join(&world, "0a");
+    join(&world, "2a");
+    assert_int_equal(yodel_sio_sockets_join(yodel_sio_to_room(ns, "a"), YODEL_ROOMS("b", "c")), 0);
+    expect_target(&world, yodel_sio_to_room(ns, "c"), "02");
+    assert_int_equal(
+        yodel_sio_sockets_leave(yodel_sio_to_room(ns, world.clients[2].sid), YODEL_ROOMS("c", "a")),
+        0);
+    expect_target(&world, yodel_sio_to_room(ns, "c"), "0");
+    expect_target(&world, yodel_sio_to_room(ns, "b"), "02");
+    /* who leaves the room that is walked over */
+    assert_int_equal(yodel_sio_sockets_leave(yodel_sio_to_room(ns, "b"), YODEL_ROOMS("b")), 0);
+    expect_target(&world, yodel_sio_to_room(ns, "b"), "");
+    assert_int_equal(yodel_sio_disconnect_sockets(yodel_sio_to_room(ns, "c"), 0), 0);
+    expect_reached(&world, "1", "0");
+    sio_sim_expect_told(&world.sim, "disconnecting server namespace disconnect a c;"
+                                    "disconnect server namespace disconnect;");
+    assert_int_equal(yodel_sio_disconnect_sockets(yodel_sio_to_all(ns), 1), 0);
+    sio_sim_run(&world.sim);
+    for (unsigned i = 1; i <= LOOPS; i++)
+        sio_sim_expect_closed(&world.clients[i]);
+    sio_sim_stop(&world.sim);
+}
+
+static void tell_sockets(const json_t *sockets, void *user)
+{
+    sio_sim_tell(user, "%zu", json_array_size(sockets));
+    for (size_t i = 0; i < json_array_size(sockets); i++) {
+        json_t *socket = json_array_get(sockets, i);
+        json_t *rooms = json_object_get(socket, "rooms");
+
+        if (!json_is_object(socket)) {
+            if (json_string_length(socket) != YD_ID_LEN)
+                sio_sim_tell(user, " %s", json_string_value(socket));
+            continue;
+        }
+        assert_string_equal(json_string_value(json_object_get(socket, "id")),
+                            json_string_value(json_array_get(rooms, 0)));
+        assert_true(json_is_object(json_object_get(socket, "handshake")));
+        sio_sim_tell(user, " %zu%s", json_array_size(rooms),
+                     json_object_get(json_object_get(socket, "data"), "x") != NULL ? "x" : "");
+    }
+    sio_sim_tell(user, ";");
+}
+
+static void set_data(struct sio_sim *sim, void *arg)
+{
+    struct world *world = (struct world *)sim;
+
+    (void)arg;
+    json_object_set_new(yodel_sio_socket_json(world->sockets[0]), "x", json_true());
+}
+
+static void test_sio_emit_fetches(void **state)
+{
+    yodel_sio_namespace *ns;
+    struct world world;
+
+    (void)state;
+    start(&world);
+    ns = world.sim.ns;
+    join(&world, "0a");
+    join(&world, "1b");
+    join(&world, "2b");
+    sio_sim_on_loop(&world.sim, 0, set_data, NULL);
+    assert_int_equal(yodel_sio_fetch_sockets(yodel_sio_to_all(ns), tell_sockets, &world.sim), 0);
+    sio_sim_run(&world.sim);
+    sio_sim_expect_told(&world.sim, "4 2x 1 2 2;");
+    assert_int_equal(
+        yodel_sio_fetch_sockets(yodel_sio_except(yodel_sio_to_all(ns), YODEL_ROOMS("b")),
+                                tell_sockets, &world.sim),
+        0);
+    sio_sim_run(&world.sim);
+    sio_sim_expect_told(&world.sim, "2 2x 1;");
+    assert_int_equal(
+        yodel_sio_fetch_sockets(yodel_sio_to_room(ns, "none"), tell_sockets, &world.sim), 0);
+    sio_sim_run(&world.sim);
+    sio_sim_expect_told(&world.sim, "0;");
+    assert_int_equal(yodel_sio_fetch_rooms(ns, tell_sockets, &world.sim), 0);
+    sio_sim_run(&world.sim);
+    sio_sim_expect_told(&world.sim, "6 a b;");
+    sio_sim_stop(&world.sim);
+}
+
+static void test_sio_emit_gets_raw_group_messages(void **state)
+{
+    yodel_channels *channels;
+    struct world world;
+
+    (void)state;
+    start(&world);
+    channels = world.sim.sio->channels;
+    join(&world, "0a");
+    join(&world, "1a");
+    assert_int_equal(yodel_group_send(channels, YODEL_STR("/#a"), YODEL_WS_TEXT,
+                                      (yodel_bytes){(const uint8_t *)"x\"", 2}),
+                     0);
+    expect_reached(&world, "2[\"message\",\"x\\\"\"]", "01");
+    assert_int_equal(yodel_group_send_event(channels, YODEL_STR("/#a"), "typed", "{s:i}", "n", 1),
+                     0);
+    expect_reached(&world, "2[\"typed\",{\"n\":1}]", "01");
+    sio_sim_stop(&world.sim);
+}
+
+/* ---- slow clients ---- */
+
+/* Returns how many events of num were refused, or missed. */
+static void fill(struct world *world, unsigned flags, int num)
+{
+    char large[400];
+    yodel_sio_target target = yodel_sio_with(yodel_sio_to_all(world->sim.ns), flags);
+
+    memset(large, 'x', sizeof large);
+    large[sizeof large - 1] = '\0';
+    for (int i = 0; i < num; i++) {
+        assert_int_equal(yodel_sio_emit(target, "e", "s", large), 0);
+        sio_sim_run(&world->sim);
+    }
+}
+
+static int count_packets(struct sio_client *client)
+{
+    int num = 0;
+
+    while (sio_sim_next(client) != NULL)
+        num++;
+    return num;
+}
+
+static void run_slow(int close_congested)
+{
+    yodel_sio_options options;
+    struct world world;
+
+    sio_sim_options(&options);
+    options.close_congested = close_congested;
+    start_with(&world, &options);
+    connect_all(&world);
+    world.clients[1].peer->window = 0;
+    fill(&world, 0, 20);
+    for (unsigned i = 0; i <= LOOPS; i++)
+        if (i != 1)
+            assert_int_equal(count_packets(&world.clients[i]), 20);
+    assert_true(atomic_load(&world.sim.loops[1]->counters.congested) > 0);
+    sio_sim_expect_told(&world.sim, close_congested ? "disconnecting forced close;"
+                                                      "disconnect forced close;"
+                                                    : "");
+    world.clients[1].peer->window = SIZE_MAX;
+    sio_sim_run(&world.sim);
+    assert_in_range(count_packets(&world.clients[1]), 7, 10); /* of about 3000 bytes */
+    fill(&world, 0, 1);
+    assert_int_equal(count_packets(&world.clients[1]), close_congested ? 0 : 1);
+    sio_sim_stop(&world.sim);
+}
+
+static void test_sio_emit_meets_slow_clients(void **state)
+{
+    (void)state;
+    run_slow(0);
+    run_slow(1);
+}
+
+static void test_sio_emit_drops_volatile_events(void **state)
+{
+    struct world world;
+
+    (void)state;
+    start(&world);
+    fill(&world, YODEL_SIO_VOLATILE, 1);
+    assert_int_equal(count_packets(&world.clients[1]), 1);
+    world.clients[1].peer->window = 0;
+    fill(&world, 0, 1);
+    fill(&world, YODEL_SIO_VOLATILE, 5);
+    world.clients[1].peer->window = SIZE_MAX;
+    sio_sim_run(&world.sim);
+    assert_int_equal(count_packets(&world.clients[1]), 1);
+    assert_int_equal(count_packets(&world.clients[0]), 7);
+    fill(&world, YODEL_SIO_VOLATILE, 1);
+    assert_int_equal(count_packets(&world.clients[1]), 1);
+    sio_sim_stop(&world.sim);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sio_emit_reaches_its_target),
+        cmocka_unit_test(test_sio_emit_leaves_out_its_sender),
+        cmocka_unit_test(test_sio_emit_checks_what_is_sent),
+        cmocka_unit_test(test_sio_emit_keeps_the_order_of_calls),
+        cmocka_unit_test(test_sio_emit_is_watched),
+        cmocka_unit_test(test_sio_emit_gathers_answers),
+        cmocka_unit_test(test_sio_emit_limits_rooms),
+        cmocka_unit_test(test_sio_emit_keeps_namespaces_apart),
+        cmocka_unit_test(test_sio_emit_operates_on_many),
+        cmocka_unit_test(test_sio_emit_fetches),
+        cmocka_unit_test(test_sio_emit_gets_raw_group_messages),
+        cmocka_unit_test(test_sio_emit_meets_slow_clients),
+        cmocka_unit_test(test_sio_emit_drops_volatile_events),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "sio_sim.h"
+
+/* Events that come in and their answers; answers that are waited for; the MessagePack parser. */
+
+static yodel_sio_ack *kept;
+
+static void on_show(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    struct sio_sim *sim = user;
+
+    (void)socket;
+    sio_sim_tell(sim, "%" YODEL_PRI "%" YODEL_PRI, YODEL_ARG(yodel_sio_event_name(event)),
+                 YODEL_ARG(yodel_sio_event_args(event)));
+    for (size_t i = 0; yodel_sio_event_arg(event, i).ptr != NULL; i++)
+        sio_sim_tell(sim, "|%" YODEL_PRI, YODEL_ARG(yodel_sio_event_arg(event, i)));
+    for (size_t i = 0; i < yodel_sio_event_num_attachments(event); i++)
+        sio_sim_tell(sim, "+%zu", yodel_sio_event_attachment(event, i).len);
+    assert_null(yodel_sio_event_attachment(event, 10).ptr);
+    assert_int_equal(json_array_size(yodel_sio_event_json(event)),
+                     yd_json_count(yd_json_array(yodel_sio_event_args(event))));
+    sio_sim_tell(sim, ";");
+}
+
+static void on_note(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    (void)event;
+    sio_sim_tell(yodel_sio_data(socket), "%s;", (const char *)user);
+}
+
+static const char *check(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    yodel_str name = yodel_sio_event_name(event);
+
+    (void)user;
+    if (yodel_str_eq(name, YODEL_STR("kick")))
+        yodel_sio_disconnect(socket, 0);
+    return yodel_str_eq(name, YODEL_STR("secret")) ? "not allowed" : NULL;
+}
+
+static void on_answer(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    yodel_sio_ack *ack = yodel_sio_event_ack(event);
+    const char *text = NULL;
+    int number = 0;
+
+    (void)socket;
+    (void)user;
+    assert_null(yodel_sio_event_ack(event)); /* once */
+    if (yodel_sio_event_unpack(event, "s{s:i}", &text, "n", &number) == 0)
+        assert_int_equal(yodel_sio_answer(ack, "si", text, number + 1), 0);
+    else
+        assert_int_equal(yodel_sio_answer(ack, ""), 0);
+}
+
+static void on_keep(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    (void)socket;
+    (void)user;
+    kept = yodel_sio_event_ack(event);
+    assert_non_null(kept);
+}
+
+static void on_ignore(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    (void)socket;
+    (void)user;
+    (void)event;
+}
+
+static void on_connection(yodel_sio_socket *socket, void *user)
+{
+    struct sio_sim *sim = user;
+
+    sim->socket = socket;
+    yodel_sio_set_data(socket, sim, NULL);
+}
+
+static void on_error(yodel_sio_socket *socket, const char *message, void *user)
+{
+    (void)socket;
+    sio_sim_tell(user, "error %s;", message);
+}
+
+static void on_any(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    (void)socket;
+    sio_sim_tell(user, "any %" YODEL_PRI ";", YODEL_ARG(yodel_sio_event_name(event)));
+}
+
+static void on_unhandled(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    (void)socket;
+    sio_sim_tell(user, "unhandled %" YODEL_PRI ";", YODEL_ARG(yodel_sio_event_name(event)));
+}
+
+static void start_with(struct sio_sim *sim, const yodel_sio_options *options,
+                       struct sio_client *client)
+{
+    yodel_sio_handlers handlers = {.size = sizeof handlers,
+                                   .on_connection = on_connection,
+                                   .on_any = on_any,
+                                   .on_unhandled = on_unhandled,
+                                   .on_error = on_error};
+
+    assert_int_equal(sio_sim_start(sim, &yd_mem_default, 1, options), 0);
+    assert_int_equal(yodel_sio_handle(sim->ns, &handlers, sim), 0);
+    assert_int_equal(yodel_sio_on(sim->ns, "show", on_show, sim), 0);
+    assert_int_equal(yodel_sio_on(sim->ns, "q\"\\\n", on_show, sim), 0);
+    assert_int_equal(yodel_sio_on(sim->ns, "7", on_show, sim), 0);
+    assert_int_equal(yodel_sio_on(sim->ns, "kick", on_show, sim), 0);
+    assert_int_equal(yodel_sio_on(sim->ns, "two", on_note, "first"), 0);
+    assert_int_equal(yodel_sio_on(sim->ns, "two", on_note, "second"), 0);
+    assert_int_equal(yodel_sio_on(sim->ns, "ask", on_answer, sim), 0);
+    assert_int_equal(yodel_sio_on(sim->ns, "keep", on_keep, sim), 0);
+    assert_int_equal(yodel_sio_on(sim->ns, "ignore", on_ignore, sim), 0);
+    assert_int_equal(yodel_sio_use_event(sim->ns, check, sim), 0);
+    sio_sim_connect(sim, 0, client);
+}
+
+static void start(struct sio_sim *sim, struct sio_client *client)
+{
+    start_with(sim, NULL, client);
+}
+
+static void expect_event(const char *packet, const char *told)
+{
+    struct sio_sim sim;
+    struct sio_client client;
+
+    start(&sim, &client);
+    sio_sim_say(&client, packet);
+    sio_sim_expect_nothing(&client);
+    sio_sim_expect_told(&sim, told);
+    sio_sim_stop(&sim);
+}
+
+static void test_sio_event_reaches_its_handlers(void **state)
+{
+    (void)state;
+    expect_event("2[\"show\"]", "any show;show[];");
+    expect_event("2[ \"show\" , 1 ,\t{\"a\":[ ]} ]",
+                 "any show;show[1 ,\t{\"a\":[ ]} ]|1|{\"a\":[ ]};");
+    expect_event("2[\"sho\\u0077\",\"x\"]", "any show;show[\"x\"]|\"x\";");
+    expect_event("2[\"q\\\"\\\\\\n\"]", "any q\"\\\n;q\"\\\n[];");
+    expect_event("2[7,null]", "any 7;7[null]|null;");
+    expect_event("2[\"two\"]", "any two;first;second;");
+    expect_event("2[\"other\"]", "any other;unhandled other;");
+    expect_event("2[\"\"]", "any ;unhandled ;");
+    expect_event("2", "");
+    expect_event("25", ""); /* asks for an answer to nothing */
+    expect_event("2[\"show\",{\"_placeholder\":true,\"num\":0}]",
+                 "any show;show[{\"_placeholder\":true,\"num\":0}]|"
+                 "{\"_placeholder\":true,\"num\":0};");
+    expect_event("2[\"secret\",1]", "any secret;error not allowed;");
+}
+
+static void test_sio_event_stops_where_it_disconnects(void **state)
+{
+    struct sio_sim sim;
+    struct sio_client client;
+
+    (void)state;
+    start(&sim, &client);
+    sio_sim_say(&client, "2[\"kick\"]");
+    sio_sim_expect(&client, "1");
+    sio_sim_expect_told(&sim, "any kick;");
+    sio_sim_stop(&sim);
+}
+
+static void test_sio_event_has_attachments(void **state)
+{
+    struct sio_sim sim;
+    struct sio_client client;
+
+    (void)state;
+    start(&sim, &client);
+    sio_sim_say(&client, "53-[\"show\",{\"_placeholder\":true,\"num\":2},"
+                         "{\"_placeholder\":true,\"num\":2}]");
+    sio_sim_say_binary(&client, "a", 1);
+    sio_sim_say_binary(&client, "", 0);
+    sio_sim_expect_told(&sim, "");
+    sio_sim_say_binary(&client, "abcd", 4);
+    sio_sim_expect_told(&sim,
+                        "any show;show[{\"_placeholder\":true,\"num\":2},"
+                        "{\"_placeholder\":true,\"num\":2}]|{\"_placeholder\":true,\"num\":2}|"
+                        "{\"_placeholder\":true,\"num\":2}+1+0+4;");
+    sio_sim_say(&client, "51-[\"show\"]"); /* and one that never comes */
+    sio_sim_stop(&sim);
+}
+
+/* ---- once ---- */
+
+static void on_once(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    sio_sim_tell(user, "once %" YODEL_PRI ";", YODEL_ARG(yodel_sio_event_name(event)));
+    if (yodel_str_eq(yodel_sio_event_name(event), YODEL_STR("again")))
+        assert_int_equal(yodel_sio_once(socket, "again", on_once, user), 0);
+}
+
+static void add_onces(struct sio_sim *sim, void *arg)
+{
+    (void)arg;
+    assert_int_equal(yodel_sio_once(sim->socket, "a", on_once, sim), 0);
+    assert_int_equal(yodel_sio_once(sim->socket, "again", on_once, sim), 0);
+    assert_int_equal(yodel_sio_once(sim->socket, "a", on_once, sim), 0);
+    assert_int_equal(yodel_sio_once(sim->socket, "connect", on_once, sim), YODEL_ERR_NAME);
+}
+
+static void test_sio_event_is_handled_once(void **state)
+{
+    struct sio_sim sim;
+    struct sio_client client;
+
+    (void)state;
+    start(&sim, &client);
+    sio_sim_on_loop(&sim, 0, add_onces, NULL);
+    sio_sim_say(&client, "2[\"a\"]");
+    sio_sim_expect_told(&sim, "any a;once a;once a;");
+    sio_sim_say(&client, "2[\"a\"]");
+    sio_sim_expect_told(&sim, "any a;unhandled a;");
+    for (int i = 0; i < 2; i++) {
+        sio_sim_say(&client, "2[\"again\"]"); /* what it adds is for the next one */
+        sio_sim_expect_told(&sim, "any again;once again;");
+    }
+    sio_sim_stop(&sim);
+}
+
+/* ---- answers to the client ---- */
+
+static void drop_kept(void)
+{
+    assert_int_equal(yodel_sio_answer(kept, "s", "too late"), YODEL_ERR_CLOSED);
+}
+
+static void test_sio_event_is_answered(void **state)
+{
+    struct sio_sim sim;
+    struct sio_client client;
+    yodel_bytes bytes = {(const uint8_t *)"xyz", 3};
+    yodel_sio_args args = {YODEL_STR(" [ {\"_placeholder\":true,\"num\":0}]"), &bytes, 1};
+
+    (void)state;
+    start(&sim, &client);
+    sio_sim_say(&client, "20[\"ask\",\"x\",{\"n\":1}]");
+    sio_sim_expect(&client, "30[\"x\",2]");
+    sio_sim_say(&client, "2007[\"ask\",true]");
+    sio_sim_expect(&client, "37[]");
+    sio_sim_say(&client, "2[\"ask\",true]"); /* no one asks: NULL */
+    sio_sim_say(&client, "29[\"ignore\"]");
+    sio_sim_expect_nothing(&client);
+    sio_sim_say(&client, "29007199254740991[\"keep\"]");
+    assert_int_equal(yodel_sio_answer_args(kept, &args), 0); /* as from another thread */
+    sio_sim_expect_nothing(&client);
+    sio_sim_run(&sim);
+    sio_sim_expect(&client, "61-9007199254740991[{\"_placeholder\":true,\"num\":0}]");
+    sio_sim_expect_binary(&client, "xyz", 3);
+    sio_sim_say(&client, "21[\"keep\"]");
+    assert_int_equal(yodel_sio_answer(kept, "q"), YODEL_ERR_FORMAT); /* freed all the same */
+    sio_sim_say(&client, "21[\"keep\"]");
+    args.num_attachments = 11;
+    assert_int_equal(yodel_sio_answer_args(kept, &args), YODEL_ERR_TOO_BIG);
+    sio_sim_say(&client, "21[\"keep\"]");
+    sio_sim_leave(&client);
+    assert_int_equal(yodel_sio_answer(kept, "s", "gone"), 0);
+    assert_int_equal(yodel_sio_answer(NULL, "s", "gone"), 0);
+    sio_sim_connect(&sim, 0, &client);
+    sio_sim_say(&client, "21[\"keep\"]");
+    sim.at_end = drop_kept;
+    sio_sim_stop(&sim);
+    assert_int_equal(sim.released, 2);
+}
+
+/* ---- answers from the client ---- */
+
+static void answered(const yodel_sio_answers *answers, void *user)
+{
+    sio_sim_tell(user, "%s %" YODEL_PRI,
+                 answers->result == 0            ? "ok"
+                 : answers->result == -ETIMEDOUT ? "late"
+                                                 : yodel_err_name(answers->result),
+                 YODEL_ARG(answers->json));
+    for (size_t i = 0; i < answers->num_attachments; i++)
+        sio_sim_tell(user, "+%.*s", (int)answers->attachments[i].len,
+                     (const char *)answers->attachments[i].ptr);
+    sio_sim_tell(user, ";");
+}
+
+static void ask(struct sio_sim *sim, void *arg)
+{
+    yodel_sio_target target = yodel_sio_timeout(yodel_sio_to(sim->socket), 100);
+    int *rc = arg;
+
+    *rc = yodel_sio_emit_ack(target, "q", NULL, answered, sim);
+    sio_sim_tell(sim, "asked;");
+}
+
+static void test_sio_event_waits_for_an_answer(void **state)
+{
+    struct sio_sim sim;
+    struct sio_client client;
+    int rc;
+
+    (void)state;
+    start(&sim, &client);
+    sio_sim_on_loop(&sim, 0, ask, &rc);
+    assert_int_equal(rc, 0);
+    sio_sim_expect(&client, "20[\"q\"]");
+    sio_sim_say(&client, "3[1]");  /* without an id */
+    sio_sim_say(&client, "31[1]"); /* another one's */
+    sio_sim_expect_told(&sim, "asked;");
+    sio_sim_say(&client, "30[1,\"b\"]");
+    sio_sim_say(&client, "30[2]"); /* once more */
+    sio_sim_expect_told(&sim, "ok [1,\"b\"];");
+    sio_sim_on_loop(&sim, 0, ask, &rc);
+    sio_sim_expect(&client, "21[\"q\"]");
+    sio_sim_say(&client, "31"); /* with nothing */
+    sio_sim_expect_told(&sim, "asked;ok [];");
+    sio_sim_on_loop(&sim, 0, ask, &rc);
+    sio_sim_expect(&client, "22[\"q\"]");
+    sio_sim_say(&client,
+                "62-2[{\"_placeholder\":true,\"num\":1},[{\"num\":0,\"_placeholder\":true}]]");
+    sio_sim_say_binary(&client, "A", 1);
+    sio_sim_say_binary(&client, "B", 1);
+    sio_sim_expect_told(&sim, "asked;ok [{\"_placeholder\":true,\"num\":1},"
+                              "[{\"_placeholder\":true,\"num\":0}]]+A+B;");
+    sio_sim_stop(&sim);
+}
+
+static void test_sio_event_waits_no_longer(void **state)
+{
+    struct sio_sim sim;
+    struct sio_client client;
+    int rc;
+
+    (void)state;
+    start(&sim, &client);
+    sio_sim_on_loop(&sim, 0, ask, &rc);
+    sio_sim_advance(&sim, 99);
+    sio_sim_expect_told(&sim, "asked;");
+    sio_sim_advance(&sim, 1);
+    sio_sim_expect_told(&sim, "late [];");
+    sio_sim_say(&client, "30[1]");
+    sio_sim_on_loop(&sim, 0, ask, &rc);
+    sio_sim_leave(&client);
+    sio_sim_expect_told(&sim, "asked;YODEL_ERR_CLOSED [];");
+    sio_sim_advance(&sim, 200);
+    sio_sim_expect_told(&sim, "");
+    sio_sim_stop(&sim);
+}
+
+static void test_sio_event_limits_answers_that_are_owed(void **state)
+{
+    yodel_sio_options options;
+    struct sio_sim sim;
+    struct sio_client client;
+    int rc;
+
+    (void)state;
+    sio_sim_options(&options);
+    options.max_acks = 2;
+    start_with(&sim, &options, &client);
+    for (int i = 0; i < 3; i++) {
+        sio_sim_on_loop(&sim, 0, ask, &rc);
+        assert_int_equal(rc, i < 2 ? 0 : YODEL_ERR_TOO_BIG);
+    }
+    assert_int_equal(yodel_sio_emit_ack(yodel_sio_to_all(sim.ns), "all", NULL, answered, &sim), 0);
+    sim.told.len = 0;
+    sio_sim_run(&sim);
+    sio_sim_expect_told(&sim, "YODEL_ERR_TOO_BIG [];"); /* it was not sent */
+    sio_sim_say(&client, "30[]");
+    sio_sim_on_loop(&sim, 0, ask, &rc);
+    assert_int_equal(rc, 0);
+    sio_sim_stop(&sim);
+}
+
+/* A client that does not read: what is refused is not waited for. */
+static void test_sio_event_asks_no_congested_client(void **state)
+{
+    struct sio_sim sim;
+    struct sio_client client;
+    int rc = 0;
+
+    (void)state;
+    start(&sim, &client);
+    client.peer->window = 0;
+    for (int i = 0; i < 2000 && rc == 0; i++)
+        sio_sim_on_loop(&sim, 0, ask, &rc);
+    assert_int_equal(rc, YODEL_ERR_CONGESTED);
+    sim.told.len = 0;
+    assert_int_equal(yodel_sio_emit_ack(yodel_sio_to_all(sim.ns), "all", NULL, answered, &sim), 0);
+    sio_sim_run(&sim);
+    sio_sim_expect_told(&sim, "YODEL_ERR_CONGESTED [];");
+    sio_sim_advance(&sim, 200);
+    assert_non_null(strstr((const char *)sim.told.ptr, "late []"));
+    sio_sim_stop(&sim);
+}
+
+/* ---- MessagePack ---- */
+
+static void say_bytes(struct sio_client *client, const char *bytes, size_t len)
+{
+    sio_sim_say_binary(client, bytes, len);
+}
+
+#define SAY(client, bytes) say_bytes(client, bytes, sizeof(bytes) - 1)
+
+static void emit_bytes(struct sio_sim *sim, void *arg)
+{
+    yodel_bytes bytes = {(const uint8_t *)"xy", 2};
+    yodel_sio_args args = {YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &bytes, 1};
+
+    (void)arg;
+    assert_int_equal(yodel_sio_emit_args(yodel_sio_to(sim->socket), "b", &args), 0);
+}
+
+static void test_sio_event_may_be_msgpack(void **state)
+{
+    yodel_sio_options options;
+    struct sio_sim sim;
+    struct sio_client client;
+    struct ws_sim_frame frame;
+
+    (void)state;
+    sio_sim_options(&options);
+    options.parser = YODEL_SIO_MSGPACK;
+    assert_int_equal(sio_sim_start(&sim, &yd_mem_default, 1, &options), 0);
+    assert_int_equal(yodel_sio_on(sim.ns, "show", on_show, &sim), 0);
+    assert_int_equal(yodel_sio_on(sim.ns, "ask", on_answer, &sim), 0);
+    sio_sim_open(&sim, 0, &client);
+    SAY(&client, "\x83\xa4type\x00\xa4"
+                 "data\x81\xa1t\x01\xa3nsp\xa1/");
+    assert_true(ws_sim_next(client.peer, &frame));
+    assert_int_equal(frame.first_byte, 0x82);
+    sio_sim_expect_told(&sim, "connection /;");
+    SAY(&client, "\x83\xa4type\x02\xa4"
+                 "data\x93\xa4show\x01\xc4\x02zz\xa3nsp\xa1/");
+    sio_sim_expect_told(&sim, "show[1,{\"_placeholder\":true,\"num\":0}]|1|"
+                              "{\"_placeholder\":true,\"num\":0}+2;");
+    SAY(&client, "\x84\xa4type\x02\xa4"
+                 "data\x91\xa3"
+                 "ask\xa2id\x05\xa3nsp\xa1/");
+    assert_true(ws_sim_next(client.peer, &frame));
+    assert_non_null(memmem(frame.data, frame.len, "\xa2id\x05", 4));
+    sio_sim_on_loop(&sim, 0, emit_bytes, NULL);
+    assert_true(ws_sim_next(client.peer, &frame));
+    assert_non_null(memmem(frame.data, frame.len,
+                           "\x92\xa1"
+                           "b\xc4\x02xy",
+                           7));
+    sio_sim_say(&client, "2[\"show\"]"); /* text is no MessagePack */
+    sio_sim_expect_closed(&client);
+    sio_sim_stop(&sim);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sio_event_reaches_its_handlers),
+        cmocka_unit_test(test_sio_event_stops_where_it_disconnects),
+        cmocka_unit_test(test_sio_event_has_attachments),
+        cmocka_unit_test(test_sio_event_is_handled_once),
+        cmocka_unit_test(test_sio_event_is_answered),
+        cmocka_unit_test(test_sio_event_waits_for_an_answer),
+        cmocka_unit_test(test_sio_event_waits_no_longer),
+        cmocka_unit_test(test_sio_event_limits_answers_that_are_owed),
+        cmocka_unit_test(test_sio_event_asks_no_congested_client),
+        cmocka_unit_test(test_sio_event_may_be_msgpack),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

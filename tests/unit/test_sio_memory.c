@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "failmem.h"
+#include "sio_sim.h"
+
+/* Whole sessions with every allocation failing in turn: they end in some orderly way. */
+
+/* What must be even in the end. */
+struct counts {
+    int connections, disconnections, asked, answered, fetched, fetches;
+};
+
+static void on_connection(yodel_sio_socket *socket, void *user)
+{
+    struct sio_sim *sim = user;
+
+    sim->socket = socket;
+    ((struct counts *)(void *)(sim + 1))->connections++;
+    (void)yodel_sio_join(socket, "room");
+    (void)yodel_sio_once(socket, "once", NULL, NULL);
+    (void)yodel_sio_socket_json(socket);
+    (void)yodel_sio_emit(yodel_sio_to(socket), "welcome", "s", "you");
+}
+
+static void on_disconnect(yodel_sio_socket *socket, const char *reason, void *user)
+{
+    struct sio_sim *sim = user;
+
+    (void)reason;
+    if (sim->socket == socket)
+        sim->socket = NULL;
+    ((struct counts *)(void *)(sim + 1))->disconnections++;
+}
+
+static struct counts *counts_of(struct sio_sim *sim)
+{
+    return (struct counts *)(void *)(sim + 1);
+}
+
+static void go_on(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+{
+    (void)socket;
+    (void)user;
+    yodel_sio_next_go(next);
+}
+
+static void refuse(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+{
+    (void)socket;
+    (void)user;
+    yodel_sio_next_refuse(next, "no", "{\"a\":1}");
+}
+
+static void watch(yodel_sio_socket *socket, yodel_str event, yodel_str args, void *user)
+{
+    (void)socket;
+    (void)user;
+    assert_true(event.len > 0);
+    assert_int_equal(args.ptr[args.len - 1], ']');
+}
+
+static void answered(const yodel_sio_answers *answers, void *user)
+{
+    assert_int_equal(answers->json.ptr[0], '[');
+    assert_int_equal(answers->json.ptr[answers->json.len - 1], ']');
+    counts_of(user)->answered++;
+}
+
+static void fetched(const json_t *sockets, void *user)
+{
+    assert_true(json_is_array(sockets));
+    counts_of(user)->fetched++;
+}
+
+static void on_event(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    struct sio_sim *sim = user;
+    struct counts *counts = counts_of(sim);
+    yodel_bytes bytes = {(const uint8_t *)"xy", 2};
+    yodel_sio_args args = {YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &bytes, 1};
+    int number;
+
+    (void)yodel_sio_event_unpack(event, "i", &number);
+    (void)yodel_sio_answer(yodel_sio_event_ack(event), "s", "answer");
+    (void)yodel_sio_emit_args(yodel_sio_to_room(sim->ns, "room"), "b", &args);
+    (void)yodel_sio_emit(yodel_sio_except(yodel_sio_to_others(socket), YODEL_ROOMS("x")), "o", "");
+    counts->asked += yodel_sio_emit_ack(yodel_sio_to(socket), "q", NULL, answered, sim) == 0;
+    counts->asked += yodel_sio_emit_ack(yodel_sio_to_all(sim->ns), "q", NULL, answered, sim) == 0;
+    (void)yodel_sio_sockets_join(yodel_sio_to_all(sim->ns), YODEL_ROOMS("r1", "r2"));
+    (void)yodel_sio_sockets_leave(yodel_sio_to_all(sim->ns), YODEL_ROOMS("r2"));
+    counts->fetches += yodel_sio_fetch_sockets(yodel_sio_to_all(sim->ns), fetched, sim) == 0;
+    counts->fetches += yodel_sio_fetch_rooms(sim->ns, fetched, sim) == 0;
+}
+
+static int set_up_children(struct sio_sim *sim)
+{
+    yodel_sio_namespace *parent = yodel_sio_of_pattern(sim->sio, "/child-.*");
+    yodel_sio_namespace *closed = yodel_sio_of(sim->sio, "/closed");
+
+    if (parent == NULL || closed == NULL || sio_sim_handle(sim, parent) < 0)
+        return -1;
+    return yodel_sio_use(closed, refuse, sim);
+}
+
+static int start(struct sio_sim *sim, const struct yodel_allocator *mem, yodel_sio_parser parser)
+{
+    yodel_sio_handlers handlers = {
+        .size = sizeof handlers, .on_connection = on_connection, .on_disconnect = on_disconnect};
+    yodel_sio_options options;
+
+    sio_sim_options(&options);
+    options.recovery_ms = 1000;
+    options.cleanup_empty_children = 1;
+    options.parser = parser;
+    if (sio_sim_start(sim, mem, 2, &options) < 0)
+        return -1;
+    if (yodel_sio_handle(sim->ns, &handlers, sim) == 0 &&
+        yodel_sio_on(sim->ns, "e", on_event, sim) == 0 && yodel_sio_use(sim->ns, go_on, sim) == 0 &&
+        yodel_sio_on_any_outgoing(sim->ns, watch, sim) == 0 && set_up_children(sim) == 0)
+        return 0;
+    sio_sim_stop(sim);
+    return -1;
+}
+
+static void stop(struct sio_sim *sim)
+{
+    struct counts *counts = counts_of(sim);
+
+    sio_sim_advance(sim, 20000);
+    sio_sim_stop(sim);
+    assert_int_equal(counts->connections, counts->disconnections);
+    assert_int_equal(counts->asked, counts->answered);
+    assert_int_equal(counts->fetches, counts->fetched);
+}
+
+/* Answers what may have been asked, whatever it was. */
+static void answer_all(struct sio_client *client)
+{
+    sio_sim_put(client, "30[1]");
+    sio_sim_put(client, "61-1[{\"_placeholder\":true,\"num\":0}]");
+    sio_sim_say_binary(client, "z", 1);
+}
+
+static void come_back(struct sio_sim *sim, struct sio_client *client, unsigned loop)
+{
+    char text[200], pid[YD_ID_LEN + 1] = "-";
+    const char *answer;
+
+    while ((answer = sio_sim_next(client)) != NULL)
+        if (answer[0] == '0')
+            (void)sscanf(answer, "0{\"sid\":\"%*20[^\"]\",\"pid\":\"%20[^\"]", pid);
+    sio_sim_leave(client);
+    (void)yodel_sio_emit(yodel_sio_to_all(sim->ns), "missed", "");
+    sio_sim_open(sim, loop, client);
+    (void)snprintf(text, sizeof text, "0{\"pid\":\"%s\"}", pid);
+    sio_sim_put(client, text);
+    sio_sim_run_loop(sim, loop);
+    (void)yodel_sio_emit(yodel_sio_to_all(sim->ns), "meanwhile", "");
+    sio_sim_run(sim);
+}
+
+static void run_session(struct sio_sim *sim)
+{
+    struct sio_client a, b;
+
+    sio_sim_open(sim, 0, &a);
+    sio_sim_open(sim, 1, &b);
+    sio_sim_say(&b, "0");
+    sio_sim_say(&a, "0/child-1,{\"x\":1}");
+    sio_sim_say(&a, "0/closed,");
+    sio_sim_say(&a, "0/unknown,");
+    sio_sim_put(&a, "0{\"x\":1}"); /* and an event that comes early */
+    sio_sim_say(&a, "25[\"e\",1]");
+    sio_sim_say(&a, "1/child-1,");
+    sio_sim_put(&a, "51-6[\"e\",{\"_placeholder\":true,\"num\":0}]");
+    sio_sim_say_binary(&a, "abc", 3);
+    answer_all(&a);
+    answer_all(&b);
+    come_back(sim, &a, 0);
+    come_back(sim, &a, 1);
+    sio_sim_say(&a, "1");
+}
+
+/* What follows the simulation, for handlers. */
+struct world {
+    struct sio_sim sim;
+    struct counts counts;
+};
+
+static void test_sio_memory_of_a_session(void **state)
+{
+    struct failmem each;
+
+    (void)state;
+    FAILMEM_LOOP(&each)
+    {
+        struct world world = {.counts = {0}};
+
+        if (start(&world.sim, &each.mem, YODEL_SIO_JSON) < 0)
+            continue;
+        run_session(&world.sim);
+        stop(&world.sim);
+        if (!failmem_has_failed(&each)) {
+            assert_int_equal(world.counts.connections, 4);
+            assert_int_equal(world.counts.asked, 4);
+        }
+    }
+}
+
+#define SAY(client, bytes) sio_sim_say_binary(client, bytes, sizeof(bytes) - 1)
+
+static void test_sio_memory_of_a_msgpack_session(void **state)
+{
+    struct failmem each;
+
+    (void)state;
+    FAILMEM_LOOP(&each)
+    {
+        struct world world = {.counts = {0}};
+        struct sio_client client;
+
+        if (start(&world.sim, &each.mem, YODEL_SIO_MSGPACK) < 0)
+            continue;
+        sio_sim_open(&world.sim, 0, &client);
+        SAY(&client, "\x82\xa4type\x00\xa3nsp\xa1/");
+        SAY(&client, "\x84\xa4type\x02\xa4"
+                     "data\x92\xa1"
+                     "e\xc4\x01z\xa2id\x05\xa3nsp\xa1/");
+        sio_sim_leave(&client);
+        stop(&world.sim);
+        if (!failmem_has_failed(&each))
+            assert_int_equal(world.counts.asked, 2);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sio_memory_of_a_session),
+        cmocka_unit_test(test_sio_memory_of_a_msgpack_session),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "sio_sim.h"
+
+/* Connection state recovery, on one loop and across loops. */
+
+#define RECOVERY_MS 5000
+
+struct world {
+    struct sio_sim sim;
+    struct sio_client client; /* the one that comes and goes */
+    char offset[100];         /* that it has seen last */
+};
+
+static void start_with(struct world *world, const yodel_sio_options *options)
+{
+    yodel_sio_options defaults;
+
+    memset(world, 0, sizeof *world);
+    sio_sim_options(&defaults);
+    defaults.recovery_ms = RECOVERY_MS;
+    assert_int_equal(
+        sio_sim_start(&world->sim, &yd_mem_default, 3, options != NULL ? options : &defaults), 0);
+    sio_sim_connect(&world->sim, 0, &world->client);
+    assert_string_not_equal(world->client.pid, "");
+}
+
+static void start(struct world *world)
+{
+    start_with(world, NULL);
+}
+
+static void emit(struct world *world, const char *name)
+{
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_all(world->sim.ns), name, ""), 0);
+}
+
+static void emit_volatile(struct world *world, const char *name)
+{
+    assert_int_equal(
+        yodel_sio_emit(yodel_sio_with(yodel_sio_to_all(world->sim.ns), YODEL_SIO_VOLATILE), name,
+                       ""),
+        0);
+}
+
+/* Takes the next packet, an event of that name with an offset at its end, which is kept. */
+static void expect(struct world *world, struct sio_client *client, const char *name)
+{
+    const char *text = sio_sim_next(client);
+    char begin[50];
+    int len = snprintf(begin, sizeof begin, "2[\"%s\",\"", name);
+
+    assert_non_null(text);
+    assert_memory_equal(text, begin, (size_t)len);
+    (void)snprintf(world->offset, sizeof world->offset, "%.*s", (int)strcspn(text + len, "\""),
+                   text + len);
+    assert_string_equal(text + len + strlen(world->offset), "\"]");
+}
+
+/* Comes back on a loop with the pid and offset ("": none) that it has; the answer is still to come.
+ */
+static void put_back(struct world *world, unsigned loop, struct sio_client *ret_client)
+{
+    char text[200];
+
+    sio_sim_open(&world->sim, loop, ret_client);
+    (void)snprintf(text, sizeof text, "0{\"pid\":\"%s\"%s%s%s}", world->client.pid,
+                   world->offset[0] != '\0' ? ",\"offset\":\"" : "", world->offset,
+                   world->offset[0] != '\0' ? "\"" : "");
+    sio_sim_put(ret_client, text);
+}
+
+static void come_back(struct world *world, unsigned loop, struct sio_client *ret_client)
+{
+    put_back(world, loop, ret_client);
+    sio_sim_run(&world->sim);
+}
+
+static void expect_recovered(struct world *world, struct sio_client *client)
+{
+    char text[200];
+
+    (void)snprintf(text, sizeof text, "0{\"sid\":\"%s\",\"pid\":\"%s\"}", world->client.sid,
+                   world->client.pid);
+    sio_sim_expect(client, text);
+    assert_non_null(world->sim.socket);
+    assert_int_equal(yodel_sio_socket_recovered(world->sim.socket), 1);
+}
+
+static void expect_fresh(struct world *world, struct sio_client *client)
+{
+    const char *text = sio_sim_next(client);
+
+    assert_non_null(text);
+    assert_memory_equal(text, "0{\"sid\":\"", 9);
+    assert_memory_not_equal(text + 9, world->client.sid, YD_ID_LEN);
+    assert_null(strstr(text, world->client.pid));
+    assert_int_equal(yodel_sio_socket_recovered(world->sim.socket), 0);
+}
+
+static void set_state(struct sio_sim *sim, void *arg)
+{
+    (void)arg;
+    assert_int_equal(yodel_sio_join(sim->socket, "a"), 0);
+    assert_int_equal(yodel_sio_join(sim->socket, "b"), 0);
+    json_object_set_new(yodel_sio_socket_json(sim->socket), "n", json_integer(5));
+}
+
+static void check_state(struct sio_sim *sim, void *arg)
+{
+    (void)arg;
+    assert_int_equal(json_integer_value(json_object_get(yodel_sio_socket_json(sim->socket), "n")),
+                     5);
+}
+
+/* Across loops with loop 1, else on loop 0. */
+static void run_recovery(unsigned loop)
+{
+    struct world world;
+    struct sio_client client;
+
+    start(&world);
+    sio_sim_on_loop(&world.sim, 0, set_state, NULL);
+    emit(&world, "1");
+    sio_sim_run(&world.sim);
+    expect(&world, &world.client, "1");
+    emit(&world, "2"); /* on its way when the connection breaks */
+    sio_sim_leave(&world.client);
+    sio_sim_expect_told(&world.sim,
+                        "disconnecting transport close a b;disconnect transport close;");
+    emit_volatile(&world, "volatile");
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_room(world.sim.ns, "a"), "3", ""), 0);
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_room(world.sim.ns, "c"), "other", ""), 0);
+    assert_int_equal(
+        yodel_sio_emit(yodel_sio_except(yodel_sio_to_all(world.sim.ns), YODEL_ROOMS("b")), "except",
+                       ""),
+        0);
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_room(world.sim.ns, world.client.sid), "4", ""), 0);
+    assert_int_equal(yodel_group_send(world.sim.sio->channels, YODEL_STR("/#a"), YODEL_WS_BINARY,
+                                      (yodel_bytes){(const uint8_t *)"x", 1}),
+                     0);
+    sio_sim_advance(&world.sim, RECOVERY_MS - 1);
+    come_back(&world, loop, &client);
+    expect(&world, &client, "2");
+    expect(&world, &client, "3");
+    expect(&world, &client, "4");
+    assert_memory_equal(sio_sim_next(&client), "51-[\"message\"", 13);
+    sio_sim_expect_binary(&client, "x", 1);
+    expect_recovered(&world, &client);
+    sio_sim_expect_nothing(&client);
+    sio_sim_expect_told(&world.sim, "connection /;");
+    sio_sim_on_loop(&world.sim, loop, check_state, NULL);
+    sio_sim_advance(&world.sim, 2 * RECOVERY_MS); /* it stays, in its rooms */
+    assert_int_equal(
+        yodel_sio_emit(yodel_sio_to_rooms(world.sim.ns, YODEL_ROOMS("a", "b")), "5", ""), 0);
+    sio_sim_run(&world.sim);
+    expect(&world, &client, "5");
+    sio_sim_expect_nothing(&client);
+    sio_sim_leave(&client); /* and again */
+    emit(&world, "6");
+    come_back(&world, 2, &client);
+    expect(&world, &client, "6");
+    expect_recovered(&world, &client);
+    sio_sim_stop(&world.sim);
+}
+
+static void test_sio_recovery_sends_what_was_missed(void **state)
+{
+    (void)state;
+    run_recovery(0);
+    run_recovery(1);
+    run_recovery(2);
+}
+
+static void test_sio_recovery_ends(void **state)
+{
+    struct world world;
+    struct sio_client client;
+
+    (void)state;
+    start(&world);
+    emit(&world, "1");
+    sio_sim_run(&world.sim);
+    expect(&world, &world.client, "1");
+    sio_sim_leave(&world.client);
+    sio_sim_advance(&world.sim, RECOVERY_MS);
+    come_back(&world, 0, &client);
+    expect_fresh(&world, &client);
+    come_back(&world, 1, &client);
+    expect_fresh(&world, &client);
+    sio_sim_stop(&world.sim);
+}
+
+static void test_sio_recovery_needs_a_known_offset(void **state)
+{
+    struct world world;
+    struct sio_client client;
+
+    (void)state;
+    for (unsigned loop = 0; loop < 2; loop++) {
+        start(&world);
+        sio_sim_leave(&world.client);
+        (void)snprintf(world.offset, sizeof world.offset, "unknown");
+        come_back(&world, loop, &client);
+        expect_fresh(&world, &client);
+        (void)snprintf(world.offset, sizeof world.offset, "%050d", 1);
+        come_back(&world, loop, &client);
+        expect_fresh(&world, &client);
+        world.offset[0] = '\0'; /* it was not lost by that */
+        come_back(&world, loop, &client);
+        expect_recovered(&world, &client);
+        sio_sim_stop(&world.sim);
+    }
+}
+
+/* T1: volatile events have an offset, too, which the client tells. */
+static void test_sio_recovery_knows_volatile_offsets(void **state)
+{
+    struct world world;
+    struct sio_client client;
+
+    (void)state;
+    start(&world);
+    emit(&world, "1");
+    emit_volatile(&world, "2");
+    sio_sim_run(&world.sim);
+    expect(&world, &world.client, "1");
+    emit_volatile(&world, "2");
+    sio_sim_run(&world.sim);
+    while (sim_received_len(world.client.peer) > 0)
+        expect(&world, &world.client, "2");
+    sio_sim_leave(&world.client);
+    emit(&world, "3");
+    come_back(&world, 0, &client);
+    expect(&world, &client, "3");
+    expect_recovered(&world, &client);
+    sio_sim_expect_nothing(&client);
+    sio_sim_stop(&world.sim);
+}
+
+static void kick(struct sio_sim *sim, void *arg)
+{
+    (void)arg;
+    yodel_sio_disconnect(sim->socket, 0);
+}
+
+/* T2: once, and not after leaving the namespace. */
+static void test_sio_recovery_happens_once(void **state)
+{
+    struct world world;
+    struct sio_client client, again;
+
+    (void)state;
+    start(&world);
+    sio_sim_leave(&world.client);
+    come_back(&world, 0, &client);
+    expect_recovered(&world, &client);
+    sio_sim_on_loop(&world.sim, 0, kick, NULL);
+    sio_sim_expect(&client, "1");
+    come_back(&world, 0, &again);
+    expect_fresh(&world, &again);
+    sio_sim_stop(&world.sim);
+
+    start(&world);
+    sio_sim_say(&world.client, "1");
+    come_back(&world, 0, &client);
+    expect_fresh(&world, &client);
+    sio_sim_stop(&world.sim);
+
+    start(&world); /* kicked while it is away */
+    sio_sim_leave(&world.client);
+    assert_int_equal(yodel_sio_disconnect_sockets(yodel_sio_to_all(world.sim.ns), 0), 0);
+    sio_sim_run(&world.sim);
+    come_back(&world, 0, &client);
+    expect_fresh(&world, &client);
+    sio_sim_stop(&world.sim);
+}
+
+static void test_sio_recovery_is_not_for_parse_errors(void **state)
+{
+    struct world world;
+    struct sio_client client;
+
+    (void)state;
+    start(&world);
+    ws_sim_text(world.client.peer, "9");
+    sio_sim_run(&world.sim);
+    come_back(&world, 0, &client);
+    expect_fresh(&world, &client);
+    sio_sim_stop(&world.sim);
+}
+
+/* T3: who got nothing has no offset; and the old connection may seem alive. */
+static void run_takeover(unsigned loop)
+{
+    struct world world;
+    struct sio_client client;
+
+    start(&world);
+    emit(&world, "1");
+    sio_sim_run(&world.sim);
+    come_back(&world, loop, &client);
+    sio_sim_expect_closed(&world.client);
+    expect(&world, &client, "1");
+    expect_recovered(&world, &client);
+    sio_sim_expect_told(&world.sim, "disconnecting transport close;disconnect transport close;"
+                                    "connection /;");
+    emit(&world, "2");
+    sio_sim_run(&world.sim);
+    expect(&world, &client, "2");
+    sio_sim_expect_nothing(&client);
+    sio_sim_stop(&world.sim);
+}
+
+static void test_sio_recovery_takes_over(void **state)
+{
+    (void)state;
+    run_takeover(0);
+    run_takeover(1);
+}
+
+/* What has arrived for sure is forgotten, but for its last offset. */
+static void test_sio_recovery_forgets_what_has_arrived(void **state)
+{
+    yodel_sio_options options;
+    struct world world;
+    struct sio_client client;
+
+    (void)state;
+    sio_sim_options(&options);
+    options.recovery_ms = RECOVERY_MS;
+    options.ping_interval_ms = 100;
+    options.ping_timeout_ms = 50;
+    start_with(&world, &options);
+    for (int i = 0; i < 10; i++) {
+        struct ws_sim_frame frame;
+
+        emit(&world, "1");
+        sio_sim_run(&world.sim);
+        expect(&world, &world.client, "1");
+        sio_sim_advance(&world.sim, 100);
+        ws_sim_next(world.client.peer, &frame);
+        ws_sim_text(world.client.peer, "3");
+    }
+    assert_in_range(world.sim.socket->memory->bytes / sizeof(struct yd_sio_entry), 2, 4);
+    sio_sim_advance(&world.sim, 140);
+    ws_sim_text(world.client.peer, "3");
+    sio_sim_advance(&world.sim, 100); /* much later, and the connection is lost just now */
+    sim_forget(world.client.peer);
+    emit(&world, "2");
+    sio_sim_run(&world.sim);
+    sim_forget(world.client.peer);
+    sio_sim_leave(&world.client);
+    come_back(&world, 0, &client); /* with the offset of what it got long ago */
+    expect(&world, &client, "2");
+    expect_recovered(&world, &client);
+    sio_sim_stop(&world.sim);
+}
+
+static void test_sio_recovery_keeps_so_many_bytes(void **state)
+{
+    yodel_sio_options options;
+    struct world world;
+    struct sio_client client;
+
+    (void)state;
+    sio_sim_options(&options);
+    options.recovery_ms = RECOVERY_MS;
+    options.recovery_bytes = 2000;
+    for (int num = 5; num <= 50; num += 45) {
+        start_with(&world, &options);
+        emit(&world, "0");
+        sio_sim_run(&world.sim);
+        expect(&world, &world.client, "0");
+        sio_sim_leave(&world.client);
+        for (int i = 0; i < num; i++)
+            emit(&world, "missed");
+        come_back(&world, 0, &client);
+        for (int i = 0; num < 50 && i < num; i++)
+            expect(&world, &client, "missed");
+        if (num < 50)
+            expect_recovered(&world, &client);
+        else
+            expect_fresh(&world, &client);
+        sio_sim_stop(&world.sim);
+    }
+}
+
+/* More than a client may be sent at once is not recovered, rather than in part. */
+static void test_sio_recovery_is_all_or_nothing(void **state)
+{
+    yodel_sio_options options;
+    struct world world;
+    struct sio_client client;
+    char large[1000];
+
+    (void)state;
+    sio_sim_options(&options);
+    options.recovery_ms = RECOVERY_MS;
+    start_with(&world, &options);
+    sio_sim_leave(&world.client);
+    memset(large, 'x', sizeof large);
+    large[sizeof large - 1] = '\0';
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(yodel_sio_emit(yodel_sio_to_all(world.sim.ns), "e", "s", large), 0);
+    come_back(&world, 1, &client);
+    expect_fresh(&world, &client);
+    sio_sim_stop(&world.sim);
+}
+
+/* ---- while a trip is under way ---- */
+
+static void join_room(struct world *world, const char *room)
+{
+    assert_int_equal(yodel_sio_sockets_join(yodel_sio_to_room(world->sim.ns, world->client.sid),
+                                            (const char *const[]){room, NULL}),
+                     0);
+}
+
+/* Events are sent before each of turns steps of the two loops, in one order or the other; each must
+ * come once, and in order. */
+static void run_trip(unsigned first, unsigned busy)
+{
+    struct world world;
+    struct sio_client client;
+    char name[20];
+    int num = 0;
+
+    start(&world);
+    sio_sim_on_loop(&world.sim, 0, set_state, NULL);
+    sio_sim_leave(&world.client);
+    sio_sim_open(&world.sim, 1, &client);
+    sim_forget(client.peer);
+    put_back(&world, 1, &client);
+    for (unsigned step = 0; step < 12; step++) {
+        unsigned loop = (first + step) % 2;
+
+        if ((busy >> step % 4 & 1) != 0) {
+            (void)snprintf(name, sizeof name, "%d", num++);
+            if (step % 3 == 0)
+                assert_int_equal(yodel_sio_emit(yodel_sio_to_room(world.sim.ns, "a"), name, ""), 0);
+            else
+                emit(&world, name);
+        }
+        if (step == 5)
+            join_room(&world, "late");
+        sio_sim_run_loop(&world.sim, loop);
+    }
+    sio_sim_run(&world.sim);
+    for (int i = 0, connected = 0; i < num; i++) {
+        (void)snprintf(name, sizeof name, "2[\"%d\",", i);
+        const char *text = sio_sim_next(&client);
+
+        assert_non_null(text);
+        if (text[0] == '0') {
+            assert_false(connected++);
+            assert_non_null(strstr(text, world.client.pid));
+            text = sio_sim_next(&client);
+            assert_non_null(text);
+        }
+        assert_memory_equal(text, name, strlen(name));
+    }
+    sim_forget(client.peer);
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_room(world.sim.ns, "late"), "end", ""), 0);
+    sio_sim_run(&world.sim);
+    expect(&world, &client, "end");
+    sio_sim_expect_nothing(&client);
+    sio_sim_stop(&world.sim);
+}
+
+static void test_sio_recovery_loses_nothing_on_the_way(void **state)
+{
+    (void)state;
+    for (unsigned busy = 0; busy < 16; busy++) {
+        run_trip(0, busy);
+        run_trip(1, busy);
+    }
+}
+
+static void test_sio_recovery_may_be_given_up_on_the_way(void **state)
+{
+    struct world world;
+    struct sio_client client;
+
+    (void)state;
+    for (unsigned steps = 0; steps < 6; steps++) {
+        start(&world);
+        sio_sim_leave(&world.client);
+        put_back(&world, 1, &client);
+        for (unsigned i = 0; i < steps; i++)
+            sio_sim_run_loop(&world.sim, (i + 1) % 2);
+        sio_sim_leave(&client);
+        world.sim.told.len = 0;
+        sio_sim_connect(&world.sim, 0, &client); /* all goes on */
+        sio_sim_stop(&world.sim);
+    }
+}
+
+/* Two connections with the same pid: one gets the state, never both. */
+static void test_sio_recovery_is_for_one(void **state)
+{
+    struct world world;
+    struct sio_client a, b;
+    char text[200];
+    int recovered = 0;
+
+    (void)state;
+    start(&world);
+    sio_sim_leave(&world.client);
+    (void)snprintf(text, sizeof text, "0{\"pid\":\"%s\"}", world.client.pid);
+    sio_sim_open(&world.sim, 1, &a);
+    sio_sim_open(&world.sim, 2, &b);
+    sio_sim_put(&a, text);
+    sio_sim_put(&b, text);
+    sio_sim_run_loop(&world.sim, 1);
+    sio_sim_run_loop(&world.sim, 2);
+    sio_sim_run(&world.sim);
+    for (struct sio_client *client = &a; client != NULL; client = client == &a ? &b : NULL) {
+        const char *answer = sio_sim_next(client);
+
+        recovered += answer != NULL && strstr(answer, world.client.pid) != NULL;
+    }
+    assert_int_equal(recovered, 1);
+    sio_sim_stop(&world.sim);
+}
+
+/* ---- middleware ---- */
+
+static yodel_sio_next *kept;
+
+static void keep(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+{
+    (void)socket;
+    sio_sim_tell(user, "keep;");
+    kept = next;
+}
+
+static void run_middleware(int use, unsigned loop)
+{
+    yodel_sio_options options;
+    struct world world;
+    struct sio_client client;
+
+    memset(&world, 0, sizeof world);
+    sio_sim_options(&options);
+    options.recovery_ms = RECOVERY_MS;
+    options.recovery_use_middleware = use;
+    assert_int_equal(sio_sim_start(&world.sim, &yd_mem_default, 3, &options), 0);
+    assert_int_equal(yodel_sio_use(world.sim.ns, keep, &world.sim), 0);
+    sio_sim_open(&world.sim, 0, &world.client);
+    sio_sim_say(&world.client, "0");
+    yodel_sio_next_go(kept);
+    sio_sim_run(&world.sim);
+    (void)sscanf(sio_sim_next(&world.client), "0{\"sid\":\"%20[^\"]\",\"pid\":\"%20[^\"]",
+                 world.client.sid, world.client.pid);
+    sio_sim_leave(&world.client);
+    world.sim.told.len = 0;
+    emit(&world, "1");
+    come_back(&world, loop, &client);
+    sio_sim_expect_told(&world.sim, use ? "keep;" : "connection /;");
+    if (use) {
+        sio_sim_expect_nothing(&client);
+        emit(&world, "2"); /* it misses nothing while it waits */
+        sio_sim_run(&world.sim);
+        yodel_sio_next_go(kept);
+        sio_sim_run(&world.sim);
+    }
+    expect(&world, &client, "1");
+    if (use)
+        expect(&world, &client, "2");
+    expect_recovered(&world, &client);
+    sio_sim_stop(&world.sim);
+}
+
+static void test_sio_recovery_may_run_middleware(void **state)
+{
+    (void)state;
+    for (unsigned loop = 0; loop < 2; loop++) {
+        run_middleware(0, loop);
+        run_middleware(1, loop);
+    }
+}
+
+/* Those that are away do not keep the service alive. */
+static void test_sio_recovery_ends_with_the_service(void **state)
+{
+    struct world world;
+
+    (void)state;
+    start(&world);
+    sio_sim_on_loop(&world.sim, 0, set_state, NULL);
+    sio_sim_leave(&world.client);
+    sio_sim_connect(&world.sim, 1, &world.client);
+    sio_sim_stop(&world.sim);
+    assert_int_equal(world.sim.released, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sio_recovery_sends_what_was_missed),
+        cmocka_unit_test(test_sio_recovery_ends),
+        cmocka_unit_test(test_sio_recovery_needs_a_known_offset),
+        cmocka_unit_test(test_sio_recovery_knows_volatile_offsets),
+        cmocka_unit_test(test_sio_recovery_happens_once),
+        cmocka_unit_test(test_sio_recovery_is_not_for_parse_errors),
+        cmocka_unit_test(test_sio_recovery_takes_over),
+        cmocka_unit_test(test_sio_recovery_forgets_what_has_arrived),
+        cmocka_unit_test(test_sio_recovery_keeps_so_many_bytes),
+        cmocka_unit_test(test_sio_recovery_is_all_or_nothing),
+        cmocka_unit_test(test_sio_recovery_loses_nothing_on_the_way),
+        cmocka_unit_test(test_sio_recovery_may_be_given_up_on_the_way),
+        cmocka_unit_test(test_sio_recovery_is_for_one),
+        cmocka_unit_test(test_sio_recovery_may_run_middleware),
+        cmocka_unit_test(test_sio_recovery_ends_with_the_service),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

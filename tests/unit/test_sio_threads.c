@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <yodel/sio.h>
+
+/* A server with loops of their own threads, threads that emit, and clients that come and go. */
+
+#define LOOPS 3
+#define CLIENTS 3
+#define SESSIONS 100
+#define EMITTERS 4
+
+struct world {
+    yodel_server *server;
+    yodel_sio *sio;
+    yodel_sio_namespace *ns;
+    yodel_channels *channels;
+    int port;
+    atomic_bool done;
+    atomic_int connections, disconnections, recovered, asked, answered, fetches, fetched;
+};
+
+/* ---- the program ---- */
+
+static void on_connection(yodel_sio_socket *socket, void *user)
+{
+    struct world *world = user;
+
+    atomic_fetch_add(&world->connections, 1);
+    if (yodel_sio_socket_recovered(socket))
+        atomic_fetch_add(&world->recovered, 1);
+    (void)yodel_sio_join(socket, "room");
+    (void)json_object_set_new(yodel_sio_socket_json(socket), "x", json_integer(1));
+    (void)yodel_sio_emit(yodel_sio_to_others(socket), "joined", "");
+}
+
+static void on_disconnect(yodel_sio_socket *socket, const char *reason, void *user)
+{
+    struct world *world = user;
+
+    atomic_fetch_add(&world->disconnections, 1);
+    (void)yodel_sio_emit(yodel_sio_to_others(socket), "left", "s", reason);
+}
+
+static void *answer_later(void *ack)
+{
+    (void)yodel_sio_answer(ack, "i", 5);
+    return NULL;
+}
+
+/* From a thread of its own. */
+static void on_ask(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    yodel_sio_ack *ack = yodel_sio_event_ack(event);
+    pthread_t thread;
+
+    (void)socket;
+    (void)user;
+    if (pthread_create(&thread, NULL, answer_later, ack) == 0)
+        (void)pthread_detach(thread);
+    else
+        yodel_sio_ack_drop(ack);
+}
+
+static void *go_later(void *next)
+{
+    yodel_sio_next_go(next);
+    return NULL;
+}
+
+static void middleware(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+{
+    pthread_t thread;
+
+    (void)socket;
+    (void)user;
+    if (pthread_create(&thread, NULL, go_later, next) == 0)
+        (void)pthread_detach(thread);
+    else
+        yodel_sio_next_go(next);
+}
+
+static void answered(const yodel_sio_answers *answers, void *user)
+{
+    struct world *world = user;
+
+    assert_int_equal(answers->json.ptr[0], '[');
+    atomic_fetch_add(&world->answered, 1);
+}
+
+static void fetched(const json_t *sockets, void *user)
+{
+    struct world *world = user;
+
+    assert_true(json_is_array(sockets));
+    atomic_fetch_add(&world->fetched, 1);
+}
+
+/* ---- threads that emit ---- */
+
+static void emit_some(struct world *world, int i)
+{
+    yodel_sio_target all = yodel_sio_to_all(world->ns);
+    yodel_sio_target room = yodel_sio_to_room(world->ns, "room");
+
+    (void)yodel_sio_emit(all, "all", "{s:i}", "i", i);
+    (void)yodel_sio_emit(yodel_sio_except(room, YODEL_ROOMS("other")), "room", "i", i);
+    (void)yodel_sio_emit(yodel_sio_with(all, YODEL_SIO_VOLATILE), "volatile", "");
+    (void)yodel_group_send(world->channels, YODEL_STR("/chat#room"), YODEL_WS_TEXT,
+                           (yodel_bytes){(const uint8_t *)"raw", 3});
+    if (i % 4 == 0 &&
+        yodel_sio_emit_ack(yodel_sio_timeout(room, 20), "ask", NULL, answered, world) == 0)
+        atomic_fetch_add(&world->asked, 1);
+    if (i % 4 == 1)
+        (void)yodel_sio_sockets_join(room, YODEL_ROOMS("a", "other"));
+    if (i % 4 == 2)
+        (void)yodel_sio_sockets_leave(all, YODEL_ROOMS("other"));
+    if (i % 8 == 3 && yodel_sio_fetch_sockets(all, fetched, world) == 0)
+        atomic_fetch_add(&world->fetches, 1);
+    if (i % 8 == 7 && yodel_sio_fetch_rooms(world->ns, fetched, world) == 0)
+        atomic_fetch_add(&world->fetches, 1);
+    assert_non_null(yodel_sio_find(world->sio, YODEL_STR("/chat")));
+}
+
+static void *emit(void *arg)
+{
+    struct world *world = arg;
+
+    for (int i = 0; !atomic_load(&world->done); i++) {
+        emit_some(world, i);
+        (void)usleep(1000);
+    }
+    return NULL;
+}
+
+/* ---- clients, with blocking sockets ---- */
+
+struct client {
+    int fd;
+    size_t len;
+    char pid[21], offset[64];
+    uint8_t in[1 << 16];
+};
+
+static void client_send(struct client *client, const void *data, size_t len)
+{
+    assert_int_equal(send(client->fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+static void client_read(struct client *client)
+{
+    ssize_t len;
+
+    assert_true(client->len < sizeof client->in);
+    len = recv(client->fd, client->in + client->len, sizeof client->in - client->len, 0);
+    assert_true(len > 0);
+    client->len += (size_t)len;
+}
+
+static void client_consume(struct client *client, size_t len)
+{
+    memmove(client->in, client->in + len, client->len - len);
+    client->len -= len;
+}
+
+static void client_say(struct client *client, const char *text)
+{
+    uint8_t frame[200] = {0x81, (uint8_t)(0x80 | strlen(text))};
+
+    assert_true(strlen(text) < 126);
+    memcpy(frame + 6, text, strlen(text)); /* a key of zeros */
+    client_send(client, frame, 6 + strlen(text));
+}
+
+static void client_frame(struct client *client, char *ret_text, size_t size)
+{
+    size_t len, head = 2;
+
+    while (client->len < 4)
+        client_read(client);
+    len = client->in[1];
+    if (len == 126) {
+        head = 4;
+        len = (size_t)client->in[2] << 8 | client->in[3];
+    }
+    while (client->len < head + len)
+        client_read(client);
+    assert_true(len < size);
+    memcpy(ret_text, client->in + head, len);
+    ret_text[len] = '\0';
+    client_consume(client, head + len);
+}
+
+/* Skips frames up to one that begins so; notes offsets. */
+static void client_await(struct client *client, const char *begin, char *ret_text, size_t size)
+{
+    do {
+        size_t len;
+
+        client_frame(client, ret_text, size);
+        len = strlen(ret_text);
+        if (strncmp(ret_text, "42/chat,[", 9) == 0 && len > 16 && ret_text[len - 2] == '"')
+            (void)snprintf(client->offset, sizeof client->offset, "%.12s", ret_text + len - 14);
+    } while (strncmp(ret_text, begin, strlen(begin)) != 0);
+}
+
+static void client_open(struct client *client, const struct world *world)
+{
+    static const char request[] =
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\n"
+        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Sec-WebSocket-Version: 13\r\n\r\n";
+    struct sockaddr_in addr = {.sin_family = AF_INET,
+                               .sin_port = htons((uint16_t)world->port),
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    uint8_t *end;
+
+    client->len = 0;
+    client->fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(client->fd, (struct sockaddr *)&addr, sizeof addr), 0);
+    client_send(client, request, sizeof request - 1);
+    while ((end = memmem(client->in, client->len, "\r\n\r\n", 4)) == NULL)
+        client_read(client);
+    client_consume(client, (size_t)(end + 4 - client->in));
+}
+
+static void client_connect(struct client *client, const struct world *world)
+{
+    char text[4096], *pid;
+
+    client_open(client, world);
+    if (client->pid[0] != '\0')
+        (void)snprintf(text, sizeof text, "40/chat,{\"pid\":\"%s\",\"offset\":\"%s\"}", client->pid,
+                       client->offset);
+    else
+        (void)snprintf(text, sizeof text, "40/chat,");
+    client_say(client, text);
+    client_await(client, "40/chat,", text, sizeof text);
+    pid = strstr(text, "\"pid\":\"");
+    assert_non_null(pid);
+    memcpy(client->pid, pid + 7, 20);
+}
+
+static void client_leave(struct client *client, int how)
+{
+    if (how % 3 == 0) {
+        client_say(client, "41/chat,");
+        client->pid[0] = '\0';
+    }
+    (void)close(client->fd);
+}
+
+static void *come_and_go(void *arg)
+{
+    const struct world *world = arg;
+    struct client *client = calloc(1, sizeof *client);
+    char text[4096];
+
+    assert_non_null(client);
+    for (int i = 0; i < SESSIONS; i++) {
+        client_connect(client, world);
+        client_say(client, "42/chat,7[\"ask\"]");
+        client_await(client, "43/chat,7[5]", text, sizeof text);
+        client_await(client, "42/chat,[\"all\"", text, sizeof text);
+        client_leave(client, i);
+    }
+    free(client);
+    return NULL;
+}
+
+/* ---- all together ---- */
+
+static void start(struct world *world)
+{
+    yodel_sio_handlers handlers = {
+        .size = sizeof handlers, .on_connection = on_connection, .on_disconnect = on_disconnect};
+
+    memset(world, 0, sizeof *world);
+    assert_int_equal(
+        yodel_server_new(YODEL_OPTIONS(yodel_server_options, .loops = LOOPS), &world->server), 0);
+    assert_int_equal(yodel_channels_new_memory(world->server, &world->channels), 0);
+    assert_int_equal(yodel_sio_new(world->server,
+                                   YODEL_OPTIONS(yodel_sio_options, .channels = world->channels,
+                                                 .recovery_ms = 2000, .recovery_use_middleware = 1),
+                                   &world->sio),
+                     0);
+    world->ns = yodel_sio_of(world->sio, "/chat");
+    assert_int_equal(yodel_sio_handle(world->ns, &handlers, world), 0);
+    assert_int_equal(yodel_sio_on(world->ns, "ask", on_ask, world), 0);
+    assert_int_equal(yodel_sio_use(world->ns, middleware, world), 0);
+    world->port = yodel_server_listen(
+        world->server, YODEL_OPTIONS(yodel_listen_options, .address = "127.0.0.1:0"));
+    assert_true(world->port > 0);
+}
+
+static void *run(void *arg)
+{
+    struct world *world = arg;
+
+    assert_int_equal(yodel_server_run(world->server), 0);
+    return NULL;
+}
+
+static void start_all(pthread_t *threads, int num, void *(*fn)(void *arg), struct world *world)
+{
+    for (int i = 0; i < num; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, fn, world), 0);
+}
+
+static void join_all(const pthread_t *threads, int num)
+{
+    for (int i = 0; i < num; i++)
+        (void)pthread_join(threads[i], NULL);
+}
+
+static void test_sio_threads_emit_while_clients_come_and_go(void **state)
+{
+    pthread_t server, emitters[EMITTERS], clients[CLIENTS];
+    static struct world world;
+
+    (void)state;
+    start(&world);
+    start_all(&server, 1, run, &world);
+    start_all(emitters, EMITTERS, emit, &world);
+    start_all(clients, CLIENTS, come_and_go, &world);
+    join_all(clients, CLIENTS);
+    atomic_store(&world.done, true);
+    join_all(emitters, EMITTERS);
+    (void)usleep(100000); /* what is owed comes, or is late */
+    yodel_server_stop(world.server, 1000);
+    join_all(&server, 1);
+    yodel_sio_unref(world.sio);
+    yodel_channels_unref(world.channels);
+    yodel_server_unref(world.server);
+    assert_int_equal(atomic_load(&world.connections), CLIENTS * SESSIONS);
+    assert_int_equal(atomic_load(&world.disconnections), CLIENTS * SESSIONS);
+    assert_int_equal(atomic_load(&world.asked), atomic_load(&world.answered));
+    assert_int_equal(atomic_load(&world.fetches), atomic_load(&world.fetched));
+    assert_in_range(atomic_load(&world.recovered), CLIENTS * SESSIONS / 3, CLIENTS * SESSIONS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sio_threads_emit_while_clients_come_and_go),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
