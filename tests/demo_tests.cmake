@@ -23,10 +23,12 @@ yodel_test(conformance.abuse TIMEOUT 300 SERIAL
 # These start the demo themselves, the way each needs it.
 function(yodel_demo_test name)
   yodel_test(${name} TIMEOUT 180 ${ARGN})
-  set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT YODEL_DEMO=${PROJECT_BINARY_DIR}/yodel-demo)
+  set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT
+               YODEL_DEMO=${PROJECT_BINARY_DIR}/yodel-demo
+               YODEL_TESTAPPS=${PROJECT_BINARY_DIR}/yodel-testapps)
 endfunction()
 
-foreach(name big chat churn decide deflate echo examples http listen loops presence shutdown
+foreach(name big chat churn decide deflate echo examples http listen loops notify presence shutdown
              slow_reader static tls views)
   yodel_demo_test(integration.${name}
     COMMAND ${YODEL_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/integration/test_${name}.py)
@@ -34,7 +36,8 @@ endforeach()
 set_tests_properties(integration.slow_reader PROPERTIES COST 1000) # the longest goes first
 
 if(YODEL_NODE)
-  foreach(name interop/crowd interop/deflate interop/echo interop/sio_client interop/sio_features interop/sio_wire browser/chat browser/page)
+  foreach(name interop/crowd interop/deflate interop/echo interop/sio_client interop/sio_features interop/sio_wire browser/chat browser/flask browser/page
+               browser/sio)
     string(REPLACE / . test ${name})
     yodel_demo_test(${test}
       COMMAND ${YODEL_NODE} --test ${CMAKE_CURRENT_SOURCE_DIR}/${name}.test.js)

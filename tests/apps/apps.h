@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef APPS_H
+#define APPS_H
+
+#include <yodel/sio.h>
+
+/* Programs for tests from outside: twins of small programs for the JavaScript server. */
+
+/* What the command line says; text is borrowed from it. */
+struct app_options {
+    const char *host; /* NULL: 127.0.0.1, and ::1 where the machine has it */
+    const char *client_dir;
+    const char *json; /* of eio-spawn */
+    uint32_t port, loops;
+    uint32_t recovery, msgpack, verbose;
+};
+
+struct app;
+struct later;
+
+struct app_kind {
+    const char *name;
+    const char *help;
+    /* Adds to app->server what the app is.  Returns 0 or a result of the library. */
+    int (*start)(struct app *app);
+    /* Before the server stops: may be called on any thread.  NULL: nothing. */
+    void (*stop)(struct app *app);
+    /* After the server has stopped.  NULL: nothing. */
+    void (*done)(struct app *app);
+    int status;     /* of requests that are not Socket.IO's, without a body; 0: 404 */
+    int tells_port; /* 1: "PORT n" is printed whatever the port; and nothing is served below / */
+};
+
+struct app {
+    const struct app_kind *kind;
+    struct app_options options;
+    yodel_server *server;
+    yodel_sio *sio;      /* NULL: the app is Engine.IO's alone */
+    struct later *later; /* calls at a later time */
+    void *state;         /* of the app */
+};
+
+extern const struct app_kind app_eio_ref, app_eio_spawn, app_eioclient, app_sio_ref, app_sioclient,
+    app_features, app_wire;
+
+/* ---- help.c ---- */
+
+/* Makes app->sio from options, with client_dir of the command line.  Returns as yodel_sio_new(). */
+int app_new_sio(struct app *app, yodel_sio_options options);
+
+/* The arguments of event as those of what is sent; attachments has room for their views. */
+#define APP_MAX_ATTACHMENTS 10
+yodel_sio_args app_args(const yodel_sio_event *event, yodel_bytes attachments[APP_MAX_ATTACHMENTS]);
+
+/* An argument of a document, borrowed; NULL when it is not there. */
+const json_t *app_arg(yodel_sio_event *event, size_t i);
+/* True when value is what yodel_sio_binary() makes. */
+int app_is_binary(const json_t *value);
+/* As JavaScript sees it in a condition. */
+int app_is_true(const json_t *value);
+
+/* Answers with one argument, which is taken; ack may be NULL. */
+void app_answer(yodel_sio_ack *ack, json_t *value);
+/* Emits with one argument, which is taken. */
+void app_emit(yodel_sio_target target, const char *event, json_t *value);
+/* The same with one binary argument. */
+void app_emit_binary(yodel_sio_target target, const char *event, yodel_bytes data);
+
+/* "2026-11-22T14:33:12.345Z", to be freed; NULL when out of memory. */
+char *app_date(void);
+
+/* Calls each function of a list until one fails. */
+struct app_handler {
+    const char *event;
+    yodel_sio_event_fn *fn;
+};
+/* handlers ends with {NULL}.  Returns 0 or a result of the library. */
+int app_on(yodel_sio_namespace *ns, const struct app_handler *handlers, void *user);
+
+/* ---- later.c: one thread that calls functions when their time has come ---- */
+
+struct later *later_new(void);
+/* What is not due yet is called at once; then the thread ends. */
+void later_free(struct later *later);
+/* Returns 0 or -ENOMEM. */
+int later_call(struct later *later, unsigned ms, void (*fn)(void *arg), void *arg);
+
+/* ---- features_ctl.c ---- */
+
+/* Adds the namespace /ctl.  Returns 0 or a result of the library. */
+int features_add_ctl(struct app *app, yodel_sio_namespace **ret_ctl);
+
+/* ---- eio_json.c: options of the JavaScript server ---- */
+
+struct yd_eio_options;
+struct eio_config;
+
+/* Reads JSON into *options, which has the defaults.  Returns 0, -ENOMEM, or -EINVAL.  The strings
+ * live until eio_config_free(), which also takes NULL. */
+int eio_config_read(const char *json, struct yd_eio_options *options,
+                    struct eio_config **ret_config);
+void eio_config_free(struct eio_config *config);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "apps.h"
+
+#ifndef YODEL_CLIENT_DIR
+#define YODEL_CLIENT_DIR NULL
+#endif
+
+int app_new_sio(struct app *app, yodel_sio_options options)
+{
+    int rc;
+
+    options.size = sizeof options;
+    options.client_dir = app->options.client_dir;
+    if (options.client_dir != NULL)
+        return yodel_sio_new(app->server, &options, &app->sio);
+    options.client_dir = YODEL_CLIENT_DIR; /* it may not be installed */
+    rc = yodel_sio_new(app->server, &options, &app->sio);
+    if (rc != -ENOENT)
+        return rc;
+    options.client_dir = NULL;
+    return yodel_sio_new(app->server, &options, &app->sio);
+}
+
+yodel_sio_args app_args(const yodel_sio_event *event, yodel_bytes attachments[APP_MAX_ATTACHMENTS])
+{
+    size_t num = yodel_sio_event_num_attachments(event);
+
+    for (size_t i = 0; i < num; i++)
+        attachments[i] = yodel_sio_event_attachment(event, i);
+    return (yodel_sio_args){yodel_sio_event_args(event), attachments, num};
+}
+
+const json_t *app_arg(yodel_sio_event *event, size_t i)
+{
+    return json_array_get(yodel_sio_event_json(event), i);
+}
+
+int app_is_binary(const json_t *value)
+{
+    return json_is_true(json_object_get(value, "_placeholder"));
+}
+
+int app_is_true(const json_t *value)
+{
+    switch (value != NULL ? json_typeof(value) : JSON_NULL) {
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+    case JSON_TRUE:
+        return 1;
+    case JSON_STRING:
+        return json_string_length(value) > 0;
+    case JSON_INTEGER:
+        return json_integer_value(value) != 0;
+    case JSON_REAL:
+        return json_real_value(value) < 0 || json_real_value(value) > 0;
+    default:
+        return 0;
+    }
+}
+
+/* The text of an array of value, which is taken; NULL when out of memory. */
+static char *array_of(json_t *value)
+{
+    json_t *array = json_pack("[o]", value);
+    char *text = array != NULL ? json_dumps(array, JSON_COMPACT) : NULL;
+
+    json_decref(array);
+    return text;
+}
+
+void app_answer(yodel_sio_ack *ack, json_t *value)
+{
+    char *text = array_of(value);
+
+    (void)yodel_sio_answer_args(ack, &(yodel_sio_args){.json = yodel_str_of(text)});
+    free(text);
+}
+
+void app_emit(yodel_sio_target target, const char *event, json_t *value)
+{
+    char *text = array_of(value);
+
+    (void)yodel_sio_emit_args(target, event, &(yodel_sio_args){.json = yodel_str_of(text)});
+    free(text);
+}
+
+void app_emit_binary(yodel_sio_target target, const char *event, yodel_bytes data)
+{
+    (void)yodel_sio_emit_args(
+        target, event,
+        &(yodel_sio_args){YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &data, 1});
+}
+
+char *app_date(void)
+{
+    struct timespec now;
+    struct tm utc;
+    char date[32], *text = malloc(64);
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (text == NULL || gmtime_r(&now.tv_sec, &utc) == NULL)
+        return text;
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text, 64, "%s.%03dZ", date, (int)(now.tv_nsec / 1000000));
+    return text;
+}
+
+int app_on(yodel_sio_namespace *ns, const struct app_handler *handlers, void *user)
+{
+    int rc = ns != NULL ? 0 : -ENOMEM;
+
+    for (; rc == 0 && handlers->event != NULL; handlers++)
+        rc = yodel_sio_on(ns, handlers->event, handlers->fn, user);
+    return rc;
+}
