@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* self.room_group_name = f"chat_{self.room_name}" */
 struct group {
@@ -113,16 +112,6 @@ static int on_chat_presence(yodel_ws *ws, const yodel_event *event, void *user)
     return demo_after_send(ws, yodel_ws_send_pack(ws, "{s:I}", "presence", count));
 }
 
-static int is_json(yodel_str content_type)
-{
-    static const char json[] = "application/json";
-    const size_t len = sizeof json - 1;
-
-    return content_type.len >= len && strncasecmp(content_type.ptr, json, len) == 0 &&
-           (content_type.len == len || content_type.ptr[len] == ';' ||
-            content_type.ptr[len] == ' ');
-}
-
 /* A view of the web site that speaks to a room. */
 static void post_message(yodel_request *req, void *user)
 {
@@ -131,11 +120,8 @@ static void post_message(yodel_request *req, void *user)
     json_t *value;
     int rc;
 
-    if (!is_json(yodel_request_header(req, "content-type"))) {
-        (void)yodel_request_reply_text(req, 415, NULL,
-                                       YODEL_STR("Content-Type must be application/json\n"));
+    if (!demo_takes_json(req))
         return;
-    }
     if (yodel_request_unpack(req, "{s:o}", "message", &value) < 0) {
         (void)yodel_request_reply_text(
             req, 400, NULL, YODEL_STR("the body must be JSON: {\"message\": \"...\"}\n"));

@@ -2,6 +2,8 @@
 #ifndef DEMO_H
 #define DEMO_H
 
+#include <stdatomic.h>
+#include <yodel/sio.h>
 #include <yodel/yodel.h>
 
 /* What the command line says; text is borrowed from it. */
@@ -9,12 +11,14 @@ struct demo_options {
     const char *host; /* NULL: 127.0.0.1, and ::1 where the machine has it */
     const char *unix_path;
     const char *public_dir;
+    const char *client_dir; /* NULL: where the build has put it, if it has */
     const char *tls_cert, *tls_key;
     const char *const *origins; /* ends with NULL; of /restricted */
     uint32_t port;
     uint32_t loops;
     uint32_t max_connections;
     uint32_t header_ms, decide_ms, keep_ms, ping_ms, pong_ms, send_ms, drain_ms;
+    uint32_t notify_ms; /* 0: the server says nothing by itself */
     uint32_t verbose;
 };
 
@@ -24,12 +28,17 @@ int demo_options_parse(int argc, char **argv, struct demo_options *ret_options);
 void demo_options_done(struct demo_options *options);
 
 struct demo_worker;
+struct demo_notifier;
 
 /* The application: what its handlers get as `user`. */
 struct demo {
     yodel_server *server;
     yodel_channels *channels;
     struct demo_worker *worker;
+    yodel_sio *sio;
+    yodel_sio_namespace *sio_chat; /* "/chat" */
+    atomic_size_t num_sio_chat;    /* clients in it */
+    struct demo_notifier *notifier;
 };
 
 /* Each adds one part of the application to the server.  Returns 0 or a result of the library. */
@@ -37,11 +46,20 @@ int demo_add_echo(struct demo *demo, const struct demo_options *options);
 int demo_add_chat(struct demo *demo);
 int demo_add_views(struct demo *demo);
 int demo_add_slow(struct demo *demo);
+int demo_add_sio(struct demo *demo, const struct demo_options *options);
+int demo_add_notify(struct demo *demo);
 
 /* The thread behind demo_add_slow().  Returns 0 or -errno. */
 int demo_worker_start(struct demo *demo);
 /* Ends the thread and waits for it; what it has not answered is dropped. */
 void demo_worker_stop(struct demo *demo);
+
+/* The thread that notifies /chat every interval_ms; none when that is 0.  Returns 0 or -errno. */
+int demo_notifier_start(struct demo *demo, uint32_t interval_ms);
+void demo_notifier_stop(struct demo *demo);
+
+/* 1 when the request says that its body is JSON; else 0, and it has been answered 415. */
+int demo_takes_json(yodel_request *req);
 
 /* The result of a handler whose send gave rc: a peer that does not read its answers is closed with
  * 1013, one that has gone is no failure. */

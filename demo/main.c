@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The demo: a page with an echo, chat rooms and messages from the server, and the endpoints that
- * the tests of this repository speak to. */
+/* The demo: pages with an echo, chat rooms and messages from the server, over WebSockets and over
+ * Socket.IO, and the endpoints that the tests of this repository speak to. */
 #include "demo.h"
 
 #include <errno.h>
@@ -48,6 +48,10 @@ static int add_routes(struct demo *demo, const struct demo_options *options)
     if ((rc = demo_add_views(demo)) < 0)
         return rc;
     if ((rc = demo_add_slow(demo)) < 0)
+        return rc;
+    if ((rc = demo_add_sio(demo, options)) < 0)
+        return rc;
+    if ((rc = demo_add_notify(demo)) < 0)
         return rc;
     rc = yodel_server_static(demo->server, "/", options->public_dir, NULL);
     if (rc < 0)
@@ -135,12 +139,16 @@ int main(int argc, char **argv)
         goto done;
     if ((rc = demo_worker_start(&demo)) < 0)
         goto done;
+    if ((rc = demo_notifier_start(&demo, options.notify_ms)) < 0)
+        goto done;
     rc = yodel_server_run(demo.server);
 
 done:
     if (rc < 0)
         fprintf(stderr, "yodel-demo: %s\n", yodel_strerror(rc));
+    demo_notifier_stop(&demo);
     demo_worker_stop(&demo);
+    yodel_sio_unref(demo.sio);
     yodel_channels_unref(demo.channels);
     yodel_server_unref(demo.server);
     demo_options_done(&options);

@@ -11,7 +11,7 @@
 #define YODEL_DEMO_PUBLIC "demo/public"
 #endif
 
-enum { DEFAULT_PORT = 8000 };
+enum { DEFAULT_PORT = 8000, DEFAULT_NOTIFY_MS = 30000 };
 
 enum kind { TEXT, NUMBER, FLAG, TLS, ORIGINS };
 
@@ -32,6 +32,8 @@ static const struct option known_options[] = {
     {"--loops", NUMBER, FIELD(loops), "N", "loop threads; default: one for each CPU"},
     {"--tls", TLS, 0, "CERT KEY", "speak TLS, with these PEM files (SIGHUP reads them again)"},
     {"--public", TEXT, FIELD(public_dir), "DIR", "directory of the page"},
+    {"--client-dir", TEXT, FIELD(client_dir), "DIR", "directory of the Socket.IO client to serve"},
+    {"--notify-ms", NUMBER, FIELD(notify_ms), "N", "between notifications to /chat; 0: none"},
     {"--origins", ORIGINS, 0, "LIST", "origins let in to /restricted, separated by commas"},
     {"--max-connections", NUMBER, FIELD(max_connections), "N", "further ones are answered 503"},
     {"--header-timeout-ms", NUMBER, FIELD(header_ms), "N", "for the head of a request"},
@@ -146,8 +148,10 @@ static int parse_option(const struct option *option, char **values, int num_valu
 
 int demo_options_parse(int argc, char **argv, struct demo_options *ret_options)
 {
-    struct demo_options options = {
-        .port = DEFAULT_PORT, .public_dir = YODEL_DEMO_PUBLIC, .origins = default_origins};
+    struct demo_options options = {.port = DEFAULT_PORT,
+                                   .public_dir = YODEL_DEMO_PUBLIC,
+                                   .notify_ms = DEFAULT_NOTIFY_MS,
+                                   .origins = default_origins};
 
     for (int i = 1; i < argc; i++) {
         const struct option *option = find_option(argv[i]);

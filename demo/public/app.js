@@ -2,8 +2,10 @@
 import { startChat } from "./chat.js";
 import { startEcho } from "./echo.js";
 import { startNotify } from "./notify.js";
+import { startSio } from "./sio.js";
 import { watchers } from "./socket.js";
 import { currentLanguage, onLanguage, say, sayCount, setLanguage } from "./text.js";
+import { startViews } from "./views.js";
 
 const STATS_EVERY_MS = 3000;
 
@@ -28,9 +30,13 @@ function showConnection() {
 async function showStats() {
   if (document.hidden) return;
   try {
-    const { websockets, messages_out: messages } = await (await fetch("/stats")).json();
+    const now = await (await fetch("/stats")).json();
 
-    stats.textContent = `${sayCount("openNow", websockets)} · ${sayCount("handled", messages)}`;
+    stats.textContent = [
+      sayCount("openNow", now.websockets),
+      sayCount("sioClients", now.sio_clients),
+      sayCount("handled", now.messages_out),
+    ].join(" · ");
   } catch {
     stats.textContent = "";
   }
@@ -71,6 +77,8 @@ watchers.add((all) => {
 startNotify();
 startEcho();
 startChat();
+startSio();
+startViews();
 setLanguage(localStorage.getItem("yodel.language") ?? navigator.language.slice(0, 2));
 showStats();
 setInterval(showStats, STATS_EVERY_MS);

@@ -3,7 +3,8 @@
 
 import { make } from "./dom.js";
 import { onRooms } from "./chat.js";
-import { onLanguage, say, sayCount } from "./text.js";
+import { post, shellCommand } from "./post.js";
+import { onLanguage, say } from "./text.js";
 
 const form = document.querySelector("#notify-form");
 const select = document.querySelector("#notify-room");
@@ -20,16 +21,8 @@ function body() {
   return JSON.stringify({ message: input.value || say("notifyDefault") });
 }
 
-function quoted(text) {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
 function showCurl() {
-  curl.textContent = [
-    `curl ${location.origin}${path()}`,
-    "-H 'Content-Type: application/json'",
-    `-d ${quoted(body())}`,
-  ].join(" \\\n  ");
+  curl.textContent = shellCommand(path(), body());
 }
 
 function showRooms(names, activeName) {
@@ -40,37 +33,16 @@ function showRooms(names, activeName) {
   showCurl();
 }
 
-async function post() {
-  answer.dataset.state = "busy";
-  try {
-    const response = await fetch(path(), {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: body(),
-    });
-    const text = await response.text();
-
-    answer.dataset.state = response.ok ? "ok" : "failed";
-    answer.textContent = response.ok
-      ? `${response.status} ${response.statusText}: ${sayCount("delivered", JSON.parse(text).members)}`
-      : `${response.status}: ${text}`;
-    if (response.ok) input.value = "";
-  } catch {
-    answer.dataset.state = "failed";
-    answer.textContent = say("failed");
-  }
-  showCurl();
-}
-
 export function startNotify() {
   onRooms.add(showRooms);
   onLanguage.add(showCurl);
   showCurl();
   select.addEventListener("change", showCurl);
   input.addEventListener("input", showCurl);
-  form.addEventListener("submit", (event) => {
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    post();
+    if (await post(path(), body(), answer)) input.value = "";
+    showCurl();
   });
   copy.addEventListener("click", async () => {
     await navigator.clipboard.writeText(curl.textContent);

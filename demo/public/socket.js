@@ -10,8 +10,14 @@ const all = new Set();
 /** Calls listener(sockets) whenever the state of any socket changes. */
 export const watchers = new Set();
 
-function tellWatchers() {
+/** Says that the state of one has changed. */
+export function tellWatchers() {
   for (const watcher of watchers) watcher([...all]);
+}
+
+/** Adds what has a state and a retry() of its own. */
+export function watch(connection) {
+  all.add(connection);
 }
 
 /**

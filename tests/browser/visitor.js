@@ -66,10 +66,9 @@ export async function goAway(page) {
   await page.context().close();
 }
 
-/** A visitor: a page in a browser context of its own. */
-export async function visit({ name = "Anna", rooms = ["lobby"], options = wide, mayFail = false } = {}) {
+/** A page whose errors fail the test; mayFail: those of its requests do not. */
+async function openWatched(options, mayFail) {
   const page = await openPage(options);
-  const context = page.context();
 
   page.setDefaultTimeout(10_000);
   page.on("pageerror", (error) => faults.push(String(error)));
@@ -77,6 +76,14 @@ export async function visit({ name = "Anna", rooms = ["lobby"], options = wide, 
     page.on("console", (message) => {
       if (message.type() === "error") faults.push(message.text());
     });
+  return page;
+}
+
+/** A visitor: a page in a browser context of its own. */
+export async function visit({ name = "Anna", rooms = ["lobby"], options = wide, mayFail = false } = {}) {
+  const page = await openWatched(options, mayFail);
+  const context = page.context();
+
   await context.addInitScript(
     ([visitor, list]) => {
       localStorage.setItem("yodel.name", visitor);
@@ -87,6 +94,29 @@ export async function visit({ name = "Anna", rooms = ["lobby"], options = wide, 
   await page.goto(current.demo.url);
   await page.waitForSelector('#connection[data-state="open"]');
   return page;
+}
+
+/** A visitor of another page of the demo, or of another view. */
+export async function visitAt(where, { options = wide, mayFail = false, prepare } = {}) {
+  const page = await openWatched(options, mayFail);
+
+  await prepare?.(page);
+  await page.goto(current.demo.url + where);
+  return page;
+}
+
+/** A visitor of the view "Socket.IO"; transport is what it must come to. */
+export async function visitSio({ transport = "websocket", ...rest } = {}) {
+  const page = await visitAt("/#socketio", rest);
+
+  await sioIsUp(page, transport);
+  return page;
+}
+
+export async function sioIsUp(page, transport = "websocket") {
+  await page.waitForSelector(`#sio-link[data-state="open"][data-transport="${transport}"]`, {
+    timeout: 20_000,
+  });
 }
 
 export function panel(page, room) {

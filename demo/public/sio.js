@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+// The view "Socket.IO": one connection of npm's client with two namespaces, and how it fares.
+
+import { startSioChat } from "./sio_chat.js";
+import { startSioEcho } from "./sio_echo.js";
+import { startSioNotify } from "./sio_notify.js";
+import { tellWatchers, watch } from "./socket.js";
+import { onLanguage, say } from "./text.js";
+
+const CLIENT = "/socket.io/socket.io.esm.min.js";
+const LONGEST_WAIT_MS = 4000;
+const BOTH = ["polling", "websocket"];
+
+const view = document.querySelector("#view-socketio");
+const strip = document.querySelector("#sio-link");
+const stateText = document.querySelector("#sio-state");
+const note = document.querySelector("#sio-note");
+const idText = document.querySelector("#sio-id");
+const select = document.querySelector("#sio-transports");
+const steps = document.querySelectorAll("#sio-steps [data-step]");
+const again = document.querySelector("#sio-again");
+
+/** Emits "state"; state is "connecting", "open" (both namespaces are) or "waiting". */
+class Link extends EventTarget {
+  #manager = null;
+  #sockets = [];
+  #attempt = 0;
+  #lostWhy = "";
+  #drops = 0;
+
+  state = "connecting";
+
+  open(Manager) {
+    this.#manager = new Manager({
+      transports: BOTH,
+      reconnectionDelay: 500,
+      reconnectionDelayMax: LONGEST_WAIT_MS,
+    });
+    this.root = this.#manager.socket("/");
+    this.chat = this.#manager.socket("/chat");
+    this.#sockets = [this.root, this.chat];
+    for (const socket of this.#sockets) {
+      socket.on("connect", () => this.#update());
+      socket.on("disconnect", (why) => this.#lose(why));
+    }
+    this.#manager.on("open", () => this.#watchTransport());
+    this.#manager.on("reconnect_attempt", (attempt) => {
+      this.#attempt = attempt;
+      this.#update();
+    });
+    this.#manager.on("error", () => this.#update());
+    this.#watchTransport();
+  }
+
+  get transport() {
+    return this.#manager?.engine?.transport?.name ?? "";
+  }
+
+  get recovered() {
+    return this.chat.recovered === true;
+  }
+
+  /** Whether this is not the first time that it is open. */
+  get isBack() {
+    return this.#drops > 0;
+  }
+
+  /** What there is to say about the state. */
+  get note() {
+    if (this.state === "waiting") return say("sioAttempt").replace("{n}", Math.max(1, this.#attempt));
+    if (this.state === "open" && this.isBack) return say(this.recovered ? "sioRecovered" : "sioBack");
+    return "";
+  }
+
+  /** Begins anew with other transports, as `io({transports})` would. */
+  use(transports) {
+    this.#manager.opts.transports = transports;
+    this.#restart();
+  }
+
+  /** Ends a wait early. */
+  retry() {
+    if (this.state === "waiting") this.#restart();
+  }
+
+  #restart() {
+    for (const socket of this.#sockets) socket.disconnect();
+    for (const socket of this.#sockets) socket.connect();
+    this.#watchTransport();
+  }
+
+  #watchTransport() {
+    this.#manager.engine?.on("upgrade", () => this.#update());
+    this.#update();
+  }
+
+  #lose(why) {
+    if (why !== "io client disconnect") this.#lostWhy = why;
+    this.#drops += 1;
+    this.#attempt = 0;
+    this.#update();
+  }
+
+  #update() {
+    const isUp = this.#sockets.every((socket) => socket.connected);
+
+    if (isUp) this.#attempt = 0;
+    this.state = isUp ? "open" : this.#lostWhy || this.#attempt > 0 ? "waiting" : "connecting";
+    if (isUp) this.#lostWhy = "";
+    this.dispatchEvent(new CustomEvent("state"));
+    tellWatchers();
+  }
+}
+
+const link = new Link();
+
+function showLink() {
+  const words = { open: "connected", waiting: "lost", connecting: "connecting" };
+  const isUp = link.state === "open";
+
+  strip.dataset.state = link.state;
+  strip.dataset.transport = isUp ? link.transport : "";
+  stateText.textContent = say(words[link.state]);
+  note.textContent = link.note;
+  idText.textContent = isUp ? link.chat.id : "—";
+  again.hidden = link.state !== "waiting";
+  for (const step of steps) step.classList.toggle("on", isUp && step.dataset.step === link.transport);
+}
+
+function showMissing() {
+  view.dataset.client = "missing";
+  document.querySelector("#sio-missing").hidden = false;
+}
+
+async function load() {
+  try {
+    return await import(CLIENT);
+  } catch {
+    return null;
+  }
+}
+
+export async function startSio() {
+  const client = await load();
+
+  if (!client) return showMissing();
+  watch(link);
+  link.addEventListener("state", showLink);
+  onLanguage.add(showLink);
+  link.open(client.Manager);
+  startSioEcho(link);
+  startSioChat(link);
+  startSioNotify();
+  select.addEventListener("change", () => link.use(select.value.split(" ")));
+  again.addEventListener("click", () => link.retry());
+  view.dataset.client = "loaded";
+  showLink();
+}
