@@ -20,6 +20,9 @@ yodel_test(conformance.abuse TIMEOUT 300 SERIAL
                    --pong-timeout-ms 2000
                    --origin-path /restricted --origin-allowed http://localhost)
 
+yodel_test(conformance.sio_abuse TIMEOUT 300 SERIAL
+           COMMAND ${YODEL_PYTHON} ${conformance}/sio_abuse.py --apps $<TARGET_FILE:yodel-testapps>)
+
 # These start the demo themselves, the way each needs it.
 function(yodel_demo_test name)
   yodel_test(${name} TIMEOUT 180 ${ARGN})

@@ -83,6 +83,25 @@ static int answer_small(yodel_sio_ack *ack, const struct yd_sio_output *output)
     return rc;
 }
 
+static int drop_answer(yodel_sio_ack *ack, int rc)
+{
+    yodel_sio_ack_drop(ack);
+    return rc;
+}
+
+/* The loop may have used ack, and the program stopped, before posting it is over. */
+static int post_answer(yodel_sio_ack *ack)
+{
+    yodel_sio *sio = yodel_sio_ref(ack->ns->sio);
+    int rc;
+
+    ack->mail.run = run_answer;
+    if ((rc = yd_loop_post(ack->loop, &ack->mail)) < 0)
+        yodel_sio_ack_drop(ack);
+    yodel_sio_unref(sio);
+    return rc;
+}
+
 /* Takes ack. */
 static int answer(yodel_sio_ack *ack, yodel_str elements, const yodel_bytes *attachments,
                   size_t num_attachments)
@@ -102,10 +121,7 @@ static int answer(yodel_sio_ack *ack, yodel_str elements, const yodel_bytes *att
     rc = yd_sio_encode_out(ack->ns->sio, &output, attachments, &ack->out);
     if (rc == 0 && yd_loop_is_current(ack->loop))
         return send_answer(ack, ack->loop);
-    ack->mail.run = run_answer;
-    if (rc < 0 || (rc = yd_loop_post(ack->loop, &ack->mail)) < 0)
-        yodel_sio_ack_drop(ack);
-    return rc;
+    return rc == 0 ? post_answer(ack) : drop_answer(ack, rc);
 }
 
 int yodel_sio_answer(yodel_sio_ack *ack, const char *format, ...)

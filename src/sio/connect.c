@@ -146,7 +146,11 @@ void yd_sio_connect_done(yodel_sio_socket *socket)
 
     if (socket->state != YD_SIO_CONNECTING || client->closing)
         return;
-    if (yd_sio_memory_replay(socket) < 0 || send_connect(socket) < 0) {
+    if (yd_sio_memory_replay(socket) < 0) {
+        yd_sio_client_fail(client, "what it has missed is too much");
+        return;
+    }
+    if (send_connect(socket) < 0) {
         yd_sio_client_fail(client, "CONNECT could not be answered");
         return;
     }
@@ -211,12 +215,16 @@ static void run_next(struct yd_mail *mail, void *receiver)
     free_next(next);
 }
 
+/* The loop may have used next, and the program stopped, before posting it is over. */
 static void post_next(yodel_sio_next *next)
 {
+    yodel_sio *sio = yodel_sio_ref(next->ns->sio);
+
     if (yd_loop_is_current(next->loop))
         yd_loop_task(next->loop, &next->mail);
     else if (yd_loop_post(next->loop, &next->mail) < 0)
         free_next(next);
+    yodel_sio_unref(sio);
 }
 
 void yodel_sio_next_go(yodel_sio_next *next)

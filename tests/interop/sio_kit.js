@@ -20,7 +20,7 @@ export const require = createRequire(import.meta.url);
 process.setMaxListeners(0);
 export const isReference = process.env.YODEL_SUBJECT === "reference";
 
-const binary = process.env.YODEL_TESTAPPS ?? path.join(here, "../../build/dev/tests/yodel-testapps");
+const binary = process.env.YODEL_TESTAPPS ?? path.join(here, "../../build/dev/yodel-testapps");
 const STOP_LIMIT_MS = 8_000;
 
 export class App {

@@ -667,7 +667,9 @@ wsJoined("namespace: an event after it was left", async (ws) => {
   await ws.probe('42/custom,["message",1]');
 }, { because: "what was under way when the namespace was left is no fault", expect: ['40/custom,{"sid":"<3>"}', '42/custom,["auth",{}]', '42["message-back","the-end"]'] });
 wsJoined("namespace: refused, then another", async (ws) => {
-  ws.send("40/deny,", "40/custom,");
+  ws.send("40/deny,");
+  await ws.until((text) => text.startsWith("44"));
+  ws.send("40/custom,");
   await ws.until((text) => text.includes("auth"));
   await ws.probe();
 });

@@ -304,11 +304,13 @@ static void start(struct world *world)
     assert_int_equal(
         yodel_server_new(YODEL_OPTIONS(yodel_server_options, .loops = LOOPS), &world->server), 0);
     assert_int_equal(yodel_channels_new_memory(world->server, &world->channels), 0);
-    assert_int_equal(yodel_sio_new(world->server,
-                                   YODEL_OPTIONS(yodel_sio_options, .channels = world->channels,
-                                                 .recovery_ms = 2000, .recovery_use_middleware = 1),
-                                   &world->sio),
-                     0);
+    assert_int_equal(
+        yodel_sio_new(world->server,
+                      YODEL_OPTIONS(yodel_sio_options, .channels = world->channels,
+                                    .recovery_ms = 2000, .recovery_bytes = 1 << 26,
+                                    .max_buffered = 1 << 26, .recovery_use_middleware = 1),
+                      &world->sio),
+        0);
     world->ns = yodel_sio_of(world->sio, "/chat");
     assert_int_equal(yodel_sio_handle(world->ns, &handlers, world), 0);
     assert_int_equal(yodel_sio_on(world->ns, "ask", on_ask, world), 0);
