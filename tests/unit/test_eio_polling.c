@@ -90,18 +90,8 @@ static void test_eio_posts_byte_by_byte(void **state)
 
 static void test_eio_closes_on_bad_packets(void **state)
 {
-    static const char *const bad[] = {"",
-                                      "9x",
-                                      "abc",
-                                      "4a\x1e",
-                                      "\x1e"
-                                      "4a",
-                                      "b!!!!",
-                                      "4\xff",
-                                      "4\xc3",
-                                      "7",
-                                      "bYWJ",
-                                      "4\xed\xa0\x80"};
+    static const char *const bad[] = {"",      "9x",    "abc", "4a\x1e", "\0364a",       "b!!!!",
+                                      "4\xff", "4\xc3", "7",   "bYWJ",   "4\xed\xa0\x80"};
     struct eio_sim *sim = start();
 
     (void)state;
