@@ -13,13 +13,15 @@
  *
  *     new loop -> old loop   SEEK: copies what there is; the lost socket goes on noting packets
  *     old loop -> new loop   JOIN: the new socket joins the rooms and begins to note packets itself
- *     new loop -> old loop   TAIL: copies what was noted meanwhile, and frees the lost socket
+ *     new loop -> each loop  ROUND: what it had begun to broadcast when it saw no socket on the new
+ *                            loop yet has been posted to the old one by now
+ *     last one -> old loop   TAIL: copies what was noted meanwhile, and frees the lost socket
  *     old loop -> new loop   DONE: the notes are put together, each offset once, and sent again
  *
  * so that no packet falls between the two sockets.
  */
 
-enum step { SEEK, JOIN, TAIL, DONE };
+enum step { SEEK, JOIN, ROUND, TAIL, DONE };
 
 struct trip {
     struct yd_mail mail;
@@ -279,6 +281,11 @@ static void send_trip(struct trip *trip, struct yd_loop *loop, enum step step)
         free_trip(trip);
 }
 
+static struct yd_loop *loop_behind(const yodel_sio *sio, const struct yd_loop *loop)
+{
+    return sio->loops[(loop->index + 1) % sio->num_loops];
+}
+
 static void join(struct trip *trip, yodel_sio_socket *socket)
 {
     if (!trip->found) {
@@ -292,7 +299,7 @@ static void join(struct trip *trip, yodel_sio_socket *socket)
         return;
     }
     memcpy(trip->id, socket->id, YD_ID_LEN);
-    send_trip(trip, trip->from, TAIL);
+    send_trip(trip, loop_behind(trip->sio, trip->to), ROUND);
 }
 
 static void arrive(struct trip *trip, struct yd_loop *loop)
@@ -309,11 +316,6 @@ static void arrive(struct trip *trip, struct yd_loop *loop)
     }
 }
 
-static struct yd_loop *loop_behind(const yodel_sio *sio, const struct yd_loop *loop)
-{
-    return sio->loops[(loop->index + 1) % sio->num_loops];
-}
-
 static void run_trip(struct yd_mail *mail, void *receiver)
 {
     struct trip *trip = yd_container_of(mail, struct trip, mail);
@@ -324,6 +326,10 @@ static void run_trip(struct yd_mail *mail, void *receiver)
             send_trip(trip, trip->from, SEEK);
         else
             send_trip(trip, trip->to, JOIN);
+    } else if (trip->step == ROUND) {
+        struct yd_loop *next = loop_behind(trip->sio, receiver);
+
+        send_trip(trip, next != trip->to ? next : trip->from, next != trip->to ? ROUND : TAIL);
     } else if (trip->step == TAIL) {
         take_tail(trip, receiver);
         send_trip(trip, trip->to, DONE);
@@ -353,6 +359,7 @@ static struct trip *make_trip(yodel_sio_socket *socket, yodel_str pid, yodel_str
 /* On one loop nothing can come in between: all steps at once. */
 static void recover_here(yodel_sio_socket *socket, struct trip *trip)
 {
+    yd_sio_enter_shard(socket); /* first: broadcasts pass by a loop that has no sockets */
     yd_sio_socket_free(find_lost(trip->ns, trip->to, (yodel_str){trip->pid, YD_ID_LEN}));
     if (take_over(socket, trip) < 0)
         yd_sio_client_fail(socket->client, "out of memory");
