@@ -29,16 +29,19 @@ export function decodeText(string) {
   return packet;
 }
 
+// Lone surrogates cannot be said in UTF-8.  (String.prototype.toWellFormed is newer than node 18.)
+export const wellFormed = (text) => text.replace(/\p{Surrogate}/gu, "\ufffd");
+
 // As JSON and UTF-8 can say it: what is absent is null, bytes and dates are strings, there is no -0.
 export function plain(value) {
   if (value === undefined || (typeof value === "number" && !Number.isFinite(value))) return null;
-  if (typeof value === "string") return value.toWellFormed();
+  if (typeof value === "string") return wellFormed(value);
   if (value === null || typeof value !== "object") return value === 0 ? 0 : value;
   if (value instanceof ArrayBuffer || ArrayBuffer.isView(value))
     return `bytes ${Buffer.from(value).toString("hex")}`;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (Array.isArray(value)) return value.map(plain);
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key.toWellFormed(), plain(member)]));
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [wellFormed(key), plain(member)]));
 }
 
 export const same = (actual, expected, what) => assert.deepEqual(plain(actual), plain(expected), what);
