@@ -277,7 +277,7 @@ int yodel_server_cors(yodel_server *server, const char *prefix, const yodel_cors
     return rc < 0 ? rc : yd_http_cors(&server->http, prefix, options);
 }
 
-static void release_server(void *server)
+void yd_server_release(void *server)
 {
     yodel_server_unref(server);
 }
@@ -291,7 +291,7 @@ int yodel_channels_new_memory(yodel_server *server, yodel_channels **ret_channel
         .secret = {server->secret[0], server->secret[1]},
         .process = server->process,
         .owner = yodel_server_ref(server),
-        .release_owner = release_server,
+        .release_owner = yd_server_release,
     };
     int rc = yd_channels_new(&options, ret_channels);
 

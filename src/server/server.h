@@ -70,6 +70,9 @@ void yd_services_free(yodel_server *server);
 /* The loop of an id, or NULL when there is none. */
 struct yd_loop *yd_server_loop(const yodel_server *server, uint64_t id);
 
+/* yodel_server_unref() for owners that keep the server behind a void pointer. */
+void yd_server_release(void *server);
+
 /* 0 while routes and listeners may be added, else YODEL_ERR_STATE. */
 int yd_server_check_setup(const yodel_server *server);
 

@@ -30,11 +30,6 @@ void yd_services_free(yodel_server *server)
     }
 }
 
-static void release_server(void *server)
-{
-    yodel_server_unref(server);
-}
-
 static int get_channels(yodel_server *server, const yodel_sio_options *options,
                         yodel_channels **ret_channels)
 {
@@ -55,7 +50,7 @@ int yodel_sio_new(yodel_server *server, const yodel_sio_options *options, yodel_
         .num_loops = server->num_loops,
         .secret = {server->secret[0], server->secret[1]},
         .owner = server,
-        .release_owner = release_server,
+        .release_owner = yd_server_release,
     };
     struct yd_sio_link *link;
     int rc;

@@ -52,13 +52,21 @@ void yodel_sio_ack_drop(yodel_sio_ack *ack)
     yodel_sio_unref(sio);
 }
 
-static int send_answer(yodel_sio_ack *ack, struct yd_loop *loop)
+/* The socket that waits for the answer; NULL when it has left. */
+static yodel_sio_socket *find_asker(const yodel_sio_ack *ack)
 {
-    yodel_sio_socket *socket = yd_sio_socket_find(ack->ns, loop, (yodel_str){ack->id, YD_ID_LEN});
+    yodel_sio_socket *socket =
+        yd_sio_socket_find(ack->ns, ack->loop, (yodel_str){ack->id, YD_ID_LEN});
 
+    return socket != NULL && socket->state == YD_SIO_CONNECTED ? socket : NULL;
+}
+
+static int send_answer(yodel_sio_ack *ack)
+{
+    yodel_sio_socket *socket = find_asker(ack);
     int rc = YODEL_ERR_CLOSED;
 
-    if (socket != NULL && socket->state == YD_SIO_CONNECTED)
+    if (socket != NULL)
         rc = yd_eio_send(socket->client->session, ack->out.msgs, ack->out.num, 0);
     yodel_sio_ack_drop(ack);
     return rc;
@@ -66,17 +74,17 @@ static int send_answer(yodel_sio_ack *ack, struct yd_loop *loop)
 
 static void run_answer(struct yd_mail *mail, void *receiver)
 {
-    (void)send_answer(yd_container_of(mail, yodel_sio_ack, mail), receiver);
+    (void)receiver;
+    (void)send_answer(yd_container_of(mail, yodel_sio_ack, mail));
 }
 
 /* Takes ack, unless it gives YODEL_ERR_STATE. */
 static int answer_small(yodel_sio_ack *ack, const struct yd_sio_output *output)
 {
-    yodel_sio_socket *socket =
-        yd_sio_socket_find(ack->ns, ack->loop, (yodel_str){ack->id, YD_ID_LEN});
+    yodel_sio_socket *socket = find_asker(ack);
     int rc;
 
-    if (socket == NULL || socket->state != YD_SIO_CONNECTED)
+    if (socket == NULL)
         return YODEL_ERR_STATE;
     if ((rc = yd_sio_send_small(socket->client, output, 0)) != YODEL_ERR_STATE)
         yodel_sio_ack_drop(ack);
@@ -120,7 +128,7 @@ static int answer(yodel_sio_ack *ack, yodel_str elements, const yodel_bytes *att
         return rc;
     rc = yd_sio_encode_out(ack->ns->sio, &output, attachments, &ack->out);
     if (rc == 0 && yd_loop_is_current(ack->loop))
-        return send_answer(ack, ack->loop);
+        return send_answer(ack);
     return rc == 0 ? post_answer(ack) : drop_answer(ack, rc);
 }
 
