@@ -29,7 +29,7 @@ def files(top, folders=(".",), suffixes=("",)):
             found.update(
                 os.path.relpath(os.path.join(path, leaf), top)
                 for leaf in leaves
-                if leaf.endswith(tuple(suffixes))
+                if leaf not in SKIPPED and leaf.endswith(tuple(suffixes))
             )
     return sorted(found)
 
