@@ -35,7 +35,6 @@ static const struct {
 
 static void test_base64_encodes(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < YD_LEN(pairs); i++) {
         size_t len = yd_base64_len(pairs[i].len);
         char *out = exact_copy(pairs[i].text, len);
@@ -50,7 +49,6 @@ static void test_base64_encodes(void **state)
 
 static void test_base64_decodes_in_place(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < YD_LEN(pairs); i++) {
         size_t len = strlen(pairs[i].text), got = 99;
         uint8_t *text = exact_copy(pairs[i].text, len);
@@ -67,7 +65,6 @@ static void test_base64_round_trips_every_length(void **state)
     uint8_t data[100], back[102];
     char text[136];
 
-    (void)state;
     for (size_t len = 0; len <= sizeof(data); len++) {
         size_t got;
 
@@ -89,7 +86,6 @@ static void test_base64_refuses(void **state)
         "Zm9v====", "\xc3\xa9", "Zm\x80v", "Zm9vZ", "A=AA", "Zm\0v",
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(bad); i++) {
         size_t len = i + 1 < YD_LEN(bad) ? strlen(bad[i]) : 4, got = 99;
         uint8_t *text = exact_copy(bad[i], len);
@@ -107,7 +103,6 @@ static void test_base64_byte_flips(void **state)
 {
     unsigned good[4] = {0};
 
-    (void)state;
     for (unsigned at = 0; at < 4; at++) {
         for (unsigned c = 0; c < 256; c++) {
             uint8_t text[4] = {'A', 'A', 'A', 'A'};
@@ -128,7 +123,6 @@ static void test_base64_makes_ids(void **state)
     uint8_t random[YD_ID_BYTES] = {0};
     char id[YD_ID_LEN];
 
-    (void)state;
     yd_id_encode(id, random);
     assert_memory_equal(id, "AAAAAAAAAAAAAAAAAAAA", YD_ID_LEN);
     memset(random, 0xff, sizeof(random));

@@ -25,7 +25,6 @@ static void test_buf_append_gathers(void **state)
 {
     struct yd_buf buf = {0};
 
-    (void)state;
     assert_int_equal(yd_buf_append(&yd_mem_default, &buf, "one ", 4), 0);
     assert_int_equal(yd_buf_append_str(&yd_mem_default, &buf, YODEL_STR("two")), 0);
     assert_int_equal(yd_buf_append(&yd_mem_default, &buf, NULL, 0), 0);
@@ -41,7 +40,6 @@ static void test_buf_nothing_owns_nothing(void **state)
     struct failmem fm;
     struct yd_buf buf = {0};
 
-    (void)state;
     failmem_init(&fm, 0);
     assert_int_equal(yd_buf_append(&fm.mem, &buf, NULL, 0), 0);
     assert_int_equal(yd_buf_reserve(&fm.mem, &buf, 0), 0);
@@ -55,7 +53,6 @@ static void test_buf_grows_by_doubling(void **state)
     struct failmem fm;
     struct yd_buf buf = {0};
 
-    (void)state;
     failmem_init(&fm, 0);
     for (unsigned i = 0; i < 100000; i++) {
         uint8_t byte = (uint8_t)(i * 7);
@@ -75,7 +72,6 @@ static void test_buf_reserve_makes_room(void **state)
     struct failmem fm;
     struct yd_buf buf = {0};
 
-    (void)state;
     failmem_init(&fm, 0);
     assert_int_equal(yd_buf_reserve(&fm.mem, &buf, 1000), 0);
     assert_int_equal(buf.len, 0);
@@ -89,7 +85,6 @@ static void test_buf_overflow_is_out_of_memory(void **state)
 {
     struct yd_buf buf = {0}, before;
 
-    (void)state;
     assert_int_equal(yd_buf_append(&yd_mem_default, &buf, "abc", 3), 0);
     before = buf;
     assert_int_equal(yd_buf_reserve(&yd_mem_default, &buf, SIZE_MAX - 2), -ENOMEM);
@@ -102,7 +97,6 @@ static void test_buf_consume_drops_the_front(void **state)
 {
     struct yd_buf buf = {0};
 
-    (void)state;
     assert_int_equal(yd_buf_append(&yd_mem_default, &buf, "abcdef", 6), 0);
     yd_buf_consume(&buf, 2);
     assert_buf(&buf, "cdef");
@@ -115,7 +109,6 @@ static void test_buf_consume_drops_the_front(void **state)
 
 static void test_buf_printf_any_length(void **state)
 {
-    (void)state;
     for (int len = 0; len < 300; len++) {
         struct yd_buf buf = {0};
         char expected[400];
@@ -133,7 +126,6 @@ static void test_buf_out_of_memory(void **state)
     static char big[500];
     struct failmem fm;
 
-    (void)state;
     memset(big, 'x', sizeof(big) - 1);
     FAILMEM_LOOP(&fm)
     {

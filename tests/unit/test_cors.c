@@ -67,7 +67,6 @@ static void test_cors_listed_origins(void **state)
                  {"https://a.example\r\nOrigin: https://a.example", false}};
     struct http_sim hs;
 
-    (void)state;
     start(&hs, "/api", YODEL_OPTIONS(yodel_cors_options, .origins = one_origin));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sim_peer *peer = ask(&hs, "GET /api/x", cases[i].origin, "");
@@ -86,7 +85,6 @@ static void test_cors_any_origin(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs, "/",
           YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .expose_headers = "X-A,X-B"));
     peer = ask(&hs, "GET /api/x", "https://any.example", "");
@@ -103,7 +101,6 @@ static void test_cors_credentials(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs, "/", YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .credentials = 1));
     peer = ask(&hs, "GET /api/x", "https://any.example", "");
     assert_header(peer, "Allow-Origin", "https://any.example");
@@ -122,7 +119,6 @@ static void test_cors_preflight(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs, "/api/",
           YODEL_OPTIONS(yodel_cors_options, .origins = one_origin, .credentials = 1,
                         .max_age_s = 600, .expose_headers = "X"));
@@ -155,7 +151,6 @@ static void test_cors_preflight_options(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs, "/",
           YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .methods = "GET",
                         .allow_headers = "X-Only"));
@@ -175,7 +170,6 @@ static void test_cors_errors_have_it(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs, "/api", YODEL_OPTIONS(yodel_cors_options, .origins = one_origin));
     peer = ask(&hs, "DELETE /api/x", "https://a.example", "");
     http_sim_assert_status(peer, 405);
@@ -191,7 +185,6 @@ static void test_cors_longest_prefix(void **state)
     struct yd_cors *list = NULL;
     const yodel_cors_options *options = YODEL_OPTIONS(yodel_cors_options, .origins = any_origin);
 
-    (void)state;
     assert_int_equal(yd_cors_add(&list, &yd_mem_default, "/a", options), 0);
     assert_int_equal(yd_cors_add(&list, &yd_mem_default, "/a/b/", options), 0);
     assert_int_equal(yd_cors_add(&list, &yd_mem_default, "/c", options), 0);
@@ -214,7 +207,6 @@ static void test_cors_bad_options(void **state)
         YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .expose_headers = "\r"),
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(yd_cors_add(&list, &yd_mem_default, "/", bad[i]), -EINVAL);
     assert_int_equal(yd_cors_add(&list, &yd_mem_default, "api",
@@ -227,7 +219,6 @@ static void test_cors_without_memory(void **state)
 {
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct yd_cors *list = NULL;

@@ -114,7 +114,6 @@ static void test_deflate_round_trips(void **state)
 {
     static const size_t chunks[] = {SIZE_MAX, 1, 7};
 
-    (void)state;
     for (int bits = 9; bits <= 15; bits++) {
         for (size_t i = 0; i < YD_LEN(chunks); i++) {
             round_trip(&(const struct setting){bits, true, chunks[i]});
@@ -127,7 +126,6 @@ static void test_deflate_every_level(void **state)
 {
     uint8_t data[3000];
 
-    (void)state;
     fill(data, sizeof(data), 2);
     for (int level = 1; level <= 9; level++) {
         struct yd_deflater *deflater = yd_deflater_new(&yd_mem_default, 15, level, level);
@@ -175,7 +173,6 @@ static void test_deflate_inflates_every_legal_form(void **state)
         {{{"\x02\x00", 2, ""}, {"\x03\x00", 2, ""}, {"", 0, ""}}},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         for (size_t chunk = 1; chunk < 16; chunk++) {
             struct yd_inflater *inflater = yd_inflater_new(&yd_mem_default, 15);
@@ -227,7 +224,6 @@ static void test_deflate_refuses_what_is_no_stream(void **state)
         {"\xf3\x48\xcd", 3},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         for (size_t chunk = 1; chunk <= 16; chunk += 5) {
             struct yd_inflater *inflater = yd_inflater_new(&yd_mem_default, 15);
@@ -249,7 +245,6 @@ static void test_deflate_forgets_the_context_unless_kept(void **state)
     struct yd_inflater *inflater = yd_inflater_new(&yd_mem_default, 15);
     struct message back = {0};
 
-    (void)state;
     expect_hello(inflater, false);
     assert_int_equal(inflate_in(inflater, again, sizeof(again), 9, true, NO_LIMIT, &back), -EINVAL);
     yd_inflater_reset(inflater);
@@ -279,7 +274,6 @@ static void test_deflate_without_context_messages_stand_alone(void **state)
     struct yd_buf kept = {0}, alone = {0}, more = {0};
     uint8_t data[600];
 
-    (void)state;
     fill(data, sizeof(data), 3);
     assert_int_equal(yd_deflate_message(deflater, data, sizeof(data), true, &more), 0);
     assert_int_equal(yd_deflate_message(deflater, data, sizeof(data), true, &kept), 0);
@@ -302,7 +296,6 @@ static void test_deflate_appends(void **state)
     struct yd_deflater *deflater = yd_deflater_new(&yd_mem_default, 15, 6, 8);
     struct yd_buf out = {0};
 
-    (void)state;
     assert_int_equal(yd_buf_append(&yd_mem_default, &out, "head", 4), 0);
     assert_int_equal(yd_deflate_message(deflater, NULL, 0, true, &out), 0);
     assert_int_equal(yd_deflate_message(deflater, NULL, 0, true, &out), 0);
@@ -322,7 +315,6 @@ static void test_deflate_bombs_stop_at_the_limit(void **state)
     uint8_t *zeros = calloc(1, len);
     struct yd_buf out = {0};
 
-    (void)state;
     assert_non_null(zeros);
     assert_int_equal(yd_deflate_message(deflater, zeros, len, false, &out), 0);
     free(zeros);
@@ -348,7 +340,6 @@ static void test_deflate_limit_is_the_whole_message(void **state)
     struct yd_inflater *inflater = yd_inflater_new(&yd_mem_default, 15);
     struct message back = {0};
 
-    (void)state;
     assert_int_equal(inflate_in(inflater, hello, sizeof(hello), 1, true, 5, &back), 0);
     assert_int_equal(inflate_in(inflater, again, sizeof(again), 9, true, 9, &back), -EMSGSIZE);
     assert_int_equal(back.total, 5);
@@ -366,7 +357,6 @@ static void test_deflate_stops_when_told(void **state)
 {
     static const int results[] = {1, 7, -1, -ECANCELED};
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(results); i++) {
         struct yd_inflater *inflater = yd_inflater_new(&yd_mem_default, 15);
         struct message back = {.stop_with = results[i]};
@@ -386,7 +376,6 @@ static void test_deflate_out_of_memory(void **state)
     struct failmem fm;
     uint8_t *data = malloc(40000);
 
-    (void)state;
     assert_non_null(data);
     fill(data, 40000, 4);
     FAILMEM_LOOP(&fm)
@@ -413,7 +402,6 @@ static void test_deflate_inflating_out_of_memory(void **state)
 {
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct yd_inflater *inflater = yd_inflater_new(&fm.mem, 15);
@@ -435,7 +423,6 @@ static void test_deflate_inflating_out_of_memory(void **state)
 
 static void test_deflate_free_takes_null(void **state)
 {
-    (void)state;
     yd_deflater_free(NULL);
     yd_inflater_free(NULL);
 }

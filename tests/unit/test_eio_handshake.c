@@ -22,7 +22,6 @@ static void test_eio_opens_a_session(void **state)
     char expected[200];
     size_t all, polling;
 
-    (void)state;
     eio_sim_expect_told(sim, "open;");
     (void)snprintf(expected, sizeof expected,
                    "0{\"sid\":\"%s\",\"upgrades\":[\"websocket\"],\"pingInterval\":1000,"
@@ -48,7 +47,6 @@ static void test_eio_takes_the_path_for_a_prefix(void **state)
 {
     struct eio_sim *sim = start();
 
-    (void)state;
     http_sim_assert_status(ask_for(sim, "GET", "what/ever?EIO=4&transport=polling", ""), 200);
     http_sim_assert_status(send_request(sim, "GET /e?EIO=4&transport=polling HTTP/1.1\r\n"
                                              "Host: a\r\n\r\n"),
@@ -61,7 +59,6 @@ static void test_eio_keeps_the_handshake(void **state)
     struct eio_sim *sim = start();
     const struct yd_eio_handshake *handshake;
 
-    (void)state;
     (void)ask_for(sim, "GET", "?EIO=4&transport=polling&x=1", "X-One: two\r\nOrigin: http://b\r\n");
     handshake = yd_eio_handshake(sim->session);
     assert_true(yodel_str_eq(handshake->url, YODEL_STR("/e/?EIO=4&transport=polling&x=1")));
@@ -83,7 +80,6 @@ static void test_eio_answers_errors_in_order(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *peer;
 
-    (void)state;
     eio_sim_expect_error(ask_for(sim, "GET", "", ""), 0);
     eio_sim_expect_error(ask_for(sim, "GET", "?EIO=4&transport=tobi", ""), 0);
     eio_sim_expect_error(ask_for(sim, "GET", "?EIO=4&transport=__proto__", ""), 0);
@@ -114,7 +110,6 @@ static void test_eio_checks_requests_of_a_session(void **state)
     struct eio_sim *sim = start();
     char query[100];
 
-    (void)state;
     eio_sim_open(sim, 0);
     (void)snprintf(query, sizeof query, "?EIO=3&transport=polling&sid=%s", sim->id);
     eio_sim_expect_error(ask_for(sim, "GET", query, ""), 3);
@@ -133,7 +128,6 @@ static void test_eio_turns_transports_off(void **state)
     struct yd_eio_options options;
     struct eio_sim *sim;
 
-    (void)state;
     eio_sim_options(&options);
     options.no_polling = true;
     sim = start_with(&options);
@@ -151,7 +145,6 @@ static void test_eio_limits_sessions(void **state)
     struct yd_eio_options options;
     struct eio_sim *sim;
 
-    (void)state;
     eio_sim_options(&options);
     options.max_sessions = 1;
     sim = start_with(&options);
@@ -169,7 +162,6 @@ static void test_eio_lets_the_layer_above_refuse(void **state)
     struct eio_sim *sim = start();
     size_t all, polling;
 
-    (void)state;
     sim->refuse_open = true;
     http_sim_assert_status(eio_sim_get(sim, 0, ""), 503);
     sim->close_at_open = true;
@@ -206,7 +198,6 @@ static void test_eio_sets_a_cookie(void **state)
     struct eio_sim *sim, broken;
     struct sim_peer *peer;
 
-    (void)state;
     eio_sim_options(&options);
     options.cookie = &plain;
     sim = start_with(&options);
@@ -245,7 +236,6 @@ static void test_eio_checks_origins(void **state)
     struct yd_eio_options options;
     struct eio_sim *sim;
 
-    (void)state;
     eio_sim_options(&options);
     options.origins = origins;
     sim = start_with(&options);
@@ -267,7 +257,6 @@ static void test_eio_says_cors(void **state)
     struct sim_peer *peer;
     struct eio_sim *sim;
 
-    (void)state;
     eio_sim_options(&options);
     options.cors = &cors;
     sim = start_with(&options);
@@ -314,7 +303,6 @@ static void test_eio_adds_headers(void **state)
     struct sim_peer *peer;
     struct eio_sim *sim;
 
-    (void)state;
     eio_sim_options(&options);
     options.initial_headers = add_first;
     options.headers = add_every;
@@ -364,7 +352,6 @@ static void test_eio_asks_the_hook(void **state)
     struct hook hook = {.result = 0};
     struct eio_sim *sim = start_with_hook(&hook);
 
-    (void)state;
     http_sim_assert_status(eio_sim_get(sim, 0, ""), 200);
     eio_sim_expect_told(sim, "open;");
     http_sim_assert_status(eio_sim_say(sim, "4a"), 200); /* is not asked */
@@ -391,7 +378,6 @@ static void test_eio_waits_for_a_decision(void **state)
     struct sim_peer *peer = eio_sim_get(sim, 0, "");
     uint64_t first = hook.id;
 
-    (void)state;
     assert_int_equal(sim_received_len(peer), 0);
     assert_int_equal(yd_eio_decide(sim->eio, sim->loops[0], first, 0), 0);
     eio_sim_run(sim);
@@ -423,7 +409,6 @@ static void test_eio_decides_on_websockets(void **state)
     struct eio_sim *sim = start_with_hook(&hook);
     struct sim_peer *peer = eio_sim_upgrade(sim, 0, "");
 
-    (void)state;
     assert_int_equal(sim_received_len(peer), 0);
     assert_int_equal(yd_eio_decide(sim->eio, sim->loops[0], hook.id, 0), 0);
     eio_sim_run(sim);
@@ -455,7 +440,6 @@ static void test_eio_offers_files(void **state)
     struct yd_eio_options options;
     struct eio_sim *sim;
 
-    (void)state;
     eio_sim_options(&options);
     options.serve = serve;
     sim = start_with(&options);
@@ -500,7 +484,6 @@ static void test_eio_survives_failing_allocations(void **state)
     struct yd_eio_options options;
     struct failmem fm;
 
-    (void)state;
     eio_sim_options(&options);
     options.cookie = &cookie;
     options.cors = &cors;
@@ -525,7 +508,6 @@ static void test_eio_refuses_a_path_twice(void **state)
     struct yd_eio_options options;
     struct yd_eio *second;
 
-    (void)state;
     eio_sim_options(&options);
     assert_int_equal(yd_eio_new(&sim->http, &sim->ws, sim->loops, 1, &options, NULL, NULL, &second),
                      YODEL_ERR_CONFLICT);

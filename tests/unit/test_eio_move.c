@@ -54,7 +54,6 @@ static void test_eio_moves_a_poll(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *peer;
 
-    (void)state;
     eio_sim_open(sim, 0);
     peer = eio_sim_get(sim, 1, eio_sim_sid(sim));
     assert_int_equal(sim->nets[1].num_conns, 0);
@@ -72,7 +71,6 @@ static void test_eio_moves_a_post(void **state)
 {
     struct eio_sim *sim = start();
 
-    (void)state;
     eio_sim_open(sim, 0);
     for (size_t chop = 0; chop < 3; chop++) {
         struct sim_peer *peer = sim_connect(sim->loops[1]);
@@ -92,7 +90,6 @@ static void test_eio_keeps_order_over_a_move(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *peer = sim_connect(sim->loops[1]);
 
-    (void)state;
     eio_sim_open(sim, 0);
     sim->echo = true;
     sim_send_text(peer, post_text(sim, "4a"));
@@ -112,7 +109,6 @@ static void test_eio_moves_a_half_read_post(void **state)
     struct sim_peer *peer = sim_connect(sim->loops[1]);
     const char *text;
 
-    (void)state;
     eio_sim_open(sim, 0);
     text = post_text(sim, "4abc");
     sim_send(peer, text, strlen(text) - 2);
@@ -129,7 +125,6 @@ static void test_eio_moves_an_upgrade(void **state)
     struct sim_peer *poll, *ws = sim_connect(sim->loops[1]);
     char text[500];
 
-    (void)state;
     eio_sim_open(sim, 0);
     poll = eio_sim_poll(sim);
     (void)snprintf(text, sizeof text,
@@ -156,7 +151,6 @@ static void test_eio_moves_behind_earlier_answers(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *peer = sim_connect(sim->loops[1]);
 
-    (void)state;
     eio_sim_open(sim, 0);
     peer->window = 10; /* the first answer gets stuck */
     sim_send_text(peer, "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -178,7 +172,6 @@ static void test_eio_moves_who_has_ended_its_side(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *peer = sim_connect(sim->loops[1]);
 
-    (void)state;
     eio_sim_open(sim, 0);
     sim_send_text(peer, post_text(sim, "4a"));
     sim_end(peer);
@@ -194,7 +187,6 @@ static void test_eio_drops_who_breaks_on_the_way(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *peer = sim_connect(sim->loops[1]);
 
-    (void)state;
     eio_sim_open(sim, 0);
     peer->window = 10;
     sim_send_text(peer, "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -212,7 +204,6 @@ static void test_eio_moves_to_no_loop_that_stops(void **state)
 {
     struct eio_sim *sim = start();
 
-    (void)state;
     eio_sim_open(sim, 0);
     yd_eio_stop(sim->eio, sim->loops[0]);
     http_sim_assert_status(eio_sim_get(sim, 1, eio_sim_sid(sim)), 503);
@@ -228,7 +219,6 @@ static void test_eio_survives_an_end_on_the_way(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *peer = sim_connect(sim->loops[1]);
 
-    (void)state;
     eio_sim_open(sim, 0);
     yd_net_abort(&sim->nets[0]);
     sim_run(sim->loops[0]);
@@ -268,7 +258,6 @@ static void test_eio_moves_with_failing_allocations(void **state)
 {
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct eio_sim sim;

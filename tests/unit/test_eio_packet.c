@@ -37,7 +37,6 @@ static void test_eio_packet_decodes_text(void **state)
         {"b", YD_EIO_MESSAGE, true, ""},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         size_t len = strlen(cases[i].text);
         uint8_t *text = exact_copy(cases[i].text, len);
@@ -59,7 +58,6 @@ static void test_eio_packet_refuses_text(void **state)
         "", "7", "8", "9", ":", "/", "a", "B", " 4", "b!!!!", "bAQI", "bAQ", "bA===", "\x1e", "-1",
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(bad); i++) {
         struct yd_eio_packet packet = {.type = 77};
         uint8_t *text = exact_copy(bad[i], strlen(bad[i]));
@@ -76,7 +74,6 @@ static void test_eio_packet_every_first_byte(void **state)
 {
     unsigned good = 0;
 
-    (void)state;
     for (unsigned c = 0; c < 256; c++) {
         uint8_t text = (uint8_t)c;
         struct yd_eio_packet packet;
@@ -91,7 +88,6 @@ static void test_eio_packet_binary_is_as_it_is(void **state)
     uint8_t data[] = {0, 'b', 0xff};
     struct yd_eio_packet packet = yd_eio_decode_binary(data, sizeof(data));
 
-    (void)state;
     assert_int_equal(packet.type, YD_EIO_MESSAGE);
     assert_true(packet.binary);
     assert_ptr_equal(packet.data, data);
@@ -112,7 +108,6 @@ static void test_eio_packet_open(void **state)
         "\"pingTimeout\":20000,\"maxPayload\":1000000}";
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct yd_buf buf = {0};
@@ -137,7 +132,6 @@ static void test_eio_packet_open_without_upgrade(void **state)
                                "\"pingTimeout\":0,\"maxPayload\":18446744073709551615}";
     struct yd_buf buf = {0};
 
-    (void)state;
     assert_int_equal(yd_eio_put_open(&yd_mem_default, &buf, &open), 0);
     assert_int_equal(buf.len, strlen(text));
     assert_memory_equal(buf.ptr, text, buf.len);

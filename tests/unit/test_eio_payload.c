@@ -85,7 +85,6 @@ static void test_eio_payload_reads(void **state)
     };
     char out[256];
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         read_body(cases[i][0], strlen(cases[i][0]), out);
         assert_string_equal(out, cases[i][1]);
@@ -98,7 +97,6 @@ static void test_eio_payload_nul_is_text(void **state)
     struct yd_eio_payload payload;
     struct yd_eio_packet packet;
 
-    (void)state;
     yd_eio_payload_init(&payload, body, sizeof(body));
     assert_int_equal(yd_eio_payload_next(&payload, &packet), 1);
     assert_int_equal(packet.len, 2);
@@ -112,7 +110,6 @@ static void test_eio_payload_no_body_at_all(void **state)
     struct yd_eio_payload payload;
     struct yd_eio_packet packet;
 
-    (void)state;
     yd_eio_payload_init(&payload, NULL, 0);
     assert_int_equal(yd_eio_payload_next(&payload, &packet), YODEL_ERR_PROTOCOL);
 }
@@ -127,7 +124,6 @@ static void test_eio_payload_cut_and_flipped(void **state)
                                "3";
     char out[256];
 
-    (void)state;
     for (size_t len = 0; len < sizeof(body) - 1; len++) {
         read_body(body, len, out);
         if (len > 2)
@@ -152,7 +148,6 @@ static void test_eio_payload_many_small_packets(void **state)
     struct yd_eio_packet packet;
     size_t count = 0;
 
-    (void)state;
     assert_non_null(body);
     for (size_t i = 0; i < NUM * 2 - 1; i++)
         body[i] = i % 2 ? YD_EIO_SEPARATOR : '3';
@@ -186,7 +181,6 @@ static void test_eio_payload_writes(void **state)
                                "1";
     struct failmem fm;
 
-    (void)state;
     assert_int_equal(yd_eio_text_size(7) + yd_eio_binary_size(4) + yd_eio_binary_size(0) +
                          yd_eio_text_size(1) + 3,
                      strlen(text));
@@ -208,7 +202,6 @@ static void test_eio_payload_write_too_much(void **state)
 {
     struct yd_buf buf = {0};
 
-    (void)state;
     assert_int_equal(
         yd_eio_payload_put_binary(&yd_mem_default, &buf, (yodel_bytes){NULL, SIZE_MAX}), -ENOMEM);
     assert_int_equal(buf.len, 0);

@@ -20,7 +20,6 @@ static void test_eio_answers_a_poll(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *peer;
 
-    (void)state;
     eio_sim_open(sim, 0);
     assert_int_equal(eio_sim_send(sim, "4one", 0), 0);
     assert_int_equal(eio_sim_send_binary(sim, "abc", 3, 0), 0);
@@ -50,7 +49,6 @@ static void test_eio_gathers_what_a_turn_sends(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *poll;
 
-    (void)state;
     sim->echo = true;
     eio_sim_open(sim, 0);
     poll = eio_sim_poll(sim);
@@ -72,7 +70,6 @@ static void test_eio_posts_byte_by_byte(void **state)
     struct sim_peer *peer = sim_connect(sim->loops[0]);
     char text[400];
 
-    (void)state;
     eio_sim_open(sim, 0);
     peer->chop = 1;
     (void)snprintf(text, sizeof text,
@@ -94,7 +91,6 @@ static void test_eio_closes_on_bad_packets(void **state)
                                       "4\xff", "4\xc3", "7",   "bYWJ",   "4\xed\xa0\x80"};
     struct eio_sim *sim = start();
 
-    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct sim_peer *poll;
 
@@ -112,7 +108,6 @@ static void test_eio_ignores_and_refuses_packets(void **state)
 {
     struct eio_sim *sim = start();
 
-    (void)state;
     eio_sim_open(sim, 0);
     eio_sim_expect(eio_sim_say(sim, "0\x1e"
                                     "5\x1e"
@@ -135,7 +130,6 @@ static void test_eio_refuses_binary_bodies(void **state)
     struct eio_sim *sim = start();
     char query[100];
 
-    (void)state;
     eio_sim_open(sim, 0);
     (void)snprintf(query, sizeof query, "?EIO=4&transport=polling&sid=%s", sim->id);
     eio_sim_expect(ask_for(sim, "POST", query,
@@ -150,7 +144,6 @@ static void test_eio_limits_payloads(void **state)
     struct eio_sim *sim = start();
     char body[2002], query[100];
 
-    (void)state;
     eio_sim_open(sim, 0);
     memset(body, 'a', sizeof body);
     body[0] = '4';
@@ -172,7 +165,6 @@ static void test_eio_limits_payloads_in_chunks(void **state)
     struct eio_sim *sim = start();
     char text[4000], body[2001];
 
-    (void)state;
     eio_sim_open(sim, 0);
     memset(body, 'a', sizeof body);
     body[2000] = '\0';
@@ -193,7 +185,6 @@ static void test_eio_refuses_a_second_poll(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *first;
 
-    (void)state;
     eio_sim_open(sim, 0);
     first = eio_sim_poll(sim);
     eio_sim_expect(eio_sim_poll(sim), 400, "");
@@ -219,7 +210,6 @@ static void test_eio_refuses_a_second_post(void **state)
     static const char *const bodies[] = {"4b", ""};
     struct eio_sim *sim = start();
 
-    (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct sim_peer *first;
 
@@ -239,7 +229,6 @@ static void test_eio_polls_and_posts_at_once(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *post, *poll;
 
-    (void)state;
     eio_sim_open(sim, 0);
     post = begin_post(sim);
     poll = eio_sim_poll(sim);
@@ -257,7 +246,6 @@ static void test_eio_ends_with_its_requests(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *peer;
 
-    (void)state;
     eio_sim_open(sim, 0);
     peer = eio_sim_poll(sim);
     sim_end(peer);
@@ -287,7 +275,6 @@ static void test_eio_is_closed_by_the_client(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *poll;
 
-    (void)state;
     eio_sim_open(sim, 0);
     poll = eio_sim_poll(sim);
     eio_sim_expect(eio_sim_say(sim, "1"), 200, "ok");
@@ -302,7 +289,6 @@ static void test_eio_tells_a_poll_of_the_end(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *poll;
 
-    (void)state;
     eio_sim_open(sim, 0);
     poll = eio_sim_poll(sim);
     yd_eio_close(sim->session, YD_EIO_FORCED_CLOSE);
@@ -318,7 +304,6 @@ static void test_eio_tells_a_later_poll_of_the_end(void **state)
 {
     struct eio_sim *sim = start();
 
-    (void)state;
     eio_sim_open(sim, 0);
     assert_int_equal(eio_sim_send(sim, "41", 0), 0);
     yd_eio_close(sim->session, YD_EIO_FORCED_SERVER_CLOSE);
@@ -342,7 +327,6 @@ static void test_eio_flushes_ahead_of_the_end(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *poll;
 
-    (void)state;
     sim->echo = true;
     sim->close_after = "b";
     eio_sim_open(sim, 0);
@@ -365,7 +349,6 @@ static void test_eio_forgets_who_never_comes_back(void **state)
     struct eio_sim *sim = start();
     size_t all, polling;
 
-    (void)state;
     eio_sim_open(sim, 0);
     yd_eio_close(sim->session, YD_EIO_FORCED_CLOSE);
     eio_sim_advance(sim, 29999);
@@ -383,7 +366,6 @@ static void test_eio_stops(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *poll, *ws;
 
-    (void)state;
     ws = eio_sim_ws_open(sim, 0);
     eio_sim_open(sim, 0);
     poll = eio_sim_poll(sim);
@@ -406,7 +388,6 @@ static void test_eio_pings(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *poll;
 
-    (void)state;
     eio_sim_open(sim, 0);
     poll = eio_sim_poll(sim);
     eio_sim_advance(sim, 999);
@@ -434,7 +415,6 @@ static void test_eio_is_never_late(void **state)
 {
     struct eio_sim *sim = start();
 
-    (void)state;
     eio_sim_open(sim, 0);
     eio_sim_run(sim);
     sim->loops[0]->now +=
@@ -452,7 +432,6 @@ static void test_eio_is_dead_on_time(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *peer;
 
-    (void)state;
     eio_sim_open(sim, 0);
     eio_sim_advance(sim, 1499);
     peer = sim_connect(sim->loops[0]);
@@ -470,7 +449,6 @@ static void test_eio_takes_any_packet_for_life_once(void **state)
 {
     struct eio_sim *sim = start();
 
-    (void)state;
     eio_sim_open(sim, 0);
     eio_sim_advance(sim, 1400);
     eio_sim_expect(eio_sim_say(sim, "4a"), 200, "ok");
@@ -491,7 +469,6 @@ static void test_eio_is_congested(void **state)
     struct eio_sim *sim = start();
     char text[302] = "4";
 
-    (void)state;
     memset(text + 1, 'a', 300);
     eio_sim_open(sim, 0);
     assert_int_equal(eio_sim_send(sim, text, 0), 0);
@@ -541,7 +518,6 @@ static void test_eio_compresses(void **state)
     struct eio_sim *sim = start();
     char text[401], query[100], line[100];
 
-    (void)state;
     eio_sim_open(sim, 0);
     (void)snprintf(query, sizeof query, "?EIO=4&transport=polling&sid=%s", sim->id);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -568,7 +544,6 @@ static void test_eio_helps_old_browsers(void **state)
     struct sim_peer *peer =
         ask_for(sim, "GET", "?EIO=4&transport=polling", "User-Agent: Mozilla (x;MSIE 8) y\r\n");
 
-    (void)state;
     assert_string_equal(http_sim_header(peer, "X-XSS-Protection"), "0");
     stop(sim);
 }

@@ -421,7 +421,6 @@ static void test_eio_needs_no_sticky_sessions(void **state)
 {
     static struct server server;
 
-    (void)state;
     memset(&server, 0, sizeof server);
     start(&server);
     talk_all(&server);
@@ -469,7 +468,6 @@ static void test_eio_needs_no_sticky_sessions_with_tls(void **state)
         .size = sizeof options, .cert_file = cert_file, .key_file = key_file};
     static struct server server;
 
-    (void)state;
     memset(&server, 0, sizeof server);
     make_files(cert_file, key_file);
     assert_int_equal(yd_tls_new(&yd_mem_default, &server.sink, &options, &server.tls), 0);

@@ -53,7 +53,6 @@ static void test_eio_opens_on_websocket(void **state)
     char expected[200];
     size_t all, polling;
 
-    (void)state;
     (void)snprintf(expected, sizeof expected,
                    "0{\"sid\":\"%s\",\"upgrades\":[],\"pingInterval\":1000,"
                    "\"pingTimeout\":500,\"maxPayload\":2000}",
@@ -80,7 +79,6 @@ static void test_eio_refuses_upgrades(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *peer = eio_sim_upgrade(sim, 0, "&sid=AAAAAAAAAAAAAAAAAAAA");
 
-    (void)state;
     assert_string_equal(http_sim_header(peer, "Connection"), "close");
     assert_string_equal(http_sim_header(peer, "Content-Type"), "text/html");
     eio_sim_expect(peer, 400, "Session ID unknown");
@@ -94,7 +92,6 @@ static void test_eio_turns_polling_upgrades_away(void **state)
 {
     struct eio_sim *sim = start();
 
-    (void)state;
     expect_closed(eio_sim_ws(sim, 0, "&transport=polling"));
     eio_sim_expect_told(sim, "");
     stop(sim);
@@ -105,7 +102,6 @@ static void test_eio_takes_the_first_subprotocol(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *peer = sim_connect(sim->loops[0]);
 
-    (void)state;
     sim_send_text(peer, "GET /e/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\n"
                         "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -122,7 +118,6 @@ static void test_eio_sends_binary_as_text(void **state)
     struct sim_peer *ws = eio_sim_ws(sim, 0, "&b64=1");
     struct ws_sim_frame frame;
 
-    (void)state;
     assert_true(ws_sim_next(ws, &frame));
     assert_int_equal(eio_sim_send_binary(sim, "abc", 3, 0), 0);
     ws_sim_expect_text(ws, "bYWJj");
@@ -140,7 +135,6 @@ static void test_eio_closes_websockets_on_bad_packets(void **state)
     };
     struct eio_sim *sim = start();
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sim_peer *ws = eio_sim_ws_open(sim, 0);
 
@@ -158,7 +152,6 @@ static void test_eio_ignores_packets(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *ws = eio_sim_ws_open(sim, 0);
 
-    (void)state;
     say(sim, ws, "0");
     say(sim, ws, "5");
     say(sim, ws, "6");
@@ -175,7 +168,6 @@ static void test_eio_ends_with_its_websocket(void **state)
     struct sim_peer *ws = eio_sim_ws_open(sim, 0);
     char big[2002];
 
-    (void)state;
     ws_sim_close(ws, 1000, "");
     eio_sim_run(sim);
     sim_end(ws);
@@ -209,7 +201,6 @@ static void test_eio_closes_its_websocket(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *ws = eio_sim_ws_open(sim, 0);
 
-    (void)state;
     assert_int_equal(eio_sim_send(sim, "41", 0), 0);
     yd_eio_close(sim->session, YD_EIO_FORCED_SERVER_CLOSE);
     eio_sim_expect_told(sim, "");
@@ -225,7 +216,6 @@ static void test_eio_closes_in_a_handler(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *ws = eio_sim_ws_open(sim, 0);
 
-    (void)state;
     sim->close_after = "bye";
     ws_sim_text(ws, "4bye");
     say(sim, ws, "4late");
@@ -248,7 +238,6 @@ static void test_eio_pings_websockets(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *ws = eio_sim_ws_open(sim, 0);
 
-    (void)state;
     eio_sim_advance(sim, 999);
     ws_sim_expect_nothing(ws);
     eio_sim_advance(sim, 1);
@@ -273,7 +262,6 @@ static void test_eio_bounds_websocket_output(void **state)
     struct sim_peer *ws = eio_sim_ws_open(sim, 0);
     char text[302] = "4";
 
-    (void)state;
     memset(text + 1, 'a', 300);
     ws->window = 0;
     assert_int_equal(eio_sim_send(sim, text, 0), 0);
@@ -298,7 +286,6 @@ static void test_eio_keeps_messages_together(void **state)
     struct yd_msg *msgs[3];
     char big[300];
 
-    (void)state;
     memset(big, 'b', sizeof big);
     msgs[0] = yd_ws_make_msg(&yd_mem_default, YODEL_WS_TEXT, (yodel_bytes){(uint8_t *)"452-", 4});
     msgs[1] = yd_ws_make_msg(&yd_mem_default, YODEL_WS_BINARY, (yodel_bytes){(uint8_t *)big, 300});
@@ -325,7 +312,6 @@ static void test_eio_upgrades(void **state)
     struct sim_peer *poll, *ws;
     size_t all, polling;
 
-    (void)state;
     sim->echo = true;
     eio_sim_open(sim, 0);
     poll = eio_sim_poll(sim);
@@ -373,7 +359,6 @@ static void test_eio_upgrades_without_a_probe(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *poll, *ws;
 
-    (void)state;
     eio_sim_open(sim, 0);
     ws = eio_sim_ws(sim, 0, eio_sim_sid(sim));
     poll = eio_sim_poll(sim);
@@ -389,7 +374,6 @@ static void test_eio_switches_in_the_middle_of_a_turn(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *poll, *ws;
 
-    (void)state;
     eio_sim_open(sim, 0);
     ws = eio_sim_ws(sim, 0, eio_sim_sid(sim));
     poll = eio_sim_poll(sim);
@@ -415,7 +399,6 @@ static void test_eio_gives_up_bad_probes(void **state)
     static const char *const bad[] = {"4a", "2", "2prob", "3probe", "", "9"};
     struct eio_sim *sim = start();
 
-    (void)state;
     eio_sim_open(sim, 0);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct sim_peer *ws = eio_sim_ws(sim, 0, eio_sim_sid(sim));
@@ -442,7 +425,6 @@ static void test_eio_gives_up_late_probes(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *poll, *ws;
 
-    (void)state;
     eio_sim_open(sim, 0);
     ws = eio_sim_ws(sim, 0, eio_sim_sid(sim));
     say(sim, ws, "2probe");
@@ -476,7 +458,6 @@ static void test_eio_closes_second_websockets(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *ws;
 
-    (void)state;
     eio_sim_open(sim, 0);
     ws = eio_sim_ws(sim, 0, eio_sim_sid(sim));
     expect_closed(eio_sim_ws(sim, 0, eio_sim_sid(sim)));
@@ -495,7 +476,6 @@ static void test_eio_may_stay_on_its_transport(void **state)
     struct yd_eio_options options;
     struct eio_sim *sim;
 
-    (void)state;
     eio_sim_options(&options);
     options.no_upgrades = true;
     sim = start_with(&options);
@@ -514,7 +494,6 @@ static void test_eio_closes_the_probe_with_the_session(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *ws;
 
-    (void)state;
     eio_sim_open(sim, 0);
     ws = eio_sim_ws(sim, 0, eio_sim_sid(sim));
     say(sim, ws, "2probe");
@@ -530,7 +509,6 @@ static void test_eio_ends_behind_the_switch(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *ws;
 
-    (void)state;
     eio_sim_open(sim, 0);
     ws = eio_sim_ws(sim, 0, eio_sim_sid(sim));
     say(sim, ws, "2probe");
@@ -550,7 +528,6 @@ static void test_eio_goes_on_beating_over_the_switch(void **state)
     struct eio_sim *sim = start();
     struct sim_peer *ws;
 
-    (void)state;
     eio_sim_open(sim, 0);
     eio_sim_advance(sim, 900);
     ws = eio_sim_ws(sim, 0, eio_sim_sid(sim));
@@ -580,7 +557,6 @@ static void test_eio_drains_over_the_switch(void **state)
     struct sim_peer *ws;
     char text[302] = "4";
 
-    (void)state;
     memset(text + 1, 'a', 300);
     eio_sim_open(sim, 0);
     assert_int_equal(eio_sim_send(sim, text, 0), 0);
@@ -598,7 +574,6 @@ static void test_eio_upgrades_with_a_post_on_the_way(void **state)
     struct sim_peer *post, *ws;
     char text[200];
 
-    (void)state;
     eio_sim_open(sim, 0);
     post = sim_connect(sim->loops[0]);
     (void)snprintf(text, sizeof text,
@@ -643,7 +618,6 @@ static void test_eio_upgrades_with_failing_allocations(void **state)
 {
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct eio_sim sim;

@@ -11,7 +11,6 @@
 
 static void test_error_own_results(void **state)
 {
-    (void)state;
 #define X(name, value, text)                                                                       \
     assert_string_equal(yodel_strerror(YODEL_ERR_##name), text);                                   \
     assert_string_equal(yodel_err_name(YODEL_ERR_##name), "YODEL_ERR_" #name);                     \
@@ -22,7 +21,6 @@ static void test_error_own_results(void **state)
 
 static void test_error_success(void **state)
 {
-    (void)state;
     assert_string_equal(yodel_strerror(YODEL_OK), "success");
     assert_string_equal(yodel_strerror(INT_MAX), "success");
     assert_string_equal(yodel_err_name(YODEL_OK), "YODEL_OK");
@@ -31,7 +29,6 @@ static void test_error_success(void **state)
 
 static void test_error_errno(void **state)
 {
-    (void)state;
     assert_string_equal(yodel_strerror(-ENOMEM), "Cannot allocate memory");
     assert_string_equal(yodel_strerror(-EADDRINUSE), "Address already in use");
 #ifdef __GLIBC__
@@ -44,7 +41,6 @@ static void test_error_never_null(void **state)
 {
     static const int odd[] = {-4095, -4096, -5000, -5999, INT_MIN, INT_MIN + 1};
 
-    (void)state;
     for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
         assert_string_equal(yodel_strerror(odd[i]), "unknown error");
         assert_string_equal(yodel_err_name(odd[i]), "unknown");
@@ -60,7 +56,6 @@ static void test_error_text_is_static(void **state)
 {
     const char *first = yodel_strerror(-EPIPE);
 
-    (void)state;
     (void)yodel_strerror(-EBADF);
     (void)yodel_strerror(-987);
     assert_ptr_equal(yodel_strerror(-EPIPE), first);

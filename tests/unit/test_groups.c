@@ -121,7 +121,6 @@ static void test_groups_reach_members_on_every_loop(void **state)
     struct world world;
     struct listener listeners[6];
 
-    (void)state;
     init_world(&world);
     for (unsigned i = 0; i < 6; i++) {
         init_listener(&listeners[i], &world, i % LOOPS);
@@ -166,7 +165,6 @@ static void test_groups_keep_the_order_of_frames_and_events(void **state)
     struct listener listener;
     yodel_event *event;
 
-    (void)state;
     init_world(&world);
     init_listener(&listener, &world, 1);
     assert_int_equal(join(&listener, "g"), 0);
@@ -191,7 +189,6 @@ static void test_groups_may_change_during_a_delivery(void **state)
     struct world world;
     struct listener listeners[8];
 
-    (void)state;
     init_world(&world);
     for (unsigned i = 0; i < 8; i++) {
         init_listener(&listeners[i], &world, 0);
@@ -223,7 +220,6 @@ static void test_groups_may_empty_during_a_delivery(void **state)
     struct world world;
     struct listener listener;
 
-    (void)state;
     init_world(&world);
     init_listener(&listener, &world, 0);
     listener.victim = &listener;
@@ -243,7 +239,6 @@ static void test_groups_agree_with_a_model(void **state)
     struct world world;
     struct listener listeners[MEMBERS];
 
-    (void)state;
     init_world(&world);
     srand(11);
     memset(model, 0, sizeof model);
@@ -299,7 +294,6 @@ static void test_groups_survey_goes_round_the_loops(void **state)
     struct listener listeners[4];
     struct survey_result result = {0, 0}, none = {0, 0};
 
-    (void)state;
     init_world(&world);
     for (unsigned i = 0; i < 4; i++) {
         init_listener(&listeners[i], &world, i % LOOPS);
@@ -327,7 +321,6 @@ static void test_groups_without_memory(void **state)
     struct world world;
     struct listener listener;
 
-    (void)state;
     init_world(&world);
     for (size_t n = 1; n < 20; n++) {
         size_t blocks = atomic_load(&world.fm.blocks);
@@ -353,7 +346,6 @@ static void test_event_packs_and_unpacks(void **state)
     const char *text;
     int number;
 
-    (void)state;
     init_world(&world);
     assert_int_equal(
         pack_event(&world, &event, "chat.message", "{s:s, s:i}", "text", "Привет", "n", 7), 0);

@@ -155,7 +155,6 @@ static void test_http1_refuses_first_bytes(void **state)
         {TEXT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 505, "HTTP version other than 1"},
     };
 
-    (void)state;
     assert_all_refused(refusals, YD_LEN(refusals));
 }
 
@@ -172,7 +171,6 @@ static void test_http1_refuses_at_the_first_bad_byte(void **state)
         {TEXT("GET / HTTP/1.1\r\nHost: a\r\nb\0c"), 26},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(heads); i++) {
         struct outcome outcome;
 
@@ -209,7 +207,6 @@ static void test_http1_refuses_request_lines(void **state)
         {TEXT("GET / HTTP/1.1\0\r\n\r\n"), 400, "NUL byte"},
     };
 
-    (void)state;
     assert_all_refused(refusals, YD_LEN(refusals));
 }
 
@@ -240,13 +237,11 @@ static void test_http1_refuses_targets(void **state)
         {TEXT("options * HTTP/1.1\r\nHost: h\r\n\r\n"), 400, "asterisk target without OPTIONS"},
     };
 
-    (void)state;
     assert_all_refused(refusals, YD_LEN(refusals));
 }
 
 static void test_http1_refuses_every_raw_byte_in_a_target(void **state)
 {
-    (void)state;
     for (unsigned c = 0; c < 256; c++) {
         char text[] = "GET /0123456789?abcdefghijk HTTP/1.1\r\nHost: h\r\n\r\n";
         struct outcome outcome;
@@ -287,7 +282,6 @@ static void test_http1_refuses_lines(void **state)
         {LINE("\"A\": c"), 400, "illegal byte in a header name"},
     };
 
-    (void)state;
     assert_all_refused(refusals, YD_LEN(refusals));
 }
 
@@ -321,7 +315,6 @@ static void test_http1_refuses_hosts(void **state)
         {TEXT("GET http://a/ HTTP/1.1\r\nHost: b c\r\n\r\n"), 400, "illegal Host header"},
     };
 
-    (void)state;
     assert_all_refused(refusals, YD_LEN(refusals));
 }
 
@@ -367,7 +360,6 @@ static void test_http1_refuses_framings(void **state)
         {LINE("Transfer-Encoding : chunked"), 400, "blank in or behind a header name"},
     };
 
-    (void)state;
     assert_all_refused(refusals, YD_LEN(refusals));
 }
 
@@ -396,7 +388,6 @@ static void test_http1_limits_heads(void **state)
 {
     const char *end = " HTTP/1.1\r\nHost: h\r\n\r\n";
 
-    (void)state;
     assert_built_refused(build("GET /", 1024, "a", end), 414, "target too long");
     assert_built_refused(build("GET /", 100000, "a", ""), 414, "target too long");
     assert_built_refused(build("", 33, "M", " / HTTP/1.1\r\n"), 501, "method too long");
@@ -428,7 +419,6 @@ static void test_http1_takes_heads_as_long_as_the_limits(void **state)
     const char *begin = "GET / HTTP/1.1\r\nHost: h\r\nA: ";
     size_t room = limits.max_head - strlen(begin) - 4;
 
-    (void)state;
     assert_built_accepted(build("GET /", 1023, "a", end));
     assert_built_accepted(build("", 32, "M", " / HTTP/1.1\r\nHost: h\r\n\r\n"));
     assert_built_accepted(build(begin, room, "a", "\r\n\r\n"));
@@ -445,7 +435,6 @@ static void test_http1_says_414_when_the_target_fills_the_head(void **state)
     yodel_str text = build("GET /", 59, "a", "");
     const char *error = NULL;
 
-    (void)state;
     assert_int_equal(yd_http_scan(&scan, (const uint8_t *)text.ptr, text.len, &wide, &error), -414);
     assert_string_equal(error, "target too long");
     free((char *)text.ptr);
@@ -471,7 +460,6 @@ static void test_http1_limits_unscanned_heads(void **state)
         {TEXT("GET / HTTP/1.1\r\n A: b\r\n\r\n"), 400, "folded header line"},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(refusals); i++) {
         struct yd_http_field fields[2];
         struct yd_http_head head;
@@ -500,7 +488,6 @@ static void test_http1_reads_an_upgrade(void **state)
     struct outcome outcome;
     struct yd_http_head *head = &outcome.head;
 
-    (void)state;
     assert_accepted(text, &outcome);
     assert_text(head->method, "GET");
     assert_text(head->target, "/chat/r1?user=me&x=%20");
@@ -525,7 +512,6 @@ static void test_http1_skips_empty_lines_first(void **state)
     static const yodel_str text = TEXT("\r\n\r\n\r\n\r\nget / HTTP/1.1\r\nHost: h\r\n\r\n");
     struct outcome outcome;
 
-    (void)state;
     assert_accepted(text, &outcome);
     assert_int_equal(outcome.start, 8);
     assert_text(outcome.head.method, "get");
@@ -537,7 +523,6 @@ static void test_http1_stops_at_the_end_of_the_head(void **state)
         TEXT("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nok\0\xff");
     struct outcome outcome;
 
-    (void)state;
     run_all(text, &outcome);
     assert_int_equal(outcome.result, 0);
     assert_int_equal(outcome.end, text.len - 4);
@@ -561,7 +546,6 @@ static void test_http1_knows_target_forms(void **state)
         {TEXT("GET http://a/ HTTP/1.0\r\n\r\n"), "/", NULL, "a"},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(forms); i++) {
         struct outcome outcome;
 
@@ -579,7 +563,6 @@ static void test_http1_takes_hosts(void **state)
         "h",     "a_b.example.", "127.0.0.1:80",    "h:", "h:0", "h:65535", "[::1]", "[::1]:8080",
         "a%20b", "a,b",          "[::ffff:1.2.3.4]"};
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(hosts); i++) {
         yodel_str text = build("GET / HTTP/1.1\r\nHost: ", 1, hosts[i], " \r\n\r\n");
         struct outcome outcome;
@@ -611,7 +594,6 @@ static void test_http1_knows_bodies(void **state)
          YD_HTTP_BODY_LENGTH, 1, false},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(bodies); i++) {
         struct outcome outcome;
 
@@ -645,7 +627,6 @@ static void test_http1_knows_connection_options(void **state)
         {TEXT("GET / HTTP/1.9\r\nHost: h\r\n\r\n"), 1, true, false},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(options); i++) {
         struct outcome outcome;
 
@@ -663,7 +644,6 @@ static void test_http1_leaves_the_head_untouched_on_failure(void **state)
     struct yd_http_head head, before;
     const char *error = NULL;
 
-    (void)state;
     memset(&head, 0x5a, sizeof(head));
     memcpy(&before, &head, sizeof(head));
     assert_int_equal(

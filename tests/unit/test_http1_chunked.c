@@ -87,7 +87,6 @@ static void test_http1_chunked_decodes(void **state)
         {TEXT("1\r\na\r\n0\r\nDigest: x y\r\nB:\r\n\r\n\r\n"), "a", 2},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(bodies); i++)
         assert_decodes(bodies[i].body, bodies[i].content, bodies[i].rest);
 }
@@ -135,7 +134,6 @@ static void test_http1_chunked_refuses(void **state)
         TEXT("0\r\n\n"),
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(bodies); i++)
         assert_refused(bodies[i]);
 }
@@ -147,7 +145,6 @@ static void test_http1_chunked_shows_the_size_at_once(void **state)
     uint8_t body[] = "fffffffffffffff\r\n";
     size_t used, len;
 
-    (void)state;
     assert_int_equal(yd_http_chunked_decode(&chunked, body, sizeof(body) - 1, &used, &len), 0);
     assert_int_equal(used, sizeof(body) - 1);
     assert_int_equal(len, 0);
@@ -169,7 +166,6 @@ static size_t count_until_refused(const char *text, const char *fill)
 
 static void test_http1_chunked_bounds_what_it_drops(void **state)
 {
-    (void)state;
     assert_int_equal(count_until_refused("5", ";"), 4096);
     assert_int_equal(count_until_refused("5;", " "), 4095);
     assert_int_equal(count_until_refused("0\r\n", "A"), 4096);
@@ -184,7 +180,6 @@ static void test_http1_chunked_ends_last(void **state)
     struct yd_http_chunked chunked = {0};
     struct outcome outcome = {0};
 
-    (void)state;
     assert_int_equal(decode_piece(&chunked, YODEL_STR("0\r\n\r\n"), &outcome), 1);
     assert_int_equal(decode_piece(&chunked, YODEL_STR("5\r\n"), &outcome), 1);
     assert_int_equal(outcome.used, 5);

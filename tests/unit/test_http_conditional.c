@@ -71,7 +71,6 @@ static void test_http_conditional_conditions(void **state)
         {{"If-Unmodified-Since"}, {BEFORE}, 412, 0, 0},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(wants); i++) {
         check(&wants[i], "GET", &meta);
         check(&wants[i], "HEAD", &meta);
@@ -112,7 +111,6 @@ static void test_http_conditional_ranges(void **state)
         {{"Range", "If-None-Match"}, {"bytes=0-1", "\"a,b\""}, 304, 0, 0},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(wants); i++)
         check(&wants[i], "GET", &meta);
 }
@@ -124,7 +122,6 @@ static void test_http_conditional_ranges_of_others(void **state)
     static const struct want none = {{"Range"}, {"bytes=0-0"}, 416, 0, 0};
     static const struct want no_tail = {{"Range"}, {"bytes=-5"}, 416, 0, 0};
 
-    (void)state;
     check(&whole, "HEAD", &meta); /* RFC 9110 14.2: of GET only */
     check(&none, "GET", &empty);
     check(&no_tail, "GET", &empty);

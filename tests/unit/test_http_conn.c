@@ -84,7 +84,6 @@ static void test_http_conn_answers(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs);
     peer = http_sim_ask(&hs, GET_HELLO);
     http_sim_assert_status(peer, 200);
@@ -110,7 +109,6 @@ static void test_http_conn_byte_by_byte(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs);
     for (size_t chop = 1; chop < 20; chop++) {
         peer = sim_connect(hs.loop);
@@ -145,7 +143,6 @@ static void test_http_conn_keep_alive(void **state)
     };
     struct http_sim hs;
 
-    (void)state;
     start(&hs);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sim_peer *peer = http_sim_ask(&hs, cases[i].request);
@@ -187,7 +184,6 @@ static void test_http_conn_errors(void **state)
     };
     struct http_sim hs;
 
-    (void)state;
     start(&hs);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sim_peer *peer = http_sim_ask(&hs, cases[i].request);
@@ -212,7 +208,6 @@ static void test_http_conn_soft_errors(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs);
     peer = http_sim_ask(&hs, "GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
     http_sim_assert_status(peer, 404);
@@ -245,7 +240,6 @@ static void test_http_conn_warns_once_a_second(void **state)
     struct http_sim hs;
     unsigned before;
 
-    (void)state;
     start(&hs);
     before = hs.num_lines;
     for (int i = 0; i < 5; i++)
@@ -266,7 +260,6 @@ static void test_http_conn_oversized_heads(void **state)
     char filler[1000];
     struct http_sim hs;
 
-    (void)state;
     start(&hs);
     memset(filler, 'a', sizeof filler);
     for (size_t chop = 0; chop < 2; chop++) {
@@ -293,7 +286,6 @@ static void test_http_conn_expect_continue(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs);
     peer = http_sim_ask(&hs, head);
     assert_string_equal(sim_received(peer), "HTTP/1.1 100 Continue\r\n\r\n");
@@ -325,7 +317,6 @@ static void test_http_conn_body_limits(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     memset(body, 'b', sizeof body);
     start(&hs);
     for (size_t len = 999; len <= 1001; len++) {
@@ -362,7 +353,6 @@ static void test_http_conn_header_limit(void **state)
     struct http_sim hs;
     struct sim_peer *silent, *slow;
 
-    (void)state;
     start(&hs);
     silent = sim_connect(hs.loop);
     slow = http_sim_ask(&hs, "GET /hello HT");
@@ -387,7 +377,6 @@ static void test_http_conn_keep_limit(void **state)
     struct http_sim hs;
     struct sim_peer *idle, *slow;
 
-    (void)state;
     start(&hs);
     idle = http_sim_ask(&hs, GET_HELLO);
     slow = http_sim_ask(&hs, GET_HELLO);
@@ -410,7 +399,6 @@ static void test_http_conn_body_limit(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs);
     peer = http_sim_ask(&hs, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\n");
     for (int i = 0; i < 4; i++) {
@@ -430,7 +418,6 @@ static void test_http_conn_send_limit(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs);
     peer = sim_connect(hs.loop);
     peer->window = 10;
@@ -449,7 +436,6 @@ static void test_http_conn_pipeline(void **state)
     struct http_sim hs;
     struct sim_peer *peer = NULL;
 
-    (void)state;
     start(&hs);
     peer = http_sim_ask(&hs, GET_HELLO "GET /none HTTP/1.1\r\nHost: a\r\n\r\n" GET_HELLO);
     assert_int_equal(http_sim_count(peer, "HTTP/1.1 "), 3);
@@ -468,7 +454,6 @@ static void test_http_conn_server_name(void **state)
     struct http_sim hs;
     struct yd_http http;
 
-    (void)state;
     start(&hs);
     options.limits = hs.http.options.limits;
     hs.http.options.server_name = "yodel/1";
@@ -495,7 +480,6 @@ static void test_http_conn_pipeline_is_bounded(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs);
     big_size = 10000;
     peer = sim_connect(hs.loop);
@@ -516,7 +500,6 @@ static void test_http_conn_half_close(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs);
     peer = sim_connect(hs.loop);
     sim_send_text(peer, GET_HELLO GET_HELLO);
@@ -540,7 +523,6 @@ static void test_http_conn_over_limit(void **state)
     struct http_sim hs;
     struct sim_peer *first, *second, *third;
 
-    (void)state;
     assert_int_equal(http_sim_start(&hs, &yd_mem_default, 1), 0);
     assert_int_equal(set_up_routes(&hs), 0);
     first = http_sim_ask(&hs, GET_HELLO);
@@ -581,7 +563,6 @@ static void test_http_conn_without_memory(void **state)
 {
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct http_sim hs;

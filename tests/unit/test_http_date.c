@@ -27,7 +27,6 @@ static void test_http_date_write(void **state)
                  {INT64_MAX, "Fri, 31 Dec 9999 23:59:59 GMT"}};
     char text[YD_HTTP_DATE_LEN + 1];
 
-    (void)state;
     for (size_t i = 0; i < sizeof dates / sizeof *dates; i++) {
         yd_http_date_write(dates[i].seconds, text);
         assert_string_equal(text, dates[i].text);
@@ -39,7 +38,6 @@ static void test_http_date_round_trip(void **state)
 {
     char text[YD_HTTP_DATE_LEN + 1], expected[40];
 
-    (void)state;
     for (int64_t seconds = 0; seconds < INT64_C(14000000000); seconds += 86400 * 5 + 12345) {
         time_t t = (time_t)seconds;
         struct tm tm;
@@ -58,7 +56,6 @@ static void test_http_date_obsolete_forms(void **state)
 {
     int64_t seconds;
 
-    (void)state;
     assert_true(yd_http_date_parse(YODEL_STR("Sunday, 06-Nov-94 08:49:37 GMT"), NOW, &seconds));
     assert_int_equal(seconds, 784111777);
     assert_true(yd_http_date_parse(YODEL_STR("Sun Nov  6 08:49:37 1994"), NOW, &seconds));
@@ -91,7 +88,6 @@ static void test_http_date_errors(void **state)
         "784111777",
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         int64_t seconds;
 

@@ -168,7 +168,6 @@ static void test_http_hold_and_answer(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs);
     peer = http_sim_ask(&hs, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n" GET_HELLO);
     sim_send_text(peer, GET_HELLO);
@@ -191,7 +190,6 @@ static void test_http_hold_held_input_is_bounded(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     memset(filler, 'a', sizeof filler);
     start(&hs);
     peer = http_sim_ask(&hs, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -211,7 +209,6 @@ static void test_http_hold_gone(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs);
     peer = http_sim_ask(&hs, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
     sim_end(peer);
@@ -234,7 +231,6 @@ static void test_http_hold_late(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs);
     peer = http_sim_ask(&hs, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
     sim_advance(hs.loop, 690);
@@ -266,7 +262,6 @@ static void test_http_hold_defer(void **state)
     const yodel_response *ok = YODEL_OPTIONS(yodel_response, .body = {(const uint8_t *)"later", 5});
     uint64_t first;
 
-    (void)state;
     start(&hs);
     peer = http_sim_ask(&hs, "GET /defer HTTP/1.1\r\nHost: a\r\n\r\n");
     first = holder.id;
@@ -297,7 +292,6 @@ static void test_http_hold_take(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs);
     for (size_t chop = 0; chop < 3; chop++) {
         peer = sim_connect(hs.loop);
@@ -328,7 +322,6 @@ static void test_http_hold_upgrade_refused(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         peer = sim_connect(hs.loop);
@@ -363,7 +356,6 @@ static void test_http_hold_upgrade_decided_later(void **state)
     struct sim_peer *peer;
     struct yd_conn *conn;
 
-    (void)state;
     start(&hs);
     peer = http_sim_ask(&hs, ask);
     conn = yd_request_take(holder.req);
@@ -387,7 +379,6 @@ static void test_http_hold_stop(void **state)
     struct http_sim hs;
     struct sim_peer *idle, *held, *begun, *fresh;
 
-    (void)state;
     start(&hs);
     idle = http_sim_ask(&hs, GET_HELLO);
     held = http_sim_ask(&hs, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n" GET_HELLO);
@@ -419,7 +410,6 @@ static void test_http_hold_resets(void **state)
                   "GET /hold HTTP/1.1\r\nHost: a\r\n\r\nGET";
     struct http_sim hs;
 
-    (void)state;
     start(&hs);
     for (size_t len = 0; len < sizeof input; len++) {
         struct sim_peer *peer = sim_connect(hs.loop);
@@ -461,7 +451,6 @@ static void test_http_hold_without_memory(void **state)
 {
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct http_sim hs;

@@ -29,7 +29,6 @@ static void test_http_pattern_method(void **state)
     struct yd_pattern pattern;
     size_t offset;
 
-    (void)state;
     assert_int_equal(parse("GET /a", &pattern, &offset), 0);
     assert_str(pattern.method, "GET");
     assert_str(pattern.path, "/a");
@@ -53,7 +52,6 @@ static void test_http_pattern_segments(void **state)
     struct yd_pattern pattern;
     size_t offset;
 
-    (void)state;
     assert_int_equal(parse("/a/{name}/{id:int}/{rest_9...}", &pattern, &offset), 0);
     assert_int_equal(pattern.num_segments, 4);
     for (size_t i = 0; i < 4; i++) {
@@ -81,7 +79,6 @@ static void test_http_pattern_errors(void **state)
     };
     struct yd_pattern pattern;
 
-    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         size_t offset = 99;
 
@@ -96,7 +93,6 @@ static void test_http_pattern_depth(void **state)
     struct yd_pattern pattern;
     size_t offset;
 
-    (void)state;
     for (int i = 0; i < YD_PATTERN_SEGMENTS; i++)
         strcat(text, "/a");
     assert_int_equal(parse(text, &pattern, &offset), 0);

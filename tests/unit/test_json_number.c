@@ -76,7 +76,6 @@ static void check_all(void)
 
 static void test_json_number_prints_and_reads(void **state)
 {
-    (void)state;
     check_all();
     assert_printed(-0.0, "0");
     assert_true(signbit(read_number("-0")) && signbit(read_number("-0.0e5")));
@@ -87,7 +86,6 @@ static void test_json_number_knows_no_locale(void **state)
 {
     static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "C.UTF-8"};
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(names); i++) {
         if (setlocale(LC_ALL, names[i]))
             check_all();
@@ -99,7 +97,6 @@ static void test_json_number_reads_any_form(void **state)
 {
     char zeros[2000];
 
-    (void)state;
     assert_true(read_number("1E5") == 1e5);
     assert_true(read_number("1e+5") == 1e5);
     assert_true(read_number("-1.50e-1") == -0.15);
@@ -130,7 +127,6 @@ static void test_json_number_rounds_ties(void **state)
     char text[1200];
     size_t len = (size_t)sprintf(text, "9007199254740993.");
 
-    (void)state;
     assert_true(read_number("9007199254740993") == 9007199254740992.0);
     memset(text + len, '0', 1000);
     text[len + 1000] = '\0';
@@ -143,7 +139,6 @@ static void test_json_number_round_trips(void **state)
 {
     uint64_t seed = 42;
 
-    (void)state;
     for (int i = 0; i < 20000; i++) {
         char out[YD_JSON_DOUBLE_LEN + 1];
         double number;

@@ -72,7 +72,6 @@ static void test_json_scan_accepts(void **state)
         "{\"__proto__\":{\"x\":[1,{\"y\":[]}]}}",
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(good); i++) {
         if (!check(good[i], strlen(good[i]), YD_JSON_DEPTH))
             fail_msg("%s is refused", good[i]);
@@ -150,7 +149,6 @@ static void test_json_scan_refuses(void **state)
         "\xc2\xa0[]",
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(bad); i++) {
         if (check(bad[i], strlen(bad[i]), YD_JSON_DEPTH))
             fail_msg("%s is accepted", bad[i]);
@@ -164,7 +162,6 @@ static void test_json_scan_gives_the_value_without_blanks(void **state)
 {
     yodel_str value;
 
-    (void)state;
     assert_true(yd_json_check(YODEL_STR(" \n[1, 2] \t"), 1, &value));
     assert_int_equal(value.len, 6);
     assert_memory_equal(value.ptr, "[1, 2]", 6);
@@ -187,7 +184,6 @@ static char *nested(unsigned depth, unsigned kind)
 
 static void test_json_scan_depth(void **state)
 {
-    (void)state;
     assert_true(check("1", 1, 1));
     assert_true(check("[]", 2, 1));
     assert_false(check("[[]]", 4, 1));
@@ -211,7 +207,6 @@ static void test_json_scan_deep_attack_ends_early(void **state)
     char *text = malloc(1000000);
     yodel_str value;
 
-    (void)state;
     assert_non_null(text);
     memset(text, '[', 1000000);
     assert_false(yd_json_check((yodel_str){text, 1000000}, YD_JSON_DEPTH, &value));
@@ -253,7 +248,6 @@ static void test_json_scan_cut_and_flipped(void **state)
     const char *begin = strchr(sample, '{');
     size_t len = strlen(begin);
 
-    (void)state;
     assert_true(check(sample, sizeof(sample) - 1, YD_JSON_DEPTH));
     for (size_t n = 0; n < len - 1; n++) {
         char *copy = exact_copy(begin, n);
@@ -277,7 +271,6 @@ static void test_json_scan_cut_and_flipped(void **state)
 /* Every byte at every place of strings of many lengths: all ways of skipping agree. */
 static void test_json_scan_specials_anywhere(void **state)
 {
-    (void)state;
     for (size_t len = 0; len <= 50; len++) {
         for (size_t at = 0; at < len; at++) {
             for (unsigned c = 0; c < 256; c++) {
@@ -306,7 +299,6 @@ static void test_json_scan_types(void **state)
         {"{}", YD_JSON_OBJECT},  {",", YD_JSON_NONE},    {"]", YD_JSON_NONE},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++)
         assert_int_equal(yd_json_type_of(yodel_str_of(cases[i].text)), cases[i].type);
 }
@@ -329,7 +321,6 @@ static void test_json_scan_elements(void **state)
     struct yd_json_iter iter =
         yd_json_array(YODEL_STR("[1 , \"a,]\\\"\" ,[2,[3]], {\"b\":[\"}\"]} ,null]"));
 
-    (void)state;
     assert_int_equal(yd_json_count(iter), 5);
     assert_next(&iter, "1");
     assert_next(&iter, "\"a,]\\\"\"");
@@ -357,7 +348,6 @@ static void test_json_scan_members(void **state)
     struct yd_json_iter iter = yd_json_object(YODEL_STR("{\"a\" : 1,\"\":{\"x\":2}}"));
     yodel_str name, value;
 
-    (void)state;
     assert_true(yd_json_next_member(&iter, &name, &value));
     assert_true(yodel_str_eq(name, YODEL_STR("a")) && yodel_str_eq(value, YODEL_STR("1")));
     assert_true(yd_json_next_member(&iter, &name, &value));
@@ -373,7 +363,6 @@ static void test_json_scan_get(void **state)
         YODEL_STR("{\"a\":1,\"b\":{\"a\":2,\"c\":3},\"\\u0061\":[4],\"\":5,\"d\\n\":6}");
     yodel_str value = YODEL_STR("untouched");
 
-    (void)state;
     assert_false(yd_json_get(object, YODEL_STR("c"), &value));
     assert_true(yodel_str_eq(value, YODEL_STR("untouched")));
     assert_true(yd_json_get(object, YODEL_STR("a"), &value));
@@ -394,7 +383,6 @@ static void test_json_scan_tokens(void **state)
     struct yd_json_token token;
     char out[200] = "";
 
-    (void)state;
     while (yd_json_next_token(&iter, &token)) {
         strcat(out, marks[token.mark]);
         strncat(out, token.text.ptr, token.text.len);
@@ -428,7 +416,6 @@ static const struct {
 
 static void test_json_scan_unescapes(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < YD_LEN(strings); i++) {
         yodel_str body = yodel_str_of(strings[i].body), text = yodel_str_of(strings[i].text);
         char *copy = exact_copy(body.ptr, body.len), *end;
@@ -453,7 +440,6 @@ static void test_json_scan_bodies(void **state)
 {
     yodel_str body = YODEL_STR("untouched");
 
-    (void)state;
     assert_false(yd_json_body(YODEL_STR("1"), &body));
     assert_false(yd_json_body(YODEL_STR("\""), &body));
     assert_false(yd_json_body((yodel_str){NULL, 0}, &body));
@@ -478,7 +464,6 @@ static void assert_quoted(yodel_str text, const char *quoted)
 
 static void test_json_scan_quotes(void **state)
 {
-    (void)state;
     assert_quoted(YODEL_STR(""), "\"\"");
     assert_quoted((yodel_str){NULL, 0}, "\"\"");
     assert_quoted(YODEL_STR("plain/\x7f\xc3\xa9"), "\"plain/\x7f\xc3\xa9\"");
@@ -492,7 +477,6 @@ static void test_json_scan_quotes(void **state)
 /* Any character, quoted, is JSON, and is itself when unescaped. */
 static void test_json_scan_quotes_and_back(void **state)
 {
-    (void)state;
     for (unsigned c = 0; c < 128; c++) {
         char text[20], quoted[200], back[200], *end;
 
@@ -516,7 +500,6 @@ static void test_json_scan_put_string(void **state)
 {
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct yd_buf buf = {0};
@@ -554,7 +537,6 @@ static void test_json_scan_integers(void **state)
     uint64_t positive;
     int64_t number;
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(none); i++) {
         assert_false(yd_json_get_int(yodel_str_of(none[i]), &number));
         assert_false(yd_json_get_uint(yodel_str_of(none[i]), &positive));

@@ -41,7 +41,6 @@ static void test_list_append_keeps_order(void **state)
     struct yd_list head;
     struct item items[3];
 
-    (void)state;
     yd_list_init(&head);
     assert_true(yd_list_is_empty(&head));
     fill(&head, items, 3);
@@ -54,7 +53,6 @@ static void test_list_remove_anywhere_and_twice(void **state)
     struct yd_list head;
     struct item items[4];
 
-    (void)state;
     fill(&head, items, 4);
     yd_list_remove(&items[1].node);
     yd_list_remove(&items[1].node);
@@ -72,7 +70,6 @@ static void test_list_move_takes_all(void **state)
     struct yd_list from, to;
     struct item items[3];
 
-    (void)state;
     for (int num = 0; num <= 3; num++) {
         fill(&from, items, num);
         yd_list_move(&from, &to);

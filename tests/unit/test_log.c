@@ -37,7 +37,6 @@ static void keep_line(yodel_log_level level, yodel_str text, void *user)
 
 static void test_log_level_names(void **state)
 {
-    (void)state;
     assert_string_equal(yodel_log_level_name(YODEL_LOG_DEBUG), "debug");
     assert_string_equal(yodel_log_level_name(YODEL_LOG_INFO), "info");
     assert_string_equal(yodel_log_level_name(YODEL_LOG_WARN), "warn");
@@ -51,7 +50,6 @@ static void test_log_formats(void **state)
     struct lines lines = {0};
     const struct yodel_log_sink sink = {keep_line, YODEL_LOG_DEBUG, &lines};
 
-    (void)state;
     yd_log(&sink, YODEL_LOG_INFO, "listening on %s:%d", "::1", 80);
     assert_int_equal(lines.num, 1);
     assert_int_equal(lines.level, YODEL_LOG_INFO);
@@ -66,7 +64,6 @@ static void test_log_keeps_below_level_quiet(void **state)
     struct lines lines = {0};
     const struct yodel_log_sink sink = {keep_line, YODEL_LOG_WARN, &lines}, none = {0};
 
-    (void)state;
     yd_log(&sink, YODEL_LOG_DEBUG, "a");
     yd_log(&sink, YODEL_LOG_INFO, "b");
     assert_int_equal(lines.num, 0);
@@ -97,7 +94,6 @@ static void test_log_escapes(void **state)
     struct lines lines = {0};
     const struct yodel_log_sink sink = {keep_line, YODEL_LOG_DEBUG, &lines};
 
-    (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         yd_log(&sink, YODEL_LOG_WARN, "%s", cases[i].text);
         assert_string_equal(lines.text, cases[i].expected);
@@ -114,7 +110,6 @@ static void test_log_cuts_between_characters(void **state)
     struct lines lines = {0};
     const struct yodel_log_sink sink = {keep_line, YODEL_LOG_DEBUG, &lines};
 
-    (void)state;
     for (size_t unit = 0; unit < 5; unit++)
         for (size_t ahead = 0; ahead < 4; ahead++) {
             char text[5000] = "";
@@ -156,7 +151,6 @@ static void test_log_stderr_writes_one_stamped_line(void **state)
     struct tm utc = {0};
     int ms;
 
-    (void)state;
     catch_stderr(YODEL_LOG_WARN, YODEL_STR("no descriptors left"), line, sizeof(line));
     after = time(NULL);
     assert_int_equal(sscanf(line, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ %99[^\n]", &utc.tm_year,
@@ -176,7 +170,6 @@ static void test_log_stderr_cuts_long_text(void **state)
     char text[3000], line[2000];
     size_t len;
 
-    (void)state;
     for (size_t ahead = 0; ahead < 3; ahead++) {
         memset(text, 'x', ahead);
         for (size_t i = ahead; i + 3 <= sizeof(text); i += 3)

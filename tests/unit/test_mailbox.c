@@ -65,7 +65,6 @@ static void test_mailbox_is_empty_at_first(void **state)
 {
     struct yd_mailbox box;
 
-    (void)state;
     yd_mailbox_init(&box);
     assert_null(yd_mailbox_take(&box));
 }
@@ -75,7 +74,6 @@ static void test_mailbox_put_tells_when_to_wake(void **state)
     struct yd_mailbox box;
     struct yd_mail mail[3];
 
-    (void)state;
     yd_mailbox_init(&box);
     assert_true(yd_mailbox_put(&box, &mail[0]));
     assert_false(yd_mailbox_put(&box, &mail[1]));
@@ -90,7 +88,6 @@ static void test_mailbox_takes_oldest_first(void **state)
 {
     struct receiver receiver = {.taken = 0};
 
-    (void)state;
     yd_mailbox_init(&receiver.box);
     for (unsigned i = 0; i < 10; i++)
         yd_mailbox_put(&receiver.box, &write_letter(0, i)->mail);
@@ -121,7 +118,6 @@ static void test_mailbox_many_producers(void **state)
     struct receiver receiver = {.taken = 0};
     struct producer producers[PRODUCERS];
 
-    (void)state;
     yd_mailbox_init(&receiver.box);
     sem_init(&receiver.wake, 0, 0);
     for (unsigned i = 0; i < PRODUCERS; i++) {

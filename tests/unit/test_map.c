@@ -66,7 +66,6 @@ static void test_map_siphash_reference_vectors(void **state)
     };
     uint8_t bytes[YD_LEN(expected)];
 
-    (void)state;
     for (size_t len = 0; len < YD_LEN(expected); len++) {
         bytes[len] = (uint8_t)len;
         assert_true(yd_siphash(secret, bytes, len) == expected[len]);
@@ -81,7 +80,6 @@ static void test_map_siphash_other_secrets(void **state)
         other[2] = {UINT64_C(0x65121defe496063e), UINT64_C(0xb30647aa540bb9c8)};
     uint8_t bytes[63];
 
-    (void)state;
     for (uint8_t i = 0; i < sizeof(bytes); i++)
         bytes[i] = i;
     assert_true(yd_siphash(zero, "yodel", 5) == UINT64_C(0x1463a5ae3f5d3a01));
@@ -96,7 +94,6 @@ static void test_map_starts_without_memory(void **state)
     struct failmem fm;
     struct yd_map map;
 
-    (void)state;
     failmem_init(&fm, 0);
     yd_map_init(&map, &fm.mem, secret);
     assert_null(yd_map_find(&map, YODEL_STR("x")));
@@ -110,7 +107,6 @@ static void test_map_empty_key(void **state)
     struct yd_map_node node = {.key = {NULL, 0}};
     struct yd_map map;
 
-    (void)state;
     yd_map_init(&map, &yd_mem_default, secret);
     assert_int_equal(yd_map_insert(&map, &node), 0);
     assert_ptr_equal(yd_map_find(&map, YODEL_STR("")), &node);
@@ -124,7 +120,6 @@ static void test_map_grows_and_shrinks(void **state)
     struct failmem fm;
     struct yd_map map;
 
-    (void)state;
     failmem_init(&fm, 0);
     yd_map_init(&map, &fm.mem, secret);
     for (unsigned i = 0; i < NUM; i++) {
@@ -156,7 +151,6 @@ static void test_map_random_operations(void **state)
     uint64_t random = 1;
     size_t count = 0;
 
-    (void)state;
     yd_map_init(&map, &yd_mem_default, secret);
     for (unsigned i = 0; i < 100000; i++) {
         struct entry *entry;
@@ -188,7 +182,6 @@ static void test_map_any_empties(void **state)
     struct yd_map map;
     unsigned removed = 0;
 
-    (void)state;
     yd_map_init(&map, &yd_mem_default, secret);
     for (unsigned i = 0; i < num; i++)
         assert_int_equal(yd_map_insert(&map, &entries[i].node), 0);
@@ -211,7 +204,6 @@ static void test_map_goes_on_without_growth(void **state)
     struct failmem fm;
     struct yd_map map;
 
-    (void)state;
     failmem_init(&fm, 0);
     yd_map_init(&map, &fm.mem, secret);
     for (unsigned i = 0; i < 500; i++) {
@@ -238,7 +230,6 @@ static void test_map_out_of_memory(void **state)
     struct entry *entries = make_entries(200);
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct yd_map map;

@@ -15,7 +15,6 @@ static void test_mem_default_allocates(void **state)
 {
     char *ptr = yd_alloc(&yd_mem_default, 3);
 
-    (void)state;
     assert_non_null(ptr);
     memcpy(ptr, "ab", 3);
     ptr = yd_resize(&yd_mem_default, ptr, 4000);
@@ -30,7 +29,6 @@ static void test_mem_zalloc_clears(void **state)
     static const char zero[100];
     char *ptr = yd_zalloc(&yd_mem_default, sizeof(zero));
 
-    (void)state;
     assert_non_null(ptr);
     assert_memory_equal(ptr, zero, sizeof(zero));
     yd_free(&yd_mem_default, ptr);
@@ -41,7 +39,6 @@ static void test_mem_nothing_is_not_null(void **state)
     struct failmem fm;
     void *ptr[4];
 
-    (void)state;
     failmem_init(&fm, 0);
     ptr[0] = yd_alloc(&fm.mem, 0);
     ptr[1] = yd_zalloc(&fm.mem, 0);
@@ -59,7 +56,6 @@ static void test_mem_overflow_is_out_of_memory(void **state)
 {
     struct failmem fm;
 
-    (void)state;
     failmem_init(&fm, 0);
     assert_null(yd_alloc_array(&fm.mem, SIZE_MAX / 2 + 1, 2));
     assert_null(yd_alloc_array(&fm.mem, SIZE_MAX, SIZE_MAX));
@@ -72,7 +68,6 @@ static void test_mem_strdup_copies(void **state)
     struct failmem fm;
     char *whole, *part, *empty;
 
-    (void)state;
     failmem_init(&fm, 0);
     whole = yd_strdup(&fm.mem, "yodel");
     part = yd_strndup(&fm.mem, "yodel", 2);
@@ -92,7 +87,6 @@ static void test_mem_out_of_memory(void **state)
     struct failmem fm;
     unsigned runs = 0;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         void *ptr[] = {yd_alloc(&fm.mem, 5), yd_zalloc(&fm.mem, 5), yd_alloc_array(&fm.mem, 2, 3),
@@ -112,7 +106,6 @@ static void test_mem_failed_resize_keeps_block(void **state)
     struct failmem fm;
     char *ptr;
 
-    (void)state;
     failmem_init(&fm, 2);
     ptr = yd_strdup(&fm.mem, "kept");
     assert_null(yd_resize(&fm.mem, ptr, 100));

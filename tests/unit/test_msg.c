@@ -31,7 +31,6 @@ static void test_msg_new_is_empty_but_for_payload(void **state)
     struct failmem fm;
     struct yd_msg *msg;
 
-    (void)state;
     failmem_init(&fm, 0);
     msg = make(&fm, "hello");
     assert_non_null(msg);
@@ -50,7 +49,6 @@ static void test_msg_frame_has_header_ahead(void **state)
     struct yd_msg *msg;
     yodel_bytes frame;
 
-    (void)state;
     failmem_init(&fm, 0);
     msg = make(&fm, "hello");
     memcpy(yd_msg_payload(msg) - 2, "\x81\x05", 2);
@@ -69,7 +67,6 @@ static void test_msg_lives_until_last_unref(void **state)
     struct failmem fm;
     struct yd_msg *msg;
 
-    (void)state;
     failmem_init(&fm, 0);
     msg = make(&fm, "");
     assert_ptr_equal(yd_msg_ref(msg), msg);
@@ -87,7 +84,6 @@ static void test_msg_first_variant_stays(void **state)
     struct failmem fm;
     struct yd_msg *msg, *first, *second;
 
-    (void)state;
     failmem_init(&fm, 0);
     msg = make(&fm, "whole");
     first = make(&fm, "a");
@@ -111,7 +107,6 @@ static void test_msg_frees_all_variants(void **state)
     struct failmem fm;
     struct yd_msg *msg;
 
-    (void)state;
     failmem_init(&fm, 0);
     msg = make(&fm, "whole");
     for (unsigned i = 0; i < YD_MSG_VARIANTS; i++)
@@ -125,7 +120,6 @@ static void test_msg_out_of_memory(void **state)
 {
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct yd_msg *msg = make(&fm, "abc");
@@ -169,7 +163,6 @@ static void test_msg_threads_share(void **state)
     struct shared shared = {.fm = &fm};
     pthread_t threads[THREADS];
 
-    (void)state;
     failmem_init(&fm, 0);
     shared.msg = make(&fm, "whole");
     for (unsigned i = 0; i < THREADS; i++) {

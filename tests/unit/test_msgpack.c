@@ -71,7 +71,6 @@ static void test_msgpack_whole_numbers(void **state)
         {INT64_MIN, "\xd3\x80\x00\x00\x00\x00\x00\x00\x00", 9},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         struct yd_buf buf = {0};
         struct yd_msgpack_item item;
@@ -107,7 +106,6 @@ static void test_msgpack_reads_long_forms(void **state)
         {"\xd3\xff\xff\xff\xff\xff\xff\xff\xff", 9, YD_MSGPACK_INT, -1},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         yodel_bytes rest = {(const uint8_t *)cases[i].bytes, cases[i].len};
         struct yd_msgpack_item item;
@@ -123,7 +121,6 @@ static void test_msgpack_scalars(void **state)
     struct yd_buf buf = {0};
     struct yd_msgpack_item item;
 
-    (void)state;
     assert_int_equal(yd_msgpack_put_nil(&yd_mem_default, &buf), 0);
     item = read_back(&buf);
     assert_int_equal(item.type, YD_MSGPACK_NIL);
@@ -163,7 +160,6 @@ static void test_msgpack_lengths(void **state)
     };
     char *text = calloc(1, 65536);
 
-    (void)state;
     assert_non_null(text);
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         uint32_t len = cases[i].len;
@@ -231,7 +227,6 @@ static void test_msgpack_reads_ext(void **state)
         {"\xc9\x00\x00\x00\x01\xff\x01", 7, 1, false},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         struct yd_buf buf = {0};
         struct yd_msgpack_item item;
@@ -263,7 +258,6 @@ static void test_msgpack_refuses(void **state)
         {"\x81\x01", 2},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         uint8_t *copy = exact_copy(cases[i].bytes, cases[i].len);
         yodel_bytes rest = {copy, cases[i].len};
@@ -282,7 +276,6 @@ static void test_msgpack_skips(void **state)
     static const uint8_t data[] = {0x92, 0x81, 0xa1, 'a', 0x91, 0xc0, 0x93, 1, 2, 3, 0x07};
     yodel_bytes rest = {data, sizeof(data)};
 
-    (void)state;
     assert_true(yd_msgpack_skip(&rest));
     assert_int_equal(rest.len, 1);
     for (size_t len = 0; len < sizeof(data) - 1; len++) {
@@ -300,7 +293,6 @@ static void test_msgpack_skips_what_is_very_deep(void **state)
     uint8_t *data = malloc(1000000);
     yodel_bytes rest = {data, 1000000};
 
-    (void)state;
     assert_non_null(data);
     memset(data, 0x91, 1000000);
     assert_false(yd_msgpack_skip(&rest));
@@ -316,7 +308,6 @@ static void test_msgpack_out_of_memory(void **state)
     static const char text[200];
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct yd_buf buf = {0};
@@ -342,7 +333,6 @@ static void test_msgpack_too_long(void **state)
 {
     struct yd_buf buf = {0};
 
-    (void)state;
     assert_int_equal(yd_msgpack_put_str_head(&yd_mem_default, &buf, (size_t)UINT32_MAX + 1),
                      YODEL_ERR_TOO_BIG);
     assert_int_equal(

@@ -32,7 +32,6 @@ static void test_options_null_is_all_default(void **state)
 {
     struct options_v2 ret, zero;
 
-    (void)state;
     memset(&ret, 0xff, sizeof(ret));
     memset(&zero, 0, sizeof(zero));
     assert_int_equal(yd_options_read(NULL, &ret, sizeof(ret)), 0);
@@ -43,7 +42,6 @@ static void test_options_same_size_is_copied(void **state)
 {
     struct options_v2 ret;
 
-    (void)state;
     assert_int_equal(
         yd_options_read(YODEL_OPTIONS(struct options_v2, .loops = 4, .name = "x", .idle_ms = 7),
                         &ret, sizeof(ret)),
@@ -58,7 +56,6 @@ static void test_options_older_caller_gets_defaults(void **state)
 {
     struct options_v2 ret;
 
-    (void)state;
     memset(&ret, 0xff, sizeof(ret));
     assert_int_equal(yd_options_read(YODEL_OPTIONS(struct options_v1, .loops = 4, .limit = 5), &ret,
                                      sizeof(ret)),
@@ -74,7 +71,6 @@ static void test_options_newer_caller_may_not_set_more(void **state)
     struct options_v3 given;
     struct options_v2 ret = {.loops = 99};
 
-    (void)state;
     memset(&given, 0, sizeof(given));
     given.v2.size = sizeof(given);
     given.v2.idle_ms = 3;
@@ -94,7 +90,6 @@ static void test_options_size_must_hold_itself(void **state)
     struct options_v1 given = {.loops = 4};
     struct options_v2 ret = {.loops = 99};
 
-    (void)state;
     for (given.size = 0; given.size < sizeof(size_t); given.size++)
         assert_int_equal(yd_options_read(&given, &ret, sizeof(ret)), -EINVAL);
     assert_int_equal(ret.loops, 99);

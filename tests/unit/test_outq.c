@@ -51,7 +51,6 @@ static void test_outq_gathers_small_writes(void **state)
     struct iovec iov[4];
     uint8_t out[64];
 
-    (void)state;
     failmem_init(&fm, 0);
     init_loop(&loop, &fm.mem);
     assert_int_equal(yd_outq_copy(&loop, &queue, "ab", 2, "cde", 3), 0);
@@ -77,7 +76,6 @@ static void test_outq_shares_messages(void **state)
     struct yd_msg *msg;
     uint8_t out[64];
 
-    (void)state;
     failmem_init(&fm, 0);
     init_loop(&loop, &fm.mem);
     msg = yd_msg_new(&fm.mem, YODEL_WS_TEXT, 3);
@@ -109,7 +107,6 @@ static void test_outq_keeps_every_byte_in_order(void **state)
     struct yd_outq queue = {0};
     size_t head = 0, tail = 0;
 
-    (void)state;
     failmem_init(&fm, 0);
     init_loop(&loop, &fm.mem);
     srand(7);
@@ -140,7 +137,6 @@ static void test_outq_without_memory(void **state)
     static const uint8_t large[20000];
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct yd_loop loop;

@@ -23,7 +23,6 @@ static void test_pool_reuses_blocks(void **state)
     struct yd_pool pool;
     void *a, *b;
 
-    (void)state;
     failmem_init(&fm, 0);
     yd_pool_init(&pool, &fm.mem, 48, 10);
     a = yd_pool_get(&pool);
@@ -48,7 +47,6 @@ static void test_pool_keeps_no_more_than_max(void **state)
     struct yd_pool pool;
     void *blocks[5];
 
-    (void)state;
     failmem_init(&fm, 0);
     yd_pool_init(&pool, &fm.mem, 1, 3);
     for (int i = 0; i < 5; i++)
@@ -69,7 +67,6 @@ static void test_pool_of_none_goes_to_the_allocator(void **state)
     struct failmem fm;
     struct yd_pool pool;
 
-    (void)state;
     failmem_init(&fm, 0);
     yd_pool_init(&pool, &fm.mem, 100, 0);
     yd_pool_put(&pool, yd_pool_get(&pool));
@@ -81,7 +78,6 @@ static void test_pool_out_of_memory(void **state)
 {
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct yd_pool pool;

@@ -100,7 +100,6 @@ static void check_parts(yodel_request *req)
 
 static void test_request_parts(void **state)
 {
-    (void)state;
     run(check_parts, "PUT /u/b%20b/c/d%2f?q=1&a+b=%41+%zz&q=2&e=&f HTTP/1.1\r\nHost: h:80\r\n"
                      "X-One:  1 \r\nX-One: 2\r\nX-Empty:\r\nContent-Length: 4\r\n\r\nbody");
 }
@@ -118,7 +117,6 @@ static void check_nothing_there(yodel_request *req)
 
 static void test_request_without_parts(void **state)
 {
-    (void)state;
     run(check_nothing_there, "GET http://other.example:81 HTTP/1.1\r\nHost: h\r\n\r\n");
 }
 
@@ -135,7 +133,6 @@ static void check_cookies(yodel_request *req)
 
 static void test_request_cookies(void **state)
 {
-    (void)state;
     run(check_cookies, "GET / HTTP/1.1\r\nHost: h\r\nCookie: a=1; b=\"x=y\" ;c=;d; ;=7; a=2\r\n"
                        "Cookie: e=5\r\n\r\n");
 }
@@ -183,7 +180,6 @@ static void check_bad_answers(yodel_request *req)
 
 static void test_request_bad_answers(void **state)
 {
-    (void)state;
     run(check_bad_answers, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
 }
 
@@ -205,7 +201,6 @@ static void test_request_headers(void **state)
     struct http_sim hs;
     struct sim_peer *peer = ask(&hs, &check, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
 
-    (void)state;
     assert_string_equal(sim_received(peer), "HTTP/1.1 201 Created\r\nX-A: 1\r\nDate: today\r\n"
                                             "Server: me\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\n"
                                             "Content-Length: 0\r\nConnection: close\r\n\r\n");
@@ -229,7 +224,6 @@ static void test_request_long_head(void **state)
     struct http_sim hs;
     struct sim_peer *peer = ask(&hs, &check, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
 
-    (void)state;
     assert_int_equal(strcspn(strstr(sim_received(peer), "vvv"), "\r"), 2999);
     http_sim_stop(&hs);
 }
@@ -249,7 +243,6 @@ static void test_request_statuses_without_body(void **state)
     } cases[] = {{204, ""}, {205, "0"}, {304, ""}};
     check_fn *check = check_empty;
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         struct http_sim hs;
         struct sim_peer *peer;
@@ -288,7 +281,6 @@ static void test_request_json(void **state)
                                 "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 30"
                                 "\r\n\r\n{\"text\":\"caf\\u00e9\", \"n\":  5 }");
 
-    (void)state;
     http_sim_assert_status(peer, 201);
     assert_string_equal(http_sim_header(peer, "Content-Type"), "application/json");
     assert_string_equal(http_sim_body(peer), "{\"text\":\"caf\xc3\xa9\",\"l\":[7,null]}");
@@ -307,7 +299,6 @@ static void test_request_bad_json(void **state)
 {
     static const char *const bodies[] = {"{\"a\":1", "\"\xff\"", "nul", "{} x", "[[[[["};
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(bodies); i++) {
         char request[200];
 
@@ -339,7 +330,6 @@ static void test_request_without_memory(void **state)
 {
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct http_sim hs;

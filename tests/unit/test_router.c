@@ -106,7 +106,6 @@ static void test_router_literals(void **state)
                                            "POST /a", "GET /caf\xc3\xa9", NULL};
     struct fixture f;
 
-    (void)state;
     start(&f, &yd_mem_default);
     add_all(&f, patterns);
     assert_found(&f, "GET", "/", "GET /");
@@ -132,7 +131,6 @@ static void test_router_methods(void **state)
                                            "GET /h", "POST /any", NULL};
     struct fixture f;
 
-    (void)state;
     start(&f, &yd_mem_default);
     add_all(&f, patterns);
     assert_found(&f, "HEAD", "/g", "GET /g");
@@ -153,7 +151,6 @@ static void test_router_precedence(void **state)
         "/u/me/y",      "^/u/[a-z]+/z", "^/(?<p>[^/]+)/", "POST /u/{who}", NULL};
     struct fixture f;
 
-    (void)state;
     start(&f, &yd_mem_default);
     add_all(&f, patterns);
     assert_found(&f, "GET", "/u/me", "/u/me");
@@ -177,7 +174,6 @@ static void test_router_params(void **state)
     static const char *const patterns[] = {"/c/{room}/{id:int}", "/f/{path...}", NULL};
     struct fixture f;
 
-    (void)state;
     start(&f, &yd_mem_default);
     add_all(&f, patterns);
     assert_found(&f, "GET", "/c/a%20b/007", "/c/{room}/{id:int}");
@@ -207,7 +203,6 @@ static void test_router_hostile_paths(void **state)
     static const char *const malformed[] = {"/c/%", "/c/%4", "/c/%zz", "/%%", "/f/a/%-1"};
     struct fixture f;
 
-    (void)state;
     start(&f, &yd_mem_default);
     add_all(&f, patterns);
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
@@ -223,7 +218,6 @@ static void test_router_long_paths(void **state)
     char path[8000];
     struct fixture f;
 
-    (void)state;
     start(&f, &yd_mem_default);
     add_all(&f, patterns);
     memset(path, '/', sizeof path);
@@ -241,7 +235,6 @@ static void test_router_backtracking(void **state)
     char path[100] = "", patterns[14][200];
     struct fixture f;
 
-    (void)state;
     start(&f, &yd_mem_default);
     for (int i = 0; i < 14; i++) {
         patterns[i][0] = '\0';
@@ -264,7 +257,6 @@ static void test_router_patterns(void **state)
                                            "GET ^/users/\\w+", NULL};
     struct fixture f;
 
-    (void)state;
     start(&f, &yd_mem_default);
     add_all(&f, patterns);
     assert_found(&f, "GET", "/users/7/", "GET ^/users/(?<id>\\d+)/$");
@@ -287,7 +279,6 @@ static void test_router_costly_pattern(void **state)
     char path[202] = "/";
     struct fixture f;
 
-    (void)state;
     start(&f, &yd_mem_default);
     assert_int_equal(add(&f, "^/(a+)+(?<x>c)?$"), 0);
     memset(path + 1, 'a', 199);
@@ -301,7 +292,6 @@ static void test_router_upgrade(void **state)
 {
     struct fixture f;
 
-    (void)state;
     start(&f, &yd_mem_default);
     assert_int_equal(yd_router_add(f.router, "/ws/{room}", true, handler, "u"), 0);
     assert_int_equal(yd_router_add(f.router, "^/re/", true, handler, "r"), 0);
@@ -324,7 +314,6 @@ static void test_router_conflicts(void **state)
     static const char *const again[] = {"GET /a", "/a", "GET /u/{name}", "^/x", "GET ^/x"};
     struct fixture f;
 
-    (void)state;
     start(&f, &yd_mem_default);
     add_all(&f, patterns);
     for (size_t i = 0; i < sizeof again / sizeof *again; i++) {
@@ -338,7 +327,6 @@ static void test_router_pattern_errors(void **state)
 {
     struct fixture f;
 
-    (void)state;
     start(&f, &yd_mem_default);
     assert_int_equal(add(&f, "GET /a//b"), YODEL_ERR_PATTERN);
     assert_string_equal(f.line, "pattern \"GET /a//b\": empty segment, at 7");
@@ -366,7 +354,6 @@ static void test_router_allow(void **state)
                                            "/any",   "PUT ^/r", NULL};
     struct fixture f;
 
-    (void)state;
     start(&f, &yd_mem_default);
     add_all(&f, patterns);
     assert_int_equal(yd_router_add(f.router, "/ws/x", true, handler, NULL), 0);
@@ -406,7 +393,6 @@ static void test_router_without_memory(void **state)
 {
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct fixture f;

@@ -46,7 +46,6 @@ static void test_sio_connect_joins_namespaces(void **state)
     struct sio_client client;
     char sid[YD_ID_LEN + 1];
 
-    (void)state;
     start(&sim);
     (void)add_ns(&sim, "chat"); /* the slash is added */
     sio_sim_open(&sim, 0, &client);
@@ -70,7 +69,6 @@ static void test_sio_connect_refuses_unknown_namespaces(void **state)
     struct sio_sim sim;
     struct sio_client client;
 
-    (void)state;
     start(&sim);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0/nowhere,");
@@ -101,7 +99,6 @@ static void expect_fatal(const char *first, const char *second)
 
 static void test_sio_connect_closes_who_breaks_the_protocol(void **state)
 {
-    (void)state;
     expect_fatal("0", NULL);              /* twice */
     expect_fatal("2/chat,[\"a\"]", NULL); /* never joined */
     expect_fatal("1/chat,", NULL);
@@ -118,7 +115,6 @@ static void test_sio_connect_refuses_stray_attachments(void **state)
     struct sio_sim sim;
     struct sio_client client;
 
-    (void)state;
     start(&sim);
     sio_sim_connect(&sim, 0, &client);
     sio_sim_say_binary(&client, "x", 1);
@@ -132,7 +128,6 @@ static void test_sio_connect_must_come_in_time(void **state)
     struct sio_sim sim;
     struct sio_client idle, busy;
 
-    (void)state;
     start(&sim);
     sio_sim_open(&sim, 0, &idle);
     sio_sim_open(&sim, 0, &busy);
@@ -154,7 +149,6 @@ static void test_sio_connect_limits_namespaces(void **state)
     struct sio_client client;
     yodel_sio_options options;
 
-    (void)state;
     sio_sim_options(&options);
     options.max_namespaces = 2;
     start_with(&sim, &options);
@@ -188,7 +182,6 @@ static void test_sio_connect_leaves_one_namespace(void **state)
     struct sio_sim sim;
     struct sio_client client;
 
-    (void)state;
     start(&sim);
     (void)add_ns(&sim, "/chat");
     sio_sim_connect(&sim, 0, &client);
@@ -216,7 +209,6 @@ static void test_sio_connect_leaves_and_joins_in_one_turn(void **state)
     struct sio_client client;
     char sid[YD_ID_LEN + 1];
 
-    (void)state;
     start(&sim);
     sio_sim_connect(&sim, 0, &client);
     memcpy(sid, client.sid, sizeof sid);
@@ -233,7 +225,6 @@ static void test_sio_connect_closes_all(void **state)
     struct sio_sim sim;
     struct sio_client client;
 
-    (void)state;
     start(&sim);
     (void)add_ns(&sim, "/chat");
     sio_sim_connect(&sim, 0, &client);
@@ -262,7 +253,6 @@ static void test_sio_connect_tells_why_it_ends(void **state)
     struct sio_sim sim;
     struct sio_client client;
 
-    (void)state;
     sio_sim_options(&options);
     options.ping_interval_ms = 100;
     options.ping_timeout_ms = 50;
@@ -323,7 +313,6 @@ static void test_sio_connect_runs_middleware(void **state)
     struct sio_sim sim;
     struct sio_client client;
 
-    (void)state;
     start(&sim);
     assert_int_equal(yodel_sio_use(sim.ns, go_on, &sim), 0);
     assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
@@ -354,7 +343,6 @@ static void test_sio_connect_is_refused_by_middleware(void **state)
     struct sio_sim sim;
     struct sio_client client;
 
-    (void)state;
     start(&sim);
     assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
     assert_int_equal(yodel_sio_use(sim.ns, refuse, &sim), 0);
@@ -386,7 +374,6 @@ static void test_sio_connect_may_be_given_up_meanwhile(void **state)
     struct sio_sim sim;
     struct sio_client client;
 
-    (void)state;
     start(&sim);
     assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
     sio_sim_open(&sim, 0, &client);
@@ -414,7 +401,6 @@ static void test_sio_connect_bounds_what_comes_early(void **state)
     struct sio_client client;
     char text[600];
 
-    (void)state;
     start(&sim);
     assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
     sio_sim_open(&sim, 0, &client);
@@ -509,7 +495,6 @@ static void run_dynamic(int cleanup)
 
 static void test_sio_connect_makes_namespaces(void **state)
 {
-    (void)state;
     run_dynamic(0);
     run_dynamic(1);
 }
@@ -521,7 +506,6 @@ static void test_sio_connect_cleans_up_refused_namespaces(void **state)
     struct sio_sim sim;
     struct sio_client client;
 
-    (void)state;
     sio_sim_options(&options);
     options.cleanup_empty_children = 1;
     start_with(&sim, &options);
@@ -574,7 +558,6 @@ static void test_sio_connect_knows_the_handshake(void **state)
     struct sio_client client;
     size_t clients, polling;
 
-    (void)state;
     start(&sim);
     assert_int_equal(yodel_sio_on(sim.ns, "disconnect", say_hello, NULL), YODEL_ERR_NAME);
     sio_sim_open(&sim, 0, &client);

@@ -93,7 +93,6 @@ static void test_sio_emit_reaches_its_target(void **state)
     char id1[YD_ID_LEN + 1], id2[YD_ID_LEN + 1];
     yodel_sio_namespace *ns;
 
-    (void)state;
     start(&world);
     ns = world.sim.ns;
     join(&world, "0a");
@@ -140,7 +139,6 @@ static void test_sio_emit_leaves_out_its_sender(void **state)
 {
     struct world world;
 
-    (void)state;
     start(&world);
     join(&world, "0a");
     join(&world, "1a");
@@ -164,7 +162,6 @@ static void test_sio_emit_checks_what_is_sent(void **state)
     yodel_bytes bytes = {(const uint8_t *)"x", 1};
     yodel_sio_args args = {YODEL_STR("[1, 2 ]"), NULL, 0};
 
-    (void)state;
     start(&world);
     all = yodel_sio_to_all(world.sim.ns);
     assert_int_equal(yodel_sio_emit(all, "connect", ""), YODEL_ERR_NAME);
@@ -212,7 +209,6 @@ static void test_sio_emit_keeps_the_order_of_calls(void **state)
 {
     struct world world;
 
-    (void)state;
     start_with(&world, NULL);
     assert_int_equal(yodel_sio_on(world.sim.ns, "order", on_order, &world.sim), 0);
     connect_all(&world);
@@ -254,7 +250,6 @@ static void test_sio_emit_is_watched(void **state)
 {
     struct world world;
 
-    (void)state;
     start_with(&world, NULL);
     assert_int_equal(yodel_sio_on_any_outgoing(world.sim.ns, watch, &world.sim), 0);
     connect_all(&world);
@@ -302,7 +297,6 @@ static void test_sio_emit_gathers_answers(void **state)
 {
     struct world world;
 
-    (void)state;
     start(&world);
     ask_all(&world);
     expect_reached(&world, "20[\"q\"]", "0123");
@@ -368,7 +362,6 @@ static void test_sio_emit_limits_rooms(void **state)
     yodel_sio_options options;
     struct world world;
 
-    (void)state;
     sio_sim_options(&options);
     options.max_rooms = 2;
     start_with(&world, &options);
@@ -384,7 +377,6 @@ static void test_sio_emit_keeps_namespaces_apart(void **state)
     struct sio_client client;
     struct world world;
 
-    (void)state;
     start_with(&world, NULL);
     other = yodel_sio_of(world.sim.sio, "/#x"); /* room b of this one is room x#b of that */
     assert_int_equal(sio_sim_handle(&world.sim, other), 0);
@@ -408,7 +400,6 @@ static void test_sio_emit_operates_on_many(void **state)
     yodel_sio_namespace *ns;
     struct world world;
 
-    (void)state;
     start(&world);
     ns = world.sim.ns;
     join(&world, "0a");
@@ -468,7 +459,6 @@ static void test_sio_emit_fetches(void **state)
     yodel_sio_namespace *ns;
     struct world world;
 
-    (void)state;
     start(&world);
     ns = world.sim.ns;
     join(&world, "0a");
@@ -499,7 +489,6 @@ static void test_sio_emit_gets_raw_group_messages(void **state)
     yodel_channels *channels;
     struct world world;
 
-    (void)state;
     start(&world);
     channels = world.sim.sio->channels;
     join(&world, "0a");
@@ -567,7 +556,6 @@ static void run_slow(int close_congested)
 
 static void test_sio_emit_meets_slow_clients(void **state)
 {
-    (void)state;
     run_slow(0);
     run_slow(1);
 }
@@ -576,7 +564,6 @@ static void test_sio_emit_drops_volatile_events(void **state)
 {
     struct world world;
 
-    (void)state;
     start(&world);
     fill(&world, YODEL_SIO_VOLATILE, 1);
     assert_int_equal(count_packets(&world.clients[1]), 1);

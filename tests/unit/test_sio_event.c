@@ -147,7 +147,6 @@ static void expect_event(const char *packet, const char *told)
 
 static void test_sio_event_reaches_its_handlers(void **state)
 {
-    (void)state;
     expect_event("2[\"show\"]", "any show;show[];");
     expect_event("2[ \"show\" , 1 ,\t{\"a\":[ ]} ]",
                  "any show;show[1 ,\t{\"a\":[ ]} ]|1|{\"a\":[ ]};");
@@ -170,7 +169,6 @@ static void test_sio_event_stops_where_it_disconnects(void **state)
     struct sio_sim sim;
     struct sio_client client;
 
-    (void)state;
     start(&sim, &client);
     sio_sim_say(&client, "2[\"kick\"]");
     sio_sim_expect(&client, "1");
@@ -183,7 +181,6 @@ static void test_sio_event_has_attachments(void **state)
     struct sio_sim sim;
     struct sio_client client;
 
-    (void)state;
     start(&sim, &client);
     sio_sim_say(&client, "53-[\"show\",{\"_placeholder\":true,\"num\":2},"
                          "{\"_placeholder\":true,\"num\":2}]");
@@ -222,7 +219,6 @@ static void test_sio_event_is_handled_once(void **state)
     struct sio_sim sim;
     struct sio_client client;
 
-    (void)state;
     start(&sim, &client);
     sio_sim_on_loop(&sim, 0, add_onces, NULL);
     sio_sim_say(&client, "2[\"a\"]");
@@ -250,7 +246,6 @@ static void test_sio_event_is_answered(void **state)
     yodel_bytes bytes = {(const uint8_t *)"xyz", 3};
     yodel_sio_args args = {YODEL_STR(" [ {\"_placeholder\":true,\"num\":0}]"), &bytes, 1};
 
-    (void)state;
     start(&sim, &client);
     sio_sim_say(&client, "20[\"ask\",\"x\",{\"n\":1}]");
     sio_sim_expect(&client, "30[\"x\",2]");
@@ -311,7 +306,6 @@ static void test_sio_event_waits_for_an_answer(void **state)
     struct sio_client client;
     int rc;
 
-    (void)state;
     start(&sim, &client);
     sio_sim_on_loop(&sim, 0, ask, &rc);
     assert_int_equal(rc, 0);
@@ -343,7 +337,6 @@ static void test_sio_event_waits_no_longer(void **state)
     struct sio_client client;
     int rc;
 
-    (void)state;
     start(&sim, &client);
     sio_sim_on_loop(&sim, 0, ask, &rc);
     sio_sim_advance(&sim, 99);
@@ -366,7 +359,6 @@ static void test_sio_event_limits_answers_that_are_owed(void **state)
     struct sio_client client;
     int rc;
 
-    (void)state;
     sio_sim_options(&options);
     options.max_acks = 2;
     start_with(&sim, &options, &client);
@@ -391,7 +383,6 @@ static void test_sio_event_asks_no_congested_client(void **state)
     struct sio_client client;
     int rc = 0;
 
-    (void)state;
     start(&sim, &client);
     client.peer->window = 0;
     for (int i = 0; i < 2000 && rc == 0; i++)
@@ -431,7 +422,6 @@ static void test_sio_event_may_be_msgpack(void **state)
     struct sio_client client;
     struct ws_sim_frame frame;
 
-    (void)state;
     sio_sim_options(&options);
     options.parser = YODEL_SIO_MSGPACK;
     assert_int_equal(sio_sim_start(&sim, &yd_mem_default, 1, &options), 0);

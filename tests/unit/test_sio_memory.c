@@ -199,7 +199,6 @@ static void test_sio_memory_of_a_session(void **state)
 {
     struct failmem each;
 
-    (void)state;
     FAILMEM_LOOP(&each)
     {
         struct world world = {.counts = {0}};
@@ -221,7 +220,6 @@ static void test_sio_memory_of_a_msgpack_session(void **state)
 {
     struct failmem each;
 
-    (void)state;
     FAILMEM_LOOP(&each)
     {
         struct world world = {.counts = {0}};

@@ -102,7 +102,6 @@ static void assert_json(const char *bytes, const char *json)
 
 static void test_sio_msgpack_values_both_ways(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < YD_LEN(values); i++) {
         uint8_t data[256];
         size_t len = bytes_from(values[i].bytes, data);
@@ -119,7 +118,6 @@ static void test_sio_msgpack_values_both_ways(void **state)
 
 static void test_sio_msgpack_to_json_only(void **state)
 {
-    (void)state;
     assert_json("d4 00 00", "null");
     assert_json("cb 7ff8000000000000", "null");
     assert_json("ca ff800000", "null");
@@ -167,7 +165,6 @@ static void test_sio_msgpack_to_json_refuses(void **state)
         "dc 0002 c0",
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(bad); i++)
         assert_json(bad[i], "!");
 }
@@ -177,7 +174,6 @@ static void test_sio_msgpack_depth(void **state)
     uint8_t data[YD_JSON_MAX_DEPTH + 2];
     char out[2 * sizeof(data)];
 
-    (void)state;
     memset(data, 0x91, sizeof(data));
     data[3] = 0;
     to_json(data, 4, 3, out);
@@ -206,7 +202,6 @@ static void assert_from_json(const char *json, const char *bytes)
 
 static void test_sio_msgpack_from_json_only(void **state)
 {
-    (void)state;
     assert_from_json(" [ 1 , { \"a\" : [ ] } ] ", "92 01 81 a1'a' 90");
     assert_from_json("1.0", "cb 3ff0000000000000");
     assert_from_json("-0", "00");
@@ -231,7 +226,6 @@ static void test_sio_msgpack_replaces_placeholders(void **state)
     size_t len = bytes_from("93 c4 02 02 02 81 a1'a' 91 c4 01 01 81 ac'_placeholder' c2", data);
     struct yd_buf buf = {0};
 
-    (void)state;
     assert_int_equal(yd_msgpack_put_json(&yd_mem_default, &buf, json, attachments, 2), 0);
     assert_int_equal(buf.len, len);
     assert_memory_equal(buf.ptr, data, len);
@@ -247,7 +241,6 @@ static void test_sio_msgpack_from_no_json(void **state)
     char deep[YD_JSON_MAX_DEPTH + 1];
     struct yd_buf buf = {0};
 
-    (void)state;
     memset(deep, '[', sizeof(deep));
     assert_int_equal(
         yd_msgpack_put_json(&yd_mem_default, &buf, (yodel_str){deep, sizeof(deep)}, NULL, 0),
@@ -376,7 +369,6 @@ static const struct {
 
 static void test_sio_msgpack_decodes(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < YD_LEN(messages); i++) {
         uint8_t data[256];
         char out[512];
@@ -389,7 +381,6 @@ static void test_sio_msgpack_decodes(void **state)
 
 static void test_sio_msgpack_cut_and_flipped(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < YD_LEN(messages); i++) {
         uint8_t data[256];
         size_t len = bytes_from(messages[i].bytes, data);
@@ -442,7 +433,6 @@ static void test_sio_msgpack_encodes(void **state)
     static const yodel_bytes attachments[] = {{bytes, 2}};
     struct failmem fm;
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(outputs); i++) {
         uint8_t data[256];
         size_t len = bytes_from(outputs[i].bytes, data);
@@ -474,7 +464,6 @@ static void test_sio_msgpack_encode_refuses(void **state)
     static const yodel_bytes attachments[1];
     struct yd_buf buf = {0};
 
-    (void)state;
     assert_int_equal(yd_sio_msgpack_put(&yd_mem_default, &buf, &output, attachments),
                      YODEL_ERR_FORMAT);
     assert_int_equal(buf.len, 0);
@@ -491,7 +480,6 @@ static void test_sio_msgpack_decode_out_of_memory(void **state)
                             data);
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         yodel_bytes attachments[YD_SIO_MAX_ATTACHMENTS];

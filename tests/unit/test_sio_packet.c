@@ -208,14 +208,12 @@ static const char *const bad[] = {
 
 static void test_sio_packet_decodes(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < YD_LEN(good); i++)
         check(good[i].text, good[i].expected);
 }
 
 static void test_sio_packet_refuses(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < YD_LEN(bad); i++)
         check(bad[i], "!");
 }
@@ -225,7 +223,6 @@ static void test_sio_packet_leaves_the_result_alone_on_failure(void **state)
     struct yd_sio_packet packet = {.type = 77, .id = 78};
     const char *error;
 
-    (void)state;
     assert_int_equal(yd_sio_decode(YODEL_STR("2[\"connect\"]"), &limits, &packet, &error),
                      YODEL_ERR_PROTOCOL);
     assert_int_equal(packet.type, 77);
@@ -237,7 +234,6 @@ static void test_sio_packet_cut_and_flipped(void **state)
 {
     char out[512];
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(good); i++) {
         size_t len = strlen(good[i].text);
 
@@ -265,7 +261,6 @@ static void test_sio_packet_limits(void **state)
     struct yd_sio_packet packet;
     const char *error;
 
-    (void)state;
     assert_int_equal(yd_sio_decode(YODEL_STR("52-[\"m\",[1]]"), &few, &packet, &error), 0);
     assert_int_equal(yd_sio_decode(YODEL_STR("53-[\"m\"]"), &few, &packet, &error),
                      YODEL_ERR_PROTOCOL);
@@ -287,7 +282,6 @@ static void test_sio_packet_long_attacks(void **state)
     static const char fills[] = "0123456789-/,[{\" ";
     char *text = malloc(1000000), out[64];
 
-    (void)state;
     assert_non_null(text);
     for (size_t i = 0; i < sizeof(fills) - 1; i++) {
         for (char type = '0'; type <= '6'; type++) {
@@ -329,7 +323,6 @@ static void test_sio_packet_finds_placeholders(void **state)
     struct yd_sio_placeholders iter;
     struct yd_sio_placeholder found;
 
-    (void)state;
     yd_sio_placeholders_init(&iter, yodel_str_of(json), 3);
     assert_placeholder(&iter, "{\"_placeholder\":true,\"num\":2}", 2);
     assert_placeholder(&iter, "{ \"num\" : 0 ,\"x\":[{}],\n\"_placeholder\": true }", 0);
@@ -347,7 +340,6 @@ static void test_sio_packet_placeholders_of_no_json(void **state)
 {
     char deep[YD_JSON_MAX_DEPTH + 1];
 
-    (void)state;
     memset(deep, '{', sizeof(deep));
     assert_int_equal(yd_sio_placeholders_count((yodel_str){deep, sizeof(deep)}, 1),
                      YODEL_ERR_PROTOCOL);
@@ -391,7 +383,6 @@ static const struct {
 
 static void test_sio_packet_encodes(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < YD_LEN(outputs); i++) {
         size_t len = yd_sio_encoded_len(&outputs[i].output);
         char *out = exact_copy(outputs[i].text, len);
@@ -406,7 +397,6 @@ static void test_sio_packet_encodes(void **state)
 
 static void test_sio_packet_encodes_what_it_decoded(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < YD_LEN(good); i++) {
         struct yd_sio_output output = {0};
         char text[512], before[512], after[512];
@@ -433,7 +423,6 @@ static void test_sio_packet_put(void **state)
 {
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct yd_sio_output output = {.type = YD_SIO_CONNECT_ERROR, .nsp = {"/n", 2}};
@@ -463,7 +452,6 @@ static void test_sio_packet_answers(void **state)
     static const char text[] = "{\"message\":\"x\"}{\"sid\":\"s\"}{\"sid\":\"s\",\"pid\":\"p\"}";
     struct yd_buf buf = {0};
 
-    (void)state;
     assert_int_equal(
         yd_sio_put_error_data(&yd_mem_default, &buf, YODEL_STR("x"), (yodel_str){NULL, 0}), 0);
     assert_int_equal(

@@ -174,7 +174,6 @@ static void run_recovery(unsigned loop)
 
 static void test_sio_recovery_sends_what_was_missed(void **state)
 {
-    (void)state;
     run_recovery(0);
     run_recovery(1);
     run_recovery(2);
@@ -185,7 +184,6 @@ static void test_sio_recovery_ends(void **state)
     struct world world;
     struct sio_client client;
 
-    (void)state;
     start(&world);
     emit(&world, "1");
     sio_sim_run(&world.sim);
@@ -204,7 +202,6 @@ static void test_sio_recovery_needs_a_known_offset(void **state)
     struct world world;
     struct sio_client client;
 
-    (void)state;
     for (unsigned loop = 0; loop < 2; loop++) {
         start(&world);
         sio_sim_leave(&world.client);
@@ -227,7 +224,6 @@ static void test_sio_recovery_knows_volatile_offsets(void **state)
     struct world world;
     struct sio_client client;
 
-    (void)state;
     start(&world);
     emit(&world, "1");
     emit_volatile(&world, "2");
@@ -258,7 +254,6 @@ static void test_sio_recovery_happens_once(void **state)
     struct world world;
     struct sio_client client, again;
 
-    (void)state;
     start(&world);
     sio_sim_leave(&world.client);
     come_back(&world, 0, &client);
@@ -289,7 +284,6 @@ static void test_sio_recovery_is_not_for_parse_errors(void **state)
     struct world world;
     struct sio_client client;
 
-    (void)state;
     start(&world);
     ws_sim_text(world.client.peer, "9");
     sio_sim_run(&world.sim);
@@ -322,7 +316,6 @@ static void run_takeover(unsigned loop)
 
 static void test_sio_recovery_takes_over(void **state)
 {
-    (void)state;
     run_takeover(0);
     run_takeover(1);
 }
@@ -334,7 +327,6 @@ static void test_sio_recovery_forgets_what_has_arrived(void **state)
     struct world world;
     struct sio_client client;
 
-    (void)state;
     sio_sim_options(&options);
     options.recovery_ms = RECOVERY_MS;
     options.ping_interval_ms = 100;
@@ -371,7 +363,6 @@ static void test_sio_recovery_keeps_so_many_bytes(void **state)
     struct world world;
     struct sio_client client;
 
-    (void)state;
     sio_sim_options(&options);
     options.recovery_ms = RECOVERY_MS;
     options.recovery_bytes = 2000;
@@ -402,7 +393,6 @@ static void test_sio_recovery_is_all_or_nothing(void **state)
     struct sio_client client;
     char large[1000];
 
-    (void)state;
     sio_sim_options(&options);
     options.recovery_ms = RECOVERY_MS;
     start_with(&world, &options);
@@ -476,7 +466,6 @@ static void run_trip(unsigned first, unsigned busy)
 
 static void test_sio_recovery_loses_nothing_on_the_way(void **state)
 {
-    (void)state;
     for (unsigned busy = 0; busy < 16; busy++) {
         run_trip(0, busy);
         run_trip(1, busy);
@@ -488,7 +477,6 @@ static void test_sio_recovery_may_be_given_up_on_the_way(void **state)
     struct world world;
     struct sio_client client;
 
-    (void)state;
     for (unsigned steps = 0; steps < 6; steps++) {
         start(&world);
         sio_sim_leave(&world.client);
@@ -510,7 +498,6 @@ static void test_sio_recovery_is_for_one(void **state)
     char text[200];
     int recovered = 0;
 
-    (void)state;
     start(&world);
     sio_sim_leave(&world.client);
     (void)snprintf(text, sizeof text, "0{\"pid\":\"%s\"}", world.client.pid);
@@ -580,7 +567,6 @@ static void run_middleware(int use, unsigned loop)
 
 static void test_sio_recovery_may_run_middleware(void **state)
 {
-    (void)state;
     for (unsigned loop = 0; loop < 2; loop++) {
         run_middleware(0, loop);
         run_middleware(1, loop);
@@ -592,7 +578,6 @@ static void test_sio_recovery_ends_with_the_service(void **state)
 {
     struct world world;
 
-    (void)state;
     start(&world);
     sio_sim_on_loop(&world.sim, 0, set_state, NULL);
     sio_sim_leave(&world.client);

@@ -347,7 +347,6 @@ static void test_sio_threads_emit_while_clients_come_and_go(void **state)
     pthread_t server, emitters[EMITTERS], clients[CLIENTS];
     static struct world world;
 
-    (void)state;
     start(&world);
     start_all(&server, 1, run, &world);
     start_all(emitters, EMITTERS, emit, &world);

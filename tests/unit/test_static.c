@@ -70,7 +70,6 @@ static int make_tree(void **state)
 {
     char *big = malloc(BIG), path[200];
 
-    (void)state;
     if (mkdtemp(base) == NULL || big == NULL)
         return -1;
     for (size_t i = 0; i < BIG; i++)
@@ -107,7 +106,6 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static int remove_tree(void **state)
 {
-    (void)state;
     return nftw(base, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -159,7 +157,6 @@ static void test_static_files(void **state)
     };
     struct http_sim hs;
 
-    (void)state;
     start(&hs, "/s");
     for (size_t i = 0; i < YD_LEN(files); i++) {
         struct sim_peer *peer = ask(&hs, "GET", files[i].target, "");
@@ -215,7 +212,6 @@ static void test_static_hostile_paths(void **state)
     };
     struct http_sim hs;
 
-    (void)state;
     start(&hs, "/s/");
     for (size_t i = 0; i < YD_LEN(targets); i++)
         assert_status(&hs, targets[i], 404);
@@ -234,7 +230,6 @@ static void test_static_redirects(void **state)
                  {"/nosuch.example//..//sub", "/sub/"}};
     struct http_sim hs;
 
-    (void)state;
     start(&hs, "/");
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         struct sim_peer *peer = ask(&hs, "GET", cases[i].target, "");
@@ -254,7 +249,6 @@ static void test_static_methods(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs, "/");
     peer = ask(&hs, "POST", "/index.html", "");
     http_sim_assert_status(peer, 405);
@@ -275,7 +269,6 @@ static void test_static_conditions(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs, "/");
     peer = ask(&hs, "GET", "/index.html", "");
     strcpy(etag, http_sim_header(peer, "ETag"));
@@ -298,7 +291,6 @@ static void test_static_ranges(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs, "/");
     peer = ask(&hs, "GET", "/big.bin", "Range: bytes=26-30\r\n");
     http_sim_assert_status(peer, 206);
@@ -330,7 +322,6 @@ static void test_static_slow_client(void **state)
     struct sim_peer *peer;
     size_t most = 0;
 
-    (void)state;
     start(&hs, "/");
     peer = sim_connect(hs.loop);
     peer->window = 0;
@@ -381,7 +372,6 @@ static void test_static_half_close(void **state)
     static const char *const answers[] = {"b", "<p>root", "b", "b", "taken"};
     struct http_sim hs;
 
-    (void)state;
     start(&hs, "/");
     assert_int_equal(yd_http_route_upgrade(&hs.http, "/ws", on_take, NULL), 0);
     assert_int_equal(yd_http_route(&hs.http, "POST /index.html", on_take, NULL), 0);
@@ -405,7 +395,6 @@ static void test_static_client_leaves(void **state)
 {
     struct http_sim hs;
 
-    (void)state;
     start(&hs, "/");
     for (int turns = 0; turns < 12; turns++) {
         struct sim_peer *peer = sim_connect(hs.loop);
@@ -427,7 +416,6 @@ static void test_static_stops_in_the_middle(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs, "/");
     peer = sim_connect(hs.loop);
     peer->window = 100;
@@ -453,7 +441,6 @@ static void test_static_truncated(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     make_file("www/shrinks", "", 0);
     (void)snprintf(path, sizeof path, "%s/shrinks", root);
     assert_int_equal(truncate(path, BIG), 0);
@@ -481,7 +468,6 @@ static void test_static_and_routes(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     start(&hs, "/");
     assert_int_equal(yd_http_static(&hs.http, "/sub/x/", root, NULL), 0);
     assert_int_equal(yd_http_static(&hs.http, "/a", root, NULL), 0);
@@ -504,7 +490,6 @@ static void test_static_options(void **state)
     struct http_sim hs;
     struct sim_peer *peer;
 
-    (void)state;
     assert_int_equal(http_sim_start(&hs, &yd_mem_default, 0), 0);
     assert_int_equal(yd_http_static(&hs.http, "/", "/nonexistent", NULL), -ENOENT);
     assert_int_equal(yd_http_static(&hs.http, "/", "/etc/passwd", NULL), -ENOTDIR);
@@ -531,7 +516,6 @@ static void test_static_open_beneath(void **state)
     char long_name[400], long_path[410];
     int dir = open(root, O_PATH | O_DIRECTORY);
 
-    (void)state;
     memset(long_name, 'x', sizeof long_name);
     memcpy(long_name + 300, "/y", 3);
     for (size_t i = 0; i < YD_LEN(opens); i++) {
@@ -558,7 +542,6 @@ static void test_static_open_beneath(void **state)
 
 static void test_static_mime_types(void **state)
 {
-    (void)state;
     assert_string_equal(yd_mime_type("a/b.HTML"), "text/html; charset=utf-8");
     assert_string_equal(yd_mime_type("a.tar.gz"), "application/gzip");
     assert_string_equal(yd_mime_type("x.css/none"), "application/octet-stream");
@@ -572,7 +555,6 @@ static void test_static_without_memory(void **state)
     static const char *const targets[] = {"/big.bin", "/sub", "/nosuch", "/"};
     struct failmem fm;
 
-    (void)state;
     FAILMEM_LOOP(&fm)
     {
         struct http_sim hs;

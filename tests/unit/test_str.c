@@ -12,7 +12,6 @@ static void test_str_of_measures(void **state)
     const char *text = "yodel";
     yodel_str str = yodel_str_of(text);
 
-    (void)state;
     assert_ptr_equal(str.ptr, text);
     assert_int_equal(str.len, 5);
     assert_int_equal(yodel_str_of("").len, 0);
@@ -22,14 +21,12 @@ static void test_str_of_null_is_empty(void **state)
 {
     yodel_str str = yodel_str_of(NULL);
 
-    (void)state;
     assert_null(str.ptr);
     assert_int_equal(str.len, 0);
 }
 
 static void test_str_eq_compares_bytes(void **state)
 {
-    (void)state;
     assert_int_equal(yodel_str_eq(YODEL_STR("abc"), YODEL_STR("abc")), 1);
     assert_int_equal(yodel_str_eq(YODEL_STR("abc"), YODEL_STR("abd")), 0);
     assert_int_equal(yodel_str_eq(YODEL_STR("abc"), YODEL_STR("ab")), 0);
@@ -39,7 +36,6 @@ static void test_str_eq_compares_bytes(void **state)
 
 static void test_str_eq_empty(void **state)
 {
-    (void)state;
     assert_int_equal(yodel_str_eq(yodel_str_of(NULL), YODEL_STR("")), 1);
     assert_int_equal(yodel_str_eq(yodel_str_of(NULL), yodel_str_of(NULL)), 1);
     assert_int_equal(yodel_str_eq(yodel_str_of(NULL), YODEL_STR("a")), 0);

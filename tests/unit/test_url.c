@@ -42,7 +42,6 @@ static void test_url_decode_forms(void **state)
         {TEXT("%2541"), 0, TEXT("%41")},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         char *out = new_room(cases[i].in.len);
         ptrdiff_t len = yd_url_decode(cases[i].in, out, cases[i].form);
@@ -58,7 +57,6 @@ static void test_url_decode_refuses_malformed(void **state)
     static const yodel_str cases[] = {TEXT("%"),   TEXT("a%4"), TEXT("%g0"), TEXT("%0g"),
                                       TEXT("%%1"), TEXT("%-1"), TEXT("% 1"), TEXT("%u0041")};
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         char *out = new_room(cases[i].len);
         char *exact = new_room(cases[i].len);
@@ -74,7 +72,6 @@ static void test_url_decode_in_place(void **state)
 {
     char text[] = "%61b%63+";
 
-    (void)state;
     assert_int_equal(yd_url_decode((yodel_str){text, 8}, text, 1), 4);
     assert_memory_equal(text, "abc ", 4);
 }
@@ -98,7 +95,6 @@ static void test_url_query_param_finds(void **state)
         {"A=1", "a", NULL},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         yodel_str query = yodel_str_of(cases[i].query);
         char *out = new_room(query.len);
@@ -149,7 +145,6 @@ static void test_url_file_path_resolves(void **state)
         {"/%61%3f%23", "a?#"},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++)
         assert_file_path(cases[i][0], cases[i][1]);
 }
@@ -184,7 +179,6 @@ static void test_url_file_path_refuses(void **state)
         TEXT("/%c0%ae%"),
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         char *out = new_room(cases[i].len + 1);
 

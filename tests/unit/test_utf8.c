@@ -107,7 +107,6 @@ static void test_utf8_all_of_three_bytes(void **state)
     uint8_t text[16] = "................";
     unsigned wrong = 0;
 
-    (void)state;
     grammar_init(&grammar);
     for (unsigned a = 0; a < 256; a++) {
         text[0] = (uint8_t)a;
@@ -167,7 +166,6 @@ static void test_utf8_sample_of_four_bytes(void **state)
     struct grammar grammar;
     unsigned wrong = 0;
 
-    (void)state;
     grammar_init(&grammar);
     for (unsigned a = 0xbf; a < 256; a++)
         for (unsigned b = 0; b < sizeof(edges); b++)
@@ -208,7 +206,6 @@ static void test_utf8_every_code_point(void **state)
 {
     unsigned wrong = 0;
 
-    (void)state;
     for (unsigned code = 0; code < 0x120000; code++) {
         bool valid = code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
         uint8_t text[24];
@@ -253,7 +250,6 @@ static void test_utf8_long_texts_with_one_byte_changed(void **state)
     uint8_t text[400];
     unsigned wrong = 0;
 
-    (void)state;
     grammar_init(&grammar);
     for (unsigned round = 0; round < 300; round++) {
         size_t start = next_random(&random) % 17;
@@ -272,7 +268,6 @@ static void test_utf8_nothing_is_valid(void **state)
 {
     struct yd_utf8 utf8 = YD_UTF8_INIT;
 
-    (void)state;
     assert_true(yd_utf8_is_valid(NULL, 0));
     assert_true(yd_utf8_feed(&utf8, NULL, 0));
     assert_true(yd_utf8_feed(&utf8, (const uint8_t *)"\xe2\x82", 2));
@@ -287,7 +282,6 @@ static void test_utf8_cut_keeps_characters(void **state)
     static const char text[] = "a\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80z";
     static const size_t expected[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 11, 11};
 
-    (void)state;
     for (size_t max = 0; max < YD_LEN(expected); max++)
         assert_int_equal(yd_utf8_cut(text, sizeof(text) - 1, max), expected[max]);
     assert_int_equal(yd_utf8_cut(NULL, 0, 5), 0);

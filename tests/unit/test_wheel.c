@@ -66,7 +66,6 @@ static void test_wheel_without_timers(void **state)
 {
     struct yd_wheel wheel;
 
-    (void)state;
     yd_wheel_init(&wheel, 1000);
     assert_int_equal(yd_wheel_next(&wheel), -1);
     yd_wheel_advance(&wheel, 5000);
@@ -113,7 +112,6 @@ static void test_wheel_fires_exactly(void **state)
     static const uint64_t starts[] = {
         0, 1, 63, 64, 4095, 4096, 123456789, LONGEST - 1, UINT64_C(1790000000123)};
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(starts); i++) {
         for (uint64_t delay = 0; delay < 9000; delay += delay < 200 ? 1 : 61)
             check_exact(starts[i], delay);
@@ -129,7 +127,6 @@ static void test_wheel_cuts_endless_delays(void **state)
     struct probe probe;
     unsigned counter;
 
-    (void)state;
     yd_wheel_init(&wheel, 77);
     probes_init(&wheel, &probe, 1, &counter);
     yd_timer_start(&wheel, &probe.timer, UINT64_MAX);
@@ -145,7 +142,6 @@ static void test_wheel_stop_and_restart(void **state)
     struct probe probes[3];
     unsigned counter;
 
-    (void)state;
     yd_wheel_init(&wheel, 0);
     probes_init(&wheel, probes, 3, &counter);
     yd_timer_stop(&wheel, &probes[0].timer); /* not running: nothing */
@@ -173,7 +169,6 @@ static void test_wheel_zero_fires_at_the_next_advance(void **state)
     struct probe probe;
     unsigned counter;
 
-    (void)state;
     yd_wheel_init(&wheel, 500);
     probes_init(&wheel, &probe, 1, &counter);
     probe.act = restart_self;
@@ -196,7 +191,6 @@ static void test_wheel_order_is_by_time_then_start(void **state)
     struct probe probes[YD_LEN(delays)];
     unsigned counter;
 
-    (void)state;
     yd_wheel_init(&wheel, 60);
     probes_init(&wheel, probes, YD_LEN(probes), &counter);
     for (size_t i = 0; i < YD_LEN(probes); i++)
@@ -214,7 +208,6 @@ static void test_wheel_start_inside_waits_for_the_next_call(void **state)
     struct probe probes[2];
     unsigned counter;
 
-    (void)state;
     for (uint64_t delay = 0; delay < 3; delay++) {
         yd_wheel_init(&wheel, 0);
         probes_init(&wheel, probes, 2, &counter);
@@ -238,7 +231,6 @@ static void test_wheel_stop_inside(void **state)
     struct probe probes[3];
     unsigned counter;
 
-    (void)state;
     yd_wheel_init(&wheel, 0);
     probes_init(&wheel, probes, 3, &counter);
     for (unsigned i = 0; i < 3; i++)
@@ -263,7 +255,6 @@ static void test_wheel_owner_may_go_inside(void **state)
 {
     struct yd_wheel wheel;
 
-    (void)state;
     yd_wheel_init(&wheel, 0);
     for (unsigned i = 0; i < 5; i++) {
         struct probe *probe = calloc(1, sizeof(*probe));
@@ -284,7 +275,6 @@ static void test_wheel_jumps_of_hours(void **state)
     struct probe probes[2];
     unsigned counter;
 
-    (void)state;
     yd_wheel_init(&wheel, 12345);
     probes_init(&wheel, probes, 2, &counter);
     probes[0].act = restart_self;
@@ -479,7 +469,6 @@ static void run_model(uint64_t seed)
 
 static void test_wheel_random_life_follows_model(void **state)
 {
-    (void)state;
     for (uint64_t seed = 1; seed <= 2; seed++)
         run_model(seed);
 }

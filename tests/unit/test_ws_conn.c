@@ -121,7 +121,6 @@ static void test_ws_conn_echoes(void **state)
     struct seen seen;
     struct sim_peer *peer;
 
-    (void)state;
     start(&sim, &seen);
     seen.echo_prefix = "Echo: ";
     peer = ws_sim_open(&sim, "/ws");
@@ -148,7 +147,6 @@ static void test_ws_conn_reads_byte_by_byte(void **state)
     struct sim_peer *peer;
     char large[900];
 
-    (void)state;
     start(&sim, &seen);
     memset(large, 'x', sizeof large);
     peer = ws_sim_open(&sim, "/ws");
@@ -174,7 +172,6 @@ static void test_ws_conn_answers_good_messages_before_a_bad_frame(void **state)
     struct seen seen;
     struct sim_peer *peer;
 
-    (void)state;
     start(&sim, &seen);
     peer = ws_sim_open(&sim, "/ws");
     ws_sim_text(peer, "good");
@@ -212,7 +209,6 @@ static void test_ws_conn_closes_with_the_right_code(void **state)
         {0x88, "\x03\xe8ok", 4, 1000}, {0x88, "\x0f\xa1", 2, 4001},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct ws_sim sim;
         struct seen seen;
@@ -237,7 +233,6 @@ static void test_ws_conn_fails_with_its_handler(void **state)
     struct seen seen;
     struct sim_peer *peer;
 
-    (void)state;
     start(&sim, &seen);
     seen.message_result = -EIO;
     peer = ws_sim_open(&sim, "/ws");
@@ -257,7 +252,6 @@ static void test_ws_conn_rejects(void **state)
 {
     static const int results[][2] = {{401, 401}, {404, 404}, {-EIO, 500}, {299, 500}, {600, 500}};
 
-    (void)state;
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
         struct ws_sim sim;
         struct seen seen;
@@ -280,7 +274,6 @@ static void test_ws_conn_is_accepted_later(void **state)
     struct seen seen;
     struct sim_peer *peer;
 
-    (void)state;
     start(&sim, &seen);
     seen.connect_result = YODEL_DEFER;
     peer = ws_sim_connect(&sim, "/ws", "Sec-WebSocket-Protocol: a, b\r\n");
@@ -310,7 +303,6 @@ static void test_ws_conn_is_rejected_later(void **state)
     struct seen seen;
     struct sim_peer *peer;
 
-    (void)state;
     start(&sim, &seen);
     seen.connect_result = YODEL_DEFER;
     peer = ws_sim_connect(&sim, "/ws", "");
@@ -331,7 +323,6 @@ static void test_ws_conn_must_be_decided_in_time(void **state)
     struct seen seen;
     struct sim_peer *peer;
 
-    (void)state;
     start(&sim, &seen);
     seen.connect_result = YODEL_DEFER;
     peer = ws_sim_connect(&sim, "/ws", "");
@@ -349,7 +340,6 @@ static void test_ws_conn_may_leave_before_it_is_decided(void **state)
     struct seen seen;
     struct sim_peer *peer;
 
-    (void)state;
     start(&sim, &seen);
     seen.connect_result = YODEL_DEFER;
     peer = ws_sim_connect(&sim, "/ws", "");
@@ -370,7 +360,6 @@ static void test_ws_conn_checks_the_handshake(void **state)
     struct seen seen;
     struct sim_peer *peer;
 
-    (void)state;
     failmem_init(&fm, 0);
     assert_int_equal(start_with(&sim, &seen, &fm.mem,
                                 YODEL_OPTIONS(yodel_ws_options, .origins = origins,
@@ -401,7 +390,6 @@ static void test_ws_conn_tells_who_closed(void **state)
     struct seen seen;
     struct sim_peer *peer;
 
-    (void)state;
     start(&sim, &seen);
     peer = ws_sim_open(&sim, "/ws");
     ws_sim_close(peer, 4000, "bye");
@@ -439,7 +427,6 @@ static void test_ws_conn_waits_for_the_peers_close(void **state)
     struct seen seen;
     struct sim_peer *peer;
 
-    (void)state;
     start(&sim, &seen);
     seen.close_on_message = true;
     peer = ws_sim_open(&sim, "/ws");
@@ -475,7 +462,6 @@ static void test_ws_conn_pings(void **state)
     struct seen seen;
     struct sim_peer *peer;
 
-    (void)state;
     start(&sim, &seen);
     peer = ws_sim_open(&sim, "/ws");
     sim_advance(sim.hs.loop, 600);
@@ -507,7 +493,6 @@ static void test_ws_conn_stops(void **state)
     struct seen seen;
     struct sim_peer *peer;
 
-    (void)state;
     start(&sim, &seen);
     peer = ws_sim_open(&sim, "/ws");
     yd_net_stop(&sim.hs.net);
@@ -532,7 +517,6 @@ static void test_ws_conn_is_congested_and_drains(void **state)
     char large[900];
     int sent = 0;
 
-    (void)state;
     start(&sim, &seen);
     memset(large, 'x', sizeof large);
     peer = ws_sim_open(&sim, "/ws");
@@ -559,7 +543,6 @@ static void test_ws_conn_stops_listening_to_a_slow_reader(void **state)
     struct sim_peer *peer;
     char large[900];
 
-    (void)state;
     start(&sim, &seen);
     memset(large, 'x', sizeof large);
     peer = ws_sim_open(&sim, "/ws");
@@ -584,7 +567,6 @@ static void test_ws_conn_gives_up_a_reader_that_stands_still(void **state)
     struct seen seen;
     struct sim_peer *peer;
 
-    (void)state;
     start(&sim, &seen);
     peer = ws_sim_open(&sim, "/ws");
     peer->window = 0;
@@ -607,7 +589,6 @@ static void test_ws_conn_survives_short_writes(void **state)
     struct sim_peer *peer;
     char large[900];
 
-    (void)state;
     start(&sim, &seen);
     memset(large, 'x', sizeof large);
     peer = ws_sim_open(&sim, "/ws");
@@ -638,7 +619,6 @@ static void test_ws_conn_frees_its_data(void **state)
     struct sim_peer *peer;
     int one = 1, ten = 10;
 
-    (void)state;
     freed = 0;
     start(&sim, &seen);
     peer = ws_sim_open(&sim, "/ws");
@@ -657,7 +637,6 @@ static void test_ws_conn_without_memory(void **state)
 {
     struct failmem each;
 
-    (void)state;
     FAILMEM_LOOP(&each)
     {
         struct ws_sim sim;

@@ -78,7 +78,6 @@ static void test_ws_extension_answers_offers(void **state)
         {", ,," PMD " ,,", PMD},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++)
         expect(&generous, cases[i].offer, cases[i].expected);
 }
@@ -151,7 +150,6 @@ static const char *const bad_offers[] = {
 
 static void test_ws_extension_declines_bad_offers(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < YD_LEN(bad_offers); i++)
         expect(&generous, bad_offers[i], "");
 }
@@ -162,7 +160,6 @@ static void test_ws_extension_takes_the_good_one_behind_bad_ones(void **state)
     struct yd_ws_deflate_params params;
     char text[YD_WS_EXTENSION_MAX], offer[512];
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(bad_offers); i++) {
         snprintf(offer, sizeof(offer), "%s, " PMD SERVER_NO, bad_offers[i]);
         expect(&generous, offer, PMD SERVER_NO);
@@ -176,7 +173,6 @@ static void test_ws_extension_takes_the_good_one_behind_bad_ones(void **state)
 /* A comma inside quotes ends nothing, closed or not. */
 static void test_ws_extension_minds_quotes(void **state)
 {
-    (void)state;
     expect(&generous, "x; a=\", " PMD ", \"", "");
     expect(&generous, "x; a=\", " PMD ", \", " PMD CLIENT_NO, PMD CLIENT_NO);
     expect(&generous, "x; a=\"\\\", " PMD ", \"", "");
@@ -210,7 +206,6 @@ static void test_ws_extension_follows_the_policy(void **state)
          PMD SERVER_NO CLIENT_NO SERVER_BITS "=9" CLIENT_BITS "=9"},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++)
         expect(&cases[i].policy, cases[i].offer, cases[i].expected);
 }
@@ -222,7 +217,6 @@ static void test_ws_extension_gives_the_parameters(void **state)
     struct yd_ws_deflate_params params;
     char text[YD_WS_EXTENSION_MAX];
 
-    (void)state;
     answer(&policy, YODEL_STR(PMD CLIENT_BITS "=8"), (yodel_str){NULL, 0}, &params, text);
     assert_true(params.on);
     assert_true(params.server_no_context);
@@ -250,7 +244,6 @@ static void test_ws_extension_is_linear(void **state)
     size_t len = 2000000;
     char *text = malloc(len);
 
-    (void)state;
     assert_non_null(text);
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         struct yd_ws_deflate_params params;
@@ -269,7 +262,6 @@ static void test_ws_extension_is_linear(void **state)
 /* Every beginning of an offer, in memory that ends there. */
 static void test_ws_extension_stays_inside_its_text(void **state)
 {
-    (void)state;
     for (size_t i = 0; i < YD_LEN(bad_offers); i++) {
         for (size_t len = 1; len <= strlen(bad_offers[i]); len++) {
             struct yd_ws_deflate_params params;

@@ -169,7 +169,6 @@ static void expect(const struct stream *stream, uint64_t max, bool rsv1, const c
 
 static void test_ws_frame_reader_is_small(void **state)
 {
-    (void)state;
     assert_true(sizeof(struct yd_ws_reader) <= 48);
 }
 
@@ -191,7 +190,6 @@ static void test_ws_frame_reads_messages(void **state)
         {"01:unfinished", "t(unfinished"},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         struct stream stream = {0};
 
@@ -227,7 +225,6 @@ static void test_ws_frame_refuses_broken_sequences(void **state)
         {"89:ping a9:x", "p(ping)!1002"},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         struct stream stream = {0};
 
@@ -255,7 +252,6 @@ static void test_ws_frame_knows_compressed_messages(void **state)
         {"c3:x", "!1002"},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         struct stream stream = {0};
 
@@ -295,7 +291,6 @@ static void test_ws_frame_refuses_a_header_at_its_first_bad_byte(void **state)
         {"\x82\xfe\x03\xe9", 4, -1009},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         const uint8_t *head = (const uint8_t *)cases[i].head;
         struct peer whole = {.reader = {.max = 1000}}, bytes = {.reader = {.max = 1000}};
@@ -330,7 +325,6 @@ static void test_ws_frame_limits_the_sum_of_a_message(void **state)
         {UINT64_MAX, "01:12 80:34", "t(1234)"},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         struct stream stream = {0};
 
@@ -344,7 +338,6 @@ static void test_ws_frame_adds_lengths_without_wrapping(void **state)
 {
     static const uint64_t before[] = {UINT64_MAX, UINT64_MAX - 4, UINT64_MAX - 5};
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(before); i++) {
         struct peer peer = {.reader = {.max = UINT64_MAX, .opcode = YD_WS_TEXT}};
         struct stream stream = {0};
@@ -362,7 +355,6 @@ static void test_ws_frame_reads_every_form_of_length(void **state)
 {
     static const size_t lens[] = {0, 1, 124, 125, 126, 127, 128, 255, 256, 65535, 65536, 70000};
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(lens); i++) {
         size_t len = lens[i];
         char *payload = malloc(len + 1), *log = malloc(len + 16);
@@ -414,7 +406,6 @@ static void test_ws_frame_marks_the_pieces(void **state)
     struct peer peer = {.reader = {.max = 100}};
     struct stream s = {0};
 
-    (void)state;
     put_frames(&s, "01:abcdefg 89:ping 80:hijklmn 81:");
     assert_nothing(&peer, NULL, 0);
     assert_nothing(&peer, s.data, 6);
@@ -441,7 +432,6 @@ static void test_ws_frame_error_takes_nothing(void **state)
     const char *error = NULL;
     size_t used;
 
-    (void)state;
     put_frames(&s, "81:good 83:bad");
     assert_int_equal(yd_ws_read(&reader, s.data, s.len, &used, &piece, &error), 1);
     assert_int_equal(used, 10);
@@ -469,7 +459,6 @@ static void test_ws_frame_writes_headers(void **state)
         {0x0123456789abcdef, "\x81\x7f\x01\x23\x45\x67\x89\xab\xcd\xef", 10},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         uint8_t room[YD_WS_MAX_HEADER];
         uint8_t *end = room + sizeof(room);
@@ -485,7 +474,6 @@ static void test_ws_frame_close_codes(void **state)
         unsigned first, last;
     } valid[] = {{1000, 1003}, {1007, 1014}, {3000, 4999}};
 
-    (void)state;
     for (unsigned code = 0; code <= 65536; code++) {
         bool is_valid = false;
 
@@ -520,7 +508,6 @@ static void test_ws_frame_parses_close_bodies(void **state)
         {"\x03\xed\xc3", 3, 1002, 0, ""},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         const uint8_t *reason = NULL;
         uint16_t code = 0;

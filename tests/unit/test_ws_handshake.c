@@ -59,7 +59,6 @@ static void test_ws_handshake_takes_upgrades(void **state)
         UPGRADE VERSION "Sec-WebSocket-Key: /+09azAZaaaaaaaaaaaaaA==\r\n",
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(lines); i++)
         assert_int_equal(check("GET /ws HTTP/1.1", lines[i]), 0);
 }
@@ -71,7 +70,6 @@ static void test_ws_handshake_gives_the_key(void **state)
     const char *error;
     yodel_str key;
 
-    (void)state;
     parse("GET / HTTP/1.1\r\nHost: a\r\n" UPGRADE VERSION KEY "\r\n", fields, &head);
     assert_int_equal(yd_ws_check_request(&head, &key, &error), 0);
     assert_int_equal(key.len, YD_WS_KEY_LEN);
@@ -90,7 +88,6 @@ static void test_ws_handshake_leaves_plain_requests(void **state)
         "Upgrade: websocket2\r\nConnection: Upgrade\r\n" VERSION KEY,
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(lines); i++)
         assert_int_equal(check("GET /ws HTTP/1.1", lines[i]), 1);
     assert_int_equal(check("GET /ws HTTP/1.0", UPGRADE VERSION KEY), 1);
@@ -102,7 +99,6 @@ static void test_ws_handshake_refuses_other_methods(void **state)
     static const char *const lines[] = {"POST / HTTP/1.1", "get / HTTP/1.1", "HEAD / HTTP/1.1",
                                         "GETX / HTTP/1.1"};
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(lines); i++)
         assert_int_equal(check(lines[i], UPGRADE VERSION KEY), -405);
 }
@@ -114,7 +110,6 @@ static void test_ws_handshake_refuses_other_versions(void **state)
                                          "4294967309", "1",    "13,13", "",      "131"};
     char lines[512];
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(values); i++) {
         snprintf(lines, sizeof(lines), UPGRADE KEY "Sec-WebSocket-Version: %s\r\n", values[i]);
         assert_int_equal(check("GET / HTTP/1.1", lines), -426);
@@ -142,7 +137,6 @@ static void test_ws_handshake_refuses_bad_keys(void **state)
     };
     char lines[512];
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(values); i++) {
         snprintf(lines, sizeof(lines), UPGRADE VERSION "Sec-WebSocket-Key: %s\r\n", values[i]);
         assert_int_equal(check("GET / HTTP/1.1", lines), -400);
@@ -158,7 +152,6 @@ static void test_ws_handshake_key_ends_are_the_canonical_ones(void **state)
     char lines[] = UPGRADE VERSION KEY;
     size_t taken = 0;
 
-    (void)state;
     for (size_t i = 0; i < 64; i++) {
         lines[strlen(lines) - 5] = alphabet[i];
         if (check("GET / HTTP/1.1", lines) == 0) {
@@ -171,7 +164,6 @@ static void test_ws_handshake_key_ends_are_the_canonical_ones(void **state)
 
 static void test_ws_handshake_refuses_bodies(void **state)
 {
-    (void)state;
     assert_int_equal(check("GET / HTTP/1.1", UPGRADE VERSION KEY "Content-Length: 1\r\n"), -400);
     assert_int_equal(check("GET / HTTP/1.1", UPGRADE VERSION KEY "Transfer-Encoding: chunked\r\n"),
                      -400);
@@ -213,7 +205,6 @@ static void test_ws_handshake_lists_subprotocols(void **state)
         {"a, \"b\"", "", ""},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         struct yd_http_field fields[] = {
             {YODEL_STR("Sec-WebSocket-Protocol"), yodel_str_of(cases[i].first)},
@@ -235,7 +226,6 @@ static void test_ws_handshake_long_lists_are_cheap(void **state)
     struct yd_http_field field = {YODEL_STR("Sec-WebSocket-Protocol"), {text, len}};
     const struct yd_http_head head = {.fields = &field, .num_fields = 1};
 
-    (void)state;
     assert_non_null(text);
     for (size_t i = 0; i < len; i++)
         text[i] = i % 2 ? ',' : 'a';
@@ -306,7 +296,6 @@ static void test_ws_handshake_matches_origins(void **state)
         {"https://*", {NULL}, {"https://a.example", "https://*"}},
     };
 
-    (void)state;
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         yodel_str pattern = yodel_str_of(cases[i].pattern);
 

@@ -30,7 +30,6 @@ static void test_ws_mask_equals_the_byte_loop(void **state)
     uint8_t fast[256] __attribute__((aligned(64)));
     uint8_t slow[256];
 
-    (void)state;
     for (size_t align = 0; align < 16; align++) {
         for (size_t len = 0; len <= 200; len++) {
             for (size_t offset = 0; offset < 4; offset++) {
@@ -48,7 +47,6 @@ static void test_ws_mask_takes_any_offset(void **state)
 {
     uint8_t fast[40], slow[40];
 
-    (void)state;
     for (size_t offset = 0; offset < 100; offset++) {
         fill(fast, sizeof(fast));
         fill(slow, sizeof(slow));
@@ -61,7 +59,6 @@ static void test_ws_mask_takes_any_offset(void **state)
 /* Address sanitizers see a step beyond the end here. */
 static void test_ws_mask_stays_inside_its_data(void **state)
 {
-    (void)state;
     for (size_t len = 1; len <= 200; len++) {
         uint8_t *data = malloc(len);
 
