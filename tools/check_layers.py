@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Fails when a source file includes a header of a layer it may not use, or the include graph has a cycle.
 
-A layer is a directory of src/.  ALLOWED is the whole architecture; change it in review."""
+Also when two files have one base name.  A layer is a directory of src/.  ALLOWED is the whole architecture; change it in review."""
 
 import re
 
@@ -65,10 +65,19 @@ def find_cycle(graph):
     return []
 
 
+def check_names(paths):
+    """Base names stand for one file each: a backtrace names no folder."""
+    homes = {}
+    for path in paths:
+        other = homes.setdefault(path.split("/")[-1], path)
+        if other != path:
+            yield f"{path}: the base name is that of {other}"
+
+
 def main():
     """Check every file of src/."""
     top = tree.root()
-    problems = []
+    problems = list(check_names(tree.files(top, ["src"], [".c", ".h"])))
     graph = {}
     for path in tree.files(top, ["src"], [".c", ".h"]):
         problems += check_file(path.removeprefix("src/"), tree.read(top, path), graph)

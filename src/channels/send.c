@@ -4,8 +4,8 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "channels/channel_event.h"
 #include "channels/directory.h"
-#include "channels/event.h"
 #include "channels/groups.h"
 
 /* One delivery on its way to several loops: a node for each, in one block. */

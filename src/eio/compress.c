@@ -4,7 +4,7 @@
 #include <zlib.h>
 
 #include "base/mem.h"
-#include "eio/internal.h"
+#include "eio/eio_internal.h"
 
 /* ---- what the client takes (RFC 9110 12.5.3) ---- */
 

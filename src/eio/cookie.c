@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "base/options.h"
-#include "eio/internal.h"
+#include "eio/eio_internal.h"
 
 static bool is_set(const char *text)
 {

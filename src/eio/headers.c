@@ -3,7 +3,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "eio/internal.h"
+#include "eio/eio_internal.h"
 
 void yd_eio_headers_init(struct yd_eio_headers *headers, const struct yodel_allocator *mem)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/container.h"
-#include "eio/internal.h"
+#include "eio/eio_internal.h"
 
 /* How long a client that does not poll may take to be told of the end, ms. */
 #define LINGER_MS 30000

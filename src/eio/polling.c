@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "eio/internal.h"
+#include "eio/eio_internal.h"
 
 /* What a client that polls again is told when its session was closed meanwhile. */
 #define CLOSED_PAYLOAD                                                                             \

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "base/mem.h"
-#include "eio/internal.h"
+#include "eio/eio_internal.h"
 
 /* What comes in by HTTP, and whether it may. */
 

@@ -5,7 +5,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "eio/internal.h"
+#include "eio/eio_internal.h"
 
 static const struct yodel_allocator *mem_of(const struct yd_eio_session *session)
 {

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "base/container.h"
-#include "eio/internal.h"
+#include "eio/eio_internal.h"
 
 /* A poll that comes while a probe is on is let wait so long, ms: the client may not be far enough
  * to pause, and would ask again at once. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "eio/internal.h"
+#include "eio/eio_internal.h"
 
 /* A session's own messages are bounded by this layer, which looks ahead of several at once. */
 #define UNBOUNDED (SIZE_MAX / 2)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/container.h"
-#include "http/internal.h"
+#include "http/http_internal.h"
 
 static size_t max_body(const yodel_request *req)
 {

@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "http/internal.h"
+#include "http/http_internal.h"
 
 /* Output above which no further request of a pipeline is read. */
 #define MAX_OUTPUT (64 * 1024)

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "http/cors.h"
-#include "http/internal.h"
+#include "http/http_internal.h"
 #include "http/static.h"
 
 /* Answers of the layer itself; they want no body. */

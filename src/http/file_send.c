@@ -11,7 +11,7 @@
 #include "http/conditional.h"
 #include "http/date.h"
 #include "http/file.h"
-#include "http/internal.h"
+#include "http/http_internal.h"
 #include "http/mime.h"
 #include "http/out.h"
 

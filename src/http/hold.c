@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "http/internal.h"
+#include "http/http_internal.h"
 
 int yd_request_hold(yodel_request *req, const struct yd_hold *hold, void *user, uint32_t limit_ms)
 {

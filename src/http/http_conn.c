@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "http/internal.h"
+#include "http/http_internal.h"
 
 /* Input that is kept while a request is being answered. */
 #define MAX_KEPT (64 * 1024)

@@ -3,7 +3,7 @@
 #include <jansson.h>
 #include <stdarg.h>
 
-#include "http/internal.h"
+#include "http/http_internal.h"
 
 struct sink {
     const struct yodel_allocator *mem;

@@ -5,7 +5,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "http/internal.h"
+#include "http/http_internal.h"
 #include "proto/url.h"
 
 /* One block for a request, its fields and its head: nothing of it lies in memory of the connection,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/options.h"
-#include "http/internal.h"
+#include "http/http_internal.h"
 
 int yodel_request_respond(yodel_request *req, const yodel_response *response)
 {

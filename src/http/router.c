@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "http/pattern.h"
+#include "http/path_pattern.h"
 #include "http/regex.h"
 #include "proto/http1.h"
 #include "proto/url.h"

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/options.h"
 #include "http/file.h"
-#include "http/internal.h"
+#include "http/http_internal.h"
 #include "http/prefix.h"
 #include "proto/url.h"
 

@@ -7,7 +7,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "net/filter.h"
-#include "net/internal.h"
+#include "net/net_internal.h"
 
 /* Runs of bytes given to the kernel in one call. */
 #define MAX_IOV 64

@@ -5,7 +5,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "net/filter.h"
-#include "net/internal.h"
+#include "net/net_internal.h"
 
 /*
  * Connections that go from loop to loop.  The connection of the new loop is made first, so that

@@ -12,7 +12,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "net/internal.h"
+#include "net/net_internal.h"
 #include "net/tls.h"
 
 /* Over max_connections this many more are told so; beyond that they are closed unheard. */

@@ -10,7 +10,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "net/internal.h"
+#include "net/net_internal.h"
 
 /* Sealed output that may wait for the kernel before more is sealed, bytes. */
 #define SEALED_MAX (64 * 1024)

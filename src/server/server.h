@@ -57,7 +57,7 @@ struct yodel_server {
 /* run.c */
 void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_loop *loop);
 
-/* listen.c */
+/* server_listen.c */
 int yd_addresses_start(yodel_server *server);
 /* On a loop's thread: closes its listeners. */
 void yd_addresses_stop(yodel_server *server, unsigned loop);

@@ -9,7 +9,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
-#include "channels/event.h"
+#include "channels/channel_event.h"
 #include "channels/groups.h"
 #include "eio/eio.h"
 #include "proto/base64.h"
@@ -169,7 +169,7 @@ void yd_sio_ns_left(yodel_sio_namespace *ns);
 
 void yd_sio_namespaces_free(yodel_sio *sio);
 
-/* Compiled patterns (pattern.c): whole names only. */
+/* Compiled patterns (name_pattern.c): whole names only. */
 void *yd_sio_pattern_new(yodel_sio *sio, const char *pattern);
 void yd_sio_pattern_free(void *pattern);
 bool yd_sio_pattern_matches(void *pattern, yodel_str name);

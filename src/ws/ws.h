@@ -177,7 +177,7 @@ struct yd_msg *yd_ws_make_msg(const struct yodel_allocator *mem, yodel_ws_type t
                               yodel_bytes data);
 int yd_ws_send_control(yodel_ws *ws, uint8_t opcode, const void *data, size_t len);
 
-/* groups.c: what an open WebSocket does with a delivery. */
+/* ws_groups.c: what an open WebSocket does with a delivery. */
 void yd_ws_deliver(struct yd_member *member, const struct yd_delivery *what);
 
 /* ---- by id, from any thread ---- */

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/container.h"
-#include "channels/event.h"
+#include "channels/channel_event.h"
 #include "failmem.h"
 
 #define LOOPS 3

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "http/pattern.h"
+#include "http/path_pattern.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

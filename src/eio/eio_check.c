@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/container.h"
-#include "eio/internal.h"
+#include "eio/eio_internal.h"
 
 /* ---- the query ---- */
 

@@ -58,7 +58,7 @@ int yd_request_new(struct yd_http_conn *hc, const uint8_t *data, size_t len,
                    yodel_request **ret_req, const char **ret_error);
 void yd_request_free(yodel_request *req);
 
-/* ---- answers (check.c, answer.c) ---- */
+/* ---- answers (http_check.c, http_answer.c) ---- */
 
 #define YD_TEXT_TYPE "text/plain; charset=utf-8"
 

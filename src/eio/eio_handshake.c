@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "base/mem.h"
-#include "eio/internal.h"
+#include "eio/eio_internal.h"
 
 static uint64_t unix_ms(void)
 {

@@ -7,7 +7,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "base/options.h"
-#include "eio/internal.h"
+#include "eio/eio_internal.h"
 
 /* ---- set-up ---- */
 

@@ -4,7 +4,7 @@
 
 #include "http/cors.h"
 #include "http/date.h"
-#include "http/internal.h"
+#include "http/http_internal.h"
 #include "http/out.h"
 
 static bool is_named(const yodel_header *header, yodel_str name)

@@ -6,7 +6,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "channels/event.h"
+#include "channels/channel_event.h"
 #include "ws/ws.h"
 
 /* WebSockets as members of groups. */

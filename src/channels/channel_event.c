@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "channels/event.h"
+#include "channels/channel_event.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "eio/internal.h"
+#include "eio/eio_internal.h"
 
 /* Old Internet Explorers take a payload for a page with a script in it. */
 static bool needs_xss_off(const struct yd_http_head *head)

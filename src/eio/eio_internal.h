@@ -112,7 +112,7 @@ static inline struct yd_eio_loop *yd_eio_home(struct yd_eio *eio, const yodel_re
     return &eio->loops[yd_conn_loop(yd_request_conn(req))->index];
 }
 
-/* ---- check.c: what is asked for, and whether it may be ---- */
+/* ---- eio_check.c: what is asked for, and whether it may be ---- */
 
 enum yd_eio_error {
     YD_EIO_OK = -1,
@@ -169,7 +169,7 @@ void yd_eio_headers_ask(struct yd_eio_headers *headers, struct yd_eio *eio,
 void yd_eio_headers_put_cookie(struct yd_eio_headers *headers, const struct yd_eio *eio,
                                const char id[YD_EIO_ID_LEN]);
 
-/* ---- answer.c ---- */
+/* ---- eio_answer.c ---- */
 
 struct yd_eio_answer {
     int status;
@@ -202,7 +202,7 @@ void yd_eio_free_deflaters(struct yd_eio_loop *home);
 /* Makes the parts of the cookie header from options.  Returns 0, -ENOMEM, -EINVAL. */
 int yd_eio_cookie_init(struct yd_eio *eio, const yodel_sio_cookie_options *options);
 
-/* ---- handshake.c ---- */
+/* ---- eio_handshake.c ---- */
 
 /* The block of what req says; NULL when out of memory. */
 struct yd_eio_handshake *yd_eio_handshake_new(const struct yodel_allocator *mem,

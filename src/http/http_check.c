@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "base/options.h"
-#include "http/internal.h"
+#include "http/http_internal.h"
 
 static bool is_named(const yodel_header *header, yodel_str name)
 {
