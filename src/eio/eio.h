@@ -111,13 +111,25 @@ struct yd_eio_handshake {
 const struct yd_eio_handshake *yd_eio_handshake(const struct yd_eio_session *session);
 void yd_eio_forget_handshake(struct yd_eio_session *session);
 
+/*
+ * A message to send, with len bytes of content for the caller to write at *ret_data; what Engine.IO
+ * and WebSocket put ahead of it is there.  Text must be valid UTF-8 without 0x1e.  NULL when out of
+ * memory.  mem must outlive the message.
+ */
+struct yd_msg *yd_eio_message_new(const struct yodel_allocator *mem, yodel_ws_type type, size_t len,
+                                  uint8_t **ret_data);
+
+/* The same for yd_eio_send_copy(): writes the head of a text message, YD_EIO_MESSAGE_HEAD bytes, to
+ * packet; returns where the content goes. */
+#define YD_EIO_MESSAGE_HEAD 1
+char *yd_eio_message_put(char *packet);
+
 #define YD_EIO_VOLATILE 1u    /* drop unless it can be written now */
 #define YD_EIO_NO_COMPRESS 2u /* of polling answers */
 
 /*
  * Sends num messages one behind the other with nothing in between (a Socket.IO packet and its
- * attachments).  A text message's payload is an Engine.IO packet, its '4' included; a binary one is
- * the data alone.  The session takes references of its own.
+ * attachments), each made by yd_eio_message_new().  The session takes references of its own.
  *
  * Returns 0, -ENOMEM, YODEL_ERR_CLOSED, YODEL_ERR_CONGESTED (nothing was queued).
  */
@@ -125,8 +137,9 @@ int yd_eio_send(struct yd_eio_session *session, struct yd_msg *const *msgs, size
                 unsigned flags);
 
 /*
- * Sends one short text packet, its '4' included, by copying it: cheaper than a message of its own
- * where it is for one client only.  YODEL_ERR_STATE: not on this transport, use yd_eio_send().
+ * Sends one short text packet that begins with yd_eio_message_put() by copying it: cheaper than a
+ * message of its own where it is for one client only.  YODEL_ERR_STATE: not on this transport, use
+ * yd_eio_send().
  */
 int yd_eio_send_copy(struct yd_eio_session *session, yodel_str packet, unsigned flags);
 

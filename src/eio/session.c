@@ -268,7 +268,7 @@ bool yd_eio_is_writable(const struct yd_eio_session *session)
         return false;
     if (session->poll != NULL)
         return session->poll->get != NULL;
-    return session->ws != NULL && session->ws->state == YD_WS_OPEN && !session->ws->conn->sending;
+    return session->ws != NULL && yd_ws_is_idle(session->ws);
 }
 
 static int be_congested(struct yd_eio_session *session)

@@ -87,19 +87,24 @@ int yd_sio_check_args(const yodel_sio_args *args, yodel_str *ret_elements)
 
 /* ---- packets ---- */
 
-/* The packet's text as an Engine.IO message, which the frame of a WebSocket is put ahead of. */
 static struct yd_msg *make_text(yodel_sio *sio, const struct yd_sio_output *output)
 {
-    size_t len = 1 + yd_sio_encoded_len(output);
-    struct yd_msg *msg = yd_msg_new(sio->mem, YODEL_WS_TEXT, len);
-    uint8_t *payload;
+    uint8_t *text;
+    struct yd_msg *msg =
+        yd_eio_message_new(sio->mem, YODEL_WS_TEXT, yd_sio_encoded_len(output), &text);
 
-    if (msg == NULL)
-        return NULL;
-    payload = yd_msg_payload(msg);
-    payload[0] = '4';
-    (void)yd_sio_encode((char *)payload + 1, output);
-    msg->head_len = (uint8_t)yd_ws_put_header(payload, YD_WS_FIN | YODEL_WS_TEXT, len);
+    if (msg != NULL)
+        (void)yd_sio_encode((char *)text, output);
+    return msg;
+}
+
+static struct yd_msg *make_binary(yodel_sio *sio, yodel_bytes data)
+{
+    uint8_t *room;
+    struct yd_msg *msg = yd_eio_message_new(sio->mem, YODEL_WS_BINARY, data.len, &room);
+
+    if (msg != NULL && data.len > 0)
+        memcpy(room, data.ptr, data.len);
     return msg;
 }
 
@@ -110,8 +115,7 @@ static int encode_text(yodel_sio *sio, const struct yd_sio_output *output,
         return -ENOMEM;
     out->num++;
     for (uint32_t i = 0; i < output->num_attachments; i++) {
-        out->msgs[out->num] = yd_ws_make_msg(sio->mem, YODEL_WS_BINARY, attachments[i]);
-        if (out->msgs[out->num] == NULL)
+        if ((out->msgs[out->num] = make_binary(sio, attachments[i])) == NULL)
             return -ENOMEM;
         out->num++;
     }
@@ -125,7 +129,7 @@ static int encode_msgpack(yodel_sio *sio, const struct yd_sio_output *output,
     int rc = yd_sio_msgpack_put(sio->mem, &buf, output, attachments);
 
     if (rc == 0)
-        out->msgs[0] = yd_ws_make_msg(sio->mem, YODEL_WS_BINARY, (yodel_bytes){buf.ptr, buf.len});
+        out->msgs[0] = make_binary(sio, (yodel_bytes){buf.ptr, buf.len});
     yd_buf_free(sio->mem, &buf);
     if (rc < 0)
         return rc;
@@ -160,10 +164,9 @@ int yd_sio_send_small(struct yd_sio_client *client, const struct yd_sio_output *
 
     if (client->sio->options.parser != YODEL_SIO_JSON || output->num_attachments > 0 ||
         yd_eio_transport(client->session) != YD_EIO_WEBSOCKET ||
-        (len = 1 + yd_sio_encoded_len(output)) > sizeof text)
+        (len = YD_EIO_MESSAGE_HEAD + yd_sio_encoded_len(output)) > sizeof text)
         return YODEL_ERR_STATE;
-    text[0] = '4';
-    (void)yd_sio_encode(text + 1, output);
+    (void)yd_sio_encode(yd_eio_message_put(text), output);
     return yd_eio_send_copy(client->session, (yodel_str){text, len}, session_flags);
 }
 

@@ -19,6 +19,11 @@ bool yd_ws_is_congested(const yodel_ws *ws)
     return yd_conn_buffered(ws->conn) > ws->route->options.max_buffered;
 }
 
+bool yd_ws_is_idle(const yodel_ws *ws)
+{
+    return ws->state == YD_WS_OPEN && yd_conn_buffered(ws->conn) == 0 && !ws->conn->sending;
+}
+
 void yd_ws_want_drain(yodel_ws *ws)
 {
     ws->congested = true;

@@ -167,6 +167,8 @@ void yd_ws_end(yodel_ws *ws, int error);
 
 /* output.c */
 bool yd_ws_is_congested(const yodel_ws *ws);
+/* Open, with no output queued or on its way: what is sent now goes out in this turn. */
+bool yd_ws_is_idle(const yodel_ws *ws);
 /* on_drain comes once the output is empty, as after a send that was refused. */
 void yd_ws_want_drain(yodel_ws *ws);
 int yd_ws_send_msg(yodel_ws *ws, struct yd_msg *msg);
