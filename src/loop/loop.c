@@ -83,11 +83,11 @@ bool yd_loop_is_current(const struct yd_loop *loop)
 
 int yd_loop_post(struct yd_loop *loop, struct yd_mail *mail)
 {
-    if (atomic_load_explicit(&loop->closed, memory_order_acquire))
-        return YODEL_ERR_CLOSED;
-    if (yd_mailbox_put(&loop->mailbox, mail))
+    int rc = yd_mailbox_put(&loop->mailbox, mail);
+
+    if (rc > 0)
         loop->ops->wake(loop);
-    return 0;
+    return rc < 0 ? rc : 0;
 }
 
 void yd_loop_task(struct yd_loop *loop, struct yd_mail *task)
@@ -126,12 +126,8 @@ static void run_queue(struct yd_loop *loop, struct yd_mail **queue, struct yd_ma
 
 void yd_loop_close(struct yd_loop *loop)
 {
-    struct yd_mail *mail;
-
-    atomic_store_explicit(&loop->closed, true, memory_order_release);
-    while ((mail = yd_mailbox_take(&loop->mailbox)) != NULL || loop->tasks != NULL ||
-           loop->flushes != NULL) {
-        run_chain(loop, mail);
+    run_chain(loop, yd_mailbox_close(&loop->mailbox));
+    while (loop->tasks != NULL || loop->flushes != NULL) {
         run_queue(loop, &loop->tasks, &loop->tasks_end);
         run_queue(loop, &loop->flushes, &loop->flushes_end);
     }

@@ -162,7 +162,6 @@ struct yd_loop {
     pthread_t thread; /* that runs it */
     atomic_bool running;
     bool stopping;
-    atomic_bool closed;        /* takes no more mail */
     struct yd_mailbox mailbox; /* last: other threads write here */
 };
 
@@ -184,9 +183,16 @@ bool yd_loop_is_current(const struct yd_loop *loop);
 
 /*
  * Runs mail->run(mail, loop) on the loop.  Any thread; what one thread posts runs in its order.
- * Returns 0, or YODEL_ERR_CLOSED when the loop has ended: mail is then still the caller's.
+ * Returns 0: it will run, be it by yd_loop_close(); or YODEL_ERR_CLOSED when the loop has ended:
+ * mail is then still the caller's.
  */
 int yd_loop_post(struct yd_loop *loop, struct yd_mail *mail);
+
+/* Whether the loop takes no more mail.  Any thread: a hint, as it may end at any time. */
+static inline bool yd_loop_is_closed(const struct yd_loop *loop)
+{
+    return yd_mailbox_is_closed(&loop->mailbox);
+}
 
 /* On the loop's thread: runs task later in this turn, after the present callback; flushes after all
  * tasks.  A task must not be pending already. */

@@ -97,8 +97,7 @@ int yd_conn_move(struct yd_conn *conn, struct yd_net *to, const void *ahead, siz
 {
     struct yd_conn *twin;
 
-    if (conn->closing || conn->dead ||
-        atomic_load_explicit(&to->loop->closed, memory_order_acquire))
+    if (conn->closing || conn->dead || yd_loop_is_closed(to->loop))
         return YODEL_ERR_CLOSED;
     if ((twin = make_twin(to, ahead, len)) == NULL)
         return -ENOMEM;
@@ -114,7 +113,7 @@ int yd_conn_move(struct yd_conn *conn, struct yd_net *to, const void *ahead, siz
 /* A loop that is about to end takes no one in: nobody would close it. */
 static bool is_ending(const struct yd_net *net)
 {
-    return atomic_load_explicit(&net->loop->closed, memory_order_relaxed) ||
+    return yd_loop_is_closed(net->loop) ||
            (net->stopping && (net->num_conns == 0 || net->loop->stopping));
 }
 

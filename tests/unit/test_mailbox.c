@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <yodel/base.h>
 
 #include "base/container.h"
 
@@ -75,10 +76,10 @@ static void test_mailbox_put_tells_when_to_wake(void **state)
     struct yd_mail mail[3];
 
     yd_mailbox_init(&box);
-    assert_true(yd_mailbox_put(&box, &mail[0]));
-    assert_false(yd_mailbox_put(&box, &mail[1]));
+    assert_int_equal(yd_mailbox_put(&box, &mail[0]), 1);
+    assert_int_equal(yd_mailbox_put(&box, &mail[1]), 0);
     assert_non_null(yd_mailbox_take(&box));
-    assert_true(yd_mailbox_put(&box, &mail[2]));
+    assert_int_equal(yd_mailbox_put(&box, &mail[2]), 1);
     assert_ptr_equal(yd_mailbox_take(&box), &mail[2]);
     assert_null(mail[2].next);
     assert_null(yd_mailbox_take(&box));
@@ -90,10 +91,28 @@ static void test_mailbox_takes_oldest_first(void **state)
 
     yd_mailbox_init(&receiver.box);
     for (unsigned i = 0; i < 10; i++)
-        yd_mailbox_put(&receiver.box, &write_letter(0, i)->mail);
+        assert_true(yd_mailbox_put(&receiver.box, &write_letter(0, i)->mail) >= 0);
     run_all(&receiver);
     assert_int_equal(receiver.taken, 10);
     assert_int_equal(receiver.wrong, 0);
+}
+
+static void test_mailbox_closed_takes_nothing_more(void **state)
+{
+    struct yd_mailbox box;
+    struct yd_mail mail[3];
+
+    yd_mailbox_init(&box);
+    assert_int_equal(yd_mailbox_put(&box, &mail[0]), 1);
+    assert_int_equal(yd_mailbox_put(&box, &mail[1]), 0);
+    assert_false(yd_mailbox_is_closed(&box));
+    assert_ptr_equal(yd_mailbox_close(&box), &mail[0]);
+    assert_ptr_equal(mail[0].next, &mail[1]);
+    assert_null(mail[1].next);
+    assert_true(yd_mailbox_is_closed(&box));
+    assert_int_equal(yd_mailbox_put(&box, &mail[2]), YODEL_ERR_CLOSED);
+    assert_null(yd_mailbox_take(&box));
+    assert_null(yd_mailbox_close(&box));
 }
 
 struct producer {
@@ -107,7 +126,7 @@ static void *produce(void *arg)
     struct producer *producer = arg;
 
     for (unsigned i = 0; i < LETTERS; i++)
-        if (yd_mailbox_put(&producer->receiver->box, &write_letter(producer->id, i)->mail))
+        if (yd_mailbox_put(&producer->receiver->box, &write_letter(producer->id, i)->mail) > 0)
             sem_post(&producer->receiver->wake);
     return NULL;
 }
@@ -143,6 +162,7 @@ int main(void)
         cmocka_unit_test(test_mailbox_is_empty_at_first),
         cmocka_unit_test(test_mailbox_put_tells_when_to_wake),
         cmocka_unit_test(test_mailbox_takes_oldest_first),
+        cmocka_unit_test(test_mailbox_closed_takes_nothing_more),
         cmocka_unit_test(test_mailbox_many_producers),
     };
 
