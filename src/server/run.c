@@ -154,11 +154,12 @@ static void join_threads(yodel_server *server, unsigned num)
         pthread_join(server->workers[i].thread, NULL);
 }
 
-static int run_all(yodel_server *server)
+static int run_all(yodel_server *server, void *arg)
 {
     unsigned started = 1;
     int rc = 0;
 
+    (void)arg;
     while (started < server->num_loops && rc == 0)
         if ((rc = start_thread(&server->workers[started])) == 0)
             started++;
@@ -174,6 +175,11 @@ static int run_all(yodel_server *server)
 
 int yodel_server_run(yodel_server *server)
 {
+    return yd_server_run_by(server, run_all, NULL);
+}
+
+int yd_server_run_by(yodel_server *server, yd_run_fn *run, void *arg)
+{
     int expected = YD_SERVER_SETUP, rc;
 
     if (!atomic_compare_exchange_strong(&server->state, &expected, YD_SERVER_RUNNING))
@@ -182,7 +188,7 @@ int yodel_server_run(yodel_server *server)
     for (unsigned i = 0; i < server->num_loops; i++)
         server->workers[i].net.on_empty = on_empty;
     if ((rc = yd_addresses_start(server)) == 0 && (rc = watch_signals(server)) == 0)
-        rc = run_all(server);
+        rc = run(server, arg);
     for (unsigned i = 0; i < server->num_loops; i++)
         yd_loop_close(server->loops[i]);
     atomic_store(&server->state, YD_SERVER_STOPPED);

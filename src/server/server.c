@@ -195,13 +195,19 @@ static int init_parts(yodel_server *server, const struct yd_loop_ops *ops)
 
 int yodel_server_new(const yodel_server_options *given, yodel_server **ret_server)
 {
-    const struct yd_loop_ops *ops = NULL;
+    return yd_server_new_on(NULL, given, ret_server);
+}
+
+int yd_server_new_on(const struct yd_loop_ops *ops, const yodel_server_options *given,
+                     yodel_server **ret_server)
+{
     yodel_server_options options;
     yodel_server *server;
     int rc;
 
     if ((rc = yd_options_read(given, &options, sizeof options)) < 0 ||
-        (rc = check_options(&options)) < 0 || (rc = choose_backend(options.backend, &ops)) < 0)
+        (rc = check_options(&options)) < 0 ||
+        (ops == NULL && (rc = choose_backend(options.backend, &ops)) < 0))
         return rc;
     fill_in(&options);
     server =

@@ -54,8 +54,18 @@ struct yodel_server {
     struct yd_worker *workers;
 };
 
+/* yodel_server_new() on loops of a backend that options cannot name; ops NULL: as they say. */
+int yd_server_new_on(const struct yd_loop_ops *ops, const yodel_server_options *options,
+                     yodel_server **ret_server);
+
 /* run.c */
 void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_loop *loop);
+
+/* yodel_server_run() with something else in place of the threads: run(server, arg) sets num_running
+ * and returns when every loop is to stop and every other than the first has posted its worker's
+ * ended. */
+typedef int(yd_run_fn)(yodel_server *server, void *arg);
+int yd_server_run_by(yodel_server *server, yd_run_fn *run, void *arg);
 
 /* server_listen.c */
 int yd_addresses_start(yodel_server *server);

@@ -19,7 +19,9 @@ struct sim_work {
 
 struct sim {
     struct yd_loop base; /* first */
-    struct sim *linked;  /* whose connections may come here; NULL: none */
+    struct sim *linked;  /* the next of a ring of loops whose connections may come here */
+    void (*on_wake)(struct yd_loop *loop, void *arg);
+    void *wake_arg;
     struct yd_listener *listener;
     struct sim_peer *peers;
     struct sim_peer *connecting; /* whose stream is about to be opened */
@@ -50,6 +52,7 @@ static int init(struct yd_loop *loop)
     struct sim *sim = sim_of(loop);
 
     sim->work_end = &sim->work;
+    sim->linked = sim;
     loop->now = 1000;
     return 0;
 }
@@ -106,7 +109,8 @@ static void run(struct yd_loop *loop)
 
 static void wake(struct yd_loop *loop)
 {
-    (void)loop;
+    if (sim_of(loop)->on_wake != NULL)
+        sim_of(loop)->on_wake(loop, sim_of(loop)->wake_arg);
 }
 
 static int listener_start(struct yd_listener *listener)
@@ -126,14 +130,24 @@ static void listener_stop(struct yd_listener *listener)
     listener->fd = -1;
 }
 
-/* Takes the peer of a connection that left the other loop. */
+/* The peer of a connection that left that loop: where it is linked; NULL when it is not there. */
+static struct sim_peer **find_left(struct sim *sim, int fd)
+{
+    struct sim_peer **link = &sim->peers;
+
+    while (*link != NULL && ((*link)->fd != fd || (*link)->stream != NULL))
+        link = &(*link)->next;
+    return *link != NULL ? link : NULL;
+}
+
+/* Takes the peer of a connection that left one of the other loops. */
 static struct sim_peer *take_over(struct sim *sim, int fd)
 {
-    struct sim_peer **link = sim->linked != NULL ? &sim->linked->peers : NULL, *peer;
+    struct sim_peer **link = NULL, *peer;
 
-    while (link != NULL && *link != NULL && ((*link)->fd != fd || (*link)->stream != NULL))
-        link = &(*link)->next;
-    if (link == NULL || *link == NULL)
+    for (struct sim *from = sim->linked; link == NULL && from != sim; from = from->linked)
+        link = find_left(from, fd);
+    if (link == NULL)
         return NULL;
     peer = *link;
     *link = peer->next;
@@ -308,10 +322,24 @@ void sim_free_peers(struct yd_loop *loop)
     }
 }
 
+bool sim_is_listening(struct yd_loop *loop)
+{
+    return sim_of(loop)->listener != NULL;
+}
+
+/* Two rings become one. */
 void sim_link(struct yd_loop *a, struct yd_loop *b)
 {
-    sim_of(a)->linked = sim_of(b);
-    sim_of(b)->linked = sim_of(a);
+    struct sim *behind_a = sim_of(a)->linked;
+
+    sim_of(a)->linked = sim_of(b)->linked;
+    sim_of(b)->linked = behind_a;
+}
+
+void sim_on_wake(struct yd_loop *loop, void (*fn)(struct yd_loop *loop, void *arg), void *arg)
+{
+    sim_of(loop)->on_wake = fn;
+    sim_of(loop)->wake_arg = arg;
 }
 
 void sim_send(struct sim_peer *peer, const void *data, size_t len)
@@ -424,6 +452,11 @@ static void send_on(struct sim *sim, struct sim_peer *peer)
     taken = take(peer, peer->pending, peer->num_pending);
     stream->pending = false;
     stream->events->on_sent(stream, (ssize_t)taken);
+}
+
+void sim_sleep(struct yd_loop *loop, uint64_t ms)
+{
+    loop->now += ms;
 }
 
 void sim_turn(struct yd_loop *loop)

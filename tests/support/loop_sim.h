@@ -48,8 +48,16 @@ struct sim_peer {
 struct sim_peer *sim_connect(struct yd_loop *loop);
 void sim_free_peers(struct yd_loop *loop);
 
-/* Lets connections, and their peers with them, move from one loop to the other. */
+/* False once the listener has been stopped: sim_connect() is not allowed then. */
+bool sim_is_listening(struct yd_loop *loop);
+
+/* Lets connections, and their peers with them, move between the two loops and those that are linked
+ * with either. */
 void sim_link(struct yd_loop *a, struct yd_loop *b);
+
+/* Calls fn(loop, arg) whenever another thread, or another loop, wakes the loop by mail: what
+ * happens inside comes between the post and what its caller does next. */
+void sim_on_wake(struct yd_loop *loop, void (*fn)(struct yd_loop *loop, void *arg), void *arg);
 
 void sim_send(struct sim_peer *peer, const void *data, size_t len);
 void sim_send_text(struct sim_peer *peer, const char *text);
@@ -66,6 +74,9 @@ void sim_forget(struct sim_peer *peer);
 bool sim_is_shut(struct sim_peer *peer);
 bool sim_is_closed(const struct sim_peer *peer);
 
+/* The loop wakes from a wait of ms: what it is told next is told at the later time, but no timer
+ * has run yet. */
+void sim_sleep(struct yd_loop *loop, uint64_t ms);
 /* One turn: at most one read of each peer, sends that go on, finished work, then the loop's own. */
 void sim_turn(struct yd_loop *loop);
 /* Turns until nothing moves any more; time stands still. */
