@@ -123,6 +123,13 @@ uint64_t yd_eio_request_id(const yodel_request *req)
     return yd_conn_id(yd_request_conn(req));
 }
 
+struct yd_loop *yd_eio_request_loop(const struct yd_eio *eio, uint64_t request_id)
+{
+    unsigned index = yd_id_loop(request_id);
+
+    return request_id != 0 && index < eio->num_loops ? eio->loops[index].loop : NULL;
+}
+
 static void resume_poll(yodel_request *req, void *user)
 {
     struct yd_eio_loop *home = yd_eio_home(user, req);

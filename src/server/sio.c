@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
-#include "base/container.h"
 #include "base/mem.h"
 #include "server/server.h"
 #include "sio/sio.h"
@@ -74,43 +73,5 @@ fail_link:
     yd_free(&server->mem, link);
 fail_channels:
     yodel_channels_unref(setup.channels);
-    return rc;
-}
-
-yodel_request_id yodel_sio_request_id(yodel_request *req)
-{
-    return (yodel_request_id){yd_eio_request_id(req)};
-}
-
-/* ---- deciding on a session from any thread ---- */
-
-struct decision {
-    struct yd_mail mail;
-    yodel_sio *sio;
-    uint64_t id;
-    int result;
-};
-
-static void run_decision(struct yd_mail *mail, void *receiver)
-{
-    struct decision *decision = yd_container_of(mail, struct decision, mail);
-
-    (void)yd_eio_decide(decision->sio->eio, receiver, decision->id, decision->result);
-    yd_free(decision->sio->mem, decision);
-}
-
-int yodel_sio_allow(yodel_sio *sio, yodel_request_id id, int result)
-{
-    unsigned index = yd_id_loop(id.value);
-    struct decision *decision;
-    int rc;
-
-    if (id.value == 0 || index >= sio->num_loops)
-        return 0;
-    if ((decision = yd_alloc(sio->mem, sizeof *decision)) == NULL)
-        return -ENOMEM;
-    *decision = (struct decision){{NULL, run_decision}, sio, id.value, result};
-    if ((rc = yd_loop_post(sio->loops[index], &decision->mail)) < 0)
-        yd_free(sio->mem, decision);
     return rc;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "sio/bundle.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,9 +9,10 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/buf.h"
 #include "base/container.h"
 #include "base/mem.h"
-#include "sio/sio.h"
+#include "proto/http1.h"
 
 /* The client's files, as npm's socket.io has them in client-dist: read once, compressed once. */
 

@@ -229,10 +229,27 @@ static void on_message(struct yd_eio_session *session, bool binary, uint8_t *dat
         on_text(client, (yodel_str){(char *)data, len});
 }
 
+/* A packet for one is written to the connection's output as it is; longer ones gain nothing. */
+#define SMALL 1000
+
+int yd_sio_send_small(struct yd_sio_client *client, const struct yd_sio_output *output,
+                      unsigned session_flags)
+{
+    char text[SMALL];
+    size_t len;
+
+    if (client->sio->options.parser != YODEL_SIO_JSON || output->num_attachments > 0 ||
+        yd_eio_transport(client->session) != YD_EIO_WEBSOCKET ||
+        (len = YD_EIO_MESSAGE_HEAD + yd_sio_encoded_len(output)) > sizeof text)
+        return YODEL_ERR_STATE;
+    (void)yd_sio_encode(yd_eio_message_put(text), output);
+    return yd_eio_send_copy(client->session, (yodel_str){text, len}, session_flags);
+}
+
 int yd_sio_client_send(struct yd_sio_client *client, const struct yd_sio_output *output)
 {
     struct yd_sio_out out;
-    int rc = yd_sio_encode_out(client->sio, output, NULL, &out);
+    int rc = yd_sio_encode_out(mem_of(client), client->sio->options.parser, output, NULL, &out);
 
     if (rc < 0)
         return rc;

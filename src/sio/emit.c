@@ -102,10 +102,11 @@ static int make_parcel(const yodel_sio_target *target, const struct event *event
         output.has_id = true;
         output.id = parcel->id = atomic_fetch_add(&target->ns->ack_id, 1) & YD_SIO_MAX_ID;
     } else if (sio->options.recovery_ms > 0) {
-        yd_sio_next_offset(sio, parcel->offset);
+        yd_sio_next_offset(&sio->ids, parcel->offset);
         output.offset = yodel_str_of(parcel->offset);
     }
-    return yd_sio_encode_out(sio, &output, event->attachments, &parcel->out);
+    return yd_sio_encode_out(sio->mem, sio->options.parser, &output, event->attachments,
+                             &parcel->out);
 }
 
 /* ---- to one ---- */

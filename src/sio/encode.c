@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "sio/encode.h"
+
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "sio/sio.h"
-
-/* From arguments to messages. */
+#include "base/utf8.h"
+#include "eio/eio.h"
+#include "proto/sio_msgpack.h"
 
 /* ---- arguments ---- */
 
@@ -87,87 +88,67 @@ int yd_sio_check_args(const yodel_sio_args *args, yodel_str *ret_elements)
 
 /* ---- packets ---- */
 
-static struct yd_msg *make_text(yodel_sio *sio, const struct yd_sio_output *output)
+static struct yd_msg *make_text(const struct yodel_allocator *mem,
+                                const struct yd_sio_output *output)
 {
     uint8_t *text;
-    struct yd_msg *msg =
-        yd_eio_message_new(sio->mem, YODEL_WS_TEXT, yd_sio_encoded_len(output), &text);
+    struct yd_msg *msg = yd_eio_message_new(mem, YODEL_WS_TEXT, yd_sio_encoded_len(output), &text);
 
     if (msg != NULL)
         (void)yd_sio_encode((char *)text, output);
     return msg;
 }
 
-static struct yd_msg *make_binary(yodel_sio *sio, yodel_bytes data)
+static struct yd_msg *make_binary(const struct yodel_allocator *mem, yodel_bytes data)
 {
     uint8_t *room;
-    struct yd_msg *msg = yd_eio_message_new(sio->mem, YODEL_WS_BINARY, data.len, &room);
+    struct yd_msg *msg = yd_eio_message_new(mem, YODEL_WS_BINARY, data.len, &room);
 
     if (msg != NULL && data.len > 0)
         memcpy(room, data.ptr, data.len);
     return msg;
 }
 
-static int encode_text(yodel_sio *sio, const struct yd_sio_output *output,
+static int encode_text(const struct yodel_allocator *mem, const struct yd_sio_output *output,
                        const yodel_bytes *attachments, struct yd_sio_out *out)
 {
-    if ((out->msgs[out->num] = make_text(sio, output)) == NULL)
+    if ((out->msgs[0] = make_text(mem, output)) == NULL)
         return -ENOMEM;
-    out->num++;
+    out->num = 1;
     for (uint32_t i = 0; i < output->num_attachments; i++) {
-        if ((out->msgs[out->num] = make_binary(sio, attachments[i])) == NULL)
+        out->msgs[out->num] = make_binary(mem, attachments[i]);
+        if (out->msgs[out->num] == NULL)
             return -ENOMEM;
         out->num++;
     }
     return 0;
 }
 
-static int encode_msgpack(yodel_sio *sio, const struct yd_sio_output *output,
+static int encode_msgpack(const struct yodel_allocator *mem, const struct yd_sio_output *output,
                           const yodel_bytes *attachments, struct yd_sio_out *out)
 {
     struct yd_buf buf = {0};
-    int rc = yd_sio_msgpack_put(sio->mem, &buf, output, attachments);
+    int rc = yd_sio_msgpack_put(mem, &buf, output, attachments);
 
-    if (rc == 0)
-        out->msgs[0] = make_binary(sio, (yodel_bytes){buf.ptr, buf.len});
-    yd_buf_free(sio->mem, &buf);
-    if (rc < 0)
-        return rc;
-    if (out->msgs[0] == NULL)
-        return -ENOMEM;
-    out->num = 1;
-    return 0;
+    if (rc == 0 && (out->msgs[0] = make_binary(mem, (yodel_bytes){buf.ptr, buf.len})) == NULL)
+        rc = -ENOMEM;
+    yd_buf_free(mem, &buf);
+    out->num = rc == 0 ? 1 : 0;
+    return rc;
 }
 
-int yd_sio_encode_out(yodel_sio *sio, const struct yd_sio_output *output,
-                      const yodel_bytes *attachments, struct yd_sio_out *ret_out)
+int yd_sio_encode_out(const struct yodel_allocator *mem, yodel_sio_parser parser,
+                      const struct yd_sio_output *output, const yodel_bytes *attachments,
+                      struct yd_sio_out *ret_out)
 {
     int rc;
 
     ret_out->num = 0;
-    rc = sio->options.parser == YODEL_SIO_MSGPACK
-             ? encode_msgpack(sio, output, attachments, ret_out)
-             : encode_text(sio, output, attachments, ret_out);
+    rc = parser == YODEL_SIO_MSGPACK ? encode_msgpack(mem, output, attachments, ret_out)
+                                     : encode_text(mem, output, attachments, ret_out);
     if (rc < 0)
         yd_sio_out_unref(ret_out);
     return rc;
-}
-
-/* A packet for one is written to the connection's output as it is; longer ones gain nothing. */
-#define SMALL 1000
-
-int yd_sio_send_small(struct yd_sio_client *client, const struct yd_sio_output *output,
-                      unsigned session_flags)
-{
-    char text[SMALL];
-    size_t len;
-
-    if (client->sio->options.parser != YODEL_SIO_JSON || output->num_attachments > 0 ||
-        yd_eio_transport(client->session) != YD_EIO_WEBSOCKET ||
-        (len = YD_EIO_MESSAGE_HEAD + yd_sio_encoded_len(output)) > sizeof text)
-        return YODEL_ERR_STATE;
-    (void)yd_sio_encode(yd_eio_message_put(text), output);
-    return yd_eio_send_copy(client->session, (yodel_str){text, len}, session_flags);
 }
 
 void yd_sio_out_unref(struct yd_sio_out *out)

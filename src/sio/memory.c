@@ -12,17 +12,6 @@
  * takes is known to have arrived; while it is away everything is kept, up to a limit.
  */
 
-static const char alphabet[] = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
-
-void yd_sio_next_offset(yodel_sio *sio, char ret_offset[YD_SIO_OFFSET_SIZE])
-{
-    uint64_t count = atomic_fetch_add_explicit(&sio->counter, 1, memory_order_relaxed);
-
-    for (int i = YD_SIO_OFFSET_SIZE - 2; i >= 0; i--, count >>= 6)
-        ret_offset[i] = alphabet[count & 63];
-    ret_offset[YD_SIO_OFFSET_SIZE - 1] = '\0';
-}
-
 static void on_expiry(struct yd_timer *timer)
 {
     yd_sio_socket_free(yd_container_of(timer, struct yd_sio_memory, expiry)->socket);
@@ -39,7 +28,7 @@ int yd_sio_memory_new(yodel_sio_socket *socket)
     memory->last = &memory->first;
     memory->by_pid.key = (yodel_str){memory->pid, YD_ID_LEN};
     yd_timer_init(&memory->expiry, on_expiry);
-    if (yd_sio_make_id(sio, socket->loop, memory->pid) < 0 ||
+    if (yd_sio_make_id(&sio->ids, socket->loop->index, memory->pid) < 0 ||
         yd_map_insert(&yd_sio_shard_of(socket)->by_pid, &memory->by_pid) < 0) {
         yd_free(sio->mem, memory);
         return -ENOMEM;

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#include "sio/name_pattern.h"
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "sio/sio.h"
-
-void *yd_sio_pattern_new(yodel_sio *sio, const char *pattern)
+void *yd_sio_pattern_new(const char *pattern)
 {
     uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED | PCRE2_ENDANCHORED;
     PCRE2_SIZE at;
     int error;
-    pcre2_code *code =
-        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &error, &at, NULL);
 
-    (void)sio;
-    return code;
+    return pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &error, &at, NULL);
 }
 
 void yd_sio_pattern_free(void *pattern)

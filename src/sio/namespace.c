@@ -195,7 +195,7 @@ static yodel_sio_namespace *add_parent(yodel_sio *sio, void *pattern, yodel_sio_
 
 yodel_sio_namespace *yodel_sio_of_pattern(yodel_sio *sio, const char *pattern)
 {
-    void *code = yd_sio_pattern_new(sio, pattern);
+    void *code = yd_sio_pattern_new(pattern);
     yodel_sio_namespace *ns;
 
     if (code == NULL)

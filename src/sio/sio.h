@@ -15,6 +15,10 @@
 #include "proto/base64.h"
 #include "proto/sio_msgpack.h"
 #include "proto/sio_packet.h"
+#include "sio/bundle.h"
+#include "sio/encode.h"
+#include "sio/name_pattern.h"
+#include "sio/sio_ids.h"
 
 /*
  * Socket.IO on top of Engine.IO sessions.  A client is one session; a socket is a client in one
@@ -23,14 +27,6 @@
  */
 
 struct yd_sio_client;
-
-/* Messages of one packet: its text, then its attachments. */
-#define YD_SIO_MAX_MSGS (1 + YD_SIO_MAX_ATTACHMENTS)
-
-struct yd_sio_out {
-    struct yd_msg *msgs[YD_SIO_MAX_MSGS];
-    size_t num;
-};
 
 /* ---- the service ---- */
 
@@ -53,8 +49,8 @@ struct yodel_sio {
     struct yd_loop **loops;
     unsigned num_loops;
     struct yd_sio_loop *per_loop;
-    atomic_uint_least64_t counter; /* of ids and offsets */
-    pthread_mutex_t lock;          /* for the two below */
+    struct yd_sio_ids ids;
+    pthread_mutex_t lock; /* for the two below */
     struct yd_map namespaces;
     uint64_t secret[2];
     struct yd_sio_parent *parents; /* in the order they were added */
@@ -87,9 +83,6 @@ void yd_sio_stop(yodel_sio *sio, struct yd_loop *loop);
 
 /* True while setup functions may be called. */
 bool yd_sio_is_setting_up(const yodel_sio *sio);
-
-/* 15 bytes: 12 random ones, the loop, a counter; as 20 characters. */
-int yd_sio_make_id(yodel_sio *sio, struct yd_loop *loop, char ret_id[YD_ID_LEN]);
 
 /* ---- namespaces ---- */
 
@@ -168,11 +161,6 @@ yodel_sio_namespace *yd_sio_ns_for_client(yodel_sio *sio, yodel_str name, yodel_
 void yd_sio_ns_left(yodel_sio_namespace *ns);
 
 void yd_sio_namespaces_free(yodel_sio *sio);
-
-/* Compiled patterns (name_pattern.c): whole names only. */
-void *yd_sio_pattern_new(yodel_sio *sio, const char *pattern);
-void yd_sio_pattern_free(void *pattern);
-bool yd_sio_pattern_matches(void *pattern, yodel_str name);
 
 /* ---- clients ---- */
 
@@ -277,17 +265,6 @@ void yd_sio_free_onces(yodel_sio_socket *socket);
 
 /* ---- what goes out ---- */
 
-/* Encodes output and its attachments by the service's parser.  Returns 0, -ENOMEM, YODEL_ERR_*. */
-int yd_sio_encode_out(yodel_sio *sio, const struct yd_sio_output *output,
-                      const yodel_bytes *attachments, struct yd_sio_out *ret_out);
-void yd_sio_out_unref(struct yd_sio_out *out);
-
-/* jansson's packed format for values one after the other, as text with commas between them; to be
- * freed with free().  Returns 0, -ENOMEM, YODEL_ERR_FORMAT. */
-int yd_sio_pack(const char *format, va_list args, char **ret_text, yodel_str *ret_elements);
-/* The elements of caller's arguments, checked.  Returns 0, YODEL_ERR_FORMAT, YODEL_ERR_TOO_BIG. */
-int yd_sio_check_args(const yodel_sio_args *args, yodel_str *ret_elements);
-
 /* Sends a short packet without attachments to one client, if its transport and the parser allow a
  * copy: YODEL_ERR_STATE when not. */
 int yd_sio_send_small(struct yd_sio_client *client, const struct yd_sio_output *output,
@@ -373,9 +350,6 @@ void yd_sio_leave_rooms(yodel_sio_socket *socket);
 
 /* ---- connection state recovery ---- */
 
-/* Offsets of packets: 12 characters and a NUL. */
-#define YD_SIO_OFFSET_SIZE 13
-
 /* A packet that a socket got, or missed. */
 struct yd_sio_entry {
     struct yd_sio_entry *next;
@@ -396,8 +370,6 @@ struct yd_sio_memory {
     struct yd_timer expiry;
     char pid[YD_ID_LEN];
 };
-
-void yd_sio_next_offset(yodel_sio *sio, char ret_offset[YD_SIO_OFFSET_SIZE]);
 
 /* memory.c: what a socket's client may have missed. */
 int yd_sio_memory_new(yodel_sio_socket *socket);
@@ -429,14 +401,5 @@ void yd_sio_connect_afresh(yodel_sio_socket *socket);
 void yd_sio_connect_recovered(yodel_sio_socket *socket);
 void yd_sio_connect_done(yodel_sio_socket *socket);
 void yd_sio_run_middleware(yodel_sio_socket *socket);
-
-/* ---- the client bundle ---- */
-
-/* Reads the files of directory.  Returns 0, -ENOMEM, -errno. */
-int yd_sio_bundle_new(const struct yodel_allocator *mem, const char *directory,
-                      struct yd_sio_bundle **ret_bundle);
-void yd_sio_bundle_free(struct yd_sio_bundle *bundle);
-/* Answers req when rest names one of the files. */
-bool yd_sio_bundle_serve(struct yd_sio_bundle *bundle, yodel_request *req, yodel_str rest);
 
 #endif

@@ -126,7 +126,8 @@ static int answer(yodel_sio_ack *ack, yodel_str elements, const yodel_bytes *att
 
     if (yd_loop_is_current(ack->loop) && (rc = answer_small(ack, &output)) != YODEL_ERR_STATE)
         return rc;
-    rc = yd_sio_encode_out(ack->ns->sio, &output, attachments, &ack->out);
+    rc = yd_sio_encode_out(ack->ns->sio->mem, ack->ns->sio->options.parser, &output, attachments,
+                           &ack->out);
     if (rc == 0 && yd_loop_is_current(ack->loop))
         return send_answer(ack);
     return rc == 0 ? post_answer(ack) : drop_answer(ack, rc);

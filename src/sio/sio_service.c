@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <openssl/rand.h>
 #include <string.h>
 
 #include "base/container.h"
@@ -123,7 +122,7 @@ static yodel_sio *make_sio(const struct yd_sio_setup *setup, const yodel_sio_opt
         sio->per_loop[i].waiting_end = &sio->per_loop[i].waiting;
     }
     atomic_init(&sio->refs, 1);
-    atomic_init(&sio->counter, 1);
+    yd_sio_ids_init(&sio->ids);
     sio->mem = mem;
     sio->log = setup->log;
     sio->loops = setup->loops;
@@ -201,20 +200,4 @@ void yd_sio_stop(yodel_sio *sio, struct yd_loop *loop)
 void yodel_sio_count(const yodel_sio *sio, size_t *ret_clients, size_t *ret_polling)
 {
     yd_eio_count(sio->eio, ret_clients, ret_polling);
-}
-
-/* ---- ids ---- */
-
-int yd_sio_make_id(yodel_sio *sio, struct yd_loop *loop, char ret_id[YD_ID_LEN])
-{
-    uint64_t count = atomic_fetch_add_explicit(&sio->counter, 1, memory_order_relaxed);
-    uint8_t bytes[YD_ID_BYTES];
-
-    if (RAND_bytes(bytes, 12) != 1)
-        return -EIO;
-    bytes[12] = (uint8_t)loop->index;
-    bytes[13] = (uint8_t)(count >> 8);
-    bytes[14] = (uint8_t)count;
-    yd_id_encode(ret_id, bytes);
-    return 0;
 }

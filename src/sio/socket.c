@@ -25,7 +25,7 @@ yodel_sio_socket *yd_sio_socket_new(struct yd_sio_client *client, yodel_sio_name
     yd_list_append(&client->sockets, &socket->of_client);
     client->num_sockets++;
     socket->by_id.key = (yodel_str){socket->id, YD_ID_LEN};
-    if (yd_sio_make_id(sio, socket->loop, socket->id) < 0 ||
+    if (yd_sio_make_id(&sio->ids, socket->loop->index, socket->id) < 0 ||
         yd_map_insert(&yd_sio_shard_of(socket)->by_id, &socket->by_id) < 0) {
         socket->by_id.key.len = 0;
         yd_sio_socket_free(socket);

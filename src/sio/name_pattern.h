@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_SIO_NAME_PATTERN_H
+#define YD_SIO_NAME_PATTERN_H
+
+#include <stdbool.h>
+#include <yodel/base.h>
+
+/* Compiled PCRE2 patterns of namespaces; any thread. */
+
+/* NULL: malformed, or out of memory. */
+void *yd_sio_pattern_new(const char *pattern);
+void yd_sio_pattern_free(void *pattern);
+/* Of the whole name.  False also when out of memory. */
+bool yd_sio_pattern_matches(void *pattern, yodel_str name);
+
+#endif
