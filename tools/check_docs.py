@@ -143,4 +143,5 @@ def main():
     tree.finish(problems, f"docs ok: {len(paths)} files, {num} blocks compiled")
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    main()

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks that functions and files stay short, and that files do not call in circles.
+"""Checks that functions and files stay short.
 
 Prints the medians too: they are aims, only the limits fail.  Function lengths are measured in C
-(by ctags) and Python; a call is a yd_ or yodel_ name followed by `(` that one file alone defines."""
+(by ctags) and Python."""
 
 import ast
 import json
 import os
-import re
 import statistics
 import subprocess
 
@@ -16,10 +15,7 @@ import tree
 
 MAX_FUNCTION = 100  # lines
 MAX_FILE = 800  # lines
-MAX_CYCLE_SHARE = 0.15  # of the .c files of src/, in one circle of calls
 SUFFIXES = (".c", ".h", ".py", ".js", ".mjs", ".cjs", ".html", ".css")
-NOT_CODE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
-CALL = re.compile(r"(?<![\w.>])(yd_\w+|yodel_\w+)\s*\(")
 
 
 def c_functions(top, paths):
@@ -42,42 +38,6 @@ def python_functions(top, paths):
                 yield path, node.name, node.lineno, node.end_lineno
 
 
-def call_graph(top, functions):
-    """file -> files of src/ that it calls into."""
-    homes = {}
-    for path, name, _, _ in functions:
-        homes.setdefault(name, set()).add(path)
-    graph = {}
-    for path in tree.files(top, ["src"], [".c"]):
-        called = set(CALL.findall(NOT_CODE.sub(" ", tree.read(top, path))))
-        graph[path] = {
-            next(iter(homes[name])) for name in called if len(homes.get(name, ())) == 1
-        } - {path}
-    return graph
-
-
-def reachable(graph, start):
-    """Every file that `start` calls into, directly or not."""
-    seen = set()
-    waiting = [start]
-    while waiting:
-        for other in graph.get(waiting.pop(), ()):
-            if other not in seen:
-                seen.add(other)
-                waiting.append(other)
-    return seen
-
-
-def largest_circle(graph):
-    """The largest set of files that all reach each other."""
-    reach = {path: reachable(graph, path) for path in graph}
-    circles = [
-        [path] + [other for other in reach[path] if path in reach.get(other, ()) and other != path]
-        for path in graph
-    ]
-    return sorted(max(circles, key=len, default=[]))
-
-
 def summary(what, lengths):
     """One line of statistics."""
     if not lengths:
@@ -85,20 +45,6 @@ def summary(what, lengths):
     ordered = sorted(lengths)
     p90 = ordered[min(len(ordered) - 1, len(ordered) * 9 // 10)]
     return f"{what}: {len(ordered)}, median {statistics.median(ordered):g}, p90 {p90}, max {ordered[-1]} lines"
-
-
-def check_circles(top, functions):
-    """The problem with the call graph of src/, if any; prints its largest circle."""
-    graph = call_graph(top, [entry for entry in functions if entry[0].startswith("src/")])
-    circle = largest_circle(graph)
-    share = len(circle) / max(1, len(graph))
-    if len(circle) < 2:
-        print(f"call circles: none in {len(graph)} files")
-        return []
-    print(f"call circle: {len(circle)} of {len(graph)} files ({share:.0%}): {' '.join(circle)}")
-    if len(circle) > 2 and share > MAX_CYCLE_SHARE:
-        return [f"{share:.0%} of the files call in one circle, the limit is {MAX_CYCLE_SHARE:.0%}"]
-    return []
 
 
 def main():
@@ -120,7 +66,6 @@ def main():
     print(summary("functions of src", library))
     print(summary("files of src", [lengths[path] for path in paths if path.startswith("src/")]))
     print(summary("files", list(lengths.values())))
-    problems += check_circles(top, functions)
     tree.finish(problems, "functions ok")
 
 

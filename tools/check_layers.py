@@ -87,4 +87,5 @@ def main():
     tree.finish(problems, f"layers ok: {len(graph)} files")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Fails where a layer reaches into a struct of another one that is not open to it.
+
+What clang makes of each file of src/ says which field of which struct an expression means.  VALUES are structs
+that carry data between layers.  Of any other struct only the fields of OPEN may be used, and by the layers named;
+everything else goes through a function of the struct's own layer.  Ends with 77 (skipped) without clang."""
+
+import concurrent.futures
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import tree
+from check_docs import jansson_flags, make_headers
+
+VALUES = set(
+    """yd_buf yd_counters yd_delivery yd_eio_handshake yd_eio_packet yd_http_field yd_http_head
+    yd_http_limits yd_http_options yd_http_scan yd_list yd_mail yd_map yd_map_node yd_msg yd_sio_output
+    yd_sio_packet yd_sio_placeholder yd_sio_setup yd_ws_deflate_params yd_ws_piece yd_ws_reader
+    yodel_event""".split()
+)
+OPEN = {  # struct: the layers, the fields
+    "yd_timer": ("net eio", "due"),
+    "yd_wheel": ("eio", "now"),
+    "yodel_channels": ("ws", "loops mem num_loops process"),
+    "yd_group": ("sio", "node"),
+    "yd_member": ("ws sio", "deliver memberships"),
+    "yd_membership": ("sio", "group next"),
+    "yd_loop": (
+        "net http channels ws eio sio server",
+        "chunk closed counters index large mem net now running small stopping wheel",
+    ),
+    "yd_listener": ("net server", "backend fd"),
+    "yd_stream": ("net ws", "events fd loop"),
+    "yd_conn": ("http ws", "eof events kept sending stream up want_drain"),
+    "yd_net": ("http server", "loop on_connection on_empty user"),
+    "yd_net_listener": ("server", "base"),
+    "yd_http": ("eio server", "mem options"),
+    "yd_ws_service": ("server", "num_open"),
+    "yodel_sio": ("server", "eio loops mem num_loops"),
+}
+FILE = re.compile(r"([\w./-]+\.[ch]):\d+:\d+")
+NODE = re.compile(r"^([ |`]*)-?(\w+) (0x\w+)")
+RECORD = re.compile(r" (?:struct|union)(?: (\w+))? definition")
+FIELD = re.compile(r" (\w+) '[^']*'(?::'[^']*')?(?: \w+)*$")
+MEMBER = re.compile(r"(?:->|\.)(\w+) (0x\w+)")
+
+
+def accesses(dump):
+    """(file, struct, its file, field) of every member expression; clang names a file only where it changes."""
+    where, owners, found = "", {}, set()
+    records = []  # the structs that the present line is inside of: depth, name, file
+    for line in dump.splitlines():
+        node = NODE.match(line)
+        if not node:
+            continue
+        where = (FILE.findall(line) or [where])[-1]
+        while records and records[-1][0] >= len(node[1]):
+            records.pop()
+        record = RECORD.search(line)
+        if node[2] == "RecordDecl" and record:
+            records.append((len(node[1]), record[1] or (records[-1][1] if records else ""), where))
+        elif node[2] == "FieldDecl" and records:
+            owners[node[3]] = records[-1][1:]
+        elif node[2] == "MemberExpr":
+            member = MEMBER.search(line)
+            if member and member[2] in owners:
+                found.add((where, *owners[member[2]], member[1]))
+    return found
+
+
+def layer(path):
+    """The layer a file of src/ is in, else nothing."""
+    parts = path.split("/")
+    return parts[1] if parts[0] == "src" else ""
+
+
+def is_open(name, field, user):
+    """Whether the layer `user` may use a field."""
+    layers, fields = OPEN.get(name, ("", ""))
+    return name in VALUES or (user in layers.split() and field in fields.split())
+
+
+def check_file(top, path, flags):
+    """The number of accesses clang sees in a file and its headers, and those that go through a wall."""
+    command = ["clang", *flags, "-fsyntax-only", "-w", "-Xclang", "-ast-dump", "-fno-color-diagnostics", path]
+    result = subprocess.run(command, cwd=top, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        return 1, {f"{path}: clang cannot read it:\n{result.stderr}"}
+    found = accesses(result.stdout)
+    return len(found), {
+        f"{user}: {layer(user)} may not use {field} of struct {name} ({home})"
+        for user, name, home, field in found
+        if layer(user) and layer(home) not in ("", layer(user)) and not is_open(name, field, layer(user))
+    }
+
+
+def main():
+    """Check every file of src/."""
+    if not shutil.which("clang"):
+        print("clang is not installed")
+        sys.exit(77)
+    top = tree.root()
+    problems, num = set(), 0
+    paths = tree.files(top, ["src"], [".c"])
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        make_headers(top, folder)
+        flags = ["-std=c11", "-D_GNU_SOURCE", "-Isrc", "-Iinclude", "-I" + folder, *jansson_flags()]
+        for seen, found in pool.map(lambda path: check_file(top, path, flags), paths):
+            num += seen
+            problems |= found
+    if num < len(paths):
+        problems.add("no fields found: is the output of clang -ast-dump another one now?")
+    tree.finish(sorted(problems), f"fields ok: {len(paths)} files, {num} fields")
+
+
+if __name__ == "__main__":
+    main()
