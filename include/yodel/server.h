@@ -15,7 +15,7 @@ typedef enum yodel_backend {
     YODEL_BACKEND_LIBUV
 } yodel_backend;
 
-/* Limits are per connection unless said otherwise; times are milliseconds. */
+/* Limits are per connection unless said otherwise; times are milliseconds, UINT32_MAX is never. */
 typedef struct yodel_server_options {
     size_t size; /* sizeof(yodel_server_options) */
 

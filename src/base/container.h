@@ -10,5 +10,6 @@
 #define YD_LEN(array) (sizeof(array) / sizeof((array)[0]))
 
 #define YD_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define YD_MAX(a, b) ((a) > (b) ? (a) : (b))
 
 #endif

@@ -42,10 +42,12 @@ static void place(struct yd_wheel *wheel, struct yd_timer *timer)
     wheel->occupied[level] |= UINT64_C(1) << slot;
 }
 
-void yd_timer_start(struct yd_wheel *wheel, struct yd_timer *timer, uint64_t delay)
+void yd_timer_start(struct yd_wheel *wheel, struct yd_timer *timer, uint64_t due)
 {
     yd_timer_stop(wheel, timer);
-    timer->due = wheel->now + YD_MIN(delay, MAX_DELAY);
+    if (due == YD_NEVER)
+        return;
+    timer->due = YD_MIN(YD_MAX(due, wheel->now), wheel->now + MAX_DELAY);
     place(wheel, timer);
     wheel->count++;
 }

@@ -7,12 +7,16 @@
 
 #include "base/list.h"
 
-/* Hierarchical timer wheel: 6 levels of 64 slots, 1 ms at the lowest.  Knows no clock. */
+/* Hierarchical timer wheel: 6 levels of 64 slots, 1 ms at the lowest.  Knows no clock: times are
+ * those of whoever advances it. */
 #define YD_WHEEL_LEVELS 6
 #define YD_WHEEL_SLOTS 64
 
 struct yd_timer;
 typedef void(yd_timer_fn)(struct yd_timer *timer);
+
+/* A time that never comes. */
+#define YD_NEVER UINT64_MAX
 
 /* Embedded in its owner. */
 struct yd_timer {
@@ -36,9 +40,10 @@ static inline bool yd_timer_is_running(const struct yd_timer *timer)
     return !yd_list_is_empty(&timer->node);
 }
 
-/* (Re)starts timer to fire when the wheel is advanced to now + delay or beyond; 0 fires at the next
- * advance.  Delays beyond 2^36 ms are cut to that. */
-void yd_timer_start(struct yd_wheel *wheel, struct yd_timer *timer, uint64_t delay);
+/* (Re)starts timer to fire when the wheel is advanced to due or beyond; a time that has passed
+ * fires at the next advance, YD_NEVER stops the timer.  A time more than 2^36 ms away is cut to
+ * that. */
+void yd_timer_start(struct yd_wheel *wheel, struct yd_timer *timer, uint64_t due);
 void yd_timer_stop(struct yd_wheel *wheel, struct yd_timer *timer);
 
 /* Milliseconds from wheel->now until a call of yd_wheel_advance() has work: never later than the
@@ -46,8 +51,8 @@ void yd_timer_stop(struct yd_wheel *wheel, struct yd_timer *timer);
 int64_t yd_wheel_next(const struct yd_wheel *wheel);
 
 /* Moves to now (never back) and fires what is due, in order of time, then in order of start; a
- * fired timer is stopped first, and its owner may go inside.  What is started inside counts from
- * now, so a delay of 0 fires at the next call. */
+ * fired timer is stopped first, and its owner may go inside.  What is started inside fires at the
+ * next call at the earliest. */
 void yd_wheel_advance(struct yd_wheel *wheel, uint64_t now);
 
 #endif

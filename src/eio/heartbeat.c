@@ -10,18 +10,14 @@ static struct yd_loop *loop_of(const struct yd_eio_session *session)
     return session->home->loop;
 }
 
-/* To a time and not for a while: what a turn is late by does not add up. */
-static void run_until(struct yd_eio_session *session, uint64_t at)
+static void run_for(struct yd_eio_session *session, uint32_t ms)
 {
-    struct yd_wheel *wheel = &loop_of(session)->wheel;
-
-    yd_timer_start(wheel, &session->beat, at > wheel->now ? at - wheel->now : 0);
+    yd_timer_start(&loop_of(session)->wheel, &session->beat, yd_loop_due(loop_of(session), ms));
 }
 
 static void on_beat(struct yd_timer *timer)
 {
     struct yd_eio_session *session = yd_container_of(timer, struct yd_eio_session, beat);
-    uint64_t due = timer->due;
 
     if (session->state == YD_EIO_STATE_CLOSING) {
         yd_eio_end(session, (enum yd_eio_reason)session->reason);
@@ -30,7 +26,7 @@ static void on_beat(struct yd_timer *timer)
     } else {
         session->awaits_pong = true;
         session->was_extended = false;
-        run_until(session, due + session->home->eio->options.ping_timeout_ms);
+        run_for(session, session->home->eio->options.ping_timeout_ms);
         yd_eio_send_own(session, session->home->ping);
     }
 }
@@ -43,12 +39,12 @@ void yd_eio_beat_init(struct yd_eio_session *session)
 void yd_eio_beat_start(struct yd_eio_session *session)
 {
     session->awaits_pong = false;
-    run_until(session, loop_of(session)->now + session->home->eio->options.ping_interval_ms);
+    run_for(session, session->home->eio->options.ping_interval_ms);
 }
 
 void yd_eio_beat_linger(struct yd_eio_session *session)
 {
-    run_until(session, loop_of(session)->now + LINGER_MS);
+    run_for(session, LINGER_MS);
 }
 
 void yd_eio_beat_hear(struct yd_eio_session *session, bool pong)
@@ -59,7 +55,7 @@ void yd_eio_beat_hear(struct yd_eio_session *session, bool pong)
         yd_eio_beat_start(session);
     } else if (session->awaits_pong && !session->was_extended) {
         session->was_extended = true;
-        run_until(session, loop_of(session)->now + session->home->eio->options.ping_timeout_ms);
+        run_for(session, session->home->eio->options.ping_timeout_ms);
     }
 }
 

@@ -8,9 +8,9 @@
  * to pause, and would ask again at once. */
 #define RELEASE_MS 50
 
-static struct yd_wheel *wheel_of(const struct yd_eio_session *session)
+static struct yd_loop *loop_of(const struct yd_eio_session *session)
 {
-    return &session->home->loop->wheel;
+    return session->home->loop;
 }
 
 /* ---- timers ---- */
@@ -40,7 +40,8 @@ void yd_eio_probe_init(struct yd_eio_poll *poll)
 void yd_eio_probe_see_poll(struct yd_eio_session *session)
 {
     if (session->poll->probed)
-        yd_timer_start(wheel_of(session), &session->poll->release_timer, RELEASE_MS);
+        yd_timer_start(&loop_of(session)->wheel, &session->poll->release_timer,
+                       yd_loop_due(loop_of(session), RELEASE_MS));
 }
 
 /* ---- the probe ---- */
@@ -58,8 +59,8 @@ void yd_eio_probe_begin(struct yd_eio_session *session, yodel_ws *ws, bool b64)
     poll->probed = false;
     poll->probe_b64 = b64;
     yodel_ws_set_data(ws, session, NULL);
-    yd_timer_start(wheel_of(session), &poll->upgrade_timer,
-                   session->home->eio->options.upgrade_timeout_ms);
+    yd_timer_start(&loop_of(session)->wheel, &poll->upgrade_timer,
+                   yd_loop_due(loop_of(session), session->home->eio->options.upgrade_timeout_ms));
 }
 
 static void forget_probe(struct yd_eio_session *session)
@@ -68,8 +69,8 @@ static void forget_probe(struct yd_eio_session *session)
 
     poll->probe = NULL;
     poll->probed = false;
-    yd_timer_stop(wheel_of(session), &poll->upgrade_timer);
-    yd_timer_stop(wheel_of(session), &poll->release_timer);
+    yd_timer_stop(&loop_of(session)->wheel, &poll->upgrade_timer);
+    yd_timer_stop(&loop_of(session)->wheel, &poll->release_timer);
 }
 
 void yd_eio_probe_end(struct yd_eio_session *session, bool drop)

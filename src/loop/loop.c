@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/container.h"
 #include "base/mem.h"
 
 /* Free blocks a loop keeps for the next burst of output. */
@@ -39,6 +40,7 @@ int yd_loop_new(const struct yd_loop_ops *ops, const struct yodel_allocator *mem
         goto fail_loop;
     if ((rc = ops->init(loop)) < 0)
         goto fail_buf;
+    yd_loop_woke(loop, ops->clock(loop));
     yd_wheel_init(&loop->wheel, loop->now);
     *ret_loop = loop;
     return 0;
@@ -133,8 +135,20 @@ void yd_loop_close(struct yd_loop *loop)
     }
 }
 
-int64_t yd_loop_turn(struct yd_loop *loop)
+uint64_t yd_loop_due(const struct yd_loop *loop, uint64_t ms)
 {
+    return ms < UINT32_MAX ? loop->ops->clock(loop) + ms : YD_NEVER;
+}
+
+void yd_loop_woke(struct yd_loop *loop, uint64_t now)
+{
+    loop->now = YD_MAX(now, loop->now);
+}
+
+uint64_t yd_loop_turn(struct yd_loop *loop)
+{
+    int64_t wait;
+
     run_chain(loop, yd_mailbox_take(&loop->mailbox));
     yd_wheel_advance(&loop->wheel, loop->now);
     for (int i = 0; i < ROUNDS && (loop->tasks != NULL || loop->flushes != NULL); i++) {
@@ -143,8 +157,9 @@ int64_t yd_loop_turn(struct yd_loop *loop)
             run_queue(loop, &loop->flushes, &loop->flushes_end);
     }
     if (loop->tasks != NULL || loop->flushes != NULL)
-        return 0;
-    return yd_wheel_next(&loop->wheel);
+        return loop->now;
+    wait = yd_wheel_next(&loop->wheel);
+    return wait >= 0 ? loop->now + (uint64_t)wait : YD_NEVER;
 }
 
 int yd_loop_work(struct yd_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg)

@@ -107,7 +107,9 @@ struct yd_loop_ops {
     size_t stream_size; /* of the state ahead of each stream, a multiple of 16 */
     int (*init)(struct yd_loop *loop);
     void (*done)(struct yd_loop *loop);
-    /* Turns until yd_loop_stop(); calls yd_loop_turn() before each wait. */
+    uint64_t (*clock)(const struct yd_loop *loop); /* monotonic, ms; at this very moment */
+    /* Turns until yd_loop_stop(); calls yd_loop_turn() before each wait and
+     * yd_loop_woke() after it. */
     void (*run)(struct yd_loop *loop);
     void (*wake)(struct yd_loop *loop); /* any thread, async-signal-safe */
     int (*listener_start)(struct yd_listener *listener);
@@ -152,7 +154,7 @@ struct yd_loop {
     unsigned index;
     struct yd_net *net; /* the connections of this loop */
     void *owner;        /* the server's state of this loop */
-    uint64_t now;       /* monotonic, ms; as of the present turn's input */
+    uint64_t now;       /* monotonic, ms; when the last wait ended */
     uint8_t *read_buf;  /* YD_READ_SIZE bytes */
     struct yd_wheel wheel;
     struct yd_mail *tasks, **tasks_end;     /* to run before the flushes of this turn */
@@ -199,9 +201,22 @@ static inline bool yd_loop_is_closed(const struct yd_loop *loop)
 void yd_loop_task(struct yd_loop *loop, struct yd_mail *task);
 void yd_loop_flush(struct yd_loop *loop, struct yd_mail *flush);
 
-/* For backends: mail, due timers, tasks and flushes.  Returns how long the loop may wait, ms; -1
- * for ever. */
-int64_t yd_loop_turn(struct yd_loop *loop);
+/*
+ * Time.  loop->now is when the last wait in the kernel ended: what was read since has come by then,
+ * and timers fire up to then, so input that came in time is seen before its deadline, however long
+ * a handler took.  Deadlines are set from the clock itself, since a handler may have slept.
+ */
+
+/* The time ms from this very moment, for yd_timer_start(); UINT32_MAX and more: YD_NEVER. */
+uint64_t yd_loop_due(const struct yd_loop *loop, uint64_t ms);
+
+/* For backends: a wait has ended at now, and nothing of what it brought has been handed over.  The
+ * only place that sets loop->now. */
+void yd_loop_woke(struct yd_loop *loop, uint64_t now);
+
+/* For backends: mail, due timers, tasks and flushes.  Returns the time until which the loop may
+ * wait; YD_NEVER for ever. */
+uint64_t yd_loop_turn(struct yd_loop *loop);
 
 /*
  * Runs work(arg) on a thread of a pool, then done(arg) on the loop: for calls that may block, such

@@ -26,7 +26,8 @@ struct uv_backend {
     uv_async_t async;
     uv_prepare_t prepare;
     uv_timer_t timer;
-    uint64_t armed_for; /* when timer fires, ms; 0: not armed */
+    uint64_t armed_for; /* when timer fires, ms; YD_NEVER: not armed */
+    bool woke;          /* since the last wait */
 };
 
 /* Stands ahead of each stream. */
@@ -75,11 +76,29 @@ static struct yd_stream *stream_of(uv_poll_t *poll)
 
 /* ---- turns ---- */
 
+static uint64_t clock_ms(const struct yd_loop *loop)
+{
+    (void)loop;
+    return uv_hrtime() / 1000000;
+}
+
+/* To be called first by everything that libuv calls after a wait.  libuv has read the clock when
+ * the wait ended and does not do so again before the next one. */
+static void wake_up(struct yd_loop *loop)
+{
+    struct uv_backend *backend = backend_of(loop);
+
+    if (backend->woke)
+        return;
+    backend->woke = true;
+    yd_loop_woke(loop, uv_now(&backend->uv));
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct uv_backend *backend = timer->data;
 
-    backend->armed_for = 0; /* the turn ahead of the next wait does the work */
+    backend->armed_for = YD_NEVER; /* the turn ahead of the next wait does the work */
 }
 
 static void on_async(uv_async_t *async)
@@ -87,30 +106,29 @@ static void on_async(uv_async_t *async)
     (void)async; /* it woke the loop: the turn ahead of the next wait takes the mail */
 }
 
-static void arm_timer(struct uv_backend *backend, int64_t wait)
+static void arm_timer(struct uv_backend *backend, uint64_t due)
 {
-    uint64_t due;
+    uint64_t now;
 
-    if (wait < 0) {
-        if (backend->armed_for != 0)
-            uv_timer_stop(&backend->timer);
-        backend->armed_for = 0;
-        return;
-    }
-    due = backend->base.now + (uint64_t)wait;
     if (backend->armed_for == due)
         return;
     backend->armed_for = due;
-    uv_timer_start(&backend->timer, on_timer, (uint64_t)wait, 0);
+    if (due == YD_NEVER) {
+        uv_timer_stop(&backend->timer);
+        return;
+    }
+    uv_update_time(&backend->uv); /* handlers may have slept: libuv counts from its own time */
+    now = uv_now(&backend->uv);
+    uv_timer_start(&backend->timer, on_timer, due > now ? due - now : 0, 0);
 }
 
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct uv_backend *backend = prepare->data;
 
-    uv_update_time(&backend->uv);
-    backend->base.now = uv_now(&backend->uv);
+    wake_up(&backend->base);
     arm_timer(backend, yd_loop_turn(&backend->base));
+    backend->woke = false;
     if (backend->base.stopping)
         uv_stop(&backend->uv);
 }
@@ -131,7 +149,7 @@ static int init(struct yd_loop *loop)
     backend->prepare.data = backend;
     backend->timer.data = backend;
     uv_prepare_start(&backend->prepare, on_prepare);
-    loop->now = uv_now(&backend->uv);
+    backend->armed_for = YD_NEVER;
     return 0;
 }
 
@@ -239,7 +257,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct yd_stream *stream = stream_of(poll);
 
-    stream->loop->now = uv_now(poll->loop);
+    wake_up(stream->loop);
     if (status < 0) {
         on_broken(stream);
         return;
@@ -351,7 +369,7 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
     (void)events;
     if (status < 0)
         return;
-    listener->loop->now = uv_now(poll->loop);
+    wake_up(listener->loop);
     for (int i = 0; i < ACCEPTS; i++) {
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -423,7 +441,7 @@ static void on_work_done(uv_work_t *request, int status)
     void *arg = work->arg;
 
     (void)status;
-    loop->now = uv_now(request->loop);
+    wake_up(loop);
     yd_free(loop->mem, work);
     done_fn(arg);
 }
@@ -451,6 +469,7 @@ static void on_uv_signal(uv_signal_t *handle, int signum)
 {
     struct uv_signal *signal = handle->data;
 
+    wake_up(signal->loop);
     signal->on_signal(signal->arg, signum);
 }
 
@@ -479,6 +498,7 @@ const struct yd_loop_ops yd_loop_uv = {
     .stream_size = sizeof(struct uv_stream),
     .init = init,
     .done = done,
+    .clock = clock_ms,
     .run = run,
     .wake = wake,
     .listener_start = listener_start,

@@ -54,12 +54,21 @@ static void run_timer_until(struct yd_conn *conn, uint32_t at)
 {
     struct yd_loop *loop = loop_of(conn);
     int32_t wait = (int32_t)(at - (uint32_t)loop->now);
+    uint64_t due = loop->now + (wait > 0 ? (uint64_t)wait : 0);
 
-    if (wait < 0)
-        wait = 0;
-    if (yd_timer_is_running(&conn->timer) && conn->timer.due <= loop->now + (uint64_t)wait)
-        return;
-    yd_timer_start(&loop->wheel, &conn->timer, (uint64_t)wait);
+    if (!yd_timer_is_running(&conn->timer) || conn->timer.due > due)
+        yd_timer_start(&loop->wheel, &conn->timer, due);
+}
+
+/* Sets a deadline ms from now; false when it never comes.  What a deadline of 32 bits cannot tell
+ * from the past counts as never. */
+static bool set_deadline(struct yd_conn *conn, uint32_t ms, uint32_t *ret_at)
+{
+    if (ms == 0 || ms > YD_CONN_LONGEST)
+        return false;
+    *ret_at = (uint32_t)yd_loop_due(loop_of(conn), ms);
+    run_timer_until(conn, *ret_at);
+    return true;
 }
 
 static void on_timer(struct yd_timer *timer)
@@ -69,7 +78,7 @@ static void on_timer(struct yd_timer *timer)
 
     if (conn->dead)
         return;
-    if (conn->sending && has_passed(conn->send_by, now)) {
+    if (conn->has_send_by && has_passed(conn->send_by, now)) {
         die(conn, -ETIMEDOUT);
         return;
     }
@@ -80,7 +89,7 @@ static void on_timer(struct yd_timer *timer)
         else if (!conn->closing)
             conn->events->on_timeout(conn);
     }
-    if (conn->sending)
+    if (conn->has_send_by)
         run_timer_until(conn, conn->send_by);
     if (conn->has_timeout)
         run_timer_until(conn, conn->timeout_at);
@@ -88,11 +97,7 @@ static void on_timer(struct yd_timer *timer)
 
 void yd_conn_set_timeout(struct yd_conn *conn, uint32_t ms)
 {
-    conn->has_timeout = ms > 0;
-    if (ms == 0)
-        return;
-    conn->timeout_at = (uint32_t)loop_of(conn)->now + YD_MIN(ms, (uint32_t)INT32_MAX / 2);
-    run_timer_until(conn, conn->timeout_at);
+    conn->has_timeout = set_deadline(conn, ms, &conn->timeout_at);
 }
 
 /* ---- input ---- */
@@ -219,14 +224,13 @@ void yd_conn_resume(struct yd_conn *conn)
 
 /* ---- output ---- */
 
+/* The kernel has taken len bytes of queue, and will take others later: only that is progress. */
 static void sent(struct yd_conn *conn, struct yd_outq *queue, size_t len)
 {
     yd_outq_consume(loop_of(conn), queue, len);
-    if (queue->bytes == 0)
-        return;
     conn->sending = true;
-    conn->send_by = (uint32_t)loop_of(conn)->now + yd_conn_net(conn)->options.send_ms;
-    run_timer_until(conn, conn->send_by);
+    if (len > 0 || !conn->has_send_by)
+        conn->has_send_by = set_deadline(conn, yd_conn_net(conn)->options.send_ms, &conn->send_by);
 }
 
 /* Sends until all is out or the kernel takes no more; false when the connection broke. */
@@ -243,8 +247,10 @@ static bool send_all(struct yd_conn *conn)
             die(conn, -ENOMEM);
             return false;
         }
-        if (queue->bytes == 0)
+        if (queue->bytes == 0) {
+            conn->has_send_by = false;
             return true;
+        }
         num = yd_outq_peek(queue, iov, MAX_IOV);
         for (int i = 0; i < num; i++)
             given += iov[i].iov_len;
@@ -252,10 +258,12 @@ static bool send_all(struct yd_conn *conn)
             die(conn, (int)taken);
             return false;
         }
-        if ((size_t)taken < given)
+        if ((size_t)taken < given) {
             sent(conn, queue, (size_t)taken);
-        else
+        } else {
+            conn->has_send_by = false;
             yd_outq_consume(loop_of(conn), queue, given);
+        }
     }
     return true;
 }
@@ -304,6 +312,8 @@ static void on_sent(struct yd_stream *stream, ssize_t result)
         die(conn, (int)result);
         return;
     }
+    if (result > 0)
+        conn->has_send_by = false;
     yd_outq_consume(loop_of(conn), queue, (size_t)result);
     flush(conn);
 }

@@ -47,11 +47,12 @@ struct yd_conn {
     struct yd_mail task;   /* flush, delivery of kept input, or the end */
     struct yd_timer timer; /* runs to the earlier of the two below */
     uint32_t timeout_at;   /* of the protocol; ms, wraps */
-    uint32_t send_by;      /* output must progress by then; ms, wraps */
+    uint32_t send_by;      /* output must make progress by then; ms, wraps */
     uint32_t slot;         /* in the table of ids */
     int16_t error;         /* to report by on_closed */
     bool has_timeout : 1;  /* timeout_at counts */
-    bool sending : 1;      /* a send is pending: send_by counts */
+    bool sending : 1;      /* a send is pending */
+    bool has_send_by : 1;  /* send_by counts */
     bool task_queued : 1;
     bool want_drain : 1;
     bool paused : 1;    /* by the protocol */
@@ -93,7 +94,9 @@ size_t yd_conn_buffered(const struct yd_conn *conn);
 /* Asks for one on_drain once the output is empty. */
 void yd_conn_want_drain(struct yd_conn *conn);
 
-/* on_timeout comes after ms; 0 cancels.  Cheap to call often. */
+/* on_timeout comes ms from now, once; 0 and more than YD_CONN_LONGEST: never.  Cheap to call often.
+ */
+#define YD_CONN_LONGEST ((uint32_t)INT32_MAX / 2)
 void yd_conn_set_timeout(struct yd_conn *conn, uint32_t ms);
 
 /* Stops input; yd_conn_resume() gives what was kept, in a task of its own, and goes on. */

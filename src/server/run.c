@@ -51,7 +51,8 @@ static void run_stop(struct yd_mail *mail, void *receiver)
     yd_addresses_stop(worker->server, loop->index);
     yd_services_stop(worker->server, loop);
     yd_net_stop(&worker->net);
-    yd_timer_start(&loop->wheel, &worker->drain, atomic_load(&worker->server->drain_ms));
+    yd_timer_start(&loop->wheel, &worker->drain,
+                   yd_loop_due(loop, YD_MAX(atomic_load(&worker->server->drain_ms), 1u)));
 }
 
 static void run_kill(struct yd_mail *mail, void *receiver)

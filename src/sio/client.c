@@ -272,7 +272,8 @@ static void *on_open(struct yd_eio_session *session, void *user)
     client->leave.run = run_leave;
     yd_list_init(&client->sockets);
     yd_timer_init(&client->timer, on_connect_timeout);
-    yd_timer_start(&yd_eio_loop(session)->wheel, &client->timer, sio->options.connect_timeout_ms);
+    yd_timer_start(&yd_eio_loop(session)->wheel, &client->timer,
+                   yd_loop_due(yd_eio_loop(session), sio->options.connect_timeout_ms));
     return client;
 }
 

@@ -286,7 +286,8 @@ int yd_sio_gather_expect(struct yd_sio_gather *gather, yodel_sio_socket *socket,
         return -ENOMEM;
     }
     yd_timer_init(&wait->timer, on_timeout);
-    yd_timer_start(&socket->loop->wheel, &wait->timer, gather->timeout_ms);
+    yd_timer_start(&socket->loop->wheel, &wait->timer,
+                   yd_loop_due(socket->loop, gather->timeout_ms));
     pthread_mutex_lock(&gather->lock);
     gather->expected++;
     pthread_mutex_unlock(&gather->lock);

@@ -145,7 +145,7 @@ void yd_sio_memory_wait(yodel_sio_socket *socket)
     socket->client = NULL;
     socket->state = YD_SIO_AWAY;
     yd_timer_start(&socket->loop->wheel, &socket->memory->expiry,
-                   socket->ns->sio->options.recovery_ms);
+                   yd_loop_due(socket->loop, socket->ns->sio->options.recovery_ms));
 }
 
 void yd_sio_memory_expire(yodel_sio_socket *socket)

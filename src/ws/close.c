@@ -137,15 +137,14 @@ void yd_ws_on_close_frame(yodel_ws *ws, const uint8_t *data, size_t len)
 void yd_ws_start_heartbeat(yodel_ws *ws)
 {
     ws->heard_at = (uint32_t)yd_ws_loop_of(ws)->now;
-    if (ws->route->options.ping_ms != UINT32_MAX)
-        yd_conn_set_timeout(ws->conn, ws->route->options.ping_ms);
+    yd_conn_set_timeout(ws->conn, ws->route->options.ping_ms);
 }
 
 /* The timer runs from ping to ping and looks back at what was heard, so that a message costs it
  * nothing. */
 static void beat(yodel_ws *ws)
 {
-    uint32_t ping_ms = ws->route->options.ping_ms;
+    uint32_t ping_ms = ws->route->options.ping_ms, pong_ms = ws->route->options.pong_ms;
     uint32_t silent = (uint32_t)yd_ws_loop_of(ws)->now - ws->heard_at;
 
     if (ws->held_back) { /* it is we who do not listen; output has its own limit */
@@ -155,9 +154,9 @@ static void beat(yodel_ws *ws)
     } else if (silent < ping_ms) {
         yd_conn_set_timeout(ws->conn, ping_ms - silent);
     } else {
-        ws->pinged = true;
+        ws->pinged = pong_ms <= YD_CONN_LONGEST; /* else nothing is expected of the peer */
         (void)yd_ws_send_control(ws, YD_WS_PING, NULL, 0);
-        yd_conn_set_timeout(ws->conn, ws->route->options.pong_ms);
+        yd_conn_set_timeout(ws->conn, ws->pinged ? pong_ms : ping_ms);
     }
 }
 

@@ -19,6 +19,7 @@ struct sim_work {
 
 struct sim {
     struct yd_loop base; /* first */
+    uint64_t clock;      /* ms */
     struct sim *linked;  /* the next of a ring of loops whose connections may come here */
     void (*on_wake)(struct yd_loop *loop, void *arg);
     void *wake_arg;
@@ -53,8 +54,13 @@ static int init(struct yd_loop *loop)
 
     sim->work_end = &sim->work;
     sim->linked = sim;
-    loop->now = 1000;
+    sim->clock = 1000;
     return 0;
+}
+
+static uint64_t clock_ms(const struct yd_loop *loop)
+{
+    return ((const struct sim *)loop)->clock;
 }
 
 static void run_closed(struct sim *sim)
@@ -103,7 +109,7 @@ static void run(struct yd_loop *loop)
         wait = yd_wheel_next(&loop->wheel);
         if (wait < 0)
             return;
-        loop->now += (uint64_t)wait;
+        sim_of(loop)->clock += (uint64_t)wait;
     }
 }
 
@@ -274,6 +280,7 @@ const struct yd_loop_ops yd_loop_sim = {
     .stream_size = sizeof(struct stream_state),
     .init = init,
     .done = done,
+    .clock = clock_ms,
     .run = run,
     .wake = wake,
     .listener_start = listener_start,
@@ -302,6 +309,7 @@ struct sim_peer *sim_connect(struct yd_loop *loop)
     peer->next = sim->peers;
     sim->peers = peer;
     sim->connecting = peer;
+    yd_loop_woke(loop, sim->clock);
     sim->listener->on_accept(sim->listener, fds[0]);
     sim->connecting = NULL;
     return peer;
@@ -454,21 +462,17 @@ static void send_on(struct sim *sim, struct sim_peer *peer)
     stream->events->on_sent(stream, (ssize_t)taken);
 }
 
-void sim_sleep(struct yd_loop *loop, uint64_t ms)
-{
-    loop->now += ms;
-}
-
 void sim_turn(struct yd_loop *loop)
 {
     struct sim *sim = sim_of(loop);
 
+    yd_loop_woke(loop, sim->clock);
     run_work(sim);
     for (struct sim_peer *peer = sim->peers; peer != NULL; peer = peer->next) {
         send_on(sim, peer);
         read_some(sim, peer);
     }
-    if (yd_loop_turn(loop) == 0)
+    if (yd_loop_turn(loop) <= sim->clock)
         sim->moved = true;
     run_closed(sim);
     if (sim->work != NULL)
@@ -487,15 +491,21 @@ void sim_run(struct yd_loop *loop)
 
 void sim_advance(struct yd_loop *loop, uint64_t ms)
 {
-    uint64_t end = loop->now + ms;
+    struct sim *sim = sim_of(loop);
+    uint64_t end = sim->clock + ms;
 
     sim_run(loop);
-    while (loop->now < end) {
+    while (sim->clock < end) {
         int64_t wait = yd_wheel_next(&loop->wheel);
 
-        if (wait < 0 || (uint64_t)wait > end - loop->now)
-            wait = (int64_t)(end - loop->now);
-        loop->now += wait > 0 ? (uint64_t)wait : 1;
+        if (wait < 0 || (uint64_t)wait > end - sim->clock)
+            wait = (int64_t)(end - sim->clock);
+        sim->clock += wait > 0 ? (uint64_t)wait : 1;
         sim_run(loop);
     }
+}
+
+void sim_sleep(struct yd_loop *loop, uint64_t ms)
+{
+    sim_of(loop)->clock += ms;
 }

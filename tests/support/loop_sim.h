@@ -74,14 +74,14 @@ void sim_forget(struct sim_peer *peer);
 bool sim_is_shut(struct sim_peer *peer);
 bool sim_is_closed(const struct sim_peer *peer);
 
-/* The loop wakes from a wait of ms: what it is told next is told at the later time, but no timer
- * has run yet. */
-void sim_sleep(struct yd_loop *loop, uint64_t ms);
 /* One turn: at most one read of each peer, sends that go on, finished work, then the loop's own. */
 void sim_turn(struct yd_loop *loop);
 /* Turns until nothing moves any more; time stands still. */
 void sim_run(struct yd_loop *loop);
 /* sim_run(), then ms pass, with every timer at its time. */
 void sim_advance(struct yd_loop *loop, uint64_t ms);
+/* Moves the clock alone, without a turn: the loop waits in the kernel all the while or, in a
+ * handler, the handler takes that long. */
+void sim_sleep(struct yd_loop *loop, uint64_t ms);
 
 #endif

@@ -26,6 +26,11 @@ struct probe {
     uint64_t delay;
 };
 
+static void start_in(struct yd_wheel *wheel, struct yd_timer *timer, uint64_t delay)
+{
+    yd_timer_start(wheel, timer, wheel->now + delay);
+}
+
 static void probe_fired(struct yd_timer *timer)
 {
     struct probe *probe = yd_container_of(timer, struct probe, timer);
@@ -49,12 +54,12 @@ static void probes_init(struct yd_wheel *wheel, struct probe *probes, size_t num
 
 static void restart_self(struct probe *probe)
 {
-    yd_timer_start(probe->wheel, &probe->timer, probe->delay);
+    start_in(probe->wheel, &probe->timer, probe->delay);
 }
 
 static void start_other(struct probe *probe)
 {
-    yd_timer_start(probe->wheel, &probe->other->timer, probe->delay);
+    start_in(probe->wheel, &probe->other->timer, probe->delay);
 }
 
 static void stop_other(struct probe *probe)
@@ -85,7 +90,7 @@ static void check_exact(uint64_t start, uint64_t delay)
 
     yd_wheel_init(&wheel, start);
     probes_init(&wheel, &probe, 1, &counter);
-    yd_timer_start(&wheel, &probe.timer, delay);
+    start_in(&wheel, &probe.timer, delay);
     if (delay > 0)
         yd_wheel_advance(&wheel, start + delay - 1);
     assert_int_equal(probe.fired, 0);
@@ -95,7 +100,7 @@ static void check_exact(uint64_t start, uint64_t delay)
     assert_int_equal(yd_wheel_next(&wheel), -1);
 
     yd_wheel_init(&wheel, start);
-    yd_timer_start(&wheel, &probe.timer, delay);
+    start_in(&wheel, &probe.timer, delay);
     while (probe.fired == 1) {
         int64_t next = yd_wheel_next(&wheel);
 
@@ -121,7 +126,7 @@ static void test_wheel_fires_exactly(void **state)
     }
 }
 
-static void test_wheel_cuts_endless_delays(void **state)
+static void test_wheel_cuts_far_times(void **state)
 {
     struct yd_wheel wheel;
     struct probe probe;
@@ -129,11 +134,47 @@ static void test_wheel_cuts_endless_delays(void **state)
 
     yd_wheel_init(&wheel, 77);
     probes_init(&wheel, &probe, 1, &counter);
-    yd_timer_start(&wheel, &probe.timer, UINT64_MAX);
+    yd_timer_start(&wheel, &probe.timer, YD_NEVER - 1);
     yd_wheel_advance(&wheel, 77 + LONGEST - 1);
     assert_int_equal(probe.fired, 0);
     yd_wheel_advance(&wheel, 77 + LONGEST);
     assert_int_equal(probe.fired, 1);
+}
+
+static void test_wheel_never_stops_a_timer(void **state)
+{
+    struct yd_wheel wheel;
+    struct probe probe;
+    unsigned counter;
+
+    yd_wheel_init(&wheel, 77);
+    probes_init(&wheel, &probe, 1, &counter);
+    start_in(&wheel, &probe.timer, 5);
+    yd_timer_start(&wheel, &probe.timer, YD_NEVER);
+    assert_false(yd_timer_is_running(&probe.timer));
+    assert_int_equal(yd_wheel_next(&wheel), -1);
+    yd_wheel_advance(&wheel, 77 + 2 * LONGEST);
+    assert_int_equal(probe.fired, 0);
+}
+
+/* A wheel is advanced once a turn; what is started long after that is no earlier for it. */
+static void test_wheel_time_does_not_depend_on_the_last_advance(void **state)
+{
+    struct yd_wheel wheel;
+    struct probe probe;
+    unsigned counter;
+
+    yd_wheel_init(&wheel, 1000);
+    probes_init(&wheel, &probe, 1, &counter);
+    yd_timer_start(&wheel, &probe.timer, 4500 + 1000); /* it is 4500 by now */
+    yd_wheel_advance(&wheel, 5499);
+    assert_int_equal(probe.fired, 0);
+    yd_wheel_advance(&wheel, 5500);
+    assert_int_equal(probe.fired, 1);
+    yd_timer_start(&wheel, &probe.timer, 3000); /* has passed */
+    assert_int_equal(yd_wheel_next(&wheel), 0);
+    yd_wheel_advance(&wheel, 5500);
+    assert_int_equal(probe.fired, 2);
 }
 
 static void test_wheel_stop_and_restart(void **state)
@@ -146,9 +187,9 @@ static void test_wheel_stop_and_restart(void **state)
     probes_init(&wheel, probes, 3, &counter);
     yd_timer_stop(&wheel, &probes[0].timer); /* not running: nothing */
     for (unsigned i = 0; i < 3; i++)
-        yd_timer_start(&wheel, &probes[i].timer, 100);
+        start_in(&wheel, &probes[i].timer, 100);
     assert_int_equal(wheel.count, 3);
-    yd_timer_start(&wheel, &probes[0].timer, 5000);
+    start_in(&wheel, &probes[0].timer, 5000);
     assert_int_equal(wheel.count, 3);
     yd_timer_stop(&wheel, &probes[1].timer);
     assert_false(yd_timer_is_running(&probes[1].timer));
@@ -158,7 +199,7 @@ static void test_wheel_stop_and_restart(void **state)
     assert_int_equal(probes[2].fired, 1);
     yd_wheel_advance(&wheel, 5000);
     assert_int_equal(probes[0].fired, 1);
-    yd_timer_start(&wheel, &probes[1].timer, 70);
+    start_in(&wheel, &probes[1].timer, 70);
     yd_timer_stop(&wheel, &probes[1].timer);
     assert_int_equal(yd_wheel_next(&wheel), -1);
 }
@@ -172,7 +213,7 @@ static void test_wheel_zero_fires_at_the_next_advance(void **state)
     yd_wheel_init(&wheel, 500);
     probes_init(&wheel, &probe, 1, &counter);
     probe.act = restart_self;
-    yd_timer_start(&wheel, &probe.timer, 0);
+    start_in(&wheel, &probe.timer, 0);
     for (unsigned i = 1; i < 5; i++) {
         assert_int_equal(yd_wheel_next(&wheel), 0);
         yd_wheel_advance(&wheel, 500);
@@ -194,7 +235,7 @@ static void test_wheel_order_is_by_time_then_start(void **state)
     yd_wheel_init(&wheel, 60);
     probes_init(&wheel, probes, YD_LEN(probes), &counter);
     for (size_t i = 0; i < YD_LEN(probes); i++)
-        yd_timer_start(&wheel, &probes[i].timer, delays[i]);
+        start_in(&wheel, &probes[i].timer, delays[i]);
     yd_wheel_advance(&wheel, 100000);
     for (size_t i = 0; i < YD_LEN(probes); i++) {
         assert_int_equal(probes[i].order, order[i]);
@@ -214,8 +255,8 @@ static void test_wheel_start_inside_waits_for_the_next_call(void **state)
         probes[0].act = start_other;
         probes[0].other = &probes[1];
         probes[0].delay = delay;
-        yd_timer_start(&wheel, &probes[0].timer, 10);
-        yd_timer_start(&wheel, &probes[1].timer, 20); /* due in the same call, put off by then */
+        start_in(&wheel, &probes[0].timer, 10);
+        start_in(&wheel, &probes[1].timer, 20); /* due in the same call, put off by then */
         yd_wheel_advance(&wheel, 30);
         assert_int_equal(probes[0].fired, 1);
         assert_int_equal(probes[1].fired, 0);
@@ -234,7 +275,7 @@ static void test_wheel_stop_inside(void **state)
     yd_wheel_init(&wheel, 0);
     probes_init(&wheel, probes, 3, &counter);
     for (unsigned i = 0; i < 3; i++)
-        yd_timer_start(&wheel, &probes[i].timer, 10);
+        start_in(&wheel, &probes[i].timer, 10);
     probes[0].act = probes[1].act = stop_other;
     probes[0].other = &probes[2]; /* about to fire */
     probes[1].other = &probes[1]; /* itself, stopped already */
@@ -261,7 +302,7 @@ static void test_wheel_owner_may_go_inside(void **state)
 
         assert_non_null(probe);
         yd_timer_init(&probe->timer, free_owner);
-        yd_timer_start(&wheel, &probe->timer, i / 2 * 100);
+        start_in(&wheel, &probe->timer, i / 2 * 100);
     }
     yd_wheel_advance(&wheel, 1000);
     assert_int_equal(wheel.count, 0);
@@ -279,8 +320,8 @@ static void test_wheel_jumps_of_hours(void **state)
     probes_init(&wheel, probes, 2, &counter);
     probes[0].act = restart_self;
     probes[0].delay = 25000;
-    yd_timer_start(&wheel, &probes[0].timer, 25000);
-    yd_timer_start(&wheel, &probes[1].timer, day * 700);
+    start_in(&wheel, &probes[0].timer, 25000);
+    start_in(&wheel, &probes[1].timer, day * 700);
     for (unsigned i = 1; i < 100000; i++) {
         yd_wheel_advance(&wheel, wheel.now + day / 3);
         assert_int_equal(probes[0].fired, i);
@@ -332,7 +373,7 @@ static void model_start(struct model *model, struct entry *entry)
 {
     uint64_t delay = draw_delay(model);
 
-    yd_timer_start(&model->wheel, &entry->timer, delay);
+    start_in(&model->wheel, &entry->timer, delay);
     entry->running = true;
     entry->due = model->wheel.now + YD_MIN(delay, LONGEST);
     entry->started = ++model->started;
@@ -478,7 +519,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_wheel_without_timers),
         cmocka_unit_test(test_wheel_fires_exactly),
-        cmocka_unit_test(test_wheel_cuts_endless_delays),
+        cmocka_unit_test(test_wheel_cuts_far_times),
+        cmocka_unit_test(test_wheel_never_stops_a_timer),
+        cmocka_unit_test(test_wheel_time_does_not_depend_on_the_last_advance),
         cmocka_unit_test(test_wheel_stop_and_restart),
         cmocka_unit_test(test_wheel_zero_fires_at_the_next_advance),
         cmocka_unit_test(test_wheel_order_is_by_time_then_start),
