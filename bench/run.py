@@ -8,12 +8,13 @@ Called by script/bench; see README.md in this directory.
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from driver import report
 from driver.measure import Effort, measure_scenario
-from driver.scenarios import SCENARIOS
-from driver.servers import all_servers
+from driver.scenarios import SCENARIOS, SETS
+from driver.servers import OLDER, all_servers
 
 FULL = Effort(rounds=5, warmup=1, seconds=2)
 QUICK = Effort(rounds=3, warmup=0.5, seconds=1)
@@ -31,7 +32,11 @@ def parse_arguments():
         "--only",
         metavar="NAME,...",
         default="",
-        help="names of servers and scenarios; Yodel always takes part",
+        help="names of servers, scenarios and sets of them; Yodel always takes part",
+    )
+    parser.add_argument("--rounds", metavar="N", type=int, help="of each server")
+    parser.add_argument(
+        "--against", metavar="DIR", type=Path, help="build directory of an older Yodel, with bench"
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every round there")
     parser.add_argument("--list", action="store_true", help="print the names and end")
@@ -48,11 +53,12 @@ def pick(items, wanted, always=()):
 
 
 def pick_both(servers, only):
-    wanted = {name.strip() for name in only.split(",") if name.strip()}
+    named = {name.strip() for name in only.split(",") if name.strip()}
+    wanted = {part for name in named for part in SETS.get(name, (name,))}
     unknown = wanted - {item.name for item in [*servers, *SCENARIOS]}
     if unknown:
         sys.exit(f"bench: unknown name: {', '.join(sorted(unknown))} (see --list)")
-    return pick(servers, wanted, always={report.BASE}), pick(SCENARIOS, wanted)
+    return pick(servers, wanted, always={report.BASE, OLDER}), pick(SCENARIOS, wanted)
 
 
 def present(servers):
@@ -71,25 +77,31 @@ def run(load, servers, scenarios, effort):
     print(report.preamble(effort), flush=True)
     results = {}
     for scenario in scenarios:
-        able = [server for server in servers if scenario.kind in server.endpoints]
+        able = [server for server in servers if server.serves(scenario)]
         if able:
             results[scenario.name] = measure_scenario(load, able, scenario, effort, tell)
             print(report.scenario_table(scenario, able, results[scenario.name]), flush=True)
+    print(report.sizes_tables(results), flush=True)
     print(report.targets_table(results), flush=True)
     return results
 
 
 def main():
     arguments = parse_arguments()
-    servers, scenarios = pick_both(all_servers(arguments.build), arguments.only)
+    servers = all_servers(arguments.build, arguments.against)
     if arguments.list:
-        for item in [*all_servers(arguments.build), *SCENARIOS]:
-            print(f"{item.name:18} {item.title}")
+        for item in [*servers, *SCENARIOS]:
+            print(f"{item.name:20} {item.title}")
+        for name, parts in SETS.items():
+            print(f"{name:20} {', '.join(parts)}")
         return
+    servers, scenarios = pick_both(servers, arguments.only)
     load = arguments.build / "bench" / "load"
     if not load.exists():
         sys.exit("bench: the load generator is not built")
     effort = QUICK if arguments.quick else FULL
+    if arguments.rounds is not None:
+        effort = replace(effort, rounds=arguments.rounds)
     results = run(load, present(servers), scenarios, effort)
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

@@ -22,6 +22,7 @@ struct app {
     yodel_sio_namespace *root;
     unsigned loops;
     unsigned port;
+    yodel_tls_options tls; /* without files: plain */
 };
 
 static int on_echo(yodel_ws *ws, const yodel_ws_message *message, void *user)
@@ -168,13 +169,16 @@ static int set_up(struct app *app)
         return rc;
     snprintf(address, sizeof address, "127.0.0.1:%u", app->port);
     return yodel_server_listen(app->server,
-                               YODEL_OPTIONS(yodel_listen_options, .address = address));
+                               YODEL_OPTIONS(yodel_listen_options, .address = address,
+                                             .tls = app->tls.cert_file != NULL ? &app->tls : NULL));
 }
 
 static int parse_arguments(struct app *app, int argc, char **argv)
 {
     static const struct option options[] = {{"loops", required_argument, NULL, 'l'},
                                             {"port", required_argument, NULL, 'p'},
+                                            {"cert", required_argument, NULL, 'c'},
+                                            {"key", required_argument, NULL, 'k'},
                                             {NULL, 0, NULL, 0}};
     int key;
 
@@ -183,6 +187,10 @@ static int parse_arguments(struct app *app, int argc, char **argv)
             app->loops = (unsigned)strtoul(optarg, NULL, 10);
         else if (key == 'p')
             app->port = (unsigned)strtoul(optarg, NULL, 10);
+        else if (key == 'c')
+            app->tls.cert_file = optarg;
+        else if (key == 'k')
+            app->tls.key_file = optarg;
         else
             return -1;
     }
@@ -191,7 +199,7 @@ static int parse_arguments(struct app *app, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct app app = {.loops = 1};
+    struct app app = {.loops = 1, .tls = {.size = sizeof app.tls}};
     int rc;
 
     if (parse_arguments(&app, argc, argv) < 0)

@@ -9,6 +9,8 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from .certificate import certificate
+
 START_SECONDS = 30
 STOP_SECONDS = 5
 SERVER_CPU, CLIENT_CPU = "1", "0"
@@ -68,10 +70,18 @@ def stop(process):
         process.wait()
 
 
+def server_command(server, tls):
+    if not tls:
+        return [part.replace("{port}", "0") for part in server.command]
+    cert, key = certificate()
+    values = {"{port}": "0", "{cert}": str(cert), "{key}": str(key)}
+    return [values.get(part, part) for part in (*server.command, *server.tls_arguments)]
+
+
 @contextmanager
-def running(server):
+def running(server, tls):
     """Runs a server; yields its pid and port."""
-    command = [part.replace("{port}", "0") for part in server.command]
+    command = server_command(server, tls)
     with subprocess.Popen(
         pinned(SERVER_CPU, command),
         stdout=subprocess.PIPE,
@@ -97,7 +107,7 @@ def load_command(load, server, scenario, effort, pid, port):
 
 def measure_once(load, server, scenario, effort):
     """One run against a fresh server; the figures of the load generator."""
-    with running(server) as (pid, port):
+    with running(server, scenario.tls) as (pid, port):
         command = load_command(load, server, scenario, effort, pid, port)
         try:
             done = subprocess.run(

@@ -6,7 +6,10 @@ import platform
 import statistics
 from dataclasses import dataclass
 
-BASE = "yodel"
+from .scenarios import SIZE_KINDS, SIZES, size_name
+from .servers import OLDER
+
+BASE, UWS = "yodel", "uwebsockets"
 
 
 def values(rounds, key):
@@ -217,9 +220,96 @@ def socket_io_targets(outcome):
     ]
 
 
+# ---- sizes of messages ----
+
+
+def share_text(outcome, scenario):
+    return ratio_text(
+        round_ratios(
+            outcome.rounds(scenario, BASE), outcome.rounds(scenario, UWS), "server_cpu_us"
+        )
+    )
+
+
+def growth(outcome, kind, i):
+    """CPU per byte at SIZES[i], that of the next smaller size being 1."""
+    big, small = (outcome.rounds(size_name(kind, SIZES[j]), BASE) for j in (i, i - 1))
+    ratio = median_ratio(big, small, "server_cpu_us")
+    return None if ratio is None else ratio * SIZES[i - 1] / SIZES[i]
+
+
+def size_row(outcome, kind, i):
+    scenario = size_name(kind, SIZES[i])
+    ours, theirs = (
+        median_of(outcome.rounds(scenario, server), "server_cpu_us") for server in (BASE, UWS)
+    )
+    return [
+        f"{SIZES[i]} KiB",
+        number(ours, 2),
+        number(theirs, 2),
+        share_text(outcome, scenario),
+        number(ours / SIZES[i] * 1000 if ours is not None else None),
+        number(growth(outcome, kind, i) if i > 0 else None, 2),
+    ]
+
+
+SIZE_HEAD = [
+    "message",
+    "Yodel, us",
+    "uWebSockets.js, us",
+    "Yodel's share",
+    "Yodel, ns/KiB",
+    "per byte, x next smaller",
+]
+
+
+def sizes_tables(results):
+    """Server CPU per message by size, for each kind that was measured."""
+    outcome, texts = Outcome(results), []
+    for kind, title in SIZE_KINDS.items():
+        measured = [i for i, kib in enumerate(SIZES) if size_name(kind, kib) in results]
+        if measured:
+            table = markdown_table(SIZE_HEAD, [size_row(outcome, kind, i) for i in measured])
+            texts.append(f"### Server CPU by size of message. {title}\n\n{table}\n")
+    return "\n".join(texts)
+
+
+def size_targets(outcome):
+    for kind in SIZE_KINDS:
+        for i, kib in enumerate(SIZES):
+            name = size_name(kind, kib)
+            yield Target(
+                f"{name}: CPU per message, as a share of uWebSockets.js'",
+                1.0,
+                outcome.share(name, UWS),
+            )
+            if i > 0:
+                yield Target(
+                    f"{name}: CPU per byte, that of the next smaller size being 1",
+                    1.5,
+                    growth(outcome, kind, i),
+                )
+
+
+def older_targets(outcome):
+    for scenario, servers in outcome.results.items():
+        if OLDER in servers and not scenario.endswith("idle"):
+            yield Target(
+                f"{scenario}: CPU per message, as a share of the older build's",
+                1.02,
+                outcome.share(scenario, OLDER),
+            )
+
+
 def targets_table(results):
     outcome = Outcome(results)
-    rows = [t.row() for t in [*websocket_targets(outcome), *socket_io_targets(outcome)]]
+    targets = [
+        *websocket_targets(outcome),
+        *socket_io_targets(outcome),
+        *size_targets(outcome),
+        *older_targets(outcome),
+    ]
+    rows = [target.row() for target in targets if target.measured is not None]
     table = markdown_table(["target", "measured", "limit", "verdict"], rows)
     return f"### Targets\n\n{table}\n"
 

@@ -15,6 +15,8 @@ class Scenario:
     size: int = 20  # bytes of generated text in a message
     metric: str = "server_cpu_us"  # what is compared
     max_rounds: int = 100
+    tls: bool = False
+    servers: tuple[str, ...] = ()  # the only ones that take part; none: all that can
 
     def arguments(self):
         return [
@@ -22,8 +24,37 @@ class Scenario:
             *("--connections", str(self.connections)),
             *("--in-flight", str(self.in_flight)),
             *("--size", str(self.size)),
+            *(["--tls"] if self.tls else []),
         ]
 
+
+SIZES = (1, 4, 16, 64, 256, 1024)  # KiB
+SIZE_KINDS = {
+    "echo": "Echo: 100 connections, 1 in flight",
+    "wss-echo": "Echo over TLS: 100 connections, 1 in flight",
+    "broadcast-100": "Broadcast to 100 receivers, 1 in flight (a message is one delivery)",
+}
+
+
+def size_name(kind, kib):
+    return f"{kind}-{kib}k"
+
+
+def size_scenario(kind, kib):
+    mode = "broadcast" if kind.startswith("broadcast") else "echo"
+    return Scenario(
+        size_name(kind, kib),
+        f"{SIZE_KINDS[kind]}, {kib} KiB",
+        mode,
+        mode,
+        100,
+        size=kib * 1024,
+        tls=kind.startswith("wss"),
+        servers=("yodel", "older", "uwebsockets"),
+    )
+
+
+SIZE_SCENARIOS = [size_scenario(kind, kib) for kind in SIZE_KINDS for kib in SIZES]
 
 SCENARIOS = [
     Scenario("echo-100", "Echo: 100 connections, 1 in flight, 20 bytes", "echo", "echo", 100),
@@ -132,4 +163,17 @@ SCENARIOS = [
         "sio-echo",
         32,
     ),
+    *SIZE_SCENARIOS,
 ]
+
+# Names for several scenarios at once.
+SETS = {
+    "sizes": tuple(scenario.name for scenario in SIZE_SCENARIOS),
+    "short": ("echo-100", "echo-100x16", "broadcast-1000", "broadcast-1000x8"),
+    "short-sio": (
+        "sio-echo-100",
+        "sio-echo-100x16",
+        "sio-broadcast-1000",
+        "sio-broadcast-1000x8",
+    ),
+}

@@ -10,6 +10,8 @@ from pathlib import Path
 BENCH = Path(__file__).resolve().parent.parent
 PEERS = BENCH / "peers"
 
+OLDER = "older"  # the build that --against names
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -29,7 +31,15 @@ class Server:
     files: tuple[Path, ...] = ()  # must exist
     modules: tuple[str, ...] = ()  # Python modules that must exist
     environment: dict[str, str] = field(default_factory=dict)
+    tls_arguments: tuple[str, ...] = ()  # that make it speak TLS; "{cert}", "{key}": the files
     on_demand: bool = False  # only when named by --only
+
+    def serves(self, scenario):
+        return (
+            scenario.kind in self.endpoints
+            and (self.tls_arguments or not scenario.tls)
+            and (not scenario.servers or self.name in scenario.servers)
+        )
 
     def missing(self):
         """What it lacks to run, or None."""
@@ -62,7 +72,10 @@ SOCKET_IO = {
 }
 
 
-def yodel(build, name="yodel", title="Yodel", **more):
+YODEL_TLS = ("--cert", "{cert}", "--key", "{key}")
+
+
+def yodel(build, name="yodel", title="Yodel", tls_arguments=YODEL_TLS, **more):
     return Server(
         name=name,
         title=title,
@@ -74,17 +87,24 @@ def yodel(build, name="yodel", title="Yodel", **more):
             "chat": Endpoint("/chat/bench", CHAT_MESSAGE, CHAT_MESSAGE),
             **SOCKET_IO,
         },
+        tls_arguments=tls_arguments,
         **more,
     )
 
 
-def node_peer(name, title, script, packages, endpoints):
+def older_yodel(build):
+    """Another build of ours.  Without TLS: its server may not know those arguments."""
+    return yodel(build, OLDER, f"Yodel in {build}", tls_arguments=())
+
+
+def node_peer(name, title, script, packages, endpoints, **more):
     return Server(
         name=name,
         title=title,
         command=("node", str(PEERS / script), "{port}"),
         endpoints=endpoints,
         files=tuple(BENCH / "node_modules" / package for package in packages),
+        **more,
     )
 
 
@@ -111,7 +131,14 @@ def websocket_peers(build):
             command=(str(build / "bench" / "bare_epoll"), "{port}"),
             endpoints=WEBSOCKET,
         ),
-        node_peer("uwebsockets", "uWebSockets.js", "uws.mjs", (UWS,), WEBSOCKET),
+        node_peer(
+            "uwebsockets",
+            "uWebSockets.js",
+            "uws.mjs",
+            (UWS,),
+            WEBSOCKET,
+            tls_arguments=("{cert}", "{key}"),
+        ),
         Server(
             name="libwebsockets",
             title="libwebsockets",
@@ -163,10 +190,11 @@ def socket_io_peers():
     ]
 
 
-def all_servers(build):
-    """Every server, Yodel first; build is the build directory."""
+def all_servers(build, against=None):
+    """Every server, Yodel first; build is the build directory, against another one to compare."""
     return [
         yodel(build),
+        *([older_yodel(against)] if against is not None else []),
         yodel(
             build,
             "yodel-libuv",

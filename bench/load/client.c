@@ -22,7 +22,8 @@
 static void set_wants_write(struct client *c, struct conn *conn, bool wants)
 {
     if (conn->wants_write != wants)
-        run_watch(&c->run, EPOLL_CTL_MOD, conn->fd, wants ? EPOLLIN | EPOLLOUT : EPOLLIN, conn);
+        run_watch(&c->run, EPOLL_CTL_MOD, conn->channel.fd, wants ? EPOLLIN | EPOLLOUT : EPOLLIN,
+                  conn);
     conn->wants_write = wants;
 }
 
@@ -30,7 +31,7 @@ static void drop(struct client *c, struct conn *conn)
 {
     if (conn->state == CONN_OPEN)
         c->open--;
-    close(conn->fd);
+    channel_close(&conn->channel);
     conn->state = CONN_CLOSED;
 }
 
@@ -46,17 +47,31 @@ void client_connect(struct client *c, struct conn *conn)
 
     if (fd < 0)
         return;
-    *conn = (struct conn){.fd = fd,
-                          .state = CONN_CONNECTING,
+    *conn = (struct conn){.state = CONN_CONNECTING,
                           .wants_write = true,
                           .index = conn->index,
                           .started_ns = clock_now_ns()};
+    if (channel_open(&conn->channel, fd, c->tls) < 0) {
+        close(fd);
+        conn->state = CONN_CLOSED;
+        run_error(&c->run, "no TLS");
+        return;
+    }
     run_watch(&c->run, EPOLL_CTL_ADD, fd, EPOLLOUT, conn);
 }
 
+/* Connected, or on the way through TLS's handshake, which ends with the request. */
 static void send_request(struct client *c, struct conn *conn)
 {
-    if (send(conn->fd, c->request, c->request_len, MSG_NOSIGNAL) != (ssize_t)c->request_len) {
+    bool wants_write;
+    int ready = channel_secure(&conn->channel, &wants_write);
+
+    if (ready == 0) {
+        set_wants_write(c, conn, wants_write);
+        return;
+    }
+    if (ready < 0 ||
+        channel_send(&conn->channel, c->request, c->request_len) != (ssize_t)c->request_len) {
         fail(c, conn, "connect failed");
         return;
     }
@@ -88,8 +103,10 @@ static void set_open(struct client *c, struct conn *conn, uint64_t now_ns)
 static void read_answer(struct client *c, struct conn *conn, uint64_t now_ns)
 {
     char answer[HANDSHAKE_MAX + 1];
-    ssize_t len = recv(conn->fd, answer, HANDSHAKE_MAX, MSG_PEEK);
+    ssize_t len = channel_peek(&conn->channel, answer, HANDSHAKE_MAX);
 
+    if (len < 0 && errno == EAGAIN)
+        return;
     if (len <= 0) {
         fail(c, conn, "closed during the handshake");
         return;
@@ -98,7 +115,7 @@ static void read_answer(struct client *c, struct conn *conn, uint64_t now_ns)
     len = check_answer(answer);
     if (len == 0)
         return;
-    if (len < 0 || recv(conn->fd, answer, (size_t)len, 0) != len) {
+    if (len < 0 || channel_recv(&conn->channel, answer, (size_t)len) != len) {
         fail(c, conn, "handshake refused");
         return;
     }
@@ -116,7 +133,7 @@ static void send_short(struct client *c, struct conn *conn, enum frame_opcode op
 
     if (conn->owed > 0) /* not into the middle of a frame; the peer will ask again */
         return;
-    if (send(conn->fd, frame, frame_len, MSG_NOSIGNAL) != (ssize_t)frame_len)
+    if (channel_send(&conn->channel, frame, frame_len) != (ssize_t)frame_len)
         run_error(&c->run, "a control frame or packet was not sent");
 }
 
@@ -132,7 +149,7 @@ static void flush(struct client *c, struct conn *conn)
 
     while (conn->owed > 0) {
         size_t offset = (m->frame_len - conn->owed % m->frame_len) % m->frame_len;
-        ssize_t sent = send(conn->fd, m->batch + offset, conn->owed, MSG_NOSIGNAL);
+        ssize_t sent = channel_send(&conn->channel, m->batch + offset, conn->owed);
 
         if (sent < 0 && errno != EAGAIN) {
             fail(c, conn, "send failed");
@@ -245,24 +262,32 @@ static void handle_end(struct client *c, struct conn *conn, uint64_t now_ns)
     c->ops->closed(c, conn, now_ns);
 }
 
-static void read_open(struct client *c, struct conn *conn, uint64_t now_ns)
+/* Returns true when it has filled the buffer: TLS may hold more, of which epoll does not know. */
+static bool read_once(struct client *c, struct conn *conn, uint64_t now_ns)
 {
     unsigned replies = 0;
-    ssize_t len = recv(conn->fd, c->read_buffer, READ_BUFFER_SIZE, 0);
+    ssize_t len = channel_recv(&conn->channel, c->read_buffer, READ_BUFFER_SIZE);
 
     if (len <= 0) {
         if (len == 0 || errno != EAGAIN)
             handle_end(c, conn, now_ns);
-        return;
+        return false;
     }
     if (!read_frames(c, conn, (struct frame_input){c->read_buffer, (size_t)len}, now_ns,
                      &replies)) {
         fail(c, conn, "the server sent a close or a bad frame");
-        return;
+        return false;
     }
     conn->received += replies;
     if (replies > 0 && conn->state == CONN_OPEN)
         c->ops->replies(c, conn, replies, now_ns);
+    return len == READ_BUFFER_SIZE;
+}
+
+static void read_open(struct client *c, struct conn *conn, uint64_t now_ns)
+{
+    while (conn->state != CONN_CLOSED && read_once(c, conn, now_ns) && conn->channel.ssl != NULL)
+        continue;
 }
 
 static void handle_event(struct run *run, void *source, uint32_t events)
@@ -277,6 +302,8 @@ static void handle_event(struct run *run, void *source, uint32_t events)
         break;
     case CONN_UPGRADING:
         read_answer(c, conn, now_ns);
+        if (conn->channel.ssl != NULL && (conn->state == CONN_OPEN || conn->state == CONN_JOINING))
+            read_open(c, conn, now_ns);
         break;
     case CONN_JOINING:
     case CONN_OPEN:
@@ -340,6 +367,8 @@ static int allocate(struct client *c)
 
     c->conns = calloc(o->connections, sizeof *c->conns);
     c->read_buffer = malloc(READ_BUFFER_SIZE);
+    if (o->tls && (c->tls = channel_new_tls()) == NULL)
+        return -1;
     if (c->conns == NULL || c->read_buffer == NULL || make_request(c) < 0)
         return -1;
     return message_init(&c->message, &message);
@@ -363,7 +392,8 @@ void client_done(struct client *c)
 {
     for (unsigned i = 0; c->conns != NULL && i < c->run.options->connections; i++)
         if (c->conns[i].state != CONN_CLOSED)
-            close(c->conns[i].fd);
+            channel_close(&c->conns[i].channel);
+    SSL_CTX_free(c->tls);
     run_done(&c->run);
     message_done(&c->message);
     free(c->conns);

@@ -2,6 +2,7 @@
 #ifndef LOAD_CLIENT_H
 #define LOAD_CLIENT_H
 
+#include "channel.h"
 #include "frames.h"
 #include "run.h"
 
@@ -15,7 +16,7 @@ enum conn_state {
 };
 
 struct conn {
-    int fd;
+    struct channel channel;
     enum conn_state state;
     bool wants_write;  /* EPOLLOUT is armed */
     bool pong_due;     /* a Socket.IO ping came in the middle of a frame of ours */
@@ -41,7 +42,8 @@ struct client_ops {
 struct client {
     struct run run; /* first, so that a run of ours is a client */
     const struct client_ops *ops;
-    void *mode; /* state of the mode */
+    void *mode;   /* state of the mode */
+    SSL_CTX *tls; /* NULL: plain */
 
     struct conn *conns;        /* options->connections of them */
     unsigned open;             /* in state CONN_OPEN */

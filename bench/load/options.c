@@ -20,6 +20,7 @@ static const char usage[] =
     "options:\n"
     "  --host A.B.C.D      127.0.0.1       --path PATH         /echo, /socket.io/?EIO=4&...\n"
     "  --pid N             the server, whose CPU time and memory are read\n"
+    "  --tls               wss; the certificate is not checked\n"
     "  --connections N     100             --opening N         64 handshakes at once\n"
     "  --in-flight N       1               --senders N         1\n"
     "  --size BYTES        20              --binary\n"
@@ -33,6 +34,7 @@ enum option_key {
     KEY_HOST = 256,
     KEY_PORT,
     KEY_PATH,
+    KEY_TLS,
     KEY_PID,
     KEY_CONNECTIONS,
     KEY_OPENING,
@@ -52,6 +54,7 @@ static const struct option long_options[] = {
     {"host", required_argument, NULL, KEY_HOST},
     {"port", required_argument, NULL, KEY_PORT},
     {"path", required_argument, NULL, KEY_PATH},
+    {"tls", no_argument, NULL, KEY_TLS},
     {"pid", required_argument, NULL, KEY_PID},
     {"connections", required_argument, NULL, KEY_CONNECTIONS},
     {"opening", required_argument, NULL, KEY_OPENING},
@@ -154,6 +157,9 @@ static bool parse_target(struct load_options *options, int key, const char *text
         ok = parse_count(text, 1, 1u << 30, &value);
         options->pid = (pid_t)value;
         return ok;
+    case KEY_TLS:
+        options->tls = true;
+        return true;
     case KEY_PATH:
         options->path = text;
         return text[0] == '/';
@@ -218,6 +224,8 @@ static int check(const struct load_options *options)
         fputs("load: more --senders than --connections\n", stderr);
     else if (options->mode == LOAD_POLLING && options->in_flight != 1)
         fputs("load: sio-polling has one message in flight\n", stderr);
+    else if (options->mode == LOAD_POLLING && options->tls)
+        fputs("load: sio-polling knows no TLS\n", stderr);
     else if (options->mode == LOAD_IDLE && options->pid == 0)
         fputs("load: idle needs --pid\n", stderr);
     else

@@ -16,6 +16,7 @@ struct load_options {
     uint32_t address; /* IPv4, host byte order */
     uint16_t port;
     const char *path;
+    bool tls;
     pid_t pid; /* of the server; 0: do not measure it */
 
     unsigned connections;

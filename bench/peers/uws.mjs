@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// uWebSockets.js: echo, and publish to all on /broadcast.  Usage: uws.mjs PORT
+// uWebSockets.js: echo, and publish to all on /broadcast.  Usage: uws.mjs PORT [CERT KEY]
 import uws from "@trufflesuite/uws-js-unofficial";
 
 if (uws.DISABLED === undefined) {
@@ -7,12 +7,13 @@ if (uws.DISABLED === undefined) {
   process.exit(1);
 }
 
-const app = uws.App();
+const [port = "0", cert, key] = process.argv.slice(2);
+const app = cert ? uws.SSLApp({ cert_file_name: cert, key_file_name: key }) : uws.App();
 const limits = {
   compression: uws.DISABLED,
   idleTimeout: 0,
   maxPayloadLength: 1024 * 1024,
-  maxBackpressure: 1024 * 1024,
+  maxBackpressure: 16 * 1024 * 1024, // above it messages are dropped
 };
 
 app.ws("/broadcast", {
@@ -24,7 +25,7 @@ app.ws("/*", {
   ...limits,
   message: (socket, data, binary) => socket.send(data, binary),
 });
-app.listen("127.0.0.1", Number(process.argv[2] ?? 0), (listening) => {
+app.listen("127.0.0.1", Number(port), (listening) => {
   if (!listening) process.exit(1);
   console.log(`PORT ${uws.us_socket_local_port(listening)}`);
 });
