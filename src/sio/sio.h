@@ -18,6 +18,8 @@
 #include "sio/bundle.h"
 #include "sio/encode.h"
 #include "sio/name_pattern.h"
+#include "sio/namespaces.h"
+#include "sio/sio_base.h"
 #include "sio/sio_ids.h"
 
 /*
@@ -29,35 +31,6 @@
 struct yd_sio_client;
 
 /* ---- the service ---- */
-
-/* One loop's part. */
-struct yd_sio_loop {
-    uint64_t stamp;      /* of the present broadcast */
-    bool broadcasting;   /* a broadcast is being given out: another one waits for it */
-    bool stopping;       /* whom it loses now will not come back */
-    struct yd_list away; /* sockets that wait to be recovered, by of_client */
-    struct yd_mail *waiting, **waiting_end; /* operations that wait for the present one */
-};
-
-struct yodel_sio {
-    atomic_uint refs;
-    const struct yodel_allocator *mem;
-    const struct yodel_log_sink *log;
-    yodel_sio_options options; /* filled in; its pointers are not kept */
-    struct yd_eio *eio;
-    yodel_channels *channels;
-    struct yd_loop **loops;
-    unsigned num_loops;
-    struct yd_sio_loop *per_loop;
-    struct yd_sio_ids ids;
-    pthread_mutex_t lock; /* for the two below */
-    struct yd_map namespaces;
-    uint64_t secret[2];
-    struct yd_sio_parent *parents; /* in the order they were added */
-    struct yd_sio_bundle *bundle;  /* the client's files; NULL: none */
-    void *owner;
-    void (*release_owner)(void *owner);
-};
 
 /* Where the parts of a service come from (src/server). */
 struct yd_sio_setup {
@@ -80,87 +53,6 @@ int yd_sio_new(const struct yd_sio_setup *setup, const yodel_sio_options *option
 
 /* Closes the clients of a loop, on that loop. */
 void yd_sio_stop(yodel_sio *sio, struct yd_loop *loop);
-
-/* True while setup functions may be called. */
-bool yd_sio_is_setting_up(const yodel_sio *sio);
-
-/* ---- namespaces ---- */
-
-struct yd_sio_event_handler {
-    struct yd_sio_event_handler *next;
-    yodel_sio_event_fn *fn;
-    void *user;
-};
-
-/* All handlers of one event. */
-struct yd_sio_listener {
-    struct yd_sio_listener *next; /* of all */
-    struct yd_map_node node;
-    struct yd_sio_event_handler *first, **last;
-    char name[];
-};
-
-struct yd_sio_middleware {
-    struct yd_sio_middleware *next;
-    yodel_sio_middleware_fn *fn;
-    yodel_sio_event_middleware_fn *event_fn;
-    yodel_sio_outgoing_fn *outgoing_fn;
-    void *user;
-};
-
-/* What is set up; children use their parent's. */
-struct yd_sio_config {
-    yodel_sio_handlers handlers;
-    void *user;
-    struct yd_map listeners;
-    struct yd_sio_listener *all; /* the same, for looking through a few */
-    struct yd_sio_middleware *middleware, *event_middleware, *outgoing; /* in order */
-};
-
-/* The sockets of a namespace on one loop. */
-struct yd_sio_shard {
-    struct yd_list sockets; /* connected ones and those AWAY */
-    struct yd_map by_id;    /* those that connect still as well */
-    struct yd_map by_pid;   /* those that can be recovered */
-    atomic_size_t count;    /* of sockets; read by any thread */
-};
-
-struct yodel_sio_namespace {
-    struct yd_map_node node;
-    atomic_uint refs; /* the registry, sockets, broadcasts */
-    yodel_sio *sio;
-    struct yd_sio_config *config;
-    struct yd_sio_parent *parent; /* NULL: not a child */
-    bool is_parent;               /* no client is in it: emits go to its children */
-    atomic_size_t num_sockets;    /* over all loops, connecting ones too */
-    atomic_uint_least64_t ack_id;
-    size_t name_len;
-    char *name;
-    struct yd_sio_shard shards[];
-};
-
-/* A parent is a namespace that no client is in, with a rule for its children's names. */
-struct yd_sio_parent {
-    struct yd_sio_parent *next;
-    yodel_sio_namespace *ns;
-    yodel_sio_match_fn *match;
-    void *user;
-    void *pattern; /* compiled; NULL: match */
-};
-
-yodel_sio_namespace *yd_sio_ns_ref(yodel_sio_namespace *ns);
-void yd_sio_ns_unref(yodel_sio_namespace *ns);
-
-/* References to the children that a parent has now: *ret_children holds them, to be freed with
- * yd_buf_free() once they are given back.  Returns how many, or -ENOMEM. */
-int yd_sio_ns_children(yodel_sio_namespace *parent, struct yd_buf *ret_children);
-/* A reference to the namespace that a client may connect to under name, a child made now perhaps;
- * NULL when there is none.  auth: the CONNECT payload's text, empty without. */
-yodel_sio_namespace *yd_sio_ns_for_client(yodel_sio *sio, yodel_str name, yodel_str auth);
-/* A socket has gone: a child without any goes too, if the options say so. */
-void yd_sio_ns_left(yodel_sio_namespace *ns);
-
-void yd_sio_namespaces_free(yodel_sio *sio);
 
 /* ---- clients ---- */
 

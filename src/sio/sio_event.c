@@ -78,26 +78,9 @@ static bool run_onces(yodel_sio_socket *socket, yodel_sio_event *event)
     return handled;
 }
 
-/* So few names are compared sooner than one is hashed. */
-#define FEW 8
-
-static struct yd_sio_listener *find_listener(const struct yd_sio_config *config, yodel_str name)
-{
-    struct yd_sio_listener *listener = config->all;
-    struct yd_map_node *node;
-
-    if (config->listeners.count <= FEW) {
-        while (listener != NULL && !yodel_str_eq(listener->node.key, name))
-            listener = listener->next;
-        return listener;
-    }
-    node = yd_map_find(&config->listeners, name);
-    return node != NULL ? yd_container_of(node, struct yd_sio_listener, node) : NULL;
-}
-
 static bool run_listener(yodel_sio_socket *socket, yodel_sio_event *event)
 {
-    struct yd_sio_listener *listener = find_listener(socket->ns->config, event->name);
+    struct yd_sio_listener *listener = yd_sio_config_find(socket->ns->config, event->name);
 
     if (listener == NULL)
         return false;

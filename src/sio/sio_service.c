@@ -98,11 +98,22 @@ static void free_sio(yodel_sio *sio)
 {
     if (sio->eio != NULL)
         yd_eio_free(sio->eio);
-    yd_sio_namespaces_free(sio);
+    yd_sio_namespaces_done(&sio->namespaces);
     yd_sio_bundle_free(sio->bundle);
-    pthread_mutex_destroy(&sio->lock);
     yd_free(sio->mem, sio->per_loop);
     yd_free(sio->mem, sio);
+}
+
+/* Without references left. */
+static void release_sio(yodel_sio *sio)
+{
+    void (*release_owner)(void *owner) = sio->release_owner;
+    yodel_channels *channels = sio->channels;
+    void *owner = sio->owner;
+
+    free_sio(sio);
+    yodel_channels_unref(channels);
+    release_owner(owner);
 }
 
 static yodel_sio *make_sio(const struct yd_sio_setup *setup, const yodel_sio_options *options)
@@ -128,8 +139,9 @@ static yodel_sio *make_sio(const struct yd_sio_setup *setup, const yodel_sio_opt
     sio->loops = setup->loops;
     sio->num_loops = setup->num_loops;
     memcpy(sio->secret, setup->secret, sizeof sio->secret);
-    pthread_mutex_init(&sio->lock, NULL);
-    yd_map_init(&sio->namespaces, mem, sio->secret);
+    yd_sio_namespaces_init(&sio->namespaces, mem, sio->secret);
+    sio->deliver = yd_sio_deliver;
+    sio->free = release_sio;
     keep_options(sio, options);
     return sio;
 }
@@ -162,29 +174,6 @@ int yd_sio_new(const struct yd_sio_setup *setup, const yodel_sio_options *given,
 fail:
     free_sio(sio);
     return rc;
-}
-
-yodel_sio *yodel_sio_ref(yodel_sio *sio)
-{
-    atomic_fetch_add_explicit(&sio->refs, 1, memory_order_relaxed);
-    return sio;
-}
-
-yodel_sio *yodel_sio_unref(yodel_sio *sio)
-{
-    yodel_channels *channels;
-    void (*release_owner)(void *owner);
-    void *owner;
-
-    if (sio == NULL || atomic_fetch_sub_explicit(&sio->refs, 1, memory_order_acq_rel) != 1)
-        return NULL;
-    channels = sio->channels;
-    release_owner = sio->release_owner;
-    owner = sio->owner;
-    free_sio(sio);
-    yodel_channels_unref(channels);
-    release_owner(owner);
-    return NULL;
 }
 
 void yd_sio_stop(yodel_sio *sio, struct yd_loop *loop)

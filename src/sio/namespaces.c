@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+#include "sio/namespaces.h"
+
+#include <errno.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "sio/name_pattern.h"
+#include "sio/sio_base.h"
+
+/* ---- lifetime ---- */
+
+static void free_ns(yodel_sio_namespace *ns)
+{
+    yodel_sio *sio = ns->sio;
+
+    for (unsigned i = 0; i < sio->num_loops; i++) {
+        yd_map_done(&ns->shards[i].by_id);
+        yd_map_done(&ns->shards[i].by_pid);
+    }
+    if (ns->parent == NULL)
+        yd_sio_config_free(ns->config);
+    yd_free(sio->mem, ns->name);
+    yd_free(sio->mem, ns);
+}
+
+yodel_sio_namespace *yd_sio_ns_ref(yodel_sio_namespace *ns)
+{
+    atomic_fetch_add_explicit(&ns->refs, 1, memory_order_relaxed);
+    return ns;
+}
+
+void yd_sio_ns_unref(yodel_sio_namespace *ns)
+{
+    if (ns != NULL && atomic_fetch_sub_explicit(&ns->refs, 1, memory_order_acq_rel) == 1)
+        free_ns(ns);
+}
+
+/* parent NULL: with a configuration of its own. */
+static yodel_sio_namespace *make_ns(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent)
+{
+    yodel_sio_namespace *ns =
+        yd_zalloc(sio->mem, sizeof *ns + sio->num_loops * sizeof ns->shards[0]);
+
+    if (ns == NULL)
+        return NULL;
+    atomic_init(&ns->refs, 1);
+    ns->sio = sio;
+    ns->parent = parent;
+    for (unsigned i = 0; i < sio->num_loops; i++) {
+        yd_list_init(&ns->shards[i].sockets);
+        yd_map_init(&ns->shards[i].by_id, sio->mem, sio->secret);
+        yd_map_init(&ns->shards[i].by_pid, sio->mem, sio->secret);
+    }
+    ns->config = parent != NULL ? parent->ns->config : yd_sio_config_new(sio->mem, sio->secret);
+    ns->name = yd_strndup(sio->mem, name.ptr, name.len);
+    ns->name_len = name.len;
+    if (ns->config == NULL || ns->name == NULL) {
+        free_ns(ns);
+        return NULL;
+    }
+    ns->node.key = (yodel_str){ns->name, ns->name_len};
+    return ns;
+}
+
+void yd_sio_namespaces_init(struct yd_sio_namespaces *set, const struct yodel_allocator *mem,
+                            const uint64_t secret[2])
+{
+    pthread_mutex_init(&set->lock, NULL);
+    yd_map_init(&set->map, mem, secret);
+    set->parents = NULL;
+}
+
+static void free_parent(struct yd_sio_parent *parent)
+{
+    const struct yodel_allocator *mem = parent->ns->sio->mem;
+
+    yd_sio_pattern_free(parent->pattern);
+    yd_sio_ns_unref(parent->ns);
+    yd_free(mem, parent);
+}
+
+void yd_sio_namespaces_done(struct yd_sio_namespaces *set)
+{
+    struct yd_map_node *node;
+
+    while ((node = yd_map_any(&set->map)) != NULL) {
+        yd_map_remove(&set->map, node);
+        yd_sio_ns_unref(yd_container_of(node, yodel_sio_namespace, node));
+    }
+    yd_map_done(&set->map);
+    while (set->parents != NULL) {
+        struct yd_sio_parent *next = set->parents->next;
+
+        free_parent(set->parents);
+        set->parents = next;
+    }
+    pthread_mutex_destroy(&set->lock);
+}
+
+/* ---- the set; with the lock held ---- */
+
+static yodel_sio_namespace *find_ns(yodel_sio *sio, yodel_str name)
+{
+    struct yd_map_node *node = yd_map_find(&sio->namespaces.map, name);
+
+    return node != NULL ? yd_container_of(node, yodel_sio_namespace, node) : NULL;
+}
+
+static yodel_sio_namespace *add_ns(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent)
+{
+    yodel_sio_namespace *ns = find_ns(sio, name);
+
+    if (ns != NULL || (ns = make_ns(sio, name, parent)) == NULL)
+        return ns;
+    if (yd_map_insert(&sio->namespaces.map, &ns->node) < 0) {
+        free_ns(ns);
+        return NULL;
+    }
+    return ns;
+}
+
+yodel_sio_namespace *yd_sio_add_ns(yodel_sio *sio, yodel_str name)
+{
+    yodel_sio_namespace *ns;
+
+    pthread_mutex_lock(&sio->namespaces.lock);
+    ns = add_ns(sio, name, NULL);
+    pthread_mutex_unlock(&sio->namespaces.lock);
+    return ns;
+}
+
+yodel_sio_namespace *yd_sio_add_parent(yodel_sio *sio, void *pattern, yodel_sio_match_fn *match,
+                                       void *user)
+{
+    struct yd_sio_parent **end = &sio->namespaces.parents;
+    struct yd_sio_parent *parent = yd_zalloc(sio->mem, sizeof *parent);
+
+    if (parent == NULL)
+        return NULL;
+    if ((parent->ns = make_ns(sio, YODEL_STR("/"), NULL)) == NULL) {
+        yd_free(sio->mem, parent);
+        return NULL;
+    }
+    parent->ns->is_parent = true;
+    parent->pattern = pattern;
+    parent->match = match;
+    parent->user = user;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = parent;
+    return parent->ns;
+}
+
+/* ---- what clients connect to ---- */
+
+static bool allows(const struct yd_sio_parent *parent, yodel_str name, yodel_str auth)
+{
+    json_t *document = NULL;
+    bool allowed;
+
+    if (parent->pattern != NULL)
+        return yd_sio_pattern_matches(parent->pattern, name);
+    if (auth.len > 0)
+        document = json_loadb(auth.ptr, auth.len, 0, NULL);
+    allowed = parent->match(name, document, parent->user) != 0;
+    json_decref(document);
+    return allowed;
+}
+
+/* The program's function is asked without the lock. */
+static struct yd_sio_parent *find_parent(yodel_sio *sio, yodel_str name, yodel_str auth)
+{
+    struct yd_sio_parent *parent = sio->namespaces.parents;
+
+    while (parent != NULL && !allows(parent, name, auth))
+        parent = parent->next;
+    return parent;
+}
+
+yodel_sio_namespace *yd_sio_ns_for_client(yodel_sio *sio, yodel_str name, yodel_str auth)
+{
+    struct yd_sio_parent *parent;
+    yodel_sio_namespace *ns;
+
+    pthread_mutex_lock(&sio->namespaces.lock);
+    if ((ns = find_ns(sio, name)) != NULL) {
+        atomic_fetch_add(&ns->num_sockets, 1);
+        yd_sio_ns_ref(ns);
+    }
+    pthread_mutex_unlock(&sio->namespaces.lock);
+    if (ns != NULL || (parent = find_parent(sio, name, auth)) == NULL)
+        return ns;
+    pthread_mutex_lock(&sio->namespaces.lock);
+    if ((ns = add_ns(sio, name, parent)) != NULL) {
+        atomic_fetch_add(&ns->num_sockets, 1);
+        yd_sio_ns_ref(ns);
+    }
+    pthread_mutex_unlock(&sio->namespaces.lock);
+    return ns;
+}
+
+void yd_sio_ns_left(yodel_sio_namespace *ns)
+{
+    yodel_sio *sio = ns->sio;
+    bool removed = false;
+
+    pthread_mutex_lock(&sio->namespaces.lock);
+    if (atomic_fetch_sub(&ns->num_sockets, 1) == 1 && ns->parent != NULL &&
+        sio->options.cleanup_empty_children) {
+        yd_map_remove(&sio->namespaces.map, &ns->node);
+        removed = true;
+    }
+    pthread_mutex_unlock(&sio->namespaces.lock);
+    if (removed)
+        yd_sio_ns_unref(ns);
+    yd_sio_ns_unref(ns);
+}
+
+/* ---- looking ---- */
+
+int yd_sio_ns_children(yodel_sio_namespace *parent, struct yd_buf *ret_children)
+{
+    yodel_sio *sio = parent->sio;
+    int num = 0, rc = 0;
+
+    pthread_mutex_lock(&sio->namespaces.lock);
+    for (size_t i = 0; i < sio->namespaces.map.num_slots; i++)
+        for (struct yd_map_node *n = sio->namespaces.map.slots[i]; n != NULL && rc == 0;
+             n = n->next) {
+            yodel_sio_namespace *ns = yd_container_of(n, yodel_sio_namespace, node);
+
+            if (ns->parent == NULL || ns->parent->ns != parent)
+                continue;
+            if ((rc = yd_buf_append(sio->mem, ret_children, &ns, sizeof(void *))) == 0) {
+                (void)yd_sio_ns_ref(ns);
+                num++;
+            }
+        }
+    pthread_mutex_unlock(&sio->namespaces.lock);
+    return rc < 0 && num == 0 ? rc : num;
+}
+
+yodel_sio_namespace *yodel_sio_find(yodel_sio *sio, yodel_str name)
+{
+    yodel_sio_namespace *ns;
+
+    pthread_mutex_lock(&sio->namespaces.lock);
+    ns = find_ns(sio, name);
+    pthread_mutex_unlock(&sio->namespaces.lock);
+    return ns;
+}
+
+/* References to all namespaces; NULL when there is none, or out of memory. */
+static yodel_sio_namespace **list_all(yodel_sio *sio, size_t *ret_num)
+{
+    struct yd_map *map = &sio->namespaces.map;
+    yodel_sio_namespace **all = NULL;
+    size_t num = 0;
+
+    pthread_mutex_lock(&sio->namespaces.lock);
+    if (map->count > 0)
+        all = yd_alloc_array(sio->mem, map->count, sizeof(yodel_sio_namespace *));
+    for (size_t i = 0; all != NULL && i < map->num_slots; i++)
+        for (struct yd_map_node *node = map->slots[i]; node != NULL; node = node->next)
+            all[num++] = yd_sio_ns_ref(yd_container_of(node, yodel_sio_namespace, node));
+    pthread_mutex_unlock(&sio->namespaces.lock);
+    *ret_num = num;
+    return all;
+}
+
+/* Without the lock: each may ask for one of them. */
+void yodel_sio_each_namespace(yodel_sio *sio, void (*each)(yodel_str name, void *user), void *user)
+{
+    size_t num;
+    yodel_sio_namespace **all = list_all(sio, &num);
+
+    for (size_t i = 0; i < num; i++) {
+        each(yodel_sio_namespace_name(all[i]), user);
+        yd_sio_ns_unref(all[i]);
+    }
+    yd_free(sio->mem, all);
+}
+
+yodel_str yodel_sio_namespace_name(const yodel_sio_namespace *ns)
+{
+    return (yodel_str){ns->name, ns->name_len};
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_SIO_NAMESPACES_H
+#define YD_SIO_NAMESPACES_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <yodel/sio.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "sio/sio_config.h"
+
+/* The namespaces of a service.  All loops share them: what is set up is only read once they run,
+ * what changes is split by loop or behind the set's lock. */
+
+/* The sockets of a namespace on one loop. */
+struct yd_sio_shard {
+    struct yd_list sockets; /* those that targets can mean: NOTING, CONNECTED, AWAY, and LEAVING */
+    struct yd_map by_id;    /* those that are CONNECTING as well */
+    struct yd_map by_pid;   /* those that can be recovered */
+    atomic_size_t count;    /* of sockets; read by any thread */
+};
+
+struct yodel_sio_namespace {
+    struct yd_map_node node;
+    atomic_uint refs; /* the set, sockets, operations */
+    yodel_sio *sio;
+    struct yd_sio_config *config; /* a child's is its parent's */
+    struct yd_sio_parent *parent; /* NULL: not a child */
+    bool is_parent;               /* no client is in it: emits go to its children */
+    atomic_size_t num_sockets;    /* over all loops, connecting ones too */
+    atomic_uint_least64_t ack_id;
+    size_t name_len;
+    char *name;
+    struct yd_sio_shard shards[];
+};
+
+/* A parent is a namespace that no client is in, with a rule for its children's names. */
+struct yd_sio_parent {
+    struct yd_sio_parent *next;
+    yodel_sio_namespace *ns;
+    yodel_sio_match_fn *match;
+    void *user;
+    void *pattern; /* compiled; NULL: match */
+};
+
+struct yd_sio_namespaces {
+    pthread_mutex_t lock; /* for the map */
+    struct yd_map map;
+    struct yd_sio_parent *parents; /* in the order they were added */
+};
+
+void yd_sio_namespaces_init(struct yd_sio_namespaces *set, const struct yodel_allocator *mem,
+                            const uint64_t secret[2]);
+/* After the loops have ended. */
+void yd_sio_namespaces_done(struct yd_sio_namespaces *set);
+
+/* The namespace of a name, made if it is not there; borrowed.  NULL when out of memory. */
+yodel_sio_namespace *yd_sio_add_ns(yodel_sio *sio, yodel_str name);
+/* A parent, by pattern (compiled, taken unless it fails) or else match; borrowed.  NULL when out of
+ * memory. */
+yodel_sio_namespace *yd_sio_add_parent(yodel_sio *sio, void *pattern, yodel_sio_match_fn *match,
+                                       void *user);
+
+/* Any thread. */
+yodel_sio_namespace *yd_sio_ns_ref(yodel_sio_namespace *ns);
+/* Takes NULL. */
+void yd_sio_ns_unref(yodel_sio_namespace *ns);
+
+/* References to the children that a parent has now: *ret_children holds them, to be freed with
+ * yd_buf_free() once they are given back.  Returns how many, or -ENOMEM. */
+int yd_sio_ns_children(yodel_sio_namespace *parent, struct yd_buf *ret_children);
+
+/* A reference to the namespace that a client may connect to under name, a child made now perhaps;
+ * NULL when there is none.  auth: the CONNECT payload's text, empty without.  The reference is
+ * given back by yd_sio_ns_left(). */
+yodel_sio_namespace *yd_sio_ns_for_client(yodel_sio *sio, yodel_str name, yodel_str auth);
+/* A socket has gone: a child without any goes too, if the options say so. */
+void yd_sio_ns_left(yodel_sio_namespace *ns);
+
+#endif

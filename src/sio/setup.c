@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "base/options.h"
+#include "base/utf8.h"
+#include "proto/sio_packet.h"
+#include "sio/name_pattern.h"
+#include "sio/namespaces.h"
+#include "sio/sio_base.h"
+
+/* What a program sets up before the loops run. */
+
+static bool is_setting_up(const yodel_sio *sio)
+{
+    return !atomic_load_explicit(&sio->loops[0]->running, memory_order_acquire);
+}
+
+/* ---- namespaces ---- */
+
+yodel_sio_namespace *yodel_sio_of(yodel_sio *sio, const char *name)
+{
+    yodel_sio_namespace *ns = NULL;
+    struct yd_buf full = {0};
+
+    if (strchr(name, ',') != NULL || !yd_utf8_is_valid(name, strlen(name)))
+        return NULL;
+    if (yd_buf_printf(sio->mem, &full, "%s%s", name[0] == '/' ? "" : "/", name) == 0)
+        ns = yd_sio_add_ns(sio, (yodel_str){(char *)full.ptr, full.len});
+    yd_buf_free(sio->mem, &full);
+    return ns;
+}
+
+yodel_sio_namespace *yodel_sio_of_pattern(yodel_sio *sio, const char *pattern)
+{
+    void *code = yd_sio_pattern_new(pattern);
+    yodel_sio_namespace *ns;
+
+    if (code == NULL)
+        return NULL;
+    if ((ns = yd_sio_add_parent(sio, code, NULL, NULL)) == NULL)
+        yd_sio_pattern_free(code);
+    return ns;
+}
+
+yodel_sio_namespace *yodel_sio_of_function(yodel_sio *sio, yodel_sio_match_fn *match, void *user)
+{
+    return yd_sio_add_parent(sio, NULL, match, user);
+}
+
+/* ---- handlers and middleware ---- */
+
+int yodel_sio_handle(yodel_sio_namespace *ns, const yodel_sio_handlers *handlers, void *user)
+{
+    if (!is_setting_up(ns->sio))
+        return YODEL_ERR_STATE;
+    ns->config->user = user;
+    return yd_options_read(handlers, &ns->config->handlers, sizeof *handlers);
+}
+
+int yodel_sio_on(yodel_sio_namespace *ns, const char *event, yodel_sio_event_fn *handler,
+                 void *user)
+{
+    if (!is_setting_up(ns->sio))
+        return YODEL_ERR_STATE;
+    if (yd_sio_is_reserved(yodel_str_of(event)))
+        return YODEL_ERR_NAME;
+    return yd_sio_config_listen(ns->config, event, handler, user);
+}
+
+static int use(yodel_sio_namespace *ns, struct yd_sio_middleware **list,
+               const struct yd_sio_middleware *middleware)
+{
+    if (!is_setting_up(ns->sio))
+        return YODEL_ERR_STATE;
+    return yd_sio_config_use(ns->config, list, middleware);
+}
+
+int yodel_sio_use(yodel_sio_namespace *ns, yodel_sio_middleware_fn *middleware, void *user)
+{
+    return use(ns, &ns->config->middleware,
+               &(struct yd_sio_middleware){.fn = middleware, .user = user});
+}
+
+int yodel_sio_use_event(yodel_sio_namespace *ns, yodel_sio_event_middleware_fn *middleware,
+                        void *user)
+{
+    return use(ns, &ns->config->event_middleware,
+               &(struct yd_sio_middleware){.event_fn = middleware, .user = user});
+}
+
+int yodel_sio_on_any_outgoing(yodel_sio_namespace *ns, yodel_sio_outgoing_fn *handler, void *user)
+{
+    return use(ns, &ns->config->outgoing,
+               &(struct yd_sio_middleware){.outgoing_fn = handler, .user = user});
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_SIO_SIO_BASE_H
+#define YD_SIO_SIO_BASE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <yodel/sio.h>
+
+#include "base/list.h"
+#include "channels/groups.h"
+#include "sio/namespaces.h"
+#include "sio/sio_ids.h"
+
+/* What all parts of a service share. */
+
+/* One loop's part; that loop's alone. */
+struct yd_sio_loop {
+    uint64_t stamp;      /* of the present broadcast */
+    bool broadcasting;   /* a broadcast is being given out: another one waits for it */
+    bool stopping;       /* whom it loses now will not come back */
+    struct yd_list away; /* sockets that wait to be recovered, by of_client */
+    struct yd_mail *waiting, **waiting_end; /* operations that wait for the present one */
+};
+
+struct yodel_sio {
+    atomic_uint refs;
+    const struct yodel_allocator *mem;
+    const struct yodel_log_sink *log;
+    yodel_sio_options options; /* filled in; its pointers are not kept */
+    struct yd_eio *eio;
+    yodel_channels *channels; /* a reference */
+    struct yd_loop **loops;
+    unsigned num_loops;
+    struct yd_sio_loop *per_loop;
+    struct yd_sio_ids ids;
+    uint64_t secret[2]; /* of hashes */
+    struct yd_sio_namespaces namespaces;
+    struct yd_sio_bundle *bundle; /* the client's files; NULL: none */
+    yd_deliver_fn *deliver;       /* of sockets as members of groups */
+    void (*free)(yodel_sio *sio); /* without references */
+    void *owner;                  /* kept alive until release_owner(owner) */
+    void (*release_owner)(void *owner);
+};
+
+#endif

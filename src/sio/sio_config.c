@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "sio/sio_config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+
+struct yd_sio_config *yd_sio_config_new(const struct yodel_allocator *mem, const uint64_t secret[2])
+{
+    struct yd_sio_config *config = yd_zalloc(mem, sizeof *config);
+
+    if (config != NULL)
+        yd_map_init(&config->listeners, mem, secret);
+    return config;
+}
+
+static const struct yodel_allocator *mem_of(const struct yd_sio_config *config)
+{
+    return config->listeners.mem;
+}
+
+static void free_middleware(const struct yodel_allocator *mem, struct yd_sio_middleware *middleware)
+{
+    while (middleware != NULL) {
+        struct yd_sio_middleware *next = middleware->next;
+
+        yd_free(mem, middleware);
+        middleware = next;
+    }
+}
+
+static void free_listener(const struct yodel_allocator *mem, struct yd_sio_listener *listener)
+{
+    while (listener->first != NULL) {
+        struct yd_sio_event_handler *next = listener->first->next;
+
+        yd_free(mem, listener->first);
+        listener->first = next;
+    }
+    yd_free(mem, listener);
+}
+
+void yd_sio_config_free(struct yd_sio_config *config)
+{
+    const struct yodel_allocator *mem;
+    struct yd_map_node *node;
+
+    if (config == NULL)
+        return;
+    mem = mem_of(config);
+    while ((node = yd_map_any(&config->listeners)) != NULL) {
+        yd_map_remove(&config->listeners, node);
+        free_listener(mem, yd_container_of(node, struct yd_sio_listener, node));
+    }
+    yd_map_done(&config->listeners);
+    free_middleware(mem, config->middleware);
+    free_middleware(mem, config->event_middleware);
+    free_middleware(mem, config->outgoing);
+    yd_free(mem, config);
+}
+
+/* ---- handlers ---- */
+
+/* So few names are compared sooner than one is hashed. */
+#define FEW 8
+
+struct yd_sio_listener *yd_sio_config_find(const struct yd_sio_config *config, yodel_str event)
+{
+    struct yd_sio_listener *listener = config->all;
+    struct yd_map_node *node;
+
+    if (config->listeners.count <= FEW) {
+        while (listener != NULL && !yodel_str_eq(listener->node.key, event))
+            listener = listener->next;
+        return listener;
+    }
+    node = yd_map_find(&config->listeners, event);
+    return node != NULL ? yd_container_of(node, struct yd_sio_listener, node) : NULL;
+}
+
+static struct yd_sio_listener *get_listener(struct yd_sio_config *config, const char *event)
+{
+    struct yd_sio_listener *listener = yd_sio_config_find(config, yodel_str_of(event));
+    size_t len = strlen(event);
+
+    if (listener != NULL)
+        return listener;
+    if ((listener = yd_zalloc(mem_of(config), sizeof *listener + len)) == NULL)
+        return NULL;
+    memcpy(listener->name, event, len);
+    listener->node.key = (yodel_str){listener->name, len};
+    listener->last = &listener->first;
+    if (yd_map_insert(&config->listeners, &listener->node) < 0) {
+        yd_free(mem_of(config), listener);
+        return NULL;
+    }
+    listener->next = config->all;
+    config->all = listener;
+    return listener;
+}
+
+int yd_sio_config_listen(struct yd_sio_config *config, const char *event, yodel_sio_event_fn *fn,
+                         void *user)
+{
+    struct yd_sio_event_handler *entry = yd_alloc(mem_of(config), sizeof *entry);
+    struct yd_sio_listener *listener;
+
+    if (entry == NULL)
+        return -ENOMEM;
+    if ((listener = get_listener(config, event)) == NULL) {
+        yd_free(mem_of(config), entry);
+        return -ENOMEM;
+    }
+    *entry = (struct yd_sio_event_handler){NULL, fn, user};
+    *listener->last = entry;
+    listener->last = &entry->next;
+    return 0;
+}
+
+/* ---- middleware ---- */
+
+int yd_sio_config_use(struct yd_sio_config *config, struct yd_sio_middleware **list,
+                      const struct yd_sio_middleware *middleware)
+{
+    struct yd_sio_middleware *entry = yd_alloc(mem_of(config), sizeof *entry);
+
+    if (entry == NULL)
+        return -ENOMEM;
+    *entry = *middleware;
+    while (*list != NULL)
+        list = &(*list)->next;
+    *list = entry;
+    return 0;
+}

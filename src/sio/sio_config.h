@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_SIO_SIO_CONFIG_H
+#define YD_SIO_SIO_CONFIG_H
+
+#include <yodel/sio.h>
+
+#include "base/map.h"
+
+/* What a program sets up for a namespace: handlers and middleware.  Written before the loops run,
+ * then only read. */
+
+struct yd_sio_event_handler {
+    struct yd_sio_event_handler *next;
+    yodel_sio_event_fn *fn;
+    void *user;
+};
+
+/* All handlers of one event. */
+struct yd_sio_listener {
+    struct yd_sio_listener *next; /* of all */
+    struct yd_map_node node;
+    struct yd_sio_event_handler *first, **last;
+    char name[];
+};
+
+/* A function of one of the three kinds, by the list that it is on. */
+struct yd_sio_middleware {
+    struct yd_sio_middleware *next;
+    yodel_sio_middleware_fn *fn;
+    yodel_sio_event_middleware_fn *event_fn;
+    yodel_sio_outgoing_fn *outgoing_fn;
+    void *user;
+};
+
+struct yd_sio_config {
+    yodel_sio_handlers handlers;
+    void *user;
+    struct yd_map listeners;
+    struct yd_sio_listener *all; /* the same, for looking through a few */
+    struct yd_sio_middleware *middleware, *event_middleware, *outgoing; /* in order */
+};
+
+/* NULL when out of memory. */
+struct yd_sio_config *yd_sio_config_new(const struct yodel_allocator *mem,
+                                        const uint64_t secret[2]);
+/* Takes NULL. */
+void yd_sio_config_free(struct yd_sio_config *config);
+
+/* Adds a handler of event behind those there are.  Returns 0 or -ENOMEM. */
+int yd_sio_config_listen(struct yd_sio_config *config, const char *event, yodel_sio_event_fn *fn,
+                         void *user);
+/* NULL: the event has no handlers. */
+struct yd_sio_listener *yd_sio_config_find(const struct yd_sio_config *config, yodel_str event);
+
+/* Adds a copy of middleware to one of the lists of config.  Returns 0 or -ENOMEM. */
+int yd_sio_config_use(struct yd_sio_config *config, struct yd_sio_middleware **list,
+                      const struct yd_sio_middleware *middleware);
+
+#endif
