@@ -69,4 +69,5 @@ def main():
     tree.finish(problems, "functions ok")
 
 
-main()
+if __name__ == "__main__":
+    main()
