@@ -8,11 +8,13 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 /* Ahead of each block.  The mark tells blocks of another allocator, or ones freed before. */
 struct block {
     alignas(max_align_t) size_t size;
     uint64_t mark;
+    struct failmem *owner; /* of jansson's; NULL: none counts it */
 };
 
 #define MARK UINT64_C(0x6661696c6d656d21)
@@ -80,6 +82,45 @@ static void failmem_release(void *ptr, void *user)
     atomic_fetch_sub(&fm->blocks, 1);
     atomic_fetch_sub(&fm->bytes, block->size);
     free(block);
+}
+
+/* Whom jansson's next block belongs to. */
+static struct failmem *jansson_owner;
+
+static void *jansson_alloc(size_t size)
+{
+    struct failmem unlimited, *fm = jansson_owner;
+    void *ptr;
+
+    if (fm == NULL) {
+        failmem_init(&unlimited, 0);
+        fm = &unlimited;
+    }
+    if ((ptr = failmem_alloc(size, fm)) != NULL)
+        block_of(ptr)->owner = jansson_owner;
+    return ptr;
+}
+
+static void jansson_release(void *ptr)
+{
+    struct failmem unlimited, *fm;
+
+    if (ptr == NULL)
+        return;
+    failmem_init(&unlimited, 0);
+    fm = block_of(ptr)->owner;
+    failmem_release(ptr, fm != NULL ? fm : &unlimited);
+}
+
+/* Ahead of everything, so that every block of jansson's has its mark. */
+__attribute__((constructor)) static void take_over_jansson(void)
+{
+    json_set_alloc_funcs(jansson_alloc, jansson_release);
+}
+
+void failmem_serve_jansson(struct failmem *fm)
+{
+    jansson_owner = fm;
 }
 
 void failmem_init(struct failmem *fm, size_t fail_at)

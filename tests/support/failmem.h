@@ -23,6 +23,13 @@ void failmem_init(struct failmem *fm, size_t fail_at);
 /* True when the n-th allocation has been asked for, and refused. */
 bool failmem_has_failed(struct failmem *fm);
 
+/*
+ * From now on jansson takes its memory from fm too, so that its n-th allocation fails like any
+ * other, and is counted; NULL: from malloc again.  Of the process: not for tests whose threads run.
+ * Documents made before may be freed after, and the other way round while fm lives.
+ */
+void failmem_serve_jansson(struct failmem *fm);
+
 /* Fails the test when a block is outstanding. */
 void failmem_assert_empty(struct failmem *fm);
 
