@@ -14,7 +14,7 @@ ALLOWED = {  # layer: the layers it may include, beside itself
     "loop": "base",
     "net": "base loop",
     "http": "base proto loop net",
-    "channels": "base loop",
+    "channels": "base proto loop",
     "ws": "base proto loop net http channels",
     "eio": "base proto loop net http ws",
     "sio": "base proto loop http channels eio",

@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "proto/json_doc.h"
+#include "proto/json_pack.h"
 
 bool yd_channel_name_is_valid(yodel_str name)
 {
@@ -20,38 +22,20 @@ bool yd_channel_name_is_valid(yodel_str name)
 /*
  * An event is read on every loop, so it must own what it is made of: values that the caller gave
  * ("o", "O") may be in documents of his own, whose thread frees them by a count that is not ordered
- * with ours.
+ * with ours.  Its document is made of its text, of which that is true.
  */
-static json_t *make_private(json_t *body, const char *format)
+static int pack_object(yodel_event *event, const char *format, va_list args)
 {
-    json_t *copy;
-
-    if (body == NULL || format == NULL || strpbrk(format, "oO") == NULL)
-        return body;
-    copy = json_deep_copy(body);
-    json_decref(body);
-    return copy;
-}
-
-static int pack_object(const char *format, va_list args, json_t **ret_body)
-{
-    json_error_t error;
-    json_t *body;
+    struct yd_buf *text = &event->text;
+    int rc;
 
     if (format == NULL)
-        body = json_object();
+        rc = yd_buf_append(event->mem, text, "{}", 2);
     else
-        body = json_vpack_ex(&error, 0, format, args);
-    if (body == NULL)
-        return format == NULL || json_error_code(&error) == json_error_out_of_memory
-                   ? -ENOMEM
-                   : YODEL_ERR_FORMAT;
-    if (!json_is_object(body)) {
-        json_decref(body);
-        return YODEL_ERR_FORMAT;
-    }
-    *ret_body = make_private(body, format);
-    return *ret_body != NULL ? 0 : -ENOMEM;
+        rc = yd_json_pack(event->mem, text, format, args);
+    if (rc == 0 && text->ptr[0] != '{')
+        rc = YODEL_ERR_FORMAT;
+    return rc < 0 ? rc : yd_json_read_checked(yd_event_json(event), &event->body);
 }
 
 int yd_event_new(const struct yodel_allocator *mem, const char *type, const char *format,
@@ -63,18 +47,17 @@ int yd_event_new(const struct yodel_allocator *mem, const char *type, const char
 
     if (!yd_channel_name_is_valid(name))
         return YODEL_ERR_NAME;
-    if ((event = yd_alloc(mem, sizeof *event + name.len)) == NULL)
+    if ((event = yd_zalloc(mem, sizeof *event + name.len)) == NULL)
         return -ENOMEM;
-    if ((rc = pack_object(format, args, &event->body)) < 0) {
-        yd_free(mem, event);
-        return rc;
-    }
     atomic_init(&event->refs, 1);
     event->mem = mem;
     event->type_len = name.len;
     memcpy(event->type, name.ptr, name.len);
-    *ret_event = event;
-    return 0;
+    if ((rc = pack_object(event, format, args)) < 0)
+        yd_event_unref(event);
+    else
+        *ret_event = event;
+    return rc;
 }
 
 yodel_event *yd_event_ref(yodel_event *event)
@@ -88,6 +71,7 @@ void yd_event_unref(yodel_event *event)
     if (event == NULL || atomic_fetch_sub_explicit(&event->refs, 1, memory_order_acq_rel) != 1)
         return;
     json_decref(event->body);
+    yd_buf_free(event->mem, &event->text);
     yd_free(event->mem, event);
 }
 
@@ -98,12 +82,11 @@ yodel_str yodel_event_type(const yodel_event *event)
 
 int yodel_event_unpack(const yodel_event *event, const char *format, ...)
 {
-    json_error_t error;
     va_list args;
     int rc;
 
     va_start(args, format);
-    rc = json_vunpack_ex(event->body, &error, 0, format, args);
+    rc = yd_json_unpack(event->body, format, args);
     va_end(args);
-    return rc == 0 ? 0 : YODEL_ERR_FORMAT;
+    return rc;
 }

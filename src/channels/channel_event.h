@@ -8,11 +8,14 @@
 #include <stdbool.h>
 #include <yodel/channels.h>
 
+#include "base/buf.h"
+
 /* A typed event: its type and a JSON object, shared by all who get it and changed by none. */
 struct yodel_event {
     atomic_uint refs;
     const struct yodel_allocator *mem;
-    json_t *body; /* an object; never NULL */
+    struct yd_buf text; /* its object as JSON text */
+    json_t *body;       /* the same as a document; never NULL */
     size_t type_len;
     char type[];
 };
@@ -20,6 +23,12 @@ struct yodel_event {
 /* format may be NULL for an empty object.  Returns 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_FORMAT. */
 int yd_event_new(const struct yodel_allocator *mem, const char *type, const char *format,
                  va_list args, yodel_event **ret_event);
+/* Its object as JSON text. */
+static inline yodel_str yd_event_json(const yodel_event *event)
+{
+    return (yodel_str){(const char *)event->text.ptr, event->text.len};
+}
+
 yodel_event *yd_event_ref(yodel_event *event);
 void yd_event_unref(yodel_event *event);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/container.h"
@@ -273,17 +272,18 @@ static int emit(const yodel_sio_target *target, const struct event *event,
 
 int yodel_sio_emit(yodel_sio_target target, const char *name, const char *format, ...)
 {
+    const struct yodel_allocator *mem = target.ns->sio->mem;
     struct event event = {.name = yodel_str_of(name)};
+    struct yd_buf text = {0};
     va_list args;
-    char *text;
     int rc;
 
     va_start(args, format);
-    rc = yd_sio_pack(format, args, &text, &event.elements);
+    rc = yd_sio_pack(mem, format, args, &text, &event.elements);
     va_end(args);
     if (rc == 0)
         rc = emit(&target, &event, NULL);
-    free(text);
+    yd_buf_free(mem, &text);
     return rc;
 }
 
@@ -352,22 +352,17 @@ static void deliver(yodel_sio_socket *socket, const struct event *event)
         (void)emit_to_one(&target, event, NULL);
 }
 
-static void deliver_event(yodel_sio_socket *socket, yodel_str name, const json_t *argument)
-{
-    char *text = json_dumps(argument, JSON_COMPACT | JSON_ENCODE_ANY);
-
-    if (text != NULL)
-        deliver(socket, &(struct event){.name = name, .elements = yodel_str_of(text)});
-    free(text);
-}
-
 static void deliver_text(yodel_sio_socket *socket, struct yd_msg *msg)
 {
-    json_t *text = json_stringn((char *)yd_msg_payload(msg), msg->len);
+    const struct yodel_allocator *mem = socket->ns->sio->mem;
+    struct event event = {.name = YODEL_STR("message")};
+    struct yd_buf text = {0};
 
-    if (text != NULL)
-        deliver_event(socket, YODEL_STR("message"), text);
-    json_decref(text);
+    if (yd_json_put_string(mem, &text, (yodel_str){(char *)yd_msg_payload(msg), msg->len}) == 0) {
+        event.elements = (yodel_str){(char *)text.ptr, text.len};
+        deliver(socket, &event);
+    }
+    yd_buf_free(mem, &text);
 }
 
 static void deliver_binary(yodel_sio_socket *socket, struct yd_msg *msg)
@@ -385,7 +380,8 @@ void yd_sio_deliver(struct yd_member *member, const struct yd_delivery *what)
     if (socket->state != YD_SIO_CONNECTED && socket->state != YD_SIO_AWAY && !socket->is_noting)
         return;
     if (what->event != NULL)
-        deliver_event(socket, yodel_event_type(what->event), what->event->body);
+        deliver(socket, &(struct event){.name = yodel_event_type(what->event),
+                                        .elements = yd_event_json(what->event)});
     else if (what->msg->type == YODEL_WS_TEXT)
         deliver_text(socket, what->msg);
     else

@@ -2,63 +2,24 @@
 #include "sio/encode.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "eio/eio.h"
+#include "proto/json_pack.h"
 #include "proto/sio_msgpack.h"
 
 /* ---- arguments ---- */
 
-static bool packed_to_elements(char *text, yodel_str *ret_elements)
+int yd_sio_pack(const struct yodel_allocator *mem, const char *format, va_list args,
+                struct yd_buf *text, yodel_str *ret_elements)
 {
-    size_t len = strlen(text);
+    int rc = format != NULL ? yd_json_pack_list(mem, text, format, args) : 0;
 
-    *ret_elements = (yodel_str){text + 1, len - 2}; /* without the brackets */
-    return len >= 2;
-}
-
-static json_t *pack_list(const char *format, va_list args, int *ret_error)
-{
-    struct yd_buf list = {0};
-    json_t *values = NULL;
-    json_error_t error;
-
-    *ret_error = -ENOMEM;
-    if (yd_buf_printf(&yd_mem_default, &list, "[%s]", format) == 0 &&
-        yd_buf_append(&yd_mem_default, &list, "", 1) == 0) {
-        values = json_vpack_ex(&error, 0, (const char *)list.ptr, args);
-        if (values == NULL && json_error_code(&error) != json_error_out_of_memory)
-            *ret_error = YODEL_ERR_FORMAT;
-    }
-    yd_buf_free(&yd_mem_default, &list);
-    return values;
-}
-
-int yd_sio_pack(const char *format, va_list args, char **ret_text, yodel_str *ret_elements)
-{
-    json_t *values;
-    char *text;
-    int rc;
-
-    *ret_text = NULL;
-    *ret_elements = (yodel_str){"", 0};
-    if (format == NULL || format[0] == '\0')
-        return 0;
-    if ((values = pack_list(format, args, &rc)) == NULL)
-        return rc;
-    text = json_dumps(values, JSON_COMPACT);
-    json_decref(values);
-    if (text == NULL)
-        return -ENOMEM;
-    if (!packed_to_elements(text, ret_elements)) {
-        free(text);
-        return YODEL_ERR_FORMAT;
-    }
-    *ret_text = text;
-    return 0;
+    if (rc == 0)
+        *ret_elements = (yodel_str){text->len > 0 ? (char *)text->ptr : "", text->len};
+    return rc;
 }
 
 int yd_sio_check_args(const yodel_sio_args *args, yodel_str *ret_elements)

@@ -25,9 +25,11 @@ int yd_sio_encode_out(const struct yodel_allocator *mem, yodel_sio_parser parser
                       struct yd_sio_out *ret_out);
 void yd_sio_out_unref(struct yd_sio_out *out);
 
-/* jansson's packed format for values one after the other, as text with commas between them; to be
- * freed with free().  Returns 0, -ENOMEM, YODEL_ERR_FORMAT. */
-int yd_sio_pack(const char *format, va_list args, char **ret_text, yodel_str *ret_elements);
+/* Appends jansson's packed format for values one after the other to text, which must be empty, and
+ * sets *ret_elements to it: values with commas between them.  Returns 0, -ENOMEM, YODEL_ERR_FORMAT.
+ */
+int yd_sio_pack(const struct yodel_allocator *mem, const char *format, va_list args,
+                struct yd_buf *text, yodel_str *ret_elements);
 
 /* The elements of caller's arguments, checked.  Returns 0, YODEL_ERR_FORMAT, YODEL_ERR_TOO_BIG. */
 int yd_sio_check_args(const yodel_sio_args *args, yodel_str *ret_elements);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/container.h"
@@ -135,21 +134,26 @@ static int answer(yodel_sio_ack *ack, yodel_str elements, const yodel_bytes *att
 
 int yodel_sio_answer(yodel_sio_ack *ack, const char *format, ...)
 {
+    const struct yodel_allocator *mem;
+    struct yd_buf text = {0};
     yodel_str elements;
+    yodel_sio *sio;
     va_list args;
-    char *text;
     int rc;
 
     if (ack == NULL)
         return 0;
+    sio = yodel_sio_ref(ack->ns->sio); /* ack may hold the last reference */
+    mem = sio->mem;
     va_start(args, format);
-    rc = yd_sio_pack(format, args, &text, &elements);
+    rc = yd_sio_pack(mem, format, args, &text, &elements);
     va_end(args);
     if (rc == 0)
         rc = answer(ack, elements, NULL, 0);
     else
         yodel_sio_ack_drop(ack);
-    free(text);
+    yd_buf_free(mem, &text);
+    yodel_sio_unref(sio);
     return rc;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "proto/json_doc.h"
+#include "proto/json_pack.h"
+#include "proto/json_scan.h"
 #include "ws/ws.h"
 
 /* Messages are short and many: zlib's fastest level is three times as fast as its default for a
@@ -251,55 +252,40 @@ int yodel_ws_send_prepared(yodel_ws *ws, yodel_prepared *message)
 
 /* ---- JSON ---- */
 
-static int send_document(yodel_ws *ws, json_t *document)
-{
-    char *text = json_dumps(document, JSON_COMPACT | JSON_ENCODE_ANY);
-    int rc;
-
-    if (text == NULL)
-        return -ENOMEM;
-    rc = yodel_ws_send_text(ws, yodel_str_of(text));
-    free(text);
-    return rc;
-}
-
 int yodel_ws_send_pack(yodel_ws *ws, const char *format, ...)
 {
-    json_error_t error;
-    json_t *document;
+    const struct yodel_allocator *mem = ws->route->service->mem;
+    struct yd_buf text = {0};
     va_list args;
     int rc;
 
     va_start(args, format);
-    document = json_vpack_ex(&error, 0, format, args);
+    rc = yd_json_pack(mem, &text, format, args);
     va_end(args);
-    if (document == NULL)
-        return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : YODEL_ERR_FORMAT;
-    rc = send_document(ws, document);
-    json_decref(document);
+    if (rc == 0)
+        rc = yodel_ws_send_text(ws, (yodel_str){(char *)text.ptr, text.len});
+    yd_buf_free(mem, &text);
     return rc;
 }
 
 int yodel_ws_unpack(const yodel_ws_message *message, yodel_document **ret_document,
                     const char *format, ...)
 {
-    json_error_t error;
-    json_t *document =
-        json_loadb((const char *)message->data.ptr, message->data.len, JSON_DECODE_ANY, &error);
+    yodel_str text = {(const char *)message->data.ptr, message->data.len};
+    json_t *document;
     va_list args;
     int rc;
 
-    if (document == NULL)
-        return YODEL_ERR_FORMAT;
+    if ((rc = yd_json_read(text, YD_JSON_MAX_DEPTH, &document)) < 0)
+        return rc;
     va_start(args, format);
-    rc = json_vunpack_ex(document, &error, 0, format, args);
+    rc = yd_json_unpack(document, format, args);
     va_end(args);
-    if (rc != 0) {
+    if (rc < 0)
         json_decref(document);
-        return YODEL_ERR_FORMAT;
-    }
-    *ret_document = (yodel_document *)document;
-    return 0;
+    else
+        *ret_document = (yodel_document *)document;
+    return rc;
 }
 
 void yodel_document_free(yodel_document *document)
