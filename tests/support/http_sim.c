@@ -53,11 +53,14 @@ fail_net:
     yd_net_done(&hs->net);
 fail_loop:
     yd_loop_free(hs->loop);
+    hs->loop = NULL;
     return rc;
 }
 
 void http_sim_stop(struct http_sim *hs)
 {
+    if (hs->loop == NULL)
+        return;
     yd_net_abort(&hs->net);
     sim_run(hs->loop);
     yd_listener_stop(&hs->listener.base);
@@ -65,6 +68,7 @@ void http_sim_stop(struct http_sim *hs)
     yd_net_done(&hs->net);
     yd_loop_free(hs->loop);
     yd_http_done(&hs->http);
+    hs->loop = NULL;
 }
 
 struct sim_peer *http_sim_ask(struct http_sim *hs, const char *text)

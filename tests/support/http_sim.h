@@ -22,7 +22,7 @@ struct http_sim {
  * ms, body 2000, keep 3000, decide 4000, send 5000, linger 100.  At most max_connections. */
 int http_sim_start(struct http_sim *hs, const struct yodel_allocator *mem,
                    unsigned max_connections);
-/* Aborts what is open. */
+/* Aborts what is open; does nothing when it has not started. */
 void http_sim_stop(struct http_sim *hs);
 
 /* Sends text on a new connection, and runs. */

@@ -43,9 +43,11 @@ int ws_sim_start(struct ws_sim *sim, const struct yodel_allocator *mem)
 void ws_sim_stop(struct ws_sim *sim)
 {
     yodel_channels_unref(sim->channels);
+    sim->channels = NULL;
     http_sim_stop(&sim->hs);
     if (sim->service.mem != NULL)
         yd_ws_service_done(&sim->service);
+    sim->service.mem = NULL;
 }
 
 struct sim_peer *ws_sim_connect(struct ws_sim *sim, const char *path, const char *headers)

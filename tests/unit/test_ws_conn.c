@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "failmem.h"
+#include "fixture.h"
 #include "ws_sim.h"
 
 /* What the handlers of a test saw and do. */
@@ -24,130 +25,116 @@ struct seen {
     bool close_on_message;
 };
 
+static struct failmem fm;
+static struct ws_sim sim;
+static struct seen seen;
+
 static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
 {
-    struct seen *seen = user;
-
-    (void)req;
-    seen->connects++;
-    seen->ws = ws;
-    return seen->connect_result;
+    seen.connects++;
+    seen.ws = ws;
+    return seen.connect_result;
 }
 
 static int on_open(yodel_ws *ws, void *user)
 {
-    (void)ws;
-    ((struct seen *)user)->opens++;
+    seen.opens++;
     return 0;
 }
 
 static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
 {
-    struct seen *seen = user;
     char answer[2048];
 
-    seen->messages++;
-    snprintf(seen->text, sizeof seen->text, "%.*s", (int)message->data.len,
+    seen.messages++;
+    snprintf(seen.text, sizeof seen.text, "%.*s", (int)message->data.len,
              (const char *)message->data.ptr);
-    if (seen->close_on_message)
+    if (seen.close_on_message)
         yodel_ws_close(ws, 4001, YODEL_STR("enough"));
-    if (seen->echo_prefix != NULL) {
-        snprintf(answer, sizeof answer, "%s%s", seen->echo_prefix, seen->text);
+    if (seen.echo_prefix != NULL) {
+        snprintf(answer, sizeof answer, "%s%s", seen.echo_prefix, seen.text);
         (void)yodel_ws_send_text(ws, yodel_str_of(answer));
     }
-    return seen->message_result;
+    return seen.message_result;
 }
 
 static void on_drain(yodel_ws *ws, void *user)
 {
-    (void)ws;
-    ((struct seen *)user)->drains++;
+    seen.drains++;
 }
 
 static void on_close(yodel_ws *ws, const yodel_ws_closing *closing, void *user)
 {
-    struct seen *seen = user;
-
-    (void)ws;
-    seen->closes++;
-    seen->closing = *closing;
-    snprintf(seen->reason, sizeof seen->reason, "%.*s", (int)closing->reason.len,
+    seen.closes++;
+    seen.closing = *closing;
+    snprintf(seen.reason, sizeof seen.reason, "%.*s", (int)closing->reason.len,
              closing->reason.len > 0 ? closing->reason.ptr : "");
 }
 
-static int start_with(struct ws_sim *sim, struct seen *seen, const struct yodel_allocator *mem,
-                      const yodel_ws_options *options)
+static int start_with(const struct yodel_allocator *mem, const yodel_ws_options *options)
 {
     int rc;
 
-    memset(seen, 0, sizeof *seen);
-    seen->echo_prefix = "";
-    if ((rc = ws_sim_start(sim, mem)) < 0)
+    memset(&seen, 0, sizeof seen);
+    seen.echo_prefix = "";
+    if ((rc = ws_sim_start(&sim, mem)) < 0)
         return rc;
-    rc = yd_ws_route(&sim->service, &sim->hs.http, "/ws",
+    rc = yd_ws_route(&sim.service, &sim.hs.http, "/ws",
                      YODEL_OPTIONS(yodel_ws_handlers, .on_connect = on_connect, .on_open = on_open,
                                    .on_message = on_message, .on_drain = on_drain,
                                    .on_close = on_close, .options = options),
-                     seen);
+                     &seen);
     if (rc < 0)
-        ws_sim_stop(sim);
+        ws_sim_stop(&sim);
     return rc;
 }
 
-static struct failmem fm;
-
-static void start(struct ws_sim *sim, struct seen *seen)
+static int setup(void **state)
 {
     failmem_init(&fm, 0);
-    assert_int_equal(start_with(sim, seen, &fm.mem, NULL), 0);
+    return start_with(&fm.mem, NULL);
 }
 
-static void stop(struct ws_sim *sim)
+static int teardown(void **state)
 {
-    ws_sim_stop(sim);
+    ws_sim_stop(&sim);
     failmem_assert_empty(&fm);
+    return 0;
 }
 
-static void run(struct ws_sim *sim)
+static void run(void)
 {
-    sim_run(sim->hs.loop);
+    sim_run(sim.hs.loop);
 }
 
 /* ---- messages ---- */
 
 static void test_ws_conn_echoes(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
 
-    start(&sim, &seen);
     seen.echo_prefix = "Echo: ";
     peer = ws_sim_open(&sim, "/ws");
     ws_sim_text(peer, "hello");
     ws_sim_text(peer, "");
-    run(&sim);
+    run();
     ws_sim_expect_text(peer, "Echo: hello");
     ws_sim_expect_text(peer, "Echo: ");
     ws_sim_frame(peer, 0x01, "ab", 2); /* a ping between two fragments */
     ws_sim_frame(peer, 0x89, "pp", 2);
     ws_sim_frame(peer, 0x80, "cd", 2);
-    run(&sim);
+    run();
     ws_sim_expect(peer, 0x8a, "pp", 2);
     ws_sim_expect_text(peer, "Echo: abcd");
     assert_int_equal(seen.opens, 1);
     assert_int_equal(seen.messages, 3);
-    stop(&sim);
 }
 
 static void test_ws_conn_reads_byte_by_byte(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
     char large[900];
 
-    start(&sim, &seen);
     memset(large, 'x', sizeof large);
     peer = ws_sim_open(&sim, "/ws");
     peer->chop = 1;
@@ -157,38 +144,33 @@ static void test_ws_conn_reads_byte_by_byte(void **state)
     ws_sim_frame(peer, 0x80, "\xd0\xbf", 2);
     ws_sim_frame(peer, 0x81, large, sizeof large);
     ws_sim_close(peer, 4000, "bye");
-    run(&sim);
+    run();
     ws_sim_expect_text(peer, "hello");
     ws_sim_expect(peer, 0x8a, "pppp", 4);
     ws_sim_expect_text(peer, "a\xd0\xbf");
     ws_sim_expect(peer, 0x81, large, sizeof large);
     ws_sim_expect_close(peer, 4000);
-    stop(&sim);
 }
 
 static void test_ws_conn_answers_good_messages_before_a_bad_frame(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
 
-    start(&sim, &seen);
     peer = ws_sim_open(&sim, "/ws");
     ws_sim_text(peer, "good");
     ws_sim_frame(peer, 0xb1, "bad", 3);
     ws_sim_text(peer, "lost");
-    run(&sim);
+    run();
     ws_sim_expect_text(peer, "good");
     ws_sim_expect_close(peer, 1002);
     ws_sim_expect_nothing(peer);
     assert_true(sim_is_shut(peer));
     sim_end(peer);
-    run(&sim);
+    run();
     assert_true(sim_is_closed(peer));
     assert_int_equal(seen.closes, 1);
     assert_int_equal(seen.closing.code, 1002);
     assert_int_equal(seen.closing.by, YODEL_WS_BY_ERROR);
-    stop(&sim);
 }
 
 struct bad {
@@ -210,40 +192,34 @@ static void test_ws_conn_closes_with_the_right_code(void **state)
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct ws_sim sim;
-        struct seen seen;
         struct sim_peer *peer;
 
-        start(&sim, &seen);
+        assert_int_equal(setup(NULL), 0);
         peer = ws_sim_open(&sim, "/ws");
         ws_sim_frame(peer, cases[i].first_byte, cases[i].data, cases[i].len);
-        run(&sim);
+        run();
         ws_sim_expect_close(peer, cases[i].code);
         assert_int_equal(seen.messages, 0);
         sim_advance(sim.hs.loop, 200);
         assert_int_equal(seen.closes, 1);
         assert_int_equal(seen.closing.code, cases[i].code);
-        stop(&sim);
+        teardown(NULL);
     }
 }
 
 static void test_ws_conn_fails_with_its_handler(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
 
-    start(&sim, &seen);
     seen.message_result = -EIO;
     peer = ws_sim_open(&sim, "/ws");
     ws_sim_text(peer, "a");
     ws_sim_text(peer, "b");
-    run(&sim);
+    run();
     ws_sim_expect_text(peer, "a");
     ws_sim_expect_close(peer, 1011);
     assert_int_equal(seen.messages, 1);
     assert_non_null(strstr(sim.hs.log, "on_message failed"));
-    stop(&sim);
 }
 
 /* ---- deciding ---- */
@@ -253,28 +229,23 @@ static void test_ws_conn_rejects(void **state)
     static const int results[][2] = {{401, 401}, {404, 404}, {-EIO, 500}, {299, 500}, {600, 500}};
 
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
-        struct ws_sim sim;
-        struct seen seen;
         struct sim_peer *peer;
 
-        start(&sim, &seen);
+        assert_int_equal(setup(NULL), 0);
         seen.connect_result = results[i][0];
         peer = ws_sim_connect(&sim, "/ws", "");
         http_sim_assert_status(peer, results[i][1]);
         assert_true(sim_is_shut(peer));
         assert_int_equal(seen.connects, 1);
         assert_int_equal(seen.opens + seen.closes, 0);
-        stop(&sim);
+        teardown(NULL);
     }
 }
 
 static void test_ws_conn_is_accepted_later(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
 
-    start(&sim, &seen);
     seen.connect_result = YODEL_DEFER;
     peer = ws_sim_connect(&sim, "/ws", "Sec-WebSocket-Protocol: a, b\r\n");
     ws_sim_text(peer, "early"); /* kept until it is decided */
@@ -287,43 +258,35 @@ static void test_ws_conn_is_accepted_later(void **state)
     assert_int_equal(
         yodel_ws_accept(seen.ws, YODEL_OPTIONS(yodel_ws_accept_options, .subprotocol = "b")), 0);
     assert_int_equal(yodel_ws_accept(seen.ws, NULL), YODEL_ERR_STATE);
-    run(&sim);
+    run();
     http_sim_assert_status(peer, 101);
     assert_string_equal(http_sim_header(peer, "Sec-WebSocket-Protocol"), "b");
     assert_string_equal(http_sim_header(peer, "Sec-WebSocket-Accept"),
                         "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     assert_int_equal(seen.opens, 1);
     assert_string_equal(seen.text, "early");
-    stop(&sim);
 }
 
 static void test_ws_conn_is_rejected_later(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
 
-    start(&sim, &seen);
     seen.connect_result = YODEL_DEFER;
     peer = ws_sim_connect(&sim, "/ws", "");
     assert_int_equal(yodel_ws_reject(seen.ws, YODEL_OPTIONS(yodel_response, .status = 402)), 0);
     assert_int_equal(seen.closes, 0); /* not inside the call */
     assert_int_equal(yodel_ws_accept(seen.ws, NULL), YODEL_ERR_STATE);
-    run(&sim);
+    run();
     http_sim_assert_status(peer, 402);
     assert_int_equal(seen.closes, 1);
     assert_int_equal(seen.opens, 0);
     assert_int_equal(seen.closing.by, YODEL_WS_BY_SERVER);
-    stop(&sim);
 }
 
 static void test_ws_conn_must_be_decided_in_time(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
 
-    start(&sim, &seen);
     seen.connect_result = YODEL_DEFER;
     peer = ws_sim_connect(&sim, "/ws", "");
     sim_advance(sim.hs.loop, 399);
@@ -331,39 +294,31 @@ static void test_ws_conn_must_be_decided_in_time(void **state)
     sim_advance(sim.hs.loop, 2);
     http_sim_assert_status(peer, 503);
     assert_int_equal(seen.closes, 1);
-    stop(&sim);
 }
 
 static void test_ws_conn_may_leave_before_it_is_decided(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
 
-    start(&sim, &seen);
     seen.connect_result = YODEL_DEFER;
     peer = ws_sim_connect(&sim, "/ws", "");
     assert_int_equal(yodel_group_add(sim.channels, YODEL_STR("g"), seen.ws), 0);
     sim_break(peer, -ECONNRESET);
-    run(&sim);
+    run();
     assert_int_equal(seen.closes, 1);
     assert_int_equal(seen.closing.code, 1006);
     assert_int_equal(yodel_group_count(sim.channels, YODEL_STR("g")), 0);
-    stop(&sim);
 }
 
 static void test_ws_conn_checks_the_handshake(void **state)
 {
     static const char *const origins[] = {"https://app.example", NULL};
     static const char *const subprotocols[] = {"v2", "v1", NULL};
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
 
     failmem_init(&fm, 0);
-    assert_int_equal(start_with(&sim, &seen, &fm.mem,
-                                YODEL_OPTIONS(yodel_ws_options, .origins = origins,
-                                              .subprotocols = subprotocols)),
+    assert_int_equal(start_with(&fm.mem, YODEL_OPTIONS(yodel_ws_options, .origins = origins,
+                                                       .subprotocols = subprotocols)),
                      0);
     http_sim_assert_status(ws_sim_connect(&sim, "/ws", ""), 403);
     http_sim_assert_status(ws_sim_connect(&sim, "/ws", "Origin: https://evil.example\r\n"), 403);
@@ -379,67 +334,59 @@ static void test_ws_conn_checks_the_handshake(void **state)
     peer = http_sim_ask(&sim.hs, "GET /ws HTTP/1.1\r\nHost: a\r\n\r\n");
     http_sim_assert_status(peer, 426);
     assert_int_equal(seen.connects, 1);
-    stop(&sim);
 }
 
 /* ---- ends ---- */
 
 static void test_ws_conn_tells_who_closed(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
 
-    start(&sim, &seen);
     peer = ws_sim_open(&sim, "/ws");
     ws_sim_close(peer, 4000, "bye");
-    run(&sim);
+    run();
     ws_sim_expect(peer, 0x88,
                   "\x0f\xa0"
                   "bye",
                   5);
     sim_end(peer);
-    run(&sim);
+    run();
     assert_int_equal(seen.closing.code, 4000);
     assert_string_equal(seen.reason, "bye");
     assert_int_equal(seen.closing.by, YODEL_WS_BY_PEER);
 
     peer = ws_sim_open(&sim, "/ws");
     ws_sim_frame(peer, 0x88, "", 0);
-    run(&sim);
+    run();
     ws_sim_expect(peer, 0x88, "", 0);
     sim_end(peer);
-    run(&sim);
+    run();
     assert_int_equal(seen.closing.code, 1005);
 
     peer = ws_sim_open(&sim, "/ws");
     sim_end(peer);
-    run(&sim);
+    run();
     assert_int_equal(seen.closing.code, 1006);
     assert_int_equal(seen.closing.by, YODEL_WS_BY_LOSS);
     assert_int_equal(seen.closes, 3);
-    stop(&sim);
 }
 
 static void test_ws_conn_waits_for_the_peers_close(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
 
-    start(&sim, &seen);
     seen.close_on_message = true;
     peer = ws_sim_open(&sim, "/ws");
     ws_sim_text(peer, "a");
     ws_sim_text(peer, "b"); /* behind our close: ignored */
-    run(&sim);
+    run();
     ws_sim_expect_close(peer, 4001);
     ws_sim_expect_nothing(peer);
     assert_int_equal(seen.messages, 1);
     assert_int_equal(seen.closes, 0);
     ws_sim_close(peer, 4001, "");
     sim_end(peer);
-    run(&sim);
+    run();
     assert_int_equal(seen.closes, 1);
     assert_int_equal(seen.closing.by, YODEL_WS_BY_SERVER);
     assert_int_equal(seen.closing.code, 4001);
@@ -447,26 +394,22 @@ static void test_ws_conn_waits_for_the_peers_close(void **state)
 
     peer = ws_sim_open(&sim, "/ws"); /* one that never answers */
     ws_sim_text(peer, "a");
-    run(&sim);
+    run();
     sim_advance(sim.hs.loop, 299);
     assert_int_equal(seen.closes, 1);
     sim_advance(sim.hs.loop, 2);
     assert_int_equal(seen.closes, 2);
     assert_true(sim_is_closed(peer));
-    stop(&sim);
 }
 
 static void test_ws_conn_pings(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
 
-    start(&sim, &seen);
     peer = ws_sim_open(&sim, "/ws");
     sim_advance(sim.hs.loop, 600);
     ws_sim_text(peer, "a");
-    run(&sim);
+    run();
     ws_sim_expect_text(peer, "a");
     sim_advance(sim.hs.loop, 999);
     ws_sim_expect_nothing(peer);
@@ -474,7 +417,7 @@ static void test_ws_conn_pings(void **state)
     ws_sim_expect(peer, 0x89, "", 0);
     sim_advance(sim.hs.loop, 400);
     ws_sim_frame(peer, 0x8a, "", 0);
-    run(&sim);
+    run();
     sim_advance(sim.hs.loop, 999);
     ws_sim_expect_nothing(peer);
     sim_advance(sim.hs.loop, 102); /* looked at again 500 after the ping */
@@ -484,40 +427,32 @@ static void test_ws_conn_pings(void **state)
     sim_advance(sim.hs.loop, 200);
     assert_int_equal(seen.closes, 1);
     assert_int_equal(seen.closing.by, YODEL_WS_BY_TIMEOUT);
-    stop(&sim);
 }
 
 static void test_ws_conn_stops(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
 
-    start(&sim, &seen);
     peer = ws_sim_open(&sim, "/ws");
     yd_net_stop(&sim.hs.net);
-    run(&sim);
+    run();
     ws_sim_expect_close(peer, 1001);
     ws_sim_close(peer, 1001, "");
     sim_end(peer);
-    run(&sim);
+    run();
     assert_int_equal(seen.closes, 1);
     assert_int_equal(seen.closing.by, YODEL_WS_BY_SERVER);
     assert_int_equal(sim.hs.net.num_conns, 0);
-    stop(&sim);
 }
 
 /* ---- limits ---- */
 
 static void test_ws_conn_is_congested_and_drains(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
     char large[900];
     int sent = 0;
 
-    start(&sim, &seen);
     memset(large, 'x', sizeof large);
     peer = ws_sim_open(&sim, "/ws");
     peer->window = 0;
@@ -525,53 +460,45 @@ static void test_ws_conn_is_congested_and_drains(void **state)
         sent++;
     assert_int_equal(sent, 3); /* 2000 bytes are passed with the third */
     assert_int_equal(yodel_ws_send_text(seen.ws, YODEL_STR("x")), YODEL_ERR_CONGESTED);
-    run(&sim);
+    run();
     assert_int_equal(seen.drains, 0);
     peer->window = SIZE_MAX;
-    run(&sim);
+    run();
     assert_int_equal(seen.drains, 1);
     assert_int_equal(yodel_ws_buffered(seen.ws), 0);
     for (int i = 0; i < sent; i++)
         ws_sim_expect(peer, 0x82, large, sizeof large);
-    stop(&sim);
 }
 
 static void test_ws_conn_stops_listening_to_a_slow_reader(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
     char large[900];
 
-    start(&sim, &seen);
     memset(large, 'x', sizeof large);
     peer = ws_sim_open(&sim, "/ws");
     peer->window = 0;
     for (int i = 0; i < 10; i++)
         ws_sim_frame(peer, 0x81, large, sizeof large);
-    run(&sim);
+    run();
     assert_int_equal(seen.messages, 3);
     sim_advance(sim.hs.loop, 4900); /* it is we who do not listen: no ping times out */
     assert_int_equal(seen.closes, 0);
     peer->window = SIZE_MAX;
-    run(&sim);
+    run();
     assert_int_equal(seen.messages, 10);
     for (int i = 0; i < 10; i++)
         ws_sim_expect(peer, 0x81, large, sizeof large);
-    stop(&sim);
 }
 
 static void test_ws_conn_gives_up_a_reader_that_stands_still(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
 
-    start(&sim, &seen);
     peer = ws_sim_open(&sim, "/ws");
     peer->window = 0;
     ws_sim_text(peer, "a");
-    run(&sim);
+    run();
     for (int i = 0; i < 6; i++) {
         ws_sim_frame(peer, 0x8a, "", 0); /* it lives, but does not read */
         sim_advance(sim.hs.loop, 900);
@@ -579,28 +506,23 @@ static void test_ws_conn_gives_up_a_reader_that_stands_still(void **state)
     assert_int_equal(seen.closes, 1);
     assert_int_equal(seen.closing.by, YODEL_WS_BY_TIMEOUT);
     assert_true(sim_is_closed(peer));
-    stop(&sim);
 }
 
 static void test_ws_conn_survives_short_writes(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
     char large[900];
 
-    start(&sim, &seen);
     memset(large, 'x', sizeof large);
     peer = ws_sim_open(&sim, "/ws");
     peer->max_taken = 7;
     for (int i = 0; i < 20; i++)
         ws_sim_frame(peer, 0x81, large, sizeof large);
     ws_sim_close(peer, 1000, "");
-    run(&sim);
+    run();
     for (int i = 0; i < 20; i++)
         ws_sim_expect(peer, 0x81, large, sizeof large);
     ws_sim_expect_close(peer, 1000);
-    stop(&sim);
 }
 
 /* ---- data ---- */
@@ -614,22 +536,18 @@ static void note_free(void *data)
 
 static void test_ws_conn_frees_its_data(void **state)
 {
-    struct ws_sim sim;
-    struct seen seen;
     struct sim_peer *peer;
     int one = 1, ten = 10;
 
     freed = 0;
-    start(&sim, &seen);
     peer = ws_sim_open(&sim, "/ws");
     yodel_ws_set_data(seen.ws, &one, note_free);
     assert_ptr_equal(yodel_ws_data(seen.ws), &one);
     yodel_ws_set_data(seen.ws, &ten, note_free);
     assert_int_equal(freed, 1);
     sim_end(peer);
-    run(&sim);
+    run();
     assert_int_equal(freed, 11);
-    stop(&sim);
 }
 
 /* A whole session with every allocation failing in turn: it ends in some orderly way. */
@@ -639,11 +557,9 @@ static void test_ws_conn_without_memory(void **state)
 
     FAILMEM_LOOP(&each)
     {
-        struct ws_sim sim;
-        struct seen seen;
         struct sim_peer *peer;
 
-        if (start_with(&sim, &seen, &each.mem,
+        if (start_with(&each.mem,
                        YODEL_OPTIONS(yodel_ws_options, .deflate = YODEL_WS_DEFLATE_SHARED,
                                      .deflate_min = 1)) < 0)
             continue;
@@ -651,10 +567,10 @@ static void test_ws_conn_without_memory(void **state)
         ws_sim_text(peer, "hello");
         ws_sim_frame(peer, 0x01, "a", 1);
         ws_sim_frame(peer, 0xc1, "\x4b\x04\x00", 3); /* never reached when the above is refused */
-        run(&sim);
+        run();
         ws_sim_close(peer, 1000, "bye");
         sim_end(peer);
-        run(&sim);
+        run();
         sim_advance(sim.hs.loop, 10000);
         assert_true(seen.closes <= seen.connects);
         ws_sim_stop(&sim);
@@ -664,26 +580,26 @@ static void test_ws_conn_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ws_conn_echoes),
-        cmocka_unit_test(test_ws_conn_reads_byte_by_byte),
-        cmocka_unit_test(test_ws_conn_answers_good_messages_before_a_bad_frame),
-        cmocka_unit_test(test_ws_conn_closes_with_the_right_code),
-        cmocka_unit_test(test_ws_conn_fails_with_its_handler),
-        cmocka_unit_test(test_ws_conn_rejects),
-        cmocka_unit_test(test_ws_conn_is_accepted_later),
-        cmocka_unit_test(test_ws_conn_is_rejected_later),
-        cmocka_unit_test(test_ws_conn_must_be_decided_in_time),
-        cmocka_unit_test(test_ws_conn_may_leave_before_it_is_decided),
-        cmocka_unit_test(test_ws_conn_checks_the_handshake),
-        cmocka_unit_test(test_ws_conn_tells_who_closed),
-        cmocka_unit_test(test_ws_conn_waits_for_the_peers_close),
-        cmocka_unit_test(test_ws_conn_pings),
-        cmocka_unit_test(test_ws_conn_stops),
-        cmocka_unit_test(test_ws_conn_is_congested_and_drains),
-        cmocka_unit_test(test_ws_conn_stops_listening_to_a_slow_reader),
-        cmocka_unit_test(test_ws_conn_gives_up_a_reader_that_stands_still),
-        cmocka_unit_test(test_ws_conn_survives_short_writes),
-        cmocka_unit_test(test_ws_conn_frees_its_data),
+        FIXTURE_TEST(test_ws_conn_echoes),
+        FIXTURE_TEST(test_ws_conn_reads_byte_by_byte),
+        FIXTURE_TEST(test_ws_conn_answers_good_messages_before_a_bad_frame),
+        TEARDOWN_TEST(test_ws_conn_closes_with_the_right_code),
+        FIXTURE_TEST(test_ws_conn_fails_with_its_handler),
+        TEARDOWN_TEST(test_ws_conn_rejects),
+        FIXTURE_TEST(test_ws_conn_is_accepted_later),
+        FIXTURE_TEST(test_ws_conn_is_rejected_later),
+        FIXTURE_TEST(test_ws_conn_must_be_decided_in_time),
+        FIXTURE_TEST(test_ws_conn_may_leave_before_it_is_decided),
+        TEARDOWN_TEST(test_ws_conn_checks_the_handshake),
+        FIXTURE_TEST(test_ws_conn_tells_who_closed),
+        FIXTURE_TEST(test_ws_conn_waits_for_the_peers_close),
+        FIXTURE_TEST(test_ws_conn_pings),
+        FIXTURE_TEST(test_ws_conn_stops),
+        FIXTURE_TEST(test_ws_conn_is_congested_and_drains),
+        FIXTURE_TEST(test_ws_conn_stops_listening_to_a_slow_reader),
+        FIXTURE_TEST(test_ws_conn_gives_up_a_reader_that_stands_still),
+        FIXTURE_TEST(test_ws_conn_survives_short_writes),
+        FIXTURE_TEST(test_ws_conn_frees_its_data),
         cmocka_unit_test(test_ws_conn_without_memory),
     };
 
