@@ -32,7 +32,7 @@ OPEN = {  # struct: the layers, the fields
     "yd_membership": ("sio", "group next"),
     "yd_loop": (
         "net http channels ws eio sio server",
-        "chunk closed counters index large mem net now running small stopping wheel",
+        "closed counters index mem net now pool running stopping wheel",
     ),
     "yd_listener": ("net server", "backend fd"),
     "yd_stream": ("net ws", "events fd loop"),

@@ -1,21 +1,60 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/pool.h"
 
-void yd_pool_init(struct yd_pool *pool, const struct yodel_allocator *mem, size_t block,
-                  size_t max_free)
+#include <string.h>
+
+void yd_pool_init(struct yd_pool *pool, const struct yodel_allocator *mem, size_t max_held)
 {
 #ifdef YODEL_NO_POOLS
-    max_free = 0;
+    max_held = 0;
 #endif
-    pool->free = NULL;
-    pool->num_free = 0;
-    pool->max_free = max_free;
-    pool->block = block < sizeof(void *) ? sizeof(void *) : block;
+    memset(pool, 0, sizeof *pool);
     pool->mem = mem;
+    pool->max_held = max_held;
+    for (int kind = 0; kind < YD_BLOCK_NONE; kind++)
+        pool->kinds[kind].size = YD_BLOCK_SIZE(kind);
+}
+
+static void free_some(struct yd_pool *pool, enum yd_block kind, size_t num)
+{
+    for (; num > 0; num--)
+        yd_free(pool->mem, yd_pool_get(pool, kind));
 }
 
 void yd_pool_done(struct yd_pool *pool)
 {
-    while (pool->free)
-        yd_free(pool->mem, yd_pool_get(pool));
+    for (int kind = 0; kind < YD_BLOCK_NONE; kind++)
+        free_some(pool, (enum yd_block)kind, pool->kinds[kind].num);
+}
+
+void yd_pool_age(struct yd_pool *pool)
+{
+    for (int kind = 0; kind < YD_BLOCK_NONE; kind++) {
+        struct yd_free_blocks *blocks = &pool->kinds[kind];
+
+        free_some(pool, (enum yd_block)kind, (blocks->idle + 1) / 2);
+        blocks->idle = blocks->num;
+    }
+}
+
+enum yd_block yd_block_for(size_t size)
+{
+    enum yd_block kind = YD_BLOCK_LARGE;
+
+    while (kind < YD_BLOCK_NONE && YD_BLOCK_SIZE(kind) < size)
+        kind++;
+    return kind;
+}
+
+void *yd_pool_get_sized(struct yd_pool *pool, size_t size, enum yd_block *ret_kind,
+                        size_t *ret_size)
+{
+    enum yd_block kind = yd_block_for(size);
+    void *block = kind != YD_BLOCK_NONE ? yd_pool_get(pool, kind) : yd_alloc(pool->mem, size);
+
+    if (block == NULL)
+        return NULL;
+    *ret_kind = kind;
+    *ret_size = kind != YD_BLOCK_NONE ? YD_BLOCK_SIZE(kind) : size;
+    return block;
 }

@@ -9,14 +9,21 @@
 #include "base/container.h"
 #include "base/mem.h"
 
-/* Free blocks a loop keeps for the next burst of output. */
-#define KEEP_SMALL 4096
-#define KEEP_CHUNK 1024
-#define KEEP_LARGE 16
+/* Free blocks a loop keeps for the next burst, bytes, and how often half of what was not used goes
+ * back to the allocator: an idle loop holds none after some seconds. */
+#define POOL_HELD (8u * 1024 * 1024)
+#define AGE_MS 500
 
 /* Rounds of tasks and flushes in one turn; what they cause after that waits for the next turn, so
  * that handlers which answer each other cannot keep the loop from its input. */
 #define ROUNDS 8
+
+static void age_pool(struct yd_timer *timer)
+{
+    struct yd_loop *loop = yd_container_of(timer, struct yd_loop, aging);
+
+    yd_pool_age(&loop->pool); /* the end of the turn starts the timer again */
+}
 
 int yd_loop_new(const struct yd_loop_ops *ops, const struct yodel_allocator *mem,
                 const struct yodel_log_sink *log, unsigned index, struct yd_loop **ret_loop)
@@ -32,9 +39,8 @@ int yd_loop_new(const struct yd_loop_ops *ops, const struct yodel_allocator *mem
     loop->index = index;
     loop->tasks_end = &loop->tasks;
     loop->flushes_end = &loop->flushes;
-    yd_pool_init(&loop->small, mem, YD_BLOCK_SMALL, KEEP_SMALL);
-    yd_pool_init(&loop->chunk, mem, YD_BLOCK_CHUNK, KEEP_CHUNK);
-    yd_pool_init(&loop->large, mem, YD_BLOCK_LARGE, KEEP_LARGE);
+    yd_pool_init(&loop->pool, mem, POOL_HELD);
+    yd_timer_init(&loop->aging, age_pool);
     yd_mailbox_init(&loop->mailbox);
     if ((loop->read_buf = yd_alloc(mem, YD_READ_SIZE)) == NULL)
         goto fail_loop;
@@ -57,9 +63,7 @@ void yd_loop_free(struct yd_loop *loop)
     if (loop == NULL)
         return;
     loop->ops->done(loop);
-    yd_pool_done(&loop->small);
-    yd_pool_done(&loop->chunk);
-    yd_pool_done(&loop->large);
+    yd_pool_done(&loop->pool);
     yd_free(loop->mem, loop->read_buf);
     yd_free(loop->mem, loop);
 }
@@ -156,6 +160,8 @@ uint64_t yd_loop_turn(struct yd_loop *loop)
         if (loop->tasks == NULL || i == ROUNDS - 1)
             run_queue(loop, &loop->flushes, &loop->flushes_end);
     }
+    if (!yd_pool_is_empty(&loop->pool) && !yd_timer_is_running(&loop->aging))
+        yd_timer_start(&loop->wheel, &loop->aging, loop->now + AGE_MS);
     if (loop->tasks != NULL || loop->flushes != NULL)
         return loop->now;
     wait = yd_wheel_next(&loop->wheel);

@@ -139,11 +139,6 @@ static inline void yd_count(atomic_uint_least64_t *counter, uint64_t more)
                           memory_order_relaxed);
 }
 
-/* Blocks of output: small ones hold references, the others bytes. */
-#define YD_BLOCK_SMALL 48
-#define YD_BLOCK_CHUNK 1024
-#define YD_BLOCK_LARGE 16384
-
 /* Bytes of the loop's shared read buffer. */
 #define YD_READ_SIZE (64 * 1024)
 
@@ -159,7 +154,8 @@ struct yd_loop {
     struct yd_wheel wheel;
     struct yd_mail *tasks, **tasks_end;     /* to run before the flushes of this turn */
     struct yd_mail *flushes, **flushes_end; /* to run before the loop waits */
-    struct yd_pool small, chunk, large;
+    struct yd_pool pool;                    /* blocks of output and of partial input */
+    struct yd_timer aging;                  /* of the pool; runs while it holds anything */
     struct yd_counters counters;
     pthread_t thread; /* that runs it */
     atomic_bool running;

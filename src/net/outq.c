@@ -10,55 +10,47 @@ struct yd_segment {
     struct yd_segment *next;
     const uint8_t *ptr; /* the first byte not taken yet */
     size_t left;
-    struct yd_msg *msg; /* whose bytes they are; NULL: those behind this header */
-    size_t room;        /* bytes behind this header */
+    struct yd_msg *msg;  /* whose bytes they are; NULL: those behind this header */
+    size_t room;         /* bytes behind this header */
+    enum yd_block block; /* where this stands */
     uint8_t bytes[];
 };
 
-#define CHUNK_ROOM (YD_BLOCK_CHUNK - sizeof(struct yd_segment))
-#define LARGE_ROOM (YD_BLOCK_LARGE - sizeof(struct yd_segment))
+#define CHUNK_ROOM (YD_BLOCK_SIZE(YD_BLOCK_CHUNK) - sizeof(struct yd_segment))
 
-_Static_assert(sizeof(struct yd_segment) <= YD_BLOCK_SMALL, "a reference fits a small block");
+_Static_assert(sizeof(struct yd_segment) <= YD_BLOCK_SIZE(YD_BLOCK_SMALL),
+               "a reference fits a small block");
+_Static_assert(sizeof(struct yd_segment) + YD_OUTQ_RECORD <= YD_BLOCK_SIZE(YD_BLOCK_LARGE),
+               "a record fits a large block");
 
-/* Short bytes go to a chunk, as most answers are short; what follows on a full one to a large
+/* Short bytes go to a chunk, as most answers are short; what follows on a full one to a larger
  * block. */
 static struct yd_segment *new_bytes(struct yd_loop *loop, const struct yd_outq *queue, size_t len)
 {
     struct yd_segment *segment;
-    size_t room;
+    enum yd_block block = YD_BLOCK_CHUNK;
+    size_t size = YD_BLOCK_SIZE(YD_BLOCK_CHUNK);
 
-    if (len <= CHUNK_ROOM && (queue->tail == NULL || queue->tail->msg != NULL)) {
-        segment = yd_pool_get(&loop->chunk);
-        room = CHUNK_ROOM;
-    } else if (len <= LARGE_ROOM) {
-        segment = yd_pool_get(&loop->large);
-        room = LARGE_ROOM;
-    } else {
-        segment =
-            len <= SIZE_MAX - sizeof *segment ? yd_alloc(loop->mem, sizeof *segment + len) : NULL;
-        room = len;
-    }
+    if (len <= CHUNK_ROOM && (queue->tail == NULL || queue->tail->msg != NULL))
+        segment = yd_pool_get(&loop->pool, YD_BLOCK_CHUNK);
+    else
+        segment = len <= SIZE_MAX - sizeof *segment
+                      ? yd_pool_get_sized(&loop->pool, sizeof *segment + len, &block, &size)
+                      : NULL;
     if (segment == NULL)
         return NULL;
     segment->ptr = segment->bytes;
     segment->left = 0;
     segment->msg = NULL;
-    segment->room = room;
+    segment->room = size - sizeof *segment;
+    segment->block = block;
     return segment;
 }
 
 static void free_segment(struct yd_loop *loop, struct yd_segment *segment)
 {
-    if (segment->msg != NULL) {
-        yd_msg_unref(segment->msg);
-        yd_pool_put(&loop->small, segment);
-    } else if (segment->room == CHUNK_ROOM) {
-        yd_pool_put(&loop->chunk, segment);
-    } else if (segment->room == LARGE_ROOM) {
-        yd_pool_put(&loop->large, segment);
-    } else {
-        yd_free(loop->mem, segment);
-    }
+    yd_msg_unref(segment->msg);
+    yd_pool_put_sized(&loop->pool, segment->block, segment);
 }
 
 static void append(struct yd_outq *queue, struct yd_segment *segment)
@@ -112,12 +104,13 @@ static int append_view(struct yd_loop *loop, struct yd_outq *queue, struct yd_ms
 
     if (view.len == 0)
         return 0;
-    if ((segment = yd_pool_get(&loop->small)) == NULL)
+    if ((segment = yd_pool_get(&loop->pool, YD_BLOCK_SMALL)) == NULL)
         return -ENOMEM;
     segment->ptr = view.ptr;
     segment->left = view.len;
     segment->msg = yd_msg_ref(msg);
     segment->room = 0;
+    segment->block = YD_BLOCK_SMALL;
     append(queue, segment);
     queue->bytes += view.len;
     return 0;

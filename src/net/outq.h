@@ -11,9 +11,12 @@
 
 /*
  * Output of one connection: segments that are bytes of its own or references to shared messages.
- * Empty it owns nothing.  Blocks come from the loop's pools.
+ * Empty it owns nothing.  Blocks come from the loop's pool.
  */
 struct yd_segment;
+
+/* Bytes that take no more than a large block: a TLS record with its header and tag. */
+#define YD_OUTQ_RECORD (16384 + 256)
 
 struct yd_outq {
     struct yd_segment *head, *tail;

@@ -232,14 +232,14 @@ static int input(struct yd_conn *conn, uint8_t *data, size_t len)
 
     if (filter->failed)
         return 0;
-    if ((plain = yd_pool_get(&loop->large)) == NULL)
+    if ((plain = yd_pool_get(&loop->pool, YD_BLOCK_LARGE)) == NULL)
         return -ENOMEM;
     filter->input = data;
     filter->input_len = len;
     ERR_clear_error();
     rc = read_records(conn, plain);
     filter->input_len = 0;
-    yd_pool_put(&loop->large, plain);
+    yd_pool_put(&loop->pool, YD_BLOCK_LARGE, plain);
     if (filter->base.sealed.bytes > 0 || conn->out.bytes > 0)
         yd_conn_want_flush(conn);
     return rc;
@@ -281,11 +281,11 @@ static struct yd_outq *output(struct yd_conn *conn)
 
     if (conn->out.bytes == 0 || filter->failed || !SSL_is_init_finished(filter->ssl))
         return &filter->base.sealed;
-    if ((room = yd_pool_get(&loop->large)) == NULL)
+    if ((room = yd_pool_get(&loop->pool, YD_BLOCK_LARGE)) == NULL)
         return NULL;
     while (rc == 0 && conn->out.bytes > 0 && filter->base.sealed.bytes < SEALED_MAX)
         rc = seal_record(conn, room);
-    yd_pool_put(&loop->large, room);
+    yd_pool_put(&loop->pool, YD_BLOCK_LARGE, room);
     return rc == 0 ? &filter->base.sealed : NULL;
 }
 

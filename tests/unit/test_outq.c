@@ -18,16 +18,12 @@ static void init_loop(struct yd_loop *loop, const struct yodel_allocator *mem)
 {
     memset(loop, 0, sizeof *loop);
     loop->mem = mem;
-    yd_pool_init(&loop->small, mem, YD_BLOCK_SMALL, 4);
-    yd_pool_init(&loop->chunk, mem, YD_BLOCK_CHUNK, 4);
-    yd_pool_init(&loop->large, mem, YD_BLOCK_LARGE, 4);
+    yd_pool_init(&loop->pool, mem, 100000);
 }
 
 static void done_loop(struct yd_loop *loop)
 {
-    yd_pool_done(&loop->small);
-    yd_pool_done(&loop->chunk);
-    yd_pool_done(&loop->large);
+    yd_pool_done(&loop->pool);
 }
 
 static size_t copy_out(const struct yd_outq *queue, uint8_t *out)
