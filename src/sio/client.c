@@ -88,6 +88,15 @@ yodel_sio_socket *yd_sio_client_socket(const struct yd_sio_client *client, yodel
     return NULL;
 }
 
+static int keep_early(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
+                      const yodel_bytes *attachments)
+{
+    yodel_sio *sio = socket->ns->sio;
+
+    return yd_sio_early_keep(&socket->early, sio->mem, sio->options.max_payload, packet,
+                             attachments);
+}
+
 static void on_socket_packet(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
                              const yodel_bytes *attachments)
 {
@@ -96,12 +105,14 @@ static void on_socket_packet(yodel_sio_socket *socket, const struct yd_sio_packe
     if (packet->type == YD_SIO_DISCONNECT)
         yd_sio_socket_leave(socket, "client namespace disconnect");
     else if (socket->state == YD_SIO_CONNECTING) {
-        if (yd_sio_keep_early(socket, packet, attachments) < 0)
+        if (keep_early(socket, packet, attachments) < 0)
             yd_sio_client_fail(socket->client, "too many events before CONNECT was answered");
     } else if (packet->type == YD_SIO_EVENT || packet->type == YD_SIO_BINARY_EVENT) {
         yd_sio_on_event(socket, packet, attachments);
     } else if (packet->has_id) {
-        yd_sio_waits_answer(socket, packet->id, packet->args, attachments, packet->num_attachments);
+        struct yd_sio_answer answer = {packet->args, attachments, packet->num_attachments};
+
+        yd_sio_waits_answer(socket->waits, packet->id, &answer);
     }
 }
 

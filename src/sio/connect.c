@@ -39,94 +39,20 @@ static int send_connect(yodel_sio_socket *socket)
     return rc;
 }
 
-/* ---- events that come before the answer ---- */
-
-struct yd_sio_early {
-    struct yd_sio_early *next;
-    struct yd_sio_packet packet;
-    size_t num_attachments;
-    yodel_bytes attachments[YD_SIO_MAX_ATTACHMENTS];
-    char room[];
-};
-
-static const char *put(char **room, const void *data, size_t len)
-{
-    char *copy = *room;
-
-    if (len > 0)
-        memcpy(copy, data, len);
-    *room += len;
-    return copy;
-}
-
-/* A view of data, moved along with it. */
-static yodel_str moved(yodel_str view, yodel_str from, const char *to)
-{
-    if (view.ptr == NULL)
-        return view;
-    return (yodel_str){to + (view.ptr - from.ptr), view.len};
-}
-
-static void fill_early(struct yd_sio_early *early, const struct yd_sio_packet *packet,
-                       const yodel_bytes *attachments)
-{
-    char *room = early->room;
-    const char *data = put(&room, packet->data.ptr, packet->data.len);
-
-    early->packet = *packet;
-    early->packet.data = moved(packet->data, packet->data, data);
-    early->packet.name = moved(packet->name, packet->data, data);
-    early->packet.args = moved(packet->args, packet->data, data);
-    early->packet.nsp = (yodel_str){NULL, 0};
-    for (uint32_t i = 0; i < packet->num_attachments; i++) {
-        early->attachments[i].len = attachments[i].len;
-        early->attachments[i].ptr =
-            (const uint8_t *)put(&room, attachments[i].ptr, attachments[i].len);
-    }
-}
-
-int yd_sio_keep_early(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
-                      const yodel_bytes *attachments)
-{
-    yodel_sio *sio = socket->ns->sio;
-    struct yd_sio_early *early;
-    size_t size = packet->data.len;
-
-    for (uint32_t i = 0; i < packet->num_attachments; i++)
-        size += attachments[i].len;
-    socket->early_bytes += sizeof *early + size;
-    if (socket->early_bytes > sio->options.max_payload)
-        return YODEL_ERR_TOO_BIG;
-    if ((early = yd_zalloc(sio->mem, sizeof *early + size)) == NULL)
-        return -ENOMEM;
-    fill_early(early, packet, attachments);
-    *socket->early_end = early;
-    socket->early_end = &early->next;
-    return 0;
-}
-
-void yd_sio_drop_early(yodel_sio_socket *socket)
-{
-    while (socket->early != NULL) {
-        struct yd_sio_early *next = socket->early->next;
-
-        yd_free(socket->ns->sio->mem, socket->early);
-        socket->early = next;
-    }
-    socket->early_end = &socket->early;
-}
+/* ---- events that came before the answer ---- */
 
 static void run_early(yodel_sio_socket *socket)
 {
-    while (socket->early != NULL && socket->state == YD_SIO_CONNECTED) {
-        struct yd_sio_early *early = socket->early;
+    const struct yodel_allocator *mem = socket->ns->sio->mem;
+    struct yd_sio_early_packet *early;
 
-        socket->early = early->next;
+    while (socket->state == YD_SIO_CONNECTED &&
+           (early = yd_sio_early_take(socket->early)) != NULL) {
         if (early->packet.type == YD_SIO_EVENT || early->packet.type == YD_SIO_BINARY_EVENT)
             yd_sio_on_event(socket, &early->packet, early->attachments);
-        yd_free(socket->ns->sio->mem, early);
+        yd_free(mem, early);
     }
-    yd_sio_drop_early(socket);
+    yd_sio_early_free(&socket->early, mem);
 }
 
 /* ---- being connected ---- */

@@ -9,6 +9,7 @@
 /* Acknowledgements that the program waits for: of one socket, or of many on several loops. */
 
 struct yd_sio_gather {
+    struct yd_sio_asker asker; /* first: sockets owe to it */
     struct yd_mail mail;
     yodel_sio *sio;
     bool single;
@@ -24,20 +25,10 @@ struct yd_sio_gather {
     struct yd_buf attachments; /* of struct yd_buf */
 };
 
-/* What one socket owes. */
-struct wait {
-    struct yd_map_node node;
-    uint64_t id; /* the key */
-    struct yd_timer timer;
-    yodel_sio_socket *socket;
-    struct yd_sio_gather *gather;
-};
-
-struct yd_sio_waits {
-    struct yd_map map;
-};
-
 /* ---- gathers ---- */
+
+static void on_answer(struct yd_sio_asker *asker, const struct yd_sio_answer *answer);
+static void on_miss(struct yd_sio_asker *asker, int result, struct yd_loop *loop);
 
 struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, bool single, uint32_t timeout_ms,
                                         yodel_sio_answers_fn *answered, void *user)
@@ -46,6 +37,7 @@ struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, bool single, uint32_t ti
 
     if (gather == NULL)
         return NULL;
+    gather->asker = (struct yd_sio_asker){on_answer, on_miss};
     gather->sio = sio;
     gather->single = single;
     gather->timeout_ms = timeout_ms;
@@ -228,22 +220,26 @@ static void take_answer(struct yd_sio_gather *gather, yodel_str args, const yode
 
 /* ---- what sockets owe ---- */
 
-static void free_wait(struct wait *wait)
+static struct yd_sio_gather *gather_of(struct yd_sio_asker *asker)
 {
-    yodel_sio_socket *socket = wait->socket;
-
-    yd_map_remove(&socket->waits->map, &wait->node);
-    yd_timer_stop(&socket->loop->wheel, &wait->timer);
-    yd_free(socket->ns->sio->mem, wait);
+    return yd_container_of(asker, struct yd_sio_gather, asker);
 }
 
-/* No answer: it did not come in time, or never will. */
-static void give_up(struct wait *wait, int result)
+static void on_answer(struct yd_sio_asker *asker, const struct yd_sio_answer *answer)
 {
-    struct yd_sio_gather *gather = wait->gather;
-    struct yd_loop *loop = wait->socket->loop;
+    struct yd_sio_gather *gather = gather_of(asker);
 
-    free_wait(wait);
+    pthread_mutex_lock(&gather->lock);
+    gather->reported++;
+    take_answer(gather, answer->args, answer->attachments, answer->num_attachments);
+    if (unlock(gather)) /* in the order of the client's packets */
+        run_gather(&gather->mail, NULL);
+}
+
+static void on_miss(struct yd_sio_asker *asker, int result, struct yd_loop *loop)
+{
+    struct yd_sio_gather *gather = gather_of(asker);
+
     pthread_mutex_lock(&gather->lock);
     gather->reported++;
     if (gather->result == 0)
@@ -251,95 +247,36 @@ static void give_up(struct wait *wait, int result)
     unlock_and_finish(gather, loop);
 }
 
-static void on_timeout(struct yd_timer *timer)
-{
-    give_up(yd_container_of(timer, struct wait, timer), -ETIMEDOUT);
-}
-
 static struct yd_sio_waits *get_waits(yodel_sio_socket *socket)
 {
     yodel_sio *sio = socket->ns->sio;
 
-    if (socket->waits == NULL && (socket->waits = yd_zalloc(sio->mem, sizeof *socket->waits)))
-        yd_map_init(&socket->waits->map, sio->mem, sio->secret);
+    if (socket->waits == NULL)
+        socket->waits =
+            yd_sio_waits_new(sio->mem, sio->secret, socket->loop, sio->options.max_acks);
     return socket->waits;
 }
 
 int yd_sio_gather_expect(struct yd_sio_gather *gather, yodel_sio_socket *socket, uint64_t id)
 {
-    yodel_sio *sio = socket->ns->sio;
     struct yd_sio_waits *waits = get_waits(socket);
-    struct wait *wait;
+    int rc;
 
     if (waits == NULL)
         return -ENOMEM;
-    if (waits->map.count >= sio->options.max_acks)
-        return YODEL_ERR_TOO_BIG;
-    if ((wait = yd_zalloc(sio->mem, sizeof *wait)) == NULL)
-        return -ENOMEM;
-    wait->id = id;
-    wait->socket = socket;
-    wait->gather = gather;
-    wait->node.key = (yodel_str){(const char *)&wait->id, sizeof wait->id};
-    if (yd_map_insert(&waits->map, &wait->node) < 0) {
-        yd_free(sio->mem, wait);
-        return -ENOMEM;
-    }
-    yd_timer_init(&wait->timer, on_timeout);
-    yd_timer_start(&socket->loop->wheel, &wait->timer,
-                   yd_loop_due(socket->loop, gather->timeout_ms));
+    if ((rc = yd_sio_waits_add(waits, id, &gather->asker, gather->timeout_ms)) < 0)
+        return rc;
     pthread_mutex_lock(&gather->lock);
     gather->expected++;
     pthread_mutex_unlock(&gather->lock);
     return 0;
 }
 
-static struct wait *find_wait(const yodel_sio_socket *socket, uint64_t id)
-{
-    yodel_str key = {(const char *)&id, sizeof id};
-    struct yd_map_node *node = socket->waits != NULL ? yd_map_find(&socket->waits->map, key) : NULL;
-
-    return node != NULL ? yd_container_of(node, struct wait, node) : NULL;
-}
-
 void yd_sio_gather_forget(struct yd_sio_gather *gather, yodel_sio_socket *socket, uint64_t id)
 {
-    struct wait *wait = find_wait(socket, id);
-
-    if (wait == NULL)
+    if (socket->waits == NULL || !yd_sio_waits_remove(socket->waits, id))
         return;
-    free_wait(wait);
     pthread_mutex_lock(&gather->lock);
     gather->expected--;
     pthread_mutex_unlock(&gather->lock);
-}
-
-void yd_sio_waits_answer(yodel_sio_socket *socket, uint64_t id, yodel_str args,
-                         const yodel_bytes *attachments, uint32_t num)
-{
-    struct wait *wait = find_wait(socket, id);
-    struct yd_sio_gather *gather;
-
-    if (wait == NULL)
-        return;
-    gather = wait->gather;
-    free_wait(wait);
-    pthread_mutex_lock(&gather->lock);
-    gather->reported++;
-    take_answer(gather, args, attachments, num);
-    if (unlock(gather)) /* in the order of the client's packets: no call of the program's is open */
-        run_gather(&gather->mail, NULL);
-}
-
-void yd_sio_waits_free(yodel_sio_socket *socket)
-{
-    struct yd_map_node *node;
-
-    if (socket->waits == NULL)
-        return;
-    while ((node = yd_map_any(&socket->waits->map)) != NULL)
-        give_up(yd_container_of(node, struct wait, node), YODEL_ERR_CLOSED);
-    yd_map_done(&socket->waits->map);
-    yd_free(socket->ns->sio->mem, socket->waits);
-    socket->waits = NULL;
 }

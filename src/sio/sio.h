@@ -16,11 +16,14 @@
 #include "proto/sio_msgpack.h"
 #include "proto/sio_packet.h"
 #include "sio/bundle.h"
+#include "sio/early.h"
 #include "sio/encode.h"
 #include "sio/name_pattern.h"
 #include "sio/namespaces.h"
+#include "sio/onces.h"
 #include "sio/sio_base.h"
 #include "sio/sio_ids.h"
+#include "sio/waits.h"
 
 /*
  * Socket.IO on top of Engine.IO sessions.  A client is one session; a socket is a client in one
@@ -56,9 +59,6 @@ void yd_sio_stop(yodel_sio *sio, struct yd_loop *loop);
 
 /* ---- clients ---- */
 
-/* An event for a socket whose middleware is not done yet. */
-struct yd_sio_early;
-
 struct yd_sio_client {
     yodel_sio *sio;
     struct yd_eio_session *session;
@@ -79,11 +79,6 @@ yodel_sio_socket *yd_sio_client_socket(const struct yd_sio_client *client, yodel
 
 /* connect.c */
 void yd_sio_on_connect(struct yd_sio_client *client, const struct yd_sio_packet *packet);
-/* Keeps an event that came before its socket was accepted.  Returns 0, -ENOMEM, YODEL_ERR_TOO_BIG.
- */
-int yd_sio_keep_early(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
-                      const yodel_bytes *attachments);
-void yd_sio_drop_early(yodel_sio_socket *socket);
 
 /* ---- sockets ---- */
 
@@ -104,12 +99,11 @@ struct yodel_sio_socket {
     void *data;
     yodel_free_fn *free_data;
     struct yd_sio_middleware *middleware; /* to run next, while CONNECTING */
-    struct yd_sio_early *early, **early_end;
+    struct yd_sio_early *early;           /* NULL: none */
     struct yd_sio_once *onces;
     struct yd_sio_waits *waits;   /* acknowledgements it owes */
     struct yd_sio_memory *memory; /* connection state recovery; NULL: off */
     const char *reason;           /* why it is leaving */
-    size_t early_bytes;
     unsigned num_rooms;
     uint8_t state;
     bool recovered;
@@ -153,7 +147,6 @@ struct yodel_sio_event {
 
 void yd_sio_on_event(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
                      const yodel_bytes *attachments);
-void yd_sio_free_onces(yodel_sio_socket *socket);
 
 /* ---- what goes out ---- */
 
@@ -227,11 +220,6 @@ void yd_sio_gather_close(struct yd_sio_gather *gather, struct yd_loop *loop, boo
 void yd_sio_gather_cancel(struct yd_sio_gather *gather);
 /* The event did not reach one of those it was meant for: result is why. */
 void yd_sio_gather_miss(struct yd_sio_gather *gather, int result);
-/* What the socket owes will not come. */
-void yd_sio_waits_free(yodel_sio_socket *socket);
-/* The answer to id has come. */
-void yd_sio_waits_answer(yodel_sio_socket *socket, uint64_t id, yodel_str args,
-                         const yodel_bytes *attachments, uint32_t num_attachments);
 
 /* ---- rooms ---- */
 

@@ -9,65 +9,18 @@
 
 /* Events that come in. */
 
-struct yd_sio_once {
-    struct yd_sio_once *next;
-    yodel_sio_event_fn *fn;
-    void *user;
-    size_t len;
-    char name[];
-};
-
 int yodel_sio_once(yodel_sio_socket *socket, const char *event, yodel_sio_event_fn *handler,
                    void *user)
 {
-    size_t len = strlen(event);
-    struct yd_sio_once *once, **end = &socket->onces;
-
     if (yd_sio_is_reserved(yodel_str_of(event)))
         return YODEL_ERR_NAME;
-    if ((once = yd_alloc(socket->ns->sio->mem, sizeof *once + len)) == NULL)
-        return -ENOMEM;
-    *once = (struct yd_sio_once){NULL, handler, user, len};
-    memcpy(once->name, event, len);
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = once;
-    return 0;
-}
-
-void yd_sio_free_onces(yodel_sio_socket *socket)
-{
-    while (socket->onces != NULL) {
-        struct yd_sio_once *next = socket->onces->next;
-
-        yd_free(socket->ns->sio->mem, socket->onces);
-        socket->onces = next;
-    }
-}
-
-static struct yd_sio_once *take_onces(yodel_sio_socket *socket, yodel_str name)
-{
-    struct yd_sio_once **at = &socket->onces, *taken = NULL, **end = &taken;
-
-    while (*at != NULL) {
-        struct yd_sio_once *once = *at;
-
-        if (!yodel_str_eq((yodel_str){once->name, once->len}, name)) {
-            at = &once->next;
-            continue;
-        }
-        *at = once->next;
-        once->next = NULL;
-        *end = once;
-        end = &once->next;
-    }
-    return taken;
+    return yd_sio_onces_add(&socket->onces, socket->ns->sio->mem, event, handler, user);
 }
 
 /* All are taken off before the first one runs: what it adds is for the next event. */
 static bool run_onces(yodel_sio_socket *socket, yodel_sio_event *event)
 {
-    struct yd_sio_once *once = take_onces(socket, event->name), *next;
+    struct yd_sio_once *once = yd_sio_onces_take(&socket->onces, event->name), *next;
     bool handled = once != NULL;
 
     for (; once != NULL; once = next) {

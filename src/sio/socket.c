@@ -20,7 +20,6 @@ yodel_sio_socket *yd_sio_socket_new(struct yd_sio_client *client, yodel_sio_name
     socket->ns = ns;
     socket->loop = yd_eio_loop(client->session);
     socket->member.deliver = yd_sio_deliver;
-    socket->early_end = &socket->early;
     yd_list_init(&socket->of_shard);
     yd_list_append(&client->sockets, &socket->of_client);
     client->num_sockets++;
@@ -43,6 +42,14 @@ yodel_sio_socket *yd_sio_socket_find(yodel_sio_namespace *ns, struct yd_loop *lo
 
 /* ---- the end ---- */
 
+static void owe_nothing(yodel_sio_socket *socket)
+{
+    struct yd_sio_waits *waits = socket->waits;
+
+    socket->waits = NULL;
+    yd_sio_waits_free(waits);
+}
+
 void yd_sio_socket_free(yodel_sio_socket *socket)
 {
     const struct yodel_allocator *mem = socket->ns->sio->mem;
@@ -56,10 +63,10 @@ void yd_sio_socket_free(yodel_sio_socket *socket)
         socket->client->num_sockets--;
     if (socket->by_id.key.len > 0)
         yd_map_remove(&yd_sio_shard_of(socket)->by_id, &socket->by_id);
-    yd_sio_waits_free(socket);
+    owe_nothing(socket);
     yd_sio_memory_free(socket);
-    yd_sio_drop_early(socket);
-    yd_sio_free_onces(socket);
+    yd_sio_early_free(&socket->early, mem);
+    yd_sio_onces_free(&socket->onces, mem);
     yodel_sio_set_data(socket, NULL, NULL);
     json_decref(socket->json);
     json_decref(socket->auth);
@@ -88,7 +95,7 @@ void yd_sio_socket_end(yodel_sio_socket *socket, const char *reason, bool may_re
     may_return = may_return && socket->was_connected && socket->memory != NULL && !stopping;
     socket->client->has_left = true;
     if (socket->was_connected) {
-        yd_sio_waits_free(socket);
+        owe_nothing(socket);
         tell_end(socket, reason, may_return);
     }
     if (may_return)
