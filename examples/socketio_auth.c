@@ -36,7 +36,8 @@ static void check_token(yodel_sio_socket *socket, yodel_sio_next *next, void *us
 
     (void)user;
     if (name == NULL) {
-        yodel_sio_next_refuse(next, "unauthorized", "{\"hint\":\"ask for a token\"}");
+        if (yodel_sio_next_refuse(next, "unauthorized", "{\"hint\":\"ask for a token\"}") < 0)
+            (void)yodel_sio_next_refuse(next, "", NULL); /* out of memory; this needs none */
         return;
     }
     (void)json_object_set_new(yodel_sio_socket_json(socket), "user", json_string(name));

@@ -95,7 +95,7 @@ YODEL_API yodel_str yodel_event_type(const yodel_event *event) YODEL_ANY_THREAD;
 /*
  * Reads values out of an event with jansson's unpack format:
  *     const char *text; yodel_event_unpack(event, "{s:s}", "message", &text)
- * Strings are borrowed for the handler's call.  Returns 0 or YODEL_ERR_FORMAT.
+ * Strings are borrowed for the handler's call.  Returns 0, -ENOMEM or YODEL_ERR_FORMAT.
  */
 YODEL_API int yodel_event_unpack(const yodel_event *event, const char *format,
                                  ...) YODEL_ANY_THREAD;

@@ -103,8 +103,10 @@ YODEL_API int yodel_request_reply_pack(yodel_request *req, int status, const cha
 /*
  * Reads values out of a JSON body with jansson's unpack format:
  *     const char *text; yodel_request_unpack(req, "{s:s}", "message", &text)
- * Strings live as long as the request.  Returns 0 or YODEL_ERR_FORMAT (not JSON, or of another
- * shape).
+ * Strings live as long as the request; "s%" tells the length of one that may hold NULs.  Whole
+ * numbers beyond 64 bits are reals, reals out of range the largest of their sign, a lone surrogate
+ * is U+FFFD.  Returns 0, -ENOMEM, or YODEL_ERR_FORMAT
+ * (not JSON, more than 256 levels deep, or of another shape).
  */
 YODEL_API int yodel_request_unpack(yodel_request *req, const char *format, ...) YODEL_LOOP_THREAD;
 

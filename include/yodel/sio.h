@@ -185,9 +185,11 @@ typedef void(yodel_sio_middleware_fn)(yodel_sio_socket *socket, yodel_sio_next *
 YODEL_API int yodel_sio_use(yodel_sio_namespace *ns, yodel_sio_middleware_fn *middleware,
                             void *user) YODEL_SETUP_THREAD;
 YODEL_API void yodel_sio_next_go(yodel_sio_next *next) YODEL_ANY_THREAD;
-/* The client gets connect_error with message and, unless NULL, data: JSON text, copied. */
-YODEL_API void yodel_sio_next_refuse(yodel_sio_next *next, const char *message,
-                                     const char *data) YODEL_ANY_THREAD;
+/* The client gets connect_error with message and, unless NULL, data: JSON text, copied.  Returns 0,
+ * -ENOMEM, YODEL_ERR_ENCODING (message is not UTF-8), YODEL_ERR_FORMAT (data is not JSON): nothing
+ * is then sent and next is still the caller's.  With "" and NULL it cannot fail. */
+YODEL_API int yodel_sio_next_refuse(yodel_sio_next *next, const char *message,
+                                    const char *data) YODEL_ANY_THREAD;
 
 /* Event middleware: runs for every event of a socket ahead of its handlers.  Returns NULL to let it
  * pass, or why it is dropped (static text, for on_error). */
@@ -206,9 +208,9 @@ YODEL_API yodel_str yodel_sio_event_args(const yodel_sio_event *event) YODEL_LOO
 /* The i-th argument's JSON text; {NULL, 0} past the last. */
 YODEL_API yodel_str yodel_sio_event_arg(const yodel_sio_event *event, size_t i) YODEL_LOOP_THREAD;
 /* The arguments as a document, made on first use; borrowed.  Binary is what yodel_sio_binary()
- * makes. NULL when out of memory. */
+ * makes; other values are as in yodel_request_unpack().  NULL when out of memory. */
 YODEL_API json_t *yodel_sio_event_json(yodel_sio_event *event) YODEL_LOOP_THREAD;
-/* jansson's unpack format for the arguments one after the other: "s{s:i}".  Returns 0 or
+/* jansson's unpack format for the arguments one after the other: "s{s:i}".  Returns 0, -ENOMEM or
  * YODEL_ERR_FORMAT. */
 YODEL_API int yodel_sio_event_unpack(yodel_sio_event *event, const char *format,
                                      ...) YODEL_LOOP_THREAD;
@@ -381,7 +383,8 @@ YODEL_API void *yodel_sio_data(const yodel_sio_socket *socket) YODEL_LOOP_THREAD
 /* The handshake as the JavaScript server shows it: a new document {"headers", "time", "address",
  * "xdomain", "secure", "issued", "url", "query", "auth"}; NULL when out of memory. */
 YODEL_API json_t *yodel_sio_handshake(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
-/* The CONNECT payload; borrowed; an empty object without one. */
+/* The CONNECT payload as a document, as yodel_sio_event_json(); borrowed; an empty object without
+ * one.  NULL when out of memory, but never in middleware, which does not run without it. */
 YODEL_API const json_t *yodel_sio_auth(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
 /* A header or query field of the request that opened the session; {NULL, 0} when absent. */
 YODEL_API yodel_str yodel_sio_header(const yodel_sio_socket *socket,

@@ -181,7 +181,8 @@ YODEL_API int yodel_ws_send_pack(yodel_ws *ws, const char *format, ...) YODEL_LO
  * Reads values out of a JSON message with jansson's unpack format.  The strings live until
  * *ret_document is given to yodel_document_free(), which also takes NULL.
  *     if (yodel_ws_unpack(message, &doc, "{s:s}", "message", &text) == 0) ...
- * Returns 0 or YODEL_ERR_FORMAT (not JSON, or of another shape); *ret_document is then untouched.
+ * Numbers and strings are as with yodel_request_unpack().  Returns 0, -ENOMEM, or YODEL_ERR_FORMAT
+ * (not JSON, more than 256 levels deep, or of another shape); *ret_document is then untouched.
  */
 typedef struct yodel_document yodel_document;
 YODEL_API int yodel_ws_unpack(const yodel_ws_message *message, yodel_document **ret_document,

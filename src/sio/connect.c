@@ -4,6 +4,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "sio/sio.h"
 
 /* Joining a namespace: CONNECT, middleware, the answer. */
@@ -158,20 +159,40 @@ void yodel_sio_next_go(yodel_sio_next *next)
     post_next(next);
 }
 
-void yodel_sio_next_refuse(yodel_sio_next *next, const char *message, const char *data)
+static int check_refusal(yodel_str message, yodel_str data)
 {
+    yodel_str value;
+
+    if (!yd_utf8_is_valid(message.ptr, message.len))
+        return YODEL_ERR_ENCODING;
+    if (data.ptr == NULL)
+        return 0;
+    return yd_utf8_is_valid(data.ptr, data.len) && yd_json_check(data, YD_JSON_MAX_DEPTH, &value)
+               ? 0
+               : YODEL_ERR_FORMAT;
+}
+
+int yodel_sio_next_refuse(yodel_sio_next *next, const char *message, const char *data)
+{
+    yodel_str text = yodel_str_of(message), json = yodel_str_of(data);
+    char *reason = NULL;
+    int rc;
+
+    if ((rc = check_refusal(text, json)) < 0)
+        return rc;
+    if (text.len + json.len > 0 &&
+        (reason = yd_alloc(next->ns->sio->mem, text.len + json.len)) == NULL)
+        return -ENOMEM;
+    if (text.len > 0)
+        memcpy(reason, text.ptr, text.len);
+    if (json.len > 0)
+        memcpy(reason + text.len, json.ptr, json.len);
     next->refused = true;
-    next->message_len = strlen(message);
-    next->data_len = data != NULL ? strlen(data) : 0;
-    next->reason = yd_alloc(next->ns->sio->mem, next->message_len + next->data_len);
-    if (next->reason != NULL) {
-        memcpy(next->reason, message, next->message_len);
-        if (data != NULL)
-            memcpy(next->reason + next->message_len, data, next->data_len);
-    } else {
-        next->message_len = next->data_len = 0;
-    }
+    next->reason = reason;
+    next->message_len = text.len;
+    next->data_len = json.len;
     post_next(next);
+    return 0;
 }
 
 void yd_sio_run_middleware(yodel_sio_socket *socket)
@@ -184,7 +205,8 @@ void yd_sio_run_middleware(yodel_sio_socket *socket)
         return;
     }
     socket->middleware = middleware->next;
-    if ((next = yd_zalloc(socket->ns->sio->mem, sizeof *next)) == NULL) {
+    if (yd_sio_read_auth(socket) < 0 ||
+        (next = yd_zalloc(socket->ns->sio->mem, sizeof *next)) == NULL) {
         yd_sio_client_fail(socket->client, "out of memory");
         return;
     }

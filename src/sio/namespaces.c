@@ -5,6 +5,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "proto/json_doc.h"
 #include "sio/name_pattern.h"
 #include "sio/sio_base.h"
 
@@ -161,8 +162,8 @@ static bool allows(const struct yd_sio_parent *parent, yodel_str name, yodel_str
 
     if (parent->pattern != NULL)
         return yd_sio_pattern_matches(parent->pattern, name);
-    if (auth.len > 0)
-        document = json_loadb(auth.ptr, auth.len, 0, NULL);
+    if (auth.len > 0 && yd_json_read_checked(auth, &document) < 0)
+        return false; /* a function that did not see it cannot refuse it */
     allowed = parent->match(name, document, parent->user) != 0;
     json_decref(document);
     return allowed;

@@ -130,6 +130,8 @@ yodel_sio_socket *yd_sio_socket_find(yodel_sio_namespace *ns, struct yd_loop *lo
 void yd_sio_socket_end(yodel_sio_socket *socket, const char *reason, bool may_return);
 /* Frees it, silently. */
 void yd_sio_socket_free(yodel_sio_socket *socket);
+/* Makes the document that yodel_sio_auth() gives, if it is not there.  Returns 0 or -ENOMEM. */
+int yd_sio_read_auth(yodel_sio_socket *socket);
 /* It ends in a task with reason. */
 void yd_sio_socket_leave(yodel_sio_socket *socket, const char *reason);
 

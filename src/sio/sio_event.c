@@ -5,6 +5,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "proto/json_doc.h"
 #include "sio/sio.h"
 
 /* Events that come in. */
@@ -135,33 +136,29 @@ yodel_str yodel_sio_event_arg(const yodel_sio_event *event, size_t i)
     return (yodel_str){NULL, 0};
 }
 
+static int read_args(yodel_sio_event *event)
+{
+    if (event->json != NULL)
+        return 0;
+    return yd_json_read_checked(yodel_sio_event_args(event), &event->json);
+}
+
 json_t *yodel_sio_event_json(yodel_sio_event *event)
 {
-    yodel_str args = yodel_sio_event_args(event);
-
-    if (event->json == NULL)
-        event->json = json_loadb(args.ptr, args.len, JSON_ALLOW_NUL, NULL);
-    return event->json;
+    return read_args(event) == 0 ? event->json : NULL;
 }
 
 int yodel_sio_event_unpack(yodel_sio_event *event, const char *format, ...)
 {
-    const struct yodel_allocator *mem = event->socket->ns->sio->mem;
-    json_t *args = yodel_sio_event_json(event);
-    struct yd_buf list = {0};
-    json_error_t error;
     va_list values;
-    int rc = -1;
+    int rc;
 
-    if (args == NULL)
-        return YODEL_ERR_FORMAT;
-    if (yd_buf_printf(mem, &list, "[%s]", format) == 0 && yd_buf_append(mem, &list, "", 1) == 0) {
-        va_start(values, format);
-        rc = json_vunpack_ex(args, &error, 0, (const char *)list.ptr, values);
-        va_end(values);
-    }
-    yd_buf_free(mem, &list);
-    return rc == 0 ? 0 : YODEL_ERR_FORMAT;
+    if ((rc = read_args(event)) < 0)
+        return rc;
+    va_start(values, format);
+    rc = yd_json_unpack_list(event->json, format, values);
+    va_end(values);
+    return rc;
 }
 
 size_t yodel_sio_event_num_attachments(const yodel_sio_event *event)

@@ -4,6 +4,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "proto/json_doc.h"
 #include "proto/url.h"
 #include "sio/sio.h"
 
@@ -196,15 +197,20 @@ void *yodel_sio_data(const yodel_sio_socket *socket)
 
 /* ---- the handshake ---- */
 
+int yd_sio_read_auth(yodel_sio_socket *socket)
+{
+    if (socket->auth != NULL)
+        return 0;
+    if (socket->auth_text != NULL)
+        return yd_json_read_checked(yodel_str_of(socket->auth_text), &socket->auth);
+    return (socket->auth = json_object()) != NULL ? 0 : -ENOMEM;
+}
+
 const json_t *yodel_sio_auth(const yodel_sio_socket *given)
 {
     yodel_sio_socket *socket = (yodel_sio_socket *)given; /* a document made on first use */
 
-    if (socket->auth == NULL && socket->auth_text != NULL)
-        socket->auth = json_loads(socket->auth_text, JSON_ALLOW_NUL, NULL);
-    if (socket->auth == NULL)
-        socket->auth = json_object();
-    return socket->auth;
+    return yd_sio_read_auth(socket) == 0 ? socket->auth : NULL;
 }
 
 yodel_str yodel_sio_header(const yodel_sio_socket *socket, const char *name)

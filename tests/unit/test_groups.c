@@ -147,14 +147,14 @@ static void test_groups_reach_members_on_every_loop(void **state)
     done_world(&world);
 }
 
-static int pack_event(struct world *world, yodel_event **ret, const char *type, const char *format,
-                      ...)
+static int pack_event(const struct yodel_allocator *mem, yodel_event **ret, const char *type,
+                      const char *format, ...)
 {
     va_list args;
     int rc;
 
     va_start(args, format);
-    rc = yd_event_new(&world->fm.mem, type, format, args, ret);
+    rc = yd_event_new(mem, type, format, args, ret);
     va_end(args);
     return rc;
 }
@@ -168,7 +168,7 @@ static void test_groups_keep_the_order_of_frames_and_events(void **state)
     init_world(&world);
     init_listener(&listener, &world, 1);
     assert_int_equal(join(&listener, "g"), 0);
-    assert_int_equal(pack_event(&world, &event, "x.y", "{s:s}", "k", "v"), 0);
+    assert_int_equal(pack_event(&world.fm.mem, &event, "x.y", "{s:s}", "k", "v"), 0);
     for (int i = 0; i < 5; i++) {
         send_letter(&world, "g", (char)('a' + i));
         assert_int_equal(
@@ -348,18 +348,49 @@ static void test_event_packs_and_unpacks(void **state)
 
     init_world(&world);
     assert_int_equal(
-        pack_event(&world, &event, "chat.message", "{s:s, s:i}", "text", "Привет", "n", 7), 0);
+        pack_event(&world.fm.mem, &event, "chat.message", "{s:s, s:i}", "text", "Привет", "n", 7),
+        0);
     assert_true(yodel_str_eq(yodel_event_type(event), YODEL_STR("chat.message")));
     assert_int_equal(yodel_event_unpack(event, "{s:s, s:i}", "text", &text, "n", &number), 0);
     assert_string_equal(text, "Привет");
     assert_int_equal(number, 7);
     assert_int_equal(yodel_event_unpack(event, "{s:s}", "absent", &text), YODEL_ERR_FORMAT);
     yd_event_unref(event);
-    assert_int_equal(pack_event(&world, &event, "", NULL), YODEL_ERR_NAME);
-    assert_int_equal(pack_event(&world, &event, "a\n", NULL), YODEL_ERR_NAME);
-    assert_int_equal(pack_event(&world, &event, "a", "[i]", 1), YODEL_ERR_FORMAT);
-    assert_int_equal(pack_event(&world, &event, "a", "{s:s}", "k", "\xff"), YODEL_ERR_FORMAT);
+    assert_int_equal(pack_event(&world.fm.mem, &event, "", NULL), YODEL_ERR_NAME);
+    assert_int_equal(pack_event(&world.fm.mem, &event, "a\n", NULL), YODEL_ERR_NAME);
+    assert_int_equal(pack_event(&world.fm.mem, &event, "a", "[i]", 1), YODEL_ERR_FORMAT);
+    assert_int_equal(pack_event(&world.fm.mem, &event, "a", "{s:s}", "k", "\xff"),
+                     YODEL_ERR_FORMAT);
     done_world(&world);
+}
+
+/* All of an event, or -ENOMEM; its documents are copies, whatever it was made of. */
+static void test_event_without_memory(void **state)
+{
+    json_t *document = json_pack("{s:[f]}", "list", 0.5);
+    struct failmem fm;
+
+    FAILMEM_LOOP(&fm)
+    {
+        yodel_event *event = NULL;
+        const char *text = NULL;
+        double number = 0;
+        int rc;
+
+        failmem_serve_jansson(&fm);
+        rc = pack_event(&fm.mem, &event, "e", "{s:O, s:s}", "document", document, "text",
+                        "long enough for more than one block of text");
+        if (rc == 0)
+            rc = yodel_event_unpack(event, "{s:{s:[f]}, s:s}", "document", "list", &number, "text",
+                                    &text);
+        assert_true(rc == 0 || (rc == -ENOMEM && failmem_has_failed(&fm)));
+        if (rc == 0)
+            assert_true(number == 0.5 && strlen(text) == 43);
+        yd_event_unref(event);
+        failmem_serve_jansson(NULL);
+        assert_int_equal(document->refcount, 1);
+    }
+    json_decref(document);
 }
 
 int main(void)
@@ -373,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_groups_survey_goes_round_the_loops),
         cmocka_unit_test(test_groups_without_memory),
         cmocka_unit_test(test_event_packs_and_unpacks),
+        cmocka_unit_test(test_event_without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -309,7 +309,72 @@ static void test_request_bad_json(void **state)
     }
 }
 
+static void check_nul(yodel_request *req)
+{
+    const char *text;
+    double number;
+    size_t len;
+
+    assert_int_equal(yodel_request_unpack(req, "{s:s%}", "s", &text, &len), 0);
+    assert_int_equal(len, 3);
+    assert_memory_equal(text, "a\0b", 3);
+    assert_int_equal(yodel_request_unpack(req, "{s:f}", "n", &number), 0);
+    assert_true(number == 12345678901234567890.0);
+    assert_int_equal(yodel_request_reply(req, 200, NULL, (yodel_bytes){NULL, 0}), 0);
+}
+
+static void test_request_json_with_nul_and_big_numbers(void **state)
+{
+    run(check_nul, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 41\r\n\r\n"
+                   "{\"s\":\"a\\u0000b\",\"n\":12345678901234567890}");
+}
+
 /* ---- memory ---- */
+
+static int unpacked, replied;
+
+static void unpack_and_reply(yodel_request *req, void *user)
+{
+    const char *text = NULL;
+    int number = 0;
+
+    unpacked = yodel_request_unpack(req, "{s:s, s:i}", "a", &text, "n", &number);
+    if (unpacked == 0) {
+        assert_string_equal(text, "x\ny");
+        assert_int_equal(number, 7);
+    }
+    replied = yodel_request_reply_pack(req, 200, "{s:i, s:[s, n]}", "number", 7, "list",
+                                       "some text that is long enough for a second block");
+}
+
+static void test_request_json_without_memory(void **state)
+{
+    struct failmem fm;
+
+    FAILMEM_LOOP(&fm)
+    {
+        struct http_sim hs;
+        struct sim_peer *peer;
+
+        unpacked = replied = 1;
+        if (http_sim_start(&hs, &fm.mem, 0) < 0)
+            continue;
+        if (yd_http_route(&hs.http, "/", unpack_and_reply, NULL) == 0) {
+            failmem_serve_jansson(&fm);
+            peer = http_sim_ask(&hs, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 18\r\n\r\n"
+                                     "{\"a\":\"x\\ny\",\"n\":7}");
+            failmem_serve_jansson(NULL);
+            assert_true(unpacked >= 0 || unpacked == -ENOMEM);
+            assert_true(replied >= 0 || replied == -ENOMEM);
+            if (replied == 0)
+                assert_string_equal(http_sim_body(peer),
+                                    "{\"number\":7,\"list\":[\"some text that is "
+                                    "long enough for a second block\",null]}");
+            assert_true(failmem_has_failed(&fm) || (unpacked == 0 && replied == 0));
+        }
+        http_sim_stop(&hs);
+    }
+}
 
 static void reply_json(yodel_request *req, void *user)
 {
@@ -361,6 +426,8 @@ int main(void)
         cmocka_unit_test(test_request_statuses_without_body),
         cmocka_unit_test(test_request_json),
         cmocka_unit_test(test_request_bad_json),
+        cmocka_unit_test(test_request_json_with_nul_and_big_numbers),
+        cmocka_unit_test(test_request_json_without_memory),
         cmocka_unit_test(test_request_without_memory),
     };
 

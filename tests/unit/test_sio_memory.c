@@ -56,7 +56,8 @@ static void refuse(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
 {
     (void)socket;
     (void)user;
-    yodel_sio_next_refuse(next, "no", "{\"a\":1}");
+    if (yodel_sio_next_refuse(next, "no", "{\"a\":1}") < 0)
+        (void)yodel_sio_next_refuse(next, "", NULL); /* which needs no memory */
 }
 
 static void watch(yodel_sio_socket *socket, yodel_str event, yodel_str args, void *user)

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <float.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "failmem.h"
+#include "sio_sim.h"
+
+/* Valid JSON has a document, wherever it comes in; what is no JSON does not go out. */
+
+static void start(struct sio_sim *sim)
+{
+    assert_int_equal(sio_sim_start(sim, &yd_mem_default, 1, NULL), 0);
+}
+
+/* ---- arguments of events ---- */
+
+static json_t *first_of(yodel_sio_event *event)
+{
+    json_t *args = yodel_sio_event_json(event);
+
+    assert_non_null(args);
+    return json_array_get(args, 0);
+}
+
+static double seen_number;
+
+static void on_number(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    seen_number = json_number_value(first_of(event));
+}
+
+static void on_text(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    const char *text;
+    size_t len;
+
+    assert_int_equal(yodel_sio_event_unpack(event, "s%", &text, &len), 0);
+    assert_int_equal(len, json_string_length(first_of(event)));
+    for (size_t i = 0; i < len; i++)
+        sio_sim_tell(user, "%02x", (unsigned char)text[i]);
+    sio_sim_tell(user, ";");
+}
+
+static void on_names(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    json_t *object = first_of(event);
+
+    for (void *at = json_object_iter(object); at != NULL; at = json_object_iter_next(object, at))
+        sio_sim_tell(user, "%zu;", json_object_iter_key_len(at));
+}
+
+static void test_sio_json_every_argument_has_a_document(void **state)
+{
+    static const struct {
+        const char *packet;
+        double number;
+    } numbers[] = {
+        {"2[\"number\",12345678901234567890]", 12345678901234567890.0},
+        {"2[\"number\",-9223372036854775809]", -9223372036854775808.0},
+        {"2[\"number\",1e400]", DBL_MAX},
+        {"2[\"number\",-1e400]", -DBL_MAX},
+        {"2[\"number\",1e-400]", 0},
+    };
+    struct sio_sim sim;
+    struct sio_client client;
+
+    start(&sim);
+    assert_int_equal(yodel_sio_on(sim.ns, "number", on_number, &sim), 0);
+    assert_int_equal(yodel_sio_on(sim.ns, "text", on_text, &sim), 0);
+    assert_int_equal(yodel_sio_on(sim.ns, "names", on_names, &sim), 0);
+    sio_sim_connect(&sim, 0, &client);
+    for (size_t i = 0; i < YD_LEN(numbers); i++) {
+        seen_number = 7;
+        sio_sim_say(&client, numbers[i].packet);
+        assert_true(seen_number == numbers[i].number);
+    }
+    sio_sim_say(&client, "2[\"text\",\"\\ud83d\"]"); /* JavaScript's slice() of an emoji */
+    sio_sim_expect_told(&sim, "efbfbd;");
+    sio_sim_say(&client, "2[\"text\",\"a\\u0000b\"]");
+    sio_sim_expect_told(&sim, "610062;");
+    sio_sim_say(&client, "2[\"names\",{\"k\\u0000\":1,\"\":2}]");
+    sio_sim_expect_told(&sim, "2;0;");
+    sio_sim_stop(&sim);
+}
+
+/* ---- the payload of CONNECT ---- */
+
+static void refuse_who_fails(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+{
+    if (!json_is_true(json_object_get(yodel_sio_auth(socket), "fail")))
+        yodel_sio_next_go(next);
+    else if (yodel_sio_next_refuse(next, "no", NULL) < 0)
+        (void)yodel_sio_next_refuse(next, "", NULL);
+}
+
+static void test_sio_json_middleware_sees_every_payload(void **state)
+{
+    static const char *const packets[] = {
+        "0{\"fail\":true,\"x\":12345678901234567890}",
+        "0{\"fail\":true,\"x\":1e400}",
+        "0{\"fail\":true,\"x\":\"\\ud83d\"}",
+        "0{\"fail\":true,\"x\\u0000\":1}",
+    };
+    struct sio_sim sim;
+    struct sio_client client;
+
+    start(&sim);
+    assert_int_equal(yodel_sio_use(sim.ns, refuse_who_fails, &sim), 0);
+    sio_sim_open(&sim, 0, &client);
+    for (size_t i = 0; i < YD_LEN(packets); i++) {
+        sio_sim_say(&client, packets[i]);
+        sio_sim_expect(&client, "4{\"message\":\"no\"}");
+    }
+    sio_sim_expect_told(&sim, "");
+    sio_sim_stop(&sim);
+}
+
+static int matches_a_nul(yodel_str name, const json_t *auth, void *user)
+{
+    const json_t *value = json_object_get(auth, "s");
+
+    return json_string_length(value) == 3 && memcmp(json_string_value(value), "a\0b", 3) == 0;
+}
+
+static void test_sio_json_match_functions_see_every_payload(void **state)
+{
+    struct sio_sim sim;
+    struct sio_client client;
+    yodel_sio_namespace *parent;
+
+    start(&sim);
+    parent = yodel_sio_of_function(sim.sio, matches_a_nul, &sim);
+    assert_non_null(parent);
+    assert_int_equal(sio_sim_handle(&sim, parent), 0);
+    sio_sim_open(&sim, 0, &client);
+    sio_sim_join(&client, "/any", "{\"s\":\"a\\u0000b\"}");
+    sio_sim_stop(&sim);
+}
+
+/* The program that refuses a client must not be passed by because memory is short. */
+static void test_sio_json_no_memory_does_not_let_in(void **state)
+{
+    struct failmem fm;
+
+    FAILMEM_LOOP(&fm)
+    {
+        struct sio_sim sim;
+        struct sio_client client;
+        const char *answer;
+
+        if (sio_sim_start(&sim, &fm.mem, 1, NULL) < 0)
+            continue;
+        if (yodel_sio_use(sim.ns, refuse_who_fails, &sim) == 0) {
+            sio_sim_open(&sim, 0, &client);
+            failmem_serve_jansson(&fm);
+            sio_sim_say(&client, "0{\"fail\":true}");
+            failmem_serve_jansson(NULL);
+            while ((answer = sio_sim_next(&client)) != NULL)
+                assert_int_not_equal(answer[0], '0');
+            assert_null(sim.socket);
+        }
+        sio_sim_stop(&sim);
+    }
+}
+
+/* ---- refusals ---- */
+
+static yodel_sio_next *kept;
+
+static void keep(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+{
+    kept = next;
+}
+
+static void test_sio_json_refusals_must_be_json(void **state)
+{
+    struct sio_sim sim;
+    struct sio_client client;
+
+    start(&sim);
+    assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
+    sio_sim_open(&sim, 0, &client);
+    sio_sim_say(&client, "0");
+    assert_int_equal(yodel_sio_next_refuse(kept, "\xff\xfe", "{}"), YODEL_ERR_ENCODING);
+    assert_int_equal(yodel_sio_next_refuse(kept, "no", "{oops"), YODEL_ERR_FORMAT);
+    assert_int_equal(yodel_sio_next_refuse(kept, "no", "\"\xff\""), YODEL_ERR_FORMAT);
+    assert_int_equal(yodel_sio_next_refuse(kept, "no", ""), YODEL_ERR_FORMAT);
+    sio_sim_run(&sim);
+    sio_sim_expect_nothing(&client);
+    assert_int_equal(yodel_sio_next_refuse(kept, "no", " [1] "), 0);
+    sio_sim_run(&sim);
+    sio_sim_expect(&client, "4{\"message\":\"no\",\"data\": [1] }");
+    sio_sim_say(&client, "0");
+    assert_int_equal(yodel_sio_next_refuse(kept, "", NULL), 0);
+    sio_sim_run(&sim);
+    sio_sim_expect(&client, "4{\"message\":\"\"}");
+    sio_sim_stop(&sim);
+}
+
+/* ---- all or nothing when memory fails ---- */
+
+struct emitted {
+    int emit, args, rc;
+};
+
+static void emit_some(struct sio_sim *sim, void *arg)
+{
+    struct emitted *emitted = arg;
+    yodel_sio_target target = yodel_sio_to(sim->socket);
+    json_t *document = json_pack("{s:[i]}", "list", 7);
+
+    emitted->emit = yodel_sio_emit(target, "e", "s+{s:f, s:o}", "name that is long enough to grow ",
+                                   "and is joined", "real", 0.5, "document", document);
+}
+
+static void test_sio_json_emits_all_or_nothing(void **state)
+{
+    struct failmem fm;
+
+    FAILMEM_LOOP(&fm)
+    {
+        struct emitted emitted = {0};
+        struct sio_sim sim;
+        struct sio_client client;
+
+        if (sio_sim_start(&sim, &fm.mem, 1, NULL) < 0)
+            continue;
+        sio_sim_open(&sim, 0, &client);
+        sio_sim_say(&client, "0");
+        if (sim.socket != NULL) {
+            while (sio_sim_next(&client) != NULL)
+                ;
+            failmem_serve_jansson(&fm);
+            sio_sim_on_loop(&sim, 0, emit_some, &emitted);
+            failmem_serve_jansson(NULL);
+            if (emitted.emit == 0)
+                sio_sim_expect(&client, "2[\"e\",\"name that is long enough to grow and is "
+                                        "joined\",{\"real\":0.5,\"document\":{\"list\":[7]}}]");
+            else
+                assert_true(failmem_has_failed(&fm));
+            sio_sim_expect_nothing(&client);
+        }
+        sio_sim_stop(&sim);
+    }
+}
+
+static void on_unpack(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    struct emitted *result = user;
+    const char *text = NULL;
+    int number = 0;
+
+    result->rc = yodel_sio_event_unpack(event, "s{s:i}", &text, "n", &number);
+    if (result->rc == 0) {
+        assert_string_equal(text, "x\ny");
+        assert_int_equal(number, 5);
+    }
+    result->args++;
+}
+
+static void test_sio_json_unpacks_all_or_says_no_memory(void **state)
+{
+    struct failmem fm;
+
+    FAILMEM_LOOP(&fm)
+    {
+        struct emitted result = {0};
+        struct sio_sim sim;
+        struct sio_client client;
+
+        if (sio_sim_start(&sim, &fm.mem, 1, NULL) < 0)
+            continue;
+        if (yodel_sio_on(sim.ns, "unpack", on_unpack, &result) == 0) {
+            sio_sim_open(&sim, 0, &client);
+            sio_sim_say(&client, "0");
+            failmem_serve_jansson(&fm);
+            sio_sim_say(&client, "2[\"unpack\",\"x\\ny\",{\"n\":5}]");
+            failmem_serve_jansson(NULL);
+            if (result.rc != 0)
+                assert_int_equal(result.rc, -ENOMEM);
+            if (!failmem_has_failed(&fm))
+                assert_int_equal(result.args, 1);
+        }
+        sio_sim_stop(&sim);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sio_json_every_argument_has_a_document),
+        cmocka_unit_test(test_sio_json_middleware_sees_every_payload),
+        cmocka_unit_test(test_sio_json_match_functions_see_every_payload),
+        cmocka_unit_test(test_sio_json_no_memory_does_not_let_in),
+        cmocka_unit_test(test_sio_json_refusals_must_be_json),
+        cmocka_unit_test(test_sio_json_emits_all_or_nothing),
+        cmocka_unit_test(test_sio_json_unpacks_all_or_says_no_memory),
+    };
+
+    return cmocka_run_group_tests_name("sio_json", tests, NULL, NULL);
+}
