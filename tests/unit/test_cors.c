@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "failmem.h"
+#include "fixture.h"
 #include "http_sim.h"
 
 #include <cmocka.h>
@@ -24,23 +25,33 @@ static void on_hello(yodel_request *req, void *user)
     (void)yodel_request_reply_text(req, 200, NULL, YODEL_STR("hello"));
 }
 
-static void start(struct http_sim *hs, const char *prefix, const yodel_cors_options *options)
+static struct failmem fm;
+static struct http_sim hs;
+
+static void start(const char *prefix, const yodel_cors_options *options)
 {
-    assert_int_equal(http_sim_start(hs, &yd_mem_default, 0), 0);
-    assert_int_equal(yd_http_route(&hs->http, "GET /api/{x...}", on_hello, NULL), 0);
-    assert_int_equal(yd_http_cors(&hs->http, prefix, options), 0);
+    failmem_init(&fm, 0);
+    assert_int_equal(http_sim_start(&hs, &fm.mem, 0), 0);
+    assert_int_equal(yd_http_route(&hs.http, "GET /api/{x...}", on_hello, NULL), 0);
+    assert_int_equal(yd_http_cors(&hs.http, prefix, options), 0);
+}
+
+static int teardown(void **state)
+{
+    http_sim_stop(&hs);
+    failmem_assert_empty(&fm);
+    return 0;
 }
 
 /* method and path, and more header lines. */
-static struct sim_peer *ask(struct http_sim *hs, const char *line, const char *origin,
-                            const char *more)
+static struct sim_peer *ask(const char *line, const char *origin, const char *more)
 {
     char request[500];
 
     (void)snprintf(request, sizeof request, "%s HTTP/1.1\r\nHost: h\r\n%s%s%s%s\r\n", line,
                    origin != NULL ? "Origin: " : "", origin != NULL ? origin : "",
                    origin != NULL ? "\r\n" : "", more);
-    return http_sim_ask(hs, request);
+    return http_sim_ask(&hs, request);
 }
 
 static void assert_header(struct sim_peer *peer, const char *name, const char *value)
@@ -65,11 +76,10 @@ static void test_cors_listed_origins(void **state)
                  {"null", false},
                  {"https://a.example, https://a.example", false},
                  {"https://a.example\r\nOrigin: https://a.example", false}};
-    struct http_sim hs;
 
-    start(&hs, "/api", YODEL_OPTIONS(yodel_cors_options, .origins = one_origin));
+    start("/api", YODEL_OPTIONS(yodel_cors_options, .origins = one_origin));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct sim_peer *peer = ask(&hs, "GET /api/x", cases[i].origin, "");
+        struct sim_peer *peer = ask("GET /api/x", cases[i].origin, "");
 
         http_sim_assert_status(peer, 200);
         assert_string_equal(http_sim_body(peer), "hello");
@@ -77,52 +87,45 @@ static void test_cors_listed_origins(void **state)
         assert_string_equal(http_sim_header(peer, "Vary"), "Origin");
         assert_header(peer, "Allow-Credentials", "");
     }
-    http_sim_stop(&hs);
 }
 
 static void test_cors_any_origin(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs, "/",
+    start("/",
           YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .expose_headers = "X-A,X-B"));
-    peer = ask(&hs, "GET /api/x", "https://any.example", "");
+    peer = ask("GET /api/x", "https://any.example", "");
     assert_header(peer, "Allow-Origin", "*");
     assert_header(peer, "Expose-Headers", "X-A,X-B");
     assert_string_equal(http_sim_header(peer, "Vary"), "");
-    peer = ask(&hs, "GET /api/x", NULL, "");
+    peer = ask("GET /api/x", NULL, "");
     assert_header(peer, "Allow-Origin", "*");
-    http_sim_stop(&hs);
 }
 
 static void test_cors_credentials(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs, "/", YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .credentials = 1));
-    peer = ask(&hs, "GET /api/x", "https://any.example", "");
+    start("/", YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .credentials = 1));
+    peer = ask("GET /api/x", "https://any.example", "");
     assert_header(peer, "Allow-Origin", "https://any.example");
     assert_header(peer, "Allow-Credentials", "true");
     assert_string_equal(http_sim_header(peer, "Vary"), "Origin");
-    peer = ask(&hs, "GET /api/x", NULL, "");
+    peer = ask("GET /api/x", NULL, "");
     assert_header(peer, "Allow-Origin", "");
     assert_header(peer, "Allow-Credentials", "");
-    http_sim_stop(&hs);
 }
 
 static void test_cors_preflight(void **state)
 {
     static const char asked[] = "Access-Control-Request-Method: PUT\r\n"
                                 "Access-Control-Request-Headers: X-One, X-Two\r\n";
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs, "/api/",
-          YODEL_OPTIONS(yodel_cors_options, .origins = one_origin, .credentials = 1,
-                        .max_age_s = 600, .expose_headers = "X"));
-    peer = ask(&hs, "OPTIONS /api/none", "https://a.example", asked);
+    start("/api/", YODEL_OPTIONS(yodel_cors_options, .origins = one_origin, .credentials = 1,
+                                 .max_age_s = 600, .expose_headers = "X"));
+    peer = ask("OPTIONS /api/none", "https://a.example", asked);
     http_sim_assert_status(peer, 204);
     assert_string_equal(http_sim_header(peer, "Content-Length"), "0");
     assert_header(peer, "Allow-Origin", "https://a.example");
@@ -133,28 +136,25 @@ static void test_cors_preflight(void **state)
     assert_header(peer, "Expose-Headers", "");
     assert_non_null(strstr(sim_received(peer), "Vary: Origin\r\n"));
     assert_non_null(strstr(sim_received(peer), "Vary: Access-Control-Request-Headers\r\n"));
-    peer = ask(&hs, "OPTIONS /api/none", "https://evil.example", asked);
+    peer = ask("OPTIONS /api/none", "https://evil.example", asked);
     http_sim_assert_status(peer, 204);
     assert_header(peer, "Allow-Origin", "");
     assert_header(peer, "Allow-Methods", "");
     /* Not below the prefix; no preflight at all. */
-    peer = ask(&hs, "OPTIONS /apix", "https://a.example", asked);
+    peer = ask("OPTIONS /apix", "https://a.example", asked);
     http_sim_assert_status(peer, 404);
     assert_header(peer, "Allow-Origin", "");
-    peer = ask(&hs, "OPTIONS /api/x", "https://a.example", "");
+    peer = ask("OPTIONS /api/x", "https://a.example", "");
     http_sim_assert_status(peer, 405);
-    http_sim_stop(&hs);
 }
 
 static void test_cors_preflight_options(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs, "/",
-          YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .methods = "GET",
-                        .allow_headers = "X-Only"));
-    peer = ask(&hs, "OPTIONS /x", "https://a.example",
+    start("/", YODEL_OPTIONS(yodel_cors_options, .origins = any_origin, .methods = "GET",
+                             .allow_headers = "X-Only"));
+    peer = ask("OPTIONS /x", "https://a.example",
                "Access-Control-Request-Method: PUT\r\n"
                "Access-Control-Request-Headers: X-One\r\n");
     assert_header(peer, "Allow-Origin", "*");
@@ -162,22 +162,19 @@ static void test_cors_preflight_options(void **state)
     assert_header(peer, "Allow-Headers", "X-Only");
     assert_header(peer, "Max-Age", "");
     assert_string_equal(http_sim_header(peer, "Vary"), "");
-    http_sim_stop(&hs);
 }
 
 static void test_cors_errors_have_it(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs, "/api", YODEL_OPTIONS(yodel_cors_options, .origins = one_origin));
-    peer = ask(&hs, "DELETE /api/x", "https://a.example", "");
+    start("/api", YODEL_OPTIONS(yodel_cors_options, .origins = one_origin));
+    peer = ask("DELETE /api/x", "https://a.example", "");
     http_sim_assert_status(peer, 405);
     assert_header(peer, "Allow-Origin", "https://a.example");
-    peer = ask(&hs, "GET /other", "https://a.example", "");
+    peer = ask("GET /other", "https://a.example", "");
     http_sim_assert_status(peer, 404);
     assert_header(peer, "Allow-Origin", "");
-    http_sim_stop(&hs);
 }
 
 static void test_cors_longest_prefix(void **state)
@@ -217,8 +214,6 @@ static void test_cors_bad_options(void **state)
 
 static void test_cors_without_memory(void **state)
 {
-    struct failmem fm;
-
     FAILMEM_LOOP(&fm)
     {
         struct yd_cors *list = NULL;
@@ -235,10 +230,10 @@ static void test_cors_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cors_listed_origins),    cmocka_unit_test(test_cors_any_origin),
-        cmocka_unit_test(test_cors_credentials),       cmocka_unit_test(test_cors_preflight),
-        cmocka_unit_test(test_cors_preflight_options), cmocka_unit_test(test_cors_errors_have_it),
-        cmocka_unit_test(test_cors_longest_prefix),    cmocka_unit_test(test_cors_bad_options),
+        TEARDOWN_TEST(test_cors_listed_origins),    TEARDOWN_TEST(test_cors_any_origin),
+        TEARDOWN_TEST(test_cors_credentials),       TEARDOWN_TEST(test_cors_preflight),
+        TEARDOWN_TEST(test_cors_preflight_options), TEARDOWN_TEST(test_cors_errors_have_it),
+        cmocka_unit_test(test_cors_longest_prefix), cmocka_unit_test(test_cors_bad_options),
         cmocka_unit_test(test_cors_without_memory),
     };
 

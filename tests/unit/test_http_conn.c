@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "failmem.h"
+#include "fixture.h"
 #include "http_sim.h"
 
 #include <cmocka.h>
@@ -50,9 +51,11 @@ static void on_big(yodel_request *req, void *user)
 
 /* ---- fixture ---- */
 
+static struct failmem fm;
+static struct http_sim hs;
 static size_t big_size;
 
-static int set_up_routes(struct http_sim *hs)
+static int set_up_routes(void)
 {
     static const struct {
         const char *pattern;
@@ -67,24 +70,32 @@ static int set_up_routes(struct http_sim *hs)
     int rc = 0;
 
     for (size_t i = 0; i < sizeof routes / sizeof *routes && rc == 0; i++)
-        rc = yd_http_route(&hs->http, routes[i].pattern, routes[i].fn, routes[i].user);
+        rc = yd_http_route(&hs.http, routes[i].pattern, routes[i].fn, routes[i].user);
     return rc;
 }
 
-static void start(struct http_sim *hs)
+static int setup(void **state)
 {
-    assert_int_equal(http_sim_start(hs, &yd_mem_default, 0), 0);
-    assert_int_equal(set_up_routes(hs), 0);
+    int rc;
+
+    failmem_init(&fm, 0);
+    rc = http_sim_start(&hs, &fm.mem, 0);
+    return rc < 0 ? rc : set_up_routes();
+}
+
+static int teardown(void **state)
+{
+    http_sim_stop(&hs);
+    failmem_assert_empty(&fm);
+    return 0;
 }
 
 /* ---- answers ---- */
 
 static void test_http_conn_answers(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs);
     peer = http_sim_ask(&hs, GET_HELLO);
     http_sim_assert_status(peer, 200);
     assert_string_equal(http_sim_header(peer, "Content-Length"), "6");
@@ -101,15 +112,12 @@ static void test_http_conn_answers(void **state)
     assert_string_equal(http_sim_header(peer, "Content-Length"), "6");
     assert_string_equal(http_sim_body(peer), "");
     assert_int_equal(atomic_load(&hs.loop->counters.requests), 2);
-    http_sim_stop(&hs);
 }
 
 static void test_http_conn_byte_by_byte(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs);
     for (size_t chop = 1; chop < 20; chop++) {
         peer = sim_connect(hs.loop);
         peer->chop = chop;
@@ -125,7 +133,6 @@ static void test_http_conn_byte_by_byte(void **state)
         assert_int_equal(http_sim_count(peer, "\r\n\r\nabcdeHTTP"), 1);
         http_sim_assert_open(peer);
     }
-    http_sim_stop(&hs);
 }
 
 static void test_http_conn_keep_alive(void **state)
@@ -141,16 +148,13 @@ static void test_http_conn_keep_alive(void **state)
         {"GET /none HTTP/1.1\r\nHost: a\r\n\r\n", "", false},
         {"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", "", false},
     };
-    struct http_sim hs;
 
-    start(&hs);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sim_peer *peer = http_sim_ask(&hs, cases[i].request);
 
         assert_string_equal(http_sim_header(peer, "Connection"), cases[i].connection);
         assert_int_equal(sim_is_shut(peer), cases[i].closes);
     }
-    http_sim_stop(&hs);
 }
 
 static void test_http_conn_errors(void **state)
@@ -182,9 +186,7 @@ static void test_http_conn_errors(void **state)
          "8: 8\r\n9: 9\r\n10: 10\r\n\r\n",
          431, NULL},
     };
-    struct http_sim hs;
 
-    start(&hs);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sim_peer *peer = http_sim_ask(&hs, cases[i].request);
 
@@ -200,15 +202,12 @@ static void test_http_conn_errors(void **state)
             assert_true(sim_is_shut(peer));
         }
     }
-    http_sim_stop(&hs);
 }
 
 static void test_http_conn_soft_errors(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs);
     peer = http_sim_ask(&hs, "GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
     http_sim_assert_status(peer, 404);
     assert_string_equal(http_sim_body(peer), "404 Not Found\n");
@@ -232,15 +231,12 @@ static void test_http_conn_soft_errors(void **state)
     http_sim_assert_status(peer, 404);
     assert_string_equal(http_sim_body(peer), "");
     assert_string_equal(http_sim_header(peer, "Content-Length"), "14");
-    http_sim_stop(&hs);
 }
 
 static void test_http_conn_warns_once_a_second(void **state)
 {
-    struct http_sim hs;
     unsigned before;
 
-    start(&hs);
     before = hs.num_lines;
     for (int i = 0; i < 5; i++)
         http_sim_ask(&hs, "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -248,7 +244,6 @@ static void test_http_conn_warns_once_a_second(void **state)
     sim_advance(hs.loop, 1000);
     http_sim_ask(&hs, "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_int_equal(hs.num_lines, before + 2);
-    http_sim_stop(&hs);
 }
 
 static void test_http_conn_oversized_heads(void **state)
@@ -258,9 +253,7 @@ static void test_http_conn_oversized_heads(void **state)
         int status;
     } cases[] = {{"GET /", 414}, {"GET / HTTP/1.1\r\nHost: a\r\nX: ", 431}, {"GETTT", 501}};
     char filler[1000];
-    struct http_sim hs;
 
-    start(&hs);
     memset(filler, 'a', sizeof filler);
     for (size_t chop = 0; chop < 2; chop++) {
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -274,7 +267,6 @@ static void test_http_conn_oversized_heads(void **state)
             assert_true(sim_is_shut(peer));
         }
     }
-    http_sim_stop(&hs);
 }
 
 /* ---- bodies ---- */
@@ -283,10 +275,8 @@ static void test_http_conn_expect_continue(void **state)
 {
     static const char head[] =
         "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 3\r\n\r\n";
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs);
     peer = http_sim_ask(&hs, head);
     assert_string_equal(sim_received(peer), "HTTP/1.1 100 Continue\r\n\r\n");
     sim_forget(peer);
@@ -308,17 +298,14 @@ static void test_http_conn_expect_continue(void **state)
     peer = http_sim_ask(&hs, "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
                              "Content-Length: 3000\r\n\r\n");
     http_sim_assert_status(peer, 413);
-    http_sim_stop(&hs);
 }
 
 static void test_http_conn_body_limits(void **state)
 {
     char body[1002], head[100];
-    struct http_sim hs;
     struct sim_peer *peer;
 
     memset(body, 'b', sizeof body);
-    start(&hs);
     for (size_t len = 999; len <= 1001; len++) {
         int status = len <= 1000 ? 200 : 413;
 
@@ -343,17 +330,14 @@ static void test_http_conn_body_limits(void **state)
         sim_run(hs.loop);
         http_sim_assert_status(peer, status);
     }
-    http_sim_stop(&hs);
 }
 
 /* ---- time limits ---- */
 
 static void test_http_conn_header_limit(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *silent, *slow;
 
-    start(&hs);
     silent = sim_connect(hs.loop);
     slow = http_sim_ask(&hs, "GET /hello HT");
     sim_advance(hs.loop, 990);
@@ -369,15 +353,12 @@ static void test_http_conn_header_limit(void **state)
     sim_advance(hs.loop, 200);
     assert_true(sim_is_closed(silent));
     assert_true(sim_is_closed(slow));
-    http_sim_stop(&hs);
 }
 
 static void test_http_conn_keep_limit(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *idle, *slow;
 
-    start(&hs);
     idle = http_sim_ask(&hs, GET_HELLO);
     slow = http_sim_ask(&hs, GET_HELLO);
     sim_forget(idle);
@@ -391,15 +372,12 @@ static void test_http_conn_keep_limit(void **state)
     http_sim_assert_open(slow);
     sim_advance(hs.loop, 900);
     http_sim_assert_status(slow, 408);
-    http_sim_stop(&hs);
 }
 
 static void test_http_conn_body_limit(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs);
     peer = http_sim_ask(&hs, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\n");
     for (int i = 0; i < 4; i++) {
         sim_advance(hs.loop, 480);
@@ -410,15 +388,12 @@ static void test_http_conn_body_limit(void **state)
     sim_advance(hs.loop, 200);
     http_sim_assert_status(peer, 408);
     assert_true(sim_is_shut(peer));
-    http_sim_stop(&hs);
 }
 
 static void test_http_conn_send_limit(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs);
     peer = sim_connect(hs.loop);
     peer->window = 10;
     sim_send_text(peer, GET_HELLO);
@@ -426,17 +401,14 @@ static void test_http_conn_send_limit(void **state)
     assert_int_equal(sim_received_len(peer), 10);
     sim_advance(hs.loop, 200);
     assert_true(sim_is_closed(peer));
-    http_sim_stop(&hs);
 }
 
 /* ---- pipelines ---- */
 
 static void test_http_conn_pipeline(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer = NULL;
 
-    start(&hs);
     peer = http_sim_ask(&hs, GET_HELLO "GET /none HTTP/1.1\r\nHost: a\r\n\r\n" GET_HELLO);
     assert_int_equal(http_sim_count(peer, "HTTP/1.1 "), 3);
     assert_true(strstr(sim_received(peer), "404") > strstr(sim_received(peer), "200"));
@@ -444,43 +416,37 @@ static void test_http_conn_pipeline(void **state)
     peer =
         http_sim_ask(&hs, "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" GET_HELLO);
     assert_int_equal(http_sim_count(peer, "HTTP/1.1 "), 1);
-    http_sim_stop(&hs);
 }
 
 static void test_http_conn_server_name(void **state)
 {
     struct yd_http_options options = {.server_name = "yodel/1"};
-    struct failmem fm;
-    struct http_sim hs;
+    struct failmem each;
     struct yd_http http;
 
-    start(&hs);
     options.limits = hs.http.options.limits;
     hs.http.options.server_name = "yodel/1";
     assert_string_equal(http_sim_header(http_sim_ask(&hs, GET_HELLO), "Server"), "yodel/1");
     hs.http.options.server_name = NULL;
-    FAILMEM_LOOP(&fm)
+    FAILMEM_LOOP(&each)
     {
-        int rc = yd_http_init(&http, &fm.mem, NULL, &options, &hs);
+        int rc = yd_http_init(&http, &each.mem, NULL, &options, &hs);
 
-        assert_int_equal(rc, failmem_has_failed(&fm) ? -ENOMEM : 0);
+        assert_int_equal(rc, failmem_has_failed(&each) ? -ENOMEM : 0);
         if (rc == 0)
             assert_ptr_equal(yd_http_server(&http), &hs);
         yd_http_done(&http);
     }
     options.server_name = "a\r\nb";
     assert_int_equal(yd_http_init(&http, &yd_mem_default, NULL, &options, NULL), -EINVAL);
-    http_sim_stop(&hs);
 }
 
 /* A client that asks on and on but reads nothing. */
 static void test_http_conn_pipeline_is_bounded(void **state)
 {
     enum { NUM = 300 };
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs);
     big_size = 10000;
     peer = sim_connect(hs.loop);
     peer->window = 0;
@@ -492,15 +458,12 @@ static void test_http_conn_pipeline_is_bounded(void **state)
     sim_run(hs.loop);
     assert_int_equal(http_sim_count(peer, "HTTP/1.1 200 OK"), NUM);
     http_sim_assert_open(peer);
-    http_sim_stop(&hs);
 }
 
 static void test_http_conn_half_close(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs);
     peer = sim_connect(hs.loop);
     sim_send_text(peer, GET_HELLO GET_HELLO);
     sim_end(peer);
@@ -513,18 +476,17 @@ static void test_http_conn_half_close(void **state)
     sim_run(hs.loop);
     assert_string_equal(sim_received(peer), "");
     assert_true(sim_is_closed(peer));
-    http_sim_stop(&hs);
 }
 
 /* ---- the server's side ---- */
 
 static void test_http_conn_over_limit(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *first, *second, *third;
 
-    assert_int_equal(http_sim_start(&hs, &yd_mem_default, 1), 0);
-    assert_int_equal(set_up_routes(&hs), 0);
+    failmem_init(&fm, 0);
+    assert_int_equal(http_sim_start(&hs, &fm.mem, 1), 0);
+    assert_int_equal(set_up_routes(), 0);
     first = http_sim_ask(&hs, GET_HELLO);
     http_sim_assert_status(first, 200);
     second = http_sim_ask(&hs, GET_HELLO);
@@ -538,34 +500,30 @@ static void test_http_conn_over_limit(void **state)
     sim_run(hs.loop);
     third = http_sim_ask(&hs, GET_HELLO);
     http_sim_assert_status(third, 200);
-    http_sim_stop(&hs);
 }
 
-static void use_without_memory(struct http_sim *hs)
+static void use_without_memory(void)
 {
     struct sim_peer *peer;
 
-    if (set_up_routes(hs) < 0)
+    if (set_up_routes() < 0)
         return;
-    peer = sim_connect(hs->loop);
+    peer = sim_connect(hs.loop);
     peer->chop = 9;
     sim_send_text(peer,
                   GET_HELLO "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
                             "3\r\nabc\r\n0\r\n\r\n"
                             "DELETE /hello HTTP/1.1\r\nHost: a\r\n\r\n"
                             "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n" GET_HELLO);
-    sim_run(hs->loop);
-    sim_advance(hs->loop, 20000);
+    sim_run(hs.loop);
+    sim_advance(hs.loop, 20000);
     assert_true(sim_is_closed(peer));
 }
 
 static void test_http_conn_without_memory(void **state)
 {
-    struct failmem fm;
-
     FAILMEM_LOOP(&fm)
     {
-        struct http_sim hs;
         int rc;
 
         rc = http_sim_start(&hs, &fm.mem, 0);
@@ -573,7 +531,7 @@ static void test_http_conn_without_memory(void **state)
             assert_int_equal(rc, -ENOMEM);
             continue;
         }
-        use_without_memory(&hs);
+        use_without_memory();
         http_sim_stop(&hs);
     }
 }
@@ -581,24 +539,24 @@ static void test_http_conn_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_http_conn_answers),
-        cmocka_unit_test(test_http_conn_byte_by_byte),
-        cmocka_unit_test(test_http_conn_keep_alive),
-        cmocka_unit_test(test_http_conn_errors),
-        cmocka_unit_test(test_http_conn_soft_errors),
-        cmocka_unit_test(test_http_conn_warns_once_a_second),
-        cmocka_unit_test(test_http_conn_oversized_heads),
-        cmocka_unit_test(test_http_conn_expect_continue),
-        cmocka_unit_test(test_http_conn_body_limits),
-        cmocka_unit_test(test_http_conn_header_limit),
-        cmocka_unit_test(test_http_conn_keep_limit),
-        cmocka_unit_test(test_http_conn_body_limit),
-        cmocka_unit_test(test_http_conn_send_limit),
-        cmocka_unit_test(test_http_conn_pipeline),
-        cmocka_unit_test(test_http_conn_server_name),
-        cmocka_unit_test(test_http_conn_pipeline_is_bounded),
-        cmocka_unit_test(test_http_conn_half_close),
-        cmocka_unit_test(test_http_conn_over_limit),
+        FIXTURE_TEST(test_http_conn_answers),
+        FIXTURE_TEST(test_http_conn_byte_by_byte),
+        FIXTURE_TEST(test_http_conn_keep_alive),
+        FIXTURE_TEST(test_http_conn_errors),
+        FIXTURE_TEST(test_http_conn_soft_errors),
+        FIXTURE_TEST(test_http_conn_warns_once_a_second),
+        FIXTURE_TEST(test_http_conn_oversized_heads),
+        FIXTURE_TEST(test_http_conn_expect_continue),
+        FIXTURE_TEST(test_http_conn_body_limits),
+        FIXTURE_TEST(test_http_conn_header_limit),
+        FIXTURE_TEST(test_http_conn_keep_limit),
+        FIXTURE_TEST(test_http_conn_body_limit),
+        FIXTURE_TEST(test_http_conn_send_limit),
+        FIXTURE_TEST(test_http_conn_pipeline),
+        FIXTURE_TEST(test_http_conn_server_name),
+        FIXTURE_TEST(test_http_conn_pipeline_is_bounded),
+        FIXTURE_TEST(test_http_conn_half_close),
+        TEARDOWN_TEST(test_http_conn_over_limit),
         cmocka_unit_test(test_http_conn_without_memory),
     };
 

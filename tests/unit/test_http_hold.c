@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "failmem.h"
+#include "fixture.h"
 #include "http_sim.h"
 
 #include <cmocka.h>
@@ -130,9 +131,11 @@ static void on_reject(yodel_request *req, void *user)
 
 /* ---- fixture ---- */
 
+static struct failmem fm;
+static struct http_sim hs;
 static struct holder holder;
 
-static int set_up_routes(struct http_sim *hs)
+static int set_up_routes(void)
 {
     static const struct {
         const char *pattern;
@@ -149,26 +152,34 @@ static int set_up_routes(struct http_sim *hs)
 
     for (size_t i = 0; i < sizeof routes / sizeof *routes && rc == 0; i++)
         rc = routes[i].upgrade
-                 ? yd_http_route_upgrade(&hs->http, routes[i].pattern, routes[i].fn, routes[i].user)
-                 : yd_http_route(&hs->http, routes[i].pattern, routes[i].fn, routes[i].user);
+                 ? yd_http_route_upgrade(&hs.http, routes[i].pattern, routes[i].fn, routes[i].user)
+                 : yd_http_route(&hs.http, routes[i].pattern, routes[i].fn, routes[i].user);
     return rc;
 }
 
-static void start(struct http_sim *hs)
+static int setup(void **state)
 {
+    int rc;
+
     holder = (struct holder){.req = NULL};
-    assert_int_equal(http_sim_start(hs, &yd_mem_default, 0), 0);
-    assert_int_equal(set_up_routes(hs), 0);
+    failmem_init(&fm, 0);
+    rc = http_sim_start(&hs, &fm.mem, 0);
+    return rc < 0 ? rc : set_up_routes();
+}
+
+static int teardown(void **state)
+{
+    http_sim_stop(&hs);
+    failmem_assert_empty(&fm);
+    return 0;
 }
 
 /* ---- held requests ---- */
 
 static void test_http_hold_and_answer(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs);
     peer = http_sim_ask(&hs, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n" GET_HELLO);
     sim_send_text(peer, GET_HELLO);
     sim_run(hs.loop);
@@ -181,17 +192,14 @@ static void test_http_hold_and_answer(void **state)
     sim_advance(hs.loop, 1000);
     http_sim_assert_open(peer);
     assert_int_equal(holder.gone + holder.late, 0);
-    http_sim_stop(&hs);
 }
 
 static void test_http_hold_held_input_is_bounded(void **state)
 {
     char filler[1000];
-    struct http_sim hs;
     struct sim_peer *peer;
 
     memset(filler, 'a', sizeof filler);
-    start(&hs);
     peer = http_sim_ask(&hs, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
     for (int i = 0; i < 1000; i++)
         sim_send(peer, filler, sizeof filler);
@@ -201,15 +209,12 @@ static void test_http_hold_held_input_is_bounded(void **state)
     sim_run(hs.loop);
     assert_int_equal(http_sim_count(peer, "HTTP/1.1 501"), 1); /* of a method of many letters */
     assert_true(sim_is_shut(peer));
-    http_sim_stop(&hs);
 }
 
 static void test_http_hold_gone(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs);
     peer = http_sim_ask(&hs, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
     sim_end(peer);
     sim_run(hs.loop);
@@ -228,10 +233,8 @@ static void test_http_hold_gone(void **state)
 
 static void test_http_hold_late(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs);
     peer = http_sim_ask(&hs, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
     sim_advance(hs.loop, 690);
     assert_int_equal(holder.late, 0);
@@ -252,17 +255,14 @@ static void test_http_hold_late(void **state)
     sim_advance(hs.loop, 710);
     assert_string_equal(sim_received(peer), "<more");
     assert_int_equal(holder.gone, 0);
-    http_sim_stop(&hs);
 }
 
 static void test_http_hold_defer(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
     const yodel_response *ok = YODEL_OPTIONS(yodel_response, .body = {(const uint8_t *)"later", 5});
     uint64_t first;
 
-    start(&hs);
     peer = http_sim_ask(&hs, "GET /defer HTTP/1.1\r\nHost: a\r\n\r\n");
     first = holder.id;
     assert_int_equal(yd_request_respond_by_id(&hs.net, first + 1, ok), YODEL_ERR_NOT_FOUND);
@@ -282,17 +282,14 @@ static void test_http_hold_defer(void **state)
     sim_end(peer);
     sim_run(hs.loop);
     assert_int_equal(yd_request_respond_by_id(&hs.net, holder.id, ok), YODEL_ERR_NOT_FOUND);
-    http_sim_stop(&hs);
 }
 
 /* ---- WebSocket routes ---- */
 
 static void test_http_hold_take(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs);
     for (size_t chop = 0; chop < 3; chop++) {
         peer = sim_connect(hs.loop);
         peer->chop = chop;
@@ -305,7 +302,6 @@ static void test_http_hold_take(void **state)
         sim_advance(hs.loop, 10000); /* no time limit of HTTP is left */
         http_sim_assert_open(peer);
     }
-    http_sim_stop(&hs);
 }
 
 static void test_http_hold_upgrade_refused(void **state)
@@ -319,10 +315,8 @@ static void test_http_hold_upgrade_refused(void **state)
         {"GET /hello HTTP/1.1\r\nHost: a\r\n" UPGRADE "\r\n", 200},
         {"GET /nothing HTTP/1.1\r\nHost: a\r\n" UPGRADE "\r\n", 500},
     };
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         peer = sim_connect(hs.loop);
         sim_send_text(peer, cases[i].request);
@@ -346,17 +340,14 @@ static void test_http_hold_upgrade_refused(void **state)
     http_sim_assert_status(peer, 426);
     peer = http_sim_ask(&hs, "GET /ws HTTP/1.0\r\n" UPGRADE "\r\n");
     http_sim_assert_status(peer, 426);
-    http_sim_stop(&hs);
 }
 
 static void test_http_hold_upgrade_decided_later(void **state)
 {
     static const char ask[] = "GET /late HTTP/1.1\r\nHost: a\r\n" UPGRADE "\r\nframes";
-    struct http_sim hs;
     struct sim_peer *peer;
     struct yd_conn *conn;
 
-    start(&hs);
     peer = http_sim_ask(&hs, ask);
     conn = yd_request_take(holder.req);
     yd_conn_set_events(conn, &taken_events, NULL);
@@ -369,17 +360,14 @@ static void test_http_hold_upgrade_decided_later(void **state)
     sim_run(hs.loop);
     http_sim_assert_status(peer, 403);
     assert_true(sim_is_shut(peer));
-    http_sim_stop(&hs);
 }
 
 /* ---- ends ---- */
 
 static void test_http_hold_stop(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *idle, *held, *begun, *fresh;
 
-    start(&hs);
     idle = http_sim_ask(&hs, GET_HELLO);
     held = http_sim_ask(&hs, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n" GET_HELLO);
     begun = http_sim_ask(&hs, "GET /hel");
@@ -399,7 +387,6 @@ static void test_http_hold_stop(void **state)
     assert_string_equal(http_sim_body(held), "held");
     sim_advance(hs.loop, 200);
     assert_int_equal(hs.net.num_conns, 0);
-    http_sim_stop(&hs);
 }
 
 /* A peer that is reset after each byte of what it sends. */
@@ -408,9 +395,7 @@ static void test_http_hold_resets(void **state)
     static const char input[] =
         GET_HELLO "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n01234"
                   "GET /hold HTTP/1.1\r\nHost: a\r\n\r\nGET";
-    struct http_sim hs;
 
-    start(&hs);
     for (size_t len = 0; len < sizeof input; len++) {
         struct sim_peer *peer = sim_connect(hs.loop);
 
@@ -422,16 +407,15 @@ static void test_http_hold_resets(void **state)
     }
     assert_int_equal(hs.net.num_conns, 0);
     assert_int_equal(atomic_load(&hs.num_connections), 0);
-    http_sim_stop(&hs);
 }
 
-static void use_without_memory(struct http_sim *hs)
+static void use_without_memory(void)
 {
     struct sim_peer *peer;
 
-    if (set_up_routes(hs) < 0)
+    if (set_up_routes() < 0)
         return;
-    peer = sim_connect(hs->loop);
+    peer = sim_connect(hs.loop);
     peer->chop = 9;
     sim_send_text(peer,
                   GET_HELLO "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -439,21 +423,18 @@ static void use_without_memory(struct http_sim *hs)
                             "DELETE /hello HTTP/1.1\r\nHost: a\r\n\r\n"
                             "GET /defer HTTP/1.1\r\nHost: a\r\n\r\n"
                             "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n" GET_HELLO);
-    sim_run(hs->loop);
+    sim_run(hs.loop);
     if (holder.id != 0)
-        (void)yd_request_respond_by_id(&hs->net, holder.id,
+        (void)yd_request_respond_by_id(&hs.net, holder.id,
                                        YODEL_OPTIONS(yodel_response, .status = 201));
-    sim_advance(hs->loop, 20000);
+    sim_advance(hs.loop, 20000);
     assert_true(sim_is_closed(peer));
 }
 
 static void test_http_hold_without_memory(void **state)
 {
-    struct failmem fm;
-
     FAILMEM_LOOP(&fm)
     {
-        struct http_sim hs;
         int rc;
 
         holder = (struct holder){.req = NULL};
@@ -462,7 +443,7 @@ static void test_http_hold_without_memory(void **state)
             assert_int_equal(rc, -ENOMEM);
             continue;
         }
-        use_without_memory(&hs);
+        use_without_memory();
         http_sim_stop(&hs);
     }
 }
@@ -470,16 +451,16 @@ static void test_http_hold_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_http_hold_and_answer),
-        cmocka_unit_test(test_http_hold_held_input_is_bounded),
-        cmocka_unit_test(test_http_hold_gone),
-        cmocka_unit_test(test_http_hold_late),
-        cmocka_unit_test(test_http_hold_defer),
-        cmocka_unit_test(test_http_hold_take),
-        cmocka_unit_test(test_http_hold_upgrade_refused),
-        cmocka_unit_test(test_http_hold_upgrade_decided_later),
-        cmocka_unit_test(test_http_hold_stop),
-        cmocka_unit_test(test_http_hold_resets),
+        FIXTURE_TEST(test_http_hold_and_answer),
+        FIXTURE_TEST(test_http_hold_held_input_is_bounded),
+        FIXTURE_TEST(test_http_hold_gone),
+        FIXTURE_TEST(test_http_hold_late),
+        FIXTURE_TEST(test_http_hold_defer),
+        FIXTURE_TEST(test_http_hold_take),
+        FIXTURE_TEST(test_http_hold_upgrade_refused),
+        FIXTURE_TEST(test_http_hold_upgrade_decided_later),
+        FIXTURE_TEST(test_http_hold_stop),
+        FIXTURE_TEST(test_http_hold_resets),
         cmocka_unit_test(test_http_hold_without_memory),
     };
 

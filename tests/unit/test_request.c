@@ -10,6 +10,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "failmem.h"
+#include "fixture.h"
 #include "http_sim.h"
 
 #include <cmocka.h>
@@ -27,25 +28,34 @@ static void on_request(yodel_request *req, void *user)
     (*check)(req);
 }
 
+static struct failmem fm;
+static struct http_sim hs;
+
+static int teardown(void **state)
+{
+    http_sim_stop(&hs);
+    failmem_assert_empty(&fm);
+    return 0;
+}
+
 /* Answers a request with check; the peer it leaves shows what was sent. */
-static struct sim_peer *ask(struct http_sim *hs, check_fn **check, const char *request)
+static struct sim_peer *ask(check_fn **check, const char *request)
 {
     struct sim_peer *peer;
 
     runs = 0;
-    assert_int_equal(http_sim_start(hs, &yd_mem_default, 0), 0);
-    assert_int_equal(yd_http_route(&hs->http, "/", on_request, (void *)check), 0);
-    assert_int_equal(yd_http_route(&hs->http, "/u/{name}/{rest...}", on_request, (void *)check), 0);
-    peer = http_sim_ask(hs, request);
+    failmem_init(&fm, 0);
+    assert_int_equal(http_sim_start(&hs, &fm.mem, 0), 0);
+    assert_int_equal(yd_http_route(&hs.http, "/", on_request, (void *)check), 0);
+    assert_int_equal(yd_http_route(&hs.http, "/u/{name}/{rest...}", on_request, (void *)check), 0);
+    peer = http_sim_ask(&hs, request);
     assert_int_equal(runs, 1);
     return peer;
 }
 
 static void run(check_fn *check, const char *request)
 {
-    struct http_sim hs;
-
-    (void)ask(&hs, &check, request);
+    (void)ask(&check, request);
     http_sim_stop(&hs);
 }
 
@@ -198,14 +208,12 @@ static void check_headers(yodel_request *req)
 static void test_request_headers(void **state)
 {
     check_fn *check = check_headers;
-    struct http_sim hs;
-    struct sim_peer *peer = ask(&hs, &check, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    struct sim_peer *peer = ask(&check, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
 
     assert_string_equal(sim_received(peer), "HTTP/1.1 201 Created\r\nX-A: 1\r\nDate: today\r\n"
                                             "Server: me\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\n"
                                             "Content-Length: 0\r\nConnection: close\r\n\r\n");
     assert_true(sim_is_shut(peer));
-    http_sim_stop(&hs);
 }
 
 static void check_long_head(yodel_request *req)
@@ -221,11 +229,9 @@ static void check_long_head(yodel_request *req)
 static void test_request_long_head(void **state)
 {
     check_fn *check = check_long_head;
-    struct http_sim hs;
-    struct sim_peer *peer = ask(&hs, &check, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    struct sim_peer *peer = ask(&check, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
 
     assert_int_equal(strcspn(strstr(sim_received(peer), "vvv"), "\r"), 2999);
-    http_sim_stop(&hs);
 }
 
 static int empty_status;
@@ -244,11 +250,10 @@ static void test_request_statuses_without_body(void **state)
     check_fn *check = check_empty;
 
     for (size_t i = 0; i < YD_LEN(cases); i++) {
-        struct http_sim hs;
         struct sim_peer *peer;
 
         empty_status = cases[i].status;
-        peer = ask(&hs, &check, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        peer = ask(&check, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
         http_sim_assert_status(peer, cases[i].status);
         assert_string_equal(http_sim_header(peer, "Content-Length"), cases[i].length);
         assert_string_equal(http_sim_body(peer), "");
@@ -276,15 +281,12 @@ static void check_json(yodel_request *req)
 static void test_request_json(void **state)
 {
     check_fn *check = check_json;
-    struct http_sim hs;
-    struct sim_peer *peer = ask(&hs, &check,
-                                "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 30"
-                                "\r\n\r\n{\"text\":\"caf\\u00e9\", \"n\":  5 }");
+    struct sim_peer *peer = ask(&check, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 30"
+                                        "\r\n\r\n{\"text\":\"caf\\u00e9\", \"n\":  5 }");
 
     http_sim_assert_status(peer, 201);
     assert_string_equal(http_sim_header(peer, "Content-Type"), "application/json");
     assert_string_equal(http_sim_body(peer), "{\"text\":\"caf\xc3\xa9\",\"l\":[7,null]}");
-    http_sim_stop(&hs);
 }
 
 static void check_bad_json(yodel_request *req)
@@ -349,11 +351,9 @@ static void unpack_and_reply(yodel_request *req, void *user)
 
 static void test_request_json_without_memory(void **state)
 {
-    struct failmem fm;
 
     FAILMEM_LOOP(&fm)
     {
-        struct http_sim hs;
         struct sim_peer *peer;
 
         unpacked = replied = 1;
@@ -393,11 +393,8 @@ static void use_all(yodel_request *req, void *user)
 
 static void test_request_without_memory(void **state)
 {
-    struct failmem fm;
-
     FAILMEM_LOOP(&fm)
     {
-        struct http_sim hs;
         struct sim_peer *peer;
 
         if (http_sim_start(&hs, &fm.mem, 0) < 0)
@@ -421,10 +418,10 @@ int main(void)
         cmocka_unit_test(test_request_without_parts),
         cmocka_unit_test(test_request_cookies),
         cmocka_unit_test(test_request_bad_answers),
-        cmocka_unit_test(test_request_headers),
-        cmocka_unit_test(test_request_long_head),
+        TEARDOWN_TEST(test_request_headers),
+        TEARDOWN_TEST(test_request_long_head),
         cmocka_unit_test(test_request_statuses_without_body),
-        cmocka_unit_test(test_request_json),
+        TEARDOWN_TEST(test_request_json),
         cmocka_unit_test(test_request_bad_json),
         cmocka_unit_test(test_request_json_with_nul_and_big_numbers),
         cmocka_unit_test(test_request_json_without_memory),

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "failmem.h"
+#include "fixture.h"
 
 #include <cmocka.h>
 
@@ -23,27 +24,42 @@ struct fixture {
     struct yd_match match;
 };
 
+static struct failmem fm;
+static struct fixture f;
+
 static void on_log(yodel_log_level level, yodel_str text, void *user)
 {
-    struct fixture *f = user;
-
     (void)level;
-    (void)snprintf(f->line, sizeof f->line, "%" YODEL_PRI, YODEL_ARG(text));
+    (void)snprintf(f.line, sizeof f.line, "%" YODEL_PRI, YODEL_ARG(text));
 }
 
-static void start(struct fixture *f, const struct yodel_allocator *mem)
+static void start(const struct yodel_allocator *mem)
 {
-    memset(f, 0, sizeof *f);
-    f->mem = mem;
-    f->sink = (struct yodel_log_sink){on_log, YODEL_LOG_DEBUG, f};
-    f->router = yd_router_new(mem, &f->sink);
-    yd_arena_init(&f->arena, mem);
+    memset(&f, 0, sizeof f);
+    f.mem = mem;
+    f.sink = (struct yodel_log_sink){on_log, YODEL_LOG_DEBUG, &f};
+    f.router = yd_router_new(mem, &f.sink);
+    yd_arena_init(&f.arena, mem);
 }
 
-static void stop(struct fixture *f)
+static void stop(void)
 {
-    yd_arena_done(&f->arena);
-    yd_router_free(f->router);
+    yd_arena_done(&f.arena);
+    yd_router_free(f.router);
+}
+
+static int setup(void **state)
+{
+    failmem_init(&fm, 0);
+    start(&fm.mem);
+    return f.router == NULL;
+}
+
+static int teardown(void **state)
+{
+    stop();
+    failmem_assert_empty(&fm);
+    return 0;
 }
 
 static void handler(yodel_request *req, void *user)
@@ -53,46 +69,44 @@ static void handler(yodel_request *req, void *user)
 }
 
 /* A route whose user is its own pattern. */
-static int add(struct fixture *f, const char *pattern)
+static int add(const char *pattern)
 {
-    return yd_router_add(f->router, pattern, false, handler, (void *)pattern);
+    return yd_router_add(f.router, pattern, false, handler, (void *)pattern);
 }
 
-static void add_all(struct fixture *f, const char *const *patterns)
+static void add_all(const char *const *patterns)
 {
     for (; *patterns != NULL; patterns++)
-        assert_int_equal(add(f, *patterns), 0);
+        assert_int_equal(add(*patterns), 0);
 }
 
-static int find(struct fixture *f, const char *method, const char *path)
+static int find(const char *method, const char *path)
 {
-    return yd_router_find(f->router, &f->arena, yodel_str_of(method), yodel_str_of(path),
-                          &f->match);
+    return yd_router_find(f.router, &f.arena, yodel_str_of(method), yodel_str_of(path), &f.match);
 }
 
-static void assert_found(struct fixture *f, const char *method, const char *path,
-                         const char *pattern)
+static void assert_found(const char *method, const char *path, const char *pattern)
 {
-    int rc = find(f, method, path);
+    int rc = find(method, path);
 
     if (rc != 1)
         fail_msg("%s %s: %d", method, path, rc);
-    assert_string_equal((const char *)f->match.user, pattern);
+    assert_string_equal((const char *)f.match.user, pattern);
 }
 
-static void assert_none(struct fixture *f, const char *method, const char *path)
+static void assert_none(const char *method, const char *path)
 {
-    int rc = find(f, method, path);
+    int rc = find(method, path);
 
     if (rc != 0)
         fail_msg("%s %s: %d", method, path, rc);
 }
 
-static void assert_param(const struct fixture *f, size_t i, const char *name, const char *value)
+static void assert_param(size_t i, const char *name, const char *value)
 {
-    const struct yd_param *param = &f->match.params[i];
+    const struct yd_param *param = &f.match.params[i];
 
-    assert_true(i < f->match.num_params);
+    assert_true(i < f.match.num_params);
     assert_true(yodel_str_eq(param->name, yodel_str_of(name)));
     if (value == NULL)
         assert_null(param->value.ptr);
@@ -104,44 +118,38 @@ static void test_router_literals(void **state)
 {
     static const char *const patterns[] = {"GET /",   "GET /a",           "GET /a/", "GET /a/b",
                                            "POST /a", "GET /caf\xc3\xa9", NULL};
-    struct fixture f;
 
-    start(&f, &yd_mem_default);
-    add_all(&f, patterns);
-    assert_found(&f, "GET", "/", "GET /");
-    assert_found(&f, "GET", "/a", "GET /a");
-    assert_found(&f, "GET", "/a/", "GET /a/");
-    assert_found(&f, "GET", "/a/b", "GET /a/b");
-    assert_found(&f, "GET", "/%61/%62", "GET /a/b");
-    assert_found(&f, "POST", "/a", "POST /a");
-    assert_found(&f, "GET", "/caf%C3%a9", "GET /caf\xc3\xa9");
-    assert_none(&f, "GET", "/b");
-    assert_none(&f, "GET", "/a/b/");
-    assert_none(&f, "GET", "//a");
-    assert_none(&f, "GET", "/A");
-    assert_none(&f, "GET", "/a%2fb");
-    assert_none(&f, "GET", "*");
-    assert_none(&f, "GET", "");
-    stop(&f);
+    add_all(patterns);
+    assert_found("GET", "/", "GET /");
+    assert_found("GET", "/a", "GET /a");
+    assert_found("GET", "/a/", "GET /a/");
+    assert_found("GET", "/a/b", "GET /a/b");
+    assert_found("GET", "/%61/%62", "GET /a/b");
+    assert_found("POST", "/a", "POST /a");
+    assert_found("GET", "/caf%C3%a9", "GET /caf\xc3\xa9");
+    assert_none("GET", "/b");
+    assert_none("GET", "/a/b/");
+    assert_none("GET", "//a");
+    assert_none("GET", "/A");
+    assert_none("GET", "/a%2fb");
+    assert_none("GET", "*");
+    assert_none("GET", "");
 }
 
 static void test_router_methods(void **state)
 {
     static const char *const patterns[] = {"GET /g", "/any",      "HEAD /h",
                                            "GET /h", "POST /any", NULL};
-    struct fixture f;
 
-    start(&f, &yd_mem_default);
-    add_all(&f, patterns);
-    assert_found(&f, "HEAD", "/g", "GET /g");
-    assert_found(&f, "HEAD", "/h", "HEAD /h");
-    assert_found(&f, "GET", "/h", "GET /h");
-    assert_found(&f, "PURGE", "/any", "/any");
-    assert_found(&f, "HEAD", "/any", "/any");
-    assert_found(&f, "POST", "/any", "POST /any");
-    assert_none(&f, "POST", "/g");
-    assert_none(&f, "get", "/g");
-    stop(&f);
+    add_all(patterns);
+    assert_found("HEAD", "/g", "GET /g");
+    assert_found("HEAD", "/h", "HEAD /h");
+    assert_found("GET", "/h", "GET /h");
+    assert_found("PURGE", "/any", "/any");
+    assert_found("HEAD", "/any", "/any");
+    assert_found("POST", "/any", "POST /any");
+    assert_none("POST", "/g");
+    assert_none("get", "/g");
 }
 
 static void test_router_precedence(void **state)
@@ -149,48 +157,42 @@ static void test_router_precedence(void **state)
     static const char *const patterns[] = {
         "/u/{rest...}", "/u/{name}",    "/u/{id:int}",    "/u/me",         "/u/{name}/x",
         "/u/me/y",      "^/u/[a-z]+/z", "^/(?<p>[^/]+)/", "POST /u/{who}", NULL};
-    struct fixture f;
 
-    start(&f, &yd_mem_default);
-    add_all(&f, patterns);
-    assert_found(&f, "GET", "/u/me", "/u/me");
-    assert_found(&f, "GET", "/u/12", "/u/{id:int}");
-    assert_found(&f, "GET", "/u/12a", "/u/{name}");
-    assert_found(&f, "POST", "/u/bob", "POST /u/{who}");
-    assert_found(&f, "POST", "/u/me", "/u/me");
-    assert_found(&f, "GET", "/u/me/x", "/u/{name}/x"); /* back from the literal */
-    assert_found(&f, "GET", "/u/12/x", "/u/{name}/x");
-    assert_found(&f, "GET", "/u/me/y", "/u/me/y");
-    assert_found(&f, "GET", "/u/ab/z", "/u/{rest...}");
-    assert_found(&f, "GET", "/u/", "/u/{rest...}");
-    assert_found(&f, "GET", "/v/x", "^/(?<p>[^/]+)/");
-    assert_param(&f, 0, "p", "v");
-    assert_none(&f, "GET", "/u");
-    stop(&f);
+    add_all(patterns);
+    assert_found("GET", "/u/me", "/u/me");
+    assert_found("GET", "/u/12", "/u/{id:int}");
+    assert_found("GET", "/u/12a", "/u/{name}");
+    assert_found("POST", "/u/bob", "POST /u/{who}");
+    assert_found("POST", "/u/me", "/u/me");
+    assert_found("GET", "/u/me/x", "/u/{name}/x"); /* back from the literal */
+    assert_found("GET", "/u/12/x", "/u/{name}/x");
+    assert_found("GET", "/u/me/y", "/u/me/y");
+    assert_found("GET", "/u/ab/z", "/u/{rest...}");
+    assert_found("GET", "/u/", "/u/{rest...}");
+    assert_found("GET", "/v/x", "^/(?<p>[^/]+)/");
+    assert_param(0, "p", "v");
+    assert_none("GET", "/u");
 }
 
 static void test_router_params(void **state)
 {
     static const char *const patterns[] = {"/c/{room}/{id:int}", "/f/{path...}", NULL};
-    struct fixture f;
 
-    start(&f, &yd_mem_default);
-    add_all(&f, patterns);
-    assert_found(&f, "GET", "/c/a%20b/007", "/c/{room}/{id:int}");
+    add_all(patterns);
+    assert_found("GET", "/c/a%20b/007", "/c/{room}/{id:int}");
     assert_int_equal(f.match.num_params, 2);
-    assert_param(&f, 0, "room", "a b");
-    assert_param(&f, 1, "id", "007");
-    assert_found(&f, "GET", "/c/a%2Fb/9223372036854775807", "/c/{room}/{id:int}");
-    assert_param(&f, 0, "room", "a/b");
-    assert_none(&f, "GET", "/c/a/9223372036854775808");
-    assert_none(&f, "GET", "/c/a/-1");
-    assert_none(&f, "GET", "/c//1");
-    assert_none(&f, "GET", "/c/a/");
-    assert_found(&f, "GET", "/f/a/b%20c//d", "/f/{path...}");
-    assert_param(&f, 0, "path", "a/b c//d");
-    assert_found(&f, "GET", "/f/", "/f/{path...}");
-    assert_param(&f, 0, "path", "");
-    stop(&f);
+    assert_param(0, "room", "a b");
+    assert_param(1, "id", "007");
+    assert_found("GET", "/c/a%2Fb/9223372036854775807", "/c/{room}/{id:int}");
+    assert_param(0, "room", "a/b");
+    assert_none("GET", "/c/a/9223372036854775808");
+    assert_none("GET", "/c/a/-1");
+    assert_none("GET", "/c//1");
+    assert_none("GET", "/c/a/");
+    assert_found("GET", "/f/a/b%20c//d", "/f/{path...}");
+    assert_param(0, "path", "a/b c//d");
+    assert_found("GET", "/f/", "/f/{path...}");
+    assert_param(0, "path", "");
 }
 
 static void test_router_hostile_paths(void **state)
@@ -201,53 +203,44 @@ static void test_router_hostile_paths(void **state)
         "/f/a/..", "/f/%2e%2e/a", "/f/a%2f..%2fb", "/f/a/./b", "/f/\xff", "/p/%80",    "/p/\xc3",
     };
     static const char *const malformed[] = {"/c/%", "/c/%4", "/c/%zz", "/%%", "/f/a/%-1"};
-    struct fixture f;
 
-    start(&f, &yd_mem_default);
-    add_all(&f, patterns);
+    add_all(patterns);
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        assert_none(&f, "GET", none[i]);
+        assert_none("GET", none[i]);
     for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++)
-        assert_int_equal(find(&f, "GET", malformed[i]), -EINVAL);
-    stop(&f);
+        assert_int_equal(find("GET", malformed[i]), -EINVAL);
 }
 
 static void test_router_long_paths(void **state)
 {
     static const char *const patterns[] = {"/a/{path...}", "/b", NULL};
     char path[8000];
-    struct fixture f;
 
-    start(&f, &yd_mem_default);
-    add_all(&f, patterns);
+    add_all(patterns);
     memset(path, '/', sizeof path);
     path[sizeof path - 1] = '\0';
-    assert_none(&f, "GET", path);
+    assert_none("GET", path);
     path[1] = 'a';
-    assert_found(&f, "GET", path, "/a/{path...}");
+    assert_found("GET", path, "/a/{path...}");
     assert_int_equal(f.match.params[0].value.len, sizeof path - 4);
-    stop(&f);
 }
 
 /* What a tree of many parameters could make exponential. */
 static void test_router_backtracking(void **state)
 {
     char path[100] = "", patterns[14][200];
-    struct fixture f;
 
-    start(&f, &yd_mem_default);
     for (int i = 0; i < 14; i++) {
         patterns[i][0] = '\0';
         for (int j = 0; j < 14; j++)
             sprintf(patterns[i] + strlen(patterns[i]), j < i ? "/1" : "/{p%d:int}", j);
         strcat(patterns[i], "/end");
-        assert_int_equal(add(&f, patterns[i]), 0);
+        assert_int_equal(add(patterns[i]), 0);
         strcat(path, "/1");
     }
     strcat(path, "/x");
     for (int i = 0; i < 10000; i++)
-        assert_none(&f, "GET", path);
-    stop(&f);
+        assert_none("GET", path);
 }
 
 static void test_router_patterns(void **state)
@@ -255,118 +248,98 @@ static void test_router_patterns(void **state)
     static const char *const patterns[] = {"GET ^/users/(?<id>\\d+)/$",
                                            "^/w/(?P<room>\\w+)(?<opt>/x)?$", "^/users/",
                                            "GET ^/users/\\w+", NULL};
-    struct fixture f;
 
-    start(&f, &yd_mem_default);
-    add_all(&f, patterns);
-    assert_found(&f, "GET", "/users/7/", "GET ^/users/(?<id>\\d+)/$");
-    assert_param(&f, 0, "id", "7");
-    assert_found(&f, "HEAD", "/users/7/", "GET ^/users/(?<id>\\d+)/$");
-    assert_found(&f, "POST", "/users/7/", "^/users/");
-    assert_found(&f, "GET", "/users/bob", "^/users/");   /* added earlier */
-    assert_found(&f, "GET", "/users/7/%0A", "^/users/"); /* '$' is the very end */
-    assert_found(&f, "GET", "/w/caf%C3%A9", "^/w/(?P<room>\\w+)(?<opt>/x)?$");
+    add_all(patterns);
+    assert_found("GET", "/users/7/", "GET ^/users/(?<id>\\d+)/$");
+    assert_param(0, "id", "7");
+    assert_found("HEAD", "/users/7/", "GET ^/users/(?<id>\\d+)/$");
+    assert_found("POST", "/users/7/", "^/users/");
+    assert_found("GET", "/users/bob", "^/users/");   /* added earlier */
+    assert_found("GET", "/users/7/%0A", "^/users/"); /* '$' is the very end */
+    assert_found("GET", "/w/caf%C3%A9", "^/w/(?P<room>\\w+)(?<opt>/x)?$");
     assert_int_equal(f.match.num_params, 2);
-    assert_param(&f, 0, "opt", NULL);
-    assert_param(&f, 1, "room", "caf\xc3\xa9");
-    assert_none(&f, "GET", "/x/users/"); /* matched from the start */
-    stop(&f);
+    assert_param(0, "opt", NULL);
+    assert_param(1, "room", "caf\xc3\xa9");
+    assert_none("GET", "/x/users/"); /* matched from the start */
 }
 
 /* A pattern that backtracks without end gives up and matches nothing. */
 static void test_router_costly_pattern(void **state)
 {
     char path[202] = "/";
-    struct fixture f;
 
-    start(&f, &yd_mem_default);
-    assert_int_equal(add(&f, "^/(a+)+(?<x>c)?$"), 0);
+    assert_int_equal(add("^/(a+)+(?<x>c)?$"), 0);
     memset(path + 1, 'a', 199);
     path[200] = '!';
-    assert_none(&f, "GET", path);
+    assert_none("GET", path);
     assert_non_null(strstr(f.line, "gave up"));
-    stop(&f);
 }
 
 static void test_router_upgrade(void **state)
 {
-    struct fixture f;
-
-    start(&f, &yd_mem_default);
     assert_int_equal(yd_router_add(f.router, "/ws/{room}", true, handler, "u"), 0);
     assert_int_equal(yd_router_add(f.router, "^/re/", true, handler, "r"), 0);
-    assert_int_equal(add(&f, "/ws/{name}"), 0);
+    assert_int_equal(add("/ws/{name}"), 0);
     assert_int_equal(yd_router_add(f.router, "/ws/{x}", true, handler, NULL), YODEL_ERR_CONFLICT);
     assert_int_equal(yd_router_add(f.router, "GET /ws", true, handler, NULL), YODEL_ERR_PATTERN);
     assert_int_equal(
         yd_router_find(f.router, &f.arena, YD_ROUTE_UPGRADE, YODEL_STR("/ws/a"), &f.match), 1);
     assert_string_equal((const char *)f.match.user, "u");
-    assert_param(&f, 0, "room", "a");
-    assert_found(&f, "GET", "/ws/a", "/ws/{name}");
-    assert_param(&f, 0, "name", "a");
-    assert_none(&f, "GET", "/re/");
-    stop(&f);
+    assert_param(0, "room", "a");
+    assert_found("GET", "/ws/a", "/ws/{name}");
+    assert_param(0, "name", "a");
+    assert_none("GET", "/re/");
 }
 
 static void test_router_conflicts(void **state)
 {
     static const char *const patterns[] = {"GET /a", "/a", "GET /u/{id}", "^/x", "GET ^/x", NULL};
     static const char *const again[] = {"GET /a", "/a", "GET /u/{name}", "^/x", "GET ^/x"};
-    struct fixture f;
 
-    start(&f, &yd_mem_default);
-    add_all(&f, patterns);
+    add_all(patterns);
     for (size_t i = 0; i < sizeof again / sizeof *again; i++) {
-        assert_int_equal(add(&f, again[i]), YODEL_ERR_CONFLICT);
+        assert_int_equal(add(again[i]), YODEL_ERR_CONFLICT);
         assert_non_null(strstr(f.line, again[i]));
     }
-    stop(&f);
 }
 
 static void test_router_pattern_errors(void **state)
 {
-    struct fixture f;
-
-    start(&f, &yd_mem_default);
-    assert_int_equal(add(&f, "GET /a//b"), YODEL_ERR_PATTERN);
+    assert_int_equal(add("GET /a//b"), YODEL_ERR_PATTERN);
     assert_string_equal(f.line, "pattern \"GET /a//b\": empty segment, at 7");
-    assert_int_equal(add(&f, "^/a(b"), YODEL_ERR_PATTERN);
+    assert_int_equal(add("^/a(b"), YODEL_ERR_PATTERN);
     assert_non_null(strstr(f.line, "at 5"));
-    assert_int_equal(add(&f, "^/\\C"), YODEL_ERR_PATTERN);
-    assert_int_equal(add(&f, "^/\xff"), YODEL_ERR_PATTERN);
-    stop(&f);
+    assert_int_equal(add("^/\\C"), YODEL_ERR_PATTERN);
+    assert_int_equal(add("^/\xff"), YODEL_ERR_PATTERN);
 }
 
-static void assert_allow(struct fixture *f, const char *path, const char *expected)
+static void assert_allow(const char *path, const char *expected)
 {
     struct yd_buf allow = {0};
 
-    assert_int_equal(yd_router_allow(f->router, &f->arena, yodel_str_of(path), &allow), 0);
+    assert_int_equal(yd_router_allow(f.router, &f.arena, yodel_str_of(path), &allow), 0);
     assert_int_equal(allow.len, strlen(expected));
     if (allow.len > 0)
         assert_memory_equal(allow.ptr, expected, allow.len);
-    yd_buf_free(f->mem, &allow);
+    yd_buf_free(f.mem, &allow);
 }
 
 static void test_router_allow(void **state)
 {
     static const char *const patterns[] = {"GET /a", "POST /a", "DELETE /{x}", "POST /{y}",
                                            "/any",   "PUT ^/r", NULL};
-    struct fixture f;
 
-    start(&f, &yd_mem_default);
-    add_all(&f, patterns);
+    add_all(patterns);
     assert_int_equal(yd_router_add(f.router, "/ws/x", true, handler, NULL), 0);
-    assert_allow(&f, "/a", "POST, GET, HEAD, DELETE");
-    assert_allow(&f, "/b", "POST, DELETE");
-    assert_allow(&f, "/r/s", "PUT");
-    assert_allow(&f, "/any", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-    assert_allow(&f, "/none/such", "");
-    assert_allow(&f, "/ws/x", "");
-    stop(&f);
+    assert_allow("/a", "POST, GET, HEAD, DELETE");
+    assert_allow("/b", "POST, DELETE");
+    assert_allow("/r/s", "PUT");
+    assert_allow("/any", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    assert_allow("/none/such", "");
+    assert_allow("/ws/x", "");
 }
 
-static void use(struct fixture *f, struct failmem *fm)
+static void use(void)
 {
     static const char *const patterns[] = {"GET /a/{x}/{y:int}", "POST /a/b", "^/r/(?<n>.+)$",
                                            "PUT ^/r/(?<n>.+)$", "/f/{rest...}"};
@@ -375,45 +348,41 @@ static void use(struct fixture *f, struct failmem *fm)
     int rc;
 
     for (size_t i = 0; i < 5; i++)
-        if ((rc = add(f, patterns[i])) < 0)
+        if ((rc = add(patterns[i])) < 0)
             assert_int_equal(rc, -ENOMEM);
-    if (failmem_has_failed(fm))
+    if (failmem_has_failed(&fm))
         return;
     for (size_t i = 0; i < 4; i++) {
-        rc = find(f, "GET", paths[i]);
+        rc = find("GET", paths[i]);
         assert_true(rc == 1 || rc == -ENOMEM);
-        yd_arena_done(&f->arena);
+        yd_arena_done(&f.arena);
     }
-    rc = yd_router_allow(f->router, &f->arena, YODEL_STR("/r/x"), &allow);
+    rc = yd_router_allow(f.router, &f.arena, YODEL_STR("/r/x"), &allow);
     assert_true(rc == 0 || rc == -ENOMEM);
-    yd_buf_free(f->mem, &allow);
+    yd_buf_free(f.mem, &allow);
 }
 
 static void test_router_without_memory(void **state)
 {
-    struct failmem fm;
-
     FAILMEM_LOOP(&fm)
     {
-        struct fixture f;
-
-        start(&f, &fm.mem);
+        start(&fm.mem);
         if (f.router != NULL)
-            use(&f, &fm);
-        stop(&f);
+            use();
+        stop();
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_router_literals),       cmocka_unit_test(test_router_methods),
-        cmocka_unit_test(test_router_precedence),     cmocka_unit_test(test_router_params),
-        cmocka_unit_test(test_router_hostile_paths),  cmocka_unit_test(test_router_long_paths),
-        cmocka_unit_test(test_router_backtracking),   cmocka_unit_test(test_router_patterns),
-        cmocka_unit_test(test_router_costly_pattern), cmocka_unit_test(test_router_upgrade),
-        cmocka_unit_test(test_router_conflicts),      cmocka_unit_test(test_router_pattern_errors),
-        cmocka_unit_test(test_router_allow),          cmocka_unit_test(test_router_without_memory),
+        FIXTURE_TEST(test_router_literals),       FIXTURE_TEST(test_router_methods),
+        FIXTURE_TEST(test_router_precedence),     FIXTURE_TEST(test_router_params),
+        FIXTURE_TEST(test_router_hostile_paths),  FIXTURE_TEST(test_router_long_paths),
+        FIXTURE_TEST(test_router_backtracking),   FIXTURE_TEST(test_router_patterns),
+        FIXTURE_TEST(test_router_costly_pattern), FIXTURE_TEST(test_router_upgrade),
+        FIXTURE_TEST(test_router_conflicts),      FIXTURE_TEST(test_router_pattern_errors),
+        FIXTURE_TEST(test_router_allow),          cmocka_unit_test(test_router_without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "failmem.h"
+#include "fixture.h"
 #include "http/file.h"
 #include "http/mime.h"
 #include "http_sim.h"
@@ -111,10 +112,28 @@ static int remove_tree(void **state)
 
 /* ---- asking ---- */
 
-static void start(struct http_sim *hs, const char *prefix)
+static struct failmem fm;
+static struct http_sim hs;
+
+static int start(const char *prefix)
 {
-    assert_int_equal(http_sim_start(hs, &yd_mem_default, 0), 0);
-    assert_int_equal(yd_http_static(&hs->http, prefix, root, NULL), 0);
+    int rc;
+
+    failmem_init(&fm, 0);
+    rc = http_sim_start(&hs, &fm.mem, 0);
+    return rc < 0 ? rc : yd_http_static(&hs.http, prefix, root, NULL);
+}
+
+static int setup(void **state)
+{
+    return start("/");
+}
+
+static int teardown(void **state)
+{
+    http_sim_stop(&hs);
+    failmem_assert_empty(&fm);
+    return 0;
 }
 
 static void make_request(char request[1000], const char *method, const char *target,
@@ -123,18 +142,17 @@ static void make_request(char request[1000], const char *method, const char *tar
     (void)snprintf(request, 1000, "%s %s HTTP/1.1\r\nHost: h\r\n%s\r\n", method, target, more);
 }
 
-static struct sim_peer *ask(struct http_sim *hs, const char *method, const char *target,
-                            const char *more)
+static struct sim_peer *ask(const char *method, const char *target, const char *more)
 {
     char request[1000];
 
     make_request(request, method, target, more);
-    return http_sim_ask(hs, request);
+    return http_sim_ask(&hs, request);
 }
 
-static void assert_status(struct http_sim *hs, const char *target, int status)
+static void assert_status(const char *target, int status)
 {
-    struct sim_peer *peer = ask(hs, "GET", target, "");
+    struct sim_peer *peer = ask("GET", target, "");
 
     if (strtol(sim_received(peer) + 9, NULL, 10) != status)
         fail_msg("%s: %.40s", target, sim_received(peer));
@@ -155,11 +173,10 @@ static void test_static_files(void **state)
         {"/s/none", "application/octet-stream", ""},
         {"/s/in", "application/octet-stream", "js"},
     };
-    struct http_sim hs;
 
-    start(&hs, "/s");
+    start("/s");
     for (size_t i = 0; i < YD_LEN(files); i++) {
-        struct sim_peer *peer = ask(&hs, "GET", files[i].target, "");
+        struct sim_peer *peer = ask("GET", files[i].target, "");
 
         http_sim_assert_status(peer, 200);
         assert_string_equal(http_sim_body(peer), files[i].body);
@@ -170,12 +187,11 @@ static void test_static_files(void **state)
         assert_int_equal(http_sim_header(peer, "ETag")[0], '"');
         assert_int_equal(strlen(http_sim_header(peer, "Last-Modified")), 29);
         assert_false(sim_is_shut(peer));
-        peer = ask(&hs, "HEAD", files[i].target, "");
+        peer = ask("HEAD", files[i].target, "");
         http_sim_assert_status(peer, 200);
         assert_string_equal(http_sim_body(peer), "");
         assert_int_equal(atoi(http_sim_header(peer, "Content-Length")), strlen(files[i].body));
     }
-    http_sim_stop(&hs);
 }
 
 static void test_static_hostile_paths(void **state)
@@ -210,13 +226,11 @@ static void test_static_hostile_paths(void **state)
         "/../s/index.html",
         "/s/sub/../../secret.txt",
     };
-    struct http_sim hs;
 
-    start(&hs, "/s/");
+    start("/s/");
     for (size_t i = 0; i < YD_LEN(targets); i++)
-        assert_status(&hs, targets[i], 404);
-    assert_status(&hs, "/s/%zz", 400);
-    http_sim_stop(&hs);
+        assert_status(targets[i], 404);
+    assert_status("/s/%zz", 400);
 }
 
 static void test_static_redirects(void **state)
@@ -228,84 +242,74 @@ static void test_static_redirects(void **state)
                  {"//sub", "/sub/"},
                  {"//sub/../sub/.", "/sub/"},
                  {"/nosuch.example//..//sub", "/sub/"}};
-    struct http_sim hs;
 
-    start(&hs, "/");
+    start("/");
     for (size_t i = 0; i < YD_LEN(cases); i++) {
-        struct sim_peer *peer = ask(&hs, "GET", cases[i].target, "");
+        struct sim_peer *peer = ask("GET", cases[i].target, "");
 
         http_sim_assert_status(peer, 301);
         assert_string_equal(http_sim_header(peer, "Location"), cases[i].location);
     }
     http_sim_stop(&hs);
-    start(&hs, "/s");
-    assert_string_equal(http_sim_header(ask(&hs, "GET", "/s", ""), "Location"), "/s/");
-    assert_string_equal(http_sim_header(ask(&hs, "GET", "/s/sub", ""), "Location"), "/s/sub/");
+    start("/s");
+    assert_string_equal(http_sim_header(ask("GET", "/s", ""), "Location"), "/s/");
+    assert_string_equal(http_sim_header(ask("GET", "/s/sub", ""), "Location"), "/s/sub/");
     http_sim_stop(&hs);
 }
 
 static void test_static_methods(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs, "/");
-    peer = ask(&hs, "POST", "/index.html", "");
+    peer = ask("POST", "/index.html", "");
     http_sim_assert_status(peer, 405);
     assert_string_equal(http_sim_header(peer, "Allow"), "GET, HEAD");
-    peer = ask(&hs, "TRACE", "/index.html", "");
+    peer = ask("TRACE", "/index.html", "");
     http_sim_assert_status(peer, 405);
-    peer = ask(&hs, "GET", "/index.html", "Content-Length: 3\r\n");
+    peer = ask("GET", "/index.html", "Content-Length: 3\r\n");
     assert_string_equal(sim_received(peer), "");
     sim_send_text(peer, "abc");
     sim_run(hs.loop);
     http_sim_assert_status(peer, 200);
-    http_sim_stop(&hs);
 }
 
 static void test_static_conditions(void **state)
 {
     char more[200], etag[100], modified[40];
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs, "/");
-    peer = ask(&hs, "GET", "/index.html", "");
+    peer = ask("GET", "/index.html", "");
     strcpy(etag, http_sim_header(peer, "ETag"));
     strcpy(modified, http_sim_header(peer, "Last-Modified"));
     (void)snprintf(more, sizeof more, "If-None-Match: %s\r\n", etag);
-    peer = ask(&hs, "GET", "/index.html", more);
+    peer = ask("GET", "/index.html", more);
     http_sim_assert_status(peer, 304);
     assert_string_equal(http_sim_header(peer, "ETag"), etag);
     assert_string_equal(http_sim_header(peer, "Cache-Control"), "no-cache");
     assert_string_equal(http_sim_header(peer, "Content-Length"), "");
     assert_string_equal(http_sim_body(peer), "");
     (void)snprintf(more, sizeof more, "If-Modified-Since: %s\r\n", modified);
-    http_sim_assert_status(ask(&hs, "HEAD", "/index.html", more), 304);
-    http_sim_assert_status(ask(&hs, "GET", "/index.html", "If-Match: \"x\"\r\n"), 412);
-    http_sim_stop(&hs);
+    http_sim_assert_status(ask("HEAD", "/index.html", more), 304);
+    http_sim_assert_status(ask("GET", "/index.html", "If-Match: \"x\"\r\n"), 412);
 }
 
 static void test_static_ranges(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs, "/");
-    peer = ask(&hs, "GET", "/big.bin", "Range: bytes=26-30\r\n");
+    peer = ask("GET", "/big.bin", "Range: bytes=26-30\r\n");
     http_sim_assert_status(peer, 206);
     assert_string_equal(http_sim_body(peer), "abcde");
     assert_string_equal(http_sim_header(peer, "Content-Range"), "bytes 26-30/614400");
     assert_string_equal(http_sim_header(peer, "Content-Length"), "5");
-    peer = ask(&hs, "GET", "/big.bin", "Range: bytes=-300000\r\n");
+    peer = ask("GET", "/big.bin", "Range: bytes=-300000\r\n");
     http_sim_assert_status(peer, 206);
     assert_int_equal(strlen(http_sim_body(peer)), 300000);
     assert_int_equal(http_sim_body(peer)[0], 'a' + (BIG - 300000) % 26);
-    peer = ask(&hs, "GET", "/big.bin", "Range: bytes=614400-\r\n");
+    peer = ask("GET", "/big.bin", "Range: bytes=614400-\r\n");
     http_sim_assert_status(peer, 416);
     assert_string_equal(http_sim_header(peer, "Content-Range"), "bytes */614400");
     assert_false(sim_is_shut(peer));
-    http_sim_stop(&hs);
 }
 
 static void assert_big(const char *body)
@@ -318,11 +322,9 @@ static void assert_big(const char *body)
 
 static void test_static_slow_client(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
     size_t most = 0;
 
-    start(&hs, "/");
     peer = sim_connect(hs.loop);
     peer->window = 0;
     sim_send_text(peer, "GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -341,7 +343,6 @@ static void test_static_slow_client(void **state)
     assert_non_null(strstr(sim_received(peer), "<p>root"));
     peer->output.len = (size_t)(strstr(http_sim_body(peer), "HTTP/1.1 200") - sim_received(peer));
     assert_big(http_sim_body(peer));
-    http_sim_stop(&hs);
 }
 
 static void on_taken_closed(struct yd_conn *conn, int error)
@@ -370,9 +371,7 @@ static void test_static_half_close(void **state)
                                        "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
                                        "Upgrade: websocket\r\n\r\n"};
     static const char *const answers[] = {"b", "<p>root", "b", "b", "taken"};
-    struct http_sim hs;
 
-    start(&hs, "/");
     assert_int_equal(yd_http_route_upgrade(&hs.http, "/ws", on_take, NULL), 0);
     assert_int_equal(yd_http_route(&hs.http, "POST /index.html", on_take, NULL), 0);
     for (size_t i = 0; i < YD_LEN(ends); i++) {
@@ -387,15 +386,11 @@ static void test_static_half_close(void **state)
         received = sim_received(peer);
         assert_string_equal(received + strlen(received) - strlen(answers[i]), answers[i]);
     }
-    http_sim_stop(&hs);
 }
 
 /* The client goes away before each of the steps. */
 static void test_static_client_leaves(void **state)
 {
-    struct http_sim hs;
-
-    start(&hs, "/");
     for (int turns = 0; turns < 12; turns++) {
         struct sim_peer *peer = sim_connect(hs.loop);
 
@@ -408,15 +403,12 @@ static void test_static_client_leaves(void **state)
         if (turns < 5)
             assert_true(sim_is_closed(peer));
     }
-    http_sim_stop(&hs);
 }
 
 static void test_static_stops_in_the_middle(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs, "/");
     peer = sim_connect(hs.loop);
     peer->window = 100;
     sim_send_text(peer, "GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -431,20 +423,17 @@ static void test_static_stops_in_the_middle(void **state)
     peer = sim_connect(hs.loop);
     sim_send_text(peer, "GET /big.bin HTTP/1.1\r\nHost: h\r\n\r\n");
     sim_turn(hs.loop);
-    http_sim_stop(&hs);
 }
 
 /* A file that becomes shorter while it is sent: the connection breaks off. */
 static void test_static_truncated(void **state)
 {
     char path[200];
-    struct http_sim hs;
     struct sim_peer *peer;
 
     make_file("www/shrinks", "", 0);
     (void)snprintf(path, sizeof path, "%s/shrinks", root);
     assert_int_equal(truncate(path, BIG), 0);
-    start(&hs, "/");
     peer = sim_connect(hs.loop);
     peer->window = 1000;
     sim_send_text(peer, "GET /shrinks HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -454,7 +443,6 @@ static void test_static_truncated(void **state)
     sim_run(hs.loop);
     assert_true(sim_is_closed(peer));
     assert_true(sim_received_len(peer) < BIG);
-    http_sim_stop(&hs);
 }
 
 static void on_route(yodel_request *req, void *user)
@@ -465,32 +453,29 @@ static void on_route(yodel_request *req, void *user)
 
 static void test_static_and_routes(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    start(&hs, "/");
     assert_int_equal(yd_http_static(&hs.http, "/sub/x/", root, NULL), 0);
     assert_int_equal(yd_http_static(&hs.http, "/a", root, NULL), 0);
     assert_int_equal(yd_http_static(&hs.http, "/sub/x", root, NULL), YODEL_ERR_CONFLICT);
     assert_int_equal(yd_http_route(&hs.http, "GET /none", on_route, NULL), 0);
     assert_int_equal(yd_http_route(&hs.http, "POST /index.html", on_route, NULL), 0);
     assert_int_equal(yd_http_route_upgrade(&hs.http, "/big.bin", on_route, NULL), 0);
-    assert_string_equal(http_sim_body(ask(&hs, "GET", "/none", "")), "route");
-    assert_string_equal(http_sim_body(ask(&hs, "GET", "/index.html", "")), "<p>root");
-    assert_string_equal(http_sim_body(ask(&hs, "POST", "/index.html", "")), "route");
-    assert_string_equal(http_sim_body(ask(&hs, "GET", "/sub/x/", "")), "<p>root");
-    http_sim_assert_status(ask(&hs, "GET", "/big.bin", ""), 426);
-    peer = ask(&hs, "PUT", "/index.html", "");
+    assert_string_equal(http_sim_body(ask("GET", "/none", "")), "route");
+    assert_string_equal(http_sim_body(ask("GET", "/index.html", "")), "<p>root");
+    assert_string_equal(http_sim_body(ask("POST", "/index.html", "")), "route");
+    assert_string_equal(http_sim_body(ask("GET", "/sub/x/", "")), "<p>root");
+    http_sim_assert_status(ask("GET", "/big.bin", ""), 426);
+    peer = ask("PUT", "/index.html", "");
     assert_string_equal(http_sim_header(peer, "Allow"), "POST");
-    http_sim_stop(&hs);
 }
 
 static void test_static_options(void **state)
 {
-    struct http_sim hs;
     struct sim_peer *peer;
 
-    assert_int_equal(http_sim_start(&hs, &yd_mem_default, 0), 0);
+    failmem_init(&fm, 0);
+    assert_int_equal(http_sim_start(&hs, &fm.mem, 0), 0);
     assert_int_equal(yd_http_static(&hs.http, "/", "/nonexistent", NULL), -ENOENT);
     assert_int_equal(yd_http_static(&hs.http, "/", "/etc/passwd", NULL), -ENOTDIR);
     assert_int_equal(yd_http_static(&hs.http, "x", root, NULL), -EINVAL);
@@ -504,10 +489,9 @@ static void test_static_options(void **state)
                                     YODEL_OPTIONS(yodel_static_options, .index = "none",
                                                   .cache_control = "max-age=5")),
                      0);
-    peer = ask(&hs, "GET", "/", "");
+    peer = ask("GET", "/", "");
     http_sim_assert_status(peer, 200);
     assert_string_equal(http_sim_header(peer, "Cache-Control"), "max-age=5");
-    http_sim_stop(&hs);
 }
 
 static void test_static_open_beneath(void **state)
@@ -553,17 +537,14 @@ static void test_static_mime_types(void **state)
 static void test_static_without_memory(void **state)
 {
     static const char *const targets[] = {"/big.bin", "/sub", "/nosuch", "/"};
-    struct failmem fm;
 
     FAILMEM_LOOP(&fm)
     {
-        struct http_sim hs;
-
         if (http_sim_start(&hs, &fm.mem, 0) < 0)
             continue;
         if (yd_http_static(&hs.http, "/", root, NULL) == 0)
             for (size_t i = 0; i < YD_LEN(targets); i++)
-                (void)ask(&hs, "GET", targets[i], "");
+                (void)ask("GET", targets[i], "");
         sim_advance(hs.loop, 10000);
         assert_int_equal(hs.net.num_conns, 0);
         http_sim_stop(&hs);
@@ -573,22 +554,14 @@ static void test_static_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_static_files),
-        cmocka_unit_test(test_static_hostile_paths),
-        cmocka_unit_test(test_static_redirects),
-        cmocka_unit_test(test_static_methods),
-        cmocka_unit_test(test_static_conditions),
-        cmocka_unit_test(test_static_ranges),
-        cmocka_unit_test(test_static_slow_client),
-        cmocka_unit_test(test_static_half_close),
-        cmocka_unit_test(test_static_client_leaves),
-        cmocka_unit_test(test_static_stops_in_the_middle),
-        cmocka_unit_test(test_static_truncated),
-        cmocka_unit_test(test_static_and_routes),
-        cmocka_unit_test(test_static_options),
-        cmocka_unit_test(test_static_open_beneath),
-        cmocka_unit_test(test_static_mime_types),
-        cmocka_unit_test(test_static_without_memory),
+        TEARDOWN_TEST(test_static_files),         TEARDOWN_TEST(test_static_hostile_paths),
+        cmocka_unit_test(test_static_redirects),  FIXTURE_TEST(test_static_methods),
+        FIXTURE_TEST(test_static_conditions),     FIXTURE_TEST(test_static_ranges),
+        FIXTURE_TEST(test_static_slow_client),    FIXTURE_TEST(test_static_half_close),
+        FIXTURE_TEST(test_static_client_leaves),  FIXTURE_TEST(test_static_stops_in_the_middle),
+        FIXTURE_TEST(test_static_truncated),      FIXTURE_TEST(test_static_and_routes),
+        TEARDOWN_TEST(test_static_options),       cmocka_unit_test(test_static_open_beneath),
+        cmocka_unit_test(test_static_mime_types), cmocka_unit_test(test_static_without_memory),
     };
 
     return cmocka_run_group_tests(tests, make_tree, remove_tree);
