@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "eio/compress.h"
+
 #include <errno.h>
 #include <string.h>
 #include <zlib.h>
 
 #include "base/mem.h"
-#include "eio/eio_internal.h"
 
 /* ---- what the client takes (RFC 9110 12.5.3) ---- */
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include "eio/cookie.h"
+
 #include <errno.h>
 
 #include "base/mem.h"
 #include "base/options.h"
-#include "eio/eio_internal.h"
 
 static bool is_set(const char *text)
 {

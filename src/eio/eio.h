@@ -28,7 +28,8 @@ enum yd_eio_reason {
     YD_EIO_PARSE_ERROR,         /* "parse error" */
     YD_EIO_FORCED_CLOSE,        /* "forced close": by the layer above */
     YD_EIO_FORCED_SERVER_CLOSE, /* "forced server close" */
-    YD_EIO_SHUTTING_DOWN        /* "server shutting down" */
+    YD_EIO_SHUTTING_DOWN,       /* "server shutting down" */
+    YD_EIO_NOT_OPENED           /* on_open has failed: nobody is told */
 };
 
 const char *yd_eio_reason_text(enum yd_eio_reason reason);

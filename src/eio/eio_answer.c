@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "eio/eio_answer.h"
+
 #include <string.h>
 
-#include "eio/eio_internal.h"
+#include "eio/headers.h"
 
 /* Old Internet Explorers take a payload for a page with a script in it. */
 static bool needs_xss_off(const struct yd_http_head *head)
@@ -25,9 +27,9 @@ static void put_headers(struct yd_eio_headers *headers, struct yd_eio *eio,
         yd_eio_headers_put(headers, "Content-Encoding", codings[answer->coding]);
     if (answer->closes)
         yd_eio_headers_put(headers, "Connection", "close");
-    if (answer->opens != NULL)
-        yd_eio_headers_put_cookie(headers, eio, answer->opens->id);
-    yd_eio_headers_ask(headers, eio, req, answer->opens != NULL);
+    if (answer->opens.len > 0)
+        yd_eio_headers_put_cookie(headers, eio, answer->opens);
+    yd_eio_headers_ask(headers, eio, req, answer->opens.len > 0);
 }
 
 int yd_eio_answer(struct yd_eio *eio, yodel_request *req, const struct yd_eio_answer *answer)
@@ -51,7 +53,7 @@ void yd_eio_answer_empty(struct yd_eio *eio, yodel_request *req, int status)
 }
 
 int yd_eio_answer_payload(struct yd_eio_loop *home, yodel_request *req, yodel_bytes payload,
-                          bool may_compress, const struct yd_eio_session *opens)
+                          bool may_compress, yodel_str opens)
 {
     struct yd_eio_answer answer = {.status = 200,
                                    .content_type = "text/plain; charset=UTF-8",

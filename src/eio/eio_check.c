@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include "eio/eio_check.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/container.h"
-#include "eio/eio_internal.h"
+#include "eio/eio_answer.h"
 
 /* ---- the query ---- */
 
@@ -60,8 +62,8 @@ struct yd_eio_session *yd_eio_find(struct yd_eio_loop *home, yodel_str sid)
     if (node == NULL)
         return NULL;
     session = yd_container_of(node, struct yd_eio_session, node);
-    yd_eio_beat_catch_up(session);
-    return session->state != YD_EIO_STATE_CLOSED ? session : NULL;
+    yd_eio_catch_up(session);
+    return !yd_eio_has_ended(session) ? session : NULL;
 }
 
 /* ---- origins ---- */
@@ -128,7 +130,7 @@ static enum yd_eio_error look_up(struct yd_eio_loop *home, yodel_request *req,
     if (there == NULL)
         return YD_EIO_SESSION_UNKNOWN;
     if (there != home) {
-        if (atomic_load_explicit(&there->stopping, memory_order_relaxed))
+        if (yd_eio_is_stopping(there))
             return YD_EIO_BUSY;
         return yd_request_move(req, there->loop->net) == 0 ? YD_EIO_MOVED : YD_EIO_BUSY;
     }
@@ -138,7 +140,8 @@ static enum yd_eio_error look_up(struct yd_eio_loop *home, yodel_request *req,
 
 static enum yd_eio_error check_session(const struct yd_eio_ask *ask, bool upgrade)
 {
-    if (!upgrade && (is(ask->transport, "websocket") || ask->session->poll == NULL))
+    if (!upgrade &&
+        (is(ask->transport, "websocket") || yd_eio_transport(ask->session) != YD_EIO_POLLING))
         return YD_EIO_BAD_REQUEST;
     return ask->v4 ? YD_EIO_OK : YD_EIO_BAD_REQUEST;
 }

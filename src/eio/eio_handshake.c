@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include "eio/eio_handshake.h"
+
 #include <string.h>
 #include <time.h>
 
 #include "base/mem.h"
-#include "eio/eio_internal.h"
 
 static uint64_t unix_ms(void)
 {

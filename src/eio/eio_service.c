@@ -7,7 +7,11 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "base/options.h"
-#include "eio/eio_internal.h"
+#include "eio/compress.h"
+#include "eio/cookie.h"
+#include "eio/eio_route.h"
+#include "eio/requests.h"
+#include "eio/session.h"
 
 /* ---- set-up ---- */
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include "eio/headers.h"
+
 #include <string.h>
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "eio/eio_internal.h"
 
 void yd_eio_headers_init(struct yd_eio_headers *headers, const struct yodel_allocator *mem)
 {
@@ -80,13 +81,13 @@ void yd_eio_headers_ask(struct yd_eio_headers *headers, struct yd_eio *eio,
 }
 
 void yd_eio_headers_put_cookie(struct yd_eio_headers *headers, const struct yd_eio *eio,
-                               const char id[YD_EIO_ID_LEN])
+                               yodel_str id)
 {
     struct yd_buf value = {0};
 
     if (eio->cookie_name == NULL)
         return;
-    if (yd_buf_printf(headers->mem, &value, "%s=%.*s%s", eio->cookie_name, YD_EIO_ID_LEN, id,
+    if (yd_buf_printf(headers->mem, &value, "%s=%" YODEL_PRI "%s", eio->cookie_name, YODEL_ARG(id),
                       eio->cookie_rest) == 0)
         put_copy(headers, "Set-Cookie", (const char *)value.ptr);
     yd_buf_free(headers->mem, &value);

@@ -1,189 +1,211 @@
 /* SPDX-License-Identifier: MIT */
+#include "eio/polling.h"
+
 #include <errno.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/mem.h"
-#include "eio/eio_internal.h"
+#include "eio/eio_answer.h"
+#include "proto/eio_payload.h"
+
+/* A poll that comes while a probe is on is let wait so long, ms: the client may not be far enough
+ * to pause, and would ask again at once. */
+#define RELEASE_MS 50
 
 /* What a client that polls again is told when its session was closed meanwhile. */
 #define CLOSED_PAYLOAD                                                                             \
     "6\x1e"                                                                                        \
     "1"
 
-static const struct yodel_allocator *mem_of(const struct yd_eio_session *session)
+/* The first answer of a session is none of these. */
+static const yodel_str opens_none = {NULL, 0};
+
+static struct yd_loop *loop_of(const struct yd_eio_poll *poll)
 {
-    return session->home->eio->mem;
+    return poll->session->home->loop;
 }
 
-/* ---- the queue ---- */
+/* ---- its state ---- */
+
+static void on_release(struct yd_timer *timer);
 
 int yd_eio_poll_new(struct yd_eio_session *session)
 {
-    struct yd_eio_poll *poll = yd_zalloc(mem_of(session), sizeof *poll);
+    struct yd_eio_poll *poll = yd_zalloc(yd_eio_mem(session), sizeof *poll);
 
     if (poll == NULL)
         return -ENOMEM;
     poll->session = session;
-    yd_eio_probe_init(poll);
+    yd_timer_init(&poll->release_timer, on_release);
+    yd_eio_probe_init(&poll->probe, loop_of(poll));
     session->poll = poll;
     atomic_fetch_add_explicit(&session->home->eio->num_polling, 1, memory_order_relaxed);
     return 0;
 }
 
-static void clear_items(struct yd_eio_poll *poll)
+void yd_eio_poll_free(struct yd_eio_poll *poll)
 {
-    for (size_t i = 0; i < poll->num; i++)
-        yd_msg_unref(poll->items[i].msg);
-    yd_free(mem_of(poll->session), poll->items);
-    poll->items = NULL;
-    poll->num = poll->cap = 0;
-    poll->bytes = 0;
-}
+    struct yd_eio *eio = poll->session->home->eio;
 
-void yd_eio_poll_free(struct yd_eio_session *session)
-{
-    struct yd_eio_poll *poll = session->poll;
-
-    if (poll == NULL)
-        return;
-    clear_items(poll);
-    yd_free(mem_of(session), poll);
-    session->poll = NULL;
-    atomic_fetch_sub_explicit(&session->home->eio->num_polling, 1, memory_order_relaxed);
-}
-
-static int reserve(struct yd_eio_poll *poll, size_t num)
-{
-    size_t cap = poll->cap < 4 ? 4 : poll->cap;
-    struct yd_eio_item *items;
-
-    if (num <= poll->cap - poll->num)
-        return 0;
-    while (cap - poll->num < num) {
-        if (cap > SIZE_MAX / 2 / sizeof *items)
-            return -ENOMEM;
-        cap *= 2;
-    }
-    if ((items = yd_resize(mem_of(poll->session), poll->items, cap * sizeof *items)) == NULL)
-        return -ENOMEM;
-    poll->items = items;
-    poll->cap = cap;
-    return 0;
-}
-
-/* In a payload, with a separator. */
-static size_t size_of(const struct yd_msg *msg)
-{
-    return 1 +
-           (msg->type == YODEL_WS_TEXT ? yd_eio_text_size(msg->len) : yd_eio_binary_size(msg->len));
-}
-
-int yd_eio_poll_push(struct yd_eio_session *session, struct yd_msg *const *msgs, size_t num,
-                     bool may_compress)
-{
-    struct yd_eio_poll *poll = session->poll;
-
-    if (reserve(poll, num) < 0)
-        return -ENOMEM;
-    for (size_t i = 0; i < num; i++) {
-        poll->items[poll->num++] = (struct yd_eio_item){yd_msg_ref(msgs[i]), may_compress};
-        poll->bytes += size_of(msgs[i]);
-    }
-    if (poll->get != NULL)
-        yd_eio_queue_task(session);
-    return 0;
+    yd_eio_queue_clear(eio->mem, &poll->queue);
+    yd_free(eio->mem, poll);
+    atomic_fetch_sub_explicit(&eio->num_polling, 1, memory_order_relaxed);
 }
 
 /* ---- answers ---- */
 
-static int put_item(const struct yodel_allocator *mem, struct yd_buf *buf, struct yd_msg *msg)
+/* Answers req with what was queued, which is given up. */
+static int answer_queue(struct yd_eio_session *session, yodel_request *req,
+                        struct yd_eio_queue *queue, const char *last)
 {
-    const uint8_t *data = yd_msg_payload(msg);
-
-    if (msg->type == YODEL_WS_TEXT)
-        return yd_eio_payload_put_text(mem, buf, (yodel_str){(const char *)data, msg->len});
-    return yd_eio_payload_put_binary(mem, buf, (yodel_bytes){data, msg->len});
-}
-
-static int build(const struct yd_eio_poll *poll, const char *last, struct yd_buf *buf,
-                 bool *ret_may_compress)
-{
-    const struct yodel_allocator *mem = mem_of(poll->session);
-    int rc = yd_buf_reserve(mem, buf, poll->bytes + 2);
-
-    *ret_may_compress = false;
-    for (size_t i = 0; rc == 0 && i < poll->num; i++) {
-        rc = put_item(mem, buf, poll->items[i].msg);
-        *ret_may_compress |= poll->items[i].may_compress;
-    }
-    if (rc == 0 && last != NULL)
-        rc = yd_eio_payload_put_text(mem, buf, yodel_str_of(last));
-    return rc;
-}
-
-/* Answers req with what is queued; false when that failed: the session has then ended. */
-static bool answer(struct yd_eio_session *session, yodel_request *req, const char *last)
-{
-    struct yd_eio_poll *poll = session->poll;
+    const struct yodel_allocator *mem = yd_eio_mem(session);
     struct yd_buf buf = {0};
-    bool may_compress;
-    int rc = build(poll, last, &buf, &may_compress);
+    int rc = yd_eio_queue_put(mem, queue, last, &buf);
 
     if (rc == 0)
         rc = yd_eio_answer_payload(session->home, req, (yodel_bytes){buf.ptr, buf.len},
-                                   may_compress, NULL);
-    yd_buf_free(mem_of(session), &buf);
-    if (rc == 0) {
-        yd_count(&session->home->loop->counters.messages_out, poll->num);
-        clear_items(poll);
-        return true;
-    }
+                                   yd_eio_queue_may_compress(queue), opens_none);
+    if (rc == 0)
+        yd_count(&session->home->loop->counters.messages_out, queue->num);
+    yd_buf_free(mem, &buf);
+    yd_eio_queue_clear(mem, queue);
+    return rc;
+}
+
+/* Answers req with all there is; a failure ends the session.  The queue is taken off first, as the
+ * hooks that are asked for headers may send more. */
+static void answer(struct yd_eio_session *session, yodel_request *req, const char *last)
+{
+    struct yd_eio_queue queue = session->poll->queue;
+
+    session->poll->queue = (struct yd_eio_queue){.items = NULL};
+    if (answer_queue(session, req, &queue, last) == 0)
+        return;
     yd_conn_abort(yd_request_conn(req), 0);
     yd_eio_end(session, YD_EIO_TRANSPORT_ERROR);
-    return false;
 }
 
 static const struct yd_hold abandoned = {.gone = NULL};
 
 /* Takes the held poll off the session. */
-static yodel_request *release(struct yd_eio_session *session)
+static yodel_request *take_get(struct yd_eio_poll *poll)
 {
-    struct yd_eio_poll *poll = session->poll;
     yodel_request *req = poll->get;
 
     poll->get = NULL;
-    yd_timer_stop(&session->home->loop->wheel, &poll->release_timer);
+    yd_timer_stop(&loop_of(poll)->wheel, &poll->release_timer);
     (void)yd_request_hold(req, &abandoned, NULL, 0);
     return req;
 }
 
-void yd_eio_poll_flush(struct yd_eio_session *session, const char *last)
+static void answer_held(struct yd_eio_session *session, const char *last)
 {
-    if (answer(session, release(session), last))
-        yd_eio_drained(session);
+    answer(session, take_get(session->poll), last);
 }
 
-bool yd_eio_poll_answer_only(struct yd_eio_session *session, const char *packet)
+void yd_eio_poll_release(struct yd_eio_session *session)
 {
-    yodel_request *req = release(session);
-    yodel_bytes payload = {(const uint8_t *)packet, strlen(packet)};
-
-    if (yd_eio_answer_payload(session->home, req, payload, false, NULL) == 0)
-        return true;
-    yd_conn_abort(yd_request_conn(req), 0);
-    return false;
+    if (session->poll->get == NULL)
+        return;
+    answer_held(session, session->poll->queue.num == 0 ? "6" : NULL);
+    yd_eio_drained(session);
 }
+
+static void on_release(struct yd_timer *timer)
+{
+    struct yd_eio_poll *poll = yd_container_of(timer, struct yd_eio_poll, release_timer);
+
+    if (poll->probe.answered)
+        yd_eio_poll_release(poll->session);
+}
+
+void yd_eio_poll_part(struct yd_eio_session *session)
+{
+    struct yd_eio_poll *poll = session->poll;
+    yodel_request *req;
+
+    yd_eio_poll_forget_post(poll);
+    if (poll->get == NULL)
+        return;
+    req = take_get(poll);
+    if (yd_eio_answer_payload(session->home, req, (yodel_bytes){(const uint8_t *)"1", 1}, false,
+                              opens_none) < 0)
+        yd_conn_abort(yd_request_conn(req), 0);
+}
+
+/* ---- the transport ---- */
+
+static int send(struct yd_eio_session *session, struct yd_msg *const *msgs, size_t num,
+                unsigned flags)
+{
+    struct yd_eio_poll *poll = session->poll;
+
+    if (yd_eio_queue_push(yd_eio_mem(session), &poll->queue, msgs, num,
+                          (flags & YD_EIO_NO_COMPRESS) == 0) < 0)
+        return -ENOMEM;
+    if (poll->get != NULL)
+        yd_eio_queue_task(session);
+    return 0;
+}
+
+static void flush(struct yd_eio_session *session)
+{
+    if (session->poll->get == NULL || session->poll->queue.num == 0)
+        return;
+    answer_held(session, NULL);
+    yd_eio_drained(session);
+}
+
+/* A client that has said goodbye itself is not told again. */
+static void close_poll(struct yd_eio_session *session, enum yd_eio_reason reason)
+{
+    struct yd_eio_poll *poll = session->poll;
+
+    if (poll->get != NULL && reason != YD_EIO_TRANSPORT_CLOSE)
+        answer_held(session, "1");
+    else if (poll->get != NULL)
+        answer_held(session, poll->queue.num == 0 ? "6" : NULL);
+    yd_eio_poll_forget_post(poll);
+    yd_eio_probe_drop(&poll->probe);
+}
+
+static void free_poll(struct yd_eio_session *session)
+{
+    if (session->poll != NULL)
+        yd_eio_poll_free(session->poll);
+}
+
+static size_t buffered(const struct yd_eio_session *session)
+{
+    return session->poll->queue.bytes;
+}
+
+static bool is_idle(const struct yd_eio_session *session)
+{
+    return session->poll->get != NULL && session->poll->queue.num == 0;
+}
+
+const struct yd_eio_transport_ops yd_eio_polling = {
+    .kind = YD_EIO_POLLING,
+    .send = send,
+    .flush = flush,
+    .close = close_poll,
+    .free = free_poll,
+    .buffered = buffered,
+    .is_idle = is_idle,
+};
 
 /* ---- GET ---- */
 
 static void on_gone(yodel_request *req, void *user)
 {
-    struct yd_eio_session *session = user;
+    struct yd_eio_poll *poll = user;
 
     (void)req;
-    session->poll->get = NULL;
-    yd_timer_stop(&session->home->loop->wheel, &session->poll->release_timer);
-    yd_eio_end(session, YD_EIO_TRANSPORT_ERROR);
+    poll->get = NULL;
+    yd_timer_stop(&loop_of(poll)->wheel, &poll->release_timer);
+    yd_eio_end(poll->session, YD_EIO_TRANSPORT_ERROR);
 }
 
 static const struct yd_hold waiting = {.gone = on_gone};
@@ -199,9 +221,19 @@ static void refuse_second(struct yd_eio_session *session, yodel_request *req)
 
 static void tell_end(struct yd_eio_session *session, yodel_request *req)
 {
-    (void)yd_eio_answer_payload(session->home, req,
-                                (yodel_bytes){(const uint8_t *)CLOSED_PAYLOAD, 3}, false, NULL);
-    yd_eio_end(session, (enum yd_eio_reason)session->reason);
+    (void)yd_eio_answer_payload(
+        session->home, req, (yodel_bytes){(const uint8_t *)CLOSED_PAYLOAD, 3}, false, opens_none);
+    yd_eio_end_closing(session);
+}
+
+static void hold_get(struct yd_eio_poll *poll, yodel_request *req)
+{
+    if (yd_request_hold(req, &waiting, poll, 0) < 0)
+        return;
+    poll->get = req;
+    if (poll->probe.answered)
+        yd_timer_start(&loop_of(poll)->wheel, &poll->release_timer,
+                       yd_loop_due(loop_of(poll), RELEASE_MS));
 }
 
 void yd_eio_on_get(struct yd_eio_session *session, yodel_request *req)
@@ -210,25 +242,24 @@ void yd_eio_on_get(struct yd_eio_session *session, yodel_request *req)
 
     if (poll->get != NULL) {
         refuse_second(session, req);
-    } else if (poll->num > 0) {
-        if (answer(session, req, NULL))
-            yd_eio_drained(session);
-    } else if (session->state == YD_EIO_STATE_CLOSING) {
+    } else if (poll->queue.num > 0) {
+        answer(session, req, NULL);
+        yd_eio_drained(session);
+    } else if (!yd_eio_is_open(session)) {
         tell_end(session, req);
-    } else if (yd_request_hold(req, &waiting, session, 0) == 0) {
-        poll->get = req;
-        yd_eio_probe_see_poll(session);
+    } else {
+        hold_get(poll, req);
     }
 }
 
 /* ---- POST ---- */
 
-void yd_eio_poll_forget_post(struct yd_eio_session *session)
+void yd_eio_poll_forget_post(struct yd_eio_poll *poll)
 {
-    if (session->poll == NULL || session->poll->post == NULL)
+    if (poll->post == NULL)
         return;
-    yd_request_set_mark(session->poll->post, NULL);
-    session->poll->post = NULL;
+    yd_request_set_mark(poll->post, NULL);
+    poll->post = NULL;
 }
 
 static void refuse_second_post(struct yd_eio_session *session, yodel_request *req)
@@ -256,8 +287,7 @@ static void take_packets(struct yd_eio_session *session, yodel_bytes body)
 
     /* The body is the request's own memory, and no one looks at it again. */
     yd_eio_payload_init(&payload, body.len > 0 ? (uint8_t *)body.ptr : nothing, body.len);
-    while (session->state == YD_EIO_STATE_OPEN &&
-           (rc = yd_eio_payload_next(&payload, &packet)) == 1) {
+    while (yd_eio_is_open(session) && (rc = yd_eio_payload_next(&payload, &packet)) == 1) {
         if (packet.type == YD_EIO_MESSAGE)
             yd_count(&session->home->loop->counters.messages_in, 1);
         yd_eio_on_packet(session, &packet);

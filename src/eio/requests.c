@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include "eio/requests.h"
+
 #include <errno.h>
 
 #include "base/mem.h"
-#include "eio/eio_internal.h"
+#include "eio/eio_answer.h"
+#include "eio/eio_check.h"
+#include "eio/polling.h"
 
 /* What comes in by HTTP, and whether it may. */
 
@@ -14,11 +18,6 @@ static bool has_method(const yodel_request *req, const char *method)
     return yodel_str_eq(yodel_request_method(req), yodel_str_of(method));
 }
 
-static bool is_stopping(const struct yd_eio_loop *home)
-{
-    return atomic_load_explicit(&home->stopping, memory_order_relaxed);
-}
-
 /* ---- new sessions ---- */
 
 static int answer_open_packet(struct yd_eio_session *session, yodel_request *req)
@@ -28,50 +27,50 @@ static int answer_open_packet(struct yd_eio_session *session, yodel_request *req
 
     if (rc == 0)
         rc = yd_eio_answer_payload(session->home, req, (yodel_bytes){text.ptr, text.len}, true,
-                                   session);
-    yd_buf_free(session->home->eio->mem, &text);
+                                   yd_eio_id(session));
+    yd_buf_free(yd_eio_mem(session), &text);
+    return rc;
+}
+
+static int new_polling(struct yd_eio_loop *home, yodel_request *req,
+                       struct yd_eio_session **ret_session)
+{
+    struct yd_eio_session *session;
+    int rc;
+
+    if ((rc = yd_eio_session_new(home, req, &yd_eio_polling, &session)) < 0)
+        return rc;
+    if ((rc = yd_eio_poll_new(session)) < 0)
+        yd_eio_session_discard(session);
+    else
+        *ret_session = session;
     return rc;
 }
 
 static void open_polling(struct yd_eio_loop *home, yodel_request *req)
 {
     struct yd_eio_session *session;
+    int rc = new_polling(home, req, &session);
 
-    if (yd_eio_session_new(home, req, true, &session) < 0) {
-        yd_eio_refuse(home->eio, req, false, YD_EIO_BUSY);
-        return;
-    }
-    if (yd_eio_session_open(session) < 0) {
+    if (rc == 0 && (rc = yd_eio_session_open(session)) == 0 &&
+        (rc = answer_open_packet(session, req)) < 0)
         yd_eio_end(session, YD_EIO_TRANSPORT_ERROR);
+    if (rc < 0)
         yd_eio_refuse(home->eio, req, false, YD_EIO_BUSY);
-    } else if (answer_open_packet(session, req) < 0) {
-        yd_eio_end(session, YD_EIO_TRANSPORT_ERROR);
-        yd_eio_refuse(home->eio, req, false, YD_EIO_BUSY);
-    }
-}
-
-static void give_to_ws(struct yd_eio_loop *home, yodel_request *req,
-                       const struct yd_eio_accepting *accepting)
-{
-    home->accepting = *accepting;
-    yd_ws_on_upgrade(req, home->eio->route);
-    home->accepting = (struct yd_eio_accepting){.session = NULL};
 }
 
 /* The version is looked at behind the hook, as the reference does. */
 static void open_session(struct yd_eio_loop *home, yodel_request *req, bool upgrade)
 {
-    struct yd_eio_accepting accepting = {.purpose = YD_EIO_OPEN_SESSION};
     struct yd_eio_ask ask;
 
     yd_eio_read_ask(req, &ask);
-    accepting.b64 = ask.b64;
-    if (is_stopping(home))
+    if (yd_eio_is_stopping(home))
         yd_eio_refuse(home->eio, req, upgrade, YD_EIO_BUSY);
     else if (!ask.v4)
         yd_eio_refuse(home->eio, req, upgrade, YD_EIO_BAD_VERSION);
     else if (upgrade)
-        give_to_ws(home, req, &accepting);
+        yd_ws_on_upgrade(req, home->eio->route);
     else
         open_polling(home, req);
 }
@@ -130,18 +129,23 @@ struct yd_loop *yd_eio_request_loop(const struct yd_eio *eio, uint64_t request_i
     return request_id != 0 && index < eio->num_loops ? eio->loops[index].loop : NULL;
 }
 
+/* The result comes as the request's mark. */
+static int take_result(yodel_request *req)
+{
+    const int *result = yd_request_mark(req);
+
+    yd_request_set_mark(req, NULL);
+    return *result;
+}
+
 static void resume_poll(yodel_request *req, void *user)
 {
-    struct yd_eio_loop *home = yd_eio_home(user, req);
-
-    decided(home, req, false, home->decision);
+    decided(yd_eio_home(user, req), req, false, take_result(req));
 }
 
 static void resume_upgrade(yodel_request *req, void *user)
 {
-    struct yd_eio_loop *home = yd_eio_home(user, req);
-
-    decided(home, req, true, home->decision);
+    decided(yd_eio_home(user, req), req, true, take_result(req));
 }
 
 int yd_eio_decide(struct yd_eio *eio, struct yd_loop *loop, uint64_t request_id, int result)
@@ -149,13 +153,13 @@ int yd_eio_decide(struct yd_eio *eio, struct yd_loop *loop, uint64_t request_id,
     yodel_request *poll = yd_request_held(loop->net, request_id, &deferred_poll);
     yodel_request *upgrade = yd_request_held(loop->net, request_id, &deferred_upgrade);
 
-    eio->loops[loop->index].decision = result;
+    if (poll == NULL && upgrade == NULL)
+        return YODEL_ERR_NOT_FOUND;
+    yd_request_set_mark(poll != NULL ? poll : upgrade, &result);
     if (poll != NULL)
         yd_request_resume(poll, resume_poll, eio);
-    else if (upgrade != NULL)
-        yd_request_resume(upgrade, resume_upgrade, eio);
     else
-        return YODEL_ERR_NOT_FOUND;
+        yd_request_resume(upgrade, resume_upgrade, eio);
     return 0;
 }
 
@@ -166,7 +170,7 @@ static struct yd_eio_session *unmark(yodel_request *req)
     struct yd_eio_session *session = yd_request_mark(req);
 
     if (session != NULL)
-        yd_eio_poll_forget_post(session);
+        yd_eio_poll_forget_post(session->poll);
     return session;
 }
 
@@ -177,7 +181,7 @@ void yd_eio_begin_body(yodel_request *req, void *user)
     enum yd_eio_error error;
     struct yd_eio_ask ask;
 
-    if (is_stopping(home) || !has_method(req, "POST"))
+    if (yd_eio_is_stopping(home) || !has_method(req, "POST"))
         return;
     error = yd_eio_check(home, req, false, &ask);
     if (error == YD_EIO_BUSY)
@@ -252,7 +256,7 @@ void yd_eio_on_request(yodel_request *req, void *user)
         answer_options(eio, req);
         return;
     }
-    if (!is_stopping(home))
+    if (!yd_eio_is_stopping(home))
         error = yd_eio_check(home, req, false, &ask);
     if (error != YD_EIO_OK)
         yd_eio_refuse(eio, req, false, error);
@@ -267,21 +271,14 @@ void yd_eio_on_upgrade(yodel_request *req, void *user)
     struct yd_eio *eio = user;
     struct yd_eio_loop *home = yd_eio_home(eio, req);
     enum yd_eio_error error = YD_EIO_BUSY;
-    struct yd_eio_accepting accepting = {.purpose = YD_EIO_TURN_AWAY};
     struct yd_eio_ask ask;
 
-    if (!is_stopping(home))
+    if (!yd_eio_is_stopping(home))
         error = yd_eio_check(home, req, true, &ask);
-    if (error != YD_EIO_OK) {
+    if (error != YD_EIO_OK)
         yd_eio_refuse(eio, req, true, error);
-    } else if (!yodel_str_eq(ask.transport, YODEL_STR("websocket"))) {
-        give_to_ws(home, req, &accepting);
-    } else if (ask.session != NULL) {
-        accepting.purpose = YD_EIO_PROBE_SESSION;
-        accepting.session = ask.session;
-        accepting.b64 = ask.b64;
-        give_to_ws(home, req, &accepting);
-    } else {
+    else if (ask.session != NULL || !yodel_str_eq(ask.transport, YODEL_STR("websocket")))
+        yd_ws_on_upgrade(req, eio->route);
+    else
         ask_hook(home, req, true);
-    }
 }

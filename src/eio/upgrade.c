@@ -1,140 +1,78 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
+#include "eio/upgrade.h"
 
-#include "base/container.h"
-#include "eio/eio_internal.h"
+#include "eio/heartbeat.h"
+#include "eio/polling.h"
+#include "eio/websocket.h"
 
-/* A poll that comes while a probe is on is let wait so long, ms: the client may not be far enough
- * to pause, and would ask again at once. */
-#define RELEASE_MS 50
-
-static struct yd_loop *loop_of(const struct yd_eio_session *session)
+void yd_eio_upgrade_begin(struct yd_eio_session *session, yodel_ws *ws, bool b64)
 {
-    return session->home->loop;
-}
+    const struct yd_eio_options *options = &session->home->eio->options;
+    struct yd_eio_poll *poll = yd_eio_poll_of(session);
 
-/* ---- timers ---- */
-
-static void on_upgrade_timeout(struct yd_timer *timer)
-{
-    yd_eio_probe_end(yd_container_of(timer, struct yd_eio_poll, upgrade_timer)->session, true);
-}
-
-static void release_poll(struct yd_eio_session *session)
-{
-    if (session->poll->get != NULL)
-        yd_eio_poll_flush(session, session->poll->num == 0 ? "6" : NULL);
-}
-
-static void on_release(struct yd_timer *timer)
-{
-    release_poll(yd_container_of(timer, struct yd_eio_poll, release_timer)->session);
-}
-
-void yd_eio_probe_init(struct yd_eio_poll *poll)
-{
-    yd_timer_init(&poll->upgrade_timer, on_upgrade_timeout);
-    yd_timer_init(&poll->release_timer, on_release);
-}
-
-void yd_eio_probe_see_poll(struct yd_eio_session *session)
-{
-    if (session->poll->probed)
-        yd_timer_start(&loop_of(session)->wheel, &session->poll->release_timer,
-                       yd_loop_due(loop_of(session), RELEASE_MS));
-}
-
-/* ---- the probe ---- */
-
-void yd_eio_probe_begin(struct yd_eio_session *session, yodel_ws *ws, bool b64)
-{
-    struct yd_eio_poll *poll = session->poll;
-
-    if (poll == NULL || poll->probe != NULL || session->home->eio->options.no_upgrades ||
-        session->state == YD_EIO_STATE_CLOSED) {
-        yd_eio_ws_drop(ws, 0);
+    if (poll == NULL || poll->probe.ws != NULL || options->no_upgrades ||
+        yd_eio_has_ended(session)) {
+        yd_eio_ws_drop(ws, 0, "");
         return;
     }
-    poll->probe = ws;
-    poll->probed = false;
-    poll->probe_b64 = b64;
     yodel_ws_set_data(ws, session, NULL);
-    yd_timer_start(&loop_of(session)->wheel, &poll->upgrade_timer,
-                   yd_loop_due(loop_of(session), session->home->eio->options.upgrade_timeout_ms));
+    yd_eio_probe_begin(&poll->probe, ws, b64, options->upgrade_timeout_ms);
 }
 
-static void forget_probe(struct yd_eio_session *session)
+void yd_eio_upgrade_lost(struct yd_eio_session *session)
 {
-    struct yd_eio_poll *poll = session->poll;
-
-    poll->probe = NULL;
-    poll->probed = false;
-    yd_timer_stop(&loop_of(session)->wheel, &poll->upgrade_timer);
-    yd_timer_stop(&loop_of(session)->wheel, &poll->release_timer);
-}
-
-void yd_eio_probe_end(struct yd_eio_session *session, bool drop)
-{
-    yodel_ws *ws = session->poll->probe;
-
-    forget_probe(session);
-    if (drop)
-        yd_eio_ws_drop(ws, 0);
+    (void)yd_eio_probe_take(&session->poll->probe);
 }
 
 /* The client pauses as soon as its poll is answered, which is done at once. */
 static void answer_probe(struct yd_eio_session *session)
 {
-    struct yd_eio_poll *poll = session->poll;
+    struct yd_eio_probe *probe = &session->poll->probe;
 
-    if (yd_ws_send_msg(poll->probe, session->home->probe_answer) < 0) {
-        yd_eio_probe_end(session, true);
+    if (yd_ws_send_msg(probe->ws, session->home->probe_answer) < 0) {
+        yd_eio_probe_drop(probe);
         return;
     }
-    poll->probed = true;
-    release_poll(session);
+    probe->answered = true;
+    yd_eio_poll_release(session);
 }
 
 /* ---- the switch ---- */
 
-static int send_queue(struct yd_eio_session *session, const struct yd_eio_poll *poll)
+static int send_queue(struct yd_eio_session *session, const struct yd_eio_queue *queue)
 {
     int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < poll->num; i++)
-        rc = yd_eio_ws_send(session, poll->items[i].msg);
+    for (size_t i = 0; rc == 0 && i < queue->num; i++)
+        rc = session->transport->send(session, &queue->items[i].msg, 1, 0);
     return rc;
-}
-
-/* A poll that is still held gets nothing of the queue, which goes behind the switch, whole. */
-static void end_poll(struct yd_eio_session *session)
-{
-    if (session->poll->get != NULL)
-        (void)yd_eio_poll_answer_only(session, "1");
-    yd_eio_poll_forget_post(session);
 }
 
 static void go_on(struct yd_eio_session *session)
 {
-    if (session->state == YD_EIO_STATE_CLOSING) {
-        yd_eio_end(session, (enum yd_eio_reason)session->reason);
+    if (!yd_eio_is_open(session)) {
+        yd_eio_end_closing(session);
         return;
     }
     yd_eio_beat_renew(session);
     if (session->congested)
-        yd_ws_want_drain(session->ws);
+        session->transport->want_drain(session);
 }
 
+/* What is queued goes after the switch, in its order. */
 static void switch_over(struct yd_eio_session *session)
 {
+    struct yd_eio_poll *poll = session->poll;
+    bool b64 = poll->probe.b64;
+    yodel_ws *ws;
     int rc;
 
-    session->ws = session->poll->probe;
-    session->b64 = session->poll->probe_b64;
-    forget_probe(session);
-    end_poll(session);
-    rc = send_queue(session, session->poll);
-    yd_eio_poll_free(session);
+    yd_eio_poll_part(session);
+    if ((ws = yd_eio_probe_take(&poll->probe)) == NULL)
+        return;
+    yd_eio_ws_attach(session, ws, b64);
+    rc = send_queue(session, &poll->queue);
+    yd_eio_poll_free(poll);
     if (rc < 0)
         yd_eio_end(session, YD_EIO_TRANSPORT_ERROR);
     else
@@ -147,7 +85,7 @@ static bool is_probe(const struct yd_eio_packet *packet)
            yodel_str_eq((yodel_str){(const char *)packet->data, packet->len}, YODEL_STR("probe"));
 }
 
-void yd_eio_probe_message(struct yd_eio_session *session, const yodel_ws_message *message)
+void yd_eio_upgrade_message(struct yd_eio_session *session, const yodel_ws_message *message)
 {
     struct yd_eio_packet packet = {.type = YD_EIO_MESSAGE};
 
@@ -158,5 +96,5 @@ void yd_eio_probe_message(struct yd_eio_session *session, const yodel_ws_message
     else if (packet.type == YD_EIO_UPGRADE)
         switch_over(session);
     else
-        yd_eio_probe_end(session, true);
+        yd_eio_probe_drop(&session->poll->probe);
 }

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_EIO_EIO_SERVICE_H
+#define YD_EIO_EIO_SERVICE_H
+
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "eio/eio.h"
+
+/* The service: what is set up once, and what each loop has of it. */
+
+struct z_stream_s;
+
+/* The sessions of one loop; that loop's alone but for stopping. */
+struct yd_eio_loop {
+    struct yd_eio *eio;
+    struct yd_loop *loop;
+    struct yd_map sessions;             /* by id; those that have not ended */
+    struct yd_msg *ping, *probe_answer; /* packets that are always the same */
+    struct z_stream_s *deflaters[3];    /* by enum yd_eio_coding; made on first use */
+    uint16_t counter;                   /* of ids */
+    atomic_bool stopping;
+};
+
+struct yd_eio {
+    const struct yodel_allocator *mem;
+    struct yd_http *http;
+    struct yd_eio_options options; /* strings are copies */
+    const struct yd_eio_events *events;
+    void *user;
+    struct yd_ws_route *route;
+    struct yd_http_gate gate;
+    char *pattern, *path;
+    char *cookie_name, *cookie_rest;   /* NULL: none */
+    char **origins;                    /* ends with NULL; NULL: every origin */
+    char *cors_methods, *cors_headers; /* of a preflight; may be NULL */
+    bool has_cors;
+    atomic_size_t num_sessions, num_polling;
+    unsigned num_loops;
+    struct yd_eio_loop loops[];
+};
+
+static inline struct yd_eio_loop *yd_eio_home(struct yd_eio *eio, const yodel_request *req)
+{
+    return &eio->loops[yd_conn_loop(yd_request_conn(req))->index];
+}
+
+/* It opens no more sessions; any thread. */
+static inline bool yd_eio_is_stopping(const struct yd_eio_loop *home)
+{
+    return atomic_load_explicit(&home->stopping, memory_order_relaxed);
+}
+
+#endif
