@@ -59,6 +59,11 @@ struct yd_json_iter {
 struct yd_json_iter yd_json_array(yodel_str array);
 struct yd_json_iter yd_json_elements(yodel_str elements);
 
+/* What stands between the brackets of an array, or is left of a list, without the comma ahead and
+ * blanks around, but for a hint (json_hint.h) ahead of the first element. */
+yodel_str yd_json_inside(yodel_str array);
+yodel_str yd_json_rest(struct yd_json_iter elements);
+
 /* Takes the next element's raw text; false at the end. */
 bool yd_json_next(struct yd_json_iter *iter, yodel_str *ret_value);
 

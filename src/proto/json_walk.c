@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "proto/json_chars.h"
+#include "proto/json_hint.h"
 #include "proto/json_scan.h"
 
 /* Walks text that was checked.  With any other every step still moves on and stays inside. */
@@ -113,6 +114,27 @@ struct yd_json_iter yd_json_array(yodel_str array)
 struct yd_json_iter yd_json_elements(yodel_str elements)
 {
     return iter_of(elements);
+}
+
+yodel_str yd_json_rest(struct yd_json_iter elements)
+{
+    const char *begin = elements.ptr, *end = elements.end;
+    const char *p = yd_json_skip_blanks(begin, end);
+
+    if (p < end && *p == ',') {
+        begin = p + 1;
+        p = yd_json_skip_blanks(begin, end);
+    }
+    while (end > p && yd_json_is_blank(end[-1]))
+        end--;
+    if (p < end && yd_json_hint_of(begin, p) != YD_JSON_PLAIN)
+        p -= YD_JSON_HINT_LEN;
+    return between(p, end);
+}
+
+yodel_str yd_json_inside(yodel_str array)
+{
+    return yd_json_rest(yd_json_array(array));
 }
 
 bool yd_json_next(struct yd_json_iter *iter, yodel_str *ret_value)

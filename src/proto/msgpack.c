@@ -340,6 +340,30 @@ int yd_msgpack_put_bin(const struct yodel_allocator *mem, struct yd_buf *buf, yo
     return finish(mem, buf, begin, result, bytes.ptr, bytes.len);
 }
 
+/* The first byte of the form for a length of 1, 2, 4, 8 or 16; 0 for another. */
+static unsigned fixed_form(size_t len)
+{
+    unsigned form = 0xd4;
+
+    if (len == 0 || len > 16 || (len & (len - 1)) != 0)
+        return 0;
+    while (len >>= 1)
+        form++;
+    return form;
+}
+
+int yd_msgpack_put_ext(const struct yodel_allocator *mem, struct yd_buf *buf, int8_t type,
+                       yodel_bytes bytes, bool is_fixed)
+{
+    unsigned form = is_fixed ? fixed_form(bytes.len) : 0;
+    size_t begin = buf->len;
+    int result = form != 0 ? put(mem, buf, form, 0, 0) : put_count(mem, buf, 0xc7, bytes.len);
+
+    if (result == 0)
+        result = yd_buf_append(mem, buf, &type, 1);
+    return finish(mem, buf, begin, result, bytes.ptr, bytes.len);
+}
+
 /* Of arrays and maps: up to 15 in the first byte, else 16 or 32 bits. */
 static int put_nested(const struct yodel_allocator *mem, struct yd_buf *buf, unsigned first,
                       unsigned first16, uint32_t count)

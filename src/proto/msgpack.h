@@ -46,8 +46,8 @@ bool yd_msgpack_read(yodel_bytes *rest, struct yd_msgpack_item *ret_item);
 /* Takes one item with all that is in it off *rest, however deep.  False as above. */
 bool yd_msgpack_skip(yodel_bytes *rest);
 
-/* Appending, each in the shortest form.  All return 0 or -ENOMEM, buf then untouched; str and bin
- * YODEL_ERR_TOO_BIG for what 32 bits cannot count. */
+/* Appending, each in the shortest form.  All return 0 or -ENOMEM, buf then untouched; str,
+ * bin and ext YODEL_ERR_TOO_BIG for what 32 bits cannot count. */
 int yd_msgpack_put_nil(const struct yodel_allocator *mem, struct yd_buf *buf);
 int yd_msgpack_put_bool(const struct yodel_allocator *mem, struct yd_buf *buf, bool boolean);
 int yd_msgpack_put_uint(const struct yodel_allocator *mem, struct yd_buf *buf, uint64_t number);
@@ -57,6 +57,9 @@ int yd_msgpack_put_str(const struct yodel_allocator *mem, struct yd_buf *buf, yo
 int yd_msgpack_put_bin(const struct yodel_allocator *mem, struct yd_buf *buf, yodel_bytes bytes);
 int yd_msgpack_put_array(const struct yodel_allocator *mem, struct yd_buf *buf, uint32_t count);
 int yd_msgpack_put_map(const struct yodel_allocator *mem, struct yd_buf *buf, uint32_t count);
+/* is_fixed: in a form for its length, if there is one. */
+int yd_msgpack_put_ext(const struct yodel_allocator *mem, struct yd_buf *buf, int8_t type,
+                       yodel_bytes bytes, bool is_fixed);
 /* The head of a string of len bytes, which the caller appends. */
 int yd_msgpack_put_str_head(const struct yodel_allocator *mem, struct yd_buf *buf, size_t len);
 

@@ -5,13 +5,12 @@
 #include <stdbool.h>
 
 #include "base/utf8.h"
+#include "proto/iso_date.h"
+#include "proto/json_hint.h"
 #include "proto/json_number.h"
 #include "proto/json_scan.h"
 #include "proto/msgpack.h"
 #include "proto/msgpack_json.h"
-
-#define DAY_MS INT64_C(86400000)
-#define MAX_DATE_MS INT64_C(8640000000000000) /* ECMA-262, Time Values and Time Range */
 
 struct reader {
     const struct yodel_allocator *mem;
@@ -39,12 +38,15 @@ static int put_string(struct reader *reader, yodel_bytes bytes)
                               (yodel_str){(const char *)bytes.ptr, bytes.len});
 }
 
+/* The infinities are numbers out of range, as which JavaScript's JSON.parse() reads them. */
 static int put_double(struct reader *reader, double number)
 {
     char text[YD_JSON_DOUBLE_LEN];
 
-    if (!isfinite(number))
-        return put(reader, YODEL_STR("null"));
+    if (isnan(number))
+        return put(reader, YODEL_STR(YD_JSON_HINT_OTHER "null"));
+    if (isinf(number))
+        return put(reader, number > 0 ? YODEL_STR("1e999") : YODEL_STR("-1e999"));
     return put(reader, (yodel_str){text, yd_json_print_double(text, number)});
 }
 
@@ -59,43 +61,6 @@ static int put_blob(struct reader *reader, yodel_bytes bytes)
                          blobs->num++);
 }
 
-/* Year, month and day of the proleptic Gregorian calendar, from days since 1970.  Years begin in
- * March here, so that the leap day is the last one, and 400 of them are 146097 days. */
-static void civil_date(int64_t days, int64_t date[3])
-{
-    int64_t since, era, of_era, year, of_year, month;
-
-    since = days + 719468; /* 0000-03-01 */
-    era = (since >= 0 ? since : since - 146096) / 146097;
-    of_era = since - era * 146097;
-    year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    of_year = of_era - (365 * year + year / 4 - year / 100);
-    month = (5 * of_year + 2) / 153;
-    date[0] = year + era * 400 + (month >= 10);
-    date[1] = month < 10 ? month + 3 : month - 9;
-    date[2] = of_year - (153 * month + 2) / 5 + 1;
-}
-
-/* As Date.prototype.toISOString() does. */
-static int put_date(struct reader *reader, int64_t ms)
-{
-    int64_t date[3], days, of_day;
-    const char *format;
-
-    if (ms > MAX_DATE_MS || ms < -MAX_DATE_MS)
-        return put(reader, YODEL_STR("null"));
-    days = (ms >= 0 ? ms : ms - (DAY_MS - 1)) / DAY_MS;
-    of_day = ms - days * DAY_MS;
-    civil_date(days, date);
-    format = date[0] >= 0 && date[0] <= 9999 ? "\"%04d" : "\"%+07d";
-    if (yd_buf_printf(reader->mem, reader->json, format, (int)date[0]) < 0)
-        return -ENOMEM;
-    return yd_buf_printf(reader->mem, reader->json, "-%02d-%02dT%02d:%02d:%02d.%03dZ\"",
-                         (int)date[1], (int)date[2], (int)(of_day / 3600000),
-                         (int)(of_day / 60000 % 60), (int)(of_day / 1000 % 60),
-                         (int)(of_day % 1000));
-}
-
 static uint64_t big_endian(const uint8_t *ptr, size_t len)
 {
     uint64_t number = 0;
@@ -105,34 +70,58 @@ static uint64_t big_endian(const uint8_t *ptr, size_t len)
     return number;
 }
 
-/* The specification's timestamp: seconds and nanoseconds in 4, 8 or 12 bytes. */
-static int put_timestamp(struct reader *reader, yodel_bytes bytes)
+static int put_date(struct reader *reader, yodel_str hint, int64_t seconds, uint32_t nanoseconds)
 {
-    uint64_t both, nanoseconds;
+    char text[YD_ISO_DATE_LEN];
+    size_t len = yd_iso_date_print(text, seconds, nanoseconds);
+
+    return yd_buf_printf(reader->mem, reader->json, "%" YODEL_PRI "\"%.*s\"", YODEL_ARG(hint),
+                         (int)len, text);
+}
+
+/* Of JavaScript, which has milliseconds. */
+static int put_js_date(struct reader *reader, int64_t ms)
+{
+    int64_t seconds = ms / 1000 - (ms % 1000 < 0);
+
+    if (ms > YD_ISO_DATE_MAX_S * 1000 || ms < -YD_ISO_DATE_MAX_S * 1000)
+        return put(reader, YODEL_STR("null"));
+    return put_date(reader, YODEL_STR(YD_JSON_HINT_JS), seconds,
+                    (uint32_t)(ms - seconds * 1000) * 1000000);
+}
+
+/* [type,bytes], as JavaScript's decoder has it. */
+static int put_other_ext(struct reader *reader, const struct yd_msgpack_item *item)
+{
+    int result = yd_buf_printf(reader->mem, reader->json, YD_JSON_HINT_JS "[%d,", item->ext);
+
+    if (result == 0)
+        result = put_blob(reader, item->as.bytes);
+    return result < 0 ? result : put(reader, YODEL_STR("]"));
+}
+
+/* The specification's timestamp: seconds and nanoseconds in 4, 8 or 12 bytes. */
+static int put_timestamp(struct reader *reader, const struct yd_msgpack_item *item)
+{
+    yodel_bytes bytes = item->as.bytes;
+    uint64_t nanoseconds = 0, both;
     int64_t seconds;
 
-    switch (bytes.len) {
-    case 4:
-        nanoseconds = 0;
+    if (bytes.len == 4) {
         seconds = (int64_t)big_endian(bytes.ptr, 4);
-        break;
-    case 8:
+    } else if (bytes.len == 8) {
         both = big_endian(bytes.ptr, 8);
         nanoseconds = both >> 34;
         seconds = (int64_t)(both & ((UINT64_C(1) << 34) - 1));
-        break;
-    case 12:
+    } else if (bytes.len == 12) {
         nanoseconds = big_endian(bytes.ptr, 4);
         seconds = (int64_t)big_endian(bytes.ptr + 4, 8);
-        break;
-    default:
-        return YODEL_ERR_PROTOCOL;
+    } else {
+        return put_other_ext(reader, item);
     }
-    if (nanoseconds > 999999999)
-        return YODEL_ERR_PROTOCOL;
-    if (seconds > MAX_DATE_MS / 1000 || seconds < -MAX_DATE_MS / 1000)
-        return put(reader, YODEL_STR("null"));
-    return put_date(reader, seconds * 1000 + (int64_t)(nanoseconds / 1000000));
+    if (nanoseconds > 999999999 || seconds >= YD_ISO_DATE_MAX_S || seconds < -YD_ISO_DATE_MAX_S)
+        return put_other_ext(reader, item);
+    return put_date(reader, YODEL_STR(YD_JSON_HINT_OTHER), seconds, (uint32_t)nanoseconds);
 }
 
 /* Type 0 is what JavaScript's encoder has for values that the format lacks. */
@@ -141,16 +130,17 @@ static int put_ext(struct reader *reader, const struct yd_msgpack_item *item)
     yodel_bytes bytes = item->as.bytes;
 
     if (item->ext == -1)
-        return put_timestamp(reader, bytes);
-    if (item->ext != 0)
-        return YODEL_ERR_PROTOCOL;
-    if (!item->is_fixed)
-        return put_blob(reader, bytes);
-    if (bytes.len == 1)
-        return put(reader, YODEL_STR("null"));
-    if (bytes.len == 8)
-        return put_date(reader, (int64_t)big_endian(bytes.ptr, 8));
-    return YODEL_ERR_PROTOCOL;
+        return put_timestamp(reader, item);
+    if (item->ext == 0 && !item->is_fixed) {
+        int result = put(reader, YODEL_STR(YD_JSON_HINT_JS));
+
+        return result < 0 ? result : put_blob(reader, bytes);
+    }
+    if (item->ext == 0 && bytes.len == 1)
+        return put(reader, YODEL_STR(YD_JSON_HINT_JS "null"));
+    if (item->ext == 0 && bytes.len == 8)
+        return put_js_date(reader, (int64_t)big_endian(bytes.ptr, 8));
+    return put_other_ext(reader, item);
 }
 
 static int open_level(struct reader *reader, uint32_t count, bool is_map)
@@ -189,6 +179,40 @@ static int put_value(struct reader *reader)
     }
 }
 
+/* What JavaScript makes of a key that is no string. */
+static int put_number_name(struct reader *reader, double number)
+{
+    char text[YD_JSON_DOUBLE_LEN];
+    size_t len;
+
+    if (isnan(number))
+        return put(reader, YODEL_STR("\"NaN\""));
+    if (isinf(number))
+        return put(reader, number > 0 ? YODEL_STR("\"Infinity\"") : YODEL_STR("\"-Infinity\""));
+    len = yd_json_print_double(text, number);
+    return yd_buf_printf(reader->mem, reader->json, "\"%.*s\"", (int)len, text);
+}
+
+static int put_name_item(struct reader *reader, const struct yd_msgpack_item *item)
+{
+    switch (item->type) {
+    case YD_MSGPACK_STR:
+        return put_string(reader, item->as.bytes);
+    case YD_MSGPACK_UINT:
+        return yd_buf_printf(reader->mem, reader->json, "\"%" PRIu64 "\"", item->as.u);
+    case YD_MSGPACK_INT:
+        return yd_buf_printf(reader->mem, reader->json, "\"%" PRId64 "\"", item->as.i);
+    case YD_MSGPACK_FLOAT:
+        return put_number_name(reader, item->as.d);
+    case YD_MSGPACK_BOOL:
+        return put(reader, item->as.boolean ? YODEL_STR("\"true\"") : YODEL_STR("\"false\""));
+    case YD_MSGPACK_NIL:
+        return put(reader, YODEL_STR("\"null\""));
+    default:
+        return YODEL_ERR_PROTOCOL;
+    }
+}
+
 static int put_name(struct reader *reader)
 {
     struct yd_msgpack_item item;
@@ -196,14 +220,7 @@ static int put_name(struct reader *reader)
 
     if (!yd_msgpack_read(&reader->rest, &item))
         return YODEL_ERR_PROTOCOL;
-    if (item.type == YD_MSGPACK_STR)
-        result = put_string(reader, item.as.bytes);
-    else if (item.type == YD_MSGPACK_UINT)
-        result = yd_buf_printf(reader->mem, reader->json, "\"%" PRIu64 "\"", item.as.u);
-    else if (item.type == YD_MSGPACK_INT)
-        result = yd_buf_printf(reader->mem, reader->json, "\"%" PRId64 "\"", item.as.i);
-    else
-        return YODEL_ERR_PROTOCOL;
+    result = put_name_item(reader, &item);
     return result < 0 ? result : put(reader, YODEL_STR(":"));
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/sio_msgpack.h"
 
+#include <math.h>
 #include <stdbool.h>
 
 #include "base/utf8.h"
@@ -70,11 +71,19 @@ static const char *split(yodel_bytes message, struct members *members)
     return message.len > 0 ? "bytes behind the packet" : NULL;
 }
 
+/* JavaScript has one type of number, so a whole one may come as a float. */
 static bool read_uint(yodel_bytes value, uint64_t max, uint64_t *ret_number)
 {
     struct yd_msgpack_item item;
 
-    if (!yd_msgpack_read(&value, &item) || item.type != YD_MSGPACK_UINT || item.as.u > max)
+    if (!yd_msgpack_read(&value, &item))
+        return false;
+    if (item.type == YD_MSGPACK_FLOAT && item.as.d >= 0 && item.as.d <= (double)max &&
+        floor(item.as.d) == item.as.d) {
+        *ret_number = (uint64_t)item.as.d;
+        return true;
+    }
+    if (item.type != YD_MSGPACK_UINT || item.as.u > max)
         return false;
     *ret_number = item.as.u;
     return true;

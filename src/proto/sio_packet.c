@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/container.h"
-#include "proto/json_chars.h"
 
 /* Decoding.  Every function takes what it needs off *text and returns NULL, or why it cannot. */
 
@@ -163,19 +162,6 @@ static const char *take_name(struct yd_json_iter *elements, struct yd_sio_packet
     return NULL;
 }
 
-/* The elements left, without the comma ahead and blanks around. */
-static yodel_str elements_left(struct yd_json_iter elements)
-{
-    const char *p, *end = elements.end;
-
-    p = yd_json_skip_blanks(elements.ptr, end);
-    if (p < end && *p == ',')
-        p = yd_json_skip_blanks(p + 1, end);
-    while (end > p && yd_json_is_blank(end[-1]))
-        end--;
-    return (yodel_str){p, (size_t)(end - p)};
-}
-
 static const char *check_array(struct yd_sio_packet *packet)
 {
     struct yd_json_iter elements = yd_json_array(packet->data);
@@ -187,7 +173,7 @@ static const char *check_array(struct yd_sio_packet *packet)
         return "data of an event or acknowledgement is not an array";
     if (packet->type == YD_SIO_EVENT || packet->type == YD_SIO_BINARY_EVENT)
         error = take_name(&elements, packet);
-    packet->args = elements_left(elements);
+    packet->args = yd_json_rest(elements);
     return error;
 }
 

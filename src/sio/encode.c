@@ -36,11 +36,7 @@ int yd_sio_check_args(const yodel_sio_args *args, yodel_str *ret_elements)
         !yd_json_check(args->json, YD_JSON_MAX_DEPTH, &array) ||
         yd_json_type_of(array) != YD_JSON_ARRAY)
         return YODEL_ERR_FORMAT;
-    *ret_elements = (yodel_str){array.ptr + 1, array.len - 2};
-    while (ret_elements->len > 0 && strchr(" \t\r\n", ret_elements->ptr[0]) != NULL) {
-        ret_elements->ptr++;
-        ret_elements->len--;
-    }
+    *ret_elements = yd_json_inside(array);
     if (args->num_attachments == 0)
         return 0;
     num = yd_sio_placeholders_count(*ret_elements, (uint32_t)args->num_attachments);

@@ -204,6 +204,117 @@ static void test_sio_json_refusals_must_be_json(void **state)
     sio_sim_stop(&sim);
 }
 
+/* ---- what MessagePack has and JSON has not ---- */
+
+#define BYTES(text) (text), sizeof(text) - 1
+
+static void on_echo(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    yodel_bytes attachments[10];
+    yodel_sio_args args = {yodel_sio_event_args(event), attachments,
+                           yodel_sio_event_num_attachments(event)};
+
+    for (size_t i = 0; i < args.num_attachments; i++)
+        attachments[i] = yodel_sio_event_attachment(event, i);
+    assert_int_equal(yodel_sio_emit_event(yodel_sio_to(socket), "passed", event), 0);
+    assert_int_equal(yodel_sio_emit_args(yodel_sio_to(socket), "echo", &args), 0);
+    assert_int_equal(yodel_sio_answer_args(yodel_sio_event_ack(event), &args), 0);
+}
+
+/* Sends value as the argument of an event; it must come back three times as it was. */
+static void assert_echoed(struct sio_client *client, const char *value, size_t len)
+{
+    struct yd_buf sent = {0}, passed = {0}, echo = {0}, answer = {0};
+    const struct yodel_allocator *mem = &yd_mem_default;
+
+    assert_int_equal(yd_buf_append(mem, &sent,
+                                   BYTES("\x84\xa4type\x02\xa4"
+                                         "data\x92\xa3"
+                                         "foo")),
+                     0);
+    assert_int_equal(yd_buf_append(mem, &sent, value, len), 0);
+    assert_int_equal(yd_buf_append(mem, &sent, BYTES("\xa3nsp\xa1/\xa2id\x01")), 0);
+    assert_int_equal(yd_buf_append(mem, &passed,
+                                   BYTES("\x83\xa4type\x02\xa4"
+                                         "data\x92\xa6passed")),
+                     0);
+    assert_int_equal(yd_buf_append(mem, &passed, value, len), 0);
+    assert_int_equal(yd_buf_append(mem, &passed, BYTES("\xa3nsp\xa1/")), 0);
+    assert_int_equal(yd_buf_append(mem, &echo,
+                                   BYTES("\x83\xa4type\x02\xa4"
+                                         "data\x92\xa4"
+                                         "echo")),
+                     0);
+    assert_int_equal(yd_buf_append(mem, &echo, value, len), 0);
+    assert_int_equal(yd_buf_append(mem, &echo, BYTES("\xa3nsp\xa1/")), 0);
+    assert_int_equal(yd_buf_append(mem, &answer,
+                                   BYTES("\x84\xa4type\x03\xa4"
+                                         "data\x91")),
+                     0);
+    assert_int_equal(yd_buf_append(mem, &answer, value, len), 0);
+    assert_int_equal(yd_buf_append(mem, &answer, BYTES("\xa3nsp\xa1/\xa2id\x01")), 0);
+    sio_sim_say_binary(client, sent.ptr, sent.len);
+    sio_sim_expect_binary(client, passed.ptr, passed.len);
+    sio_sim_expect_binary(client, echo.ptr, echo.len);
+    sio_sim_expect_binary(client, answer.ptr, answer.len);
+    yd_buf_free(mem, &sent);
+    yd_buf_free(mem, &passed);
+    yd_buf_free(mem, &echo);
+    yd_buf_free(mem, &answer);
+}
+
+static void start_msgpack(struct sio_sim *sim, struct sio_client *client)
+{
+    yodel_sio_options options;
+
+    sio_sim_options(&options);
+    options.parser = YODEL_SIO_MSGPACK;
+    assert_int_equal(sio_sim_start(sim, &yd_mem_default, 1, &options), 0);
+    assert_int_equal(yodel_sio_on(sim->ns, "foo", on_echo, sim), 0);
+    sio_sim_open(sim, 0, client);
+    sio_sim_say_binary(client, BYTES("\x82\xa4type\x00\xa3nsp\xa1/"));
+    assert_non_null(sim->socket);
+    sim_forget(client->peer);
+}
+
+static void test_sio_json_msgpack_values_come_back(void **state)
+{
+    struct sio_sim sim;
+    struct sio_client client;
+
+    start_msgpack(&sim, &client);
+    assert_echoed(&client, BYTES("\xd4\x00\x00")); /* undefined */
+    assert_echoed(&client, BYTES("\x82\xa1x\xd4\x00\x00\xa1y\xc0"));
+    assert_echoed(&client, BYTES("\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00")); /* NaN */
+    assert_echoed(&client, BYTES("\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00"));
+    assert_echoed(&client, BYTES("\xcb\xff\xf0\x00\x00\x00\x00\x00\x00"));
+    assert_echoed(&client, BYTES("\xd7\x00\x00\x00\x01\x8c\xc2\x51\xf3\xff")); /* Date */
+    assert_echoed(&client, BYTES("\xd6\xff\x00\x00\x00\x01"));                 /* timestamp */
+    assert_echoed(&client, BYTES("\xd4\x05\x07"));                             /* ext 5 */
+    assert_echoed(&client, BYTES("\xc7\x03\x00\x01\x02\x03"));                 /* ArrayBuffer */
+    assert_echoed(&client, BYTES("\xc4\x03\x01\x02\x03"));
+    sio_sim_stop(&sim);
+}
+
+static void test_sio_json_msgpack_numbers_may_be_floats(void **state)
+{
+    struct sio_sim sim;
+    struct sio_client client;
+
+    start_msgpack(&sim, &client);
+    sio_sim_say_binary(&client, BYTES("\x84\xa4type\xcb\x40\x00\x00\x00\x00\x00\x00\x00\xa4"
+                                      "data\x91\xa3"
+                                      "foo\xa3nsp\xa1/\xa2id\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00"));
+    sio_sim_expect_binary(&client, BYTES("\x83\xa4type\x02\xa4"
+                                         "data\x91\xa6passed\xa3nsp\xa1/"));
+    sio_sim_expect_binary(&client, BYTES("\x83\xa4type\x02\xa4"
+                                         "data\x91\xa4"
+                                         "echo\xa3nsp\xa1/"));
+    sio_sim_expect_binary(&client, BYTES("\x84\xa4type\x03\xa4"
+                                         "data\x90\xa3nsp\xa1/\xa2id\x01"));
+    sio_sim_stop(&sim);
+}
+
 /* ---- all or nothing when memory fails ---- */
 
 struct emitted {
@@ -300,6 +411,8 @@ int main(void)
         cmocka_unit_test(test_sio_json_match_functions_see_every_payload),
         cmocka_unit_test(test_sio_json_no_memory_does_not_let_in),
         cmocka_unit_test(test_sio_json_refusals_must_be_json),
+        cmocka_unit_test(test_sio_json_msgpack_values_come_back),
+        cmocka_unit_test(test_sio_json_msgpack_numbers_may_be_floats),
         cmocka_unit_test(test_sio_json_emits_all_or_nothing),
         cmocka_unit_test(test_sio_json_unpacks_all_or_says_no_memory),
     };

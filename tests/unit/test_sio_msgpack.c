@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "exact.h"
 #include "failmem.h"
+#include "proto/json_hint.h"
 #include "proto/msgpack.h"
 
 #include <cmocka.h>
@@ -118,27 +119,132 @@ static void test_sio_msgpack_values_both_ways(void **state)
 
 static void test_sio_msgpack_to_json_only(void **state)
 {
-    assert_json("d4 00 00", "null");
-    assert_json("cb 7ff8000000000000", "null");
-    assert_json("ca ff800000", "null");
     assert_json("ca 3dcccccd", "0.10000000149011612");
     assert_json("cb 4008000000000000", "3");
     assert_json("82 05 c0 ff c0", "{\"5\":null,\"-1\":null}");
+    assert_json("83 c0 01 c3 02 cb 3ff8000000000000 03", "{\"null\":1,\"true\":2,\"1.5\":3}");
+    assert_json("83 c2 01 cb 7ff8000000000000 02 cb fff0000000000000 03",
+                "{\"false\":1,\"NaN\":2,\"-Infinity\":3}");
     assert_json("c4 01 ff", "{\"_placeholder\":true,\"num\":0}");
-    assert_json("92 c4 00 c7 01 00 05",
-                "[{\"_placeholder\":true,\"num\":0},{\"_placeholder\":true,\"num\":1}]");
-    assert_json("d7 00 0000000000000000", "\"1970-01-01T00:00:00.000Z\"");
-    assert_json("d7 00 0000018cc251f3ff", "\"2023-12-31T23:59:59.999Z\"");
-    assert_json("d7 00 ffffffffffffffff", "\"1969-12-31T23:59:59.999Z\"");
-    assert_json("d7 00 000000dd9d5a0980", "\"2000-02-29T12:34:56.000Z\"");
-    assert_json("d7 00 001eb208c2dc0000", "\"+275760-09-13T00:00:00.000Z\"");
-    assert_json("d7 00 ffe14df73d240000", "\"-271821-04-20T00:00:00.000Z\"");
     assert_json("d7 00 001eb208c2dc0001", "null");
     assert_json("d7 00 8000000000000000", "null");
-    assert_json("d6 ff 00000001", "\"1970-01-01T00:00:01.000Z\"");
-    assert_json("d7 ff 3b9ac9fc00000001", "\"1970-01-01T00:00:01.249Z\"");
-    assert_json("c7 0c ff 00000000 ffffffffffffffff", "\"1969-12-31T23:59:59.000Z\"");
-    assert_json("c7 0c ff 00000000 7fffffffffffffff", "null");
+}
+
+#define JS YD_JSON_HINT_JS
+#define OTHER YD_JSON_HINT_OTHER
+#define BLOB(num) "{\"_placeholder\":true,\"num\":" num "}"
+
+/* Values that JSON does not have: how they look in it, and that they come back. */
+static const struct {
+    const char *bytes, *json;
+} lacking[] = {
+    {"d4 00 00", JS "null"},
+    {"93 d4 00 00 c0 81 a1'a' d4 00 00", "[" JS "null,null,{\"a\":" JS "null}]"},
+    {"cb 7ff8000000000000", OTHER "null"},
+    {"92 cb 7ff0000000000000 cb fff0000000000000", "[1e999,-1e999]"},
+    {"d7 00 0000000000000000", JS "\"1970-01-01T00:00:00.000Z\""},
+    {"d7 00 0000018cc251f3ff", JS "\"2023-12-31T23:59:59.999Z\""},
+    {"d7 00 ffffffffffffffff", JS "\"1969-12-31T23:59:59.999Z\""},
+    {"d7 00 000000dd9d5a0980", JS "\"2000-02-29T12:34:56.000Z\""},
+    {"d7 00 001eb208c2dc0000", JS "\"+275760-09-13T00:00:00.000Z\""},
+    {"d7 00 ffe14df73d240000", JS "\"-271821-04-20T00:00:00.000Z\""},
+    {"d7 00 ffffc76f6921a7ff", JS "\"-000001-02-28T23:59:59.999Z\""},
+    {"d6 ff 00000001", OTHER "\"1970-01-01T00:00:01.000Z\""},
+    {"d6 ff ffffffff", OTHER "\"2106-02-07T06:28:15.000Z\""},
+    {"d7 ff 3b5dc10000000001", OTHER "\"1970-01-01T00:00:01.249Z\""},
+    {"d7 ff 3b9ac9fc00000001", OTHER "\"1970-01-01T00:00:01.249999999Z\""},
+    {"d7 ff 0000000400000000", OTHER "\"1970-01-01T00:00:00.000000001Z\""},
+    {"d7 ff 00000003ffffffff", OTHER "\"2514-05-30T01:53:03.000Z\""},
+    {"c7 0c ff 00000000 ffffffffffffffff", OTHER "\"1969-12-31T23:59:59.000Z\""},
+    {"c7 0c ff 00000007 0000000400000000", OTHER "\"2514-05-30T01:53:04.000000007Z\""},
+    {"c7 0c ff 00000000 7fffffffffffffff", JS "[-1," BLOB("0") "]"},
+    {"d7 ff fffffffc00000001", JS "[-1," BLOB("0") "]"},
+    {"d4 ff 00", JS "[-1," BLOB("0") "]"},
+    {"d4 05 07", JS "[5," BLOB("0") "]"},
+    {"d5 00 0102", JS "[0," BLOB("0") "]"},
+    {"d8 80 00000000 00000000 00000000 00000000", JS "[-128," BLOB("0") "]"},
+    {"c7 03 7f 010203", JS "[127," BLOB("0") "]"},
+    {"c7 00 00", JS BLOB("0")},
+    {"c7 08 00 0102030405060708", JS BLOB("0")},
+    {"92 c4 00 92 c7 01 00 05 d4 01 00",
+     "[" BLOB("0") ",[" JS BLOB("1") "," JS "[1," BLOB("2") "]]]"},
+};
+
+/* Text to MessagePack, with the attachments that were found in it. */
+static void assert_written(yodel_str json, const struct yd_msgpack_blobs *blobs,
+                           const uint8_t *expected, size_t len)
+{
+    struct yd_buf buf = {0};
+
+    assert_int_equal(yd_msgpack_put_json(&yd_mem_default, &buf, json, blobs->array, blobs->num), 0);
+    assert_int_equal(buf.len, len);
+    assert_memory_equal(buf.ptr, expected, len);
+    yd_buf_free(&yd_mem_default, &buf);
+}
+
+static void test_sio_msgpack_keeps_what_json_lacks(void **state)
+{
+    for (size_t i = 0; i < YD_LEN(lacking); i++) {
+        yodel_bytes array[10];
+        struct yd_msgpack_blobs blobs = {array, 0, 10};
+        struct yd_buf json = {0};
+        uint8_t data[256];
+        size_t len = bytes_from(lacking[i].bytes, data);
+        yodel_bytes rest = {data, len};
+        yodel_str value, text;
+
+        assert_int_equal(yd_msgpack_to_json(&yd_mem_default, &rest, YD_JSON_DEPTH, &json, &blobs),
+                         0);
+        text = (yodel_str){(char *)json.ptr, json.len};
+        if (!yodel_str_eq(text, yodel_str_of(lacking[i].json)))
+            fail_msg("%s is %" YODEL_PRI, lacking[i].bytes, YODEL_ARG(text));
+        assert_true(yd_json_check(text, YD_JSON_DEPTH, &value)); /* ordinary JSON */
+        assert_written(text, &blobs, data, len);
+        yd_buf_free(&yd_mem_default, &json);
+    }
+}
+
+/* A hint ahead of what none of these looks like is blank. */
+static void test_sio_msgpack_ignores_other_hints(void **state)
+{
+    static const struct {
+        const char *json, *bytes;
+    } cases[] = {
+        {"[" JS "1," JS "true," JS "\"x\"," OTHER "{}]", "94 01 c3 a1'x' 80"},
+        {JS "[5,6]", "92 05 06"},
+        {JS "[5]", "91 05"},
+        {JS "\"2000-13-01T00:00:00.000Z\"", "b8'2000-13-01T00:00:00.000Z'"},
+        {JS "\"2000-01-01T00:00:00Z\"", "b4'2000-01-01T00:00:00Z'"},
+        {JS "\"20x0-01-01T00:00:00.000Z\"", "b8'20x0-01-01T00:00:00.000Z'"},
+        {"\r\t null", "c0"},
+        {"\t\r\tnull", "c0"},
+        {"\"2000-01-01T00:00:00.000Z\"", "b8'2000-01-01T00:00:00.000Z'"},
+    };
+    static const struct yd_msgpack_blobs none;
+
+    for (size_t i = 0; i < YD_LEN(cases); i++) {
+        uint8_t data[256];
+
+        assert_written(yodel_str_of(cases[i].json), &none, data, bytes_from(cases[i].bytes, data));
+    }
+}
+
+/* [type,placeholder] must be just that. */
+static void test_sio_msgpack_ext_needs_its_shape(void **state)
+{
+    static const uint8_t byte[] = {7};
+    yodel_bytes array[] = {{byte, 1}};
+    const struct yd_msgpack_blobs blobs = {array, 1, 1};
+    uint8_t data[256];
+
+    assert_written(YODEL_STR(JS "[128," BLOB("0") "]"), &blobs, data,
+                   bytes_from("92 cc80 c4 01 07", data));
+    assert_written(YODEL_STR(JS "[1," BLOB("0") ",2]"), &blobs, data,
+                   bytes_from("93 01 c4 01 07 02", data));
+    assert_written(YODEL_STR(JS "[" BLOB("0") ",1]"), &blobs, data,
+                   bytes_from("92 c4 01 07 01", data));
+    assert_written(YODEL_STR("[1," BLOB("0") "]"), &blobs, data,
+                   bytes_from("92 01 c4 01 07", data));
 }
 
 static void test_sio_msgpack_to_json_refuses(void **state)
@@ -148,17 +254,14 @@ static void test_sio_msgpack_to_json_refuses(void **state)
         "c1",
         "91",
         "81 a1'a'",
-        "81 c0 01",
         "81 90 01",
         "81 c4 00 01",
         "a1 ff",
         "a3 eda080",
         "81 a1 ff 01",
-        "d5 00 0102",
-        "d4 01 00",
-        "c7 00 01",
-        "d4 ff 00",
-        "d7 ff fffffffc00000001",
+        "c7 00",
+        "c7 01 05",
+        "81 d4 00 00 01",
         "93 c4 00 c4 00 c4 00",
         "dd ffffffff c0",
         "df ffffffff c0",
@@ -338,7 +441,9 @@ static const struct {
     {"82" TYPE "05" ROOT, "!"},
     {"82" TYPE "ff" ROOT, "!"},
     {"82" TYPE "a1'0'" ROOT, "!"},
-    {"82" TYPE "cb0000000000000000" ROOT, "!"},
+    {"82" TYPE "cb0000000000000000" ROOT, "0 "},
+    {"82" TYPE "cb3fe0000000000000" ROOT, "!"},
+    {"82" TYPE "cbbff0000000000000" ROOT, "!"},
     {"82" TYPE "00" NSP "01", "!"},
     {"82" TYPE "00" NSP "a1 ff", "!"},
     {"83" TYPE "00" DATA "90" ROOT, "!"},
@@ -350,7 +455,7 @@ static const struct {
     {"83" TYPE "02" DATA "91 a7'connect'" ROOT, "!"},
     {"83" TYPE "02" DATA "92 a1'm' d401"
      "00" ROOT,
-     "!"},
+     "51-[\"m\",\r\t\r[1,{\"_placeholder\":true,\"num\":0}]] +1 m"},
     {"83" TYPE "04" DATA "a1'x'" ROOT, "!"},
     {"84" TYPE "02" DATA "91 a1'm'"
      "a2'id' ff" ROOT,
@@ -500,6 +605,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sio_msgpack_values_both_ways),
         cmocka_unit_test(test_sio_msgpack_to_json_only),
+        cmocka_unit_test(test_sio_msgpack_keeps_what_json_lacks),
+        cmocka_unit_test(test_sio_msgpack_ignores_other_hints),
+        cmocka_unit_test(test_sio_msgpack_ext_needs_its_shape),
         cmocka_unit_test(test_sio_msgpack_to_json_refuses),
         cmocka_unit_test(test_sio_msgpack_depth),
         cmocka_unit_test(test_sio_msgpack_from_json_only),
