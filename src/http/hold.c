@@ -69,6 +69,11 @@ yodel_request *yd_request_held(struct yd_net *net, uint64_t id, const struct yd_
     return req != NULL && req->hold == hold ? req : NULL;
 }
 
+void *yd_request_holder(const yodel_request *req)
+{
+    return req->hold_user;
+}
+
 yodel_request_id yodel_request_defer(yodel_request *req)
 {
     static const struct yd_hold deferred = {.gone = NULL};

@@ -46,6 +46,8 @@ void yd_request_resume(yodel_request *req, yodel_http_fn *fn, void *user);
 
 /* The request that is held with that table on the connection of an id; NULL for none. */
 yodel_request *yd_request_held(struct yd_net *net, uint64_t id, const struct yd_hold *hold);
+/* The user of a held request's hold. */
+void *yd_request_holder(const yodel_request *req);
 
 /*
  * Moves req, of whose body nothing has been read, with its connection to another loop of the

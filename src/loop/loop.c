@@ -228,6 +228,11 @@ void yd_stream_pause(struct yd_stream *stream, bool paused)
     stream->loop->ops->stream_pause(stream, paused);
 }
 
+void yd_stream_read(struct yd_stream *stream)
+{
+    stream->loop->ops->stream_read(stream);
+}
+
 ssize_t yd_stream_send(struct yd_stream *stream, const struct iovec *iov, int num)
 {
     return stream->loop->ops->stream_send(stream, iov, num);

@@ -63,6 +63,9 @@ int yd_stream_open(struct yd_stream *stream, int fd);
 /* Stops and goes on with reading. */
 void yd_stream_pause(struct yd_stream *stream, bool paused);
 
+/* Hands over now what can be read without a wait, as long as the stream is not paused. */
+void yd_stream_read(struct yd_stream *stream);
+
 /*
  * Sends.  Returns the bytes taken, which may be fewer than given: the rest is then pending, on_sent
  * will come once, and no other send is allowed before.  Returns -errno when the stream is broken.
@@ -116,6 +119,7 @@ struct yd_loop_ops {
     void (*listener_stop)(struct yd_listener *listener);
     int (*stream_open)(struct yd_stream *stream);
     void (*stream_pause)(struct yd_stream *stream, bool paused);
+    void (*stream_read)(struct yd_stream *stream);
     ssize_t (*stream_send)(struct yd_stream *stream, const struct iovec *iov, int num);
     void (*stream_close)(struct yd_stream *stream); /* fd is -1: it was detached */
     int (*work)(struct yd_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg);

@@ -285,6 +285,11 @@ static void stream_pause(struct yd_stream *stream, bool paused)
     (void)set_interest(stream);
 }
 
+static void stream_read(struct yd_stream *stream)
+{
+    read_some(stream);
+}
+
 static ssize_t send_once(int fd, const struct iovec *iov, int num)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)num};
@@ -505,6 +510,7 @@ const struct yd_loop_ops yd_loop_uv = {
     .listener_stop = listener_stop,
     .stream_open = stream_open,
     .stream_pause = stream_pause,
+    .stream_read = stream_read,
     .stream_send = stream_send,
     .stream_close = stream_close,
     .work = start_work,

@@ -22,9 +22,30 @@ static struct yd_loop *loop_of(const struct yd_conn *conn)
     return conn->stream.loop;
 }
 
+/* ---- phases ---- */
+
+/* The only place that changes the phase; false when it has come as far already. */
+static bool enter(struct yd_conn *conn, enum yd_conn_phase phase)
+{
+    if (conn->phase >= phase)
+        return false;
+    conn->phase = (uint8_t)phase;
+    return true;
+}
+
+static bool is_open(const struct yd_conn *conn)
+{
+    return conn->phase == YD_CONN_OPEN;
+}
+
+static bool is_dead(const struct yd_conn *conn)
+{
+    return conn->phase >= YD_CONN_DEAD;
+}
+
 static void queue_task(struct yd_conn *conn)
 {
-    if (conn->task_queued)
+    if (conn->task_queued || conn->phase >= YD_CONN_FINISHED)
         return;
     conn->task_queued = true;
     yd_loop_flush(loop_of(conn), &conn->task);
@@ -32,9 +53,8 @@ static void queue_task(struct yd_conn *conn)
 
 static void die(struct yd_conn *conn, int error)
 {
-    if (conn->dead)
+    if (!enter(conn, YD_CONN_DEAD))
         return;
-    conn->dead = true;
     if (conn->error == 0)
         conn->error = (int16_t)error;
     yd_stream_pause(&conn->stream, true);
@@ -76,7 +96,7 @@ static void on_timer(struct yd_timer *timer)
     struct yd_conn *conn = yd_container_of(timer, struct yd_conn, timer);
     uint64_t now = loop_of(conn)->now;
 
-    if (conn->dead)
+    if (is_dead(conn))
         return;
     if (conn->has_send_by && has_passed(conn->send_by, now)) {
         die(conn, -ETIMEDOUT);
@@ -84,10 +104,10 @@ static void on_timer(struct yd_timer *timer)
     }
     if (conn->has_timeout && has_passed(conn->timeout_at, now)) {
         conn->has_timeout = false;
-        if (conn->shut)
-            die(conn, 0);
-        else if (!conn->closing)
+        if (is_open(conn))
             conn->events->on_timeout(conn);
+        else
+            die(conn, 0);
     }
     if (conn->has_send_by)
         run_timer_until(conn, conn->send_by);
@@ -97,7 +117,7 @@ static void on_timer(struct yd_timer *timer)
 
 void yd_conn_set_timeout(struct yd_conn *conn, uint32_t ms)
 {
-    conn->has_timeout = set_deadline(conn, ms, &conn->timeout_at);
+    conn->has_timeout = !is_dead(conn) && set_deadline(conn, ms, &conn->timeout_at);
 }
 
 /* ---- input ---- */
@@ -107,7 +127,7 @@ static size_t offer(struct yd_conn *conn, uint8_t *data, size_t len)
 {
     size_t used = 0;
 
-    while (used < len && !conn->paused && !conn->closing && !conn->dead) {
+    while (used < len && !conn->paused && is_open(conn)) {
         size_t more = conn->events->on_data(conn, data + used, len - used);
 
         if (more == 0)
@@ -135,7 +155,7 @@ static void offer_kept(struct yd_conn *conn)
     if (conn->kept == NULL)
         return;
     used = offer(conn, conn->kept->ptr, conn->kept->len);
-    if (used == conn->kept->len || conn->closing || conn->dead)
+    if (used == conn->kept->len || !is_open(conn))
         yd_conn_drop_kept(conn);
     else
         yd_buf_consume(conn->kept, used);
@@ -158,11 +178,11 @@ void yd_conn_deliver(struct yd_conn *conn, uint8_t *data, size_t len)
     bool had_kept = conn->kept != NULL;
     size_t used = 0;
 
-    if (conn->closing || conn->dead)
+    if (!is_open(conn))
         return;
     if (!had_kept)
         used = offer(conn, data, len);
-    if (used == len || conn->closing || conn->dead)
+    if (used == len || !is_open(conn))
         return;
     if (keep(conn, data + used, len - used) < 0)
         die(conn, -ENOMEM);
@@ -175,7 +195,7 @@ static void on_read(struct yd_stream *stream, uint8_t *data, size_t len)
     struct yd_conn *conn = conn_of(stream);
     int rc;
 
-    if (conn->dead || conn->shut)
+    if (conn->phase >= YD_CONN_SHUT)
         return;
     if (conn->filter == NULL)
         yd_conn_deliver(conn, data, len);
@@ -185,13 +205,15 @@ static void on_read(struct yd_stream *stream, uint8_t *data, size_t len)
 
 void yd_conn_end_input(struct yd_conn *conn)
 {
-    if (conn->eof || conn->dead)
+    if (conn->eof || is_dead(conn))
         return;
     conn->eof = true;
-    if (conn->shut)
-        die(conn, 0);
-    else if (!conn->closing)
+    if (is_open(conn))
         conn->events->on_eof(conn);
+    else if (conn->phase == YD_CONN_SHUT)
+        die(conn, 0);
+    else
+        queue_task(conn);
 }
 
 static void on_end(struct yd_stream *stream, int error)
@@ -206,15 +228,17 @@ static void on_end(struct yd_stream *stream, int error)
 
 void yd_conn_pause(struct yd_conn *conn)
 {
+    if (is_dead(conn))
+        return;
     conn->paused = true;
     yd_stream_pause(&conn->stream, true);
 }
 
 void yd_conn_resume(struct yd_conn *conn)
 {
-    conn->paused = false;
-    if (conn->dead)
+    if (is_dead(conn))
         return;
+    conn->paused = false;
     yd_stream_pause(&conn->stream, false);
     if (conn->kept != NULL) {
         conn->redeliver = true;
@@ -271,8 +295,7 @@ static bool send_all(struct yd_conn *conn)
 /* All is out and we are closing: says that our side has ended, and waits for the peer's. */
 static void end_output(struct yd_conn *conn)
 {
-    if (conn->filter != NULL && !conn->notified) {
-        conn->notified = true;
+    if (conn->filter != NULL && enter(conn, YD_CONN_NOTIFIED)) {
         conn->filter->ops->shutdown(conn);
         if (!send_all(conn) || conn->sending)
             return;
@@ -282,18 +305,30 @@ static void end_output(struct yd_conn *conn)
         return;
     }
     yd_stream_shutdown(&conn->stream);
-    conn->shut = true;
+    enter(conn, YD_CONN_SHUT);
     conn->paused = false;
     yd_stream_pause(&conn->stream, false);
     yd_conn_set_timeout(conn, yd_conn_net(conn)->options.linger_ms);
 }
 
+/* We are closing, and the filter cannot take the last output yet: its handshake is not done. */
+static void await_filter(struct yd_conn *conn)
+{
+    if (conn->eof)
+        die(conn, 0);
+    else if (!conn->has_timeout)
+        yd_conn_set_timeout(conn, yd_conn_net(conn)->options.linger_ms);
+}
+
 static void flush(struct yd_conn *conn)
 {
-    if (conn->sending || conn->shut || !send_all(conn) || conn->sending)
+    if (conn->sending || conn->phase >= YD_CONN_SHUT || !send_all(conn) || conn->sending)
         return;
-    if (conn->closing) {
-        end_output(conn);
+    if (!is_open(conn)) {
+        if (conn->out.bytes > 0)
+            await_filter(conn);
+        else
+            end_output(conn);
     } else if (conn->want_drain) {
         conn->want_drain = false;
         conn->events->on_drain(conn);
@@ -306,7 +341,7 @@ static void on_sent(struct yd_stream *stream, ssize_t result)
     struct yd_outq *queue = conn->filter != NULL ? &conn->filter->sealed : &conn->out;
 
     conn->sending = false;
-    if (conn->dead)
+    if (is_dead(conn))
         return;
     if (result < 0) {
         die(conn, (int)result);
@@ -318,18 +353,82 @@ static void on_sent(struct yd_stream *stream, ssize_t result)
     flush(conn);
 }
 
-static void finish(struct yd_conn *conn)
+/* ---- the end ---- */
+
+/* What a connection has besides its id and memory. */
+static void let_go(struct yd_conn *conn)
 {
     struct yd_loop *loop = loop_of(conn);
 
+    conn->has_timeout = conn->has_send_by = false;
     yd_timer_stop(&loop->wheel, &conn->timer);
     yd_outq_clear(loop, &conn->out);
     if (conn->filter != NULL)
         conn->filter->ops->free(conn);
     yd_conn_drop_kept(conn);
-    yd_net_forget(conn);
+}
+
+static void finish(struct yd_conn *conn)
+{
+    if (!enter(conn, YD_CONN_FINISHED))
+        return;
+    let_go(conn);
     conn->events->on_closed(conn, conn->error);
     yd_stream_close(&conn->stream);
+}
+
+int yd_conn_leave(struct yd_conn *conn)
+{
+    enter(conn, YD_CONN_FINISHED);
+    let_go(conn);
+    conn->moved = true;
+    return yd_stream_detach(&conn->stream);
+}
+
+void yd_conn_count_less(struct yd_net *net)
+{
+    if (net->options.num_connections != NULL)
+        atomic_fetch_sub_explicit(net->options.num_connections, 1, memory_order_relaxed);
+}
+
+void yd_conn_hold(struct yd_conn *conn)
+{
+    conn->holds++;
+}
+
+void yd_conn_release(struct yd_conn *conn)
+{
+    struct yd_net *net = yd_conn_net(conn);
+
+    if (--conn->holds > 0)
+        return;
+    yd_ids_free(&net->ids, conn->slot);
+    if (!conn->moved)
+        yd_conn_count_less(net);
+    yd_stream_free(&conn->stream);
+    if (--net->num_conns == 0 && net->stopping && net->on_empty != NULL)
+        net->on_empty(net);
+}
+
+static void on_closed(struct yd_stream *stream)
+{
+    struct yd_conn *conn = conn_of(stream);
+
+    enter(conn, YD_CONN_FREED);
+    if (conn->events->on_freed != NULL)
+        conn->events->on_freed(conn);
+    yd_conn_release(conn);
+}
+
+/* ---- tasks ---- */
+
+void yd_conn_stop(struct yd_conn *conn)
+{
+    conn->stop_due = false;
+    if (is_open(conn))
+        yd_stream_read(&conn->stream);
+    if (is_open(conn) && conn->events->on_stop != NULL)
+        conn->events->on_stop(conn);
 }
 
 static void run_task(struct yd_mail *task, void *receiver)
@@ -338,28 +437,16 @@ static void run_task(struct yd_mail *task, void *receiver)
 
     (void)receiver;
     conn->task_queued = false;
-    if (conn->redeliver && !conn->dead) {
+    if (conn->redeliver && !is_dead(conn)) {
         conn->redeliver = false;
         offer_kept(conn);
     }
-    if (!conn->dead)
+    if (conn->stop_due)
+        yd_conn_stop(conn);
+    if (!is_dead(conn))
         flush(conn);
-    if (conn->dead && !conn->finished) {
-        conn->finished = true;
+    if (is_dead(conn))
         finish(conn);
-    }
-}
-
-static void on_closed(struct yd_stream *stream)
-{
-    struct yd_loop *loop = stream->loop;
-    struct yd_net *net = loop->net;
-    struct yd_conn *conn = conn_of(stream);
-
-    if (conn->moving)
-        yd_conn_hand_over(conn->up);
-    yd_stream_free(stream);
-    yd_net_closed(net);
 }
 
 static const struct yd_stream_events stream_events = {on_read, on_end, on_sent, on_closed};
@@ -368,12 +455,29 @@ void yd_conn_init(struct yd_conn *conn)
 {
     conn->stream.events = &stream_events;
     conn->task.run = run_task;
+    conn->holds = 1;
     yd_timer_init(&conn->timer, on_timer);
 }
 
-static bool is_over(const struct yd_conn *conn)
+void yd_conn_set_events(struct yd_conn *conn, const struct yd_conn_events *events, void *up)
 {
-    return conn->closing || conn->dead;
+    conn->events = events;
+    conn->up = up;
+    if (!yd_conn_net(conn)->stopping || !is_open(conn))
+        return;
+    conn->stop_due = true;
+    queue_task(conn);
+}
+
+uint64_t yd_conn_id(const struct yd_conn *conn)
+{
+    return yd_ids_id(&yd_conn_net(conn)->ids, conn->slot);
+}
+
+uint64_t yd_conn_renew_id(struct yd_conn *conn)
+{
+    yd_ids_renew(&yd_conn_net(conn)->ids, conn->slot);
+    return yd_conn_id(conn);
 }
 
 static int wrote(struct yd_conn *conn, int rc)
@@ -386,21 +490,21 @@ static int wrote(struct yd_conn *conn, int rc)
 int yd_conn_write(struct yd_conn *conn, const void *head, size_t head_len, const void *body,
                   size_t body_len)
 {
-    if (is_over(conn))
+    if (!is_open(conn))
         return YODEL_ERR_CLOSED;
     return wrote(conn, yd_outq_copy(loop_of(conn), &conn->out, head, head_len, body, body_len));
 }
 
 int yd_conn_write_frame(struct yd_conn *conn, struct yd_msg *msg)
 {
-    if (is_over(conn))
+    if (!is_open(conn))
         return YODEL_ERR_CLOSED;
     return wrote(conn, yd_outq_frame(loop_of(conn), &conn->out, msg));
 }
 
 int yd_conn_write_payload(struct yd_conn *conn, struct yd_msg *msg)
 {
-    if (is_over(conn))
+    if (!is_open(conn))
         return YODEL_ERR_CLOSED;
     return wrote(conn, yd_outq_payload(loop_of(conn), &conn->out, msg));
 }
@@ -412,6 +516,8 @@ size_t yd_conn_buffered(const struct yd_conn *conn)
 
 void yd_conn_want_drain(struct yd_conn *conn)
 {
+    if (is_dead(conn))
+        return;
     conn->want_drain = true;
     queue_task(conn);
 }
@@ -424,9 +530,8 @@ void yd_conn_want_flush(struct yd_conn *conn)
 
 void yd_conn_close(struct yd_conn *conn)
 {
-    if (is_over(conn))
+    if (!enter(conn, YD_CONN_CLOSING))
         return;
-    conn->closing = true;
     conn->has_timeout = false;
     queue_task(conn);
 }

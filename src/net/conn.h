@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "loop/loop.h"
+#include "net/ids.h"
 #include "net/outq.h"
 
 /* A connection: a stream, a filter (TCP or TLS), output, deadlines, and the protocol above it. */
@@ -33,6 +34,23 @@ struct yd_conn_events {
     /* The connection is gone, last.  error: 0 after yd_conn_close() or _abort(), -errno of the
      * transport, -ETIMEDOUT when output made no progress.  Frees the protocol's state. */
     void (*on_closed)(struct yd_conn *conn, int error);
+    /* After on_closed, optional: the stream has let go of the descriptor. */
+    void (*on_freed)(struct yd_conn *conn);
+};
+
+/*
+ * What is left of a connection.  It only goes forward, by one function of conn.c, and may leave out
+ * phases; ARCHITECTURE.md has a diagram.  From YD_CONN_DEAD on every call of this header is
+ * harmless.
+ */
+enum yd_conn_phase {
+    YD_CONN_OPEN = 0,
+    YD_CONN_CLOSING,  /* yd_conn_close(): output is being flushed, input dropped */
+    YD_CONN_NOTIFIED, /* the filter has said that our side ends: that is being flushed */
+    YD_CONN_SHUT,     /* our side of the stream has ended; waiting for the peer's */
+    YD_CONN_DEAD,     /* nothing but on_closed comes */
+    YD_CONN_FINISHED, /* on_closed has been called; id and memory are there until all let go */
+    YD_CONN_FREED     /* the stream, too, has let go */
 };
 
 struct yd_filter;
@@ -50,6 +68,8 @@ struct yd_conn {
     uint32_t send_by;      /* output must make progress by then; ms, wraps */
     uint32_t slot;         /* in the table of ids */
     int16_t error;         /* to report by on_closed */
+    uint8_t phase;         /* enum yd_conn_phase */
+    uint8_t holds;         /* who needs id and memory: the stream, and yd_conn_hold() */
     bool has_timeout : 1;  /* timeout_at counts */
     bool sending : 1;      /* a send is pending */
     bool has_send_by : 1;  /* send_by counts */
@@ -58,12 +78,8 @@ struct yd_conn {
     bool paused : 1;    /* by the protocol */
     bool redeliver : 1; /* what is kept is to be given again */
     bool eof : 1;       /* the peer's side has ended */
-    bool closing : 1;   /* yd_conn_close(): flush, then end */
-    bool notified : 1;  /* the filter has said that our side ends */
-    bool shut : 1;      /* our side has ended; waiting for the peer's */
-    bool dead : 1;      /* nothing but on_closed comes */
-    bool finished : 1;  /* on_closed has been called */
-    bool moving : 1;    /* it has left for another loop */
+    bool stop_due : 1;  /* on_stop is to come */
+    bool moved : 1;     /* it has left for another loop, which counts it */
 };
 
 static inline struct yd_loop *yd_conn_loop(const struct yd_conn *conn)
@@ -71,13 +87,13 @@ static inline struct yd_loop *yd_conn_loop(const struct yd_conn *conn)
     return conn->stream.loop;
 }
 
-/* Hands the connection to a protocol. */
-static inline void yd_conn_set_events(struct yd_conn *conn, const struct yd_conn_events *events,
-                                      void *up)
-{
-    conn->events = events;
-    conn->up = up;
-}
+/* Hands the connection to a protocol.  While the server stops on_stop follows at the end of this
+ * turn, whichever way the connection came here. */
+void yd_conn_set_events(struct yd_conn *conn, const struct yd_conn_events *events, void *up);
+
+/* Keeps id and memory of the connection for an owner whose end comes later than on_closed. */
+void yd_conn_hold(struct yd_conn *conn);
+void yd_conn_release(struct yd_conn *conn);
 
 /*
  * Queues output; it goes out at the end of this turn.  Returns 0, -ENOMEM, or YODEL_ERR_CLOSED
@@ -129,10 +145,4 @@ void yd_conn_peer(const struct yd_conn *conn, char ret_text[YD_PEER_SIZE]);
 uint64_t yd_conn_id(const struct yd_conn *conn);
 /* Gives it another name; the old one names nothing any more. */
 uint64_t yd_conn_renew_id(struct yd_conn *conn);
-/* The index of the loop in an id. */
-static inline unsigned yd_id_loop(uint64_t id)
-{
-    return (unsigned)(id >> 56);
-}
-
 #endif

@@ -24,6 +24,33 @@ static void drop(struct yd_conn *twin)
     yd_stream_free(&twin->stream);
 }
 
+/* ---- on the new loop ---- */
+
+/* A loop that is about to end takes no one in: nobody would close it. */
+static bool is_ending(const struct yd_net *net)
+{
+    return yd_loop_is_closed(net->loop) ||
+           (net->stopping && (net->num_conns == 0 || net->loop->stopping));
+}
+
+static void arrive(struct yd_mail *mail, void *receiver)
+{
+    struct yd_conn *conn = yd_container_of(mail, struct yd_conn, task);
+    struct yd_net *net = yd_conn_net(conn);
+    int fd = conn->stream.fd;
+
+    (void)receiver;
+    if (!is_ending(net)) {
+        conn->stream.fd = -1;
+        if (yd_net_adopt(conn, fd) == 0) {
+            yd_conn_resume(conn);
+            return;
+        }
+    }
+    yd_conn_count_less(net);
+    drop(conn);
+}
+
 /* ---- on the old loop ---- */
 
 static size_t keep_all(struct yd_conn *conn, uint8_t *data, size_t len)
@@ -58,16 +85,27 @@ static void leave(struct yd_conn *conn)
     conn->filter = NULL;
     if (twin->filter != NULL)
         twin->filter->conn = twin;
-    conn->dead = conn->finished = conn->moving = true;
-    yd_timer_stop(&yd_conn_loop(conn)->wheel, &conn->timer);
-    yd_net_unlist(conn);
-    twin->stream.fd = yd_stream_detach(&conn->stream);
+    twin->stream.fd = yd_conn_leave(conn);
 }
 
 static void on_closed(struct yd_conn *conn, int error)
 {
     (void)error;
     drop(conn->up);
+}
+
+/* The old loop has let go of the descriptor. */
+static void hand_over(struct yd_conn *conn)
+{
+    struct yd_conn *twin = conn->up;
+
+    if (!conn->moved) /* it ended before, and the twin with it */
+        return;
+    twin->task.run = arrive;
+    if (yd_loop_post(twin->stream.loop, &twin->task) == 0)
+        return;
+    yd_conn_count_less(yd_conn_net(twin));
+    drop(twin);
 }
 
 static const struct yd_conn_events leaving = {
@@ -77,6 +115,7 @@ static const struct yd_conn_events leaving = {
     .on_drain = leave,
     .on_stop = ignore,
     .on_closed = on_closed,
+    .on_freed = hand_over,
 };
 
 static struct yd_conn *make_twin(struct yd_net *to, const void *ahead, size_t len)
@@ -97,7 +136,7 @@ int yd_conn_move(struct yd_conn *conn, struct yd_net *to, const void *ahead, siz
 {
     struct yd_conn *twin;
 
-    if (conn->closing || conn->dead || yd_loop_is_closed(to->loop))
+    if (conn->phase != YD_CONN_OPEN || yd_loop_is_closed(to->loop))
         return YODEL_ERR_CLOSED;
     if ((twin = make_twin(to, ahead, len)) == NULL)
         return -ENOMEM;
@@ -106,40 +145,4 @@ int yd_conn_move(struct yd_conn *conn, struct yd_net *to, const void *ahead, siz
     yd_conn_pause(conn);
     yd_conn_want_drain(conn);
     return 0;
-}
-
-/* ---- on the new loop ---- */
-
-/* A loop that is about to end takes no one in: nobody would close it. */
-static bool is_ending(const struct yd_net *net)
-{
-    return yd_loop_is_closed(net->loop) ||
-           (net->stopping && (net->num_conns == 0 || net->loop->stopping));
-}
-
-static void arrive(struct yd_mail *mail, void *receiver)
-{
-    struct yd_conn *conn = yd_container_of(mail, struct yd_conn, task);
-    struct yd_net *net = yd_conn_net(conn);
-    int fd = conn->stream.fd;
-
-    (void)receiver;
-    if (!is_ending(net)) {
-        conn->stream.fd = -1;
-        if (yd_net_adopt(conn, fd) == 0) {
-            yd_conn_resume(conn);
-            return;
-        }
-    }
-    yd_net_count_less(net);
-    drop(conn);
-}
-
-void yd_conn_hand_over(struct yd_conn *twin)
-{
-    twin->task.run = arrive;
-    if (yd_loop_post(twin->stream.loop, &twin->task) == 0)
-        return;
-    yd_net_count_less(yd_conn_net(twin));
-    drop(twin);
 }

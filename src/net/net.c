@@ -18,124 +18,36 @@
 /* Over max_connections this many more are told so; beyond that they are closed unheard. */
 #define REFUSED_AT_ONCE 64
 
-/* ---- ids: loop (8 bits), generation (32), slot (24) ---- */
-
-#define PAGE_SLOTS 256
-#define MAX_SLOTS (1u << 24)
-#define NO_SLOT UINT32_MAX
-
-struct yd_slot {
-    struct yd_conn *conn; /* NULL: free */
-    uint32_t generation;  /* of the present or next connection; not 0 */
-    uint32_t next_free;
-};
-
-static struct yd_slot *slot_at(const struct yd_net *net, uint32_t i)
-{
-    return &net->pages[i / PAGE_SLOTS][i % PAGE_SLOTS];
-}
-
-static int add_page(struct yd_net *net)
-{
-    uint32_t first = net->num_pages * PAGE_SLOTS;
-    const struct yodel_allocator *mem = net->mem;
-    struct yd_slot **pages, *page;
-
-    if (first >= MAX_SLOTS)
-        return -ENOMEM;
-    pages = yd_resize(mem, net->pages, (net->num_pages + 1) * sizeof *pages);
-    if (pages == NULL)
-        return -ENOMEM;
-    net->pages = pages;
-    if ((page = yd_alloc_array(mem, PAGE_SLOTS, sizeof *page)) == NULL)
-        return -ENOMEM;
-    pages[net->num_pages++] = page;
-    for (uint32_t i = 0; i < PAGE_SLOTS; i++)
-        page[i] = (struct yd_slot){NULL, 1, i + 1 < PAGE_SLOTS ? first + i + 1 : net->free_slot};
-    net->free_slot = first;
-    return 0;
-}
-
-static int take_slot(struct yd_net *net, struct yd_conn *conn)
-{
-    struct yd_slot *slot;
-    int rc;
-
-    if (net->free_slot == NO_SLOT && (rc = add_page(net)) < 0)
-        return rc;
-    slot = slot_at(net, net->free_slot);
-    conn->slot = net->free_slot;
-    net->free_slot = slot->next_free;
-    slot->conn = conn;
-    return 0;
-}
-
-static void renew_slot(struct yd_slot *slot)
-{
-    if (++slot->generation == 0)
-        slot->generation = 1;
-}
-
-static void free_slot(struct yd_net *net, struct yd_conn *conn)
-{
-    struct yd_slot *slot = slot_at(net, conn->slot);
-
-    slot->conn = NULL;
-    renew_slot(slot);
-    slot->next_free = net->free_slot;
-    net->free_slot = conn->slot;
-}
-
-uint64_t yd_conn_id(const struct yd_conn *conn)
-{
-    const struct yd_net *net = yd_conn_net(conn);
-
-    return (uint64_t)net->loop->index << 56 | (uint64_t)slot_at(net, conn->slot)->generation << 24 |
-           conn->slot;
-}
-
-uint64_t yd_conn_renew_id(struct yd_conn *conn)
-{
-    renew_slot(slot_at(yd_conn_net(conn), conn->slot));
-    return yd_conn_id(conn);
-}
-
 struct yd_conn *yd_net_find(const struct yd_net *net, uint64_t id)
 {
-    uint32_t i = (uint32_t)(id & (MAX_SLOTS - 1));
-    struct yd_slot *slot;
+    struct yd_conn *conn = yd_ids_find(&net->ids, id);
 
-    if (yd_id_loop(id) != net->loop->index || i >= net->num_pages * PAGE_SLOTS)
-        return NULL;
-    slot = slot_at(net, i);
-    return slot->generation == (uint32_t)(id >> 24) ? slot->conn : NULL;
+    return conn != NULL && conn->phase < YD_CONN_FINISHED ? conn : NULL;
 }
 
 void yd_net_each(struct yd_net *net, void (*each)(struct yd_conn *conn))
 {
-    for (uint32_t i = 0; i < net->num_pages * PAGE_SLOTS; i++)
-        if (slot_at(net, i)->conn != NULL)
-            each(slot_at(net, i)->conn);
+    struct yd_conn *conn;
+    uint32_t slot = 0;
+
+    while ((conn = yd_ids_next(&net->ids, &slot)) != NULL)
+        if (conn->phase < YD_CONN_FINISHED)
+            each(conn);
 }
 
 /* ---- connections ---- */
 
 int yd_net_init(struct yd_net *net, struct yd_loop *loop, const struct yd_net_options *options)
 {
-    *net =
-        (struct yd_net){.loop = loop, .mem = loop->mem, .options = *options, .free_slot = NO_SLOT};
+    *net = (struct yd_net){.loop = loop, .mem = loop->mem, .options = *options};
+    yd_ids_init(&net->ids, loop->mem, loop->index);
     loop->net = net;
     return 0;
 }
 
 void yd_net_done(struct yd_net *net)
 {
-    for (uint32_t i = 0; i < net->num_pages; i++)
-        yd_free(net->mem, net->pages[i]);
-    if (net->pages != NULL)
-        yd_free(net->mem, net->pages);
-    net->pages = NULL;
-    net->num_pages = 0;
+    yd_ids_done(&net->ids);
 }
 
 static int set_up(struct yd_net *net, struct yd_conn *conn, int fd, struct yd_tls *tls)
@@ -143,7 +55,7 @@ static int set_up(struct yd_net *net, struct yd_conn *conn, int fd, struct yd_tl
     int rc;
 
     yd_conn_init(conn);
-    if ((rc = take_slot(net, conn)) < 0)
+    if ((rc = yd_ids_take(&net->ids, conn, &conn->slot)) < 0)
         return rc;
     if (tls != NULL && (rc = yd_tls_attach(tls, conn)) < 0)
         goto fail_slot;
@@ -155,7 +67,7 @@ fail_filter:
     if (conn->filter != NULL)
         conn->filter->ops->free(conn);
 fail_slot:
-    free_slot(net, conn);
+    yd_ids_free(&net->ids, conn->slot);
     return rc;
 }
 
@@ -213,29 +125,6 @@ int yd_net_adopt(struct yd_conn *conn, int fd)
     return 0;
 }
 
-void yd_net_unlist(struct yd_conn *conn)
-{
-    free_slot(yd_conn_net(conn), conn);
-}
-
-void yd_net_count_less(struct yd_net *net)
-{
-    if (net->options.num_connections != NULL)
-        atomic_fetch_sub_explicit(net->options.num_connections, 1, memory_order_relaxed);
-}
-
-void yd_net_forget(struct yd_conn *conn)
-{
-    yd_net_unlist(conn);
-    yd_net_count_less(yd_conn_net(conn));
-}
-
-void yd_net_closed(struct yd_net *net)
-{
-    if (--net->num_conns == 0 && net->stopping && net->on_empty != NULL)
-        net->on_empty(net);
-}
-
 /* ---- listeners ---- */
 
 static void on_accept(struct yd_listener *base, int fd)
@@ -279,8 +168,7 @@ int yd_net_listen(struct yd_net *net, struct yd_net_listener *listener, int fd, 
 
 static void stop_one(struct yd_conn *conn)
 {
-    if (!conn->closing && !conn->dead && conn->events->on_stop != NULL)
-        conn->events->on_stop(conn);
+    yd_conn_stop(conn);
 }
 
 void yd_net_stop(struct yd_net *net)

@@ -3,6 +3,7 @@
 #define YD_NET_NET_H
 
 #include "net/conn.h"
+#include "net/ids.h"
 
 /* The connections and listeners of one loop. */
 
@@ -15,7 +16,6 @@ struct yd_net_options {
 
 struct yd_tls; /* certificates of one listening address, shared by all loops */
 
-struct yd_slot;
 struct yd_net {
     struct yd_loop *loop;
     const struct yodel_allocator *mem;
@@ -23,9 +23,9 @@ struct yd_net {
     /* Takes a new connection: sets its events.  over_limit: the server is full, answer and close.
      * Returns 0 or -errno: the connection is dropped. */
     int (*on_connection)(struct yd_conn *conn, bool over_limit);
-    void *user; /* of the protocol above */
-    struct yd_slot **pages;
-    uint32_t num_pages, free_slot, num_conns;
+    void *user;         /* of the protocol above */
+    struct yd_ids ids;  /* of its connections */
+    uint32_t num_conns; /* whose memory is there */
     bool stopping;
     void (*on_empty)(struct yd_net *net); /* stopping, and the last connection has gone */
 };

@@ -20,21 +20,18 @@ void yd_conn_end_input(struct yd_conn *conn);
 /* Drops what the protocol above has not used. */
 void yd_conn_drop_kept(struct yd_conn *conn);
 
-/* Gives a connection that has left its loop to its new one. */
-void yd_conn_hand_over(struct yd_conn *conn);
+/* Ends the connection here for another loop: takes it off the stream and the tables of this one.
+ * Its filter must have been taken.  Returns the descriptor, to be used once on_freed has come. */
+int yd_conn_leave(struct yd_conn *conn);
+
+/* Counts one connection less on the server. */
+void yd_conn_count_less(struct yd_net *net);
+
+/* The server stops: reads what has come by now, then tells the protocol. */
+void yd_conn_stop(struct yd_conn *conn);
 
 /* Adds a connection that came from another loop, with filter and kept input, to its own.  Returns 0
  * or -errno: fd is then closed, the rest still the caller's. */
 int yd_net_adopt(struct yd_conn *conn, int fd);
-
-/* Takes the connection's id back. */
-void yd_net_unlist(struct yd_conn *conn);
-
-/* The same, and counts one connection less. */
-void yd_net_forget(struct yd_conn *conn);
-void yd_net_count_less(struct yd_net *net);
-
-/* The memory of a connection has gone. */
-void yd_net_closed(struct yd_net *net);
 
 #endif

@@ -213,7 +213,7 @@ static int read_records(struct yd_conn *conn, uint8_t *plain)
 {
     struct tls_filter *filter = filter_of(conn);
 
-    while (!conn->dead) {
+    while (conn->phase < YD_CONN_DEAD) {
         int len = SSL_read(filter->ssl, plain, RECORD_MAX);
 
         if (len <= 0)

@@ -139,22 +139,27 @@ static void run_open(yodel_ws *ws)
 /* The connection changes hands: from here it speaks frames. */
 static int open_with(yodel_ws *ws, const struct yd_buf *head)
 {
-    struct yd_conn *conn = yd_request_take(ws->in.connecting.req);
+    struct yd_conn *conn = ws->conn;
     int rc;
 
-    yd_list_remove(&ws->in.connecting.node);
+    if ((rc = yd_conn_write(conn, head->ptr, head->len, NULL, 0)) < 0)
+        return rc;
+    (void)yd_request_take(ws->in.connecting.req);
     memset(&ws->in, 0, sizeof ws->in);
     ws->in.reader.max = ws->route->options.max_message;
     ws->in.reader.allow_rsv1 = ws->deflate;
     ws->state = YD_WS_OPEN;
     atomic_fetch_add_explicit(&ws->route->service->num_open, 1, memory_order_relaxed);
     yd_conn_set_events(conn, &yd_ws_conn_events, ws);
-    if ((rc = yd_conn_write(conn, head->ptr, head->len, NULL, 0)) < 0) {
-        yd_conn_abort(conn, rc);
-        return rc;
-    }
     yd_ws_start_heartbeat(ws);
     return 0;
+}
+
+static int check_undecided(const yodel_ws *ws)
+{
+    if (ws->state > YD_WS_OPEN)
+        return YODEL_ERR_CLOSED;
+    return ws->state == YD_WS_CONNECTING && !ws->rejected ? 0 : YODEL_ERR_STATE;
 }
 
 int yodel_ws_accept(yodel_ws *ws, const yodel_ws_accept_options *given)
@@ -165,8 +170,8 @@ int yodel_ws_accept(yodel_ws *ws, const yodel_ws_accept_options *given)
     struct yd_buf out = {0};
     int rc;
 
-    if (ws->state != YD_WS_CONNECTING || ws->rejected)
-        return YODEL_ERR_STATE;
+    if ((rc = check_undecided(ws)) < 0)
+        return rc;
     head = yd_request_head(ws->in.connecting.req);
     if ((rc = yd_options_read(given, &options, sizeof options)) < 0 ||
         (rc = check_accept(&options, head)) < 0)
@@ -196,7 +201,7 @@ static void forget_request(yodel_ws *ws)
     ws->has_closing = true;
     ws->close_code = 1006;
     ws->closed_by = YODEL_WS_BY_SERVER;
-    yd_list_remove(&ws->in.connecting.node);
+    yd_member_leave_all(yd_ws_loop_of(ws), &ws->member);
     if (ws->in_connect)
         return;
     ws->in.connecting.end.run = run_end;
@@ -209,8 +214,8 @@ int yodel_ws_reject(yodel_ws *ws, const yodel_response *given)
     yodel_request *req;
     int rc;
 
-    if (ws->state != YD_WS_CONNECTING || ws->rejected)
-        return YODEL_ERR_STATE;
+    if ((rc = check_undecided(ws)) < 0)
+        return rc;
     req = ws->in.connecting.req;
     if ((rc = yd_options_read(given, &response, sizeof response)) < 0)
         return rc;
@@ -234,22 +239,24 @@ static void on_gone(yodel_request *req, void *user)
     yodel_ws *ws = user;
 
     (void)req;
-    if (ws->rejected)
-        return;
-    yd_list_remove(&ws->in.connecting.node);
-    yd_ws_end(ws, 0);
+    if (!ws->rejected)
+        yd_ws_end(ws, 0);
 }
 
 static void on_late(yodel_request *req, void *user)
 {
+    yodel_ws *ws = user;
+
     (void)req;
     (void)yodel_ws_reject(
-        user,
+        ws,
         YODEL_OPTIONS(yodel_response, .status = 503, .content_type = "text/plain; charset=utf-8",
                       .body = {(const uint8_t *)"503 not decided in time\n", 24}));
+    if (!ws->rejected) /* for want of memory: whoever called this refuses it another way */
+        forget_request(ws);
 }
 
-static const struct yd_hold hold = {.gone = on_gone, .late = on_late};
+const struct yd_hold yd_ws_hold = {.gone = on_gone, .late = on_late};
 
 static yodel_ws *make_ws(struct yd_ws_route *route, yodel_request *req)
 {
@@ -261,7 +268,7 @@ static yodel_ws *make_ws(struct yd_ws_route *route, yodel_request *req)
     ws->conn = yd_request_conn(req);
     ws->member.deliver = yd_ws_deliver;
     ws->in.connecting.req = req;
-    yd_list_append(&yd_ws_shared(ws)->connecting, &ws->in.connecting.node);
+    yd_conn_hold(ws->conn);
     return ws;
 }
 
@@ -284,7 +291,8 @@ static int answer(yodel_ws *ws, yodel_request *req, int outcome)
     int rc;
 
     if (outcome == YODEL_DEFER) {
-        if ((rc = yd_request_hold(req, &hold, ws, ws->route->service->defaults.decide_ms)) == 0)
+        if ((rc = yd_request_hold(req, &yd_ws_hold, ws, ws->route->service->defaults.decide_ms)) ==
+            0)
             ws->deferred = true;
         return rc;
     }
@@ -355,10 +363,8 @@ void yd_ws_on_upgrade(yodel_request *req, void *user)
         (void)yd_request_fail(req, 500, NULL, NULL, 0);
     if (ws->state == YD_WS_OPEN)
         run_open(ws);
-    else if (ws->state == YD_WS_CONNECTING && !ws->deferred) {
-        yd_list_remove(&ws->in.connecting.node);
+    else if (ws->state == YD_WS_CONNECTING && !ws->deferred)
         yd_ws_end(ws, 0);
-    }
 }
 
 yodel_str yodel_request_subprotocol(const yodel_request *req, size_t i)

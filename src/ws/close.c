@@ -198,15 +198,19 @@ static void free_contexts(yodel_ws *ws)
 void yd_ws_end(yodel_ws *ws, int error)
 {
     const struct yodel_allocator *mem = ws->route->service->mem;
+    bool was_open = ws->state != YD_WS_CONNECTING;
 
     yd_member_leave_all(yd_ws_loop_of(ws), &ws->member);
-    if (ws->state != YD_WS_CONNECTING)
+    ws->state = YD_WS_DONE; /* whatever on_close calls */
+    if (was_open)
         atomic_fetch_sub_explicit(&ws->route->service->num_open, 1, memory_order_relaxed);
-    if (ws->state != YD_WS_CONNECTING || ws->deferred)
+    if (was_open || ws->deferred)
         tell_close(ws, error);
-    yodel_ws_set_data(ws, NULL, NULL);
+    while (ws->free_data != NULL)
+        yodel_ws_set_data(ws, NULL, NULL);
     yd_ws_free_partial(ws);
     free_contexts(ws);
+    yd_conn_release(ws->conn);
     yd_free(mem, ws->close_reason);
     yd_free(mem, ws);
 }

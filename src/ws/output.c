@@ -34,10 +34,10 @@ void yd_ws_want_drain(yodel_ws *ws)
 /* 0, or why nothing may be sent. */
 static int check_sendable(yodel_ws *ws)
 {
+    if (ws->state > YD_WS_OPEN || ws->rejected)
+        return YODEL_ERR_CLOSED;
     if (ws->state == YD_WS_CONNECTING)
         return YODEL_ERR_STATE;
-    if (ws->state != YD_WS_OPEN)
-        return YODEL_ERR_CLOSED;
     if (!yd_ws_is_congested(ws))
         return 0;
     yd_ws_want_drain(ws);

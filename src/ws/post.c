@@ -14,28 +14,23 @@ struct post {
     yodel_free_fn *free_arg;
 };
 
-yodel_ws *yd_ws_find(struct yd_ws_service *service, struct yd_loop *loop, uint64_t id)
+yodel_ws *yd_ws_find(struct yd_loop *loop, uint64_t id)
 {
     struct yd_conn *conn = loop->net != NULL ? yd_net_find(loop->net, id) : NULL;
-    struct yd_list *connecting = &service->loops[loop->index].connecting;
+    yodel_request *req;
 
     if (conn == NULL)
         return NULL;
     if (conn->events == &yd_ws_conn_events)
         return conn->up;
-    for (struct yd_list *node = connecting->next; node != connecting; node = node->next) {
-        yodel_ws *ws = yd_container_of(node, yodel_ws, in.connecting.node);
-
-        if (ws->conn == conn)
-            return ws;
-    }
-    return NULL;
+    req = yd_request_held(loop->net, id, &yd_ws_hold);
+    return req != NULL ? yd_request_holder(req) : NULL;
 }
 
 static void run_post(struct yd_mail *mail, void *receiver)
 {
     struct post *post = yd_container_of(mail, struct post, mail);
-    yodel_ws *ws = yd_ws_find(post->service, receiver, post->id);
+    yodel_ws *ws = yd_ws_find(receiver, post->id);
 
     if (ws != NULL)
         post->fn(ws, post->arg);

@@ -19,8 +19,6 @@ int yd_ws_service_init(struct yd_ws_service *service, const struct yodel_allocat
     if (service->loops == NULL)
         return -ENOMEM;
     memset(service->loops, 0, num_loops * sizeof *service->loops);
-    for (unsigned i = 0; i < num_loops; i++)
-        yd_list_init(&service->loops[i].connecting);
     snprintf(service->process, sizeof service->process, "%s", process);
     service->mem = mem;
     service->log = log;

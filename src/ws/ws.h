@@ -20,7 +20,6 @@
 
 /* What the connections of one loop share; that loop's alone. */
 struct yd_ws_loop {
-    struct yd_list connecting;        /* WebSockets that are not decided yet */
     struct yd_deflater *deflaters[8]; /* by window bits - 8; without context, made on first use */
     struct yd_inflater *inflater;     /* for messages that are whole in one read, without context */
     struct yd_buf inflated, deflated; /* kept from message to message while small */
@@ -77,7 +76,7 @@ enum yd_ws_state {
     YD_WS_CONNECTING = 0, /* the request waits for an answer */
     YD_WS_OPEN,
     YD_WS_CLOSING, /* a close frame was sent; the peer's is awaited */
-    YD_WS_DONE     /* nothing more is read */
+    YD_WS_DONE     /* nothing more is read or done; on_close comes, runs or has run */
 };
 
 /* A message or control frame that came in pieces, so far. */
@@ -105,7 +104,6 @@ struct yodel_ws {
     union {
         struct { /* while CONNECTING */
             yodel_request *req;
-            struct yd_list node;
             struct yd_mail end; /* the rejection of a deferred one */
         } connecting;
         struct yd_ws_reader reader; /* while OPEN or CLOSING */
@@ -143,7 +141,10 @@ static inline struct yd_ws_loop *yd_ws_shared(const yodel_ws *ws)
 
 /* ---- between the files of this layer ---- */
 
-/* accept.c: an upgrade request on a route. */
+/* accept.c */
+/* An undecided WebSocket's request; the holder's user is the WebSocket. */
+extern const struct yd_hold yd_ws_hold;
+/* An upgrade request on a route. */
 void yd_ws_on_upgrade(yodel_request *req, void *route);
 
 /* input.c: of an open WebSocket's connection. */
@@ -185,7 +186,7 @@ void yd_ws_deliver(struct yd_member *member, const struct yd_delivery *what);
 /* ---- by id, from any thread ---- */
 
 /* The WebSocket of an id on its own loop, decided or not; NULL when it has gone. */
-yodel_ws *yd_ws_find(struct yd_ws_service *service, struct yd_loop *loop, uint64_t id);
+yodel_ws *yd_ws_find(struct yd_loop *loop, uint64_t id);
 
 /* As yodel_ws_post(), to loop. */
 int yd_ws_post(struct yd_ws_service *service, struct yd_loop *loop, uint64_t id,

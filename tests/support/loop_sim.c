@@ -184,6 +184,13 @@ static void stream_pause(struct yd_stream *stream, bool paused)
     sim_of(stream->loop)->moved = true;
 }
 
+static void read_some(struct sim *sim, struct sim_peer *peer);
+
+static void stream_read(struct yd_stream *stream)
+{
+    read_some(sim_of(stream->loop), state_of(stream)->peer);
+}
+
 /* Takes bytes off an iovec array as the peer's limits allow; leaves the rest in place. */
 static size_t take(struct sim_peer *peer, struct iovec *iov, int num)
 {
@@ -287,6 +294,7 @@ const struct yd_loop_ops yd_loop_sim = {
     .listener_stop = listener_stop,
     .stream_open = stream_open,
     .stream_pause = stream_pause,
+    .stream_read = stream_read,
     .stream_send = stream_send,
     .stream_close = stream_close,
     .work = work,

@@ -2,6 +2,7 @@
 #include "loop/loop.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,8 +16,9 @@
 
 /* ---- mail ---- */
 
-#define POSTERS 6
-#define ROUNDS_OF_CLOSING 60
+#define POSTERS 5
+#define LETTERS 100000 /* of one thread */
+#define CLOSINGS 30
 
 /* A thread that posts until the loop refuses. */
 struct poster {
@@ -44,7 +46,14 @@ static void *post_until_closed(void *arg)
     struct poster *poster = arg;
 
     for (;;) {
-        struct letter *letter = malloc(sizeof *letter);
+        struct letter *letter;
+
+        if (poster->accepted == LETTERS) {
+            sched_yield();
+            if (!yd_loop_is_closed(poster->loop))
+                continue;
+        }
+        letter = malloc(sizeof *letter);
 
         *letter = (struct letter){{NULL, run_letter}, poster->run};
         if (yd_loop_post(poster->loop, &letter->mail) < 0) {
@@ -58,8 +67,8 @@ static void *post_until_closed(void *arg)
 /* Threads that are interrupted anywhere inside of a post: either it fails or the mail runs. */
 static void test_loop_runs_all_mail_that_it_has_accepted(void **state)
 {
-    for (int i = 0; i < ROUNDS_OF_CLOSING; i++) {
-        struct timespec pause = {.tv_nsec = 2000000 + i % 7 * 300000};
+    for (int i = 0; i < CLOSINGS; i++) {
+        struct timespec pause = {.tv_nsec = 1000000 + i % 7 * 200000};
         struct poster posters[POSTERS];
         atomic_uint run = 0;
         unsigned accepted = 0;
