@@ -90,18 +90,26 @@ static inline struct yd_map_node **slot_of(const struct yd_map *map, uint64_t ha
     return &map->slots[hash & (map->num_slots - 1)];
 }
 
-struct yd_map_node *yd_map_find(const struct yd_map *map, yodel_str key)
+struct yd_map_node *yd_map_find_key(const struct yd_map *map, const struct yd_key *key)
 {
     struct yd_map_node *node;
-    uint64_t hash;
 
     if (map->count == 0)
         return NULL;
-    hash = yd_siphash(map->secret, key.ptr, key.len);
-    for (node = *slot_of(map, hash); node; node = node->next)
-        if (node->hash == hash && yodel_str_eq(node->key, key))
+    for (node = *slot_of(map, key->hash); node; node = node->next)
+        if (node->hash == key->hash && yodel_str_eq(node->key, key->text))
             break;
     return node;
+}
+
+struct yd_map_node *yd_map_find(const struct yd_map *map, yodel_str text)
+{
+    struct yd_key key;
+
+    if (map->count == 0)
+        return NULL;
+    key = yd_key_make(map->secret, text);
+    return yd_map_find_key(map, &key);
 }
 
 /* Doubles the slots in place.  What was in slot i goes to slot i or to slot i + half. */
@@ -152,19 +160,24 @@ static void shrink(struct yd_map *map)
         map->slots = slots;
 }
 
-int yd_map_insert(struct yd_map *map, struct yd_map_node *node)
+int yd_map_insert_hashed(struct yd_map *map, struct yd_map_node *node, uint64_t hash)
 {
     struct yd_map_node **slot;
 
     /* Without memory for more slots the chains get longer, no more. */
     if (map->count >= map->num_slots && grow(map) < 0 && map->num_slots == 0)
         return -ENOMEM;
-    node->hash = yd_siphash(map->secret, node->key.ptr, node->key.len);
-    slot = slot_of(map, node->hash);
+    node->hash = hash;
+    slot = slot_of(map, hash);
     node->next = *slot;
     *slot = node;
     map->count++;
     return 0;
+}
+
+int yd_map_insert(struct yd_map *map, struct yd_map_node *node)
+{
+    return yd_map_insert_hashed(map, node, yd_siphash(map->secret, node->key.ptr, node->key.len));
 }
 
 void yd_map_remove(struct yd_map *map, struct yd_map_node *node)

@@ -24,6 +24,17 @@ struct yd_map {
 
 uint64_t yd_siphash(const uint64_t secret[2], const void *data, size_t len);
 
+/* A key with its hash, for several look-ups in maps of one secret. */
+struct yd_key {
+    uint64_t hash;
+    yodel_str text; /* borrowed */
+};
+
+static inline struct yd_key yd_key_make(const uint64_t secret[2], yodel_str text)
+{
+    return (struct yd_key){yd_siphash(secret, text.ptr, text.len), text};
+}
+
 /* Owns nothing until the first insert. */
 void yd_map_init(struct yd_map *map, const struct yodel_allocator *mem, const uint64_t secret[2]);
 /* Frees the slots, not the nodes. */
@@ -31,9 +42,13 @@ void yd_map_done(struct yd_map *map);
 
 /* NULL when absent. */
 struct yd_map_node *yd_map_find(const struct yd_map *map, yodel_str key);
+/* The same for a key that was made with the map's secret. */
+struct yd_map_node *yd_map_find_key(const struct yd_map *map, const struct yd_key *key);
 
 /* Inserts node under node->key, which must be absent.  Returns 0 or -ENOMEM. */
 int yd_map_insert(struct yd_map *map, struct yd_map_node *node);
+/* The same for a hash that was made with the map's secret, of node->key. */
+int yd_map_insert_hashed(struct yd_map *map, struct yd_map_node *node, uint64_t hash);
 
 /* node must be in map.  Never shrinks below 16 slots; shrinks when an eighth full. */
 void yd_map_remove(struct yd_map *map, struct yd_map_node *node);

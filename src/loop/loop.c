@@ -37,6 +37,7 @@ int yd_loop_new(const struct yd_loop_ops *ops, const struct yodel_allocator *mem
     loop->mem = mem;
     loop->log = log;
     loop->index = index;
+    loop->max_mail = SIZE_MAX;
     loop->tasks_end = &loop->tasks;
     loop->flushes_end = &loop->flushes;
     yd_pool_init(&loop->pool, mem, POOL_HELD);
@@ -94,6 +95,26 @@ int yd_loop_post(struct yd_loop *loop, struct yd_mail *mail)
     if (rc > 0)
         loop->ops->wake(loop);
     return rc < 0 ? rc : 0;
+}
+
+int yd_loop_mail_more(struct yd_loop *loop, size_t bytes)
+{
+    size_t before;
+
+    if (bytes == 0)
+        return 0;
+    before = atomic_fetch_add_explicit(&loop->mail_bytes, bytes, memory_order_relaxed);
+    if (before == 0 || (before < loop->max_mail && bytes <= loop->max_mail - before))
+        return 0;
+    yd_loop_mail_less(loop, bytes);
+    atomic_fetch_add_explicit(&loop->mail_refused, 1, memory_order_relaxed);
+    return YODEL_ERR_CONGESTED;
+}
+
+void yd_loop_mail_less(struct yd_loop *loop, size_t bytes)
+{
+    if (bytes != 0)
+        atomic_fetch_sub_explicit(&loop->mail_bytes, bytes, memory_order_relaxed);
 }
 
 void yd_loop_task(struct yd_loop *loop, struct yd_mail *task)

@@ -164,7 +164,11 @@ struct yd_loop {
     pthread_t thread; /* that runs it */
     atomic_bool running;
     bool stopping;
-    struct yd_mailbox mailbox; /* last: other threads write here */
+    size_t max_mail; /* bytes that wait in the mailbox; above it sends are refused */
+    /* Last: other threads write here. */
+    struct yd_mailbox mailbox;
+    atomic_size_t mail_bytes;           /* that wait, of mail that may be refused */
+    atomic_uint_least64_t mail_refused; /* sends, at max_mail */
 };
 
 /* mem and log are borrowed and must outlive it.  Returns 0, -ENOMEM or -errno. */
@@ -189,6 +193,14 @@ bool yd_loop_is_current(const struct yd_loop *loop);
  * mail is then still the caller's.
  */
 int yd_loop_post(struct yd_loop *loop, struct yd_mail *mail);
+
+/*
+ * Accounts for bytes that wait with mail for the loop, ahead of posting it: 0, or
+ * YODEL_ERR_CONGESTED when they and what waits already are more than max_mail.  Into an empty
+ * mailbox every mail fits.  What runs it, or could not post it, takes them off again.  Any thread.
+ */
+int yd_loop_mail_more(struct yd_loop *loop, size_t bytes);
+void yd_loop_mail_less(struct yd_loop *loop, size_t bytes);
 
 /* Whether the loop takes no more mail.  Any thread: a hint, as it may end at any time. */
 static inline bool yd_loop_is_closed(const struct yd_loop *loop)
