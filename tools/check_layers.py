@@ -12,6 +12,7 @@ ALLOWED = {  # layer: the layers it may include, beside itself
     "base": "",
     "proto": "base",
     "loop": "base",
+    "bus": "base loop",
     "net": "base loop",
     "http": "base proto loop net",
     "channels": "base proto loop",

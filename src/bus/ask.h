@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_BUS_ASK_H
+#define YD_BUS_ASK_H
+
+#include "bus/bus.h"
+
+/*
+ * Answers that are gathered from several places: loops, sockets, other processes.  Each is a part
+ * that is opened and closed once; when the last part is closed, or the time is over, the sink is
+ * called, once.
+ */
+
+/* Why a result is not complete. */
+enum yd_missing {
+    YD_MISSING_LATE = 1,    /* did not answer in time */
+    YD_MISSING_CLOSED = 2,  /* a loop has ended, a client has left */
+    YD_MISSING_UNABLE = 4,  /* a far peer cannot answer this */
+    YD_MISSING_MEMORY = 8,  /* out of memory for an answer */
+    YD_MISSING_REFUSED = 16 /* was not sent: congested, or too many wait already */
+};
+
+/* Who asked, when it was another process. */
+struct yd_far_asker {
+    struct yd_peer *peer;
+    uint64_t token;
+    size_t process_len;
+    char process[];
+};
+
+struct yd_ask_ops {
+    /* What was gathered is complete but for missing, of enum yd_missing.  Nothing of the program's
+     * is being called. */
+    void (*sink)(struct yd_ask *ask, unsigned missing);
+    /* No reference is left. */
+    void (*free)(struct yd_ask *ask);
+};
+
+/* First member of its owner's struct. */
+struct yd_ask {
+    const struct yd_ask_ops *ops;
+    struct yd_bus *bus;
+    struct yd_layer *layer; /* that takes results of far peers; NULL: none come */
+    atomic_uint refs;
+    pthread_mutex_t lock; /* for all below, and for what the parts add to the owner's struct */
+    unsigned open;
+    unsigned missing;
+    bool told;        /* the sink's turn has come: nothing more counts */
+    bool listed;      /* of_loop is */
+    uint32_t awaited; /* far peers, by their index */
+    uint32_t timeout_ms;
+    uint64_t token;
+    struct yd_far_asker *asker; /* gets the result in place of the sink; NULL: none, owned */
+    struct yd_loop *home;       /* whose timer it has; NULL: none */
+    struct yd_timer timer;
+    struct yd_mail mail; /* calls the sink */
+    struct yd_list of_loop, of_bus;
+};
+
+/* One reference.  The rest of the owner's struct is untouched. */
+void yd_ask_init(struct yd_ask *ask, const struct yd_ask_ops *ops, struct yd_bus *bus);
+void yd_ask_ref(struct yd_ask *ask);
+void yd_ask_unref(struct yd_ask *ask);
+
+/* Opens a part, with a reference: while another one is open, or before the ask is begun. */
+void yd_ask_open(struct yd_ask *ask);
+
+/* With the lock held until yd_ask_leave(): adds to what is gathered.  False, without the lock: too
+ * late, nothing counts any more. */
+bool yd_ask_enter(struct yd_ask *ask);
+void yd_ask_leave(struct yd_ask *ask);
+
+/*
+ * Closes a part, and gives back its reference.  missing: of enum yd_missing, 0: it is all there.
+ * After the last one the sink is called in a task of loop, the current one; NULL: on no loop.
+ */
+void yd_ask_close(struct yd_ask *ask, struct yd_loop *loop, unsigned missing);
+/* The same, but the sink may be called in this call: no function of the program's is running. */
+void yd_ask_close_now(struct yd_ask *ask, struct yd_loop *loop, unsigned missing);
+
+/* ---- between the files of this layer ---- */
+
+/* On home: starts the time limit. */
+void yd_ask_start_timer(struct yd_ask *ask);
+/* The sink will not be called, as nothing was sent; gives back its reference. */
+void yd_ask_cancel(struct yd_ask *ask);
+
+/* bus_far.c: no far peer is waited for any more. */
+void yd_far_forget(struct yd_ask *ask);
+/* Sends the result to ask->asker. */
+void yd_far_reply(struct yd_ask *ask, unsigned missing);
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "bus/ask.h"
+#include "bus/op_node.h"
+#include "bus/op_wire.h"
+
+/* Far peers: what is sent to other processes, and what comes from them. */
+
+/* Another process that was heard of. */
+struct origin {
+    struct yd_map_node node;
+    uint64_t sequence; /* of its last operation that came */
+    char name[];
+};
+
+int yd_bus_add_peer(struct yd_bus *bus, struct yd_peer *peer)
+{
+    if (bus->num_peers == YD_MAX_PEERS)
+        return YODEL_ERR_TOO_BIG;
+    peer->index = bus->num_peers++;
+    peer->next = bus->peers;
+    bus->peers = peer;
+    return 0;
+}
+
+void yd_bus_done(struct yd_bus *bus)
+{
+    struct yd_map_node *node;
+
+    if (bus->mem == NULL)
+        return;
+    yd_bus_close(bus);
+    while ((node = yd_map_any(&bus->origins)) != NULL) {
+        yd_map_remove(&bus->origins, node);
+        yd_free(bus->mem, yd_container_of(node, struct origin, node));
+    }
+    yd_map_done(&bus->origins);
+    pthread_mutex_destroy(&bus->far_lock);
+    yd_fence_done(&bus->fence);
+    yd_free(bus->mem, bus->per_loop);
+    bus->mem = NULL;
+}
+
+/* ---- sending ---- */
+
+int yd_far_prepare(struct yd_op *op, struct yd_far_send *ret_send)
+{
+    struct yd_bus *bus = op->layer->bus;
+    struct yd_far_send far = {.unable = true};
+    int rc;
+
+    *ret_send = (struct yd_far_send){.wanted = false};
+    if (bus->peers == NULL || op->local)
+        return 0;
+    if (op->layer->ops->encode == NULL) {
+        ret_send->unable = true;
+        return 0;
+    }
+    if (op->ask != NULL) {
+        pthread_mutex_lock(&bus->far_lock);
+        far.token = ++bus->token;
+        pthread_mutex_unlock(&bus->far_lock);
+    }
+    rc = yd_op_encode(op, far.token, &far.bytes);
+    if (rc == -ENOMEM) {
+        yd_buf_free(bus->mem, &far.bytes);
+        return rc;
+    }
+    far.wanted = rc == 0;
+    far.unable = rc < 0;
+    *ret_send = far;
+    return 0;
+}
+
+/* With the lock held.  False: it is told already, its time limit was so short. */
+static bool register_ask(struct yd_bus *bus, struct yd_ask *ask, uint64_t token)
+{
+    if (!yd_ask_enter(ask))
+        return false;
+    ask->token = token;
+    yd_list_append(&bus->asks, &ask->of_bus);
+    yd_ask_leave(ask);
+    return true;
+}
+
+/* With the lock held.  Returns the peers that could not take it. */
+static uint32_t send_to_peers(struct yd_bus *bus, struct yd_ask *ask, struct yd_far_send *far)
+{
+    yodel_bytes bytes = {far->bytes.ptr, far->bytes.len};
+    uint32_t failed = 0;
+
+    yd_op_put_sequence(&far->bytes, ++bus->sequence);
+    if (ask != NULL && !register_ask(bus, ask, far->token))
+        ask = NULL;
+    for (struct yd_peer *peer = bus->peers; peer != NULL; peer = peer->next) {
+        uint32_t bit = (uint32_t)1 << peer->index;
+
+        if (ask != NULL)
+            yd_ask_open(ask);
+        if (peer->ops->send(peer, bytes) < 0)
+            failed |= ask != NULL ? bit : 0;
+        else if (ask != NULL)
+            ask->awaited |= bit;
+    }
+    return failed;
+}
+
+static void close_parts(struct yd_ask *ask, uint32_t peers, unsigned missing)
+{
+    for (; peers != 0; peers &= peers - 1)
+        yd_ask_close(ask, NULL, missing);
+}
+
+/* The caller keeps a part of the ask open. */
+void yd_far_send(struct yd_op *op, struct yd_far_send *far)
+{
+    struct yd_bus *bus = op->layer->bus;
+    struct yd_ask *ask = op->ask;
+    uint32_t failed = 0;
+
+    if (far->wanted) {
+        pthread_mutex_lock(&bus->far_lock);
+        failed = send_to_peers(bus, ask, far);
+        pthread_mutex_unlock(&bus->far_lock);
+    }
+    if (ask != NULL) {
+        close_parts(ask, failed, YD_MISSING_UNABLE);
+        if (far->unable) {
+            yd_ask_open(ask);
+            yd_ask_close(ask, NULL, YD_MISSING_UNABLE);
+        }
+    }
+    yd_far_drop(op, far);
+}
+
+void yd_far_drop(struct yd_op *op, struct yd_far_send *far)
+{
+    yd_buf_free(op->layer->bus->mem, &far->bytes);
+}
+
+/* ---- answers ---- */
+
+void yd_far_forget(struct yd_ask *ask)
+{
+    struct yd_bus *bus = ask->bus;
+    uint32_t awaited;
+
+    if (bus->peers == NULL)
+        return;
+    pthread_mutex_lock(&bus->far_lock);
+    yd_list_remove(&ask->of_bus);
+    awaited = ask->awaited;
+    ask->awaited = 0;
+    pthread_mutex_unlock(&bus->far_lock);
+    close_parts(ask, awaited, 0);
+}
+
+/* The part of peer, which has not answered yet; NULL: none. */
+static struct yd_ask *take_part(struct yd_bus *bus, const struct yd_peer *peer, uint64_t token)
+{
+    uint32_t bit = (uint32_t)1 << peer->index;
+    struct yd_ask *found = NULL;
+
+    pthread_mutex_lock(&bus->far_lock);
+    for (struct yd_list *node = bus->asks.next; node != &bus->asks; node = node->next) {
+        struct yd_ask *ask = yd_container_of(node, struct yd_ask, of_bus);
+
+        if (ask->token != token || (ask->awaited & bit) == 0)
+            continue;
+        ask->awaited &= ~bit;
+        found = ask;
+        break;
+    }
+    pthread_mutex_unlock(&bus->far_lock);
+    return found;
+}
+
+/* An answer as bytes: process, token 8, missing 1, the layer's own. */
+int yd_bus_receive_reply(struct yd_bus *bus, struct yd_peer *peer, yodel_bytes reply)
+{
+    struct yd_wire_reader reader = {reply, false};
+    yodel_str process = yd_wire_get_str(&reader);
+    uint64_t token = yd_wire_get_u64(&reader);
+    unsigned missing = yd_wire_get_u8(&reader);
+    struct yd_ask *ask;
+    int rc = 0;
+
+    if (reader.failed)
+        return YODEL_ERR_PROTOCOL;
+    if (!yodel_str_eq(process, yodel_str_of(bus->process)) ||
+        (ask = take_part(bus, peer, token)) == NULL)
+        return 0;
+    if ((missing & YD_MISSING_UNABLE) == 0)
+        rc = ask->layer->ops->take_result(ask, reader.rest);
+    if (rc < 0)
+        missing |= rc == -ENOMEM ? YD_MISSING_MEMORY : YD_MISSING_UNABLE;
+    yd_ask_close(ask, NULL, missing);
+    return rc == -ENOMEM ? 0 : rc;
+}
+
+/* result: from ask, or NULL. */
+static void send_reply(struct yd_bus *bus, const struct yd_far_asker *asker, struct yd_ask *ask,
+                       unsigned missing)
+{
+    struct yd_buf buf = {0};
+    size_t missing_at;
+    int rc;
+
+    if (yd_wire_put_str(bus->mem, &buf, (yodel_str){asker->process, asker->process_len}) < 0 ||
+        yd_wire_put_u64(bus->mem, &buf, asker->token) < 0 || yd_wire_put_u8(bus->mem, &buf, 0) < 0)
+        goto done; /* the time limit of who asked ends it */
+    missing_at = buf.len - 1;
+    if (ask != NULL && (rc = ask->layer->ops->encode_result(ask, &buf)) < 0) {
+        missing |= rc == -ENOMEM ? YD_MISSING_MEMORY | YD_MISSING_UNABLE : YD_MISSING_UNABLE;
+        buf.len = missing_at + 1;
+    }
+    buf.ptr[missing_at] = (uint8_t)missing;
+    (void)asker->peer->ops->reply(asker->peer, (yodel_bytes){buf.ptr, buf.len});
+
+done:
+    yd_buf_free(bus->mem, &buf);
+}
+
+void yd_far_reply(struct yd_ask *ask, unsigned missing)
+{
+    send_reply(ask->bus, ask->asker, ask, missing);
+}
+
+/* ---- what comes ---- */
+
+static struct origin *make_origin(struct yd_bus *bus, yodel_str process)
+{
+    struct origin *origin = yd_zalloc(bus->mem, sizeof *origin + process.len);
+
+    if (origin == NULL)
+        return NULL;
+    memcpy(origin->name, process.ptr, process.len);
+    origin->node.key = (yodel_str){origin->name, process.len};
+    if (yd_map_insert(&bus->origins, &origin->node) < 0) {
+        yd_free(bus->mem, origin);
+        return NULL;
+    }
+    return origin;
+}
+
+/* 1: the next of its process, or one behind a gap; 0: it came before, or too late; -ENOMEM. */
+static int check_sequence(struct yd_bus *bus, const struct yd_op_origin *from)
+{
+    struct yd_map_node *node;
+    struct origin *origin;
+    int rc = 0;
+
+    pthread_mutex_lock(&bus->far_lock);
+    node = yd_map_find(&bus->origins, from->process);
+    origin =
+        node != NULL ? yd_container_of(node, struct origin, node) : make_origin(bus, from->process);
+    if (origin == NULL) {
+        rc = -ENOMEM;
+    } else if (from->sequence > origin->sequence) {
+        origin->sequence = from->sequence;
+        rc = 1;
+    }
+    pthread_mutex_unlock(&bus->far_lock);
+    return rc;
+}
+
+static struct yd_far_asker *make_asker(const struct yd_bus *bus, struct yd_peer *peer,
+                                       const struct yd_op_origin *origin)
+{
+    struct yd_far_asker *asker = yd_alloc(bus->mem, sizeof *asker + origin->process.len);
+
+    if (asker == NULL)
+        return NULL;
+    asker->peer = peer;
+    asker->token = origin->token;
+    asker->process_len = origin->process.len;
+    memcpy(asker->process, origin->process.ptr, origin->process.len);
+    return asker;
+}
+
+/* Takes op. */
+static void ask_here(struct yd_op *op, struct yd_far_asker *asker)
+{
+    struct yd_bus *bus = op->layer->bus;
+    struct yd_ask *ask = op->ask;
+
+    op->ask = NULL;
+    if (ask == NULL) { /* done, or not: it cannot be told */
+        send_reply(bus, asker, NULL, YD_MISSING_UNABLE);
+        yd_free(bus->mem, asker);
+        (void)yd_bus_send(op);
+        return;
+    }
+    ask->asker = asker;
+    (void)yd_bus_ask(op, ask, 0);
+}
+
+int yd_bus_receive(struct yd_bus *bus, struct yd_peer *peer, yodel_bytes bytes)
+{
+    struct yd_far_asker *asker = NULL;
+    struct yd_op_origin origin;
+    struct yd_op *op;
+    int rc;
+
+    if ((rc = yd_op_decode_origin(bytes, &origin)) < 0)
+        return rc;
+    if (yodel_str_eq(origin.process, yodel_str_of(bus->process)) || /* it has come round */
+        (rc = check_sequence(bus, &origin)) <= 0)
+        return rc;
+    if (origin.token != 0 && (asker = make_asker(bus, peer, &origin)) == NULL)
+        return -ENOMEM;
+    if ((rc = yd_op_decode(bus, bytes, &op)) < 0) {
+        if (asker != NULL)
+            send_reply(bus, asker, NULL, YD_MISSING_UNABLE);
+        yd_free(bus->mem, asker);
+        return rc == YODEL_ERR_NOT_FOUND ? 0 : rc;
+    }
+    if (asker != NULL)
+        ask_here(op, asker);
+    else
+        (void)yd_bus_send(op);
+    return 0;
+}
+
+/* ---- groups ---- */
+
+void yd_bus_group_begins(const struct yd_bus *bus, yodel_str layer, yodel_str group)
+{
+    for (struct yd_peer *peer = bus->peers; peer != NULL; peer = peer->next)
+        if (peer->ops->group_begins != NULL)
+            peer->ops->group_begins(peer, layer, group);
+}
+
+void yd_bus_group_ends(const struct yd_bus *bus, yodel_str layer, yodel_str group)
+{
+    for (struct yd_peer *peer = bus->peers; peer != NULL; peer = peer->next)
+        if (peer->ops->group_ends != NULL)
+            peer->ops->group_ends(peer, layer, group);
+}
