@@ -13,13 +13,14 @@ ALLOWED = {  # layer: the layers it may include, beside itself
     "proto": "base",
     "loop": "base",
     "bus": "base loop",
-    "net": "base loop",
+    "groups": "base loop bus",
+    "net": "base loop bus",
     "http": "base proto loop net",
-    "channels": "base proto loop",
-    "ws": "base proto loop net http channels",
+    "channels": "base proto loop bus groups",
+    "ws": "base proto loop bus net http groups channels",
     "eio": "base proto loop net http ws",
-    "sio": "base proto loop http channels eio",
-    "server": "base proto loop net http channels ws eio sio",
+    "sio": "base proto loop bus http groups channels eio",
+    "server": "base proto loop bus net http groups channels ws eio sio",
 }
 # Pure protocol code does no I/O, reads no clock and starts no thread.
 FORBIDDEN = {"proto": r"sys/|netinet/|arpa/|pthread|time\.h|unistd\.h|openssl/|uv\.h"}

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "proto/json_doc.h"
 #include "proto/json_pack.h"
+#include "proto/json_scan.h"
 
 bool yd_channel_name_is_valid(yodel_str name)
 {
@@ -38,22 +39,51 @@ static int pack_object(yodel_event *event, const char *format, va_list args)
     return rc < 0 ? rc : yd_json_read_checked(yd_event_json(event), &event->body);
 }
 
-int yd_event_new(const struct yodel_allocator *mem, const char *type, const char *format,
-                 va_list args, yodel_event **ret_event)
+/* Without a body. */
+static int make_event(const struct yodel_allocator *mem, yodel_str type, yodel_event **ret_event)
 {
-    yodel_str name = yodel_str_of(type);
     yodel_event *event;
-    int rc;
 
-    if (!yd_channel_name_is_valid(name))
+    if (!yd_channel_name_is_valid(type))
         return YODEL_ERR_NAME;
-    if ((event = yd_zalloc(mem, sizeof *event + name.len)) == NULL)
+    if ((event = yd_zalloc(mem, sizeof *event + type.len)) == NULL)
         return -ENOMEM;
     atomic_init(&event->refs, 1);
     event->mem = mem;
-    event->type_len = name.len;
-    memcpy(event->type, name.ptr, name.len);
+    event->type_len = type.len;
+    memcpy(event->type, type.ptr, type.len);
+    *ret_event = event;
+    return 0;
+}
+
+int yd_event_new(const struct yodel_allocator *mem, const char *type, const char *format,
+                 va_list args, yodel_event **ret_event)
+{
+    yodel_event *event;
+    int rc;
+
+    if ((rc = make_event(mem, yodel_str_of(type), &event)) < 0)
+        return rc;
     if ((rc = pack_object(event, format, args)) < 0)
+        yd_event_unref(event);
+    else
+        *ret_event = event;
+    return rc;
+}
+
+int yd_event_new_text(const struct yodel_allocator *mem, yodel_str type, yodel_str text,
+                      yodel_event **ret_event)
+{
+    yodel_event *event;
+    int rc;
+
+    if ((rc = make_event(mem, type, &event)) < 0)
+        return rc;
+    if ((rc = yd_buf_append_str(mem, &event->text, text)) == 0)
+        rc = yd_json_read(text, YD_JSON_MAX_DEPTH, &event->body);
+    if (rc == 0 && !json_is_object(event->body))
+        rc = YODEL_ERR_FORMAT;
+    if (rc < 0)
         yd_event_unref(event);
     else
         *ret_event = event;

@@ -29,6 +29,9 @@ static inline yodel_str yd_event_json(const yodel_event *event)
     return (yodel_str){(const char *)event->text.ptr, event->text.len};
 }
 
+/* The same of an object's text, copied. */
+int yd_event_new_text(const struct yodel_allocator *mem, yodel_str type, yodel_str text,
+                      yodel_event **ret_event);
 yodel_event *yd_event_ref(yodel_event *event);
 void yd_event_unref(yodel_event *event);
 

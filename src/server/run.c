@@ -192,6 +192,7 @@ int yd_server_run_by(yodel_server *server, yd_run_fn *run, void *arg)
         rc = run(server, arg);
     for (unsigned i = 0; i < server->num_loops; i++)
         yd_loop_close(server->loops[i]);
+    yd_bus_close(&server->bus);
     atomic_store(&server->state, YD_SERVER_STOPPED);
     yodel_server_unref(server);
     return rc;

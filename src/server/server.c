@@ -91,6 +91,19 @@ static int init_secrets(yodel_server *server)
     return 0;
 }
 
+static int init_bus(yodel_server *server)
+{
+    struct yd_bus_options options = {
+        .mem = &server->mem,
+        .loops = server->loops,
+        .num_loops = server->num_loops,
+        .secret = {server->secret[0], server->secret[1]},
+        .process = server->process,
+    };
+
+    return yd_bus_init(&server->bus, &options);
+}
+
 static int init_http(yodel_server *server)
 {
     const yodel_server_options *options = &server->options;
@@ -169,6 +182,7 @@ static void free_server(yodel_server *server)
     yd_addresses_free(server);
     for (unsigned i = 0; i < server->num_loops; i++)
         yd_loop_close(server->loops[i]);
+    yd_bus_close(&server->bus);
     for (unsigned i = 0; i < server->num_loops; i++) {
         struct yd_net *net = &server->workers[i].net;
 
@@ -178,6 +192,7 @@ static void free_server(yodel_server *server)
     yd_services_free(server);
     yd_ws_service_done(&server->ws);
     yd_http_done(&server->http);
+    yd_bus_done(&server->bus);
     yd_free(&mem, server->loops);
     yd_free(&mem, server->workers);
     yd_free(&mem, server);
@@ -188,7 +203,7 @@ static int init_parts(yodel_server *server, const struct yd_loop_ops *ops)
     int rc;
 
     if ((rc = init_secrets(server)) < 0 || (rc = init_workers(server, ops)) < 0 ||
-        (rc = init_http(server)) < 0)
+        (rc = init_bus(server)) < 0 || (rc = init_http(server)) < 0)
         return rc;
     return init_ws(server);
 }
@@ -290,18 +305,18 @@ void yd_server_release(void *server)
 
 int yodel_channels_new_memory(yodel_server *server, yodel_channels **ret_channels)
 {
+    char name[YD_LAYER_NAME_SIZE];
     struct yd_channels_options options = {
-        .mem = &server->mem,
-        .loops = server->loops,
-        .num_loops = server->num_loops,
-        .secret = {server->secret[0], server->secret[1]},
-        .process = server->process,
+        .bus = &server->bus,
+        .name = name,
+        .make_msg = yd_ws_make_msg,
         .owner = yodel_server_ref(server),
         .release_owner = yd_server_release,
     };
-    int rc = yd_channels_new(&options, ret_channels);
+    int rc;
 
-    if (rc < 0)
+    (void)snprintf(name, sizeof name, "groups%u", server->num_layers++);
+    if ((rc = yd_channels_new(&options, ret_channels)) < 0)
         yodel_server_unref(server);
     return rc;
 }

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "bus/bus.h"
 #include "http/http.h"
 #include "net/net.h"
 #include "net/tls.h"
@@ -44,11 +45,13 @@ struct yodel_server {
     yodel_server_options options; /* filled in; its pointers are not kept */
     uint64_t secret[2];
     char process[YD_PROCESS_SIZE];
+    struct yd_bus bus;
     struct yd_http http;
     struct yd_ws_service ws;
     struct yd_address *addresses;
     struct yd_sio_link *services; /* Socket.IO services */
     unsigned num_loops;
+    unsigned num_layers;  /* channel layers made */
     unsigned num_running; /* the first loop's: others that run, and itself */
     struct yd_loop **loops;
     struct yd_worker *workers;

@@ -373,7 +373,7 @@ static void deliver_binary(yodel_sio_socket *socket, struct yd_msg *msg)
                                     YODEL_STR("{\"_placeholder\":true,\"num\":0}"), &data, 1});
 }
 
-void yd_sio_deliver(struct yd_member *member, const struct yd_delivery *what)
+void yd_sio_deliver(struct yd_member *member, struct yd_delivery *what)
 {
     yodel_sio_socket *socket = yd_container_of(member, yodel_sio_socket, member);
 

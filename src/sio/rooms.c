@@ -27,8 +27,8 @@ static bool is_own(const yodel_sio_socket *socket, const char *room)
 int yodel_sio_join(yodel_sio_socket *socket, const char *room)
 {
     yodel_sio *sio = socket->ns->sio;
-    struct yd_membership *before = socket->member.memberships;
     struct yd_buf name = {0};
+    struct yd_key key;
     int rc;
 
     if (is_own(socket, room))
@@ -39,22 +39,14 @@ int yodel_sio_join(yodel_sio_socket *socket, const char *room)
         return YODEL_ERR_CLOSED;
     if (socket->num_rooms >= sio->options.max_rooms)
         return YODEL_ERR_TOO_BIG;
-    if ((rc = yd_sio_group_name(socket->ns, room, &name)) == 0)
-        rc = yd_group_join(sio->channels, socket->loop, (yodel_str){(char *)name.ptr, name.len},
-                           &socket->member);
+    if ((rc = yd_sio_group_name(socket->ns, room, &name)) == 0) {
+        key = yd_bus_key(yd_channels_bus(sio->channels), (yodel_str){(char *)name.ptr, name.len});
+        rc = yd_group_join(yd_channels_groups(sio->channels), socket->loop, &key, &socket->member);
+    }
     yd_buf_free(sio->mem, &name);
-    if (socket->member.memberships != before)
+    if (rc > 0)
         socket->num_rooms++;
-    return rc;
-}
-
-static unsigned count_rooms(const yodel_sio_socket *socket)
-{
-    unsigned num = 0;
-
-    for (struct yd_membership *m = socket->member.memberships; m != NULL; m = m->next)
-        num++;
-    return num;
+    return rc < 0 ? rc : 0;
 }
 
 void yodel_sio_leave(yodel_sio_socket *socket, const char *room)
@@ -62,11 +54,14 @@ void yodel_sio_leave(yodel_sio_socket *socket, const char *room)
     yodel_sio *sio = socket->ns->sio;
     struct yd_buf name = {0};
 
-    if (yd_sio_group_name(socket->ns, room, &name) == 0)
-        yd_group_leave(sio->channels, socket->loop, (yodel_str){(char *)name.ptr, name.len},
-                       &socket->member);
+    if (yd_sio_group_name(socket->ns, room, &name) == 0) {
+        struct yd_key key =
+            yd_bus_key(yd_channels_bus(sio->channels), (yodel_str){(char *)name.ptr, name.len});
+
+        if (yd_group_leave(yd_channels_groups(sio->channels), socket->loop, &key, &socket->member))
+            socket->num_rooms--;
+    }
     yd_buf_free(sio->mem, &name);
-    socket->num_rooms = count_rooms(socket);
 }
 
 void yd_sio_leave_rooms(yodel_sio_socket *socket)

@@ -10,7 +10,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "channels/channel_event.h"
-#include "channels/groups.h"
+#include "channels/channels.h"
 #include "eio/eio.h"
 #include "proto/base64.h"
 #include "proto/sio_msgpack.h"
@@ -227,7 +227,7 @@ void yd_sio_gather_miss(struct yd_sio_gather *gather, int result);
 
 /* The group of a room in the channel layer, "/chat#room", in buf. */
 int yd_sio_group_name(const yodel_sio_namespace *ns, const char *room, struct yd_buf *buf);
-void yd_sio_deliver(struct yd_member *member, const struct yd_delivery *what);
+void yd_sio_deliver(struct yd_member *member, struct yd_delivery *what);
 void yd_sio_leave_rooms(yodel_sio_socket *socket);
 
 /* ---- connection state recovery ---- */

@@ -7,7 +7,7 @@
 #include <yodel/sio.h>
 
 #include "base/list.h"
-#include "channels/groups.h"
+#include "channels/channels.h"
 #include "sio/namespaces.h"
 #include "sio/sio_ids.h"
 

@@ -112,9 +112,12 @@ static void visit_room(yodel_sio_namespace *ns, struct yd_loop *loop, const char
     struct yd_buf name = {0};
 
     visit_id(ns, loop, yodel_str_of(room), walk);
-    if (yd_sio_group_name(ns, room, &name) == 0)
-        yd_group_walk(ns->sio->channels, loop, (yodel_str){(char *)name.ptr, name.len},
-                      visit_member, walk);
+    if (yd_sio_group_name(ns, room, &name) == 0) {
+        struct yd_key key =
+            yd_bus_key(yd_channels_bus(ns->sio->channels), (yodel_str){(char *)name.ptr, name.len});
+
+        yd_group_walk(yd_channels_groups(ns->sio->channels), loop, &key, visit_member, walk);
+    }
     yd_buf_free(ns->sio->mem, &name);
 }
 

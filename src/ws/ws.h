@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/utf8.h"
-#include "channels/groups.h"
+#include "channels/channels.h"
 #include "http/request.h"
 #include "net/net.h"
 #include "proto/deflate.h"
@@ -181,7 +181,7 @@ struct yd_msg *yd_ws_make_msg(const struct yodel_allocator *mem, yodel_ws_type t
 int yd_ws_send_control(yodel_ws *ws, uint8_t opcode, const void *data, size_t len);
 
 /* ws_groups.c: what an open WebSocket does with a delivery. */
-void yd_ws_deliver(struct yd_member *member, const struct yd_delivery *what);
+void yd_ws_deliver(struct yd_member *member, struct yd_delivery *what);
 
 /* ---- by id, from any thread ---- */
 

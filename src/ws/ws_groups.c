@@ -6,6 +6,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "bus/call.h"
 #include "channels/channel_event.h"
 #include "ws/ws.h"
 
@@ -19,23 +20,23 @@ int yodel_group_add(yodel_channels *channels, yodel_str group, yodel_ws *ws)
         return YODEL_ERR_NAME;
     if (ws->state > YD_WS_OPEN || ws->rejected)
         return YODEL_ERR_CLOSED;
-    return yd_group_join(channels, yd_ws_loop_of(ws), group, &ws->member);
+    return yd_channels_join(channels, yd_ws_loop_of(ws), group, &ws->member);
 }
 
 void yodel_group_discard(yodel_channels *channels, yodel_str group, yodel_ws *ws)
 {
-    yd_group_leave(channels, yd_ws_loop_of(ws), group, &ws->member);
+    yd_channels_leave(channels, yd_ws_loop_of(ws), group, &ws->member);
 }
 
 size_t yodel_group_count(yodel_channels *channels, yodel_str group)
 {
-    return yd_group_count(channels, group);
+    return yd_channels_count(channels, group);
 }
 
 int yodel_group_send(yodel_channels *channels, yodel_str group, yodel_ws_type type,
                      yodel_bytes data)
 {
-    struct yd_delivery what = {NULL, NULL};
+    struct yd_msg *msg;
     int rc;
 
     if (!yd_channel_name_is_valid(group))
@@ -44,29 +45,29 @@ int yodel_group_send(yodel_channels *channels, yodel_str group, yodel_ws_type ty
         return -EINVAL;
     if (type == YODEL_WS_TEXT && !yd_utf8_is_valid(data.ptr, data.len))
         return YODEL_ERR_ENCODING;
-    if ((what.msg = yd_ws_make_msg(channels->mem, type, data)) == NULL)
+    if ((msg = yd_ws_make_msg(yd_channels_mem(channels), type, data)) == NULL)
         return -ENOMEM;
-    rc = yd_group_deliver(channels, group, &what);
-    yd_msg_unref(what.msg);
+    rc = yd_channels_send(channels, group, msg, NULL);
+    yd_msg_unref(msg);
     return rc;
 }
 
 int yodel_group_send_event(yodel_channels *channels, yodel_str group, const char *type,
                            const char *format, ...)
 {
-    struct yd_delivery what = {NULL, NULL};
+    yodel_event *event;
     va_list args;
     int rc;
 
     if (!yd_channel_name_is_valid(group))
         return YODEL_ERR_NAME;
     va_start(args, format);
-    rc = yd_event_new(channels->mem, type, format, args, &what.event);
+    rc = yd_event_new(yd_channels_mem(channels), type, format, args, &event);
     va_end(args);
     if (rc < 0)
         return rc;
-    rc = yd_group_deliver(channels, group, &what);
-    yd_event_unref(what.event);
+    rc = yd_channels_send(channels, group, NULL, event);
+    yd_event_unref(event);
     return rc;
 }
 
@@ -101,7 +102,7 @@ static void deliver_event(yodel_ws *ws, const yodel_event *event)
         yd_ws_handler_failed(ws, "event handler", rc);
 }
 
-void yd_ws_deliver(struct yd_member *member, const struct yd_delivery *what)
+void yd_ws_deliver(struct yd_member *member, struct yd_delivery *what)
 {
     yodel_ws *ws = yd_container_of(member, yodel_ws, member);
 
@@ -116,51 +117,60 @@ void yd_ws_deliver(struct yd_member *member, const struct yd_delivery *what)
 /* ---- listing ---- */
 
 struct listing {
-    const struct yodel_allocator *mem;
-    struct yd_buf ids; /* of yodel_ws_id */
+    struct yd_survey survey;  /* first */
+    yodel_channels *channels; /* a reference */
+    struct yd_buf ids;        /* of yodel_ws_id */
     yodel_group_members_fn *done;
     void *user;
 };
 
-static void list_member(struct yd_member *member, void *user)
+static void list_member(struct yd_member *member, struct yd_survey *survey)
 {
-    struct listing *listing = user;
+    struct listing *listing = (struct listing *)survey;
     yodel_ws_id id;
 
     if (member->deliver != yd_ws_deliver)
         return;
     id = yodel_ws_get_id(yd_container_of(member, yodel_ws, member));
-    (void)yd_buf_append(listing->mem, &listing->ids, &id, sizeof id);
+    (void)yd_buf_append(yd_channels_mem(listing->channels), &listing->ids, &id, sizeof id);
 }
 
-static void finish_listing(void *user)
+static void tell_listing(struct yd_ask *ask, unsigned missing)
 {
-    struct listing *listing = user;
+    struct listing *listing = (struct listing *)ask;
 
+    (void)missing;
     listing->done((const yodel_ws_id *)(const void *)listing->ids.ptr,
                   listing->ids.len / sizeof(yodel_ws_id), listing->user);
-    yd_buf_free(listing->mem, &listing->ids);
-    yd_free(listing->mem, listing);
 }
+
+static void free_listing(struct yd_ask *ask)
+{
+    struct listing *listing = (struct listing *)ask;
+    yodel_channels *channels = listing->channels;
+
+    yd_buf_free(yd_channels_mem(channels), &listing->ids);
+    yd_free(yd_channels_mem(channels), listing);
+    yodel_channels_unref(channels);
+}
+
+static const struct yd_ask_ops listing_ops = {.sink = tell_listing, .free = free_listing};
 
 int yodel_group_members(yodel_channels *channels, yodel_str group, yodel_group_members_fn *done,
                         void *user)
 {
     struct listing *listing;
-    int rc;
 
     if (!yd_channel_name_is_valid(group))
         return YODEL_ERR_NAME;
-    if ((listing = yd_zalloc(channels->mem, sizeof *listing)) == NULL)
+    if ((listing = yd_zalloc(yd_channels_mem(channels), sizeof *listing)) == NULL)
         return -ENOMEM;
-    listing->mem = channels->mem;
+    yd_ask_init(&listing->survey.ask, &listing_ops, yd_channels_bus(channels));
+    listing->survey.each = list_member;
+    listing->channels = yodel_channels_ref(channels);
     listing->done = done;
     listing->user = user;
-    rc =
-        yd_group_survey(channels, group, &(struct yd_survey){list_member, finish_listing, listing});
-    if (rc < 0)
-        yd_free(channels->mem, listing);
-    return rc;
+    return yd_channels_survey(channels, group, &listing->survey);
 }
 
 /* ---- channel names ---- */
@@ -187,51 +197,54 @@ static int parse_channel(const yodel_channels *channels, yodel_str name, uint64_
             return YODEL_ERR_NAME;
         id = id << 4 | (uint64_t)(digit - digits);
     }
-    *ret_id = memcmp(name.ptr + prefix, channels->process, process) == 0 ? id : 0;
+    *ret_id =
+        memcmp(name.ptr + prefix, yd_bus_process(yd_channels_bus(channels)), process) == 0 ? id : 0;
     return 0;
 }
 
 /* An event on its way to one WebSocket. */
-struct parcel {
-    struct yd_mail mail;
-    const struct yodel_allocator *mem;
+struct letter {
+    yodel_channels *channels; /* a reference */
     uint64_t id;
     yodel_event *event;
 };
 
-static void run_parcel(struct yd_mail *mail, void *receiver)
+static void run_letter(struct yd_loop *loop, void *arg)
 {
-    struct parcel *parcel = yd_container_of(mail, struct parcel, mail);
-    struct yd_loop *loop = receiver;
-    struct yd_conn *conn = loop->net != NULL ? yd_net_find(loop->net, parcel->id) : NULL;
+    struct letter *letter = arg;
+    struct yd_conn *conn = loop->net != NULL ? yd_net_find(loop->net, letter->id) : NULL;
+    struct yd_delivery what = {.event = letter->event};
 
     if (conn != NULL && conn->events == &yd_ws_conn_events)
-        yd_ws_deliver(&((yodel_ws *)conn->up)->member, &(struct yd_delivery){NULL, parcel->event});
-    yd_event_unref(parcel->event);
-    yd_free(parcel->mem, parcel);
+        yd_ws_deliver(&((yodel_ws *)conn->up)->member, &what);
+}
+
+static void free_letter(void *arg)
+{
+    struct letter *letter = arg;
+    yodel_channels *channels = letter->channels;
+
+    yd_event_unref(letter->event);
+    yd_free(yd_channels_mem(channels), letter);
+    yodel_channels_unref(channels);
 }
 
 /* Takes event. */
-static int send_parcel(yodel_channels *channels, uint64_t id, yodel_event *event)
+static int send_letter(yodel_channels *channels, uint64_t id, yodel_event *event)
 {
-    struct parcel *parcel;
-    int rc = -ENOMEM;
+    struct yd_loop *loop = yd_bus_get_loop(yd_channels_bus(channels), yd_id_loop(id));
+    struct letter *letter;
 
-    if (id == 0 || yd_id_loop(id) >= channels->num_loops) { /* it is of no one here */
+    if (id == 0 || loop == NULL) { /* it is of no one here */
         yd_event_unref(event);
         return 0;
     }
-    if ((parcel = yd_alloc(channels->mem, sizeof *parcel)) == NULL)
-        goto fail;
-    *parcel = (struct parcel){{NULL, run_parcel}, channels->mem, id, event};
-    if ((rc = yd_loop_post(channels->loops[yd_id_loop(id)], &parcel->mail)) < 0)
-        goto fail;
-    return 0;
-
-fail:
-    yd_free(channels->mem, parcel);
-    yd_event_unref(event);
-    return rc;
+    if ((letter = yd_alloc(yd_channels_mem(channels), sizeof *letter)) == NULL) {
+        yd_event_unref(event);
+        return -ENOMEM;
+    }
+    *letter = (struct letter){yodel_channels_ref(channels), id, event};
+    return yd_bus_call(loop, sizeof *letter + event->text.len, run_letter, letter, free_letter);
 }
 
 int yodel_channel_send_event(yodel_channels *channels, yodel_str channel, const char *type,
@@ -245,7 +258,7 @@ int yodel_channel_send_event(yodel_channels *channels, yodel_str channel, const 
     if ((rc = parse_channel(channels, channel, &id)) < 0)
         return rc;
     va_start(args, format);
-    rc = yd_event_new(channels->mem, type, format, args, &event);
+    rc = yd_event_new(yd_channels_mem(channels), type, format, args, &event);
     va_end(args);
-    return rc < 0 ? rc : send_parcel(channels, id, event);
+    return rc < 0 ? rc : send_letter(channels, id, event);
 }

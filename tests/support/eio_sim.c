@@ -120,11 +120,6 @@ static void on_log(yodel_log_level level, yodel_str text, void *user)
     (void)user;
 }
 
-static void nothing_to_release(void *owner)
-{
-    (void)owner;
-}
-
 static int start_loop(struct eio_sim *sim, const struct yodel_allocator *mem, unsigned i)
 {
     struct yd_net_options options = {.send_ms = 5000, .linger_ms = 100};
@@ -147,14 +142,6 @@ static int start_services(struct eio_sim *sim, const struct yodel_allocator *mem
     if ((rc = yd_http_init(&sim->http, mem, &sim->sink, &limits, sim)) < 0 ||
         (rc = yd_ws_service_init(&sim->ws, mem, &sim->sink, &ws_defaults, NULL, sim->num_loops,
                                  "p")) < 0)
-        return rc;
-    rc = yd_channels_new(&(struct yd_channels_options){.mem = mem,
-                                                       .loops = sim->loops,
-                                                       .num_loops = sim->num_loops,
-                                                       .process = "p",
-                                                       .release_owner = nothing_to_release},
-                         &sim->channels);
-    if (rc < 0)
         return rc;
     return yd_eio_new(&sim->http, &sim->ws, sim->loops, sim->num_loops, options, &events, sim,
                       &sim->eio);
@@ -187,7 +174,6 @@ void eio_sim_stop(struct eio_sim *sim)
     for (unsigned i = 0; i < sim->num_loops; i++)
         yd_net_abort(&sim->nets[i]);
     eio_sim_run(sim);
-    yodel_channels_unref(sim->channels);
     for (unsigned i = 0; i < sim->num_loops; i++) {
         if (sim->listeners[i].net != NULL)
             yd_listener_stop(&sim->listeners[i].base);

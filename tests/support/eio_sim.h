@@ -18,7 +18,6 @@ struct eio_sim {
     struct yd_net_listener listeners[EIO_SIM_LOOPS];
     struct yd_http http;
     struct yd_ws_service ws;
-    yodel_channels *channels;
     struct yodel_log_sink sink;
     struct yd_eio *eio;
     struct yd_eio_session *session; /* that was opened last */

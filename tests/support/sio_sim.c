@@ -151,14 +151,20 @@ static int start_sio(struct sio_sim *sim, const struct yodel_allocator *mem,
         .owner = sim,
         .release_owner = release,
     };
-    struct yd_channels_options channels = {.mem = mem,
-                                           .loops = sim->loops,
-                                           .num_loops = sim->num_loops,
-                                           .process = "p",
+    struct yd_channels_options channels = {.bus = &sim->bus,
+                                           .name = "groups",
+                                           .make_msg = yd_ws_make_msg,
                                            .owner = sim,
                                            .release_owner = release};
+    struct yd_bus_options bus = {.mem = mem,
+                                 .loops = sim->loops,
+                                 .num_loops = sim->num_loops,
+                                 .secret = {1, 2},
+                                 .process = "p"};
     int rc;
 
+    if ((rc = yd_bus_init(&sim->bus, &bus)) < 0)
+        return rc;
     if ((rc = yd_channels_new(&channels, &setup.channels)) < 0)
         return rc;
     if ((rc = yd_sio_new(&setup, options, &sim->sio)) < 0)
@@ -222,6 +228,7 @@ void sio_sim_stop(struct sio_sim *sim)
     for (unsigned i = 0; i < sim->num_loops; i++)
         sio_sim_on_loop(sim, i, stop_on_loop, &i);
     close_loops(sim);
+    yd_bus_close(&sim->bus);
     yodel_sio_unref(sim->sio);
     if (sim->at_end != NULL)
         sim->at_end();
@@ -232,6 +239,7 @@ void sio_sim_stop(struct sio_sim *sim)
     if (sim->ws.mem != NULL)
         yd_ws_service_done(&sim->ws);
     yd_http_done(&sim->http);
+    yd_bus_done(&sim->bus);
     yd_buf_free(&yd_mem_default, &sim->told);
 }
 

@@ -16,6 +16,7 @@ struct sio_sim {
     struct yd_loop *loops[SIO_SIM_LOOPS];
     struct yd_net nets[SIO_SIM_LOOPS];
     struct yd_net_listener listeners[SIO_SIM_LOOPS];
+    struct yd_bus bus;
     struct yd_http http;
     struct yd_ws_service ws;
     struct yodel_log_sink sink;

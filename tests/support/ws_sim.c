@@ -29,10 +29,13 @@ int ws_sim_start(struct ws_sim *sim, const struct yodel_allocator *mem)
         return rc;
     rc = yd_ws_service_init(&sim->service, mem, &sim->hs.sink, &defaults, NULL, 1, "p");
     if (rc == 0)
-        rc = yd_channels_new(&(struct yd_channels_options){.mem = mem,
-                                                           .loops = &sim->hs.loop,
-                                                           .num_loops = 1,
-                                                           .process = "p",
+        rc = yd_bus_init(&sim->bus,
+                         &(struct yd_bus_options){
+                             .mem = mem, .loops = &sim->hs.loop, .num_loops = 1, .process = "p"});
+    if (rc == 0)
+        rc = yd_channels_new(&(struct yd_channels_options){.bus = &sim->bus,
+                                                           .name = "groups",
+                                                           .make_msg = yd_ws_make_msg,
                                                            .release_owner = nothing_to_release},
                              &sim->channels);
     if (rc < 0)
@@ -48,6 +51,7 @@ void ws_sim_stop(struct ws_sim *sim)
     if (sim->service.mem != NULL)
         yd_ws_service_done(&sim->service);
     sim->service.mem = NULL;
+    yd_bus_done(&sim->bus);
 }
 
 struct sim_peer *ws_sim_connect(struct ws_sim *sim, const char *path, const char *headers)

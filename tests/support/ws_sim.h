@@ -9,6 +9,7 @@
 struct ws_sim {
     struct http_sim hs;
     struct yd_ws_service service;
+    struct yd_bus bus;
     yodel_channels *channels;
 };
 

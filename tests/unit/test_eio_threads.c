@@ -38,7 +38,6 @@ struct server {
     struct yd_mail stops[NUM_LOOPS];
     struct yd_http http;
     struct yd_ws_service ws;
-    yodel_channels *channels;
     struct yodel_log_sink sink;
     struct yd_eio *eio;
     struct yd_tls *tls;
@@ -81,11 +80,6 @@ static void on_close(struct yd_eio_session *session, enum yd_eio_reason reason)
 static const struct yd_eio_events events = {on_open, on_message, on_drain, on_close};
 
 /* ---- the server ---- */
-
-static void nothing_to_release(void *owner)
-{
-    (void)owner;
-}
 
 static void on_log(yodel_log_level level, yodel_str text, void *user)
 {
@@ -134,14 +128,6 @@ static void start_services(struct server *server)
     assert_int_equal(
         yd_ws_service_init(&server->ws, &yd_mem_default, &server->sink, &ws, NULL, NUM_LOOPS, "p"),
         0);
-    assert_int_equal(
-        yd_channels_new(&(struct yd_channels_options){.mem = &yd_mem_default,
-                                                      .loops = server->loops,
-                                                      .num_loops = NUM_LOOPS,
-                                                      .process = "p",
-                                                      .release_owner = nothing_to_release},
-                        &server->channels),
-        0);
     assert_int_equal(yd_eio_new(&server->http, &server->ws, server->loops, NUM_LOOPS, &options,
                                 &events, server, &server->eio),
                      0);
@@ -187,7 +173,6 @@ static void stop(struct server *server)
     }
     for (unsigned i = 0; i < NUM_LOOPS; i++)
         (void)pthread_join(server->threads[i], NULL);
-    yodel_channels_unref(server->channels);
     for (unsigned i = 0; i < NUM_LOOPS; i++)
         yd_loop_close(server->loops[i]);
     yd_eio_count(server->eio, &all, &polling);

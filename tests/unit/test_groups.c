@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "channels/groups.h"
+#include "groups/groups.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -11,400 +11,312 @@
 #include <cmocka.h>
 
 #include "base/container.h"
-#include "channels/channel_event.h"
 #include "failmem.h"
 
 #define LOOPS 3
 
-/* Loops that are turned by hand; a member notes what it gets. */
+/* Groups on loops that do nothing, and a far peer that hears of groups. */
 struct world {
     struct failmem fm;
     struct yd_loop *loops[LOOPS];
-    yodel_channels *channels;
+    struct yd_bus bus;
+    struct yd_peer peer;
+    struct yd_groups *groups;
+    char heard[200]; /* by the peer: "+g " and "-g " */
     int released;
 };
 
-struct listener {
+struct walker {
     struct yd_member member;
     struct world *world;
-    struct yd_loop *loop;
-    int heard;
-    char log[64];
-    yodel_str leaves; /* what the listener before leaves when this one hears */
-    struct listener *victim;
+    int visits;
+    int depth;             /* walks over "g" inside its visit */
+    struct walker *leaves; /* who leaves "g" then */
+    struct walker *joins;
 };
 
-static void on_deliver(struct yd_member *member, const struct yd_delivery *what)
+static void hear(struct yd_peer *peer, char sign, yodel_str group)
 {
-    struct listener *listener = yd_container_of(member, struct listener, member);
-    size_t len = strlen(listener->log);
+    struct world *world = yd_container_of(peer, struct world, peer);
+    size_t len = strlen(world->heard);
 
-    listener->heard++;
-    if (len + 1 < sizeof listener->log)
-        listener->log[len] = what->msg != NULL ? (char)*yd_msg_payload(what->msg)
-                                               : yodel_event_type(what->event).ptr[0];
-    if (listener->victim != NULL)
-        yd_group_leave(listener->world->channels, listener->loop, listener->leaves,
-                       &listener->victim->member);
+    (void)snprintf(world->heard + len, sizeof world->heard - len, "%c%.*s ", sign,
+                   YODEL_ARG(group));
 }
+
+static void group_begins(struct yd_peer *peer, yodel_str layer, yodel_str group)
+{
+    assert_true(yodel_str_eq(layer, YODEL_STR("layer")));
+    hear(peer, '+', group);
+}
+
+static void group_ends(struct yd_peer *peer, yodel_str layer, yodel_str group)
+{
+    assert_true(yodel_str_eq(layer, YODEL_STR("layer")));
+    hear(peer, '-', group);
+}
+
+static const struct yd_peer_ops peer_ops = {.group_begins = group_begins, .group_ends = group_ends};
 
 static void release(void *owner)
 {
     ((struct world *)owner)->released++;
 }
 
-static void init_world(struct world *world)
+static int set_up(void **state)
 {
-    struct yd_channels_options options = {.mem = &world->fm.mem,
-                                          .loops = world->loops,
-                                          .num_loops = LOOPS,
-                                          .secret = {1, 2},
-                                          .process = "p",
-                                          .owner = world,
-                                          .release_owner = release};
+    struct world *world = calloc(1, sizeof *world);
+    struct yd_bus_options bus = {.mem = &world->fm.mem,
+                                 .loops = world->loops,
+                                 .num_loops = LOOPS,
+                                 .secret = {1, 2},
+                                 .process = "p"};
 
-    memset(world, 0, sizeof *world);
     failmem_init(&world->fm, 0);
     for (unsigned i = 0; i < LOOPS; i++)
         assert_int_equal(yd_loop_new(&yd_loop_uv, &world->fm.mem, NULL, i, &world->loops[i]), 0);
-    assert_int_equal(yd_channels_new(&options, &world->channels), 0);
+    assert_int_equal(yd_bus_init(&world->bus, &bus), 0);
+    world->peer.ops = &peer_ops;
+    assert_int_equal(yd_bus_add_peer(&world->bus, &world->peer), 0);
+    assert_int_equal(yd_groups_new(&world->bus, "layer", world, release, &world->groups), 0);
+    *state = world;
+    return 0;
 }
 
-static void done_world(struct world *world)
+static int tear_down(void **state)
 {
-    yodel_channels_unref(world->channels);
+    struct world *world = *state;
+
+    yd_groups_unref(world->groups);
     assert_int_equal(world->released, 1);
+    yd_bus_done(&world->bus);
     for (unsigned i = 0; i < LOOPS; i++)
         yd_loop_free(world->loops[i]);
     failmem_assert_empty(&world->fm);
+    free(world);
+    return 0;
 }
 
-static void turn(struct world *world)
+static void init_walker(struct walker *walker, struct world *world)
 {
-    for (unsigned i = 0; i < LOOPS; i++)
-        (void)yd_loop_turn(world->loops[i]);
+    *walker = (struct walker){.world = world};
 }
 
-static void init_listener(struct listener *listener, struct world *world, unsigned loop)
+static struct yd_key key_of(struct world *world, const char *group)
 {
-    memset(listener, 0, sizeof *listener);
-    listener->member.deliver = on_deliver;
-    listener->world = world;
-    listener->loop = world->loops[loop];
+    return yd_bus_key(&world->bus, yodel_str_of(group));
 }
 
-static int join(struct listener *listener, const char *group)
+static int join(struct walker *walker, unsigned loop, const char *group)
 {
-    return yd_group_join(listener->world->channels, listener->loop, yodel_str_of(group),
-                         &listener->member);
+    struct world *world = walker->world;
+    struct yd_key key = key_of(world, group);
+
+    return yd_group_join(world->groups, world->loops[loop], &key, &walker->member);
 }
 
-static void leave(struct listener *listener, const char *group)
+static bool leave(struct walker *walker, unsigned loop, const char *group)
 {
-    yd_group_leave(listener->world->channels, listener->loop, yodel_str_of(group),
-                   &listener->member);
+    struct world *world = walker->world;
+    struct yd_key key = key_of(world, group);
+
+    return yd_group_leave(world->groups, world->loops[loop], &key, &walker->member);
 }
 
-static void send_letter(struct world *world, const char *group, char letter)
+static size_t count(struct world *world, const char *group)
 {
-    struct yd_msg *msg = yd_msg_new(&world->fm.mem, YODEL_WS_TEXT, 1);
+    struct yd_key key = key_of(world, group);
 
-    *yd_msg_payload(msg) = (uint8_t)letter;
-    assert_int_equal(
-        yd_group_deliver(world->channels, yodel_str_of(group), &(struct yd_delivery){msg, NULL}),
-        0);
-    yd_msg_unref(msg);
+    return yd_groups_count(world->groups, &key);
 }
 
-static void test_groups_reach_members_on_every_loop(void **state)
-{
-    struct world world;
-    struct listener listeners[6];
+static void visit(struct yd_member *member, void *user);
 
-    init_world(&world);
-    for (unsigned i = 0; i < 6; i++) {
-        init_listener(&listeners[i], &world, i % LOOPS);
-        assert_int_equal(join(&listeners[i], i < 5 ? "room" : "other"), 0);
+static void walk(struct world *world)
+{
+    struct yd_key key = key_of(world, "g");
+
+    yd_group_walk(world->groups, world->loops[0], &key, visit, world);
+}
+
+static void visit(struct yd_member *member, void *user)
+{
+    struct walker *walker = yd_container_of(member, struct walker, member);
+
+    walker->visits++;
+    if (walker->depth > 0) {
+        walker->depth--;
+        walk(user);
     }
-    assert_int_equal(join(&listeners[0], "room"), 0); /* twice is once */
-    assert_int_equal(yd_group_count(world.channels, YODEL_STR("room")), 5);
-    assert_int_equal(yd_group_count(world.channels, YODEL_STR("nowhere")), 0);
-    send_letter(&world, "room", 'a');
-    send_letter(&world, "nowhere", 'b');
-    turn(&world);
-    for (unsigned i = 0; i < 6; i++)
-        assert_int_equal(listeners[i].heard, i < 5 ? 1 : 0);
-    leave(&listeners[0], "room");
-    leave(&listeners[0], "room");
-    leave(&listeners[0], "nowhere");
-    send_letter(&world, "room", 'c');
-    turn(&world);
-    assert_int_equal(listeners[0].heard, 1);
-    assert_string_equal(listeners[1].log, "ac");
-    for (unsigned i = 0; i < 6; i++)
-        yd_member_leave_all(listeners[i].loop, &listeners[i].member);
-    assert_int_equal(yd_group_count(world.channels, YODEL_STR("room")), 0);
-    done_world(&world);
+    if (walker->leaves != NULL)
+        (void)leave(walker->leaves, 0, "g");
+    if (walker->joins != NULL)
+        (void)join(walker->joins, 0, "g");
 }
 
-static int pack_event(const struct yodel_allocator *mem, yodel_event **ret, const char *type,
-                      const char *format, ...)
+static void test_groups_tell_their_first_and_last_member(void **state)
 {
-    va_list args;
-    int rc;
+    struct world *world = *state;
+    struct walker a, b;
 
-    va_start(args, format);
-    rc = yd_event_new(mem, type, format, args, ret);
-    va_end(args);
-    return rc;
+    init_walker(&a, world);
+    init_walker(&b, world);
+    assert_int_equal(join(&a, 0, "x"), 1);
+    assert_int_equal(join(&a, 0, "x"), 0);
+    assert_int_equal(join(&b, 1, "x"), 1);
+    assert_int_equal(join(&b, 1, "y"), 1);
+    assert_true(leave(&a, 0, "x"));
+    assert_false(leave(&a, 0, "x"));
+    assert_string_equal(world->heard, "+x +y ");
+    yd_member_leave_all(world->loops[1], &b.member);
+    assert_string_equal(world->heard, "+x +y -y -x ");
+    assert_int_equal(join(&a, 2, "x"), 1);
+    assert_true(leave(&a, 2, "x"));
+    assert_string_equal(world->heard, "+x +y -y -x +x -x ");
 }
 
-static void test_groups_keep_the_order_of_frames_and_events(void **state)
+static void test_groups_know_the_loops_that_have_them(void **state)
 {
-    struct world world;
-    struct listener listener;
-    yodel_event *event;
+    struct world *world = *state;
+    struct yd_key x = key_of(world, "x"), y = key_of(world, "y");
+    struct yd_loop_set set = {{0}};
+    struct walker a, b;
 
-    init_world(&world);
-    init_listener(&listener, &world, 1);
-    assert_int_equal(join(&listener, "g"), 0);
-    assert_int_equal(pack_event(&world.fm.mem, &event, "x.y", "{s:s}", "k", "v"), 0);
-    for (int i = 0; i < 5; i++) {
-        send_letter(&world, "g", (char)('a' + i));
-        assert_int_equal(
-            yd_group_deliver(world.channels, YODEL_STR("g"), &(struct yd_delivery){NULL, event}),
-            0);
+    init_walker(&a, world);
+    init_walker(&b, world);
+    (void)join(&a, 0, "x");
+    (void)join(&b, 2, "y");
+    yd_groups_find(world->groups, &x, &set);
+    assert_true(yd_loop_set_has(&set, 0) && !yd_loop_set_has(&set, 2));
+    yd_groups_find(world->groups, &y, &set);
+    assert_true(yd_loop_set_has(&set, 0) && !yd_loop_set_has(&set, 1) && yd_loop_set_has(&set, 2));
+    (void)leave(&a, 0, "x");
+    (void)leave(&b, 2, "y");
+}
+
+static void test_groups_do_not_count_those_who_are_away(void **state)
+{
+    struct world *world = *state;
+    struct walker a, b;
+
+    init_walker(&a, world);
+    init_walker(&b, world);
+    (void)join(&a, 0, "g");
+    (void)join(&a, 0, "x");
+    (void)join(&b, 1, "g");
+    yd_member_set_away(&a.member, true);
+    yd_member_set_away(&a.member, true);
+    assert_int_equal(count(world, "g"), 1);
+    assert_int_equal(count(world, "x"), 0);
+    (void)join(&a, 0, "y");
+    yd_member_set_away(&a.member, true);
+    assert_int_equal(count(world, "y"), 0);
+    walk(world);
+    assert_int_equal(a.visits, 1); /* it is a member all the same */
+    assert_true(leave(&a, 0, "x"));
+    assert_int_equal(count(world, "x"), 0);
+    yd_member_set_away(&a.member, false);
+    assert_int_equal(count(world, "g"), 2);
+    assert_int_equal(count(world, "y"), 1);
+    yd_member_leave_all(world->loops[0], &a.member);
+    yd_member_leave_all(world->loops[1], &b.member);
+    assert_int_equal(count(world, "g"), 0);
+}
+
+/* Each walk visits who was a member when it began and is one still; the places that the outer one
+ * looks at stay. */
+static void test_groups_walks_nest(void **state)
+{
+    enum { NUM = 6 };
+    struct world *world = *state;
+    struct walker walkers[NUM], late;
+
+    init_walker(&late, world);
+    for (unsigned i = 0; i < NUM; i++) {
+        init_walker(&walkers[i], world);
+        assert_int_equal(join(&walkers[i], 0, "g"), 1);
     }
-    yd_event_unref(event);
-    turn(&world);
-    assert_string_equal(listener.log, "axbxcxdxex");
-    yd_member_leave_all(listener.loop, &listener.member);
-    done_world(&world);
+    walkers[1].depth = 2;
+    walkers[1].leaves = &walkers[0];
+    walkers[2].leaves = &walkers[2];
+    walkers[3].joins = &late;
+    walkers[4].leaves = &walkers[5];
+    walk(world);
+    assert_int_equal(walkers[0].visits, 3); /* the outer walk, and both inner ones */
+    assert_int_equal(walkers[1].visits, 3);
+    assert_int_equal(walkers[2].visits, 1); /* left in the innermost */
+    assert_int_equal(walkers[3].visits, 3);
+    assert_int_equal(walkers[4].visits, 3);
+    assert_int_equal(walkers[5].visits, 0);
+    assert_int_equal(late.visits, 0);
+    assert_int_equal(count(world, "g"), 4);
+    for (unsigned i = 0; i < NUM; i++)
+        yd_member_leave_all(world->loops[0], &walkers[i].member);
+    yd_member_leave_all(world->loops[0], &late.member);
+    walk(world);
+    assert_int_equal(count(world, "g"), 0);
 }
 
-/* A handler may throw out members while a delivery walks over them: each hears at most once, who
- * was thrown out before its turn does not. */
-static void test_groups_may_change_during_a_delivery(void **state)
+/* Emptied by an inner walk, filled again by the outer one. */
+static void test_groups_may_empty_and_fill_in_nested_walks(void **state)
 {
-    struct world world;
-    struct listener listeners[8];
+    struct world *world = *state;
+    struct walker a, b;
 
-    init_world(&world);
-    for (unsigned i = 0; i < 8; i++) {
-        init_listener(&listeners[i], &world, 0);
-        assert_int_equal(join(&listeners[i], "g"), 0);
-    }
-    listeners[2].victim = &listeners[0]; /* has heard */
-    listeners[3].victim = &listeners[7]; /* has not */
-    listeners[4].victim = &listeners[4]; /* itself */
-    for (unsigned i = 2; i < 5; i++)
-        listeners[i].leaves = YODEL_STR("g");
-    send_letter(&world, "g", 'a');
-    turn(&world);
-    for (unsigned i = 0; i < 8; i++)
-        assert_int_equal(listeners[i].heard, i == 7 ? 0 : 1);
-    assert_int_equal(yd_group_count(world.channels, YODEL_STR("g")), 5);
-    send_letter(&world, "g", 'b');
-    turn(&world);
-    assert_string_equal(listeners[0].log, "a");
-    assert_string_equal(listeners[1].log, "ab");
-    assert_string_equal(listeners[6].log, "ab");
-    for (unsigned i = 0; i < 8; i++)
-        yd_member_leave_all(listeners[i].loop, &listeners[i].member);
-    done_world(&world);
+    init_walker(&a, world);
+    init_walker(&b, world);
+    (void)join(&a, 0, "g");
+    a.depth = 1;
+    a.leaves = &a;
+    a.joins = &b;
+    walk(world);
+    assert_int_equal(a.visits, 2);
+    assert_int_equal(b.visits, 0);
+    assert_int_equal(count(world, "g"), 1);
+    a.leaves = a.joins = NULL;
+    walk(world);
+    assert_int_equal(b.visits, 1);
+    assert_true(leave(&b, 0, "g"));
 }
 
-/* The last member leaves inside the delivery. */
-static void test_groups_may_empty_during_a_delivery(void **state)
-{
-    struct world world;
-    struct listener listener;
-
-    init_world(&world);
-    init_listener(&listener, &world, 0);
-    listener.victim = &listener;
-    listener.leaves = YODEL_STR("g");
-    assert_int_equal(join(&listener, "g"), 0);
-    send_letter(&world, "g", 'a');
-    turn(&world);
-    assert_int_equal(listener.heard, 1);
-    assert_int_equal(yd_group_count(world.channels, YODEL_STR("g")), 0);
-    done_world(&world);
-}
-
-static void test_groups_agree_with_a_model(void **state)
-{
-    enum { MEMBERS = 40, GROUPS = 10 };
-    static bool model[MEMBERS][GROUPS];
-    struct world world;
-    struct listener listeners[MEMBERS];
-
-    init_world(&world);
-    srand(11);
-    memset(model, 0, sizeof model);
-    for (unsigned i = 0; i < MEMBERS; i++)
-        init_listener(&listeners[i], &world, i % LOOPS);
-    for (int step = 0; step < 20000; step++) {
-        unsigned m = (unsigned)rand() % MEMBERS, g = (unsigned)rand() % GROUPS;
-        char name[8];
-
-        snprintf(name, sizeof name, "g%u", g);
-        if (rand() % 100 == 0) {
-            yd_member_leave_all(listeners[m].loop, &listeners[m].member);
-            memset(model[m], 0, sizeof model[m]);
-        } else if (rand() % 2 == 0) {
-            assert_int_equal(join(&listeners[m], name), 0);
-            model[m][g] = true;
-        } else {
-            leave(&listeners[m], name);
-            model[m][g] = false;
-        }
-        if (step % 100 != 0)
-            continue;
-        for (unsigned i = 0; i < MEMBERS; i++)
-            listeners[i].heard = 0;
-        send_letter(&world, name, 'x');
-        turn(&world);
-        for (unsigned i = 0; i < MEMBERS; i++)
-            assert_int_equal(listeners[i].heard, model[i][g]);
-    }
-    for (unsigned i = 0; i < MEMBERS; i++)
-        yd_member_leave_all(listeners[i].loop, &listeners[i].member);
-    done_world(&world);
-}
-
-struct survey_result {
-    int members, done;
-};
-
-static void count_member(struct yd_member *member, void *user)
-{
-    (void)member;
-    ((struct survey_result *)user)->members++;
-}
-
-static void count_done(void *user)
-{
-    ((struct survey_result *)user)->done++;
-}
-
-static void test_groups_survey_goes_round_the_loops(void **state)
-{
-    struct world world;
-    struct listener listeners[4];
-    struct survey_result result = {0, 0}, none = {0, 0};
-
-    init_world(&world);
-    for (unsigned i = 0; i < 4; i++) {
-        init_listener(&listeners[i], &world, i % LOOPS);
-        assert_int_equal(join(&listeners[i], "g"), 0);
-    }
-    assert_int_equal(yd_group_survey(world.channels, YODEL_STR("g"),
-                                     &(struct yd_survey){count_member, count_done, &result}),
-                     0);
-    assert_int_equal(yd_group_survey(world.channels, YODEL_STR("none"),
-                                     &(struct yd_survey){count_member, count_done, &none}),
-                     0);
-    for (int i = 0; i < LOOPS; i++)
-        turn(&world);
-    assert_int_equal(result.members, 4);
-    assert_int_equal(result.done, 1);
-    assert_int_equal(none.members, 0);
-    assert_int_equal(none.done, 1);
-    for (unsigned i = 0; i < 4; i++)
-        yd_member_leave_all(listeners[i].loop, &listeners[i].member);
-    done_world(&world);
-}
-
+/* Joining has all of its effect or none; leaving needs no memory. */
 static void test_groups_without_memory(void **state)
 {
-    struct world world;
-    struct listener listener;
+    struct world *world = *state;
+    struct walker walker, other;
 
-    init_world(&world);
-    for (size_t n = 1; n < 20; n++) {
-        size_t blocks = atomic_load(&world.fm.blocks);
+    init_walker(&other, world);
+    assert_int_equal(join(&other, 1, "g"), 1);
+    for (size_t n = 1; n < 12; n++) {
         int rc;
 
-        init_listener(&listener, &world, 0);
-        world.fm.fail_at = atomic_load(&world.fm.calls) + n;
-        rc = join(&listener, "room");
-        world.fm.fail_at = 0;
-        assert_true(rc == 0 || rc == -ENOMEM);
-        yd_member_leave_all(listener.loop, &listener.member);
-        assert_int_equal(yd_group_count(world.channels, YODEL_STR("room")), 0);
-        if (rc < 0)
-            assert_true(atomic_load(&world.fm.blocks) <= blocks + 3); /* at most the maps' slots */
+        init_walker(&walker, world);
+        world->fm.fail_at = atomic_load(&world->fm.calls) + n;
+        rc = join(&walker, 0, "g");
+        assert_true(rc == 1 || rc == -ENOMEM);
+        assert_int_equal(count(world, "g"), rc == 1 ? 2 : 1);
+        assert_int_equal(walker.member.memberships != NULL, rc == 1);
+        world->fm.fail_at = atomic_load(&world->fm.calls) + 1;
+        assert_int_equal(leave(&walker, 0, "g"), rc == 1);
+        assert_int_equal(count(world, "g"), 1);
+        world->fm.fail_at = 0;
     }
-    done_world(&world);
-}
-
-static void test_event_packs_and_unpacks(void **state)
-{
-    struct world world;
-    yodel_event *event;
-    const char *text;
-    int number;
-
-    init_world(&world);
-    assert_int_equal(
-        pack_event(&world.fm.mem, &event, "chat.message", "{s:s, s:i}", "text", "Привет", "n", 7),
-        0);
-    assert_true(yodel_str_eq(yodel_event_type(event), YODEL_STR("chat.message")));
-    assert_int_equal(yodel_event_unpack(event, "{s:s, s:i}", "text", &text, "n", &number), 0);
-    assert_string_equal(text, "Привет");
-    assert_int_equal(number, 7);
-    assert_int_equal(yodel_event_unpack(event, "{s:s}", "absent", &text), YODEL_ERR_FORMAT);
-    yd_event_unref(event);
-    assert_int_equal(pack_event(&world.fm.mem, &event, "", NULL), YODEL_ERR_NAME);
-    assert_int_equal(pack_event(&world.fm.mem, &event, "a\n", NULL), YODEL_ERR_NAME);
-    assert_int_equal(pack_event(&world.fm.mem, &event, "a", "[i]", 1), YODEL_ERR_FORMAT);
-    assert_int_equal(pack_event(&world.fm.mem, &event, "a", "{s:s}", "k", "\xff"),
-                     YODEL_ERR_FORMAT);
-    done_world(&world);
-}
-
-/* All of an event, or -ENOMEM; its documents are copies, whatever it was made of. */
-static void test_event_without_memory(void **state)
-{
-    json_t *document = json_pack("{s:[f]}", "list", 0.5);
-    struct failmem fm;
-
-    FAILMEM_LOOP(&fm)
-    {
-        yodel_event *event = NULL;
-        const char *text = NULL;
-        double number = 0;
-        int rc;
-
-        failmem_serve_jansson(&fm);
-        rc = pack_event(&fm.mem, &event, "e", "{s:O, s:s}", "document", document, "text",
-                        "long enough for more than one block of text");
-        if (rc == 0)
-            rc = yodel_event_unpack(event, "{s:{s:[f]}, s:s}", "document", "list", &number, "text",
-                                    &text);
-        assert_true(rc == 0 || (rc == -ENOMEM && failmem_has_failed(&fm)));
-        if (rc == 0)
-            assert_true(number == 0.5 && strlen(text) == 43);
-        yd_event_unref(event);
-        failmem_serve_jansson(NULL);
-        assert_int_equal(document->refcount, 1);
-    }
-    json_decref(document);
+    assert_true(leave(&other, 1, "g"));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_groups_reach_members_on_every_loop),
-        cmocka_unit_test(test_groups_keep_the_order_of_frames_and_events),
-        cmocka_unit_test(test_groups_may_change_during_a_delivery),
-        cmocka_unit_test(test_groups_may_empty_during_a_delivery),
-        cmocka_unit_test(test_groups_agree_with_a_model),
-        cmocka_unit_test(test_groups_survey_goes_round_the_loops),
-        cmocka_unit_test(test_groups_without_memory),
-        cmocka_unit_test(test_event_packs_and_unpacks),
-        cmocka_unit_test(test_event_without_memory),
+        cmocka_unit_test_setup_teardown(test_groups_tell_their_first_and_last_member, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_groups_know_the_loops_that_have_them, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_groups_do_not_count_those_who_are_away, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_groups_walks_nest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_groups_may_empty_and_fill_in_nested_walks, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_groups_without_memory, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "bus/op_wire.h"
+#include "channels/channel_event.h"
+#include "channels/channel_op.h"
+
+/*
+ * What is delivered, as bytes:
+ *
+ *     message   1, type 1, payload to the end
+ *     event     2, type (a string), JSON text to the end
+ */
+
+enum form { MESSAGE = 1, EVENT };
+
+static int put_message(const struct yodel_allocator *mem, struct yd_buf *buf, struct yd_msg *msg)
+{
+    if (yd_wire_put_u8(mem, buf, MESSAGE) < 0 || yd_wire_put_u8(mem, buf, msg->type) < 0)
+        return -ENOMEM;
+    return yd_buf_append(mem, buf, yd_msg_payload(msg), msg->len);
+}
+
+static int put_event(const struct yodel_allocator *mem, struct yd_buf *buf,
+                     const yodel_event *event)
+{
+    if (yd_wire_put_u8(mem, buf, EVENT) < 0 ||
+        yd_wire_put_str(mem, buf, yodel_event_type(event)) < 0)
+        return -ENOMEM;
+    return yd_buf_append_str(mem, buf, yd_event_json(event));
+}
+
+int yd_channel_encode(const struct yd_op *op, struct yd_buf *buf)
+{
+    const struct yd_delivery *what = &((const struct yd_channel_op *)op)->what;
+    const struct yodel_allocator *mem = yd_op_mem(op);
+
+    return what->msg != NULL ? put_message(mem, buf, what->msg) : put_event(mem, buf, what->event);
+}
+
+static int get_message(struct yd_channel_op *op, struct yd_wire_reader *reader)
+{
+    yodel_channels *channels = yd_channels_of(&op->op);
+    yodel_ws_type type = (yodel_ws_type)yd_wire_get_u8(reader);
+
+    if (reader->failed || (type != YODEL_WS_TEXT && type != YODEL_WS_BINARY))
+        return YODEL_ERR_PROTOCOL;
+    op->what.msg = channels->make_msg(yd_channels_mem(channels), type, reader->rest);
+    return op->what.msg != NULL ? 0 : -ENOMEM;
+}
+
+static int get_event(struct yd_channel_op *op, struct yd_wire_reader *reader)
+{
+    yodel_str type = yd_wire_get_str(reader);
+    yodel_str text = {(const char *)reader->rest.ptr, reader->rest.len};
+    int rc;
+
+    if (reader->failed)
+        return YODEL_ERR_PROTOCOL;
+    rc = yd_event_new_text(yd_op_mem(&op->op), type, text, &op->what.event);
+    return rc == 0 || rc == -ENOMEM ? rc : YODEL_ERR_PROTOCOL;
+}
+
+int yd_channel_decode(struct yd_op *op, yodel_bytes payload)
+{
+    struct yd_channel_op *channel_op = (struct yd_channel_op *)op;
+    struct yd_wire_reader reader = {payload, false};
+    uint8_t form = yd_wire_get_u8(&reader);
+
+    op->deferred = true;
+    op->weight += payload.len;
+    if (op->scope.num_rooms != 1)
+        return YODEL_ERR_PROTOCOL;
+    if (form == MESSAGE)
+        return get_message(channel_op, &reader);
+    return form == EVENT ? get_event(channel_op, &reader) : YODEL_ERR_PROTOCOL;
+}

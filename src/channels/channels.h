@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_CHANNELS_CHANNELS_H
+#define YD_CHANNELS_CHANNELS_H
+
+#include <yodel/channels.h>
+
+#include "base/msg.h"
+#include "bus/ask.h"
+#include "bus/op.h"
+#include "groups/groups.h"
+
+/*
+ * Channel layers: the names and typed events of the public interface, on groups of its own.  A
+ * Socket.IO service that was given a channel layer attaches its rooms to it: what is sent to the
+ * group "/chat#r1" reaches the sockets of that room too, but the layer's names do not have it.
+ */
+
+/* ---- what is delivered ---- */
+
+/* Another form of what is delivered, made once for all members that need it. */
+struct yd_twin {
+    struct yd_twin *next;
+    const void *key; /* who can use it */
+    void (*free)(struct yd_twin *twin);
+};
+
+/* A message that is ready to be sent, or an event: one of the two is NULL. */
+struct yd_delivery {
+    struct yd_msg *msg;
+    yodel_event *event;
+    _Atomic(struct yd_twin *) twins;
+};
+
+/* NULL: none yet.  Any thread that has the delivery. */
+struct yd_twin *yd_delivery_twin(struct yd_delivery *what, const void *key);
+/* Takes twin; frees it when another thread has added one of the same key.  Returns the one that
+ * stays. */
+struct yd_twin *yd_delivery_add_twin(struct yd_delivery *what, struct yd_twin *twin);
+/* Frees the twins. */
+void yd_delivery_done(struct yd_delivery *what);
+
+/* ---- channel layers ---- */
+
+/* Groups that are reached by this layer's sends, and have members of their own. */
+struct yd_attached {
+    struct yd_attached *next;
+    struct yd_groups *groups; /* a reference */
+};
+
+/* Makes a message of data, its frame header included; NULL when out of memory. */
+typedef struct yd_msg *(yd_make_msg_fn)(const struct yodel_allocator *mem, yodel_ws_type type,
+                                        yodel_bytes data);
+
+struct yodel_channels {
+    atomic_uint refs;
+    struct yd_layer layer;
+    struct yd_bus *bus;
+    struct yd_groups *groups;     /* a reference, which keeps the bus */
+    struct yd_attached *attached; /* read by all once the loops run */
+    yd_make_msg_fn *make_msg;
+    char name[YD_LAYER_NAME_SIZE];
+};
+
+struct yd_channels_options {
+    struct yd_bus *bus;
+    const char *name;         /* on the bus, the same in every process; copied */
+    yd_make_msg_fn *make_msg; /* of what comes from other processes */
+    void *owner;              /* bus must live as long */
+    void (*release_owner)(void *owner);
+};
+
+/* release_owner(owner) runs when the last reference has gone.  Returns 0, or -ENOMEM: owner is the
+ * caller's again. */
+int yd_channels_new(const struct yd_channels_options *options, yodel_channels **ret_channels);
+
+/* Before the loops run.  Takes a reference of groups.  Returns 0 or -ENOMEM. */
+int yd_channels_attach(yodel_channels *channels, struct yd_groups *groups);
+
+/* The layer's own groups. */
+static inline struct yd_groups *yd_channels_groups(const yodel_channels *channels)
+{
+    return channels->groups;
+}
+
+static inline struct yd_bus *yd_channels_bus(const yodel_channels *channels)
+{
+    return channels->bus;
+}
+
+static inline const struct yodel_allocator *yd_channels_mem(const yodel_channels *channels)
+{
+    return yd_bus_mem(channels->bus);
+}
+
+/* On the loop of member: a member of the layer's own group.  Returns 0 or -ENOMEM. */
+int yd_channels_join(yodel_channels *channels, struct yd_loop *loop, yodel_str name,
+                     struct yd_member *member);
+void yd_channels_leave(yodel_channels *channels, struct yd_loop *loop, yodel_str name,
+                       struct yd_member *member);
+
+/*
+ * Delivers what to every member of name on every loop; takes references of its own.  On a loop's
+ * thread its own members get it in a task after the present callback.
+ * Returns 0, -ENOMEM, YODEL_ERR_CONGESTED, or YODEL_ERR_CLOSED when no loop runs any more.
+ */
+int yd_channels_send(yodel_channels *channels, yodel_str name, struct yd_msg *msg,
+                     yodel_event *event);
+
+/* Members over all loops. */
+size_t yd_channels_count(yodel_channels *channels, yodel_str name);
+
+/* First member of who asks; made with yd_ask_init(). */
+struct yd_survey {
+    struct yd_ask ask;
+    /* For every member of the layer's own groups, on its loop, one at a time. */
+    void (*each)(struct yd_member *member, struct yd_survey *survey);
+};
+
+/* Asks all loops for their members of name, and takes the survey's reference.  Returns as
+ * yd_bus_ask(). */
+int yd_channels_survey(yodel_channels *channels, yodel_str name, struct yd_survey *survey);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_GROUPS_GROUPS_H
+#define YD_GROUPS_GROUPS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/map.h"
+#include "bus/bus.h"
+
+/*
+ * Named groups of members over all loops.  A member is a struct embedded in whatever can receive
+ * something.  A group on one loop is that loop's alone; a directory that all share says which loops
+ * have members of a name.  A channel layer has groups of WebSockets, a Socket.IO service has groups
+ * that are its rooms.
+ */
+
+struct yd_delivery;
+struct yd_member;
+struct yd_membership;
+
+/* On the member's loop; what is borrowed for the call. */
+typedef void(yd_deliver_fn)(struct yd_member *member, struct yd_delivery *what);
+
+/* Embedded in its owner; all zero but deliver. */
+struct yd_member {
+    yd_deliver_fn *deliver;            /* for layers whose members are of several kinds */
+    struct yd_membership *memberships; /* the newest first */
+};
+
+/* The members of one group on one loop. */
+struct yd_group {
+    struct yd_map_node node;
+    struct yd_groups *groups; /* a reference */
+    struct yd_directory_entry *entry;
+    struct yd_membership **members; /* NULL where one has left during a walk */
+    uint32_t count, used, room; /* members; entries, with the NULLs; entries there is room for */
+    uint32_t walks;             /* that go on; entries keep their places meanwhile */
+    char name[];
+};
+
+struct yd_membership {
+    struct yd_map_node node; /* key: the two pointers below */
+    struct {
+        struct yd_group *group;
+        struct yd_member *member;
+    } pair;
+    struct yd_membership *next, **link; /* of the member; *link is this */
+    uint32_t index;                     /* in group->members */
+    bool away;                          /* not counted */
+};
+
+/* One loop's part; touched by that loop alone. */
+struct yd_shard {
+    struct yd_map groups, memberships;
+};
+
+#define YD_DIRECTORY_STRIPES 16
+
+struct yd_stripe {
+    pthread_mutex_t lock;
+    struct yd_map entries;
+};
+
+struct yd_groups {
+    atomic_uint refs; /* its maker, groups that have members */
+    struct yd_bus *bus;
+    void *owner; /* keeps the bus; release_owner's reference */
+    void (*release_owner)(void *owner);
+    char layer[YD_LAYER_NAME_SIZE]; /* whose groups these are, for far peers */
+    struct yd_stripe stripes[YD_DIRECTORY_STRIPES];
+    struct yd_shard shards[];
+};
+
+/* layer: the name of the layer whose groups these are; copied.  bus must live as long as owner;
+ * release_owner(owner) runs when the last reference has gone.  Returns 0 or -ENOMEM. */
+int yd_groups_new(struct yd_bus *bus, const char *layer, void *owner,
+                  void (*release_owner)(void *owner), struct yd_groups **ret_groups);
+struct yd_groups *yd_groups_ref(struct yd_groups *groups);
+void yd_groups_unref(struct yd_groups *groups);
+
+/* ---- on the member's loop; keys are made with yd_bus_key() ---- */
+
+/* Returns 1, 0 when it is a member already, or -ENOMEM. */
+int yd_group_join(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                  struct yd_member *member);
+/* Needs no memory.  Returns whether it was a member. */
+bool yd_group_leave(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                    struct yd_member *member);
+/* Takes member out of all groups of all kinds. */
+void yd_member_leave_all(struct yd_loop *loop, struct yd_member *member);
+
+/* While a member is away its groups go on but do not count it.  To be said again after a join. */
+void yd_member_set_away(struct yd_member *member, bool away);
+
+/* Calls each(member, user) for the members on this loop.  each may do anything: join, leave, walk
+ * over the same group.  Who joins meanwhile is not visited, who leaves before its turn neither. */
+void yd_group_walk(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                   void (*each)(struct yd_member *member, void *user), void *user);
+
+/* ---- any thread ---- */
+
+/* Adds the loops that have members. */
+void yd_groups_find(struct yd_groups *groups, const struct yd_key *key, struct yd_loop_set *set);
+/* Members over all loops, less those that are away. */
+size_t yd_groups_count(struct yd_groups *groups, const struct yd_key *key);
+
+#endif
