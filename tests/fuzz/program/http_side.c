@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "program.h"
+
+/* HTTP routes, and what handlers keep to decide it later. */
+
+static void each_header(yodel_str name, yodel_str value, void *user)
+{
+    (void)name;
+    (void)value;
+    act(user, NULL, NULL);
+}
+
+static void answer(yodel_request *req, void *user)
+{
+    struct program *p = user;
+
+    say(p, "request %" YODEL_PRI, YODEL_ARG(yodel_request_path(req)));
+    act(p, NULL, NULL);
+    if (once_in(p, 8))
+        yodel_request_each_header(req, each_header, p);
+    if (!once_in(p, 16))
+        (void)yodel_request_reply_text(req, 200, NULL, YODEL_STR("here you are"));
+    act(p, NULL, NULL);
+}
+
+static void defer(yodel_request *req, void *user)
+{
+    struct program *p = user;
+    yodel_request_id id = yodel_request_defer(req);
+
+    say(p, "request deferred");
+    if (id.value != 0)
+        keep(p, (struct kept){.kind = KEPT_REQUEST, .id = id});
+    act(p, NULL, NULL);
+}
+
+void http_side_set_up(struct program *p)
+{
+    if (yodel_server_route(p->server, "/now", answer, p) < 0 ||
+        yodel_server_route(p->server, "/later", defer, p) < 0)
+        abort();
+}
+
+/* ---- kept ---- */
+
+static void use(struct program *p, struct kept *kept)
+{
+    bool nicely = !once_in(p, 3);
+
+    if (kept->kind == KEPT_ACK && nicely) {
+        say(p, "answer");
+        (void)yodel_sio_answer(kept->thing, "i", 7);
+    } else if (kept->kind == KEPT_ACK) {
+        say(p, "drop an ack");
+        yodel_sio_ack_drop(kept->thing);
+    } else if (kept->kind == KEPT_NEXT && nicely) {
+        say(p, "next: go");
+        yodel_sio_next_go(kept->thing);
+    } else if (kept->kind == KEPT_NEXT) {
+        say(p, "next: refuse");
+        yodel_sio_next_refuse(kept->thing, "no", once_in(p, 2) ? "{\"a\":1}" : NULL);
+    } else if (kept->kind == KEPT_REQUEST && p->server != NULL) {
+        say(p, "respond");
+        (void)yodel_request_respond_id(
+            p->server, kept->id, YODEL_OPTIONS(yodel_response, .body = {(uint8_t *)"late", 4}));
+    } else if (kept->kind == KEPT_ALLOW && p->services[kept->service].sio != NULL) {
+        say(p, "allow: %d", !nicely);
+        (void)yodel_sio_allow(p->services[kept->service].sio, kept->id, nicely ? 0 : 403);
+    }
+}
+
+/* The oldest must go when there are too many. */
+void keep(struct program *p, struct kept kept)
+{
+    if (p->num_kept == MAX_KEPT)
+        use_kept(p);
+    p->kept[p->num_kept++] = kept;
+}
+
+void use_kept(struct program *p)
+{
+    unsigned i;
+    struct kept kept;
+
+    if (p->num_kept == 0)
+        return;
+    i = pick(p, p->num_kept);
+    kept = p->kept[i];
+    p->kept[i] = p->kept[--p->num_kept];
+    use(p, &kept);
+}
+
+void drop_all_kept(struct program *p)
+{
+    while (p->num_kept > 0)
+        use_kept(p);
+}

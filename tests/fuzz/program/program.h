@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_FUZZ_PROGRAM_H
+#define YD_FUZZ_PROGRAM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <yodel/sio.h>
+
+#include "loop_sim.h"
+#include "server/server.h"
+
+/*
+ * A program is a string of bytes that a whole server on simulated loops lives through: each byte
+ * chooses a step (a client does something, a loop turns, time passes, memory fails, another thread
+ * calls, the server stops), and every handler draws from the same string what it calls back.  What
+ * may be expected of the server is noted along the way, and checked as soon as something comes out.
+ * A string that has been used up gives zeros, which mean "nothing more" everywhere.
+ */
+
+#define MAX_LOOPS 3
+#define FOREIGN MAX_LOOPS /* the sender that is no loop's thread */
+#define MAX_LINES 96
+#define MAX_SESSIONS 48
+#define NUM_SERVICES 2
+#define NUM_NAMES 5  /* namespaces that clients ask for: "/", "/chat", "/dyn-1", "/dyn-2", "/no" */
+#define NUM_ROOMS 3  /* "r1" to "r3" */
+#define NUM_GROUPS 5 /* raw ones; some are rooms of Socket.IO as well */
+#define MAX_KEPT 32
+
+/* ---- what is known of WebSockets (the server's side) ---- */
+
+struct wsock {
+    struct wsock *next;
+    struct program *p;
+    yodel_ws *ws; /* NULL: gone */
+    unsigned loop;
+    int line; /* of the client; -1: not known */
+    uint64_t id;
+    char channel[YODEL_CHANNEL_NAME_SIZE];
+    bool in_connect, deferred, accepted, opened, decided, ending, closed;
+    uint64_t deferred_at; /* ms */
+    bool is_member[NUM_GROUPS];
+    unsigned left_at[NUM_GROUPS];                   /* step; 0: never was in it */
+    unsigned last[MAX_LOOPS + 1][NUM_GROUPS];       /* frame that came, by sender */
+    unsigned last_event[MAX_LOOPS + 1][NUM_GROUPS]; /* event that came, by sender */
+};
+
+/* ---- what is known of Socket.IO sockets ---- */
+
+enum in_room { OUT = 0, IN, MAYBE };
+
+struct ssock {
+    struct ssock *next;
+    struct program *p;
+    yodel_sio_socket *socket; /* NULL: gone, or not to be used any more */
+    unsigned loop, service;
+    int name; /* of its namespace */
+    bool connected, disconnecting, ended, freed;
+    char id[21];
+    enum in_room room[NUM_ROOMS];
+    unsigned left_at[NUM_ROOMS], joined_at[NUM_ROOMS]; /* step */
+    unsigned last[MAX_LOOPS + 1];                      /* event that came, by sender */
+    bool asks_truly; /* its client tells the last offset it has got */
+    bool order_lost; /* it may get again what it had */
+    unsigned *seen;  /* serials, in the order they came */
+    size_t num_seen, max_seen;
+    unsigned born_at; /* step */
+};
+
+/* ---- what was sent ---- */
+
+enum sent_kind { SENT_EMIT, SENT_FRAME, SENT_EVENT };
+
+struct sent {
+    enum sent_kind kind;
+    unsigned sender, step;
+    unsigned service;
+    int name;        /* namespace; NUM_NAMES: the parent, -1: any */
+    unsigned rooms;  /* bits; 0: all */
+    unsigned except; /* bits */
+    const struct ssock *to, *but;
+    unsigned group;
+    bool failed;   /* the call gave an error that means: to no one */
+    bool nested;   /* out of order by right: made inside a watcher */
+    bool has_left; /* a frame or event was received at least once */
+};
+
+/* ---- calls that are answered once ---- */
+
+struct waiter {
+    struct waiter *next;
+    struct program *p;
+    const char *what;
+    uint64_t due; /* a timeout before is too early */
+    int rc;
+    bool returned;
+    int calls, frees;
+    uint64_t ws_id; /* of a post */
+};
+
+/* ---- clients ---- */
+
+enum line_mode { LINE_HTTP, LINE_WS };
+enum asked { ASKED_OTHER, ASKED_OPEN, ASKED_POLL, ASKED_POST, ASKED_RAW_WS, ASKED_WS };
+
+struct line {
+    struct sim_peer *peer;
+    unsigned loop;
+    enum line_mode mode;
+    enum asked asked[16]; /* requests that are not answered yet */
+    unsigned num_asked;
+    int session;         /* of Engine.IO; -1: none */
+    struct wsock *wsock; /* raw WebSocket */
+    bool said_close;     /* sent a close frame, ended or broke its side, or sent rubbish */
+    bool got_close;
+    bool is_raw;
+    unsigned close_code;
+};
+
+struct joined {
+    char sid[21]; /* "": not joined */
+    char pid[21], offset[32];
+    int ack_to_give; /* id of an event that wants an answer; -1: none */
+};
+
+struct session {
+    bool used, open, on_ws, ended;
+    unsigned service, loop;
+    char sid[21];
+    int ws, probe, poll, post; /* lines; -1: none */
+    unsigned binary_due;
+    bool pong_due;
+    struct joined joined[NUM_NAMES];
+};
+
+/* ---- what handlers keep ---- */
+
+enum kept_kind { KEPT_ACK, KEPT_NEXT, KEPT_REQUEST, KEPT_ALLOW, KEPT_ALLOW_LAST };
+
+struct kept {
+    enum kept_kind kind;
+    void *thing;
+    yodel_request_id id;
+    unsigned service;
+};
+
+struct service {
+    yodel_sio *sio;
+    yodel_sio_namespace *ns[NUM_NAMES + 1]; /* NULL: made for clients; the last is the parent */
+    struct program *p;
+    unsigned index;
+};
+
+struct program {
+    const uint8_t *data;
+    size_t size, at;
+    bool verbose;
+    unsigned depth; /* of handlers and nested loops */
+    unsigned step;  /* counted from 1 */
+
+    struct yodel_allocator mem;
+    size_t blocks;
+    unsigned fail_in; /* the n-th allocation from now fails; 0: none does */
+    bool has_failed;  /* one has */
+
+    unsigned num_loops;
+    yodel_server *server;
+    yodel_channels *layer;
+    yodel_prepared *prepared;
+    struct service services[NUM_SERVICES];
+    unsigned num_services;
+    bool recovery, has_ended[MAX_LOOPS], is_entered[MAX_LOOPS];
+    int current; /* loop whose callback this is; -1: another thread */
+    bool in_watcher, may_cut, is_setting_up, over;
+    uint64_t now, slept_until[MAX_LOOPS]; /* what the loops have seen of it; ms */
+    unsigned num_stops;
+    uint64_t stop_ends_at; /* ms */
+    bool gentle;           /* no second stop has come */
+
+    struct line lines[MAX_LINES];
+    int num_lines;
+    struct session sessions[MAX_SESSIONS];
+    int num_sessions;
+    struct wsock *wsocks;
+    struct ssock *ssocks;
+    struct waiter *waiters;
+    struct kept kept[MAX_KEPT];
+    unsigned num_kept;
+    struct sent *sent; /* by serial, from 1 */
+    unsigned num_sent, max_sent;
+};
+
+/* ---- program.c: the string, the trace, the verdict ---- */
+
+unsigned draw(struct program *p);
+/* 0 to n - 1. */
+unsigned pick(struct program *p, unsigned n);
+/* True once in n; never when the string is used up. */
+bool once_in(struct program *p, unsigned n);
+
+/* Tells what happens, if the trace is on; indented by depth. */
+void say(const struct program *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The server is at fault: ends the process, unless the environment's PROGRAM_IGNORE holds the
+ * beginning of the text (of several, with '|' between them), to look for what is hidden by it. */
+void broken(const struct program *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Runs one program; the number of steps and handlers' calls are added. */
+struct program_counts {
+    uint64_t programs, steps, calls;
+};
+extern struct program_counts program_counts;
+int program_run(const uint8_t *data, size_t size, bool verbose);
+
+/* ---- world.c: the server and its loops ---- */
+
+void world_start(struct program *p);
+/* The end of the program: the server stops, if it has not; then nothing may be left. */
+void world_stop(struct program *p);
+void world_finish(struct program *p);
+void world_turn(struct program *p, unsigned loop);
+/* Until nothing moves. */
+void world_run(struct program *p, unsigned loop);
+void world_settle(struct program *p);
+/* Calls between them are made in a callback of that loop. */
+void world_enter(struct program *p, unsigned loop);
+void world_leave(struct program *p, unsigned loop);
+
+/* ---- steps.c ---- */
+
+void run_step(struct program *p);
+
+/* ---- clients.c ---- */
+
+int client_connect(struct program *p, unsigned loop);
+void client_send(struct program *p, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void client_frame(struct program *p, int line, unsigned first_byte, const void *data, size_t len);
+void client_ask(struct program *p, int line, enum asked asked);
+/* Reads what has come for all clients. */
+void client_read_all(struct program *p);
+/* An upgrade request for target. */
+void client_upgrade(struct program *p, int line, enum asked asked, const char *target);
+int session_new(struct program *p, unsigned service, unsigned loop);
+/* Opens one on WebSocket. */
+int session_open_ws(struct program *p, unsigned service, unsigned loop);
+/* Sends an Engine.IO packet by the session's transport. */
+/* Of one on polling: asks for packets; begins and ends an upgrade. */
+void session_poll(struct program *p, int session);
+void session_probe(struct program *p, int session);
+void session_switch(struct program *p, int session);
+void session_send(struct program *p, int session, const char *packet);
+void session_send_binary(struct program *p, int session, const void *data, size_t len);
+
+/* ---- http_side.c, ws_side.c, sio_side.c: routes, handlers ---- */
+
+void http_side_set_up(struct program *p);
+void ws_side_set_up(struct program *p);
+void sio_side_set_up(struct program *p);
+void keep(struct program *p, struct kept kept);
+/* Uses one that is kept, in some way. */
+void use_kept(struct program *p);
+void drop_all_kept(struct program *p);
+
+/* ---- calls.c: what handlers and other threads call ---- */
+
+/* own: the handler's object, or NULL. */
+void act(struct program *p, struct wsock *ws, struct ssock *ss);
+/* A call from another thread, made outside of all loops. */
+void act_abroad(struct program *p);
+/* Stops the server, or has it end at once. */
+void program_stop(struct program *p);
+extern const char *const program_rooms[NUM_ROOMS];
+extern const char *const program_groups[NUM_GROUPS];
+extern const char *const program_names[NUM_NAMES];
+
+/* ---- notes.c: what was sent, and what came ---- */
+
+struct waiter *waiter_new(struct program *p, const char *what);
+void waiter_called(struct waiter *waiter);
+/* The call that takes it has returned. */
+void waiter_returned(struct waiter *waiter, int rc);
+void waiters_check(struct program *p);
+unsigned sent_new(struct program *p, enum sent_kind kind);
+void sent_returned(struct program *p, unsigned serial, int rc);
+void wsock_join(struct wsock *ws, unsigned group, bool in);
+void ssock_join(struct ssock *ss, unsigned room, enum in_room in);
+/* A frame or event of a group has reached a WebSocket. */
+void wsock_got(struct wsock *ws, unsigned serial, bool event);
+/* An emit has reached a client. */
+void ssock_got(struct ssock *ss, unsigned serial);
+struct ssock *ssock_find(struct program *p, const char *id, int name, unsigned service);
+void notes_free(struct program *p);
+
+#endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "program.h"
+
+/* Socket.IO: services, namespaces, handlers, and what must be true whenever one is called. */
+
+static int name_of(yodel_sio_namespace *ns)
+{
+    yodel_str name = yodel_sio_namespace_name(ns);
+
+    for (int i = 0; i < NUM_NAMES; i++)
+        if (yodel_str_eq(name, yodel_str_of(program_names[i])))
+            return i;
+    return -1;
+}
+
+/* ---- records ---- */
+
+static void forget(void *data)
+{
+    struct ssock *ss = data;
+
+    if (ss->freed)
+        broken(ss->p, "the data of a socket is freed twice");
+    if (ss->connected && !ss->ended && !ss->p->over)
+        broken(ss->p, "a socket is gone without on_disconnect");
+    ss->freed = true;
+    ss->socket = NULL;
+    act(ss->p, NULL, NULL);
+}
+
+/* A socket that was recovered has what another one had. */
+static void inherit(struct ssock *ss)
+{
+    struct ssock *old = ss->next;
+
+    while (old != NULL &&
+           (strcmp(old->id, ss->id) != 0 || old->name != ss->name || old->service != ss->service))
+        old = old->next;
+    if (old == NULL) {
+        broken(ss->p, "a socket was recovered that never was");
+        return;
+    }
+    for (unsigned i = 0; i < NUM_ROOMS; i++)
+        if (ss->room[i] == OUT) {
+            ss->room[i] = old->room[i];
+            ss->left_at[i] = old->left_at[i];
+            ss->joined_at[i] = old->joined_at[i];
+        }
+    memcpy(ss->last, old->last, sizeof ss->last);
+    ss->order_lost = old->order_lost || !old->asks_truly;
+    free(ss->seen);
+    ss->seen = old->seen; /* nothing comes to that one any more */
+    ss->num_seen = old->num_seen;
+    ss->max_seen = old->max_seen;
+    old->seen = NULL;
+    old->num_seen = old->max_seen = 0;
+}
+
+static struct ssock *make_ssock(struct service *service, yodel_sio_socket *socket)
+{
+    struct program *p = service->p;
+    struct ssock *ss = calloc(1, sizeof *ss);
+    yodel_str id = yodel_sio_socket_id(socket);
+
+    if (ss == NULL)
+        abort();
+    ss->p = p;
+    ss->socket = socket;
+    ss->loop = (unsigned)p->current;
+    ss->service = service->index;
+    ss->name = name_of(yodel_sio_socket_namespace(socket));
+    ss->born_at = p->step;
+    ss->asks_truly = true;
+    (void)snprintf(ss->id, sizeof ss->id, "%" YODEL_PRI, YODEL_ARG(id));
+    ss->next = p->ssocks;
+    p->ssocks = ss;
+    yodel_sio_set_data(socket, ss, forget);
+    return ss;
+}
+
+static struct ssock *meet(struct service *service, yodel_sio_socket *socket, const char *handler)
+{
+    struct program *p = service->p;
+    struct ssock *ss = yodel_sio_data(socket);
+    yodel_str id = yodel_sio_socket_id(socket);
+
+    if (ss == NULL)
+        ss = make_ssock(service, socket);
+    if (ss->socket != socket)
+        broken(p, "%s: a socket that is not known", handler);
+    if (ss->ended)
+        broken(p, "%s: after on_disconnect", handler);
+    if (p->current >= 0 && p->current != (int)ss->loop)
+        broken(p, "%s: on another loop", handler);
+    if (!yodel_str_eq(id, yodel_str_of(ss->id)) && ss->connected)
+        broken(p, "%s: its id has changed", handler);
+    say(p, "%s %s %s", handler, ss->id, program_names[ss->name]);
+    return ss;
+}
+
+static struct ssock *meet_connected(struct service *service, yodel_sio_socket *socket,
+                                    const char *handler)
+{
+    struct ssock *ss = meet(service, socket, handler);
+
+    if (!ss->connected)
+        broken(service->p, "%s: before on_connection", handler);
+    return ss;
+}
+
+/* ---- handlers ---- */
+
+static void on_middleware(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+{
+    struct service *service = user;
+    struct program *p = service->p;
+    struct ssock *ss = meet(service, socket, "middleware");
+    unsigned what = pick(p, 8);
+
+    act(p, NULL, ss);
+    if (what < 4)
+        yodel_sio_next_go(next);
+    else if (what == 4)
+        yodel_sio_next_refuse(next, "not you", NULL);
+    else
+        keep(p, (struct kept){.kind = KEPT_NEXT, .thing = next});
+    act(p, NULL, ss->socket != NULL ? ss : NULL);
+}
+
+static void on_connection(yodel_sio_socket *socket, void *user)
+{
+    struct service *service = user;
+    struct ssock *ss = meet(service, socket, "on_connection");
+    yodel_str id = yodel_sio_socket_id(socket);
+
+    if (ss->connected)
+        broken(service->p, "on_connection: twice");
+    ss->connected = true;
+    (void)snprintf(ss->id, sizeof ss->id, "%" YODEL_PRI, YODEL_ARG(id));
+    if (yodel_sio_socket_recovered(socket))
+        inherit(ss);
+    act(service->p, NULL, ss);
+}
+
+static void on_disconnecting(yodel_sio_socket *socket, const char *reason, void *user)
+{
+    struct service *service = user;
+    struct ssock *ss = meet_connected(service, socket, "on_disconnecting");
+
+    say(service->p, "reason: %s", reason);
+    if (ss->disconnecting)
+        broken(service->p, "on_disconnecting: twice");
+    ss->disconnecting = true;
+    act(service->p, NULL, ss);
+}
+
+static void on_disconnect(yodel_sio_socket *socket, const char *reason, void *user)
+{
+    struct service *service = user;
+    struct ssock *ss = meet_connected(service, socket, "on_disconnect");
+
+    (void)reason;
+    if (!ss->disconnecting)
+        broken(service->p, "on_disconnect: without on_disconnecting");
+    act(service->p, NULL, ss);
+    ss->ended = true;
+    ss->socket = NULL;
+}
+
+static void take_ack(struct program *p, yodel_sio_event *event)
+{
+    yodel_sio_ack *ack = once_in(p, 2) ? yodel_sio_event_ack(event) : NULL;
+
+    if (ack == NULL)
+        return;
+    if (once_in(p, 2))
+        (void)yodel_sio_answer(ack, "si", "yes", 1);
+    else
+        keep(p, (struct kept){.kind = KEPT_ACK, .thing = ack});
+}
+
+static void handle_event(yodel_sio_socket *socket, yodel_sio_event *event, void *user,
+                         const char *handler)
+{
+    struct service *service = user;
+    struct program *p = service->p;
+    struct ssock *ss = meet_connected(service, socket, handler);
+
+    act(p, NULL, ss);
+    take_ack(p, event);
+    if (once_in(p, 8) && ss->socket != NULL)
+        (void)yodel_sio_emit_event(yodel_sio_to_others(socket), "passed", event);
+    act(p, NULL, ss->socket != NULL ? ss : NULL);
+}
+
+static void on_any(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    handle_event(socket, event, user, "on_any");
+}
+
+static void on_hello(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    handle_event(socket, event, user, "on hello");
+}
+
+static void on_unhandled(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    handle_event(socket, event, user, "on_unhandled");
+}
+
+static void on_error(yodel_sio_socket *socket, const char *message, void *user)
+{
+    struct service *service = user;
+
+    (void)message;
+    act(service->p, NULL, meet_connected(service, socket, "on_error"));
+}
+
+static void on_drain(yodel_sio_socket *socket, void *user)
+{
+    struct service *service = user;
+
+    act(service->p, NULL, meet_connected(service, socket, "on_drain"));
+}
+
+static const char *on_event_middleware(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    struct service *service = user;
+    struct ssock *ss = meet_connected(service, socket, "event middleware");
+
+    (void)event;
+    act(service->p, NULL, ss);
+    return once_in(service->p, 8) ? "not allowed" : NULL;
+}
+
+static void on_outgoing(yodel_sio_socket *socket, yodel_str event, yodel_str args, void *user)
+{
+    struct service *service = user;
+    struct program *p = service->p;
+    struct ssock *ss = meet(service, socket, "watcher");
+    bool was_in = p->in_watcher;
+
+    (void)event;
+    (void)args;
+    p->in_watcher = true;
+    act(p, NULL, ss);
+    p->in_watcher = was_in;
+}
+
+/* ---- hooks ---- */
+
+static int on_allow(yodel_request *req, void *user)
+{
+    struct service *service = user;
+    struct program *p = service->p;
+    unsigned what = pick(p, 8);
+
+    say(p, "allow_request");
+    act(p, NULL, NULL);
+    if (what < 4)
+        return 0;
+    if (what == 4)
+        return 403;
+    keep(p, (struct kept){
+                .kind = KEPT_ALLOW, .id = yodel_sio_request_id(req), .service = service->index});
+    return YODEL_DEFER;
+}
+
+static void on_headers(const yodel_request *req, yodel_sio_add_header_fn *add, void *arg,
+                       void *user)
+{
+    struct service *service = user;
+
+    (void)req;
+    act(service->p, NULL, NULL);
+    add("X-Test", "yes", arg);
+}
+
+/* ---- set-up ---- */
+
+static void handle(struct service *service, yodel_sio_namespace *ns)
+{
+    struct program *p = service->p;
+    yodel_sio_handlers handlers = {
+        .size = sizeof handlers,
+        .on_connection = on_connection,
+        .on_disconnecting = on_disconnecting,
+        .on_disconnect = on_disconnect,
+        .on_any = once_in(p, 4) ? on_any : NULL,
+        .on_unhandled = on_unhandled,
+        .on_error = on_error,
+        .on_drain = on_drain,
+    };
+    int rc = yodel_sio_handle(ns, &handlers, service);
+
+    if (rc == 0)
+        rc = yodel_sio_on(ns, "hello", on_hello, service);
+    if (rc == 0 && once_in(p, 2))
+        rc = yodel_sio_use(ns, on_middleware, service);
+    if (rc == 0 && once_in(p, 4))
+        rc = yodel_sio_use_event(ns, on_event_middleware, service);
+    if (rc == 0 && once_in(p, 4))
+        rc = yodel_sio_on_any_outgoing(ns, on_outgoing, service);
+    if (rc < 0)
+        abort();
+}
+
+static void make_service(struct program *p, unsigned index)
+{
+    struct service *service = &p->services[index];
+    bool hooks = once_in(p, 8);
+    yodel_sio_options options = {
+        .size = sizeof options,
+        .path = index == 0 ? "/socket.io/" : "/two/",
+        .channels = once_in(p, 3) ? NULL : p->layer,
+        .ping_interval_ms = 3000,
+        .ping_timeout_ms = 2000,
+        .upgrade_timeout_ms = 1000,
+        .connect_timeout_ms = 2500,
+        .max_payload = 2000,
+        .max_buffered = 2000,
+        .max_sessions = once_in(p, 16) ? 3 : 0,
+        .max_rooms = once_in(p, 8) ? 2 : 0,
+        .max_acks = once_in(p, 8) ? 2 : 0,
+        .recovery_ms = p->recovery ? 6000 : 0,
+        .recovery_bytes = once_in(p, 8) ? 500 : 0,
+        .recovery_use_middleware = once_in(p, 3),
+        .cleanup_empty_children = once_in(p, 2),
+        .close_congested = once_in(p, 3),
+        .allow_request = hooks ? on_allow : NULL,
+        .headers = hooks ? on_headers : NULL,
+        .hooks_user = service,
+    };
+
+    service->p = p;
+    service->index = index;
+    if (yodel_sio_new(p->server, &options, &service->sio) < 0)
+        abort();
+    service->ns[0] = yodel_sio_of(service->sio, "/");
+    service->ns[1] = yodel_sio_of(service->sio, "/chat");
+    service->ns[NUM_NAMES] = yodel_sio_of_pattern(service->sio, "/dyn-\\d+");
+    if (service->ns[0] == NULL || service->ns[1] == NULL || service->ns[NUM_NAMES] == NULL)
+        abort();
+    handle(service, service->ns[0]);
+    handle(service, service->ns[1]);
+    handle(service, service->ns[NUM_NAMES]);
+}
+
+void sio_side_set_up(struct program *p)
+{
+    p->recovery = once_in(p, 2);
+    p->num_services = once_in(p, 2) ? 2 : 1;
+    for (unsigned i = 0; i < p->num_services; i++)
+        make_service(p, i);
+}
