@@ -76,7 +76,7 @@ typedef struct yodel_sio_options {
     size_t compress_min; /* gzip polling answers from so many bytes on; 0: 1024; SIZE_MAX: never */
     uint32_t
         recovery_ms; /* connection state recovery: how long a lost client may stay away, 0: off */
-    size_t recovery_bytes;       /* of missed packets kept for one namespace; 0: 1 MiB */
+    size_t recovery_bytes;       /* of packets kept for one socket; 0: 1 MiB */
     int recovery_use_middleware; /* 1: middleware runs for recovered sockets too */
     int cleanup_empty_children;  /* 1: a child namespace goes with its last socket */
     int close_congested; /* 1: a client too slow for a broadcast is disconnected; 0: it misses it */
