@@ -65,7 +65,7 @@ languageButton.addEventListener("click", () => {
 });
 onLanguage.add(() => {
   languageButton.textContent = currentLanguage() === "en" ? "RU" : "EN";
-  languageButton.setAttribute("aria-label", say("otherLanguage"));
+  languageButton.setAttribute("aria-label", `${languageButton.textContent}: ${say("otherLanguage")}`);
   showConnection();
 });
 

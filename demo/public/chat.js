@@ -77,7 +77,11 @@ class Room {
     this.status = make("span", { className: "room-state", role: "status" });
     this.retryButton = make("button", { type: "button", className: "chip", data: { text: "again" } });
     this.leaveButton = make("button", { type: "button", className: "chip leave", data: { text: "leave" } });
-    this.log = make("ol", { className: "messages", role: "log", tabIndex: 0, data: { label: "messages" } });
+    this.log = make(
+      "div",
+      { className: "messages", role: "log", tabIndex: 0, data: { label: "messages" } },
+      make("ol"),
+    );
     this.input = make("input", { maxLength: 2000, data: { label: "messageHint", hint: "messageHint" } });
     this.sendButton = make("button", { type: "submit", className: "button", data: { text: "send" } });
     this.form = make("form", { className: "compose", autocomplete: "off" }, this.input, this.sendButton);
@@ -173,6 +177,15 @@ class Room {
   }
 }
 
+/* Scrolls the list of tabs, and nothing else, until a tab is in sight. */
+function bringIntoSight(tab) {
+  const list = tabs.getBoundingClientRect();
+  const { left, right } = tab.getBoundingClientRect();
+
+  if (left < list.left) tabs.scrollLeft -= list.left - left;
+  else if (right > list.right) tabs.scrollLeft += right - list.right;
+}
+
 function show(room) {
   active = room;
   for (const each of rooms.values()) {
@@ -186,6 +199,7 @@ function show(room) {
   noRoom.hidden = rooms.size > 0;
   if (room) {
     room.read();
+    bringIntoSight(room.tab);
     room.log.scrollTop = room.log.scrollHeight;
   }
   tellRooms();

@@ -13,11 +13,12 @@ export function make(tag, properties = {}, ...children) {
   return node;
 }
 
-/** Appends to a log that is kept short, and follows its end unless the reader has scrolled up. */
+/** Appends to the list in a log that is kept short; follows its end unless the reader has scrolled up. */
 export function appendLine(log, line, longest = 300) {
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  const list = log.querySelector("ol");
 
-  log.append(line);
-  while (log.childElementCount > longest) log.firstElementChild.remove();
+  list.append(line);
+  while (list.childElementCount > longest) list.firstElementChild.remove();
   if (atEnd) log.scrollTop = log.scrollHeight;
 }

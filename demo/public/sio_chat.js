@@ -2,7 +2,7 @@
 // The card "Namespace": what comes in /chat, messages to all, and rooms.
 
 import { appendLine, make } from "./dom.js";
-import { fillText, onLanguage, say, timeNow } from "./text.js";
+import { fillText, onLanguage, say, sayForServer, timeNow } from "./text.js";
 
 const joinForm = document.querySelector("#sio-join-form");
 const roomInput = document.querySelector("#sio-room");
@@ -95,8 +95,8 @@ function showState() {
 
 function listen({ chat }) {
   for (const event of ["server_response", "server_broadcast", "notification"])
-    chat.on(event, (value) => showLine(event, String(value?.data)));
-  chat.on("room_message", (text) => showLine("room_message", String(text)));
+    chat.on(event, (value) => showLine(event, sayForServer(String(value?.data))));
+  chat.on("room_message", (text) => showLine("room_message", sayForServer(String(text))));
   chat.on("connect", onConnect);
   chat.on("disconnect", (why) => showLine("system", `${say("lost")}: ${why}`));
 }

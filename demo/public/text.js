@@ -170,6 +170,22 @@ export function say(key) {
   return languages[language][key];
 }
 
+/* The server speaks as the notes do, in Russian; these are the beginnings of what it says. */
+const serverTexts = [
+  ["Добро пожаловать в чат!", "Welcome to the chat!"],
+  ["Пользователь написал: ", "A user wrote: "],
+  ["Пользователь вышел из комнаты ", "A user has left the room "],
+  ["Вы в комнате ", "You are in the room "],
+  ["Важное уведомление! На часах сервера ", "Important! The server's clock says "],
+];
+
+/** What the server says, in the page's language. */
+export function sayForServer(text) {
+  const known = serverTexts.find(([russianText]) => text.startsWith(russianText));
+
+  return language === "en" && known ? known[1] + text.slice(known[0].length) : text;
+}
+
 /** The form of say(key) for n things. */
 export function sayCount(key, n) {
   const forms = say(key);

@@ -85,7 +85,7 @@ describe("Socket.IO", () => {
     assert.equal(await page.locator("#sio-steps .on").textContent(), "websocket");
     assert.match(await page.locator("#sio-id").textContent(), /^[\w-]{20}$/);
     assert.equal(await page.locator("#sio-state").textContent(), "Connected");
-    await hears(page, "server_response", "Добро пожаловать в чат!");
+    await hears(page, "server_response", "Welcome to the chat!");
   });
 
   test("an echo that all pages hear", async () => {
@@ -105,9 +105,9 @@ describe("Socket.IO", () => {
     const boris = await visitSio();
 
     await say(anna, "Всем привет 👋");
-    await hears(boris, "server_broadcast", "Пользователь написал: Всем привет 👋");
+    await hears(boris, "server_broadcast", "A user wrote: Всем привет 👋");
     await say(boris, "и тебе");
-    await hears(anna, "server_broadcast", "Пользователь написал: и тебе");
+    await hears(anna, "server_broadcast", "A user wrote: и тебе");
     assert.equal(await line(anna, "server_broadcast", "").count(), 2);
   });
 
@@ -117,13 +117,13 @@ describe("Socket.IO", () => {
     const clara = await visitSio();
 
     await join(anna, "комната");
-    await hears(anna, "room_message", "Вы в комнате комната");
+    await hears(anna, "room_message", "You are in the room комната");
     await join(boris, "комната");
-    assert.equal(await line(boris, "room_message", "Вы в комнате").count(), 1);
+    assert.equal(await line(boris, "room_message", "You are in the room").count(), 1);
     await say(anna, "only us", "комната");
     await hears(boris, "room_message", "комната: only us");
     await boris.click('#sio-rooms [data-room="комната"]');
-    await hears(anna, "room_message", "Пользователь вышел из комнаты комната");
+    await hears(anna, "room_message", "A user has left the room комната");
     await say(anna, "alone", "комната");
     await hears(anna, "room_message", "комната: alone");
     await say(anna, "everybody");
@@ -167,7 +167,7 @@ describe("Socket.IO", () => {
     current.demo = await Demo.start({ words: ["--notify-ms", "300"] });
     const page = await visitSio();
 
-    await hears(page, "notification", "Важное уведомление! На часах сервера");
+    await hears(page, "notification", "Important! The server's clock says");
     await eventually(async () => (await line(page, "notification", "").count()) >= 3, "three");
   });
 
@@ -203,7 +203,7 @@ describe("the server ends", () => {
       const { port } = current.demo;
 
       await join(page, "room1");
-      await hears(page, "room_message", "Вы в комнате room1");
+      await hears(page, "room_message", "You are in the room room1");
       await end(current.demo);
       await page.waitForSelector('#sio-link[data-state="waiting"]');
       await page.waitForSelector('#connection[data-state="waiting"]');
@@ -215,7 +215,7 @@ describe("the server ends", () => {
       await sioIsUp(page);
       assert.equal(await page.locator("#sio-note").textContent(), "Back again, with a new session");
       await hears(page, "system", "Back again");
-      await eventually(async () => (await line(page, "room_message", "Вы в").count()) === 2, "the room");
+      await eventually(async () => (await line(page, "room_message", "You are in").count()) === 2, "the room");
       await say(page, "back", "room1");
       await hears(page, "room_message", "room1: back");
     });

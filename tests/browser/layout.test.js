@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// Nothing of the demo page covers anything else or is cut, in windows of any size; what a screen reader hears.
+import assert from "node:assert/strict";
+import path from "node:path";
+import { describe, test } from "node:test";
+
+import { artifacts, current, fitsItsWindow, openPage, panel, visit, visitSio } from "./visitor.js";
+
+const sizes = [
+  [1366, 650],
+  [1280, 600],
+  [1024, 600],
+  [1920, 1080],
+  [360, 740],
+];
+const manyRooms = Array.from({ length: 13 }, (_, i) => `room${i + 1}`);
+
+function sized([width, height]) {
+  return { viewport: { width, height }, locale: "en" };
+}
+
+/* What is wrong with the boxes of a page: parts that cross, and controls that reach out of their card or lie
+ * under something else. */
+function crossings() {
+  const visible = (node) => node.checkVisibility() && node.getBoundingClientRect().width > 0;
+  const name = (node) => node.id || node.className || node.tagName;
+  const parts = [...document.querySelectorAll("header, footer, .card")].filter(visible);
+  const found = [];
+  const inside = (inner, outer) =>
+    inner.left >= outer.left - 1 &&
+    inner.right <= outer.right + 1 &&
+    inner.top >= outer.top - 1 &&
+    inner.bottom <= outer.bottom + 1;
+
+  for (const [i, one] of parts.entries())
+    for (const other of parts.slice(i + 1)) {
+      const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()];
+
+      if (getComputedStyle(one).position === "sticky") continue;
+      if (a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)
+        found.push(`${name(one)} crosses ${name(other)}`);
+    }
+  for (const control of [...document.querySelectorAll(".card :is(button, input, select, a, pre)")].filter(visible)) {
+    const scroller = control.closest(".tabs");
+
+    if (!scroller && !inside(control.getBoundingClientRect(), control.closest(".card").getBoundingClientRect()))
+      found.push(`${name(control)} reaches out of its card`);
+    if (scroller && control.getAttribute("aria-selected") !== "true") continue;
+    control.scrollIntoView({ block: "center" });
+    const box = control.getBoundingClientRect();
+    const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+
+    if (!top || !(control.contains(top) || top.contains(control))) found.push(`${name(control)} is covered`);
+  }
+  scrollTo(0, 0);
+  return found;
+}
+
+describe("layout", () => {
+  for (const size of sizes)
+    test(`nothing covers anything at ${size.join("x")}`, async () => {
+      const page = await visit({ rooms: manyRooms, options: sized(size) });
+      const sio = await visitSio({ options: sized(size) });
+
+      assert.deepEqual(await page.evaluate(crossings), []);
+      assert.deepEqual(await sio.evaluate(crossings), []);
+      await fitsItsWindow(page);
+      await fitsItsWindow(sio);
+      await page.screenshot({ path: path.join(artifacts, `layout-${size.join("x")}.png`) });
+      await sio.screenshot({ path: path.join(artifacts, `layout-sio-${size.join("x")}.png`) });
+    });
+
+  test("the chosen tab is in sight among many", async () => {
+    const page = await visit({ rooms: manyRooms });
+    const isInSight = () =>
+      page.evaluate(() => {
+        const list = document.querySelector("#tabs").getBoundingClientRect();
+        const tab = document.querySelector('[role="tab"][aria-selected="true"]').getBoundingClientRect();
+
+        return tab.left >= list.left - 1 && tab.right <= list.right + 1;
+      });
+
+    await page.fill("#chat-room", "the_last_one");
+    await page.press("#chat-room", "Enter");
+    await panel(page, "the_last_one").waitFor();
+    assert.equal(await isInSight(), true);
+    await page.focus('[role="tab"][aria-selected="true"]');
+    await page.keyboard.press("Home");
+    assert.equal(await isInSight(), true);
+    await page.keyboard.press("ArrowLeft");
+    assert.equal(await isInSight(), true);
+  });
+});
+
+describe("what is heard", () => {
+  test("a control's name holds what it shows", async () => {
+    const page = await visitSio();
+
+    await page.fill("#sio-room", "r1");
+    await page.press("#sio-room", "Enter");
+    await page.locator('#sio-rooms [data-room="r1"]').waitFor();
+    const wrong = await page.$$eval(":is(button, a, [role=tab])[aria-label]", (nodes) =>
+      nodes
+        .map((node) => {
+          const shown = node.cloneNode(true);
+
+          for (const hidden of shown.querySelectorAll('[aria-hidden="true"]')) hidden.remove();
+          return [shown.textContent.trim().toLowerCase(), node.getAttribute("aria-label").toLowerCase()];
+        })
+        .filter(([shown, heard]) => !heard.includes(shown)),
+    );
+    assert.deepEqual(wrong, []);
+  });
+
+  test("lists are lists, and there is one first heading", async () => {
+    const page = await visit();
+
+    assert.equal(await page.locator("h1").count(), 1);
+    assert.equal(await page.locator("ol[role], ul[role]").count(), 0);
+    assert.equal(await page.locator("li:not(ol > li, ul > li)").count(), 0);
+  });
+
+  test("an English page says in English what the server says", async () => {
+    const page = await visitSio();
+
+    await page.locator('#sio-chat-log li[data-kind="server_response"]', { hasText: "Welcome to the chat!" }).waitFor();
+    await page.fill("#sio-chat-input", "good day");
+    await page.press("#sio-chat-input", "Enter");
+    await page.locator("#sio-chat-log li", { hasText: "A user wrote: good day" }).waitFor();
+    await page.fill("#sio-room", "r1");
+    await page.press("#sio-room", "Enter");
+    await page.locator("#sio-chat-log li", { hasText: "You are in the room r1" }).waitFor();
+    assert.doesNotMatch(await page.locator("#view-socketio").innerText(), /[а-яё]/i);
+  });
+
+  test("without JavaScript the page says that it needs it", async () => {
+    const page = await openPage({ javaScriptEnabled: false });
+
+    await page.goto(current.demo.url);
+    await page.locator("noscript p", { hasText: "This page needs JavaScript" }).waitFor({ timeout: 5000 });
+    await page.screenshot({ path: path.join(artifacts, "no-script.png") });
+  });
+});
