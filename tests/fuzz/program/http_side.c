@@ -45,6 +45,16 @@ void http_side_set_up(struct program *p)
 
 /* ---- kept ---- */
 
+/* What cannot be refused is let in. */
+void refuse(struct program *p, yodel_sio_next *next)
+{
+    int rc = yodel_sio_next_refuse(next, "not you", once_in(p, 2) ? "{\"a\":1}" : NULL);
+
+    say(p, "next: refuse: %d", rc);
+    if (rc < 0)
+        yodel_sio_next_go(next);
+}
+
 static void use(struct program *p, struct kept *kept)
 {
     bool nicely = !once_in(p, 3);
@@ -59,8 +69,7 @@ static void use(struct program *p, struct kept *kept)
         say(p, "next: go");
         yodel_sio_next_go(kept->thing);
     } else if (kept->kind == KEPT_NEXT) {
-        say(p, "next: refuse");
-        yodel_sio_next_refuse(kept->thing, "no", once_in(p, 2) ? "{\"a\":1}" : NULL);
+        refuse(p, kept->thing);
     } else if (kept->kind == KEPT_REQUEST && p->server != NULL) {
         say(p, "respond");
         (void)yodel_request_respond_id(

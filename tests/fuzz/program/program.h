@@ -261,6 +261,7 @@ void sio_side_set_up(struct program *p);
 void keep(struct program *p, struct kept kept);
 /* Uses one that is kept, in some way. */
 void use_kept(struct program *p);
+void refuse(struct program *p, yodel_sio_next *next);
 void drop_all_kept(struct program *p);
 
 /* ---- calls.c: what handlers and other threads call ---- */

@@ -125,7 +125,7 @@ static void on_middleware(yodel_sio_socket *socket, yodel_sio_next *next, void *
     if (what < 4)
         yodel_sio_next_go(next);
     else if (what == 4)
-        yodel_sio_next_refuse(next, "not you", NULL);
+        refuse(p, next);
     else
         keep(p, (struct kept){.kind = KEPT_NEXT, .thing = next});
     act(p, NULL, ss->socket != NULL ? ss : NULL);

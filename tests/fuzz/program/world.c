@@ -18,12 +18,17 @@ struct block {
     _Alignas(16) size_t size;
 };
 
+/* Of the sanitizers' runtime; NULL without. */
+void __sanitizer_print_stack_trace(void) __attribute__((weak));
+
 static bool must_fail(struct program *p)
 {
     if (p->fail_in == 0 || --p->fail_in > 0)
         return false;
     p->has_failed = true;
     say(p, "an allocation fails");
+    if (p->verbose && __sanitizer_print_stack_trace != NULL)
+        __sanitizer_print_stack_trace();
     return true;
 }
 
