@@ -227,7 +227,8 @@ int yodel_ws_reject(yodel_ws *ws, const yodel_response *given)
         rc = yd_request_fail(req, response.status, NULL, response.headers, response.num_headers);
     else
         rc = yodel_request_respond(req, &response);
-    if (rc == 0 || rc == YODEL_ERR_CLOSED)
+    /* The client of a deferred one may have gone already: that ends it, like any other. */
+    if (rc == 0 || (rc == YODEL_ERR_CLOSED && !ws->deferred))
         forget_request(ws);
     return rc;
 }

@@ -267,10 +267,25 @@ static void be_late(struct fixture *f, struct sim_peer *peer)
     advance(f, 400);
 }
 
+/* The connection is dead, but nobody has been told yet. */
+static void reject_when_lost(struct fixture *f, struct sim_peer *peer)
+{
+    yd_conn_abort(f->ws->conn, 0);
+    assert_int_equal(yodel_ws_reject(f->ws, NULL), YODEL_ERR_CLOSED);
+    assert_int_equal(f->closes, 0);
+}
+
+static void close_when_lost(struct fixture *f, struct sim_peer *peer)
+{
+    yd_conn_abort(f->ws->conn, 0);
+    yodel_ws_close(f->ws, 1000, YODEL_STR("no"));
+}
+
 static void test_ws_end_of_a_deferred_one_takes_any_call_in_on_close(void **state)
 {
     static void (*const ends[])(struct fixture * f, struct sim_peer * peer) = {
-        end_by_loss, end_by_eof, reject_it, close_it, be_late, end_by_abort};
+        end_by_loss, end_by_eof,   reject_it,        close_it,
+        be_late,     end_by_abort, reject_when_lost, close_when_lost};
 
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         void *fresh;
