@@ -29,9 +29,7 @@ OPEN = {  # struct: the layers, the fields
     "yd_wheel": ("eio", "now"),
     "yd_bus": ("groups", "mem num_loops secret"),
     "yd_layer": ("channels", "name ops"),
-    "yd_group": ("sio", "node"),
     "yd_member": ("channels ws sio", "deliver memberships"),
-    "yd_membership": ("sio", "group next"),
     "yd_loop": (
         "bus groups net http ws eio sio server",
         "closed counters index mem net now pool running stopping wheel",

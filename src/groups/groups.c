@@ -225,6 +225,28 @@ bool yd_group_leave(struct yd_groups *groups, struct yd_loop *loop, const struct
     return true;
 }
 
+/* The list begins with the newest. */
+const struct yd_membership *yd_member_oldest(const struct yd_member *member)
+{
+    const struct yd_membership *membership = member->memberships;
+
+    while (membership != NULL && membership->next != NULL)
+        membership = membership->next;
+    return membership;
+}
+
+const struct yd_membership *yd_membership_newer(const struct yd_membership *membership)
+{
+    return membership->link != &membership->pair.member->memberships
+               ? yd_container_of(membership->link, struct yd_membership, next)
+               : NULL;
+}
+
+yodel_str yd_membership_name(const struct yd_membership *membership)
+{
+    return membership->pair.group->node.key;
+}
+
 void yd_member_leave_all(struct yd_loop *loop, struct yd_member *member)
 {
     while (member->memberships != NULL)

@@ -88,6 +88,13 @@ int yd_group_join(struct yd_groups *groups, struct yd_loop *loop, const struct y
 /* Needs no memory.  Returns whether it was a member. */
 bool yd_group_leave(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
                     struct yd_member *member);
+/* The groups of a member in the order it joined them: the first, and the one after each; NULL at
+ * the end. */
+const struct yd_membership *yd_member_oldest(const struct yd_member *member);
+const struct yd_membership *yd_membership_newer(const struct yd_membership *membership);
+/* The name of its group; borrowed from the group. */
+yodel_str yd_membership_name(const struct yd_membership *membership);
+
 /* Takes member out of all groups of all kinds. */
 void yd_member_leave_all(struct yd_loop *loop, struct yd_member *member);
 

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+#include "sio/emit.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "sio/sio.h"
+#include "sio/gather.h"
+#include "sio/operation.h"
 
 /* Events that go out. */
 
 /* An event ready to be given to sockets. */
-struct parcel {
+struct packet {
     struct yd_sio_out out;
     char offset[YD_SIO_OFFSET_SIZE]; /* "": without recovery, or an event with acknowledgement */
     unsigned flags;                  /* of the target */
@@ -25,12 +28,12 @@ struct event {
     size_t num_attachments;
 };
 
-static void tell_watchers(yodel_sio_socket *socket, const struct parcel *parcel)
+static void tell_watchers(yodel_sio_socket *socket, const struct packet *packet)
 {
     struct yd_sio_middleware *watcher = socket->ns->config->outgoing;
 
     for (; watcher != NULL; watcher = watcher->next)
-        watcher->outgoing_fn(socket, parcel->event, parcel->args, watcher->user);
+        watcher->outgoing_fn(socket, packet->event, packet->args, watcher->user);
 }
 
 static unsigned session_flags(unsigned flags)
@@ -39,41 +42,41 @@ static unsigned session_flags(unsigned flags)
            ((flags & YODEL_SIO_NO_COMPRESS) != 0 ? YD_EIO_NO_COMPRESS : 0);
 }
 
-static void remember(yodel_sio_socket *socket, const struct parcel *parcel)
+static void remember(yodel_sio_socket *socket, const struct packet *packet)
 {
-    bool is_volatile = (parcel->flags & YODEL_SIO_VOLATILE) != 0;
+    bool is_volatile = (packet->flags & YODEL_SIO_VOLATILE) != 0;
 
-    if (socket->memory != NULL && parcel->offset[0] != '\0')
-        yd_sio_memory_note(socket, parcel->offset, is_volatile ? NULL : &parcel->out);
+    if (socket->memory != NULL && packet->offset[0] != '\0')
+        yd_sio_memory_note(socket, packet->offset, is_volatile ? NULL : &packet->out);
 }
 
 /* A socket that is away, or not back yet, only remembers; what may be dropped it does not. */
-static void give_absent(yodel_sio_socket *socket, const struct parcel *parcel)
+static void give_absent(yodel_sio_socket *socket, const struct packet *packet)
 {
-    if (parcel->gather == NULL && (parcel->flags & YODEL_SIO_VOLATILE) == 0)
-        remember(socket, parcel);
+    if (packet->gather == NULL && (packet->flags & YODEL_SIO_VOLATILE) == 0)
+        remember(socket, packet);
 }
 
 /* Handlers, what is remembered, and the wire see events in one order: watchers may emit too. */
-static int give(yodel_sio_socket *socket, const struct parcel *parcel)
+static int give(yodel_sio_socket *socket, const struct packet *packet)
 {
     int rc;
 
     if (socket->state != YD_SIO_CONNECTED) {
-        give_absent(socket, parcel);
+        give_absent(socket, packet);
         return 0;
     }
-    if (parcel->gather != NULL &&
-        (rc = yd_sio_gather_expect(parcel->gather, socket, parcel->id)) < 0)
+    if (packet->gather != NULL &&
+        (rc = yd_sio_gather_expect(packet->gather, socket, packet->id)) < 0)
         return rc;
     if (socket->ns->config->outgoing != NULL)
-        tell_watchers(socket, parcel);
-    rc = yd_eio_send(socket->client->session, parcel->out.msgs, parcel->out.num,
-                     session_flags(parcel->flags));
-    if (rc < 0 && parcel->gather != NULL)
-        yd_sio_gather_forget(parcel->gather, socket, parcel->id);
+        tell_watchers(socket, packet);
+    rc = yd_eio_send(socket->client->session, packet->out.msgs, packet->out.num,
+                     session_flags(packet->flags));
+    if (rc < 0 && packet->gather != NULL)
+        yd_sio_gather_forget(packet->gather, socket, packet->id);
     if (rc == 0 || rc == YODEL_ERR_CLOSED) /* the connection was lost in this very turn */
-        remember(socket, parcel);
+        remember(socket, packet);
     return rc;
 }
 
@@ -88,24 +91,24 @@ static struct yd_sio_output output_of(const yodel_sio_target *target, const stru
     };
 }
 
-static int make_parcel(const yodel_sio_target *target, const struct event *event,
-                       struct yd_sio_gather *gather, struct parcel *parcel)
+static int make_packet(const yodel_sio_target *target, const struct event *event,
+                       struct yd_sio_gather *gather, struct packet *packet)
 {
     yodel_sio *sio = target->ns->sio;
     struct yd_sio_output output = output_of(target, event);
 
-    memset(parcel, 0, sizeof *parcel);
-    parcel->flags = target->flags;
-    parcel->gather = gather;
+    memset(packet, 0, sizeof *packet);
+    packet->flags = target->flags;
+    packet->gather = gather;
     if (gather != NULL) {
         output.has_id = true;
-        output.id = parcel->id = atomic_fetch_add(&target->ns->ack_id, 1) & YD_SIO_MAX_ID;
+        output.id = packet->id = atomic_fetch_add(&target->ns->ack_id, 1) & YD_SIO_MAX_ID;
     } else if (sio->options.recovery_ms > 0) {
-        yd_sio_next_offset(&sio->ids, parcel->offset);
-        output.offset = yodel_str_of(parcel->offset);
+        yd_sio_next_offset(&sio->ids, packet->offset);
+        output.offset = yodel_str_of(packet->offset);
     }
     return yd_sio_encode_out(sio->mem, sio->options.parser, &output, event->attachments,
-                             &parcel->out);
+                             &packet->out);
 }
 
 /* ---- to one ---- */
@@ -134,22 +137,22 @@ static int emit_to_one(const yodel_sio_target *target, const struct event *event
 {
     const struct yodel_allocator *mem = target->ns->sio->mem;
     yodel_sio_socket *socket = target->socket;
-    struct parcel parcel;
+    struct packet packet;
     struct yd_buf args = {0};
     int rc;
 
     if (gather == NULL && (rc = try_small(target, event)) != YODEL_ERR_STATE)
         return rc;
-    if ((rc = make_parcel(target, event, gather, &parcel)) < 0)
+    if ((rc = make_packet(target, event, gather, &packet)) < 0)
         return rc;
     if (target->ns->config->outgoing != NULL && (rc = bracket(mem, event, &args)) == 0) {
-        parcel.event = event->name;
-        parcel.args = (yodel_str){(char *)args.ptr, args.len};
+        packet.event = event->name;
+        packet.args = (yodel_str){(char *)args.ptr, args.len};
     }
     if (rc == 0)
-        rc = give(socket, &parcel);
+        rc = give(socket, &packet);
     yd_buf_free(mem, &args);
-    yd_sio_out_unref(&parcel.out);
+    yd_sio_out_unref(&packet.out);
     return rc;
 }
 
@@ -157,19 +160,19 @@ static int emit_to_one(const yodel_sio_target *target, const struct event *event
 
 struct emit_op {
     struct yd_sio_op base; /* first */
-    struct parcel parcel;
+    struct packet packet;
     struct yd_buf text; /* name and arguments for watchers */
 };
 
 static void each(yodel_sio_socket *socket, void *arg)
 {
     struct emit_op *op = arg;
-    int rc = give(socket, &op->parcel);
+    int rc = give(socket, &op->packet);
 
-    if (rc < 0 && op->parcel.gather != NULL)
-        yd_sio_gather_miss(op->parcel.gather, rc);
+    if (rc < 0 && op->packet.gather != NULL)
+        yd_sio_gather_miss(op->packet.gather, rc);
     if (rc == YODEL_ERR_CONGESTED && socket->ns->sio->options.close_congested) {
-        remember(socket, &op->parcel); /* to be had when it comes back */
+        remember(socket, &op->packet); /* to be had when it comes back */
         yd_sio_client_fail(socket->client, "too slow for what is broadcast");
     }
 }
@@ -177,11 +180,11 @@ static void each(yodel_sio_socket *socket, void *arg)
 static void done(void *arg, struct yd_loop *loop)
 {
     struct emit_op *op = arg;
-    const struct yodel_allocator *mem = op->base.whom.ns->sio->mem;
+    const struct yodel_allocator *mem = op->base.scope.ns->sio->mem;
 
-    if (op->parcel.gather != NULL)
-        yd_sio_gather_close(op->parcel.gather, loop, atomic_load(&op->base.failed));
-    yd_sio_out_unref(&op->parcel.out);
+    if (op->packet.gather != NULL)
+        yd_sio_gather_close(op->packet.gather, loop, atomic_load(&op->base.failed));
+    yd_sio_out_unref(&op->packet.out);
     yd_buf_free(mem, &op->text);
     yd_sio_op_free(op);
 }
@@ -191,15 +194,15 @@ static const struct yd_sio_op_ops emit_ops = {.each = each, .done = done, .away 
 /* The caller's strings do not live as long as the operation. */
 static int keep_text(struct emit_op *op, const struct event *event)
 {
-    const struct yodel_allocator *mem = op->base.whom.ns->sio->mem;
+    const struct yodel_allocator *mem = op->base.scope.ns->sio->mem;
     size_t len = event->name.len;
 
-    if (op->base.whom.ns->config->outgoing == NULL)
+    if (op->base.scope.ns->config->outgoing == NULL)
         return 0;
     if (yd_buf_append_str(mem, &op->text, event->name) < 0 || bracket(mem, event, &op->text) < 0)
         return -ENOMEM;
-    op->parcel.event = (yodel_str){(char *)op->text.ptr, len};
-    op->parcel.args = (yodel_str){(char *)op->text.ptr + len, op->text.len - len};
+    op->packet.event = (yodel_str){(char *)op->text.ptr, len};
+    op->packet.args = (yodel_str){(char *)op->text.ptr + len, op->text.len - len};
     return 0;
 }
 
@@ -211,12 +214,12 @@ static int emit_to_many(const yodel_sio_target *target, const struct event *even
 
     if (op == NULL)
         return -ENOMEM;
-    if ((rc = make_parcel(target, event, gather, &op->parcel)) < 0) {
+    if ((rc = make_packet(target, event, gather, &op->packet)) < 0) {
         yd_sio_op_free(op);
         return rc;
     }
     if ((rc = keep_text(op, event)) < 0) {
-        yd_sio_out_unref(&op->parcel.out);
+        yd_sio_out_unref(&op->packet.out);
         yd_buf_free(target->ns->sio->mem, &op->text);
         yd_sio_op_free(op);
         return rc;
@@ -375,7 +378,7 @@ static void deliver_binary(yodel_sio_socket *socket, struct yd_msg *msg)
 
 void yd_sio_deliver(struct yd_member *member, struct yd_delivery *what)
 {
-    yodel_sio_socket *socket = yd_container_of(member, yodel_sio_socket, member);
+    yodel_sio_socket *socket = yd_sio_socket_of_member(member);
 
     if (socket->state != YD_SIO_CONNECTED && socket->state != YD_SIO_AWAY && !socket->is_noting)
         return;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "sio/gather.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "sio/sio.h"
 
 /* Acknowledgements that the program waits for: of one socket, or of many on several loops. */
 

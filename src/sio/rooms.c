@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <string.h>
-
 #include "base/container.h"
-#include "base/mem.h"
+#include "sio/emit.h"
 #include "sio/sio.h"
 
-/* Rooms: groups of the channel layer. */
+/* The rooms of a socket. */
 
-int yd_sio_group_name(const yodel_sio_namespace *ns, const char *room, struct yd_buf *buf)
+yodel_sio_socket *yd_sio_socket_of_member(struct yd_member *member)
 {
-    const struct yodel_allocator *mem = ns->sio->mem;
-    int rc;
+    return member->deliver == yd_sio_deliver
+               ? yd_container_of(member, yodel_sio_socket, rooms.member)
+               : NULL;
+}
 
-    if ((rc = yd_buf_append(mem, buf, ns->name, ns->name_len)) < 0 ||
-        (rc = yd_buf_append(mem, buf, "#", 1)) < 0)
-        return rc;
-    return yd_buf_append(mem, buf, room, strlen(room));
+static struct yd_sio_rooms rooms_of(const yodel_sio_socket *socket)
+{
+    yodel_channels *channels = socket->ns->sio->channels;
+
+    return (struct yd_sio_rooms){yd_channels_groups(channels), yd_channels_bus(channels),
+                                 socket->loop, yodel_sio_namespace_name(socket->ns)};
 }
 
 static bool is_own(const yodel_sio_socket *socket, const char *room)
@@ -26,292 +27,31 @@ static bool is_own(const yodel_sio_socket *socket, const char *room)
 
 int yodel_sio_join(yodel_sio_socket *socket, const char *room)
 {
-    yodel_sio *sio = socket->ns->sio;
-    struct yd_buf name = {0};
-    struct yd_key key;
-    int rc;
+    struct yd_sio_rooms rooms = rooms_of(socket);
 
     if (is_own(socket, room))
         return 0;
-    if (strlen(room) > YODEL_GROUP_NAME_MAX || !yd_utf8_is_valid(room, strlen(room)))
-        return YODEL_ERR_NAME;
     if (socket->state == YD_SIO_LEAVING)
         return YODEL_ERR_CLOSED;
-    if (socket->num_rooms >= sio->options.max_rooms)
-        return YODEL_ERR_TOO_BIG;
-    if ((rc = yd_sio_group_name(socket->ns, room, &name)) == 0) {
-        key = yd_bus_key(yd_channels_bus(sio->channels), (yodel_str){(char *)name.ptr, name.len});
-        rc = yd_group_join(yd_channels_groups(sio->channels), socket->loop, &key, &socket->member);
-    }
-    yd_buf_free(sio->mem, &name);
-    if (rc > 0)
-        socket->num_rooms++;
-    return rc < 0 ? rc : 0;
+    return yd_sio_membership_join(&socket->rooms, &rooms, room, socket->ns->sio->options.max_rooms);
 }
 
 void yodel_sio_leave(yodel_sio_socket *socket, const char *room)
 {
-    yodel_sio *sio = socket->ns->sio;
-    struct yd_buf name = {0};
+    struct yd_sio_rooms rooms = rooms_of(socket);
 
-    if (yd_sio_group_name(socket->ns, room, &name) == 0) {
-        struct yd_key key =
-            yd_bus_key(yd_channels_bus(sio->channels), (yodel_str){(char *)name.ptr, name.len});
-
-        if (yd_group_leave(yd_channels_groups(sio->channels), socket->loop, &key, &socket->member))
-            socket->num_rooms--;
-    }
-    yd_buf_free(sio->mem, &name);
+    yd_sio_membership_leave(&socket->rooms, &rooms, room);
 }
 
 void yd_sio_leave_rooms(yodel_sio_socket *socket)
 {
-    yd_member_leave_all(socket->loop, &socket->member);
-    socket->num_rooms = 0;
-}
-
-/* The newest membership comes first; rooms are told in the order they were joined. */
-static void each_joined(const yodel_sio_socket *socket, void (*each)(yodel_str room, void *user),
-                        void *user)
-{
-    const struct yodel_allocator *mem = socket->ns->sio->mem;
-    size_t prefix = socket->ns->name_len + 1, num = socket->num_rooms, i = num;
-    yodel_str *rooms = num > 0 ? yd_alloc_array(mem, num, sizeof *rooms) : NULL;
-
-    if (rooms == NULL)
-        return;
-    for (struct yd_membership *m = socket->member.memberships; m != NULL && i > 0; m = m->next) {
-        yodel_str key = m->pair.group->node.key;
-
-        rooms[--i] = (yodel_str){key.ptr + prefix, key.len - prefix};
-    }
-    while (i < num)
-        each(rooms[i++], user);
-    yd_free(mem, rooms);
+    yd_sio_membership_leave_all(&socket->rooms, socket->loop);
 }
 
 void yodel_sio_each_room(const yodel_sio_socket *socket, void (*each)(yodel_str room, void *user),
                          void *user)
 {
     each(yd_sio_id(socket), user);
-    each_joined(socket, each, user);
-}
-
-/* ---- operations on many ---- */
-
-struct rooms_op {
-    struct yd_sio_op base; /* first */
-    bool leave;
-    struct yd_buf rooms; /* each with its NUL */
-};
-
-static void each_rooms(yodel_sio_socket *socket, void *arg)
-{
-    struct rooms_op *op = arg;
-
-    for (size_t at = 0, len; at < op->rooms.len; at += len + 1) {
-        const char *room = (const char *)op->rooms.ptr + at;
-
-        len = strlen(room);
-        if (op->leave)
-            yodel_sio_leave(socket, room);
-        else
-            (void)yodel_sio_join(socket, room);
-    }
-}
-
-static void done_rooms(void *arg, struct yd_loop *loop)
-{
-    struct rooms_op *op = arg;
-
-    (void)loop;
-    yd_buf_free(op->base.whom.ns->sio->mem, &op->rooms);
-    yd_sio_op_free(op);
-}
-
-static const struct yd_sio_op_ops rooms_ops = {
-    .each = each_rooms, .done = done_rooms, .away = true};
-
-static int run_rooms(const yodel_sio_target *target, const char *const *rooms, bool leave)
-{
-    struct rooms_op *op = yd_sio_op_new(&rooms_ops, sizeof *op, target);
-
-    if (op == NULL)
-        return -ENOMEM;
-    op->leave = leave;
-    for (size_t i = 0; rooms[i] != NULL; i++)
-        if (yd_buf_append(target->ns->sio->mem, &op->rooms, rooms[i], strlen(rooms[i]) + 1) < 0) {
-            done_rooms(op, NULL);
-            return -ENOMEM;
-        }
-    return yd_sio_op_run(op);
-}
-
-int yodel_sio_sockets_join(yodel_sio_target target, const char *const *rooms)
-{
-    return run_rooms(&target, rooms, false);
-}
-
-int yodel_sio_sockets_leave(yodel_sio_target target, const char *const *rooms)
-{
-    return run_rooms(&target, rooms, true);
-}
-
-struct disconnect_op {
-    struct yd_sio_op base; /* first */
-    int close;
-};
-
-static void each_disconnect(yodel_sio_socket *socket, void *arg)
-{
-    struct disconnect_op *op = arg;
-
-    if (socket->state == YD_SIO_CONNECTED)
-        yodel_sio_disconnect(socket, op->close);
-    else if (socket->state == YD_SIO_AWAY)
-        yd_sio_memory_expire(socket);
-}
-
-static void done_disconnect(void *arg, struct yd_loop *loop)
-{
-    (void)loop;
-    yd_sio_op_free(arg);
-}
-
-static const struct yd_sio_op_ops disconnect_ops = {
-    .each = each_disconnect, .done = done_disconnect, .away = true};
-
-int yodel_sio_disconnect_sockets(yodel_sio_target target, int close)
-{
-    struct disconnect_op *op = yd_sio_op_new(&disconnect_ops, sizeof *op, &target);
-
-    if (op == NULL)
-        return -ENOMEM;
-    op->close = close;
-    return yd_sio_op_run(op);
-}
-
-/* ---- looking at many ---- */
-
-struct fetch_op {
-    struct yd_sio_op base; /* first */
-    struct yd_mail mail;
-    pthread_mutex_t lock; /* for result */
-    json_t *result;
-    yodel_sio_sockets_fn *fn;
-    void *user;
-};
-
-static void append_room(yodel_str room, void *user)
-{
-    (void)json_array_append_new(user, json_stringn(room.ptr, room.len));
-}
-
-static json_t *describe(yodel_sio_socket *socket)
-{
-    json_t *rooms = json_array();
-
-    if (rooms != NULL)
-        yodel_sio_each_room(socket, append_room, rooms);
-    return json_pack("{s:s%, s:o, s:o, s:o}", "id", socket->id, (size_t)YD_ID_LEN, "handshake",
-                     yodel_sio_handshake(socket), "rooms", rooms, "data",
-                     socket->json != NULL ? json_deep_copy(socket->json) : json_object());
-}
-
-static void each_fetch(yodel_sio_socket *socket, void *arg)
-{
-    struct fetch_op *op = arg;
-    json_t *description = describe(socket);
-
-    pthread_mutex_lock(&op->lock);
-    (void)json_array_append_new(op->result, description);
-    pthread_mutex_unlock(&op->lock);
-}
-
-static void note_room(yodel_str room, void *user)
-{
-    char *name = yd_strndup(&yd_mem_default, room.ptr, room.len);
-
-    if (name != NULL)
-        (void)json_object_set_new(user, name, json_null());
-    yd_free(&yd_mem_default, name);
-}
-
-static void each_room(yodel_sio_socket *socket, void *arg)
-{
-    struct fetch_op *op = arg;
-
-    pthread_mutex_lock(&op->lock);
-    yodel_sio_each_room(socket, note_room, op->result);
-    pthread_mutex_unlock(&op->lock);
-}
-
-/* Rooms were gathered as an object's keys, each once. */
-static json_t *keys_of(json_t *object)
-{
-    json_t *keys = json_array(), *value;
-    const char *key;
-
-    json_object_foreach(object, key, value)
-    {
-        (void)json_array_append_new(keys, json_string(key));
-    }
-    json_decref(object);
-    return keys;
-}
-
-static void run_fetch(struct yd_mail *mail, void *receiver)
-{
-    struct fetch_op *op = yd_container_of(mail, struct fetch_op, mail);
-
-    (void)receiver;
-    if (json_is_object(op->result))
-        op->result = keys_of(op->result);
-    if (!atomic_load(&op->base.failed))
-        op->fn(op->result, op->user);
-    json_decref(op->result);
-    pthread_mutex_destroy(&op->lock);
-    yd_sio_op_free(op);
-}
-
-static void done_fetch(void *arg, struct yd_loop *loop)
-{
-    struct fetch_op *op = arg;
-
-    op->mail.run = run_fetch;
-    if (loop != NULL)
-        yd_loop_task(loop, &op->mail);
-    else
-        run_fetch(&op->mail, NULL);
-}
-
-static const struct yd_sio_op_ops fetch_ops = {.each = each_fetch, .done = done_fetch};
-static const struct yd_sio_op_ops fetch_rooms_ops = {.each = each_room, .done = done_fetch};
-
-static int run_fetch_op(const struct yd_sio_op_ops *ops, const yodel_sio_target *target,
-                        json_t *result, yodel_sio_sockets_fn *fn, void *user)
-{
-    struct fetch_op *op = result != NULL ? yd_sio_op_new(ops, sizeof *op, target) : NULL;
-
-    if (op == NULL) {
-        json_decref(result);
-        return -ENOMEM;
-    }
-    pthread_mutex_init(&op->lock, NULL);
-    op->result = result;
-    op->fn = fn;
-    op->user = user;
-    return yd_sio_op_run(op);
-}
-
-int yodel_sio_fetch_sockets(yodel_sio_target target, yodel_sio_sockets_fn *done, void *user)
-{
-    return run_fetch_op(&fetch_ops, &target, json_array(), done, user);
-}
-
-int yodel_sio_fetch_rooms(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done, void *user)
-{
-    yodel_sio_target target = yodel_sio_to_all(ns);
-
-    return run_fetch_op(&fetch_rooms_ops, &target, json_object(), done, user);
+    yd_sio_membership_each(&((yodel_sio_socket *)socket)->rooms,
+                           yodel_sio_namespace_name(socket->ns), each, user);
 }

@@ -18,6 +18,7 @@
 #include "sio/bundle.h"
 #include "sio/early.h"
 #include "sio/encode.h"
+#include "sio/membership.h"
 #include "sio/name_pattern.h"
 #include "sio/namespaces.h"
 #include "sio/onces.h"
@@ -91,7 +92,7 @@ struct yodel_sio_socket {
     struct yd_list of_client;
     struct yd_list of_shard;
     struct yd_map_node by_id;
-    struct yd_member member;
+    struct yd_sio_membership rooms;
     uint64_t stamp; /* of the broadcast that has reached or passed it */
     json_t *json;   /* yodel_sio_socket_json() */
     char *auth_text;
@@ -104,7 +105,6 @@ struct yodel_sio_socket {
     struct yd_sio_waits *waits;   /* acknowledgements it owes */
     struct yd_sio_memory *memory; /* connection state recovery; NULL: off */
     const char *reason;           /* why it is leaving */
-    unsigned num_rooms;
     uint8_t state;
     bool recovered;
     bool was_connected; /* on_connection was called, so the others must be */
@@ -160,74 +160,10 @@ int yd_sio_send_small(struct yd_sio_client *client, const struct yd_sio_output *
 /* Sends a packet to a client at once. */
 int yd_sio_client_send(struct yd_sio_client *client, const struct yd_sio_output *output);
 
-/* ---- targets and operations ---- */
-
-/* A target that travels: its strings stand behind it. */
-struct yd_sio_whom {
-    yodel_sio_namespace *ns;      /* a reference */
-    const char **rooms, **except; /* end with NULL; rooms NULL: everyone */
-    const char *but;              /* 20 characters, or NULL */
-    unsigned flags;
-};
-
-typedef void(yd_sio_each_fn)(yodel_sio_socket *socket, void *user);
-
-/* Calls each(socket, user) once for every connected socket of whom on this loop; away: for those
- * that wait to be recovered too. */
-void yd_sio_each_target(const struct yd_sio_whom *whom, struct yd_loop *loop, bool away,
-                        yd_sio_each_fn *each, void *user);
-
-/* An operation on every loop that has sockets of the target. */
-struct yd_sio_op;
-struct yd_sio_op_ops {
-    void (*each)(yodel_sio_socket *socket, void *op); /* on each loop */
-    /* After all loops, on the last of them; frees op.  loop NULL: that one does not run any more.
-     */
-    void (*done)(void *op, struct yd_loop *loop);
-    bool away; /* sockets that wait to be recovered are meant too */
-};
-
-/* Begins every operation; made by yd_sio_op_new(), which leaves the rest zero. */
-struct yd_sio_op {
-    const struct yd_sio_op_ops *ops;
-    struct yd_sio_whom whom;
-    atomic_uint num_legs;    /* that have not ended */
-    atomic_bool failed;      /* a loop does not run any more */
-    struct yd_sio_leg *legs; /* one for each loop */
-};
-
-/* size: of the struct that begins with struct yd_sio_op.  NULL when out of memory. */
-void *yd_sio_op_new(const struct yd_sio_op_ops *ops, size_t size, const yodel_sio_target *target);
-/* Frees it, without done. */
-void yd_sio_op_free(void *op);
-/* Runs it: on this thread's loop at once (unless a broadcast is being given out there), on others
- * by mail.  Takes op, and calls done in any case.  Returns 0 or YODEL_ERR_CLOSED. */
-int yd_sio_op_run(void *op);
-
-/* ---- acknowledgements that are waited for ---- */
-
-struct yd_sio_gather;
-
-/* single: the answers are one client's arguments.  NULL when out of memory. */
-struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, bool single, uint32_t timeout_ms,
-                                        yodel_sio_answers_fn *answered, void *user);
-/* Registers that socket owes id to gather.  Returns 0, -ENOMEM, YODEL_ERR_TOO_BIG. */
-int yd_sio_gather_expect(struct yd_sio_gather *gather, yodel_sio_socket *socket, uint64_t id);
-/* Takes back what was registered: the packet could not be sent. */
-void yd_sio_gather_forget(struct yd_sio_gather *gather, yodel_sio_socket *socket, uint64_t id);
-/* No more will be expected: answered is called in a task of this loop as soon as all have come; not
- * at all when the operation has failed. */
-void yd_sio_gather_close(struct yd_sio_gather *gather, struct yd_loop *loop, bool failed);
-/* Forgets it without a call, if nothing is expected. */
-void yd_sio_gather_cancel(struct yd_sio_gather *gather);
-/* The event did not reach one of those it was meant for: result is why. */
-void yd_sio_gather_miss(struct yd_sio_gather *gather, int result);
-
 /* ---- rooms ---- */
 
-/* The group of a room in the channel layer, "/chat#room", in buf. */
-int yd_sio_group_name(const yodel_sio_namespace *ns, const char *room, struct yd_buf *buf);
-void yd_sio_deliver(struct yd_member *member, struct yd_delivery *what);
+/* The socket that is this member of a group; NULL when it is a WebSocket's. */
+yodel_sio_socket *yd_sio_socket_of_member(struct yd_member *member);
 void yd_sio_leave_rooms(yodel_sio_socket *socket);
 
 /* ---- connection state recovery ---- */

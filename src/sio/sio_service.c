@@ -5,6 +5,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "base/options.h"
+#include "sio/emit.h"
 #include "sio/sio.h"
 
 /* ---- options ---- */

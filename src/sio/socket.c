@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "proto/json_doc.h"
 #include "proto/url.h"
+#include "sio/emit.h"
 #include "sio/sio.h"
 
 yodel_sio_socket *yd_sio_socket_new(struct yd_sio_client *client, yodel_sio_namespace *ns)
@@ -20,7 +21,7 @@ yodel_sio_socket *yd_sio_socket_new(struct yd_sio_client *client, yodel_sio_name
     socket->client = client;
     socket->ns = ns;
     socket->loop = yd_eio_loop(client->session);
-    socket->member.deliver = yd_sio_deliver;
+    socket->rooms.member.deliver = yd_sio_deliver;
     yd_list_init(&socket->of_shard);
     yd_list_append(&client->sockets, &socket->of_client);
     client->num_sockets++;
