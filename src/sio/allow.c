@@ -3,7 +3,8 @@
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "sio/sio.h"
+#include "eio/eio.h"
+#include "sio/sio_base.h"
 
 /* Deciding on a session that allow_request deferred, from any thread. */
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "sio/connect.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/container.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "sio/sio.h"
+#include "sio/recovery.h"
+#include "sio/sio_event.h"
 
 /* Joining a namespace: CONNECT, middleware, the answer. */
 
@@ -24,13 +27,19 @@ static void refuse(struct yd_sio_client *client, yodel_str nsp, yodel_str messag
     yd_buf_free(mem, &json);
 }
 
+static yodel_str pid_of(const yodel_sio_socket *socket)
+{
+    return socket->memory != NULL ? (yodel_str){socket->memory->pid, YD_ID_LEN}
+                                  : (yodel_str){NULL, 0};
+}
+
 static int send_connect(yodel_sio_socket *socket)
 {
     const struct yodel_allocator *mem = socket->ns->sio->mem;
     struct yd_sio_output output = {.type = YD_SIO_CONNECT,
                                    .nsp = yodel_sio_namespace_name(socket->ns)};
     struct yd_buf json = {0};
-    int rc = yd_sio_put_connect_data(mem, &json, yd_sio_id(socket), yd_sio_memory_pid(socket));
+    int rc = yd_sio_put_connect_data(mem, &json, yd_sio_id(socket), pid_of(socket));
 
     if (rc == 0) {
         output.data = (yodel_str){(char *)json.ptr, json.len};
@@ -47,7 +56,7 @@ static void run_early(yodel_sio_socket *socket)
     const struct yodel_allocator *mem = socket->ns->sio->mem;
     struct yd_sio_early_packet *early;
 
-    while (socket->state == YD_SIO_CONNECTED &&
+    while (socket->phase == YD_SIO_CONNECTED &&
            (early = yd_sio_early_take(socket->early)) != NULL) {
         if (early->packet.type == YD_SIO_EVENT || early->packet.type == YD_SIO_BINARY_EVENT)
             yd_sio_on_event(socket, &early->packet, early->attachments);
@@ -58,22 +67,14 @@ static void run_early(yodel_sio_socket *socket)
 
 /* ---- being connected ---- */
 
-void yd_sio_enter_shard(yodel_sio_socket *socket)
-{
-    if (!yd_list_is_empty(&socket->of_shard))
-        return;
-    yd_list_append(&yd_sio_shard_of(socket)->sockets, &socket->of_shard);
-    atomic_fetch_add_explicit(&yd_sio_shard_of(socket)->count, 1, memory_order_relaxed);
-}
-
-void yd_sio_connect_done(yodel_sio_socket *socket)
+static void be_connected(yodel_sio_socket *socket)
 {
     const struct yd_sio_config *config = socket->ns->config;
     struct yd_sio_client *client = socket->client;
 
-    if (socket->state != YD_SIO_CONNECTING || client->closing)
+    if (socket->phase == YD_SIO_LEAVING || client->closing)
         return;
-    if (yd_sio_memory_replay(socket) < 0) {
+    if (yd_sio_replay(socket) < 0) {
         yd_sio_client_fail(client, "what it has missed is too much");
         return;
     }
@@ -82,10 +83,7 @@ void yd_sio_connect_done(yodel_sio_socket *socket)
         return;
     }
     yd_timer_stop(&socket->loop->wheel, &client->timer);
-    socket->state = YD_SIO_CONNECTED;
-    socket->was_connected = true;
-    socket->is_noting = false;
-    yd_sio_enter_shard(socket);
+    yd_sio_socket_set_phase(socket, YD_SIO_CONNECTED);
     if (config->handlers.on_connection != NULL)
         config->handlers.on_connection(socket, config->user);
     run_early(socket);
@@ -106,7 +104,6 @@ struct yodel_sio_next {
 static void free_next(yodel_sio_next *next)
 {
     yodel_sio_namespace *ns = next->ns;
-
     yodel_sio *sio = ns->sio;
 
     yd_free(sio->mem, next->reason);
@@ -115,12 +112,14 @@ static void free_next(yodel_sio_next *next)
     yodel_sio_unref(sio);
 }
 
+static void run_middleware(yodel_sio_socket *socket);
+
 static void end_middleware(yodel_sio_next *next, yodel_sio_socket *socket)
 {
     struct yd_sio_client *client = socket->client;
 
     if (!next->refused) {
-        yd_sio_run_middleware(socket);
+        run_middleware(socket);
         return;
     }
     refuse(client, yodel_sio_namespace_name(socket->ns),
@@ -131,13 +130,18 @@ static void end_middleware(yodel_sio_next *next, yodel_sio_socket *socket)
     yd_sio_socket_free(socket);
 }
 
+static bool is_joining(const yodel_sio_socket *socket)
+{
+    return socket->phase == YD_SIO_CONNECTING || socket->phase == YD_SIO_NOTING;
+}
+
 static void run_next(struct yd_mail *mail, void *receiver)
 {
     yodel_sio_next *next = yd_container_of(mail, yodel_sio_next, mail);
     yodel_sio_socket *socket =
         yd_sio_socket_find(next->ns, receiver, (yodel_str){next->id, YD_ID_LEN});
 
-    if (socket != NULL && socket->state == YD_SIO_CONNECTING && !socket->client->closing)
+    if (socket != NULL && is_joining(socket) && !socket->client->closing)
         end_middleware(next, socket);
     free_next(next);
 }
@@ -195,13 +199,13 @@ int yodel_sio_next_refuse(yodel_sio_next *next, const char *message, const char 
     return 0;
 }
 
-void yd_sio_run_middleware(yodel_sio_socket *socket)
+static void run_middleware(yodel_sio_socket *socket)
 {
     struct yd_sio_middleware *middleware = socket->middleware;
     yodel_sio_next *next;
 
     if (middleware == NULL) {
-        yd_sio_connect_done(socket);
+        be_connected(socket);
         return;
     }
     socket->middleware = middleware->next;
@@ -218,20 +222,19 @@ void yd_sio_run_middleware(yodel_sio_socket *socket)
     middleware->fn(socket, next, middleware->user);
 }
 
-void yd_sio_connect_afresh(yodel_sio_socket *socket)
+static void on_recovered(yodel_sio_socket *socket, enum yd_sio_recovery outcome)
 {
-    if (socket->ns->sio->options.recovery_ms > 0 && yd_sio_memory_new(socket) < 0)
-        yd_sio_client_fail(socket->client, "out of memory");
-    else
-        yd_sio_run_middleware(socket);
-}
+    const yodel_sio_options *options = &socket->ns->sio->options;
 
-void yd_sio_connect_recovered(yodel_sio_socket *socket)
-{
-    socket->recovered = true;
-    if (!socket->ns->sio->options.recovery_use_middleware)
+    if (outcome == YD_SIO_FAILED || (outcome == YD_SIO_FRESH && options->recovery_ms > 0 &&
+                                     yd_sio_socket_remember(socket, NULL) < 0)) {
+        yd_sio_client_fail(socket->client, "out of memory");
+        return;
+    }
+    socket->recovered = outcome == YD_SIO_RESTORED;
+    if (socket->recovered && !options->recovery_use_middleware)
         socket->middleware = NULL;
-    yd_sio_run_middleware(socket);
+    run_middleware(socket);
 }
 
 /* ---- CONNECT ---- */
@@ -244,14 +247,16 @@ static bool get_text(yodel_str object, const char *name, yodel_str *ret_text)
            !yd_json_is_escaped(*ret_text);
 }
 
-static bool try_recovery(yodel_sio_socket *socket, yodel_str auth)
+static void recover(yodel_sio_socket *socket, yodel_str auth)
 {
     yodel_str pid, offset = {"", 0};
 
-    if (socket->ns->sio->options.recovery_ms == 0 || !get_text(auth, "pid", &pid))
-        return false;
+    if (socket->ns->sio->options.recovery_ms == 0 || !get_text(auth, "pid", &pid)) {
+        on_recovered(socket, YD_SIO_FRESH);
+        return;
+    }
     (void)get_text(auth, "offset", &offset);
-    return yd_sio_recover(socket, pid, offset);
+    yd_sio_recover(socket, pid, offset, on_recovered);
 }
 
 static int set_up(yodel_sio_socket *socket, yodel_str auth)
@@ -270,7 +275,7 @@ void yd_sio_on_connect(struct yd_sio_client *client, const struct yd_sio_packet 
     yodel_sio_namespace *ns;
     yodel_sio_socket *socket;
 
-    if (client->num_sockets >= sio->options.max_namespaces) {
+    if (yd_sio_client_count(client) >= sio->options.max_namespaces) {
         yd_sio_client_fail(client, "too many namespaces");
         return;
     }
@@ -278,15 +283,16 @@ void yd_sio_on_connect(struct yd_sio_client *client, const struct yd_sio_packet 
         refuse(client, packet->nsp, YODEL_STR("Invalid namespace"), (yodel_str){NULL, 0});
         return;
     }
-    if ((socket = yd_sio_socket_new(client, ns)) == NULL) {
+    if ((socket = yd_sio_socket_new(ns, yd_eio_loop(client->session))) == NULL) {
         yd_sio_client_fail(client, "out of memory");
         return;
     }
+    socket->client = client;
+    yd_list_append(&client->sockets, &socket->of_client);
     if (set_up(socket, packet->data) < 0) {
         yd_sio_socket_free(socket);
         yd_sio_client_fail(client, "out of memory");
         return;
     }
-    if (!try_recovery(socket, packet->data))
-        yd_sio_connect_afresh(socket);
+    recover(socket, packet->data);
 }

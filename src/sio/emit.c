@@ -6,8 +6,13 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "base/utf8.h"
+#include "channels/channel_event.h"
+#include "sio/client.h"
+#include "sio/encode.h"
 #include "sio/gather.h"
 #include "sio/operation.h"
+#include "sio/sio_event.h"
 
 /* Events that go out. */
 
@@ -46,8 +51,8 @@ static void remember(yodel_sio_socket *socket, const struct packet *packet)
 {
     bool is_volatile = (packet->flags & YODEL_SIO_VOLATILE) != 0;
 
-    if (socket->memory != NULL && packet->offset[0] != '\0')
-        yd_sio_memory_note(socket, packet->offset, is_volatile ? NULL : &packet->out);
+    if (packet->offset[0] != '\0')
+        yd_sio_socket_note(socket, packet->offset, is_volatile ? NULL : &packet->out);
 }
 
 /* A socket that is away, or not back yet, only remembers; what may be dropped it does not. */
@@ -62,7 +67,7 @@ static int give(yodel_sio_socket *socket, const struct packet *packet)
 {
     int rc;
 
-    if (socket->state != YD_SIO_CONNECTED) {
+    if (socket->phase != YD_SIO_CONNECTED) {
         give_absent(socket, packet);
         return 0;
     }
@@ -126,10 +131,10 @@ static int try_small(const yodel_sio_target *target, const struct event *event)
     yodel_sio_socket *socket = target->socket;
     struct yd_sio_output output = output_of(target, event);
 
-    if (socket->state != YD_SIO_CONNECTED || socket->ns->config->outgoing != NULL ||
+    if (socket->phase != YD_SIO_CONNECTED || socket->ns->config->outgoing != NULL ||
         socket->ns->sio->options.recovery_ms > 0)
         return YODEL_ERR_STATE;
-    return yd_sio_send_small(socket->client, &output, session_flags(target->flags));
+    return yd_sio_client_send_small(socket->client, &output, session_flags(target->flags));
 }
 
 static int emit_to_one(const yodel_sio_target *target, const struct event *event,
@@ -268,7 +273,7 @@ static int emit(const yodel_sio_target *target, const struct event *event,
         return gather == NULL ? emit_to_children(target, event) : YODEL_ERR_UNSUPPORTED;
     if (!is_direct(target))
         return emit_to_many(target, event, gather);
-    if (target->socket->state != YD_SIO_CONNECTED)
+    if (target->socket->phase != YD_SIO_CONNECTED)
         return YODEL_ERR_CLOSED;
     return emit_to_one(target, event, gather);
 }
@@ -380,7 +385,7 @@ void yd_sio_deliver(struct yd_member *member, struct yd_delivery *what)
 {
     yodel_sio_socket *socket = yd_sio_socket_of_member(member);
 
-    if (socket->state != YD_SIO_CONNECTED && socket->state != YD_SIO_AWAY && !socket->is_noting)
+    if (socket->phase != YD_SIO_CONNECTED && !yd_sio_is_absent(socket))
         return;
     if (what->event != NULL)
         deliver(socket, &(struct event){.name = yodel_event_type(what->event),

@@ -2,6 +2,7 @@
 #include "sio/gather.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/container.h"
@@ -248,24 +249,11 @@ static void on_miss(struct yd_sio_asker *asker, int result, struct yd_loop *loop
     unlock_and_finish(gather, loop);
 }
 
-static struct yd_sio_waits *get_waits(yodel_sio_socket *socket)
-{
-    yodel_sio *sio = socket->ns->sio;
-
-    if (socket->waits == NULL)
-        socket->waits =
-            yd_sio_waits_new(sio->mem, sio->secret, socket->loop, sio->options.max_acks);
-    return socket->waits;
-}
-
 int yd_sio_gather_expect(struct yd_sio_gather *gather, yodel_sio_socket *socket, uint64_t id)
 {
-    struct yd_sio_waits *waits = get_waits(socket);
-    int rc;
+    int rc = yd_sio_socket_owe(socket, id, &gather->asker, gather->timeout_ms);
 
-    if (waits == NULL)
-        return -ENOMEM;
-    if ((rc = yd_sio_waits_add(waits, id, &gather->asker, gather->timeout_ms)) < 0)
+    if (rc < 0)
         return rc;
     pthread_mutex_lock(&gather->lock);
     gather->expected++;

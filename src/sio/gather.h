@@ -2,7 +2,7 @@
 #ifndef YD_SIO_GATHER_H
 #define YD_SIO_GATHER_H
 
-#include "sio/sio.h"
+#include "sio/socket.h"
 
 /* Acknowledgements that the program waits for: of one socket, or of many on several loops. */
 struct yd_sio_gather;

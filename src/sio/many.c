@@ -28,7 +28,7 @@ static void each_rooms(yodel_sio_socket *socket, void *arg)
         if (op->leave)
             yodel_sio_leave(socket, room);
         else
-            (void)yodel_sio_join(socket, room);
+            (void)yd_sio_socket_join(socket, room);
     }
 }
 
@@ -78,10 +78,10 @@ static void each_disconnect(yodel_sio_socket *socket, void *arg)
 {
     struct disconnect_op *op = arg;
 
-    if (socket->state == YD_SIO_CONNECTED)
+    if (socket->phase == YD_SIO_CONNECTED)
         yodel_sio_disconnect(socket, op->close);
-    else if (socket->state == YD_SIO_AWAY)
-        yd_sio_memory_expire(socket);
+    else if (socket->phase == YD_SIO_AWAY)
+        yd_sio_socket_set_phase(socket, YD_SIO_LEAVING);
 }
 
 static void done_disconnect(void *arg, struct yd_loop *loop)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#include "sio/recovery.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "sio/sio.h"
+#include "sio/leave.h"
 
 /*
  * Connection state recovery: a new socket takes over the id, rooms, data and missed packets of a
- * lost one, which waits (AWAY) on some loop.  On the same loop that is one step.  Else a trip goes
+ * lost one, which is AWAY on some loop.  On the same loop that is one step.  Else a transfer goes
  * round the others until it finds it:
  *
  *     new loop -> old loop   SEEK: copies what there is; the lost socket goes on noting packets
@@ -16,373 +18,379 @@
  *     new loop -> each loop  ROUND: what it had begun to broadcast when it saw no socket on the new
  *                            loop yet has been posted to the old one by now
  *     last one -> old loop   TAIL: copies what was noted meanwhile, and frees the lost socket
- *     old loop -> new loop   DONE: the notes are put together, each offset once, and sent again
+ *     old loop -> new loop   DONE: the notes are put together, each offset once
  *
  * so that no packet falls between the two sockets.
  */
 
 enum step { SEEK, JOIN, ROUND, TAIL, DONE };
 
-struct trip {
+struct transfer {
     struct yd_mail mail;
     yodel_sio *sio;
     yodel_sio_namespace *ns; /* a reference */
+    yd_sio_recovered_fn *done;
     struct yd_loop *to, *from;
     enum step step;
     bool found;
-    bool trimmed;
+    bool trimmed;           /* what the lost socket remembers has no beginning */
     char id[YD_ID_LEN];     /* of the new socket, as it was made */
     char old_id[YD_ID_LEN]; /* of the lost one */
     char pid[YD_ID_LEN];
-    char offset[YD_SIO_OFFSET_SIZE];
+    char offset[YD_SIO_OFFSET_MAX + 1];
     struct yd_buf rooms; /* each with its NUL */
     json_t *json;        /* a copy of its own */
-    struct yd_sio_entry *first, **last;
+    struct yd_sio_log log;
 };
 
-static const struct yodel_allocator *mem_of(const struct trip *trip)
+static const struct yodel_allocator *mem_of(const struct transfer *transfer)
 {
-    return trip->sio->mem;
+    return transfer->sio->mem;
 }
 
-static void free_trip(struct trip *trip)
+static void free_transfer(struct transfer *transfer)
 {
-    yodel_sio_namespace *ns = trip->ns;
+    yodel_sio_namespace *ns = transfer->ns;
 
-    yd_sio_entries_free(trip->sio, trip->first);
-    yd_buf_free(mem_of(trip), &trip->rooms);
-    json_decref(trip->json);
-    yd_free(mem_of(trip), trip);
+    yd_sio_log_done(&transfer->log);
+    yd_buf_free(mem_of(transfer), &transfer->rooms);
+    json_decref(transfer->json);
+    yd_free(mem_of(transfer), transfer);
     yd_sio_ns_unref(ns);
 }
 
 /* ---- on the old loop ---- */
 
 /* A client that is still thought to be there has come back: its old connection is dead. */
-static void end_old_connection(yodel_sio_socket *socket)
+static bool end_old_connection(yodel_sio_socket *socket)
 {
     struct yd_sio_client *client = socket->client;
+    bool away = yd_sio_leave_now(socket, yd_eio_reason_text(YD_EIO_TRANSPORT_CLOSE), true);
 
-    yd_sio_socket_end(socket, yd_eio_reason_text(YD_EIO_TRANSPORT_CLOSE), true);
-    if (client->num_sockets == 0)
+    if (yd_list_is_empty(&client->sockets))
         yd_sio_client_close(client, YD_EIO_TRANSPORT_CLOSE);
+    return away;
 }
 
-static yodel_sio_socket *find_lost(yodel_sio_namespace *ns, struct yd_loop *loop, yodel_str pid)
+/* The socket of pid that is AWAY on this loop; NULL when there is none. */
+static yodel_sio_socket *find_lost(const struct transfer *transfer, struct yd_loop *loop)
 {
-    struct yd_map_node *node = yd_map_find(&ns->shards[loop->index].by_pid, pid);
-    yodel_sio_socket *socket;
+    struct yd_sio_memory *memory = yd_sio_memory_find(&transfer->ns->shards[loop->index].by_pid,
+                                                      (yodel_str){transfer->pid, YD_ID_LEN});
+    yodel_sio_socket *socket = memory != NULL ? memory->owner : NULL;
 
-    if (node == NULL)
+    if (socket == NULL)
         return NULL;
-    socket = yd_container_of(node, struct yd_sio_memory, by_pid)->socket;
-    if (socket->state == YD_SIO_CONNECTED)
-        end_old_connection(socket);
-    return socket->state == YD_SIO_AWAY ? socket : NULL;
-}
-
-static int copy_entry(struct trip *trip, const struct yd_sio_entry *entry)
-{
-    struct yd_sio_entry *copy = yd_zalloc(mem_of(trip), sizeof *copy);
-
-    if (copy == NULL)
-        return -ENOMEM;
-    *copy = *entry;
-    copy->next = NULL;
-    for (size_t i = 0; i < copy->out.num; i++)
-        (void)yd_msg_ref(copy->out.msgs[i]);
-    *trip->last = copy;
-    trip->last = &copy->next;
-    return 0;
-}
-
-static int copy_entries(struct trip *trip, const struct yd_sio_entry *entry)
-{
-    for (; entry != NULL; entry = entry->next)
-        if (copy_entry(trip, entry) < 0)
-            return -ENOMEM;
-    return 0;
+    if (socket->phase == YD_SIO_CONNECTED)
+        return end_old_connection(socket) ? socket : NULL;
+    return socket->phase == YD_SIO_AWAY ? socket : NULL;
 }
 
 struct room_copy {
-    struct trip *trip;
-    bool first; /* a socket's own room comes first, and is not joined */
+    struct transfer *transfer;
     int rc;
 };
 
 static void copy_room(yodel_str room, void *user)
 {
     struct room_copy *copy = user;
+    const struct yodel_allocator *mem = mem_of(copy->transfer);
 
-    if (copy->first)
-        copy->first = false;
-    else if (copy->rc == 0 &&
-             (copy->rc = yd_buf_append_str(mem_of(copy->trip), &copy->trip->rooms, room)) == 0)
-        copy->rc = yd_buf_append(mem_of(copy->trip), &copy->trip->rooms, "", 1);
+    if (copy->rc == 0 && (copy->rc = yd_buf_append_str(mem, &copy->transfer->rooms, room)) == 0)
+        copy->rc = yd_buf_append(mem, &copy->transfer->rooms, "", 1);
 }
 
-static int copy_rooms(struct trip *trip, const yodel_sio_socket *lost)
+static int copy_rooms(struct transfer *transfer, yodel_sio_socket *lost)
 {
-    struct room_copy rooms = {trip, true, 0};
+    struct room_copy copy = {transfer, 0};
 
-    trip->rooms.len = 0;
-    yodel_sio_each_room(lost, copy_room, &rooms);
-    return rooms.rc;
+    transfer->rooms.len = 0;
+    yd_sio_membership_each(&lost->rooms, yodel_sio_namespace_name(lost->ns), copy_room, &copy);
+    return copy.rc;
 }
 
-static int copy_state(struct trip *trip, yodel_sio_socket *lost)
+static int copy_state(struct transfer *transfer, yodel_sio_socket *lost)
 {
-    memcpy(trip->old_id, lost->id, YD_ID_LEN);
-    trip->trimmed = lost->memory->trimmed;
-    if (lost->json != NULL && (trip->json = json_deep_copy(lost->json)) == NULL)
+    memcpy(transfer->old_id, lost->id, YD_ID_LEN);
+    transfer->trimmed = lost->memory->log.trimmed;
+    if (lost->json != NULL && (transfer->json = json_deep_copy(lost->json)) == NULL)
         return -ENOMEM;
-    return copy_rooms(trip, lost);
+    return copy_rooms(transfer, lost);
 }
 
-static void seek(struct trip *trip, struct yd_loop *loop)
+/* Whether all that the client has missed is there, and is no more than may wait for it. */
+static bool can_replay(const struct transfer *transfer, const struct yd_sio_log *log)
 {
-    yodel_sio_socket *lost = find_lost(trip->ns, loop, (yodel_str){trip->pid, YD_ID_LEN});
-    struct yd_sio_entry *behind;
+    struct yd_sio_entry *entry;
+    size_t bytes = 0;
 
-    trip->found = lost != NULL && yd_sio_memory_seek(lost, yodel_str_of(trip->offset), &behind) &&
-                  copy_state(trip, lost) == 0 && copy_entries(trip, lost->memory->first) == 0;
+    if (!yd_sio_log_find(log, yodel_str_of(transfer->offset), &entry))
+        return false;
+    for (; entry != NULL; entry = entry->next)
+        bytes += entry->bytes;
+    return bytes <= transfer->sio->options.max_buffered;
 }
 
-/* Entries behind the last one that was copied; all of them when that one has been dropped. */
-static const struct yd_sio_entry *behind_copied(const struct trip *trip,
-                                                const struct yd_sio_memory *memory)
+static void seek(struct transfer *transfer, struct yd_loop *loop)
 {
-    const struct yd_sio_entry *last = trip->first;
+    yodel_sio_socket *lost = find_lost(transfer, loop);
+
+    transfer->found = lost != NULL && can_replay(transfer, &lost->memory->log) &&
+                      copy_state(transfer, lost) == 0 &&
+                      yd_sio_log_copy(&transfer->log, lost->memory->log.first) == 0;
+}
+
+/* What was noted after the last entry that was copied; all when that one has been dropped. */
+static const struct yd_sio_entry *not_copied(const struct transfer *transfer,
+                                             const struct yd_sio_log *log)
+{
+    const struct yd_sio_entry *last = transfer->log.first;
+    struct yd_sio_entry *entry;
 
     while (last != NULL && last->next != NULL)
         last = last->next;
-    for (const struct yd_sio_entry *entry = memory->first; last != NULL && entry != NULL;
-         entry = entry->next)
-        if (strcmp(entry->offset, last->offset) == 0)
-            return entry->next;
-    return memory->first;
+    if (last == NULL || !yd_sio_log_find(log, yodel_str_of(last->offset), &entry))
+        return log->first;
+    return entry;
 }
 
-static void take_tail(struct trip *trip, struct yd_loop *loop)
+static void take_tail(struct transfer *transfer, struct yd_loop *loop)
 {
-    yodel_sio_socket *lost = find_lost(trip->ns, loop, (yodel_str){trip->pid, YD_ID_LEN});
+    yodel_sio_socket *lost = find_lost(transfer, loop);
 
-    trip->found = lost != NULL && copy_entries(trip, behind_copied(trip, lost->memory)) == 0 &&
-                  copy_rooms(trip, lost) == 0;
+    transfer->found =
+        lost != NULL &&
+        yd_sio_log_copy(&transfer->log, not_copied(transfer, &lost->memory->log)) == 0 &&
+        copy_rooms(transfer, lost) == 0;
     if (lost != NULL)
         yd_sio_socket_free(lost);
 }
 
 /* ---- on the new loop ---- */
 
-static int change_id(yodel_sio_socket *socket, const char *id)
-{
-    struct yd_map *map = &yd_sio_shard_of(socket)->by_id;
-
-    yd_map_remove(map, &socket->by_id);
-    memcpy(socket->id, id, YD_ID_LEN);
-    return yd_map_insert(map, &socket->by_id);
-}
-
-static int adopt_memory(yodel_sio_socket *socket, const struct trip *trip)
-{
-    struct yd_map *map = &yd_sio_shard_of(socket)->by_pid;
-
-    if (yd_sio_memory_new(socket) < 0)
-        return -ENOMEM;
-    socket->memory->trimmed = trip->trimmed;
-    yd_map_remove(map, &socket->memory->by_pid);
-    memcpy(socket->memory->pid, trip->pid, YD_ID_LEN);
-    return yd_map_insert(map, &socket->memory->by_pid);
-}
-
-static int join_rooms(yodel_sio_socket *socket, const struct trip *trip)
+static int join_rooms(yodel_sio_socket *socket, const struct transfer *transfer)
 {
     int rc = 0;
 
-    for (size_t at = 0, len; rc == 0 && at < trip->rooms.len; at += len + 1) {
-        const char *room = (const char *)trip->rooms.ptr + at;
+    for (size_t at = 0, len; rc == 0 && at < transfer->rooms.len; at += len + 1) {
+        const char *room = (const char *)transfer->rooms.ptr + at;
 
         len = strlen(room);
-        rc = yodel_sio_join(socket, room);
+        rc = yd_sio_socket_join(socket, room);
     }
     return rc;
 }
 
-/* From here on it remembers what comes for it, until it is connected. */
-static int take_over(yodel_sio_socket *socket, struct trip *trip)
+/* Another connection of the same client may have come to this loop first. */
+static bool is_taken(const yodel_sio_socket *socket, const struct transfer *transfer)
+{
+    yodel_str pid = {transfer->pid, YD_ID_LEN}, id = {transfer->old_id, YD_ID_LEN};
+
+    return yd_sio_memory_find(&yd_sio_shard_of(socket)->by_pid, pid) != NULL ||
+           yd_sio_socket_find(socket->ns, socket->loop, id) != NULL;
+}
+
+/* From here on it notes what comes for it, but has no beginning yet. */
+static int take_over(yodel_sio_socket *socket, struct transfer *transfer)
 {
     int rc;
 
-    socket->json = trip->json;
-    trip->json = NULL;
-    if ((rc = join_rooms(socket, trip)) < 0 || (rc = adopt_memory(socket, trip)) < 0 ||
-        (rc = change_id(socket, trip->old_id)) < 0)
+    if (is_taken(socket, transfer))
+        return YODEL_ERR_CONFLICT;
+    if ((rc = join_rooms(socket, transfer)) < 0 ||
+        (rc = yd_sio_socket_remember(socket, transfer->pid)) < 0 ||
+        (rc = yd_sio_socket_set_id(socket, transfer->old_id)) < 0)
         return rc;
-    socket->is_noting = true;
-    yd_sio_enter_shard(socket);
+    memcpy(socket->memory->resume, transfer->offset, sizeof transfer->offset);
+    socket->memory->log.trimmed = true;
+    socket->json = transfer->json;
+    transfer->json = NULL;
     return 0;
 }
 
-static bool has_offset(const struct yd_sio_entry *entry, const char *offset)
+/* What the socket has noted itself comes after what was copied. */
+static void merge(yodel_sio_socket *socket, struct transfer *transfer)
 {
-    while (entry != NULL && strcmp(entry->offset, offset) != 0)
-        entry = entry->next;
-    return entry != NULL;
+    struct yd_sio_log *log = &socket->memory->log;
+
+    yd_sio_log_prepend(log, &transfer->log);
+    log->trimmed = transfer->trimmed;
 }
 
-/* What the socket has noted itself comes behind what was copied, less what is there already. */
-static void merge(yodel_sio_socket *socket, struct trip *trip)
+/* Its state cannot be had, for want of memory or because another connection with the same pid has
+ * taken it: nothing of it is left. */
+static void start_afresh(yodel_sio_socket *socket, const struct transfer *transfer)
 {
-    struct yd_sio_memory *memory = socket->memory;
-    struct yd_sio_entry *own = memory->first, *next;
+    int rc = 0;
 
-    memory->first = trip->first;
-    memory->last = trip->first != NULL ? trip->last : &memory->first;
-    memory->bytes = 0;
-    trip->first = NULL;
-    for (; own != NULL; own = next) {
-        next = own->next;
-        own->next = NULL;
-        if (has_offset(memory->first, own->offset)) {
-            yd_sio_entries_free(trip->sio, own);
-            continue;
-        }
-        *memory->last = own;
-        memory->last = &own->next;
-    }
-    for (const struct yd_sio_entry *entry = memory->first; entry != NULL; entry = entry->next)
-        memory->bytes += entry->bytes;
+    yd_sio_socket_leave_rooms(socket);
+    yd_sio_socket_forget(socket);
+    json_decref(socket->json);
+    socket->json = NULL;
+    if (socket->phase == YD_SIO_NOTING)
+        yd_sio_socket_set_phase(socket, YD_SIO_CONNECTING);
+    if (memcmp(socket->id, transfer->id, YD_ID_LEN) != 0)
+        rc = yd_sio_socket_set_id(socket, transfer->id);
+    transfer->done(socket, rc == 0 ? YD_SIO_FRESH : YD_SIO_FAILED);
 }
 
-/* Without its state, which another connection with the same pid has taken, or for want of memory,
- * the client must begin again. */
-static void complete(yodel_sio_socket *socket, struct trip *trip)
+static void complete(yodel_sio_socket *socket, struct transfer *transfer)
 {
-    merge(socket, trip);
-    if (!trip->found || join_rooms(socket, trip) < 0) {
-        yd_sio_client_fail(socket->client, "its state has gone");
+    if (!transfer->found || join_rooms(socket, transfer) < 0) {
+        start_afresh(socket, transfer);
         return;
     }
-    socket->memory->is_returning = true;
-    memcpy(socket->memory->resume, trip->offset, sizeof trip->offset);
-    yd_sio_connect_recovered(socket);
+    merge(socket, transfer);
+    transfer->done(socket, YD_SIO_RESTORED);
 }
 
 /* ---- the way ---- */
 
-static void run_trip(struct yd_mail *mail, void *receiver);
+static void run_transfer(struct yd_mail *mail, void *receiver);
 
-static void send_trip(struct trip *trip, struct yd_loop *loop, enum step step)
+static void send_on(struct transfer *transfer, struct yd_loop *loop, enum step step)
 {
-    trip->step = step;
-    trip->mail.run = run_trip;
-    if (yd_loop_post(loop, &trip->mail) < 0)
-        free_trip(trip);
+    transfer->step = step;
+    transfer->mail.run = run_transfer;
+    if (yd_loop_post(loop, &transfer->mail) < 0)
+        free_transfer(transfer);
 }
 
-static struct yd_loop *loop_behind(const yodel_sio *sio, const struct yd_loop *loop)
+static struct yd_loop *next_loop(const yodel_sio *sio, const struct yd_loop *loop)
 {
     return sio->loops[(loop->index + 1) % sio->num_loops];
 }
 
-static void join(struct trip *trip, yodel_sio_socket *socket)
+static void join(struct transfer *transfer, yodel_sio_socket *socket)
 {
-    if (!trip->found) {
-        yd_sio_connect_afresh(socket);
-        free_trip(trip);
+    if (!transfer->found || take_over(socket, transfer) < 0) {
+        start_afresh(socket, transfer);
+        free_transfer(transfer);
         return;
     }
-    if (take_over(socket, trip) < 0) {
-        yd_sio_client_fail(socket->client, "out of memory");
-        free_trip(trip);
-        return;
-    }
-    memcpy(trip->id, socket->id, YD_ID_LEN);
-    send_trip(trip, loop_behind(trip->sio, trip->to), ROUND);
+    yd_sio_socket_set_phase(socket, YD_SIO_NOTING);
+    send_on(transfer, next_loop(transfer->sio, transfer->to), ROUND);
 }
 
-static void arrive(struct trip *trip, struct yd_loop *loop)
+/* The socket that the transfer is for; NULL when it has gone again. */
+static yodel_sio_socket *find_new(const struct transfer *transfer, struct yd_loop *loop)
 {
-    yodel_sio_socket *socket = yd_sio_socket_find(trip->ns, loop, (yodel_str){trip->id, YD_ID_LEN});
+    const char *id = transfer->step == JOIN ? transfer->id : transfer->old_id;
+    yodel_sio_socket *socket = yd_sio_socket_find(transfer->ns, loop, (yodel_str){id, YD_ID_LEN});
+    enum yd_sio_phase phase = transfer->step == JOIN ? YD_SIO_CONNECTING : YD_SIO_NOTING;
 
-    if (socket == NULL || socket->state != YD_SIO_CONNECTING || socket->client->closing) {
-        free_trip(trip); /* it has gone again; the lost one, if it is still there, expires */
-    } else if (trip->step == JOIN) {
-        join(trip, socket);
+    return socket != NULL && socket->phase == phase && !socket->client->closing ? socket : NULL;
+}
+
+static void arrive(struct transfer *transfer, struct yd_loop *loop)
+{
+    yodel_sio_socket *socket = find_new(transfer, loop);
+
+    if (socket == NULL) {
+        free_transfer(transfer);
+    } else if (transfer->step == JOIN) {
+        join(transfer, socket);
     } else {
-        complete(socket, trip);
-        free_trip(trip);
+        complete(socket, transfer);
+        free_transfer(transfer);
     }
 }
 
-static void run_trip(struct yd_mail *mail, void *receiver)
+static void run_transfer(struct yd_mail *mail, void *receiver)
 {
-    struct trip *trip = yd_container_of(mail, struct trip, mail);
+    struct transfer *transfer = yd_container_of(mail, struct transfer, mail);
 
-    if (trip->step == SEEK) {
-        seek(trip, receiver);
-        if (!trip->found && (trip->from = loop_behind(trip->sio, trip->from)) != trip->to)
-            send_trip(trip, trip->from, SEEK);
+    if (transfer->step == SEEK) {
+        seek(transfer, receiver);
+        if (!transfer->found &&
+            (transfer->from = next_loop(transfer->sio, transfer->from)) != transfer->to)
+            send_on(transfer, transfer->from, SEEK);
         else
-            send_trip(trip, trip->to, JOIN);
-    } else if (trip->step == ROUND) {
-        struct yd_loop *next = loop_behind(trip->sio, receiver);
+            send_on(transfer, transfer->to, JOIN);
+    } else if (transfer->step == ROUND) {
+        struct yd_loop *next = next_loop(transfer->sio, receiver);
+        bool more = next != transfer->to;
 
-        send_trip(trip, next != trip->to ? next : trip->from, next != trip->to ? ROUND : TAIL);
-    } else if (trip->step == TAIL) {
-        take_tail(trip, receiver);
-        send_trip(trip, trip->to, DONE);
+        send_on(transfer, more ? next : transfer->from, more ? ROUND : TAIL);
+    } else if (transfer->step == TAIL) {
+        take_tail(transfer, receiver);
+        send_on(transfer, transfer->to, DONE);
     } else {
-        arrive(trip, receiver);
+        arrive(transfer, receiver);
     }
 }
 
-static struct trip *make_trip(yodel_sio_socket *socket, yodel_str pid, yodel_str offset)
+static struct transfer *make_transfer(yodel_sio_socket *socket, yodel_str pid, yodel_str offset,
+                                      yd_sio_recovered_fn *done)
 {
     yodel_sio *sio = socket->ns->sio;
-    struct trip *trip = yd_zalloc(sio->mem, sizeof *trip);
+    struct transfer *transfer = yd_zalloc(sio->mem, sizeof *transfer);
 
-    if (trip == NULL)
+    if (transfer == NULL)
         return NULL;
-    trip->sio = sio;
-    trip->ns = yd_sio_ns_ref(socket->ns);
-    trip->to = socket->loop;
-    trip->from = loop_behind(sio, socket->loop);
-    trip->last = &trip->first;
-    memcpy(trip->id, socket->id, YD_ID_LEN);
-    memcpy(trip->pid, pid.ptr, YD_ID_LEN);
-    memcpy(trip->offset, offset.ptr, offset.len);
-    return trip;
+    transfer->sio = sio;
+    transfer->ns = yd_sio_ns_ref(socket->ns);
+    transfer->done = done;
+    transfer->to = socket->loop;
+    transfer->from = next_loop(sio, socket->loop);
+    yd_sio_log_init(&transfer->log, sio->mem, SIZE_MAX);
+    memcpy(transfer->id, socket->id, YD_ID_LEN);
+    memcpy(transfer->pid, pid.ptr, YD_ID_LEN);
+    memcpy(transfer->offset, offset.ptr, offset.len);
+    return transfer;
 }
 
-/* On one loop nothing can come in between: all steps at once. */
-static void recover_here(yodel_sio_socket *socket, struct trip *trip)
+/* On one loop nothing can come in between: all steps at once.  The new socket enters the shard
+ * before the lost one leaves it, for broadcasts of other loops pass by one without sockets. */
+static void recover_here(yodel_sio_socket *socket, struct transfer *transfer)
 {
-    yd_sio_enter_shard(socket); /* first: broadcasts pass by a loop that has no sockets */
-    yd_sio_socket_free(find_lost(trip->ns, trip->to, (yodel_str){trip->pid, YD_ID_LEN}));
-    if (take_over(socket, trip) < 0)
-        yd_sio_client_fail(socket->client, "out of memory");
+    yd_sio_socket_set_phase(socket, YD_SIO_NOTING);
+    yd_sio_socket_free(find_lost(transfer, transfer->to));
+    if (take_over(socket, transfer) < 0)
+        start_afresh(socket, transfer);
     else
-        complete(socket, trip);
-    free_trip(trip);
+        complete(socket, transfer);
+    free_transfer(transfer);
 }
 
-bool yd_sio_recover(yodel_sio_socket *socket, yodel_str pid, yodel_str offset)
+void yd_sio_recover(yodel_sio_socket *socket, yodel_str pid, yodel_str offset,
+                    yd_sio_recovered_fn *done)
 {
-    struct trip *trip;
+    struct transfer *transfer;
 
-    if (pid.len != YD_ID_LEN || offset.len >= sizeof trip->offset ||
-        (trip = make_trip(socket, pid, offset)) == NULL)
-        return false;
-    seek(trip, trip->to);
-    if (trip->found) {
-        recover_here(socket, trip);
-    } else if (trip->from != trip->to) {
-        send_trip(trip, trip->from, SEEK);
-    } else {
-        free_trip(trip);
-        return false;
+    if (pid.len != YD_ID_LEN || offset.len > YD_SIO_OFFSET_MAX ||
+        (transfer = make_transfer(socket, pid, offset, done)) == NULL) {
+        done(socket, YD_SIO_FRESH);
+        return;
     }
-    return true;
+    seek(transfer, transfer->to);
+    if (transfer->found) {
+        recover_here(socket, transfer);
+    } else if (transfer->from != transfer->to) {
+        send_on(transfer, transfer->from, SEEK);
+    } else {
+        free_transfer(transfer);
+        done(socket, YD_SIO_FRESH);
+    }
+}
+
+/* ---- what was missed ---- */
+
+/* What is sent again has not arrived yet, however old it is. */
+int yd_sio_replay(yodel_sio_socket *socket)
+{
+    struct yd_sio_memory *memory = socket->memory;
+    struct yd_sio_entry *entry;
+    int rc = 0;
+
+    if (socket->phase != YD_SIO_NOTING)
+        return 0;
+    if (!yd_sio_log_find(&memory->log, yodel_str_of(memory->resume), &entry))
+        return YODEL_ERR_NOT_FOUND;
+    for (; rc == 0 && entry != NULL; entry = entry->next) {
+        entry->at = socket->loop->now;
+        if (entry->num > 0)
+            rc = yd_eio_send(socket->client->session, entry->msgs, entry->num, 0);
+    }
+    return rc;
 }

@@ -5,7 +5,9 @@
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "sio/sio.h"
+#include "sio/client.h"
+#include "sio/encode.h"
+#include "sio/sio_event.h"
 
 /* Answers to events that ask for an acknowledgement. */
 
@@ -57,7 +59,7 @@ static yodel_sio_socket *find_asker(const yodel_sio_ack *ack)
     yodel_sio_socket *socket =
         yd_sio_socket_find(ack->ns, ack->loop, (yodel_str){ack->id, YD_ID_LEN});
 
-    return socket != NULL && socket->state == YD_SIO_CONNECTED ? socket : NULL;
+    return socket != NULL && socket->phase == YD_SIO_CONNECTED ? socket : NULL;
 }
 
 static int send_answer(yodel_sio_ack *ack)
@@ -85,7 +87,7 @@ static int answer_small(yodel_sio_ack *ack, const struct yd_sio_output *output)
 
     if (socket == NULL)
         return YODEL_ERR_STATE;
-    if ((rc = yd_sio_send_small(socket->client, output, 0)) != YODEL_ERR_STATE)
+    if ((rc = yd_sio_client_send_small(socket->client, output, 0)) != YODEL_ERR_STATE)
         yodel_sio_ack_drop(ack);
     return rc;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "sio/sio_event.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -6,17 +8,8 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "proto/json_doc.h"
-#include "sio/sio.h"
 
 /* Events that come in. */
-
-int yodel_sio_once(yodel_sio_socket *socket, const char *event, yodel_sio_event_fn *handler,
-                   void *user)
-{
-    if (yd_sio_is_reserved(yodel_str_of(event)))
-        return YODEL_ERR_NAME;
-    return yd_sio_onces_add(&socket->onces, socket->ns->sio->mem, event, handler, user);
-}
 
 /* All are taken off before the first one runs: what it adds is for the next event. */
 static bool run_onces(yodel_sio_socket *socket, yodel_sio_event *event)
@@ -66,7 +59,7 @@ static void dispatch(yodel_sio_socket *socket, yodel_sio_event *event)
 
     if (config->handlers.on_any != NULL) /* ahead of middleware, as in the reference */
         config->handlers.on_any(socket, event, config->user);
-    if (!passes_middleware(socket, event) || socket->state != YD_SIO_CONNECTED)
+    if (!passes_middleware(socket, event) || socket->phase != YD_SIO_CONNECTED)
         return; /* dropped, or disconnected by one of them */
     handled = run_onces(socket, event);
     handled = run_listener(socket, event) || handled;

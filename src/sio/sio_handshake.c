@@ -4,8 +4,9 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "proto/http1.h"
 #include "proto/url.h"
-#include "sio/sio.h"
+#include "sio/client.h"
 
 /* socket.handshake as the JavaScript server shows it. */
 
@@ -109,4 +110,31 @@ json_t *yodel_sio_handshake(const yodel_sio_socket *socket)
                      "secure", handshake->secure, "issued", (json_int_t)handshake->issued_ms, "url",
                      text(handshake->url), "query", make_query(socket->ns->sio, handshake->query),
                      "auth", json_deep_copy(yodel_sio_auth(socket)));
+}
+
+const char *yodel_sio_socket_transport(const yodel_sio_socket *socket)
+{
+    return socket->client != NULL && yd_eio_transport(socket->client->session) == YD_EIO_WEBSOCKET
+               ? "websocket"
+               : "polling";
+}
+
+yodel_str yodel_sio_header(const yodel_sio_socket *socket, const char *name)
+{
+    const struct yd_eio_handshake *handshake;
+
+    if (socket->client == NULL)
+        return (yodel_str){NULL, 0};
+    handshake = yd_eio_handshake(socket->client->session);
+    for (size_t i = 0; i < handshake->num_fields; i++)
+        if (yd_str_eq_nocase(handshake->fields[i].name, yodel_str_of(name)))
+            return handshake->fields[i].value;
+    return (yodel_str){NULL, 0};
+}
+
+yodel_str yodel_sio_peer(const yodel_sio_socket *socket)
+{
+    if (socket->client == NULL)
+        return (yodel_str){NULL, 0};
+    return yd_eio_handshake(socket->client->session)->address;
 }

@@ -5,7 +5,10 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "base/options.h"
+#include "sio/bundle.h"
 #include "sio/emit.h"
+#include "sio/leave.h"
+#include "sio/packets.h"
 #include "sio/sio.h"
 
 /* ---- options ---- */
@@ -46,6 +49,50 @@ static int check_options(const yodel_sio_options *options)
     return 0;
 }
 
+/* ---- sessions ---- */
+
+static void *on_open(struct yd_eio_session *session, void *user)
+{
+    return yd_sio_client_new(user, session);
+}
+
+static void on_message(struct yd_eio_session *session, bool binary, uint8_t *data, size_t len)
+{
+    yd_sio_on_message(yd_eio_data(session), binary, data, len);
+}
+
+static void on_drain(struct yd_eio_session *session)
+{
+    struct yd_sio_client *client = yd_eio_data(session);
+    struct yd_list *node = client->sockets.next, *next;
+
+    for (; node != &client->sockets; node = next) {
+        yodel_sio_socket *socket = yd_container_of(node, yodel_sio_socket, of_client);
+        const struct yd_sio_config *config = socket->ns->config;
+
+        next = node->next;
+        if (socket->phase == YD_SIO_CONNECTED && config->handlers.on_drain != NULL)
+            config->handlers.on_drain(socket, config->user);
+    }
+}
+
+static void on_close(struct yd_eio_session *session, enum yd_eio_reason reason)
+{
+    struct yd_sio_client *client = yd_eio_data(session);
+
+    yd_sio_drop_pending(client);
+    yd_sio_leave_all(client, reason);
+}
+
+static const struct yd_eio_events events = {
+    .on_open = on_open,
+    .on_message = on_message,
+    .on_drain = on_drain,
+    .on_close = on_close,
+};
+
+/* ---- start ---- */
+
 static bool serve(yodel_request *req, yodel_str rest, void *user)
 {
     yodel_sio *sio = user;
@@ -79,8 +126,8 @@ static int start_eio(yodel_sio *sio, const struct yd_sio_setup *setup,
         .serve = serve,
     };
 
-    return yd_eio_new(setup->http, setup->ws, setup->loops, setup->num_loops, &eio,
-                      &yd_sio_eio_events, sio, &sio->eio);
+    return yd_eio_new(setup->http, setup->ws, setup->loops, setup->num_loops, &eio, &events, sio,
+                      &sio->eio);
 }
 
 /* Only values are kept: what pointers point at may be gone. */

@@ -1,38 +1,98 @@
 /* SPDX-License-Identifier: MIT */
+#include "sio/socket.h"
+
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "base/container.h"
 #include "base/mem.h"
 #include "proto/json_doc.h"
-#include "proto/url.h"
-#include "sio/emit.h"
-#include "sio/sio.h"
 
-yodel_sio_socket *yd_sio_socket_new(struct yd_sio_client *client, yodel_sio_namespace *ns)
+/* ---- membership of groups ---- */
+
+static void deliver(struct yd_member *member, struct yd_delivery *what)
 {
-    yodel_sio *sio = client->sio;
+    yodel_sio_socket *socket = yd_container_of(member, yodel_sio_socket, rooms.member);
+
+    socket->ns->sio->deliver(member, what);
+}
+
+yodel_sio_socket *yd_sio_socket_of_member(struct yd_member *member)
+{
+    return member->deliver == deliver ? yd_container_of(member, yodel_sio_socket, rooms.member)
+                                      : NULL;
+}
+
+/* ---- being meant by targets ---- */
+
+static void enter_shard(yodel_sio_socket *socket)
+{
+    if (!yd_list_is_empty(&socket->of_shard))
+        return;
+    yd_list_append(&yd_sio_shard_of(socket)->sockets, &socket->of_shard);
+    atomic_fetch_add_explicit(&yd_sio_shard_of(socket)->count, 1, memory_order_relaxed);
+}
+
+static void leave_shard(yodel_sio_socket *socket)
+{
+    if (yd_list_is_empty(&socket->of_shard))
+        return;
+    yd_list_remove(&socket->of_shard);
+    atomic_fetch_sub_explicit(&yd_sio_shard_of(socket)->count, 1, memory_order_relaxed);
+}
+
+/* ---- lifetime ---- */
+
+yodel_sio_socket *yd_sio_socket_new(yodel_sio_namespace *ns, struct yd_loop *loop)
+{
+    yodel_sio *sio = ns->sio;
     yodel_sio_socket *socket = yd_zalloc(sio->mem, sizeof *socket);
+    char id[YD_ID_LEN];
 
     if (socket == NULL) {
         yd_sio_ns_left(ns);
         return NULL;
     }
-    socket->client = client;
     socket->ns = ns;
-    socket->loop = yd_eio_loop(client->session);
-    socket->rooms.member.deliver = yd_sio_deliver;
+    socket->loop = loop;
+    socket->rooms.member.deliver = deliver;
+    yd_list_init(&socket->of_client);
     yd_list_init(&socket->of_shard);
-    yd_list_append(&client->sockets, &socket->of_client);
-    client->num_sockets++;
-    socket->by_id.key = (yodel_str){socket->id, YD_ID_LEN};
-    if (yd_sio_make_id(&sio->ids, socket->loop->index, socket->id) < 0 ||
-        yd_map_insert(&yd_sio_shard_of(socket)->by_id, &socket->by_id) < 0) {
-        socket->by_id.key.len = 0;
+    if (yd_sio_make_id(&sio->ids, loop->index, id) < 0 || yd_sio_socket_set_id(socket, id) < 0) {
         yd_sio_socket_free(socket);
         return NULL;
     }
     return socket;
+}
+
+/* The program's function may use the socket, as one that has left. */
+static void free_data(yodel_sio_socket *socket)
+{
+    socket->phase = YD_SIO_LEAVING;
+    while (socket->free_data != NULL)
+        yodel_sio_set_data(socket, NULL, NULL);
+}
+
+void yd_sio_socket_free(yodel_sio_socket *socket)
+{
+    const struct yodel_allocator *mem = socket->ns->sio->mem;
+
+    free_data(socket);
+    yd_sio_socket_leave_rooms(socket);
+    leave_shard(socket);
+    yd_list_remove(&socket->of_client);
+    if (socket->by_id.key.len > 0)
+        yd_map_remove(&yd_sio_shard_of(socket)->by_id, &socket->by_id);
+    yd_sio_socket_owe_nothing(socket);
+    yd_sio_socket_forget(socket);
+    yd_sio_early_free(&socket->early, mem);
+    yd_sio_onces_free(&socket->onces, mem);
+    json_decref(socket->json);
+    json_decref(socket->auth);
+    yd_free(mem, socket->auth_text);
+    yd_sio_ns_left(socket->ns);
+    yd_free(mem, socket);
 }
 
 yodel_sio_socket *yd_sio_socket_find(yodel_sio_namespace *ns, struct yd_loop *loop, yodel_str id)
@@ -42,9 +102,127 @@ yodel_sio_socket *yd_sio_socket_find(yodel_sio_namespace *ns, struct yd_loop *lo
     return node != NULL ? yd_container_of(node, yodel_sio_socket, by_id) : NULL;
 }
 
-/* ---- the end ---- */
+int yd_sio_socket_set_id(yodel_sio_socket *socket, const char id[YD_ID_LEN])
+{
+    struct yd_map *map = &yd_sio_shard_of(socket)->by_id;
+    int rc;
 
-static void owe_nothing(yodel_sio_socket *socket)
+    if (socket->by_id.key.len > 0)
+        yd_map_remove(map, &socket->by_id);
+    memcpy(socket->id, id, YD_ID_LEN);
+    socket->by_id.key = yd_sio_id(socket);
+    if ((rc = yd_map_insert(map, &socket->by_id)) < 0)
+        socket->by_id.key.len = 0;
+    return rc;
+}
+
+/* ---- phases ---- */
+
+#define BIT(phase) (1u << (phase))
+
+static bool may_follow(enum yd_sio_phase from, enum yd_sio_phase to)
+{
+    static const unsigned next[] = {
+        [YD_SIO_CONNECTING] = BIT(YD_SIO_NOTING) | BIT(YD_SIO_CONNECTED) | BIT(YD_SIO_LEAVING),
+        [YD_SIO_NOTING] =
+            BIT(YD_SIO_CONNECTING) | BIT(YD_SIO_CONNECTED) | BIT(YD_SIO_LEAVING) | BIT(YD_SIO_AWAY),
+        [YD_SIO_CONNECTED] = BIT(YD_SIO_LEAVING),
+        [YD_SIO_LEAVING] = BIT(YD_SIO_LEAVING) | BIT(YD_SIO_AWAY),
+        [YD_SIO_AWAY] = BIT(YD_SIO_LEAVING),
+    };
+
+    return (next[from] & BIT(to)) != 0;
+}
+
+static void on_expiry(struct yd_timer *timer)
+{
+    yd_sio_socket_free(yd_container_of(timer, struct yd_sio_memory, expiry)->owner);
+}
+
+static void start_expiry(yodel_sio_socket *socket, uint32_t ms)
+{
+    yd_timer_init(&socket->memory->expiry, on_expiry);
+    yd_timer_start(&socket->loop->wheel, &socket->memory->expiry, yd_loop_due(socket->loop, ms));
+}
+
+static void wait_for_client(yodel_sio_socket *socket)
+{
+    yodel_sio *sio = socket->ns->sio;
+
+    yd_list_remove(&socket->of_client);
+    yd_list_append(&sio->per_loop[socket->loop->index].away, &socket->of_client);
+    start_expiry(socket, sio->options.recovery_ms);
+}
+
+void yd_sio_socket_set_phase(yodel_sio_socket *socket, enum yd_sio_phase phase)
+{
+    enum yd_sio_phase before = socket->phase;
+
+    assert(may_follow(before, phase));
+    socket->phase = phase;
+    if (phase == YD_SIO_NOTING || phase == YD_SIO_CONNECTED)
+        enter_shard(socket);
+    else if (phase == YD_SIO_CONNECTING)
+        leave_shard(socket);
+    else if (phase == YD_SIO_AWAY)
+        wait_for_client(socket);
+    else if (before == YD_SIO_AWAY) /* as nothing else ends it: soon, outside of the present call */
+        start_expiry(socket, 0);
+}
+
+/* ---- parts ---- */
+
+int yd_sio_socket_remember(yodel_sio_socket *socket, const char *pid)
+{
+    yodel_sio *sio = socket->ns->sio;
+    char own[YD_ID_LEN];
+    int rc;
+
+    if (pid == NULL && (rc = yd_sio_make_id(&sio->ids, socket->loop->index, own)) < 0)
+        return rc;
+    socket->memory = yd_sio_memory_new(sio->mem, &yd_sio_shard_of(socket)->by_pid,
+                                       pid != NULL ? pid : own, sio->options.recovery_bytes);
+    if (socket->memory == NULL)
+        return -ENOMEM;
+    socket->memory->owner = socket;
+    return 0;
+}
+
+void yd_sio_socket_forget(yodel_sio_socket *socket)
+{
+    yd_sio_memory_free(socket->memory, &socket->loop->wheel);
+    socket->memory = NULL;
+}
+
+/* What a connected client was sent so long ago has arrived: it has answered a ping since.  A packet
+ * of its own may have given it the time of the answer once more. */
+static uint64_t arrived_before(const yodel_sio_socket *socket)
+{
+    const yodel_sio_options *options = &socket->ns->sio->options;
+    uint64_t ms = (uint64_t)options->ping_interval_ms + 2 * (uint64_t)options->ping_timeout_ms;
+
+    return socket->phase == YD_SIO_CONNECTED && socket->loop->now > ms ? socket->loop->now - ms : 0;
+}
+
+void yd_sio_socket_note(yodel_sio_socket *socket, const char *offset, const struct yd_sio_out *out)
+{
+    if (socket->memory != NULL)
+        yd_sio_log_note(&socket->memory->log, socket->loop->now, arrived_before(socket), offset,
+                        out);
+}
+
+int yd_sio_socket_owe(yodel_sio_socket *socket, uint64_t id, struct yd_sio_asker *asker,
+                      uint32_t timeout_ms)
+{
+    yodel_sio *sio = socket->ns->sio;
+
+    if (socket->waits == NULL)
+        socket->waits =
+            yd_sio_waits_new(sio->mem, sio->secret, socket->loop, sio->options.max_acks);
+    return socket->waits != NULL ? yd_sio_waits_add(socket->waits, id, asker, timeout_ms) : -ENOMEM;
+}
+
+void yd_sio_socket_owe_nothing(yodel_sio_socket *socket)
 {
     struct yd_sio_waits *waits = socket->waits;
 
@@ -52,96 +230,63 @@ static void owe_nothing(yodel_sio_socket *socket)
     yd_sio_waits_free(waits);
 }
 
-void yd_sio_socket_free(yodel_sio_socket *socket)
+int yodel_sio_once(yodel_sio_socket *socket, const char *event, yodel_sio_event_fn *handler,
+                   void *user)
 {
-    const struct yodel_allocator *mem = socket->ns->sio->mem;
-
-    yd_sio_leave_rooms(socket);
-    if (!yd_list_is_empty(&socket->of_shard))
-        atomic_fetch_sub_explicit(&yd_sio_shard_of(socket)->count, 1, memory_order_relaxed);
-    yd_list_remove(&socket->of_shard);
-    yd_list_remove(&socket->of_client);
-    if (socket->client != NULL)
-        socket->client->num_sockets--;
-    if (socket->by_id.key.len > 0)
-        yd_map_remove(&yd_sio_shard_of(socket)->by_id, &socket->by_id);
-    owe_nothing(socket);
-    yd_sio_memory_free(socket);
-    yd_sio_early_free(&socket->early, mem);
-    yd_sio_onces_free(&socket->onces, mem);
-    yodel_sio_set_data(socket, NULL, NULL);
-    json_decref(socket->json);
-    json_decref(socket->auth);
-    yd_free(mem, socket->auth_text);
-    yd_sio_ns_left(socket->ns);
-    yd_free(mem, socket);
+    if (yd_sio_is_reserved(yodel_str_of(event)))
+        return YODEL_ERR_NAME;
+    return yd_sio_onces_add(&socket->onces, socket->ns->sio->mem, event, handler, user);
 }
 
-static void tell_end(yodel_sio_socket *socket, const char *reason, bool may_return)
-{
-    const struct yd_sio_config *config = socket->ns->config;
+/* ---- rooms ---- */
 
-    if (config->handlers.on_disconnecting != NULL)
-        config->handlers.on_disconnecting(socket, reason, config->user);
-    if (!may_return)
-        yd_sio_leave_rooms(socket);
-    if (config->handlers.on_disconnect != NULL)
-        config->handlers.on_disconnect(socket, reason, config->user);
+static struct yd_sio_rooms rooms_of(const yodel_sio_socket *socket)
+{
+    yodel_channels *channels = socket->ns->sio->channels;
+
+    return (struct yd_sio_rooms){yd_channels_groups(channels), yd_channels_bus(channels),
+                                 socket->loop, yodel_sio_namespace_name(socket->ns)};
 }
 
-void yd_sio_socket_end(yodel_sio_socket *socket, const char *reason, bool may_return)
+static bool is_own(const yodel_sio_socket *socket, const char *room)
 {
-    bool stopping = socket->ns->sio->per_loop[socket->loop->index].stopping;
-
-    socket->state = YD_SIO_LEAVING;
-    may_return = may_return && socket->was_connected && socket->memory != NULL && !stopping;
-    socket->client->has_left = true;
-    if (socket->was_connected) {
-        owe_nothing(socket);
-        tell_end(socket, reason, may_return);
-    }
-    if (may_return)
-        yd_sio_memory_wait(socket);
-    else
-        yd_sio_socket_free(socket);
+    return yodel_str_eq(yd_sio_id(socket), yodel_str_of(room));
 }
 
-void yd_sio_socket_leave(yodel_sio_socket *socket, const char *reason)
+int yd_sio_socket_join(yodel_sio_socket *socket, const char *room)
 {
-    struct yd_sio_client *client = socket->client;
+    struct yd_sio_rooms rooms = rooms_of(socket);
 
-    socket->state = YD_SIO_LEAVING;
-    socket->reason = reason;
-    if (client->leave_queued)
-        return;
-    client->leave_queued = true;
-    yd_loop_task(socket->loop, &client->leave);
+    return yd_sio_membership_join(&socket->rooms, &rooms, room, socket->ns->sio->options.max_rooms);
 }
 
-static void kick(yodel_sio_socket *socket)
+int yodel_sio_join(yodel_sio_socket *socket, const char *room)
 {
-    struct yd_sio_output output = {.type = YD_SIO_DISCONNECT,
-                                   .nsp = yodel_sio_namespace_name(socket->ns)};
-
-    if (socket->state == YD_SIO_LEAVING || socket->state == YD_SIO_AWAY)
-        return;
-    (void)yd_sio_client_send(socket->client, &output);
-    yd_sio_socket_leave(socket, "server namespace disconnect");
+    if (is_own(socket, room))
+        return 0;
+    if (socket->phase == YD_SIO_LEAVING)
+        return YODEL_ERR_CLOSED;
+    return yd_sio_socket_join(socket, room);
 }
 
-void yodel_sio_disconnect(yodel_sio_socket *socket, int close)
+void yodel_sio_leave(yodel_sio_socket *socket, const char *room)
 {
-    struct yd_sio_client *client = socket->client;
+    struct yd_sio_rooms rooms = rooms_of(socket);
 
-    if (client == NULL || client->closing)
-        return;
-    if (!close) {
-        kick(socket);
-        return;
-    }
-    for (struct yd_list *node = client->sockets.next; node != &client->sockets; node = node->next)
-        kick(yd_container_of(node, yodel_sio_socket, of_client));
-    yd_sio_client_close(client, YD_EIO_FORCED_SERVER_CLOSE);
+    yd_sio_membership_leave(&socket->rooms, &rooms, room);
+}
+
+void yd_sio_socket_leave_rooms(yodel_sio_socket *socket)
+{
+    yd_sio_membership_leave_all(&socket->rooms, socket->loop);
+}
+
+void yodel_sio_each_room(const yodel_sio_socket *socket, void (*each)(yodel_str room, void *user),
+                         void *user)
+{
+    each(yd_sio_id(socket), user);
+    yd_sio_membership_each(&((yodel_sio_socket *)socket)->rooms,
+                           yodel_sio_namespace_name(socket->ns), each, user);
 }
 
 /* ---- what it knows ---- */
@@ -161,13 +306,6 @@ yodel_sio *yodel_sio_socket_sio(const yodel_sio_socket *socket)
     return socket->ns->sio;
 }
 
-const char *yodel_sio_socket_transport(const yodel_sio_socket *socket)
-{
-    return socket->client != NULL && yd_eio_transport(socket->client->session) == YD_EIO_WEBSOCKET
-               ? "websocket"
-               : "polling";
-}
-
 int yodel_sio_socket_recovered(const yodel_sio_socket *socket)
 {
     return socket->recovered;
@@ -180,13 +318,13 @@ json_t *yodel_sio_socket_json(yodel_sio_socket *socket)
     return socket->json;
 }
 
-void yodel_sio_set_data(yodel_sio_socket *socket, void *data, yodel_free_fn *free_data)
+void yodel_sio_set_data(yodel_sio_socket *socket, void *data, yodel_free_fn *free_data_fn)
 {
     void *old = socket->data;
     yodel_free_fn *free_old = socket->free_data;
 
     socket->data = data;
-    socket->free_data = free_data;
+    socket->free_data = free_data_fn;
     if (free_old != NULL && old != data)
         free_old(old);
 }
@@ -195,8 +333,6 @@ void *yodel_sio_data(const yodel_sio_socket *socket)
 {
     return socket->data;
 }
-
-/* ---- the handshake ---- */
 
 int yd_sio_read_auth(yodel_sio_socket *socket)
 {
@@ -212,24 +348,4 @@ const json_t *yodel_sio_auth(const yodel_sio_socket *given)
     yodel_sio_socket *socket = (yodel_sio_socket *)given; /* a document made on first use */
 
     return yd_sio_read_auth(socket) == 0 ? socket->auth : NULL;
-}
-
-yodel_str yodel_sio_header(const yodel_sio_socket *socket, const char *name)
-{
-    const struct yd_eio_handshake *handshake;
-
-    if (socket->client == NULL)
-        return (yodel_str){NULL, 0};
-    handshake = yd_eio_handshake(socket->client->session);
-    for (size_t i = 0; i < handshake->num_fields; i++)
-        if (yd_str_eq_nocase(handshake->fields[i].name, yodel_str_of(name)))
-            return handshake->fields[i].value;
-    return (yodel_str){NULL, 0};
-}
-
-yodel_str yodel_sio_peer(const yodel_sio_socket *socket)
-{
-    if (socket->client == NULL)
-        return (yodel_str){NULL, 0};
-    return yd_eio_handshake(socket->client->session)->address;
 }

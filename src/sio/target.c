@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "sio/sio.h"
+#include "sio/socket.h"
 
 /* Targets as values. */
 

@@ -20,8 +20,7 @@ static void visit(yodel_sio_socket *socket, struct walk *walk)
         socket->stamp = walk->stamp;
         return;
     }
-    if (socket->state != YD_SIO_CONNECTED &&
-        !(walk->away && (socket->state == YD_SIO_AWAY || socket->is_noting)))
+    if (socket->phase != YD_SIO_CONNECTED && !(walk->away && yd_sio_is_absent(socket)))
         return;
     socket->stamp = walk->stamp;
     walk->each(socket, walk->user);

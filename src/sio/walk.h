@@ -2,7 +2,7 @@
 #ifndef YD_SIO_WALK_H
 #define YD_SIO_WALK_H
 
-#include "sio/sio.h"
+#include "sio/socket.h"
 
 /* Whom a target means on one loop. */
 

@@ -3,6 +3,7 @@
 #define YD_TESTS_SIO_SIM_H
 
 #include "sio/sio.h"
+#include "sio/sio_ids.h"
 #include "ws_sim.h"
 
 #define SIO_SIM_LOOPS 3

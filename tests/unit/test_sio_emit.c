@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "sio/sio_base.h"
 #include "sio_sim.h"
 
 /* Emits to targets, rooms, operations on many, over three loops. */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "proto/json_scan.h"
 #include "sio_sim.h"
 
 /* Events that come in and their answers; answers that are waited for; the MessagePack parser. */

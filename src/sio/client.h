@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_SIO_CLIENT_H
+#define YD_SIO_CLIENT_H
+
+#include "eio/eio.h"
+#include "proto/sio_packet.h"
+#include "sio/socket.h"
+
+/* A client: one Engine.IO session, with a socket for each namespace it is in.  On the session's
+ * loop. */
+struct yd_sio_client {
+    yodel_sio *sio;
+    struct yd_eio_session *session; /* NULL: it has closed, a task of ours frees the client */
+    struct yd_list sockets;         /* of all namespaces */
+    struct yd_timer timer;          /* connect_timeout */
+    struct yd_mail leave;           /* ends sockets that are LEAVING */
+    struct yd_sio_pending *pending; /* a packet whose attachments are still to come */
+    bool leave_queued;
+    bool has_left; /* a namespace: packets for one that it is not in may be late */
+    bool closing;  /* nothing more is read or sent */
+};
+
+/* NULL when out of memory. */
+struct yd_sio_client *yd_sio_client_new(yodel_sio *sio, struct yd_eio_session *session);
+/* It has no socket any more, and no task is queued. */
+void yd_sio_client_free(struct yd_sio_client *client);
+
+/* Sends a packet at once.  Returns as yd_eio_send(), or -ENOMEM. */
+int yd_sio_client_send(struct yd_sio_client *client, const struct yd_sio_output *output);
+/* Sends a short packet without attachments by copying it, if its transport and the parser allow
+ * that: YODEL_ERR_STATE when not. */
+int yd_sio_client_send_small(struct yd_sio_client *client, const struct yd_sio_output *output,
+                             unsigned session_flags);
+
+/* Ends the connection; once. */
+void yd_sio_client_close(struct yd_sio_client *client, enum yd_eio_reason reason);
+/* The client broke the protocol, or cannot be served: the whole connection ends.  why is logged. */
+void yd_sio_client_fail(struct yd_sio_client *client, const char *why);
+
+/* Its socket in a namespace; NULL when there is none. */
+yodel_sio_socket *yd_sio_client_socket(const struct yd_sio_client *client, yodel_str nsp);
+/* How many sockets it has, those that are LEAVING too. */
+unsigned yd_sio_client_count(const struct yd_sio_client *client);
+
+#endif

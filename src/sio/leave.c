@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "sio/leave.h"
+
+#include "base/container.h"
+
+/* ---- the end ---- */
+
+static void tell(yodel_sio_socket *socket, yodel_sio_disconnect_fn *handler, const char *reason)
+{
+    if (handler != NULL)
+        handler(socket, reason, socket->ns->config->user);
+}
+
+/* Of a socket that was CONNECTED. */
+static bool end(yodel_sio_socket *socket, const char *reason, bool may_return)
+{
+    const yodel_sio_handlers *handlers = &socket->ns->config->handlers;
+
+    may_return = may_return && socket->memory != NULL &&
+                 !socket->ns->sio->per_loop[socket->loop->index].stopping;
+    yd_sio_socket_set_phase(socket, YD_SIO_LEAVING);
+    yd_sio_socket_owe_nothing(socket);
+    tell(socket, handlers->on_disconnecting, reason);
+    if (may_return)
+        yd_sio_socket_set_phase(socket, YD_SIO_AWAY);
+    else
+        yd_sio_socket_leave_rooms(socket);
+    tell(socket, handlers->on_disconnect, reason);
+    return may_return;
+}
+
+bool yd_sio_leave_now(yodel_sio_socket *socket, const char *reason, bool may_return)
+{
+    bool was_connected = socket->phase == YD_SIO_CONNECTED;
+
+    socket->client->has_left = true;
+    if (socket->phase == YD_SIO_LEAVING) {
+        was_connected = socket->reason != NULL;
+        reason = socket->reason;
+        may_return = false;
+    }
+    if (was_connected && end(socket, reason, may_return)) {
+        socket->client = NULL;
+        return socket->phase == YD_SIO_AWAY; /* unless a handler disconnected it */
+    }
+    yd_sio_socket_free(socket);
+    return false;
+}
+
+static yodel_sio_socket *find_leaving(struct yd_sio_client *client)
+{
+    for (struct yd_list *node = client->sockets.next; node != &client->sockets; node = node->next) {
+        yodel_sio_socket *socket = yd_container_of(node, yodel_sio_socket, of_client);
+
+        if (socket->phase == YD_SIO_LEAVING)
+            return socket;
+    }
+    return NULL;
+}
+
+static void run_leave(struct yd_mail *mail, void *receiver)
+{
+    struct yd_sio_client *client = yd_container_of(mail, struct yd_sio_client, leave);
+    yodel_sio_socket *socket;
+
+    (void)receiver;
+    while ((socket = find_leaving(client)) != NULL)
+        (void)yd_sio_leave_now(socket, socket->reason, false);
+    client->leave_queued = false;
+    if (client->session == NULL)
+        yd_sio_client_free(client);
+}
+
+void yd_sio_leave_soon(yodel_sio_socket *socket, const char *reason)
+{
+    struct yd_sio_client *client = socket->client;
+
+    socket->reason = socket->phase == YD_SIO_CONNECTED ? reason : NULL;
+    yd_sio_socket_set_phase(socket, YD_SIO_LEAVING);
+    if (client->leave_queued)
+        return;
+    client->leave_queued = true;
+    client->leave.run = run_leave;
+    yd_loop_task(socket->loop, &client->leave);
+}
+
+void yd_sio_leave_all(struct yd_sio_client *client, enum yd_eio_reason reason)
+{
+    client->closing = true;
+    yd_timer_stop(&yd_eio_loop(client->session)->wheel, &client->timer);
+    while (!yd_list_is_empty(&client->sockets))
+        (void)yd_sio_leave_now(yd_container_of(client->sockets.next, yodel_sio_socket, of_client),
+                               yd_eio_reason_text(reason), reason != YD_EIO_PARSE_ERROR);
+    client->session = NULL;
+    if (!client->leave_queued) /* else that task frees it */
+        yd_sio_client_free(client);
+}
+
+/* ---- by the program ---- */
+
+static void disconnect(yodel_sio_socket *socket)
+{
+    struct yd_sio_output output = {.type = YD_SIO_DISCONNECT,
+                                   .nsp = yodel_sio_namespace_name(socket->ns)};
+
+    if (socket->phase == YD_SIO_LEAVING)
+        return;
+    (void)yd_sio_client_send(socket->client, &output);
+    yd_sio_leave_soon(socket, "server namespace disconnect");
+}
+
+void yodel_sio_disconnect(yodel_sio_socket *socket, int close)
+{
+    struct yd_sio_client *client = socket->phase != YD_SIO_AWAY ? socket->client : NULL;
+
+    if (client == NULL || client->closing)
+        return;
+    if (!close) {
+        disconnect(socket);
+        return;
+    }
+    for (struct yd_list *node = client->sockets.next; node != &client->sockets; node = node->next)
+        disconnect(yd_container_of(node, yodel_sio_socket, of_client));
+    yd_sio_client_close(client, YD_EIO_FORCED_SERVER_CLOSE);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "sio/packets.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "proto/sio_msgpack.h"
+#include "sio/connect.h"
+#include "sio/leave.h"
+#include "sio/sio_event.h"
+
+/* A packet of which attachments are still to come. */
+struct yd_sio_pending {
+    struct yd_buf text;
+    struct yd_buf attachments[YD_SIO_MAX_ATTACHMENTS];
+    struct yd_sio_packet packet; /* views of text */
+    uint32_t num;                /* that have come */
+};
+
+static const struct yodel_allocator *mem_of(const struct yd_sio_client *client)
+{
+    return client->sio->mem;
+}
+
+void yd_sio_drop_pending(struct yd_sio_client *client)
+{
+    struct yd_sio_pending *pending = client->pending;
+
+    if (pending == NULL)
+        return;
+    client->pending = NULL;
+    yd_buf_free(mem_of(client), &pending->text);
+    for (uint32_t i = 0; i < pending->num; i++)
+        yd_buf_free(mem_of(client), &pending->attachments[i]);
+    yd_free(mem_of(client), pending);
+}
+
+/* ---- to a socket ---- */
+
+static int keep_early(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
+                      const yodel_bytes *attachments)
+{
+    yodel_sio *sio = socket->ns->sio;
+
+    return yd_sio_early_keep(&socket->early, sio->mem, sio->options.max_payload, packet,
+                             attachments);
+}
+
+static void on_socket_packet(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
+                             const yodel_bytes *attachments)
+{
+    if (socket->phase == YD_SIO_LEAVING)
+        return; /* it was under way when the socket left */
+    if (packet->type == YD_SIO_DISCONNECT)
+        yd_sio_leave_soon(socket, "client namespace disconnect");
+    else if (socket->phase != YD_SIO_CONNECTED) {
+        if (keep_early(socket, packet, attachments) < 0)
+            yd_sio_client_fail(socket->client, "too many events before CONNECT was answered");
+    } else if (packet->type == YD_SIO_EVENT || packet->type == YD_SIO_BINARY_EVENT) {
+        yd_sio_on_event(socket, packet, attachments);
+    } else if (packet->has_id) {
+        struct yd_sio_answer answer = {packet->args, attachments, packet->num_attachments};
+
+        yd_sio_waits_answer(socket->waits, packet->id, &answer);
+    }
+}
+
+/* Who leaves and connects again in one payload must find the old socket gone. */
+static void on_connect_packet(struct yd_sio_client *client, yodel_sio_socket *socket,
+                              const struct yd_sio_packet *packet)
+{
+    if (socket != NULL && socket->phase != YD_SIO_LEAVING) {
+        yd_sio_client_fail(client, "CONNECT twice");
+        return;
+    }
+    if (socket != NULL)
+        (void)yd_sio_leave_now(socket, socket->reason, false);
+    if (!client->closing)
+        yd_sio_on_connect(client, packet);
+}
+
+/* What comes for a namespace that was left meanwhile is dropped; for one never joined it is a
+ * fault of the client. */
+static void on_packet(struct yd_sio_client *client, const struct yd_sio_packet *packet,
+                      const yodel_bytes *attachments)
+{
+    yodel_sio_socket *socket = yd_sio_client_socket(client, packet->nsp);
+
+    if (packet->type == YD_SIO_CONNECT)
+        on_connect_packet(client, socket, packet);
+    else if (socket != NULL)
+        on_socket_packet(socket, packet, attachments);
+    else if (!client->has_left)
+        yd_sio_client_fail(client, "packet for a namespace that was not joined");
+}
+
+static struct yd_sio_limits limits_of(void)
+{
+    return YD_SIO_LIMITS;
+}
+
+/* The text must outlive this call: it is decoded again from the copy. */
+static void await_attachments(struct yd_sio_client *client, yodel_str text)
+{
+    struct yd_sio_pending *pending = yd_zalloc(mem_of(client), sizeof *pending);
+    struct yd_sio_limits limits = limits_of();
+    const char *error;
+
+    if (pending == NULL) {
+        yd_sio_client_fail(client, "out of memory");
+        return;
+    }
+    client->pending = pending;
+    if (yd_buf_append_str(mem_of(client), &pending->text, text) < 0 ||
+        yd_sio_decode((yodel_str){(char *)pending->text.ptr, pending->text.len}, &limits,
+                      &pending->packet, &error) < 0)
+        yd_sio_client_fail(client, "out of memory");
+}
+
+static void on_text(struct yd_sio_client *client, yodel_str text)
+{
+    struct yd_sio_limits limits = limits_of();
+    struct yd_sio_packet packet;
+    const char *error;
+
+    if (client->pending != NULL)
+        yd_sio_client_fail(client, "text where an attachment was due");
+    else if (yd_sio_decode(text, &limits, &packet, &error) < 0)
+        yd_sio_client_fail(client, error);
+    else if (packet.num_attachments > 0)
+        await_attachments(client, text);
+    else
+        on_packet(client, &packet, NULL);
+}
+
+static void on_attachment(struct yd_sio_client *client, const uint8_t *data, size_t len)
+{
+    struct yd_sio_pending *pending = client->pending;
+    yodel_bytes attachments[YD_SIO_MAX_ATTACHMENTS];
+
+    if (pending == NULL) {
+        yd_sio_client_fail(client, "attachment of nothing");
+        return;
+    }
+    if (yd_buf_append(mem_of(client), &pending->attachments[pending->num], data, len) < 0) {
+        yd_sio_client_fail(client, "out of memory");
+        return;
+    }
+    if (++pending->num < pending->packet.num_attachments)
+        return;
+    for (uint32_t i = 0; i < pending->num; i++)
+        attachments[i] = (yodel_bytes){pending->attachments[i].ptr, pending->attachments[i].len};
+    client->pending = NULL;
+    on_packet(client, &pending->packet, attachments);
+    client->pending = pending;
+    yd_sio_drop_pending(client);
+}
+
+static void on_msgpack(struct yd_sio_client *client, yodel_bytes message)
+{
+    yodel_bytes attachments[YD_SIO_MAX_ATTACHMENTS];
+    struct yd_sio_limits limits = limits_of();
+    struct yd_sio_packet packet;
+    struct yd_buf json = {0};
+    const char *error = "out of memory";
+
+    if (yd_sio_msgpack_decode(mem_of(client), message, &limits, &json, attachments, &packet,
+                              &error) < 0)
+        yd_sio_client_fail(client, error);
+    else
+        on_packet(client, &packet, attachments);
+    yd_buf_free(mem_of(client), &json);
+}
+
+void yd_sio_on_message(struct yd_sio_client *client, bool binary, uint8_t *data, size_t len)
+{
+    bool msgpack = client->sio->options.parser == YODEL_SIO_MSGPACK;
+
+    if (client->closing)
+        return;
+    if (msgpack && binary)
+        on_msgpack(client, (yodel_bytes){data, len});
+    else if (msgpack)
+        yd_sio_client_fail(client, "text where MessagePack was due");
+    else if (binary)
+        on_attachment(client, data, len);
+    else
+        on_text(client, (yodel_str){(char *)data, len});
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_SIO_SIO_EVENT_H
+#define YD_SIO_SIO_EVENT_H
+
+#include "sio/socket.h"
+
+/* Events that come in. */
+struct yodel_sio_event {
+    yodel_sio_socket *socket;
+    const struct yd_sio_packet *packet;
+    const yodel_bytes *attachments;
+    yodel_str name; /* unescaped */
+    bool ack_taken;
+    json_t *json;
+    struct yd_buf scratch; /* name, args */
+};
+
+/* Gives an event to the handlers of a socket that is CONNECTED. */
+void yd_sio_on_event(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
+                     const yodel_bytes *attachments);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_SIO_SOCKET_H
+#define YD_SIO_SOCKET_H
+
+#include "sio/early.h"
+#include "sio/membership.h"
+#include "sio/memory.h"
+#include "sio/onces.h"
+#include "sio/sio_base.h"
+#include "sio/waits.h"
+
+/* A socket: a client in one namespace.  It owns the parts; on its loop. */
+
+struct yd_sio_client;
+
+/* What a socket is just now; ARCHITECTURE.md has the diagram.  Others call it by its id, so what
+ * is answered late finds a socket of another phase, or none. */
+enum yd_sio_phase {
+    YD_SIO_CONNECTING = 0, /* its state is looked for, its middleware runs; targets pass it by */
+    YD_SIO_NOTING,         /* the same, but it has a lost one's state and notes what comes for it */
+    YD_SIO_CONNECTED,      /* its client was told, and on_connection called */
+    YD_SIO_LEAVING,        /* it ends in a task */
+    YD_SIO_AWAY            /* its client is lost; it notes what comes for it, and waits */
+};
+
+struct yodel_sio_socket {
+    struct yd_sio_client *client; /* NULL: AWAY */
+    yodel_sio_namespace *ns;      /* a reference */
+    struct yd_loop *loop;
+    struct yd_list of_client; /* or of the loop's AWAY ones */
+    struct yd_list of_shard;
+    struct yd_map_node by_id;
+    struct yd_sio_membership rooms;
+    uint64_t stamp; /* of the broadcast that has reached or passed it */
+    json_t *json;   /* yodel_sio_socket_json() */
+    char *auth_text;
+    json_t *auth;
+    void *data;
+    yodel_free_fn *free_data;
+    struct yd_sio_middleware *middleware; /* to run next, while it is not CONNECTED */
+    struct yd_sio_early *early;           /* NULL: none */
+    struct yd_sio_once *onces;
+    struct yd_sio_waits *waits;   /* NULL: it owes nothing */
+    struct yd_sio_memory *memory; /* connection state recovery; NULL: off */
+    const char *reason; /* why it is LEAVING; NULL: it was not CONNECTED, no handler is called */
+    uint8_t phase;
+    bool recovered;
+    char id[YD_ID_LEN];
+};
+
+static inline yodel_str yd_sio_id(const yodel_sio_socket *socket)
+{
+    return (yodel_str){socket->id, YD_ID_LEN};
+}
+
+static inline struct yd_sio_shard *yd_sio_shard_of(const yodel_sio_socket *socket)
+{
+    return &socket->ns->shards[socket->loop->index];
+}
+
+/* It has no client that is told at once, but notes what comes for it. */
+static inline bool yd_sio_is_absent(const yodel_sio_socket *socket)
+{
+    return socket->phase == YD_SIO_AWAY || socket->phase == YD_SIO_NOTING;
+}
+
+/* A socket that is CONNECTING, with an id; on no client's list.  ns: a reference, taken also on
+ * failure.  NULL when out of memory. */
+yodel_sio_socket *yd_sio_socket_new(yodel_sio_namespace *ns, struct yd_loop *loop);
+/* Frees it, silently, in whatever phase. */
+void yd_sio_socket_free(yodel_sio_socket *socket);
+
+/* The socket of an id in ns on this loop; NULL when there is none. */
+yodel_sio_socket *yd_sio_socket_find(yodel_sio_namespace *ns, struct yd_loop *loop, yodel_str id);
+/* The socket that is this member of a group; NULL when it is a WebSocket's. */
+yodel_sio_socket *yd_sio_socket_of_member(struct yd_member *member);
+
+/* The one function that changes a socket's phase. */
+void yd_sio_socket_set_phase(yodel_sio_socket *socket, enum yd_sio_phase phase);
+
+/* Gives it another id, which no socket of this loop has.  Returns 0 or -ENOMEM: it has none then,
+ * and must go. */
+int yd_sio_socket_set_id(yodel_sio_socket *socket, const char id[YD_ID_LEN]);
+
+/* It begins to remember, under pid (NULL: a new one).  Returns 0, -ENOMEM, -EIO. */
+int yd_sio_socket_remember(yodel_sio_socket *socket, const char *pid);
+void yd_sio_socket_forget(yodel_sio_socket *socket);
+/* Notes a packet, if it remembers; out NULL: a volatile one. */
+void yd_sio_socket_note(yodel_sio_socket *socket, const char *offset, const struct yd_sio_out *out);
+
+/* Joins a room, but its own, in whatever phase.  Returns as yd_sio_membership_join(). */
+int yd_sio_socket_join(yodel_sio_socket *socket, const char *room);
+void yd_sio_socket_leave_rooms(yodel_sio_socket *socket);
+
+/* Makes the document that yodel_sio_auth() gives, if it is not there.  Returns 0 or -ENOMEM. */
+int yd_sio_read_auth(yodel_sio_socket *socket);
+
+/* It owes id to asker: see yd_sio_waits_add(). */
+int yd_sio_socket_owe(yodel_sio_socket *socket, uint64_t id, struct yd_sio_asker *asker,
+                      uint32_t timeout_ms);
+/* What it owes will not come. */
+void yd_sio_socket_owe_nothing(yodel_sio_socket *socket);
+
+#endif
