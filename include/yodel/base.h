@@ -32,6 +32,20 @@
 #define YODEL_C_END
 #endif
 
+/* C++ has no compound literals: values of a call live in temporaries, which end with the call. */
+#ifdef __cplusplus
+template <typename T> struct yodel_temporary {
+    static const T *yodel_one(const T &value)
+    {
+        return &value;
+    }
+    template <size_t num> static const T *yodel_list(const T (&values)[num])
+    {
+        return values;
+    }
+};
+#endif
+
 YODEL_C_BEGIN
 
 /* A borrowed run of UTF-8 text.  Not NUL-terminated.  ptr may be NULL when len is 0. */
@@ -113,8 +127,18 @@ typedef struct yodel_allocator {
  * added at its end without breaking a caller built against an older header.  In a call:
  *
  *     yodel_server_new(YODEL_OPTIONS(yodel_server_options, .loops = 4), &server);
+ *
+ * In C++ (with GCC or clang) fields must be named in their order, and the struct lives for the
+ * call.
  */
+#ifdef __cplusplus
+/* GCC warns of the fields that are left out, which is what they are for. */
+#pragma GCC system_header
+#define YODEL_OPTIONS(type, ...)                                                                   \
+    (yodel_temporary<type>::yodel_one(__extension__ type{.size = sizeof(type), __VA_ARGS__}))
+#else
 #define YODEL_OPTIONS(type, ...) (&(const type){.size = sizeof(type), __VA_ARGS__})
+#endif
 
 YODEL_C_END
 

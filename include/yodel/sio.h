@@ -266,7 +266,11 @@ typedef struct yodel_sio_target {
 #define YODEL_SIO_LOCAL (1u << 1)       /* this process only */
 #define YODEL_SIO_NO_COMPRESS (1u << 2) /* of polling answers */
 
+#ifdef __cplusplus
+#define YODEL_ROOMS(...) (yodel_temporary<const char *>::yodel_list({__VA_ARGS__, NULL}))
+#else
 #define YODEL_ROOMS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#endif
 
 /* One client. */
 YODEL_API yodel_sio_target yodel_sio_to(yodel_sio_socket *socket) YODEL_LOOP_THREAD;
