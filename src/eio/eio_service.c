@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <inttypes.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,6 +75,8 @@ static int copy_cors(struct yd_eio *eio, const yodel_cors_options *given)
     if ((rc = yd_options_read(given, &known, sizeof known)) < 0)
         return rc;
     eio->has_cors = true;
+    if (known.max_age_s > 0)
+        (void)snprintf(eio->cors_max_age, sizeof eio->cors_max_age, "%" PRIu32, known.max_age_s);
     if ((rc = copy_text(eio->mem, known.methods, &eio->cors_methods)) < 0 ||
         (rc = copy_text(eio->mem, known.allow_headers, &eio->cors_headers)) < 0)
         return rc;

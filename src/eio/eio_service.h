@@ -34,6 +34,7 @@ struct yd_eio {
     char *cookie_name, *cookie_rest;   /* NULL: none */
     char **origins;                    /* ends with NULL; NULL: every origin */
     char *cors_methods, *cors_headers; /* of a preflight; may be NULL */
+    char cors_max_age[12];             /* digits; "": not sent */
     bool has_cors;
     atomic_size_t num_sessions, num_polling;
     unsigned num_loops;

@@ -221,13 +221,16 @@ static bool is_served(struct yd_eio *eio, yodel_request *req)
 /* True preflights are answered by http, which adds the rest of the headers to this one, too. */
 static void answer_options(struct yd_eio *eio, yodel_request *req)
 {
-    yodel_header headers[2] = {{"Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE"}};
+    yodel_header headers[3] = {{"Access-Control-Allow-Methods", "GET,HEAD,PUT,PATCH,POST,DELETE"}};
     size_t num = 1;
 
     if (eio->cors_methods != NULL)
         headers[0].value = eio->cors_methods;
     if (eio->cors_headers != NULL)
         headers[num++] = (yodel_header){"Access-Control-Allow-Headers", eio->cors_headers};
+    if (eio->cors_max_age[0] != '\0' &&
+        yodel_request_header(req, "Access-Control-Request-Method").ptr == NULL)
+        headers[num++] = (yodel_header){"Access-Control-Max-Age", eio->cors_max_age};
     (void)yodel_request_respond(
         req, YODEL_OPTIONS(yodel_response, .status = 204, .headers = headers, .num_headers = num));
 }

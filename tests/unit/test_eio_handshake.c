@@ -252,7 +252,8 @@ static void test_eio_says_cors(void **state)
 {
     static const char *const origins[] = {"http://app.example", NULL};
     static const char origin[] = "Origin: http://app.example\r\n";
-    yodel_cors_options cors = {.size = sizeof cors, .origins = origins, .credentials = 1};
+    yodel_cors_options cors = {
+        .size = sizeof cors, .origins = origins, .credentials = 1, .max_age_s = 4000000000};
     struct yd_eio_options options;
     struct sim_peer *peer;
     struct eio_sim *sim;
@@ -268,11 +269,13 @@ static void test_eio_says_cors(void **state)
     eio_sim_expect_error(peer, 0);
     peer = ask_for(sim, "OPTIONS", "?EIO=4&transport=polling",
                    "Origin: http://app.example\r\nAccess-Control-Request-Method: POST\r\n");
+    assert_int_equal(http_sim_count(peer, "Access-Control-Max-Age: 4000000000\r\n"), 1);
     eio_sim_expect(peer, 204, "");
     peer = ask_for(sim, "OPTIONS", "?EIO=4&transport=polling", origin);
     assert_string_equal(http_sim_header(peer, "Access-Control-Allow-Methods"),
                         "GET,HEAD,PUT,PATCH,POST,DELETE");
     assert_string_equal(http_sim_header(peer, "Access-Control-Allow-Credentials"), "true");
+    assert_int_equal(http_sim_count(peer, "Access-Control-Max-Age: 4000000000\r\n"), 1);
     eio_sim_expect(peer, 204, "");
     stop(sim);
 }
