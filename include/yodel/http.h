@@ -151,12 +151,14 @@ typedef struct yodel_static_options {
     size_t size;
     const char *index;         /* file served for a directory; NULL: "index.html" */
     const char *cache_control; /* NULL: "no-cache" (kept, but revalidated with the ETag) */
+    int dot_files;             /* 1: names that begin with a dot are served; 0: 404 */
 } yodel_static_options;
 
 /*
  * Serves the files below a directory under a path prefix: types by extension, ETag and 304, ranges,
  * HEAD.  Names are percent-decoded once; what would leave the directory, also by a symbolic link,
- * is 404.  Routes win over files.
+ * is 404.  So is what begins with a dot, or is below such a directory, but for ".well-known" (RFC
+ * 8615).  Routes win over files.
  *
  * prefix      "/" or "/static/"; copied
  * directory   copied; must exist

@@ -22,6 +22,7 @@ struct yd_mount {
     char *url;        /* the prefix between slashes: "/static/", "/" */
     yodel_str prefix; /* trimmed; of url */
     char *index, *cache_control;
+    bool dot_files;
 };
 
 static void free_one(struct yd_mount *mount, const struct yodel_allocator *mem)
@@ -70,6 +71,7 @@ static int set_up(struct yd_mount *mount, const struct yodel_allocator *mem, con
     if (prefix[0] != '/' || !yd_http_is_field_value(yodel_str_of(control)) ||
         !yd_http_is_field_value(yodel_str_of(prefix)) || strchr(index, '/') != NULL)
         return -EINVAL;
+    mount->dot_files = options->dot_files != 0;
     mount->url = url_of(mem, yd_prefix_trim(yodel_str_of(prefix)));
     mount->index = yd_strdup(mem, index);
     mount->cache_control = yd_strdup(mem, control);
@@ -109,6 +111,20 @@ int yd_mount_add(struct yd_mount **list, const struct yodel_allocator *mem, cons
     return rc;
 }
 
+/* ".git", ".env", ".htpasswd": what is in a directory by no one's will. */
+static bool is_hidden(const char *path)
+{
+    while (path[0] != '\0') {
+        yodel_str name = {path, strcspn(path, "/")};
+
+        if (path[0] == '.' && !yodel_str_eq(name, YODEL_STR(".well-known")))
+            return true;
+        path += name.len;
+        path += path[0] == '/';
+    }
+    return false;
+}
+
 int yd_mount_find(struct yd_mount *list, yodel_request *req, struct yd_mount **ret_mount)
 {
     yodel_str path = req->head.path;
@@ -127,7 +143,10 @@ int yd_mount_find(struct yd_mount *list, yodel_request *req, struct yd_mount **r
     if (list == NULL)
         return 0;
     file += list->prefix.len;
-    req->file = file[0] == '/' ? file + 1 : file;
+    file += file[0] == '/';
+    if (!list->dot_files && is_hidden(file))
+        return 0;
+    req->file = file;
     *ret_mount = list;
     return 0;
 }

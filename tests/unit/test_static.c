@@ -88,6 +88,14 @@ static int make_tree(void **state)
     make_text("www/none", "");
     make_text("www/caf\xc3\xa9.txt", "coffee");
     make_file("www/big.bin", big, BIG);
+    make_dir("www/.git");
+    make_dir("www/.well-known");
+    make_text("www/.git/config", "url = https://user:password@host");
+    make_text("www/.env", "SECRET=1");
+    make_text("www/sub/.htpasswd", "user:hash");
+    make_text("www/.well-known/security.txt", "Contact: us");
+    make_text("www/.well-known/.env", "SECRET=1");
+    make_text("www/.well-known.txt", "text");
     make_link("www/out", "../secret.txt");
     make_link("www/abs", "/etc/passwd");
     make_link("www/up", "..");
@@ -231,6 +239,36 @@ static void test_static_hostile_paths(void **state)
     for (size_t i = 0; i < YD_LEN(targets); i++)
         assert_status(targets[i], 404);
     assert_status("/s/%zz", 400);
+}
+
+static const char *const dot_files[] = {
+    "/.env",        "/%2eenv",           "/.git/config",     "/.git", "/.git/", "/sub/.htpasswd",
+    "/sub/../.env", "/.well-known/.env", "/.well-known.txt",
+};
+
+static void test_static_hides_dot_files(void **state)
+{
+    start("/");
+    for (size_t i = 0; i < YD_LEN(dot_files); i++)
+        http_sim_assert_status(ask("GET", dot_files[i], ""), 404);
+    http_sim_assert_status(ask("GET", "/.well-known/security.txt", ""), 200);
+}
+
+static void test_static_hides_dot_files_below_a_prefix(void **state)
+{
+    start("/.s");
+    http_sim_assert_status(ask("GET", "/.s/index.html", ""), 200);
+    http_sim_assert_status(ask("GET", "/.s/.env", ""), 404);
+}
+
+static void test_static_serves_dot_files_that_are_wanted(void **state)
+{
+    start("/none/");
+    assert_int_equal(
+        yd_http_static(&hs.http, "/", root, YODEL_OPTIONS(yodel_static_options, .dot_files = 1)),
+        0);
+    http_sim_assert_status(ask("GET", "/.env", ""), 200);
+    http_sim_assert_status(ask("GET", "/.git/config", ""), 200);
 }
 
 static void test_static_redirects(void **state)
@@ -554,14 +592,25 @@ static void test_static_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEARDOWN_TEST(test_static_files),         TEARDOWN_TEST(test_static_hostile_paths),
-        cmocka_unit_test(test_static_redirects),  FIXTURE_TEST(test_static_methods),
-        FIXTURE_TEST(test_static_conditions),     FIXTURE_TEST(test_static_ranges),
-        FIXTURE_TEST(test_static_slow_client),    FIXTURE_TEST(test_static_half_close),
-        FIXTURE_TEST(test_static_client_leaves),  FIXTURE_TEST(test_static_stops_in_the_middle),
-        FIXTURE_TEST(test_static_truncated),      FIXTURE_TEST(test_static_and_routes),
-        TEARDOWN_TEST(test_static_options),       cmocka_unit_test(test_static_open_beneath),
-        cmocka_unit_test(test_static_mime_types), cmocka_unit_test(test_static_without_memory),
+        TEARDOWN_TEST(test_static_files),
+        TEARDOWN_TEST(test_static_hostile_paths),
+        TEARDOWN_TEST(test_static_hides_dot_files),
+        TEARDOWN_TEST(test_static_hides_dot_files_below_a_prefix),
+        TEARDOWN_TEST(test_static_serves_dot_files_that_are_wanted),
+        cmocka_unit_test(test_static_redirects),
+        FIXTURE_TEST(test_static_methods),
+        FIXTURE_TEST(test_static_conditions),
+        FIXTURE_TEST(test_static_ranges),
+        FIXTURE_TEST(test_static_slow_client),
+        FIXTURE_TEST(test_static_half_close),
+        FIXTURE_TEST(test_static_client_leaves),
+        FIXTURE_TEST(test_static_stops_in_the_middle),
+        FIXTURE_TEST(test_static_truncated),
+        FIXTURE_TEST(test_static_and_routes),
+        TEARDOWN_TEST(test_static_options),
+        cmocka_unit_test(test_static_open_beneath),
+        cmocka_unit_test(test_static_mime_types),
+        cmocka_unit_test(test_static_without_memory),
     };
 
     return cmocka_run_group_tests(tests, make_tree, remove_tree);
