@@ -19,7 +19,7 @@ from check_docs import jansson_flags, make_headers
 
 VALUES = set(
     """yd_buf yd_counters yd_delivery yd_eio_handshake yd_eio_packet yd_http_field yd_http_head
-    yd_http_limits yd_http_options yd_http_scan yd_key yd_list yd_loop_set yd_mail yd_map yd_map_node yd_msg yd_op yd_scope
+    yd_http_limits yd_http_options yd_http_scan yd_key yd_list yd_loop_set yd_mail yd_map yd_map_node yd_msg yd_net_date yd_op yd_scope
     yd_scope_size yd_sio_output
     yd_sio_packet yd_sio_placeholder yd_sio_setup yd_survey yd_wire_reader yd_ws_deflate_params yd_ws_piece yd_ws_reader
     yodel_event""".split()
@@ -37,7 +37,7 @@ OPEN = {  # struct: the layers, the fields
     "yd_listener": ("net server", "backend fd"),
     "yd_stream": ("net ws", "events fd loop"),
     "yd_conn": ("http ws", "eof events kept sending stream up want_drain"),
-    "yd_net": ("http server", "loop on_connection on_empty user"),
+    "yd_net": ("http server", "date loop on_connection on_empty user"),
     "yd_net_listener": ("server", "base"),
     "yd_http": ("eio server", "mem options"),
     "yd_ws_service": ("server", "num_open"),

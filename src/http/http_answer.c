@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <time.h>
 
 #include "http/cors.h"
-#include "http/date.h"
 #include "http/http_internal.h"
 #include "http/out.h"
+#include "http/wall_date.h"
 
 static bool is_named(const yodel_header *header, yodel_str name)
 {
@@ -29,15 +28,11 @@ static void put_status(struct yd_out *out, int status)
     yd_out_put(out, YODEL_STR("\r\n"));
 }
 
-static void put_origin(struct yd_out *out, const struct yd_http *http,
+static void put_origin(struct yd_out *out, struct yd_loop *loop, const struct yd_http *http,
                        const struct yd_answer *answer)
 {
-    char date[YD_HTTP_DATE_LEN + 1];
-
-    if (!has_header(answer, YODEL_STR("Date"))) {
-        yd_http_date_write(time(NULL), date);
-        yd_out_header(out, YODEL_STR("Date"), yodel_str_of(date));
-    }
+    if (!has_header(answer, YODEL_STR("Date")))
+        yd_out_header(out, YODEL_STR("Date"), yd_http_date_now(loop));
     if (http->options.server_name != NULL && !has_header(answer, YODEL_STR("Server")))
         yd_out_header(out, YODEL_STR("Server"), yodel_str_of(http->options.server_name));
 }
@@ -97,7 +92,7 @@ static int send_answer(struct yd_conn *conn, const struct yd_http *http, const y
 
     yd_out_init(&out, http->mem);
     put_status(&out, answer->status);
-    put_origin(&out, http, answer);
+    put_origin(&out, yd_conn_loop(conn), http, answer);
     put_headers(&out, answer);
     put_length(&out, answer);
     put_connection(&out, answer, closes, req != NULL && req->head.minor == 0);

@@ -16,6 +16,12 @@ struct yd_net_options {
 
 struct yd_tls; /* certificates of one listening address, shared by all loops */
 
+/* Of the protocol above: the present second as text. */
+struct yd_net_date {
+    uint64_t until; /* the loop's time at which it is another second */
+    char text[32];  /* "": not written yet */
+};
+
 struct yd_net {
     struct yd_loop *loop;
     const struct yodel_allocator *mem;
@@ -23,7 +29,8 @@ struct yd_net {
     /* Takes a new connection: sets its events.  over_limit: the server is full, answer and close.
      * Returns 0 or -errno: the connection is dropped. */
     int (*on_connection)(struct yd_conn *conn, bool over_limit);
-    void *user;         /* of the protocol above */
+    void *user; /* of the protocol above */
+    struct yd_net_date date;
     struct yd_ids ids;  /* of its connections */
     uint32_t num_conns; /* whose memory is there */
     bool stopping;
