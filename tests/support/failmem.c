@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "failmem.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdalign.h>
 #include <stdarg.h>
@@ -21,7 +22,7 @@ struct block {
 
 static bool must_fail(struct failmem *fm)
 {
-    return atomic_fetch_add(&fm->calls, 1) + 1 == fm->fail_at;
+    return !atomic_load(&fm->is_paused) && atomic_fetch_add(&fm->calls, 1) + 1 == fm->fail_at;
 }
 
 static struct block *block_of(void *ptr)
@@ -131,6 +132,17 @@ void failmem_init(struct failmem *fm, size_t fail_at)
     atomic_init(&fm->blocks, 0);
     atomic_init(&fm->bytes, 0);
     fm->again = false;
+    atomic_init(&fm->is_paused, false);
+}
+
+void failmem_pause(struct failmem *fm)
+{
+    atomic_store(&fm->is_paused, true);
+}
+
+void failmem_resume(struct failmem *fm)
+{
+    atomic_store(&fm->is_paused, false);
 }
 
 bool failmem_has_failed(struct failmem *fm)
@@ -145,6 +157,25 @@ void failmem_assert_empty(struct failmem *fm)
     if (blocks != 0)
         fail_msg("%zu blocks (%zu bytes) leaked, allocation %zu failing", blocks, bytes,
                  fm->fail_at);
+}
+
+void failmem_check_whole(struct failmem *fm, int rc, bool all, bool none, const char *all_text,
+                         const char *none_text, const char *file, int line)
+{
+    const char *wrong = NULL;
+
+    if (rc >= 0 && !all)
+        wrong = all_text;
+    else if (rc < 0 && rc != -ENOMEM)
+        wrong = "success or -ENOMEM";
+    else if (rc < 0 && !failmem_has_failed(fm))
+        wrong = "success, for no allocation failed";
+    else if (rc < 0 && !none)
+        wrong = none_text;
+    if (wrong == NULL)
+        return;
+    print_error("result %d, allocation %zu failing: not %s\n", rc, fm->fail_at, wrong);
+    _fail(file, line);
 }
 
 void failmem_first(struct failmem *fm)

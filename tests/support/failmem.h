@@ -16,9 +16,15 @@ struct failmem {
     atomic_size_t blocks; /* outstanding */
     atomic_size_t bytes;  /* outstanding */
     bool again;           /* for FAILMEM_LOOP() */
+    atomic_bool is_paused;
 };
 
 void failmem_init(struct failmem *fm, size_t fail_at);
+
+/* Between these two allocations neither count nor fail: what a test prepares, and how it looks at
+ * the effect. */
+void failmem_pause(struct failmem *fm);
+void failmem_resume(struct failmem *fm);
 
 /* True when the n-th allocation has been asked for, and refused. */
 bool failmem_has_failed(struct failmem *fm);
@@ -34,9 +40,18 @@ void failmem_serve_jansson(struct failmem *fm);
 void failmem_assert_empty(struct failmem *fm);
 
 /*
+ * The rule for every operation that may want memory: success with all of its effect, or -ENOMEM,
+ * when an allocation has failed, with none of it.  Fails the test where that is not so.
+ */
+#define failmem_assert_whole(fm, rc, all, none)                                                    \
+    failmem_check_whole(fm, rc, all, none, #all, #none, __FILE__, __LINE__)
+void failmem_check_whole(struct failmem *fm, int rc, bool all, bool none, const char *all_text,
+                         const char *none_text, const char *file, int line);
+
+/*
  * Runs its body with the first allocation failing, then with the second one, and so on; the last
  * run is the one in which none failed.  The body uses &fm->mem, must free all, and checks its
- * result: success if !failmem_has_failed(fm), else what the code under test promises.
+ * result by failmem_assert_whole().
  */
 #define FAILMEM_LOOP(fm) for (failmem_first(fm); (fm)->again; failmem_next(fm))
 

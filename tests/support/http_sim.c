@@ -116,6 +116,28 @@ const char *http_sim_body(struct sim_peer *peer)
     return end + 4;
 }
 
+bool http_sim_next(struct sim_peer *peer, struct http_sim_answer *ret_answer)
+{
+    static char body[1 << 20];
+    const char *head = sim_received(peer), *end = strstr(head, "\r\n\r\n");
+    size_t head_len, len;
+
+    if (end == NULL)
+        return false;
+    head_len = (size_t)(end + 4 - head);
+    len = strtoul(http_sim_header(peer, "Content-Length"), NULL, 10);
+    if (sim_received_len(peer) < head_len + len)
+        return false;
+    assert_true(len < sizeof body);
+    memcpy(body, end + 4, len);
+    body[len] = '\0';
+    assert_int_equal(sscanf(head, "HTTP/1.1 %d", &ret_answer->status), 1);
+    ret_answer->body = body;
+    ret_answer->len = len;
+    yd_buf_consume(&peer->output, head_len + len);
+    return true;
+}
+
 int http_sim_count(struct sim_peer *peer, const char *needle)
 {
     int count = 0;

@@ -36,6 +36,15 @@ const char *http_sim_header(struct sim_peer *peer, const char *name);
 /* What stands behind the first answer's head. */
 const char *http_sim_body(struct sim_peer *peer);
 
+/* Takes the next answer out of what was received; false when there is no whole one.  body ends with
+ * a NUL, and stays until the next call. */
+struct http_sim_answer {
+    int status;
+    const char *body;
+    size_t len;
+};
+bool http_sim_next(struct sim_peer *peer, struct http_sim_answer *ret_answer);
+
 /* How often needle occurs in what was received. */
 int http_sim_count(struct sim_peer *peer, const char *needle);
 /* Fails the test when our side has ended. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/mem.h"
 #include "failmem.h"
 #include "fixture.h"
@@ -502,11 +503,31 @@ static void test_http_conn_over_limit(void **state)
     http_sim_assert_status(third, 200);
 }
 
+/* Each request has its answer, or an apology, in order; or the connection ends there. */
+static void expect_answers(struct sim_peer *peer)
+{
+    static const struct {
+        int status;
+        const char *body;
+    } expected[] = {{200, "hello\n"}, {200, "abc"}, {405, NULL}, {500, NULL}, {200, "hello\n"}};
+    struct http_sim_answer answer;
+
+    for (size_t i = 0; i < YD_LEN(expected) && http_sim_next(peer, &answer); i++) {
+        bool is_right = answer.status == expected[i].status &&
+                        (expected[i].body == NULL || strcmp(answer.body, expected[i].body) == 0);
+
+        failmem_assert_whole(&fm, answer.status >= 500 && !is_right ? -ENOMEM : 0, is_right, true);
+    }
+    assert_int_equal(sim_received_len(peer), 0);
+}
+
 static void use_without_memory(void)
 {
     struct sim_peer *peer;
+    int rc = set_up_routes();
 
-    if (set_up_routes() < 0)
+    failmem_assert_whole(&fm, rc, true, true);
+    if (rc < 0)
         return;
     peer = sim_connect(hs.loop);
     peer->chop = 9;
@@ -518,6 +539,7 @@ static void use_without_memory(void)
     sim_run(hs.loop);
     sim_advance(hs.loop, 20000);
     assert_true(sim_is_closed(peer));
+    expect_answers(peer);
 }
 
 static void test_http_conn_without_memory(void **state)

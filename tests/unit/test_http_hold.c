@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/mem.h"
 #include "failmem.h"
 #include "fixture.h"
@@ -22,7 +23,7 @@
 struct holder {
     yodel_request *req;
     uint64_t id;
-    int gone, late;
+    int held, gone, late;
     bool answers_late, takes_late;
 };
 
@@ -73,6 +74,7 @@ static void on_hold(yodel_request *req, void *user)
     struct holder *holder = user;
 
     holder->req = req;
+    holder->held++;
     assert_int_equal(yd_request_hold(req, &hold, holder, 700), 0);
 }
 
@@ -409,11 +411,25 @@ static void test_http_hold_resets(void **state)
     assert_int_equal(atomic_load(&hs.num_connections), 0);
 }
 
+/* Each request has its answer, or an apology, in order; or the connection ends there. */
+static void expect_answers(struct sim_peer *peer)
+{
+    static const int expected[] = {200, 200, 405, 201};
+    struct http_sim_answer answer;
+
+    for (size_t i = 0; i < YD_LEN(expected) && http_sim_next(peer, &answer); i++)
+        failmem_assert_whole(&fm, answer.status >= 500 ? -ENOMEM : 0, answer.status == expected[i],
+                             true);
+    assert_int_equal(holder.gone + holder.late, holder.held);
+}
+
 static void use_without_memory(void)
 {
     struct sim_peer *peer;
+    int rc = set_up_routes();
 
-    if (set_up_routes() < 0)
+    failmem_assert_whole(&fm, rc, true, true);
+    if (rc < 0)
         return;
     peer = sim_connect(hs.loop);
     peer->chop = 9;
@@ -429,6 +445,7 @@ static void use_without_memory(void)
                                        YODEL_OPTIONS(yodel_response, .status = 201));
     sim_advance(hs.loop, 20000);
     assert_true(sim_is_closed(peer));
+    expect_answers(peer);
 }
 
 static void test_http_hold_without_memory(void **state)

@@ -15,7 +15,7 @@
 /* What the handlers of a test saw and do. */
 struct seen {
     yodel_ws *ws; /* the last one that connected */
-    int connects, opens, messages, drains, closes;
+    int connects, opens, messages, sent, drains, closes;
     yodel_ws_closing closing;
     char reason[128];
     char text[1024];
@@ -53,7 +53,7 @@ static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
         yodel_ws_close(ws, 4001, YODEL_STR("enough"));
     if (seen.echo_prefix != NULL) {
         snprintf(answer, sizeof answer, "%s%s", seen.echo_prefix, seen.text);
-        (void)yodel_ws_send_text(ws, yodel_str_of(answer));
+        seen.sent += yodel_ws_send_text(ws, yodel_str_of(answer)) == 0;
     }
     return seen.message_result;
 }
@@ -550,7 +550,28 @@ static void test_ws_conn_frees_its_data(void **state)
     assert_int_equal(freed, 11);
 }
 
-/* A whole session with every allocation failing in turn: it ends in some orderly way. */
+/* The session was what it is with memory for all, or it failed: then the client was told so, or
+ * lost the connection.  Either way who has been opened has been closed. */
+static void expect_whole_session(struct failmem *each, struct sim_peer *peer)
+{
+    bool is_open = http_sim_count(peer, "HTTP/1.1 101 ") == 1;
+    struct ws_sim_frame frame = {0};
+    const char *head_end = strstr(sim_received(peer), "\r\n\r\n");
+    int echoes = 0;
+
+    assert_int_equal(seen.opens, is_open);
+    assert_true(seen.closes == seen.opens || (seen.opens == 0 && seen.closes <= seen.connects));
+    if (is_open) {
+        yd_buf_consume(&peer->output, (size_t)(head_end + 4 - sim_received(peer)));
+        while (ws_sim_next(peer, &frame) && frame.first_byte != 0x88)
+            echoes++;
+    }
+    failmem_assert_whole(each, seen.sent == 1 ? 0 : -ENOMEM, echoes == 1, echoes == 0);
+    failmem_assert_whole(each, seen.closing.code == 1002 ? 0 : -ENOMEM, frame.first_byte == 0x88,
+                         sim_is_closed(peer));
+}
+
+/* A session with every allocation failing in turn. */
 static void test_ws_conn_without_memory(void **state)
 {
     struct failmem each;
@@ -572,7 +593,7 @@ static void test_ws_conn_without_memory(void **state)
         sim_end(peer);
         run();
         sim_advance(sim.hs.loop, 10000);
-        assert_true(seen.closes <= seen.connects);
+        expect_whole_session(&each, peer);
         ws_sim_stop(&sim);
     }
 }
