@@ -101,8 +101,13 @@ YODEL_API int yodel_server_reload_tls(yodel_server *server) YODEL_ANY_THREAD;
 YODEL_API int yodel_server_run(yodel_server *server) YODEL_SETUP_THREAD;
 
 /*
- * Stops accepting, closes every WebSocket with 1001, lets running requests finish, and ends the
- * loops when all is flushed, after at most drain_ms milliseconds.  A second call ends them at once.
+ * Stops: listening sockets are closed at once, after those who waited there have been taken in, and
+ * the file of a Unix socket is removed, so another process may listen on the addresses from then
+ * on. What has come on a connection by now is handled; every WebSocket, also one accepted later, is
+ * closed with 1001; running requests finish.  The loops end when all is flushed, after at most
+ * drain_ms milliseconds; for peers that have got everything and answer neither a close frame nor
+ * the end of TCP, after one second.  A second call ends them at once.
+ *
  * Does not wait.  Async-signal-safe.
  */
 YODEL_API void yodel_server_stop(yodel_server *server, uint32_t drain_ms) YODEL_ANY_THREAD;

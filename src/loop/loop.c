@@ -205,6 +205,11 @@ int yd_listener_start(struct yd_listener *listener)
     return listener->loop->ops->listener_start(listener);
 }
 
+void yd_listener_accept(struct yd_listener *listener)
+{
+    listener->loop->ops->listener_accept(listener);
+}
+
 void yd_listener_stop(struct yd_listener *listener)
 {
     listener->loop->ops->listener_stop(listener);

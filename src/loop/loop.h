@@ -99,6 +99,8 @@ struct yd_listener {
 /* Accepts on listener->fd (non-blocking, listening).  When descriptors or memory run out accepting
  * rests for 100 ms at a time.  Returns 0 or -errno. */
 int yd_listener_start(struct yd_listener *listener);
+/* Accepts now all that wait. */
+void yd_listener_accept(struct yd_listener *listener);
 /* Closes fd.  listener may be freed when the loop has ended. */
 void yd_listener_stop(struct yd_listener *listener);
 
@@ -116,6 +118,7 @@ struct yd_loop_ops {
     void (*run)(struct yd_loop *loop);
     void (*wake)(struct yd_loop *loop); /* any thread, async-signal-safe */
     int (*listener_start)(struct yd_listener *listener);
+    void (*listener_accept)(struct yd_listener *listener);
     void (*listener_stop)(struct yd_listener *listener);
     int (*stream_open)(struct yd_stream *stream);
     void (*stream_pause)(struct yd_stream *stream, bool paused);

@@ -16,6 +16,8 @@
 #define READS 4
 /* Connections accepted by one listener in a turn. */
 #define ACCEPTS 128
+/* No more than this can wait for a listener (net.core.somaxconn has 16 bits in effect). */
+#define MOST_WAITING 65536
 /* How long accepting rests when descriptors or memory have run out, ms. */
 #define REST_MS 100
 #define REST_LOG_MS 1000
@@ -366,16 +368,11 @@ static bool is_exhausted(int error)
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-static void on_acceptable(uv_poll_t *poll, int status, int events)
+static void accept_some(struct uv_listener *state, int most)
 {
-    struct uv_listener *state = poll->data;
     struct yd_listener *listener = state->owner;
 
-    (void)events;
-    if (status < 0)
-        return;
-    wake_up(listener->loop);
-    for (int i = 0; i < ACCEPTS; i++) {
+    for (int i = 0; i < most; i++) {
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd >= 0) {
@@ -387,6 +384,22 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
             return;
         }
     }
+}
+
+static void on_acceptable(uv_poll_t *poll, int status, int events)
+{
+    struct uv_listener *state = poll->data;
+
+    (void)events;
+    if (status < 0)
+        return;
+    wake_up(state->owner->loop);
+    accept_some(state, ACCEPTS);
+}
+
+static void listener_accept(struct yd_listener *listener)
+{
+    accept_some(listener->backend, MOST_WAITING);
 }
 
 static int listener_start(struct yd_listener *listener)
@@ -507,6 +520,7 @@ const struct yd_loop_ops yd_loop_uv = {
     .run = run,
     .wake = wake,
     .listener_start = listener_start,
+    .listener_accept = listener_accept,
     .listener_stop = listener_stop,
     .stream_open = stream_open,
     .stream_pause = stream_pause,

@@ -292,6 +292,14 @@ static bool send_all(struct yd_conn *conn)
     return true;
 }
 
+/* Whatever happens, no longer than this from now. */
+static void await_peer(struct yd_conn *conn)
+{
+    const struct yd_net *net = yd_conn_net(conn);
+
+    yd_conn_set_timeout(conn, yd_net_patience(net, net->options.linger_ms));
+}
+
 /* All is out and we are closing: says that our side has ended, and waits for the peer's. */
 static void end_output(struct yd_conn *conn)
 {
@@ -308,7 +316,7 @@ static void end_output(struct yd_conn *conn)
     enter(conn, YD_CONN_SHUT);
     conn->paused = false;
     yd_stream_pause(&conn->stream, false);
-    yd_conn_set_timeout(conn, yd_conn_net(conn)->options.linger_ms);
+    await_peer(conn);
 }
 
 /* We are closing, and the filter cannot take the last output yet: its handshake is not done. */
@@ -317,7 +325,7 @@ static void await_filter(struct yd_conn *conn)
     if (conn->eof)
         die(conn, 0);
     else if (!conn->has_timeout)
-        yd_conn_set_timeout(conn, yd_conn_net(conn)->options.linger_ms);
+        await_peer(conn);
 }
 
 static void flush(struct yd_conn *conn)
@@ -388,7 +396,17 @@ int yd_conn_leave(struct yd_conn *conn)
 void yd_conn_count_less(struct yd_net *net)
 {
     if (net->options.num_connections != NULL)
-        atomic_fetch_sub_explicit(net->options.num_connections, 1, memory_order_relaxed);
+        atomic_fetch_sub(net->options.num_connections, 1);
+    yd_conn_check_empty(net);
+}
+
+void yd_conn_check_empty(struct yd_net *net)
+{
+    atomic_uint *of_server = net->options.num_connections;
+
+    if (net->stopping && net->on_empty != NULL &&
+        (of_server != NULL ? atomic_load(of_server) : net->num_conns) == 0)
+        net->on_empty(net);
 }
 
 void yd_conn_hold(struct yd_conn *conn)
@@ -399,15 +417,16 @@ void yd_conn_hold(struct yd_conn *conn)
 void yd_conn_release(struct yd_conn *conn)
 {
     struct yd_net *net = yd_conn_net(conn);
+    bool moved;
 
     if (--conn->holds > 0)
         return;
+    moved = conn->moved;
     yd_ids_free(&net->ids, conn->slot);
-    if (!conn->moved)
-        yd_conn_count_less(net);
     yd_stream_free(&conn->stream);
-    if (--net->num_conns == 0 && net->stopping && net->on_empty != NULL)
-        net->on_empty(net);
+    net->num_conns--;
+    if (!moved)
+        yd_conn_count_less(net);
 }
 
 static void on_closed(struct yd_stream *stream)
@@ -425,6 +444,8 @@ static void on_closed(struct yd_stream *stream)
 void yd_conn_stop(struct yd_conn *conn)
 {
     conn->stop_due = false;
+    if (conn->phase == YD_CONN_SHUT)
+        await_peer(conn);
     if (is_open(conn))
         yd_stream_read(&conn->stream);
     if (is_open(conn) && conn->events->on_stop != NULL)

@@ -29,8 +29,7 @@ static void drop(struct yd_conn *twin)
 /* A loop that is about to end takes no one in: nobody would close it. */
 static bool is_ending(const struct yd_net *net)
 {
-    return yd_loop_is_closed(net->loop) ||
-           (net->stopping && (net->num_conns == 0 || net->loop->stopping));
+    return yd_loop_is_closed(net->loop) || net->loop->stopping;
 }
 
 static void arrive(struct yd_mail *mail, void *receiver)
@@ -104,7 +103,7 @@ static void hand_over(struct yd_conn *conn)
     twin->task.run = arrive;
     if (yd_loop_post(twin->stream.loop, &twin->task) == 0)
         return;
-    yd_conn_count_less(yd_conn_net(twin));
+    yd_conn_count_less(yd_conn_net(conn));
     drop(twin);
 }
 

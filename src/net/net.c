@@ -120,7 +120,7 @@ int yd_net_adopt(struct yd_conn *conn, int fd)
     }
     net->num_conns++;
     yd_conn_set_events(conn, &dropped, NULL);
-    if (net->on_connection(conn, false) < 0)
+    if (net->aborted || net->on_connection(conn, false) < 0)
         yd_conn_abort(conn, 0);
     return 0;
 }
@@ -176,10 +176,8 @@ void yd_net_stop(struct yd_net *net)
     if (net->stopping)
         return;
     net->stopping = true;
-    if (net->num_conns == 0 && net->on_empty != NULL)
-        net->on_empty(net);
-    else
-        yd_net_each(net, stop_one);
+    yd_net_each(net, stop_one);
+    yd_conn_check_empty(net);
 }
 
 static void abort_one(struct yd_conn *conn)
@@ -189,7 +187,20 @@ static void abort_one(struct yd_conn *conn)
 
 void yd_net_abort(struct yd_net *net)
 {
+    net->aborted = true;
     yd_net_each(net, abort_one);
+}
+
+bool yd_net_is_stopping(const struct yd_net *net)
+{
+    return net->stopping;
+}
+
+uint32_t yd_net_patience(const struct yd_net *net, uint32_t ms)
+{
+    bool shorter = net->stopping && net->options.stop_ms > 0 && net->options.stop_ms < ms;
+
+    return shorter ? net->options.stop_ms : ms;
 }
 
 /* ---- peers ---- */

@@ -9,7 +9,8 @@
 
 struct yd_net_options {
     uint32_t send_ms;
-    uint32_t linger_ms;           /* the peer's side of a close */
+    uint32_t linger_ms; /* the peer's side of a close */
+    uint32_t stop_ms;   /* the same while the server stops, if that is shorter; 0: it is not */
     unsigned max_connections;     /* of the server; 0: no limit */
     atomic_uint *num_connections; /* of the server */
 };
@@ -34,7 +35,9 @@ struct yd_net {
     struct yd_ids ids;  /* of its connections */
     uint32_t num_conns; /* whose memory is there */
     bool stopping;
-    void (*on_empty)(struct yd_net *net); /* stopping, and the last connection has gone */
+    bool aborted; /* and takes nobody in */
+    /* Stopping, and the server's last connection has gone, wherever it was; may come again. */
+    void (*on_empty)(struct yd_net *net);
 };
 
 int yd_net_init(struct yd_net *net, struct yd_loop *loop, const struct yd_net_options *options);
@@ -59,10 +62,16 @@ struct yd_conn *yd_net_find(const struct yd_net *net, uint64_t id);
 /* Calls each for every connection. */
 void yd_net_each(struct yd_net *net, void (*each)(struct yd_conn *conn));
 
-/* on_stop for every connection; then on_empty once none is left. */
+/* Reads what has come on every connection, then on_stop for it, now and for those that come later;
+ * on_empty once none is left. */
 void yd_net_stop(struct yd_net *net);
-/* Aborts every connection. */
+/* Aborts every connection, and those that come from other loops later. */
 void yd_net_abort(struct yd_net *net);
+
+bool yd_net_is_stopping(const struct yd_net *net);
+
+/* ms, or what a peer gets for that while the server stops. */
+uint32_t yd_net_patience(const struct yd_net *net, uint32_t ms);
 
 /* ---- addresses ---- */
 
@@ -70,5 +79,19 @@ void yd_net_abort(struct yd_net *net);
  * port (one, given num times, for Unix).  A port that another process listens on is -EADDRINUSE.
  * Returns the port (0 for Unix) or -errno; nothing is open then. */
 int yd_listen_sockets(const char *address, int backlog, int *ret_fds, unsigned num);
+
+/* The name of a Unix socket in the file system, and which file it was. */
+struct yd_unix_name {
+    char *path; /* NULL: not a Unix socket */
+    uint64_t device, inode;
+};
+
+/* For an address that yd_listen_sockets() has bound.  The path is allocated.  Returns 0 or -ENOMEM.
+ */
+int yd_unix_name_note(const struct yodel_allocator *mem, const char *address,
+                      struct yd_unix_name *ret_name);
+/* Removes the file, unless another server has put its own in its place. */
+void yd_unix_name_remove(const struct yd_unix_name *name);
+void yd_unix_name_done(const struct yodel_allocator *mem, struct yd_unix_name *name);
 
 #endif

@@ -27,6 +27,9 @@ int yd_conn_leave(struct yd_conn *conn);
 /* Counts one connection less on the server. */
 void yd_conn_count_less(struct yd_net *net);
 
+/* Tells on_empty when the server stops and none is left. */
+void yd_conn_check_empty(struct yd_net *net);
+
 /* The server stops: reads what has come by now, then tells the protocol. */
 void yd_conn_stop(struct yd_conn *conn);
 

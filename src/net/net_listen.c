@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "net/net.h"
 
 #define UNIX_PREFIX "unix:"
@@ -52,6 +53,41 @@ static int open_unix(const char *path, int backlog)
 fail:
     (void)close(fd);
     return rc;
+}
+
+int yd_unix_name_note(const struct yodel_allocator *mem, const char *address,
+                      struct yd_unix_name *ret_name)
+{
+    const char *path = address + strlen(UNIX_PREFIX);
+    struct yd_unix_name name;
+    struct stat info = {.st_ino = 0};
+
+    if (strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)) != 0)
+        return 0;
+    if ((name.path = yd_strdup(mem, path)) == NULL) {
+        (void)unlink(path);
+        return -ENOMEM;
+    }
+    (void)lstat(path, &info);
+    name.device = info.st_dev;
+    name.inode = info.st_ino;
+    *ret_name = name;
+    return 0;
+}
+
+void yd_unix_name_remove(const struct yd_unix_name *name)
+{
+    struct stat info;
+
+    if (name->path != NULL && lstat(name->path, &info) == 0 && info.st_dev == name->device &&
+        info.st_ino == name->inode)
+        (void)unlink(name->path);
+}
+
+void yd_unix_name_done(const struct yodel_allocator *mem, struct yd_unix_name *name)
+{
+    yd_free(mem, name->path);
+    name->path = NULL;
 }
 
 /* ---- TCP sockets ---- */

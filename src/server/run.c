@@ -29,17 +29,31 @@ static void run_ended(struct yd_mail *mail, void *receiver)
     end_one(yd_container_of(mail, struct yd_worker, ended)->server);
 }
 
-static void on_empty(struct yd_net *net)
+static void run_end(struct yd_mail *mail, void *receiver)
 {
-    struct yd_worker *worker = yd_container_of(net, struct yd_worker, net);
+    struct yd_worker *worker = yd_container_of(mail, struct yd_worker, end);
+    struct yd_loop *loop = receiver;
 
-    if (worker->is_empty)
-        return;
-    worker->is_empty = true;
-    if (net->loop->index == 0)
+    if (loop->index == 0)
         end_one(worker->server);
     else
-        yd_loop_stop(net->loop);
+        yd_loop_stop(loop);
+}
+
+/* The loops end together, when no one accepts any more and no connection is left on any of them or
+ * on its way from one to another.  Whoever makes the last of that true sees all of it. */
+static void end_when_empty(yodel_server *server)
+{
+    if (atomic_load(&server->num_stopped) < atomic_load(&server->num_live) ||
+        atomic_load(&server->num_connections) > 0 || atomic_exchange(&server->ending, true))
+        return;
+    for (unsigned i = 0; i < server->num_loops; i++)
+        (void)yd_loop_post(server->loops[i], &server->workers[i].end);
+}
+
+static void on_empty(struct yd_net *net)
+{
+    end_when_empty(yd_container_of(net, struct yd_worker, net)->server);
 }
 
 /* Close frames and last answers still go out in this turn, however short the time is. */
@@ -48,11 +62,15 @@ static void run_stop(struct yd_mail *mail, void *receiver)
     struct yd_worker *worker = yd_container_of(mail, struct yd_worker, stop);
     struct yd_loop *loop = receiver;
 
-    yd_addresses_stop(worker->server, loop->index);
-    yd_services_stop(worker->server, loop);
+    yodel_server *server = worker->server;
+
+    yd_addresses_stop(server, loop->index);
+    yd_services_stop(server, loop);
     yd_net_stop(&worker->net);
     yd_timer_start(&loop->wheel, &worker->drain,
-                   yd_loop_due(loop, YD_MAX(atomic_load(&worker->server->drain_ms), 1u)));
+                   yd_loop_due(loop, YD_MAX(atomic_load(&server->drain_ms), 1u)));
+    atomic_fetch_add(&server->num_stopped, 1);
+    end_when_empty(server);
 }
 
 static void run_kill(struct yd_mail *mail, void *receiver)
@@ -67,6 +85,7 @@ void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_lo
     worker->loop = loop;
     worker->stop.run = run_stop;
     worker->kill.run = run_kill;
+    worker->end.run = run_end;
     worker->ended.run = run_ended;
     yd_timer_init(&worker->drain, on_drained);
 }
@@ -136,14 +155,24 @@ static void *run_worker(void *arg)
     return NULL;
 }
 
-/* Signals go to the thread that called yodel_server_run(). */
+/* Signals go to the thread that called yodel_server_run(), but for those that a thread's own fault
+ * raises: blocked they would end the process without a handler, a core or a report. */
+static void fill_blocked(sigset_t *ret_set)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+
+    sigfillset(ret_set);
+    for (size_t i = 0; i < YD_LEN(faults); i++)
+        sigdelset(ret_set, faults[i]);
+}
+
 static int start_thread(struct yd_worker *worker)
 {
-    sigset_t all, before;
+    sigset_t blocked, before;
     int rc;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    fill_blocked(&blocked);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
     rc = pthread_create(&worker->thread, NULL, run_worker, worker);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return -rc;
@@ -166,6 +195,7 @@ static int run_all(yodel_server *server, void *arg)
             started++;
     server->num_running = started;
     if (rc < 0) {
+        atomic_store(&server->num_live, started);
         yodel_server_stop(server, 0);
         yodel_server_stop(server, 0);
     }
@@ -186,6 +216,7 @@ int yd_server_run_by(yodel_server *server, yd_run_fn *run, void *arg)
     if (!atomic_compare_exchange_strong(&server->state, &expected, YD_SERVER_RUNNING))
         return YODEL_ERR_STATE;
     yodel_server_ref(server);
+    atomic_store(&server->num_live, server->num_loops);
     for (unsigned i = 0; i < server->num_loops; i++)
         server->workers[i].net.on_empty = on_empty;
     if ((rc = yd_addresses_start(server)) == 0 && (rc = watch_signals(server)) == 0)

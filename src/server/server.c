@@ -8,12 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/options.h"
 
+/* An id has 8 bits for its loop. */
+#define MOST_LOOPS 255u
+
 /* The peer's half of a close, ms. */
 #define LINGER_MS 2000
+/* The same, and a close frame's answer, once the server stops: a successor may wait for its end. */
+#define STOP_MS 1000
 
 /* ---- options ---- */
 
@@ -23,7 +29,7 @@ static unsigned count_cpus(void)
 
     if (sched_getaffinity(0, sizeof cpus, &cpus) < 0)
         return 1;
-    return (unsigned)CPU_COUNT(&cpus);
+    return YD_MIN((unsigned)CPU_COUNT(&cpus), MOST_LOOPS);
 }
 
 #define DEFAULT(field, value)                                                                      \
@@ -70,7 +76,7 @@ static int check_options(const yodel_server_options *options)
 {
     const yodel_allocator *mem = options->allocator;
 
-    if (options->loops > 255)
+    if (options->loops > MOST_LOOPS)
         return -EINVAL;
     if (mem != NULL && (mem->alloc == NULL || mem->resize == NULL || mem->release == NULL))
         return -EINVAL;
@@ -142,6 +148,7 @@ static int init_worker(yodel_server *server, const struct yd_loop_ops *ops, unsi
     struct yd_net_options net = {
         .send_ms = server->options.send_ms,
         .linger_ms = LINGER_MS,
+        .stop_ms = STOP_MS,
         .max_connections = server->options.max_connections,
         .num_connections = &server->num_connections,
     };
@@ -179,7 +186,7 @@ static void free_server(yodel_server *server)
 {
     yodel_allocator mem = server->mem;
 
-    yd_addresses_free(server);
+    yd_addresses_close(server);
     for (unsigned i = 0; i < server->num_loops; i++)
         yd_loop_close(server->loops[i]);
     yd_bus_close(&server->bus);
@@ -189,6 +196,7 @@ static void free_server(yodel_server *server)
         yd_loop_free(server->loops[i]);
         yd_net_done(net);
     }
+    yd_addresses_free(server);
     yd_services_free(server);
     yd_ws_service_done(&server->ws);
     yd_http_done(&server->http);

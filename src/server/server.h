@@ -19,16 +19,16 @@ struct yd_worker {
     struct yd_loop *loop;
     struct yd_net net;
     pthread_t thread;
-    struct yd_mail stop, kill, ended; /* posted once each; ended to the first loop */
+    struct yd_mail stop, kill, end, ended; /* posted once each; ended to the first loop */
     struct yd_timer drain;
-    bool is_empty; /* stopping, and its last connection has gone */
 };
 
 /* One call of yodel_server_listen(). */
 struct yd_address {
     struct yd_address *next;
     struct yd_tls *tls;                 /* NULL: plain text */
-    char *unix_path;                    /* to be removed at the end; NULL: TCP */
+    struct yd_unix_name unix_name;      /* to be removed; no path: TCP */
+    atomic_bool stopped;                /* and is */
     struct yd_net_listener listeners[]; /* one for each loop */
 };
 
@@ -39,7 +39,10 @@ struct yodel_server {
     atomic_int state;
     atomic_int num_stops;
     atomic_uint drain_ms;
-    atomic_uint num_connections;
+    atomic_uint num_connections; /* on all loops and between them */
+    atomic_uint num_live;        /* loops that run */
+    atomic_uint num_stopped;     /* of which accept no more */
+    atomic_bool ending;          /* the loops have been told to end */
     yodel_allocator mem;
     yodel_log_sink log;
     yodel_server_options options; /* filled in; its pointers are not kept */
@@ -72,8 +75,11 @@ int yd_server_run_by(yodel_server *server, yd_run_fn *run, void *arg);
 
 /* server_listen.c */
 int yd_addresses_start(yodel_server *server);
-/* On a loop's thread: closes its listeners. */
+/* On a loop's thread: takes the connections that wait in its listeners and closes those. */
 void yd_addresses_stop(yodel_server *server, unsigned loop);
+/* Closes what is still open; the loops must not run, but be there. */
+void yd_addresses_close(yodel_server *server);
+/* After the loops, whose pending work may use them. */
 void yd_addresses_free(yodel_server *server);
 
 /* sio.c: closes the clients of Socket.IO on a loop, on that loop. */

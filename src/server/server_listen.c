@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -8,22 +7,42 @@
 #include "base/options.h"
 #include "server/server.h"
 
-#define UNIX_PREFIX "unix:"
+static void close_listener(struct yd_net_listener *listener)
+{
+    if (listener->base.fd < 0)
+        return;
+    if (listener->base.backend != NULL)
+        yd_listener_stop(&listener->base);
+    else
+        (void)close(listener->base.fd);
+    listener->base.fd = -1;
+}
+
+/* The name of a Unix socket goes first, once: from then on a successor can have it. */
+static void forget_name(struct yd_address *address)
+{
+    if (!atomic_exchange(&address->stopped, true))
+        yd_unix_name_remove(&address->unix_name);
+}
+
+static void close_address(yodel_server *server, struct yd_address *address)
+{
+    forget_name(address);
+    for (unsigned i = 0; i < server->num_loops; i++)
+        close_listener(&address->listeners[i]);
+}
 
 static void free_address(yodel_server *server, struct yd_address *address)
 {
-    for (unsigned i = 0; i < server->num_loops; i++)
-        if (address->listeners[i].base.fd >= 0) {
-            if (address->listeners[i].base.backend != NULL)
-                yd_listener_stop(&address->listeners[i].base);
-            else
-                (void)close(address->listeners[i].base.fd);
-        }
-    if (address->unix_path != NULL)
-        (void)unlink(address->unix_path);
-    yd_free(&server->mem, address->unix_path);
+    yd_unix_name_done(&server->mem, &address->unix_name);
     yd_tls_free(address->tls);
     yd_free(&server->mem, address);
+}
+
+void yd_addresses_close(yodel_server *server)
+{
+    for (struct yd_address *address = server->addresses; address != NULL; address = address->next)
+        close_address(server, address);
 }
 
 void yd_addresses_free(yodel_server *server)
@@ -70,11 +89,15 @@ static int open_sockets(yodel_server *server, struct yd_address *address,
         return rc;
     for (unsigned i = 0; i < server->num_loops; i++)
         address->listeners[i].base.fd = fds[i];
-    if (strncmp(options->address, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0 &&
-        (address->unix_path = yd_strdup(&server->mem, options->address + strlen(UNIX_PREFIX))) ==
-            NULL)
-        return -ENOMEM;
-    return rc;
+    return yd_unix_name_note(&server->mem, options->address, &address->unix_name) < 0 ? -ENOMEM
+                                                                                      : rc;
+}
+
+/* The result alone does not name what there was to open. */
+static void log_failure(yodel_server *server, const char *address, int error)
+{
+    yd_log(&server->log, YODEL_LOG_ERROR, "cannot listen on %s: %s", address,
+           yodel_strerror(error));
 }
 
 int yodel_server_listen(yodel_server *server, const yodel_listen_options *given)
@@ -92,6 +115,8 @@ int yodel_server_listen(yodel_server *server, const yodel_listen_options *given)
         return -ENOMEM;
     if ((rc = set_up_tls(server, address, options.tls)) < 0 ||
         (rc = open_sockets(server, address, &options)) < 0) {
+        log_failure(server, options.address, rc);
+        close_address(server, address);
         free_address(server, address);
         return rc;
     }
@@ -119,9 +144,15 @@ int yd_addresses_start(yodel_server *server)
 
 void yd_addresses_stop(yodel_server *server, unsigned loop)
 {
-    for (struct yd_address *address = server->addresses; address != NULL; address = address->next)
-        if (address->listeners[loop].base.fd >= 0)
-            yd_listener_stop(&address->listeners[loop].base);
+    for (struct yd_address *address = server->addresses; address != NULL; address = address->next) {
+        struct yd_listener *listener = &address->listeners[loop].base;
+
+        forget_name(address);
+        if (listener->fd < 0)
+            continue;
+        yd_listener_accept(listener);
+        yd_listener_stop(listener);
+    }
 }
 
 int yodel_server_reload_tls(yodel_server *server)

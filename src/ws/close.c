@@ -34,6 +34,14 @@ static void write_close(yodel_ws *ws, unsigned code, yodel_str reason)
         yd_conn_abort(ws->conn, -ENOMEM);
 }
 
+/* The peer's close frame, and what is still on its way to it, must come within this. */
+static void await_answer(yodel_ws *ws)
+{
+    uint32_t close_ms = ws->route->service->defaults.close_ms;
+
+    yd_conn_set_timeout(ws->conn, yd_net_patience(yd_ws_loop_of(ws)->net, close_ms));
+}
+
 void yd_ws_send_close(yodel_ws *ws, unsigned code, yodel_str reason, yodel_ws_closer by)
 {
     if (ws->state != YD_WS_OPEN)
@@ -44,7 +52,7 @@ void yd_ws_send_close(yodel_ws *ws, unsigned code, yodel_str reason, yodel_ws_cl
     note_closing(ws, code != 0 ? code : 1005, reason, by);
     ws->state = YD_WS_CLOSING;
     write_close(ws, code, reason);
-    yd_conn_set_timeout(ws->conn, ws->route->service->defaults.close_ms);
+    await_answer(ws);
 }
 
 void yodel_ws_close(yodel_ws *ws, uint16_t code, yodel_str reason)
@@ -164,8 +172,18 @@ void yd_ws_on_timeout(yodel_ws *ws)
 {
     if (ws->state == YD_WS_OPEN)
         beat(ws);
+    else if (yd_net_is_stopping(yd_ws_loop_of(ws)->net) && yd_conn_buffered(ws->conn) > 0)
+        await_answer(ws); /* it is still reading: the drain time is its limit */
     else
         yd_conn_abort(ws->conn, 0); /* the peer's close frame did not come in time */
+}
+
+void yd_ws_on_stop(yodel_ws *ws)
+{
+    if (ws->state == YD_WS_OPEN)
+        yd_ws_send_close(ws, 1001, YODEL_STR("server stops"), YODEL_WS_BY_SERVER);
+    else
+        await_answer(ws); /* which may be shorter now */
 }
 
 /* ---- the end ---- */

@@ -324,7 +324,7 @@ static void on_timeout(struct yd_conn *conn)
 
 static void on_stop(struct yd_conn *conn)
 {
-    yd_ws_send_close(conn->up, 1001, YODEL_STR("server stops"), YODEL_WS_BY_SERVER);
+    yd_ws_on_stop(conn->up);
 }
 
 static void on_closed(struct yd_conn *conn, int error)

@@ -161,6 +161,7 @@ void yd_ws_send_close(yodel_ws *ws, unsigned code, yodel_str reason, yodel_ws_cl
 void yd_ws_fail(yodel_ws *ws, unsigned code, const char *reason, yodel_ws_closer by);
 void yd_ws_on_close_frame(yodel_ws *ws, const uint8_t *data, size_t len);
 void yd_ws_on_timeout(yodel_ws *ws);
+void yd_ws_on_stop(yodel_ws *ws);
 /* Starts the heartbeat of an open WebSocket. */
 void yd_ws_start_heartbeat(yodel_ws *ws);
 /* Leaves all groups, calls on_close if it is owed, and frees ws.  error: of the transport. */

@@ -125,6 +125,12 @@ static int listener_start(struct yd_listener *listener)
     return 0;
 }
 
+/* Nobody waits: sim_connect() hands connections over at once. */
+static void listener_accept(struct yd_listener *listener)
+{
+    (void)listener;
+}
+
 static void listener_stop(struct yd_listener *listener)
 {
     struct sim *sim = sim_of(listener->loop);
@@ -291,6 +297,7 @@ const struct yd_loop_ops yd_loop_sim = {
     .run = run,
     .wake = wake,
     .listener_start = listener_start,
+    .listener_accept = listener_accept,
     .listener_stop = listener_stop,
     .stream_open = stream_open,
     .stream_pause = stream_pause,
