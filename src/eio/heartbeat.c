@@ -49,11 +49,23 @@ void yd_eio_beat_renew(struct yd_eio_session *session)
         yd_eio_beat_start(session);
 }
 
-bool yd_eio_beat_fire(struct yd_eio_session *session)
+/* A long upload keeps a pong from coming, but not its own bytes. */
+static bool wait_on(struct yd_eio_session *session)
+{
+    uint64_t now = loop_of(session)->now, heard_at = session->transport->heard_at(session);
+    uint32_t limit_ms = options_of(session)->ping_timeout_ms;
+
+    if (heard_at == 0 || now - heard_at >= limit_ms)
+        return false;
+    run_for(session, limit_ms - (uint32_t)(now - heard_at));
+    return true;
+}
+
+enum yd_eio_beat_due yd_eio_beat_fire(struct yd_eio_session *session)
 {
     if (session->beat_state != YD_EIO_BEAT_RESTS)
-        return false;
+        return wait_on(session) ? YD_EIO_BEAT_WAITS : YD_EIO_BEAT_ENDS;
     session->beat_state = YD_EIO_BEAT_AWAITS;
     run_for(session, options_of(session)->ping_timeout_ms);
-    return true;
+    return YD_EIO_BEAT_PINGS;
 }

@@ -28,8 +28,13 @@ void yd_eio_beat_hear(struct yd_eio_session *session, bool pong);
 /* The transport has changed. */
 void yd_eio_beat_renew(struct yd_eio_session *session);
 
-/* The timer has fired.  True: a ping is due now, and the wait for its pong runs; false: the pong
- * has not come in time. */
-bool yd_eio_beat_fire(struct yd_eio_session *session);
+enum yd_eio_beat_due {
+    YD_EIO_BEAT_WAITS, /* nothing: a packet that is coming in stands ahead of the pong */
+    YD_EIO_BEAT_PINGS, /* a ping; the wait for its pong runs */
+    YD_EIO_BEAT_ENDS   /* the end: no pong in time, and nothing else has come either */
+};
+
+/* The timer has fired: what is due now. */
+enum yd_eio_beat_due yd_eio_beat_fire(struct yd_eio_session *session);
 
 #endif

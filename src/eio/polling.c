@@ -186,6 +186,13 @@ static bool is_idle(const struct yd_eio_session *session)
     return session->poll->get != NULL && session->poll->queue.num == 0;
 }
 
+static uint64_t heard_at(const struct yd_eio_session *session)
+{
+    yodel_request *post = session->poll->post;
+
+    return post != NULL ? yd_request_heard_at(post) : 0;
+}
+
 const struct yd_eio_transport_ops yd_eio_polling = {
     .kind = YD_EIO_POLLING,
     .send = send,
@@ -194,6 +201,7 @@ const struct yd_eio_transport_ops yd_eio_polling = {
     .free = free_poll,
     .buffered = buffered,
     .is_idle = is_idle,
+    .heard_at = heard_at,
 };
 
 /* ---- GET ---- */

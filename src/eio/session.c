@@ -218,12 +218,20 @@ static void on_beat(struct yd_timer *timer)
 {
     struct yd_eio_session *session = yd_container_of(timer, struct yd_eio_session, beat);
 
-    if (!yd_eio_is_open(session))
+    if (!yd_eio_is_open(session)) {
         yd_eio_end_closing(session);
-    else if (yd_eio_beat_fire(session))
+        return;
+    }
+    switch (yd_eio_beat_fire(session)) {
+    case YD_EIO_BEAT_WAITS:
+        break;
+    case YD_EIO_BEAT_PINGS:
         send_ping(session);
-    else
+        break;
+    case YD_EIO_BEAT_ENDS:
         yd_eio_end(session, YD_EIO_PING_TIMEOUT);
+        break;
+    }
 }
 
 /* Input is handled ahead of timers, and must not find a session alive that should be dead. */

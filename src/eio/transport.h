@@ -35,6 +35,9 @@ struct yd_eio_transport_ops {
     size_t (*buffered)(const struct yd_eio_session *session);
     /* Nothing is on the way, and what is sent now leaves in this turn. */
     bool (*is_idle)(const struct yd_eio_session *session);
+    /* A packet is on its way to us and not whole: when its latest bytes came, as time of the loop,
+     * ms.  Now, while it is we who do not read.  0: none is. */
+    uint64_t (*heard_at)(const struct yd_eio_session *session);
 };
 
 #endif

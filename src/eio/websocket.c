@@ -96,6 +96,11 @@ static bool is_idle(const struct yd_eio_session *session)
     return session->ws != NULL && yd_ws_is_idle(session->ws);
 }
 
+static uint64_t heard_at(const struct yd_eio_session *session)
+{
+    return session->ws != NULL ? yd_ws_heard_at(session->ws) : 0;
+}
+
 const struct yd_eio_transport_ops yd_eio_websocket = {
     .kind = YD_EIO_WEBSOCKET,
     .ends_in_order = true,
@@ -106,6 +111,7 @@ const struct yd_eio_transport_ops yd_eio_websocket = {
     .free = free_nothing,
     .buffered = buffered,
     .is_idle = is_idle,
+    .heard_at = heard_at,
 };
 
 void yd_eio_ws_attach(struct yd_eio_session *session, yodel_ws *ws, bool b64)

@@ -33,7 +33,13 @@ void yd_body_begin(yodel_request *req, bool has_more)
         yd_request_refuse(req, 503, NULL);
         return;
     }
+    req->heard_at = yd_conn_loop(hc->conn)->now;
     yd_conn_set_timeout(hc->conn, hc->http->options.body_ms);
+}
+
+uint64_t yd_request_heard_at(const yodel_request *req)
+{
+    return req->heard_at;
 }
 
 /* Keeps data as content; false when req was refused. */
@@ -83,6 +89,7 @@ static size_t take_chunks(yodel_request *req, uint8_t *data, size_t len)
 
 size_t yd_body_take(yodel_request *req, uint8_t *data, size_t len)
 {
+    req->heard_at = yd_conn_loop(req->hc->conn)->now;
     return req->head.body == YD_HTTP_BODY_CHUNKED ? take_chunks(req, data, len)
                                                   : take_length(req, data, len);
 }

@@ -37,6 +37,7 @@ struct yodel_request {
     void *mark;                      /* of the gate's owner */
     const struct yd_http_gate *gate; /* let it through, and the handler has not run; NULL: none */
     struct yd_buf body;
+    uint64_t heard_at; /* when bytes of it came last; ms */
     struct yd_http_chunked chunked;
     struct json_t *json; /* the body, once it was asked for as such */
     const struct yd_hold *hold;

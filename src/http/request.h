@@ -22,6 +22,9 @@ const struct yd_http_head *yd_request_head(const yodel_request *req);
 void *yd_request_mark(const yodel_request *req);
 void yd_request_set_mark(yodel_request *req, void *mark);
 
+/* When the latest bytes of a body that is being read came, or its head; as time of the loop, ms. */
+uint64_t yd_request_heard_at(const yodel_request *req);
+
 /* What becomes of a held request; a static table of its holder.  Every function may be NULL. */
 struct yd_hold {
     /* The client went away: req is over when this returns, nothing else will be called. */

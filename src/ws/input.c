@@ -332,6 +332,17 @@ static void on_closed(struct yd_conn *conn, int error)
     yd_ws_end(conn->up, error);
 }
 
+uint64_t yd_ws_heard_at(const yodel_ws *ws)
+{
+    uint64_t now = yd_ws_loop_of(ws)->now;
+
+    if (ws->state != YD_WS_OPEN)
+        return 0;
+    if (ws->held_back)
+        return now;
+    return ws->in.reader.opcode != 0 ? now - (uint32_t)((uint32_t)now - ws->heard_at) : 0;
+}
+
 const struct yd_conn_events yd_ws_conn_events = {
     .on_data = on_data,
     .on_eof = on_eof,

@@ -149,6 +149,9 @@ void yd_ws_on_upgrade(yodel_request *req, void *route);
 
 /* input.c: of an open WebSocket's connection. */
 extern const struct yd_conn_events yd_ws_conn_events;
+/* A message is coming in and not whole: when its latest bytes came, as time of the loop, ms.  Now,
+ * while input rests because the peer has much output to read.  0: neither. */
+uint64_t yd_ws_heard_at(const yodel_ws *ws);
 void yd_ws_free_partial(yodel_ws *ws);
 
 /* A handler returned a negative result: logs it and closes with 1011. */

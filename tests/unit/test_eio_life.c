@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "eio_sim.h"
+
+/* How sessions live and end: what counts as a sign of life, and what a client is told. */
+
+static int set_up(void **state)
+{
+    struct eio_sim *sim = malloc(sizeof *sim);
+
+    *state = sim;
+    return sim != NULL ? eio_sim_start(sim, &yd_mem_default, 1, NULL) : -1;
+}
+
+static int tear_down(void **state)
+{
+    eio_sim_stop(*state);
+    free(*state);
+    return 0;
+}
+
+/* ---- an upload that takes its time ---- */
+
+static struct sim_peer *begin_post(struct eio_sim *sim, size_t len)
+{
+    struct sim_peer *peer = sim_connect(sim->loops[0]);
+    char head[300];
+
+    (void)snprintf(head, sizeof head,
+                   "POST /e/?EIO=4&transport=polling%s HTTP/1.1\r\nHost: a\r\n"
+                   "Content-Length: %zu\r\n\r\n",
+                   eio_sim_sid(sim), len);
+    sim_send_text(peer, head);
+    eio_sim_run(sim);
+    return peer;
+}
+
+/* The session has got its ping, and owes the pong within 500 ms. */
+static void await_ping(struct eio_sim *sim)
+{
+    struct sim_peer *poll = eio_sim_poll(sim);
+
+    eio_sim_advance(sim, 1000);
+    eio_sim_expect(poll, 200, "2");
+}
+
+static void send_slowly(struct eio_sim *sim, struct sim_peer *peer, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        sim_send(peer, text, 1);
+        eio_sim_advance(sim, 300);
+    }
+}
+
+static void test_eio_life_bytes_of_a_post_are_a_sign(void **state)
+{
+    struct eio_sim *sim = *state;
+    struct sim_peer *post;
+
+    eio_sim_open(sim, 0);
+    await_ping(sim);
+    post = begin_post(sim, 6);
+    send_slowly(sim, post, "4abcd");
+    eio_sim_expect_told(sim, "");
+    sim_send_text(post, "e");
+    eio_sim_run(sim);
+    eio_sim_expect(post, 200, "ok");
+    eio_sim_expect_told(sim, "text:abcde;");
+    eio_sim_expect(eio_sim_say(sim, "3"), 200, "ok");
+    eio_sim_advance(sim, 900);
+    eio_sim_expect_told(sim, "");
+}
+
+static void test_eio_life_a_post_that_stops_is_none(void **state)
+{
+    struct eio_sim *sim = *state;
+    struct sim_peer *post;
+
+    eio_sim_open(sim, 0);
+    await_ping(sim);
+    post = begin_post(sim, 9);
+    send_slowly(sim, post, "4ab");
+    eio_sim_advance(sim, 199);
+    eio_sim_expect_told(sim, "");
+    eio_sim_advance(sim, 1);
+    eio_sim_expect_told(sim, "close:ping timeout;");
+}
+
+/* A masked frame's header and key (of zeros), for len bytes of text. */
+static void begin_frame(struct sim_peer *ws, uint8_t len)
+{
+    uint8_t head[6] = {0x81, 0x80 | len};
+
+    sim_send(ws, head, sizeof head);
+}
+
+static void test_eio_life_bytes_of_a_message_are_a_sign(void **state)
+{
+    struct eio_sim *sim = *state;
+    struct sim_peer *ws = eio_sim_ws_open(sim, 0);
+
+    eio_sim_advance(sim, 1000);
+    ws_sim_expect_text(ws, "2");
+    begin_frame(ws, 6);
+    send_slowly(sim, ws, "4abcd");
+    eio_sim_expect_told(sim, "");
+    sim_send_text(ws, "e");
+    ws_sim_text(ws, "3");
+    eio_sim_advance(sim, 900);
+    eio_sim_expect_told(sim, "text:abcde;");
+}
+
+static void test_eio_life_a_message_that_stops_is_none(void **state)
+{
+    struct eio_sim *sim = *state;
+    struct sim_peer *ws = eio_sim_ws_open(sim, 0);
+
+    eio_sim_advance(sim, 1000);
+    begin_frame(ws, 9);
+    send_slowly(sim, ws, "4ab");
+    eio_sim_advance(sim, 199);
+    eio_sim_expect_told(sim, "");
+    eio_sim_advance(sim, 1);
+    eio_sim_expect_told(sim, "close:ping timeout;");
+}
+
+/* It has answered, but there is so much for it to read first that we do not listen. */
+static void test_eio_life_who_is_not_listened_to_lives(void **state)
+{
+    struct eio_sim *sim = *state;
+    struct yd_eio_options options;
+    struct sim_peer *ws;
+    char text[1500];
+
+    eio_sim_stop(sim);
+    eio_sim_options(&options);
+    options.max_buffered = 1 << 20;
+    assert_int_equal(eio_sim_start(sim, &yd_mem_default, 1, &options), 0);
+    sim->echo = true;
+    ws = eio_sim_ws_open(sim, 0);
+    ws->window = 0;
+    memset(text, 'x', sizeof text);
+    text[0] = '4';
+    text[sizeof text - 1] = '\0';
+    for (int i = 0; i < 200; i++)
+        ws_sim_text(ws, text);
+    eio_sim_run(sim);
+    sim->told.len = 0;
+    sim->echo = false;
+    eio_sim_advance(sim, 1000);
+    ws_sim_text(ws, "3");
+    eio_sim_advance(sim, 3000);
+    eio_sim_expect_told(sim, "");
+    ws->window = SIZE_MAX;
+    eio_sim_advance(sim, 100);
+    sim->told.len = 0;
+    eio_sim_advance(sim, 800);
+    eio_sim_expect_told(sim, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_eio_life_bytes_of_a_post_are_a_sign, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_eio_life_a_post_that_stops_is_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_eio_life_bytes_of_a_message_are_a_sign, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_eio_life_a_message_that_stops_is_none, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_eio_life_who_is_not_listened_to_lives, set_up,
+                                        tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
