@@ -170,5 +170,9 @@ int yd_eio_make_route(struct yd_eio *eio, struct yd_ws_service *ws)
         .options = &options,
     };
 
-    return yd_ws_route_new(ws, &handlers, eio, &eio->route);
+    int rc = yd_ws_route_new(ws, &handlers, eio, &eio->route);
+
+    if (rc == 0)
+        yd_ws_route_be_terse(eio->route);
+    return rc;
 }

@@ -116,7 +116,7 @@ void yd_ws_fail(yodel_ws *ws, unsigned code, const char *reason, yodel_ws_closer
 {
     if (ws->state == YD_WS_DONE)
         return;
-    yd_ws_send_close(ws, code, yodel_str_of(reason), by);
+    yd_ws_send_close(ws, code, yodel_str_of(ws->route->terse ? "" : reason), by);
     finish(ws);
 }
 

@@ -187,6 +187,11 @@ int yd_ws_route_new(struct yd_ws_service *service, const yodel_ws_handlers *hand
     return rc;
 }
 
+void yd_ws_route_be_terse(struct yd_ws_route *route)
+{
+    route->terse = true;
+}
+
 int yd_ws_route(struct yd_ws_service *service, struct yd_http *http, const char *pattern,
                 const yodel_ws_handlers *handlers, void *user)
 {

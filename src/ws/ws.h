@@ -52,6 +52,7 @@ struct yd_ws_route {
     yodel_ws_event_handler *events;
     yodel_ws_options options; /* all filled in */
     void *user;
+    bool terse; /* who breaks the protocol is closed with a code alone */
 };
 
 /* process is copied, server borrowed.  Returns 0 or -ENOMEM. */
@@ -65,6 +66,9 @@ void yd_ws_service_done(struct yd_ws_service *service);
  * YODEL_ERR_OPTIONS. */
 int yd_ws_route_new(struct yd_ws_service *service, const yodel_ws_handlers *handlers, void *user,
                     struct yd_ws_route **ret_route);
+
+/* Close frames to a peer that breaks the protocol say no reason, as those of npm's ws. */
+void yd_ws_route_be_terse(struct yd_ws_route *route);
 
 /* Adds a route to http.  As yodel_server_route_ws(). */
 int yd_ws_route(struct yd_ws_service *service, struct yd_http *http, const char *pattern,

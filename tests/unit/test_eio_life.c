@@ -167,6 +167,43 @@ static void test_eio_life_who_is_not_listened_to_lives(void **state)
     eio_sim_expect_told(sim, "");
 }
 
+/* ---- close frames: a code alone, as the reference sends ---- */
+
+static void expect_code_alone(struct sim_peer *ws, uint16_t code)
+{
+    uint8_t body[2] = {(uint8_t)(code >> 8), (uint8_t)code};
+
+    ws_sim_expect(ws, 0x88, body, sizeof body);
+}
+
+static void test_eio_life_closes_without_a_reason(void **state)
+{
+    static const char bad_close[] = {0x03};
+    struct eio_sim *sim = *state;
+    struct sim_peer *ws = eio_sim_ws_open(sim, 0);
+    char big[2100];
+
+    memset(big, '4', sizeof big);
+    ws_sim_frame(ws, 0x81, big, sizeof big);
+    eio_sim_run(sim);
+    expect_code_alone(ws, 1009);
+    ws = eio_sim_ws(sim, 0, "");
+    sim_forget(ws);
+    ws_sim_frame(ws, 0x81, "4\xff", 2);
+    eio_sim_run(sim);
+    expect_code_alone(ws, 1007);
+    ws = eio_sim_ws(sim, 0, "");
+    sim_forget(ws);
+    ws_sim_frame(ws, 0x83, "4", 1);
+    eio_sim_run(sim);
+    expect_code_alone(ws, 1002);
+    ws = eio_sim_ws(sim, 0, "");
+    sim_forget(ws);
+    ws_sim_frame(ws, 0x88, bad_close, sizeof bad_close);
+    eio_sim_run(sim);
+    expect_code_alone(ws, 1002);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +216,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_eio_life_who_is_not_listened_to_lives, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_eio_life_closes_without_a_reason, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
