@@ -238,9 +238,9 @@ typedef struct yodel_sio_args {
 YODEL_API json_t *yodel_sio_binary(size_t i) YODEL_ANY_THREAD;
 
 /* Answers with arguments in jansson's packed format, one after the other ("s", "si", ""), and frees
- * ack whatever is returned.  ack NULL is a no-op.  Returns 0, -ENOMEM, YODEL_ERR_FORMAT,
- * YODEL_ERR_TOO_BIG (attachments), on the client's loop also YODEL_ERR_CLOSED (it has left) and
- * YODEL_ERR_CONGESTED. */
+ * ack whatever is returned.  ack NULL is a no-op.  An answer goes out above max_buffered, too: who
+ * asks and does not read is not listened to.  Returns 0, -ENOMEM, YODEL_ERR_FORMAT,
+ * YODEL_ERR_TOO_BIG (attachments), on the client's loop also YODEL_ERR_CLOSED (it has left). */
 YODEL_API int yodel_sio_answer(yodel_sio_ack *ack, const char *format, ...) YODEL_ANY_THREAD;
 YODEL_API int yodel_sio_answer_args(yodel_sio_ack *ack,
                                     const yodel_sio_args *args) YODEL_ANY_THREAD;

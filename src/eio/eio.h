@@ -129,6 +129,9 @@ char *yd_eio_message_put(char *packet);
 
 #define YD_EIO_VOLATILE 1u    /* drop unless it can be written now */
 #define YD_EIO_NO_COMPRESS 2u /* of polling answers */
+/* Also above max_buffered.  For what ends something or answers a packet of the client's, which is
+ * not read from while it has much to read: so these are bounded by what they answer. */
+#define YD_EIO_ALWAYS 4u
 
 /*
  * Sends num messages one behind the other with nothing in between (a Socket.IO packet and its

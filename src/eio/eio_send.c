@@ -33,7 +33,8 @@ static int check_sendable(struct yd_eio_session *session, unsigned flags)
         return YODEL_ERR_CLOSED;
     if ((flags & YD_EIO_VOLATILE) != 0 && !session->transport->is_idle(session))
         return 1;
-    if (session->transport->buffered(session) > session->home->eio->options.max_buffered)
+    if ((flags & YD_EIO_ALWAYS) == 0 &&
+        session->transport->buffered(session) > session->home->eio->options.max_buffered)
         return be_congested(session);
     return 0;
 }

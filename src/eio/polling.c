@@ -18,6 +18,10 @@
     "6\x1e"                                                                                        \
     "1"
 
+/* Bytes in the queue above which a client is not listened to until it has fetched them: its packets
+ * cause more of them. */
+#define HOLD_BACK_ABOVE (256 * 1024)
+
 /* The first answer of a session is none of these. */
 static const yodel_str opens_none = {NULL, 0};
 
@@ -55,6 +59,8 @@ void yd_eio_poll_free(struct yd_eio_poll *poll)
 
 /* ---- answers ---- */
 
+static const struct yd_hold abandoned = {.gone = NULL};
+
 /* Answers req with what was queued, which is given up. */
 static int answer_queue(struct yd_eio_session *session, yodel_request *req,
                         struct yd_eio_queue *queue, const char *last)
@@ -73,6 +79,30 @@ static int answer_queue(struct yd_eio_session *session, yodel_request *req,
     return rc;
 }
 
+static void answer_post(struct yd_eio_session *session, yodel_request *req)
+{
+    (void)yd_eio_answer(session->home->eio, req,
+                        &(struct yd_eio_answer){.status = 200,
+                                                .content_type = "text/html",
+                                                .body = {(const uint8_t *)"ok", 2}});
+}
+
+/* A POST is no longer in flight, or in our way. */
+static void let_post_go(struct yd_eio_session *session)
+{
+    struct yd_eio_poll *poll = session->poll;
+    yodel_request *req = poll->post;
+
+    if (!poll->held_back) {
+        yd_eio_poll_forget_post(poll);
+        return;
+    }
+    poll->post = NULL;
+    poll->held_back = false;
+    (void)yd_request_hold(req, &abandoned, NULL, 0);
+    answer_post(session, req);
+}
+
 /* Answers req with all there is; a failure ends the session.  The queue is taken off first, as the
  * hooks that are asked for headers may send more. */
 static void answer(struct yd_eio_session *session, yodel_request *req, const char *last)
@@ -80,13 +110,14 @@ static void answer(struct yd_eio_session *session, yodel_request *req, const cha
     struct yd_eio_queue queue = session->poll->queue;
 
     session->poll->queue = (struct yd_eio_queue){.items = NULL};
-    if (answer_queue(session, req, &queue, last) == 0)
+    if (answer_queue(session, req, &queue, last) == 0) {
+        if (session->poll->held_back)
+            let_post_go(session);
         return;
+    }
     yd_conn_abort(yd_request_conn(req), 0);
     yd_eio_end(session, YD_EIO_TRANSPORT_ERROR);
 }
-
-static const struct yd_hold abandoned = {.gone = NULL};
 
 /* Takes the held poll off the session. */
 static yodel_request *take_get(struct yd_eio_poll *poll)
@@ -125,7 +156,7 @@ void yd_eio_poll_part(struct yd_eio_session *session)
     struct yd_eio_poll *poll = session->poll;
     yodel_request *req;
 
-    yd_eio_poll_forget_post(poll);
+    let_post_go(session);
     if (poll->get == NULL)
         return;
     req = take_get(poll);
@@ -166,7 +197,7 @@ static void close_poll(struct yd_eio_session *session, enum yd_eio_reason reason
         answer_held(session, "1");
     else if (poll->get != NULL)
         answer_held(session, poll->queue.num == 0 ? "6" : NULL);
-    yd_eio_poll_forget_post(poll);
+    let_post_go(session);
     yd_eio_probe_drop(&poll->probe);
 }
 
@@ -188,9 +219,9 @@ static bool is_idle(const struct yd_eio_session *session)
 
 static uint64_t heard_at(const struct yd_eio_session *session)
 {
-    yodel_request *post = session->poll->post;
+    const struct yd_eio_poll *poll = session->poll;
 
-    return post != NULL ? yd_request_heard_at(post) : 0;
+    return poll->post != NULL && !poll->held_back ? yd_request_heard_at(poll->post) : 0;
 }
 
 const struct yd_eio_transport_ops yd_eio_polling = {
@@ -304,10 +335,30 @@ static void take_packets(struct yd_eio_session *session, yodel_bytes body)
         yd_eio_end(session, YD_EIO_PARSE_ERROR);
 }
 
+static void on_post_gone(yodel_request *req, void *user)
+{
+    struct yd_eio_poll *poll = user;
+
+    (void)req;
+    poll->post = NULL;
+    poll->held_back = false;
+    yd_eio_end(poll->session, YD_EIO_TRANSPORT_ERROR);
+}
+
+static const struct yd_hold held_back = {.gone = on_post_gone};
+
+/* The client sends nothing more until its POST is answered. */
+static bool hold_back(struct yd_eio_poll *poll, yodel_request *req)
+{
+    if (yd_request_hold(req, &held_back, poll, 0) < 0)
+        return false;
+    poll->post = req;
+    poll->held_back = true;
+    return true;
+}
+
 void yd_eio_on_post(struct yd_eio_session *session, yodel_request *req)
 {
-    struct yd_eio *eio = session->home->eio;
-
     if (session->poll->post != NULL) { /* this one has no body */
         refuse_second_post(session, req);
         return;
@@ -318,8 +369,7 @@ void yd_eio_on_post(struct yd_eio_session *session, yodel_request *req)
         return;
     }
     take_packets(session, yodel_request_body(req));
-    (void)yd_eio_answer(eio, req,
-                        &(struct yd_eio_answer){.status = 200,
-                                                .content_type = "text/html",
-                                                .body = {(const uint8_t *)"ok", 2}});
+    if (!yd_eio_is_open(session) || session->poll->queue.bytes <= HOLD_BACK_ABOVE ||
+        !hold_back(session->poll, req))
+        answer_post(session, req);
 }

@@ -15,7 +15,8 @@ extern const struct yd_eio_transport_ops yd_eio_polling;
 struct yd_eio_poll {
     struct yd_eio_session *session;
     yodel_request *get;  /* held */
-    yodel_request *post; /* its body is on the way */
+    yodel_request *post; /* its body is on the way, or it is held back */
+    bool held_back;      /* the answer to post waits until the client has fetched the queue */
     struct yd_eio_queue queue;
     struct yd_timer release_timer; /* runs while a poll is held that stands in a probe's way */
     struct yd_eio_probe probe;

@@ -59,7 +59,7 @@ int yd_sio_client_send(struct yd_sio_client *client, const struct yd_sio_output 
 
     if (rc < 0)
         return rc;
-    rc = yd_eio_send(client->session, out.msgs, out.num, 0);
+    rc = yd_eio_send(client->session, out.msgs, out.num, YD_EIO_ALWAYS);
     yd_sio_out_unref(&out);
     return rc;
 }

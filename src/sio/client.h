@@ -25,7 +25,8 @@ struct yd_sio_client *yd_sio_client_new(yodel_sio *sio, struct yd_eio_session *s
 /* It has no socket any more, and no task is queued. */
 void yd_sio_client_free(struct yd_sio_client *client);
 
-/* Sends a packet at once.  Returns as yd_eio_send(), or -ENOMEM. */
+/* Sends a packet that is no event at once, also above max_buffered.  Returns 0, -ENOMEM,
+ * YODEL_ERR_CLOSED. */
 int yd_sio_client_send(struct yd_sio_client *client, const struct yd_sio_output *output);
 /* Sends a short packet without attachments by copying it, if its transport and the parser allow
  * that: YODEL_ERR_STATE when not. */

@@ -68,7 +68,7 @@ static int send_answer(yodel_sio_ack *ack)
     int rc = YODEL_ERR_CLOSED;
 
     if (socket != NULL)
-        rc = yd_eio_send(socket->client->session, ack->out.msgs, ack->out.num, 0);
+        rc = yd_eio_send(socket->client->session, ack->out.msgs, ack->out.num, YD_EIO_ALWAYS);
     yodel_sio_ack_drop(ack);
     return rc;
 }
@@ -87,7 +87,7 @@ static int answer_small(yodel_sio_ack *ack, const struct yd_sio_output *output)
 
     if (socket == NULL)
         return YODEL_ERR_STATE;
-    if ((rc = yd_sio_client_send_small(socket->client, output, 0)) != YODEL_ERR_STATE)
+    if ((rc = yd_sio_client_send_small(socket->client, output, YD_EIO_ALWAYS)) != YODEL_ERR_STATE)
         yodel_sio_ack_drop(ack);
     return rc;
 }

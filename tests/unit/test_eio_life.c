@@ -28,6 +28,16 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void restart_with(struct eio_sim *sim, size_t max_buffered)
+{
+    struct yd_eio_options options;
+
+    eio_sim_stop(sim);
+    eio_sim_options(&options);
+    options.max_buffered = max_buffered;
+    assert_int_equal(eio_sim_start(sim, &yd_mem_default, 1, &options), 0);
+}
+
 /* ---- an upload that takes its time ---- */
 
 static struct sim_peer *begin_post(struct eio_sim *sim, size_t len)
@@ -137,14 +147,10 @@ static void test_eio_life_a_message_that_stops_is_none(void **state)
 static void test_eio_life_who_is_not_listened_to_lives(void **state)
 {
     struct eio_sim *sim = *state;
-    struct yd_eio_options options;
     struct sim_peer *ws;
     char text[1500];
 
-    eio_sim_stop(sim);
-    eio_sim_options(&options);
-    options.max_buffered = 1 << 20;
-    assert_int_equal(eio_sim_start(sim, &yd_mem_default, 1, &options), 0);
+    restart_with(sim, 1 << 20);
     sim->echo = true;
     ws = eio_sim_ws_open(sim, 0);
     ws->window = 0;
@@ -165,6 +171,86 @@ static void test_eio_life_who_is_not_listened_to_lives(void **state)
     sim->told.len = 0;
     eio_sim_advance(sim, 800);
     eio_sim_expect_told(sim, "");
+}
+
+/* ---- who does not fetch is not listened to ---- */
+
+/* Posts, each of which causes as many bytes, until one is not answered. */
+static struct sim_peer *post_until_held_back(struct eio_sim *sim)
+{
+    struct sim_peer *post = NULL;
+    char text[1500];
+
+    sim->echo = true;
+    memset(text, 'x', sizeof text);
+    text[0] = '4';
+    text[sizeof text - 1] = '\0';
+    for (int i = 0; i < 300; i++) {
+        post = eio_sim_say(sim, text);
+        if (sim_received_len(post) == 0)
+            break;
+        eio_sim_expect(post, 200, "ok");
+    }
+    assert_in_range(yd_eio_buffered(sim->session), 256 * 1024, 258 * 1024);
+    sim->told.len = 0;
+    return post;
+}
+
+static void test_eio_life_a_post_waits_for_a_poll(void **state)
+{
+    struct eio_sim *sim = *state;
+    struct sim_peer *post;
+
+    restart_with(sim, 1 << 20);
+    eio_sim_open(sim, 0);
+    post = post_until_held_back(sim);
+    http_sim_assert_status(eio_sim_poll(sim), 200);
+    eio_sim_expect(post, 200, "ok");
+    assert_int_equal(yd_eio_buffered(sim->session), 0);
+    eio_sim_expect(eio_sim_say(sim, "4on"), 200, "ok");
+    eio_sim_expect_told(sim, "text:on;");
+}
+
+static void test_eio_life_ends_with_a_post_that_waits(void **state)
+{
+    struct eio_sim *sim = *state;
+    struct sim_peer *post;
+
+    restart_with(sim, 1 << 20);
+    eio_sim_open(sim, 0);
+    post = post_until_held_back(sim);
+    eio_sim_expect(eio_sim_say(sim, "4second"), 400, ""); /* at once */
+    assert_true(sim_is_closed(post));
+    eio_sim_expect_told(sim, "close:transport error;");
+
+    eio_sim_open(sim, 0);
+    post = post_until_held_back(sim);
+    sim_break(post, -ECONNRESET);
+    eio_sim_run(sim);
+    eio_sim_expect_told(sim, "close:transport error;");
+
+    eio_sim_open(sim, 0);
+    post = post_until_held_back(sim);
+    eio_sim_advance(sim, 1500); /* nobody has fetched the ping */
+    eio_sim_expect(post, 200, "ok");
+    eio_sim_expect_told(sim, "close:ping timeout;");
+}
+
+static void test_eio_life_an_upgrade_frees_a_post_that_waits(void **state)
+{
+    struct eio_sim *sim = *state;
+    struct sim_peer *post, *ws;
+
+    restart_with(sim, 1 << 20);
+    eio_sim_open(sim, 0);
+    ws = eio_sim_ws(sim, 0, eio_sim_sid(sim));
+    post = post_until_held_back(sim);
+    ws_sim_text(ws, "5");
+    eio_sim_run(sim);
+    eio_sim_expect(post, 200, "ok");
+    ws_sim_text(ws, "4on");
+    eio_sim_run(sim);
+    eio_sim_expect_told(sim, "text:on;");
 }
 
 /* ---- close frames: a code alone, as the reference sends ---- */
@@ -215,6 +301,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_eio_life_a_message_that_stops_is_none, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_eio_life_who_is_not_listened_to_lives, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_eio_life_a_post_waits_for_a_poll, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_eio_life_ends_with_a_post_that_waits, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_eio_life_an_upgrade_frees_a_post_that_waits, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_eio_life_closes_without_a_reason, set_up, tear_down),
     };
