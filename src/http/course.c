@@ -155,3 +155,27 @@ void yd_request_lose(yodel_request *req)
         req->hold->gone(req, req->hold_user);
     yd_request_free(req);
 }
+
+/* ---- answered later ---- */
+
+int yd_request_hold(yodel_request *req, const struct yd_hold *hold, void *user, uint32_t limit_ms)
+{
+    if (req->whole || req->gone || req->hc->taken)
+        return YODEL_ERR_STATE;
+    req->hold = hold;
+    req->hold_user = user;
+    req->held = true;
+    req->deferred = false;
+    yd_conn_set_timeout(req->hc->conn, limit_ms);
+    return 0;
+}
+
+void yd_request_resume(yodel_request *req, yodel_http_fn *fn, void *user)
+{
+    req->held = false;
+    req->deferred = false;
+    yd_conn_set_timeout(req->hc->conn, 0);
+    req->fn = fn;
+    req->user = user;
+    yd_request_run(req);
+}

@@ -1,18 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/http_internal.h"
 
-int yd_request_hold(yodel_request *req, const struct yd_hold *hold, void *user, uint32_t limit_ms)
-{
-    if (req->whole || req->gone || req->hc->taken)
-        return YODEL_ERR_STATE;
-    req->hold = hold;
-    req->hold_user = user;
-    req->held = true;
-    req->deferred = false;
-    yd_conn_set_timeout(req->hc->conn, limit_ms);
-    return 0;
-}
-
 struct yd_conn *yd_request_take(yodel_request *req)
 {
     struct yd_http_conn *hc = req->hc;
@@ -39,16 +27,6 @@ int yd_request_move(yodel_request *req, struct yd_net *to)
     if ((rc = yd_conn_move(hc->conn, to, req->head.method.ptr, req->head_len)) == 0)
         hc->taken = true;
     return rc;
-}
-
-void yd_request_resume(yodel_request *req, yodel_http_fn *fn, void *user)
-{
-    req->held = false;
-    req->deferred = false;
-    yd_conn_set_timeout(req->hc->conn, 0);
-    req->fn = fn;
-    req->user = user;
-    yd_request_run(req);
 }
 
 static yodel_request *find_held(struct yd_net *net, uint64_t id)

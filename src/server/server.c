@@ -263,11 +263,6 @@ yodel_server *yodel_server_unref(yodel_server *server)
     return NULL;
 }
 
-int yd_server_check_setup(const yodel_server *server)
-{
-    return atomic_load(&server->state) == YD_SERVER_SETUP ? 0 : YODEL_ERR_STATE;
-}
-
 struct yd_loop *yd_server_loop(const yodel_server *server, uint64_t id)
 {
     return id != 0 && yd_id_loop(id) < server->num_loops ? server->loops[yd_id_loop(id)] : NULL;

@@ -93,6 +93,9 @@ struct yd_loop *yd_server_loop(const yodel_server *server, uint64_t id);
 void yd_server_release(void *server);
 
 /* 0 while routes and listeners may be added, else YODEL_ERR_STATE. */
-int yd_server_check_setup(const yodel_server *server);
+static inline int yd_server_check_setup(const yodel_server *server)
+{
+    return atomic_load(&server->state) == YD_SERVER_SETUP ? 0 : YODEL_ERR_STATE;
+}
 
 #endif

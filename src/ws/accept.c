@@ -233,6 +233,17 @@ int yodel_ws_reject(yodel_ws *ws, const yodel_response *given)
     return rc;
 }
 
+void yodel_ws_close(yodel_ws *ws, uint16_t code, yodel_str reason)
+{
+    if (ws->state == YD_WS_CONNECTING) {
+        (void)yodel_ws_reject(ws, NULL);
+        return;
+    }
+    if (code != 0 && !yd_ws_close_code_is_valid(code))
+        code = 1000;
+    yd_ws_send_close(ws, code, reason, YODEL_WS_BY_SERVER);
+}
+
 /* ---- requests ---- */
 
 static void on_gone(yodel_request *req, void *user)

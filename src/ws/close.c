@@ -55,17 +55,6 @@ void yd_ws_send_close(yodel_ws *ws, unsigned code, yodel_str reason, yodel_ws_cl
     await_answer(ws);
 }
 
-void yodel_ws_close(yodel_ws *ws, uint16_t code, yodel_str reason)
-{
-    if (ws->state == YD_WS_CONNECTING) {
-        (void)yodel_ws_reject(ws, NULL);
-        return;
-    }
-    if (code != 0 && !yd_ws_close_code_is_valid(code))
-        code = 1000;
-    yd_ws_send_close(ws, code, reason, YODEL_WS_BY_SERVER);
-}
-
 /* ---- the connection after its WebSocket: only the transport has to end ---- */
 
 static size_t drop_data(struct yd_conn *conn, uint8_t *data, size_t len)
@@ -202,6 +191,16 @@ static void tell_close(yodel_ws *ws, int error)
                                      (yodel_ws_closer)ws->closed_by};
     if (on_close != NULL)
         on_close(ws, &closing, ws->route->user);
+}
+
+void yd_ws_free_partial(yodel_ws *ws)
+{
+    if (ws->partial == NULL)
+        return;
+    yd_inflater_free(ws->partial->inflater);
+    yd_buf_free(ws->route->service->mem, &ws->partial->data);
+    yd_free(ws->route->service->mem, ws->partial);
+    ws->partial = NULL;
 }
 
 static void free_contexts(yodel_ws *ws)

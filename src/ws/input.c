@@ -153,16 +153,6 @@ static struct yd_ws_partial *get_partial(yodel_ws *ws)
     return ws->partial;
 }
 
-void yd_ws_free_partial(yodel_ws *ws)
-{
-    if (ws->partial == NULL)
-        return;
-    yd_inflater_free(ws->partial->inflater);
-    yd_buf_free(mem_of(ws), &ws->partial->data);
-    yd_free(mem_of(ws), ws->partial);
-    ws->partial = NULL;
-}
-
 static struct yd_inflater *partial_inflater(yodel_ws *ws, struct yd_ws_partial *partial)
 {
     if (ws->client_context)
