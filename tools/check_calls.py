@@ -80,24 +80,18 @@ def circles(graph):
 
 
 def check_circles(graph):
-    """Circles that are too large, and allowances that are no longer needed; prints the rest."""
-    largest = {}
+    """Circles that are too large; prints the others."""
     for circle in circles(graph):
         name = layer(min(circle))
-        limit = LARGER.get(name, MAX_CIRCLE)
-        largest.setdefault(name, len(circle))
         if len(circle) < 2:
             continue
         text = f"circle of {len(circle)} in {name}: {' '.join(sorted(circle))}"
-        if len(circle) > limit:
+        if len(circle) > MAX_CIRCLE:
             inside = [(a, b, graph[a][b]) for a in sorted(circle) for b in sorted(circle) if b in graph[a]]
             edges = "".join(f"\n    {a} uses {symbol} of {b}" for a, b, symbol in inside)
-            yield f"{text}; the limit is {limit}{edges}"
+            yield f"{text}; the limit is {MAX_CIRCLE}{edges}"
         else:
             print(text)
-    for name, limit in LARGER.items():
-        if largest[name] < limit:
-            yield f"tools/check_calls.py: the largest circle of {name} has {largest[name]} files now: lower LARGER"
 
 
 def main():
