@@ -14,7 +14,7 @@ ALLOWED = {  # layer: the layers it may include, beside itself
     "loop": "base",
     "bus": "base loop",
     "groups": "base loop bus",
-    "net": "base loop bus",
+    "net": "base loop",
     "http": "base proto loop net",
     "channels": "base proto loop bus groups",
     "ws": "base proto loop bus net http groups channels",

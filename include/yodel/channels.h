@@ -44,7 +44,8 @@ YODEL_API void yodel_group_discard(yodel_channels *channels, yodel_str group,
  *
  * data   copied
  *
- * Returns 0, -ENOMEM, -EINVAL, YODEL_ERR_NAME, YODEL_ERR_ENCODING, YODEL_ERR_CLOSED (server
+ * Returns 0, or an error and nobody gets it: -ENOMEM, -EINVAL, YODEL_ERR_NAME, YODEL_ERR_ENCODING,
+ * YODEL_ERR_CONGESTED (a loop with members has max_mailbox bytes waiting), YODEL_ERR_CLOSED (server
  * stopped).
  */
 YODEL_API int yodel_group_send(yodel_channels *channels, yodel_str group, yodel_ws_type type,
@@ -69,7 +70,8 @@ YODEL_API size_t yodel_group_count(yodel_channels *channels, yodel_str group) YO
 /*
  * Lists the members of group: calls done(members, num, user) once, on some loop's thread, with the
  * WebSockets that were members when their loop was asked.  members is borrowed for the call.
- * Returns 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_CLOSED (done is then not called).
+ * Returns 0, or an error and done is not called: -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_CONGESTED,
+ * YODEL_ERR_CLOSED.
  */
 typedef void(yodel_group_members_fn)(const yodel_ws_id *members, size_t num, void *user);
 YODEL_API int yodel_group_members(yodel_channels *channels, yodel_str group,

@@ -50,6 +50,11 @@ typedef struct yodel_server_options {
 
     /* The value of the Server header; NULL: none is sent.  Copied. */
     const char *server_name;
+
+    /* Bytes that wait for one loop, sent by other loops and threads; above it group messages, emits
+     * and sends by id give YODEL_ERR_CONGESTED and reach nobody.  Ends, answers and decisions are
+     * never refused.  0: 64 MiB. */
+    size_t max_mailbox;
 } yodel_server_options;
 
 /*
@@ -132,6 +137,7 @@ typedef struct yodel_server_stats {
     uint64_t bytes_in;     /* read from sockets, before TLS is taken off */
     uint64_t bytes_out;    /* written to sockets */
     uint64_t congested;    /* sends refused or group messages dropped at max_buffered */
+    uint64_t mail_refused; /* sends refused at max_mailbox */
 } yodel_server_stats;
 
 /* Reads all counters. */

@@ -230,15 +230,15 @@ YODEL_API yodel_ws_id yodel_ws_get_id(const yodel_ws *ws) YODEL_LOOP_THREAD;
  * their order.  arg is taken: free_arg(arg) runs exactly once, after fn or instead of it when the
  * WebSocket is gone -- also when this call fails.
  *
- * Returns 0, -ENOMEM or YODEL_ERR_CLOSED (server stopped).
+ * Returns 0, -ENOMEM, YODEL_ERR_CONGESTED (max_mailbox) or YODEL_ERR_CLOSED (server stopped).
  */
 typedef void(yodel_ws_post_fn)(yodel_ws *ws, void *arg);
 YODEL_API int yodel_ws_post(yodel_server *server, yodel_ws_id id, yodel_ws_post_fn *fn, void *arg,
                             yodel_free_fn *free_arg) YODEL_ANY_THREAD;
 
 /* The calls above from any thread.  Arguments are copied.  They return 0 once queued to the loop of
- * that WebSocket, -ENOMEM, or YODEL_ERR_CLOSED (server stopped); a WebSocket that has gone is no
- * error. */
+ * that WebSocket, -ENOMEM, YODEL_ERR_CLOSED (server stopped), yodel_ws_send_id() also
+ * YODEL_ERR_CONGESTED (max_mailbox); a WebSocket that has gone is no error. */
 YODEL_API int yodel_ws_accept_id(yodel_server *server, yodel_ws_id id,
                                  const yodel_ws_accept_options *options) YODEL_ANY_THREAD;
 YODEL_API int yodel_ws_reject_id(yodel_server *server, yodel_ws_id id,

@@ -8,11 +8,15 @@
 
 typedef void(yd_call_fn)(struct yd_loop *loop, void *arg);
 
+/* The weight of what must not be refused. */
+#define YD_CALL_CONTROL 0
+
 /*
  * Calls fn(loop, arg) on loop, then free_arg(arg) (NULL: nothing).  Any thread; what one thread
- * calls runs in its order, also beside yd_loop_post().
+ * calls runs in its order, also beside yd_loop_post() and operations.
  *
- * weight   bytes that wait with it, counted against max_mail; 0: what must not be refused
+ * weight   bytes that wait with it, counted against max_mail; YD_CALL_CONTROL: it must not be
+ *          refused
  *
  * Takes arg, also on failure: free_arg(arg) is then called.  Returns 0, -ENOMEM,
  * YODEL_ERR_CONGESTED, YODEL_ERR_CLOSED.
@@ -20,20 +24,19 @@ typedef void(yd_call_fn)(struct yd_loop *loop, void *arg);
 int yd_bus_call(struct yd_loop *loop, size_t weight, yd_call_fn *fn, void *arg,
                 void (*free_arg)(void *arg));
 
-/* A call that was allocated before and so cannot fail for want of memory; embedded. */
+/* A call embedded in what it is about, which needs no memory of its own. */
 struct yd_call {
     struct yd_mail mail;
     yd_call_fn *fn;
     void *arg;
+    size_t weight;
 };
 
-static inline void yd_call_init(struct yd_call *call, yd_call_fn *fn, void *arg)
-{
-    *call = (struct yd_call){.fn = fn, .arg = arg};
-}
+void yd_call_init(struct yd_call *call, size_t weight, yd_call_fn *fn, void *arg);
 
-/* Calls it on loop, once; never refused for congestion.  Any thread, also inside signal handlers.
- * Returns 0 or YODEL_ERR_CLOSED: fn is then not called. */
+/* Calls it on loop, which may free it.  Any thread, and without weight in signal handlers; not
+ * while it is under way.  Returns 0, YODEL_ERR_CONGESTED, YODEL_ERR_CLOSED: fn is then not called.
+ */
 int yd_call_post(struct yd_call *call, struct yd_loop *loop);
 
 #endif

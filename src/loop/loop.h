@@ -197,6 +197,18 @@ bool yd_loop_is_current(const struct yd_loop *loop);
  */
 int yd_loop_post(struct yd_loop *loop, struct yd_mail *mail);
 
+/* Ahead of running: at most so many bytes wait in the mailbox; without it there is no limit. */
+static inline void yd_loop_limit_mail(struct yd_loop *loop, size_t max)
+{
+    loop->max_mail = max;
+}
+
+/* How often mail was refused.  Any thread. */
+static inline uint64_t yd_loop_mail_refused(const struct yd_loop *loop)
+{
+    return atomic_load_explicit(&loop->mail_refused, memory_order_relaxed);
+}
+
 /*
  * Accounts for bytes that wait with mail for the loop, ahead of posting it: 0, or
  * YODEL_ERR_CONGESTED when they and what waits already are more than max_mail.  Into an empty

@@ -5,14 +5,15 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "base/options.h"
+#include "bus/call.h"
 #include "server/server.h"
 
 /* Calls that name their object by an id and come from any thread: the arguments are copied into one
  * block, which travels to the object's loop. */
 
 /* The server outlives it: it runs or frees what was posted before it goes. */
-struct parcel {
-    struct yd_mail mail;
+struct letter {
+    struct yd_call call;
     yodel_server *server;
     uint64_t id;
     yodel_response response;
@@ -74,58 +75,57 @@ static size_t text_size(const char *text)
     return text != NULL ? strlen(text) + 1 : 0;
 }
 
-static struct parcel *make_parcel(yodel_server *server, uint64_t id, size_t room)
+static struct letter *make_letter(yodel_server *server, uint64_t id, size_t room)
 {
-    struct parcel *parcel = yd_zalloc(&server->mem, sizeof *parcel + room);
+    struct letter *letter = yd_zalloc(&server->mem, sizeof *letter + room);
 
-    if (parcel == NULL)
+    if (letter == NULL)
         return NULL;
-    parcel->server = server;
-    parcel->id = id;
-    return parcel;
+    letter->server = server;
+    letter->id = id;
+    return letter;
 }
 
-static void free_parcel(void *arg)
+static void free_letter(void *arg)
 {
-    struct parcel *parcel = arg;
+    struct letter *letter = arg;
 
-    yd_free(&parcel->server->mem, parcel);
+    yd_free(&letter->server->mem, letter);
 }
 
-static struct parcel *pack_response(yodel_server *server, uint64_t id,
+static struct letter *pack_response(yodel_server *server, uint64_t id,
                                     const yodel_response *response)
 {
     size_t size = headers_size(response->headers, response->num_headers) +
                   text_size(response->content_type) + response->body.len;
-    struct parcel *parcel = make_parcel(server, id, size);
+    struct letter *letter = make_letter(server, id, size);
     char *room;
 
-    if (parcel == NULL)
+    if (letter == NULL)
         return NULL;
-    room = parcel->room;
-    parcel->response = *response;
-    parcel->response.headers = put_headers(&room, response->headers, response->num_headers);
-    parcel->response.content_type = put_text(&room, response->content_type);
-    parcel->response.body = put_bytes(&room, response->body);
-    return parcel;
+    room = letter->room;
+    letter->response = *response;
+    letter->response.headers = put_headers(&room, response->headers, response->num_headers);
+    letter->response.content_type = put_text(&room, response->content_type);
+    letter->response.body = put_bytes(&room, response->body);
+    return letter;
 }
 
 /* ---- requests ---- */
 
-static void run_respond(struct yd_mail *mail, void *receiver)
+static void run_respond(struct yd_loop *loop, void *arg)
 {
-    struct parcel *parcel = yd_container_of(mail, struct parcel, mail);
-    struct yd_loop *loop = receiver;
+    struct letter *letter = arg;
 
-    (void)yd_request_respond_by_id(loop->net, parcel->id, &parcel->response);
-    free_parcel(parcel);
+    (void)yd_request_respond_by_id(loop->net, letter->id, &letter->response);
+    free_letter(letter);
 }
 
 int yodel_request_respond_id(yodel_server *server, yodel_request_id id, const yodel_response *given)
 {
     struct yd_loop *loop = yd_server_loop(server, id.value);
     yodel_response response;
-    struct parcel *parcel;
+    struct letter *letter;
     int rc;
 
     if ((rc = yd_options_read(given, &response, sizeof response)) < 0 ||
@@ -133,15 +133,18 @@ int yodel_request_respond_id(yodel_server *server, yodel_request_id id, const yo
         return rc;
     if (loop == NULL)
         return 0;
-    if ((parcel = pack_response(server, id.value, &response)) == NULL)
+    if ((letter = pack_response(server, id.value, &response)) == NULL)
         return -ENOMEM;
-    parcel->mail.run = run_respond;
-    if ((rc = yd_loop_post(loop, &parcel->mail)) < 0)
-        free_parcel(parcel);
+    yd_call_init(&letter->call, YD_CALL_CONTROL, run_respond, letter);
+    if ((rc = yd_call_post(&letter->call, loop)) < 0)
+        free_letter(letter);
     return rc;
 }
 
 /* ---- WebSockets ---- */
+
+/* What a call of the program's counts in a mailbox: what it keeps besides is not known. */
+#define POST_WEIGHT 100
 
 int yodel_ws_post(yodel_server *server, yodel_ws_id id, yodel_ws_post_fn *fn, void *arg,
                   yodel_free_fn *free_arg)
@@ -149,49 +152,56 @@ int yodel_ws_post(yodel_server *server, yodel_ws_id id, yodel_ws_post_fn *fn, vo
     struct yd_loop *loop = yd_server_loop(server, id.value);
 
     if (loop != NULL)
-        return yd_ws_post(&server->ws, loop, id.value, fn, arg, free_arg);
+        return yd_ws_post(&server->ws, loop, id.value, POST_WEIGHT, fn, arg, free_arg);
     if (free_arg != NULL)
         free_arg(arg);
     return 0;
 }
 
-static int post(struct parcel *parcel, yodel_ws_post_fn *fn)
+/* Takes letter; NULL: out of memory. */
+static int post(struct letter *letter, size_t weight, yodel_ws_post_fn *fn)
 {
-    if (parcel == NULL)
+    struct yd_loop *loop;
+
+    if (letter == NULL)
         return -ENOMEM;
-    return yodel_ws_post(parcel->server, (yodel_ws_id){parcel->id}, fn, parcel, free_parcel);
+    if ((loop = yd_server_loop(letter->server, letter->id)) == NULL) {
+        free_letter(letter);
+        return 0;
+    }
+    return yd_ws_post(&letter->server->ws, loop, letter->id, weight, fn, letter, free_letter);
 }
 
 static void run_accept(yodel_ws *ws, void *arg)
 {
-    (void)yodel_ws_accept(ws, &((struct parcel *)arg)->accept);
+    (void)yodel_ws_accept(ws, &((struct letter *)arg)->accept);
 }
 
 int yodel_ws_accept_id(yodel_server *server, yodel_ws_id id, const yodel_ws_accept_options *given)
 {
     yodel_ws_accept_options options;
-    struct parcel *parcel;
+    struct letter *letter;
     char *room;
     int rc;
 
     if ((rc = yd_options_read(given, &options, sizeof options)) < 0)
         return rc;
-    parcel = make_parcel(server, id.value,
+    letter = make_letter(server, id.value,
                          headers_size(options.headers, options.num_headers) +
                              text_size(options.subprotocol));
-    if (parcel == NULL)
+    if (letter == NULL)
         return -ENOMEM;
-    room = parcel->room;
-    parcel->accept = options;
-    parcel->accept.size = sizeof options;
-    parcel->accept.headers = put_headers(&room, options.headers, options.num_headers);
-    parcel->accept.subprotocol = put_text(&room, options.subprotocol);
-    return post(parcel, run_accept);
+    room = letter->room;
+    letter->accept = options;
+    letter->accept.size = sizeof options;
+    letter->accept.headers = put_headers(&room, options.headers, options.num_headers);
+    letter->accept.subprotocol = put_text(&room, options.subprotocol);
+    return post(letter, YD_CALL_CONTROL, run_accept);
 }
 
 static void run_reject(yodel_ws *ws, void *arg)
 {
-    (void)yodel_ws_reject(ws, &((struct parcel *)arg)->response);
+    (void)yodel_ws_reject(ws, &((struct letter *)arg)->response);
 }
 
 int yodel_ws_reject_id(yodel_server *server, yodel_ws_id id, const yodel_response *given)
@@ -202,47 +212,48 @@ int yodel_ws_reject_id(yodel_server *server, yodel_ws_id id, const yodel_respons
     if ((rc = yd_options_read(given, &response, sizeof response)) < 0)
         return rc;
     response.size = sizeof response;
-    return post(pack_response(server, id.value, &response), run_reject);
+    return post(pack_response(server, id.value, &response), YD_CALL_CONTROL, run_reject);
 }
 
 static void run_send(yodel_ws *ws, void *arg)
 {
-    struct parcel *parcel = arg;
+    struct letter *letter = arg;
 
-    (void)yodel_ws_send(ws, (yodel_ws_type)parcel->kind, parcel->data);
+    (void)yodel_ws_send(ws, (yodel_ws_type)letter->kind, letter->data);
 }
 
-static struct parcel *pack_data(yodel_server *server, uint64_t id, int kind, yodel_bytes data)
+static struct letter *pack_data(yodel_server *server, uint64_t id, int kind, yodel_bytes data)
 {
-    struct parcel *parcel = make_parcel(server, id, data.len);
+    struct letter *letter = make_letter(server, id, data.len);
     char *room;
 
-    if (parcel == NULL)
+    if (letter == NULL)
         return NULL;
-    room = parcel->room;
-    parcel->kind = kind;
-    parcel->data = put_bytes(&room, data);
-    return parcel;
+    room = letter->room;
+    letter->kind = kind;
+    letter->data = put_bytes(&room, data);
+    return letter;
 }
 
 int yodel_ws_send_id(yodel_server *server, yodel_ws_id id, yodel_ws_type type, yodel_bytes data)
 {
-    return post(pack_data(server, id.value, (int)type, data), run_send);
+    return post(pack_data(server, id.value, (int)type, data), sizeof(struct letter) + data.len,
+                run_send);
 }
 
 static void run_close(yodel_ws *ws, void *arg)
 {
-    struct parcel *parcel = arg;
+    struct letter *letter = arg;
 
-    yodel_ws_close(ws, (uint16_t)parcel->kind,
-                   (yodel_str){(const char *)parcel->data.ptr, parcel->data.len});
+    yodel_ws_close(ws, (uint16_t)letter->kind,
+                   (yodel_str){(const char *)letter->data.ptr, letter->data.len});
 }
 
 int yodel_ws_close_id(yodel_server *server, yodel_ws_id id, uint16_t code, yodel_str reason)
 {
     return post(
         pack_data(server, id.value, code, (yodel_bytes){(const uint8_t *)reason.ptr, reason.len}),
-        run_close);
+        YD_CALL_CONTROL, run_close);
 }
 
 int yodel_prepared_new(yodel_server *server, yodel_ws_type type, yodel_bytes data,

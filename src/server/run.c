@@ -23,16 +23,15 @@ static void end_one(yodel_server *server)
         yd_loop_stop(server->loops[0]);
 }
 
-static void run_ended(struct yd_mail *mail, void *receiver)
+static void run_ended(struct yd_loop *loop, void *worker)
 {
-    (void)receiver;
-    end_one(yd_container_of(mail, struct yd_worker, ended)->server);
+    (void)loop;
+    end_one(((struct yd_worker *)worker)->server);
 }
 
-static void run_end(struct yd_mail *mail, void *receiver)
+static void run_end(struct yd_loop *loop, void *arg)
 {
-    struct yd_worker *worker = yd_container_of(mail, struct yd_worker, end);
-    struct yd_loop *loop = receiver;
+    struct yd_worker *worker = arg;
 
     if (loop->index == 0)
         end_one(worker->server);
@@ -48,7 +47,7 @@ static void end_when_empty(yodel_server *server)
         atomic_load(&server->num_connections) > 0 || atomic_exchange(&server->ending, true))
         return;
     for (unsigned i = 0; i < server->num_loops; i++)
-        (void)yd_loop_post(server->loops[i], &server->workers[i].end);
+        (void)yd_call_post(&server->workers[i].end, server->loops[i]);
 }
 
 static void on_empty(struct yd_net *net)
@@ -57,11 +56,9 @@ static void on_empty(struct yd_net *net)
 }
 
 /* Close frames and last answers still go out in this turn, however short the time is. */
-static void run_stop(struct yd_mail *mail, void *receiver)
+static void run_stop(struct yd_loop *loop, void *arg)
 {
-    struct yd_worker *worker = yd_container_of(mail, struct yd_worker, stop);
-    struct yd_loop *loop = receiver;
-
+    struct yd_worker *worker = arg;
     yodel_server *server = worker->server;
 
     yd_addresses_stop(server, loop->index);
@@ -73,20 +70,20 @@ static void run_stop(struct yd_mail *mail, void *receiver)
     end_when_empty(server);
 }
 
-static void run_kill(struct yd_mail *mail, void *receiver)
+static void run_kill(struct yd_loop *loop, void *worker)
 {
-    (void)receiver;
-    yd_net_abort(&yd_container_of(mail, struct yd_worker, kill)->net);
+    (void)loop;
+    yd_net_abort(&((struct yd_worker *)worker)->net);
 }
 
 void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_loop *loop)
 {
     worker->server = server;
     worker->loop = loop;
-    worker->stop.run = run_stop;
-    worker->kill.run = run_kill;
-    worker->end.run = run_end;
-    worker->ended.run = run_ended;
+    yd_call_init(&worker->stop, YD_CALL_CONTROL, run_stop, worker);
+    yd_call_init(&worker->kill, YD_CALL_CONTROL, run_kill, worker);
+    yd_call_init(&worker->end, YD_CALL_CONTROL, run_end, worker);
+    yd_call_init(&worker->ended, YD_CALL_CONTROL, run_ended, worker);
     yd_timer_init(&worker->drain, on_drained);
 }
 
@@ -100,8 +97,8 @@ void yodel_server_stop(yodel_server *server, uint32_t drain_ms)
     if (before == 0)
         atomic_store(&server->drain_ms, drain_ms);
     for (unsigned i = 0; i < server->num_loops; i++)
-        (void)yd_loop_post(server->loops[i],
-                           before == 0 ? &server->workers[i].stop : &server->workers[i].kill);
+        (void)yd_call_post(before == 0 ? &server->workers[i].stop : &server->workers[i].kill,
+                           server->loops[i]);
 }
 
 /* ---- signals ---- */
@@ -151,7 +148,7 @@ static void *run_worker(void *arg)
     struct yd_worker *worker = arg;
 
     yd_loop_run(worker->loop);
-    (void)yd_loop_post(worker->server->loops[0], &worker->ended);
+    (void)yd_call_post(&worker->ended, worker->server->loops[0]);
     return NULL;
 }
 

@@ -54,6 +54,7 @@ static void fill_in(yodel_server_options *options)
     DEFAULT(send_ms, 30000);
     DEFAULT(close_ms, 5000);
     DEFAULT(drain_ms, 5000);
+    DEFAULT(max_mailbox, (size_t)64 * 1024 * 1024);
 }
 
 #undef DEFAULT
@@ -157,6 +158,7 @@ static int init_worker(yodel_server *server, const struct yd_loop_ops *ops, unsi
 
     if ((rc = yd_loop_new(ops, &server->mem, &server->log, i, &server->loops[i])) < 0)
         return rc;
+    yd_loop_limit_mail(server->loops[i], server->options.max_mailbox);
     yd_worker_init(worker, server, server->loops[i]);
     yd_net_init(&worker->net, server->loops[i], &net);
     worker->net.on_connection = yd_http_connection;
@@ -331,8 +333,10 @@ static uint64_t read_counter(const atomic_uint_least64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
-static void add_counters(yodel_server_stats *stats, const struct yd_counters *counters)
+static void add_counters(yodel_server_stats *stats, const struct yd_loop *loop)
 {
+    const struct yd_counters *counters = &loop->counters;
+
     stats->accepted += read_counter(&counters->accepted);
     stats->refused += read_counter(&counters->refused);
     stats->requests += read_counter(&counters->requests);
@@ -341,6 +345,7 @@ static void add_counters(yodel_server_stats *stats, const struct yd_counters *co
     stats->bytes_in += read_counter(&counters->bytes_in);
     stats->bytes_out += read_counter(&counters->bytes_out);
     stats->congested += read_counter(&counters->congested);
+    stats->mail_refused += yd_loop_mail_refused(loop);
 }
 
 void yodel_server_get_stats(yodel_server *server, yodel_server_stats *ret_stats)
@@ -351,6 +356,6 @@ void yodel_server_get_stats(yodel_server *server, yodel_server_stats *ret_stats)
     };
 
     for (unsigned i = 0; i < server->num_loops; i++)
-        add_counters(&stats, &server->loops[i]->counters);
+        add_counters(&stats, server->loops[i]);
     *ret_stats = stats;
 }

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "bus/bus.h"
+#include "bus/call.h"
 #include "http/http.h"
 #include "net/net.h"
 #include "net/tls.h"
@@ -19,7 +20,7 @@ struct yd_worker {
     struct yd_loop *loop;
     struct yd_net net;
     pthread_t thread;
-    struct yd_mail stop, kill, end, ended; /* posted once each; ended to the first loop */
+    struct yd_call stop, kill, end, ended; /* posted once each; ended to the first loop */
     struct yd_timer drain;
 };
 

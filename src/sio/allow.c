@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
-#include "base/container.h"
 #include "base/mem.h"
+#include "bus/call.h"
 #include "eio/eio.h"
 #include "sio/sio_base.h"
 
 /* Deciding on a session that allow_request deferred, from any thread. */
 
 struct decision {
-    struct yd_mail mail;
+    struct yd_call call;
     yodel_sio *sio;
     uint64_t id;
     int result;
@@ -20,11 +20,11 @@ yodel_request_id yodel_sio_request_id(yodel_request *req)
     return (yodel_request_id){yd_eio_request_id(req)};
 }
 
-static void run_decision(struct yd_mail *mail, void *receiver)
+static void run_decision(struct yd_loop *loop, void *arg)
 {
-    struct decision *decision = yd_container_of(mail, struct decision, mail);
+    struct decision *decision = arg;
 
-    (void)yd_eio_decide(decision->sio->eio, receiver, decision->id, decision->result);
+    (void)yd_eio_decide(decision->sio->eio, loop, decision->id, decision->result);
     yd_free(decision->sio->mem, decision);
 }
 
@@ -38,8 +38,9 @@ int yodel_sio_allow(yodel_sio *sio, yodel_request_id id, int result)
         return 0;
     if ((decision = yd_alloc(sio->mem, sizeof *decision)) == NULL)
         return -ENOMEM;
-    *decision = (struct decision){{NULL, run_decision}, sio, id.value, result};
-    if ((rc = yd_loop_post(loop, &decision->mail)) < 0)
+    *decision = (struct decision){.sio = sio, .id = id.value, .result = result};
+    yd_call_init(&decision->call, YD_CALL_CONTROL, run_decision, decision);
+    if ((rc = yd_call_post(&decision->call, loop)) < 0)
         yd_free(sio->mem, decision);
     return rc;
 }

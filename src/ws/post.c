@@ -3,10 +3,11 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "bus/call.h"
 #include "ws/ws.h"
 
 struct post {
-    struct yd_mail mail;
+    struct yd_call call;
     struct yd_ws_service *service;
     uint64_t id;
     yodel_ws_post_fn *fn;
@@ -27,10 +28,10 @@ yodel_ws *yd_ws_find(struct yd_loop *loop, uint64_t id)
     return req != NULL ? yd_request_holder(req) : NULL;
 }
 
-static void run_post(struct yd_mail *mail, void *receiver)
+static void run_post(struct yd_loop *loop, void *arg)
 {
-    struct post *post = yd_container_of(mail, struct post, mail);
-    yodel_ws *ws = yd_ws_find(receiver, post->id);
+    struct post *post = arg;
+    yodel_ws *ws = yd_ws_find(loop, post->id);
 
     if (ws != NULL)
         post->fn(ws, post->arg);
@@ -39,7 +40,7 @@ static void run_post(struct yd_mail *mail, void *receiver)
     yd_free(post->service->mem, post);
 }
 
-int yd_ws_post(struct yd_ws_service *service, struct yd_loop *loop, uint64_t id,
+int yd_ws_post(struct yd_ws_service *service, struct yd_loop *loop, uint64_t id, size_t weight,
                yodel_ws_post_fn *fn, void *arg, yodel_free_fn *free_arg)
 {
     struct post *post = yd_alloc(service->mem, sizeof *post);
@@ -47,8 +48,9 @@ int yd_ws_post(struct yd_ws_service *service, struct yd_loop *loop, uint64_t id,
 
     if (post == NULL)
         goto fail;
-    *post = (struct post){{NULL, run_post}, service, id, fn, arg, free_arg};
-    if ((rc = yd_loop_post(loop, &post->mail)) < 0)
+    *post = (struct post){.service = service, .id = id, .fn = fn, .arg = arg, .free_arg = free_arg};
+    yd_call_init(&post->call, weight, run_post, post);
+    if ((rc = yd_call_post(&post->call, loop)) < 0)
         goto fail;
     return 0;
 

@@ -196,8 +196,8 @@ void yd_ws_deliver(struct yd_member *member, struct yd_delivery *what);
 /* The WebSocket of an id on its own loop, decided or not; NULL when it has gone. */
 yodel_ws *yd_ws_find(struct yd_loop *loop, uint64_t id);
 
-/* As yodel_ws_post(), to loop. */
-int yd_ws_post(struct yd_ws_service *service, struct yd_loop *loop, uint64_t id,
+/* As yodel_ws_post(), to loop, of weight (see yd_bus_call()). */
+int yd_ws_post(struct yd_ws_service *service, struct yd_loop *loop, uint64_t id, size_t weight,
                yodel_ws_post_fn *fn, void *arg, yodel_free_fn *free_arg);
 
 #endif

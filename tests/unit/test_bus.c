@@ -549,7 +549,7 @@ static void test_bus_calls_once_and_frees(void **state)
     assert_int_equal(yd_bus_call(world->loops[0], 0, add_one, &calls, NULL), 0);
     world->fm.fail_at = atomic_load(&world->fm.calls) + 1;
     assert_int_equal(yd_bus_call(world->loops[0], 1, add_one, &failed, add_ten), -ENOMEM);
-    yd_call_init(&call, add_one, &calls);
+    yd_call_init(&call, YD_CALL_CONTROL, add_one, &calls);
     assert_int_equal(yd_call_post(&call, world->loops[0]), 0);
     turn(world);
     assert_int_equal(calls, 13);

@@ -464,7 +464,8 @@ static double cost_of_posts(struct fixture *f, const yodel_ws_id *ids)
     for (int i = 0; i < POSTS; i++) {
         for (int j = 0; j < MANY; j++)
             assert_int_equal(
-                yd_ws_post(&f->sim.service, f->sim.hs.loop, ids[j].value, nothing, &ran, NULL), 0);
+                yd_ws_post(&f->sim.service, f->sim.hs.loop, ids[j].value, 1, nothing, &ran, NULL),
+                0);
         (void)yd_loop_turn(f->sim.hs.loop);
     }
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);

@@ -108,7 +108,7 @@ static void note_end(struct program *p, unsigned loop)
     p->has_ended[loop] = true;
     say(p, "loop %u ends", loop);
     if (loop > 0)
-        (void)yd_loop_post(loop_at(p, 0), &p->server->workers[loop].ended);
+        (void)yd_call_post(&p->server->workers[loop].ended, loop_at(p, 0));
 }
 
 void world_turn(struct program *p, unsigned loop)
