@@ -8,8 +8,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* What one match may cost: backtracking steps, and memory of the interpreter. */
+/* What one match may cost: backtracking steps, their depth, and memory of the interpreter. */
 #define MATCH_LIMIT 100000
+#define DEPTH_LIMIT 10000
 #define HEAP_LIMIT_KIB 1024
 
 /* DOLLAR_ENDONLY: "/x%0A" must not pass for "^/x$". */
@@ -68,6 +69,7 @@ static int set_up(struct yd_regex *regex, yodel_str pattern)
     if ((regex->limits = pcre2_match_context_create(regex->general)) == NULL)
         return -ENOMEM;
     (void)pcre2_set_match_limit(regex->limits, MATCH_LIMIT);
+    (void)pcre2_set_depth_limit(regex->limits, DEPTH_LIMIT);
     (void)pcre2_set_heap_limit(regex->limits, HEAP_LIMIT_KIB);
     if ((rc = compile(regex, pattern)) < 0)
         return rc;

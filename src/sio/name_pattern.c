@@ -4,6 +4,11 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+/* What one match may cost: backtracking steps, their depth, and memory of the interpreter. */
+#define MATCH_LIMIT 100000
+#define DEPTH_LIMIT 10000
+#define HEAP_LIMIT_KIB 1024
+
 void *yd_sio_pattern_new(const char *pattern)
 {
     uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED | PCRE2_ENDANCHORED;
@@ -21,11 +26,16 @@ void yd_sio_pattern_free(void *pattern)
 bool yd_sio_pattern_matches(void *pattern, yodel_str name)
 {
     pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-    int rc;
+    pcre2_match_context *limits = pcre2_match_context_create(NULL);
+    bool matches = false;
 
-    if (data == NULL)
-        return false;
-    rc = pcre2_match(pattern, (PCRE2_SPTR)name.ptr, name.len, 0, 0, data, NULL);
+    if (data != NULL && limits != NULL) {
+        (void)pcre2_set_match_limit(limits, MATCH_LIMIT);
+        (void)pcre2_set_depth_limit(limits, DEPTH_LIMIT);
+        (void)pcre2_set_heap_limit(limits, HEAP_LIMIT_KIB);
+        matches = pcre2_match(pattern, (PCRE2_SPTR)name.ptr, name.len, 0, 0, data, limits) >= 0;
+    }
+    pcre2_match_context_free(limits);
     pcre2_match_data_free(data);
-    return rc >= 0;
+    return matches;
 }

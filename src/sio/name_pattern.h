@@ -10,7 +10,8 @@
 /* NULL: malformed, or out of memory. */
 void *yd_sio_pattern_new(const char *pattern);
 void yd_sio_pattern_free(void *pattern);
-/* Of the whole name.  False also when out of memory. */
+/* Of the whole name.  False also when out of memory, and when the match takes more steps than one
+ * may: names come from clients. */
 bool yd_sio_pattern_matches(void *pattern, yodel_str name);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -150,6 +151,24 @@ static void test_sio_limits_let_a_binary_answer_pass(void **state)
     sio_sim_expect_nothing(&client);
 }
 
+/* ---- namespaces ---- */
+
+/* Nothing matches, in more ways than there is time for. */
+static void test_sio_limits_bound_a_match(void **state)
+{
+    struct sio_sim *sim = *state;
+    struct sio_client client;
+    clock_t begun;
+
+    assert_non_null(yodel_sio_of_pattern(sim->sio, "/(a+)+[bc]"));
+    sio_sim_open(sim, 0, &client);
+    begun = clock();
+    sio_sim_say(&client, "0/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,");
+    assert_true(clock() - begun < CLOCKS_PER_SEC / 20);
+    sio_sim_expect(&client, "4/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,"
+                            "{\"message\":\"Invalid namespace\"}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +179,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sio_limits_let_an_answer_pass, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sio_limits_let_a_binary_answer_pass, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_sio_limits_bound_a_match, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
