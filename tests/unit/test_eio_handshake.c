@@ -17,7 +17,7 @@
 
 static void test_eio_opens_a_session(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer = eio_sim_get(sim, 0, "&t=abc");
     char expected[200];
     size_t all, polling;
@@ -40,23 +40,21 @@ static void test_eio_opens_a_session(void **state)
     assert_int_equal(polling, 1);
     assert_int_equal(yd_eio_transport(sim->session), YD_EIO_POLLING);
     assert_ptr_equal(yd_eio_loop(sim->session), sim->loops[0]);
-    stop(sim);
 }
 
 static void test_eio_takes_the_path_for_a_prefix(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
 
     http_sim_assert_status(ask_for(sim, "GET", "what/ever?EIO=4&transport=polling", ""), 200);
     http_sim_assert_status(send_request(sim, "GET /e?EIO=4&transport=polling HTTP/1.1\r\n"
                                              "Host: a\r\n\r\n"),
                            404);
-    stop(sim);
 }
 
 static void test_eio_keeps_the_handshake(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     const struct yd_eio_handshake *handshake;
 
     (void)ask_for(sim, "GET", "?EIO=4&transport=polling&x=1", "X-One: two\r\nOrigin: http://b\r\n");
@@ -72,12 +70,11 @@ static void test_eio_keeps_the_handshake(void **state)
     assert_true(handshake->issued_ms > 0);
     yd_eio_forget_handshake(sim->session);
     assert_int_equal(yd_eio_handshake(sim->session)->num_fields, 0);
-    stop(sim);
 }
 
 static void test_eio_answers_errors_in_order(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer;
 
     eio_sim_expect_error(ask_for(sim, "GET", "", ""), 0);
@@ -102,12 +99,11 @@ static void test_eio_answers_errors_in_order(void **state)
     http_sim_assert_status(eio_sim_get(sim, 0, "&sid="), 200); /* none */
     eio_sim_expect_told(sim, "open;");
     eio_sim_expect_error(ask_for(sim, "GET", "?transport=polling", ""), 5);
-    stop(sim);
 }
 
 static void test_eio_checks_requests_of_a_session(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     char query[100];
 
     eio_sim_open(sim, 0);
@@ -120,7 +116,6 @@ static void test_eio_checks_requests_of_a_session(void **state)
     eio_sim_expect(ask_for(sim, "PUT", query, "Content-Length: 2\r\n\r\nab"), 500, "");
     eio_sim_expect(ask_for(sim, "DELETE", query, ""), 500, "");
     eio_sim_expect_told(sim, "");
-    stop(sim);
 }
 
 static void test_eio_turns_transports_off(void **state)
@@ -130,14 +125,13 @@ static void test_eio_turns_transports_off(void **state)
 
     eio_sim_options(&options);
     options.no_polling = true;
-    sim = start_with(&options);
+    sim = *state = start_with(&options);
     eio_sim_expect_error(eio_sim_get(sim, 0, ""), 0);
-    stop(sim);
+    teardown(state);
     eio_sim_options(&options);
     options.no_upgrades = true;
-    sim = start_with(&options);
+    sim = *state = start_with(&options);
     assert_non_null(strstr(http_sim_body(eio_sim_get(sim, 0, "")), "\"upgrades\":[],"));
-    stop(sim);
 }
 
 static void test_eio_limits_sessions(void **state)
@@ -147,19 +141,18 @@ static void test_eio_limits_sessions(void **state)
 
     eio_sim_options(&options);
     options.max_sessions = 1;
-    sim = start_with(&options);
+    sim = *state = start_with(&options);
     eio_sim_open(sim, 0);
     http_sim_assert_status(eio_sim_get(sim, 0, ""), 503);
     http_sim_assert_status(eio_sim_upgrade(sim, 0, ""), 503);
     eio_sim_advance(sim, 1500);
     eio_sim_expect_told(sim, "close:ping timeout;");
     eio_sim_open(sim, 0);
-    stop(sim);
 }
 
 static void test_eio_lets_the_layer_above_refuse(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     size_t all, polling;
 
     sim->refuse_open = true;
@@ -176,7 +169,6 @@ static void test_eio_lets_the_layer_above_refuse(void **state)
                    "6\x1e"
                    "1");
     expect_gone(sim);
-    stop(sim);
 }
 
 /* ---- cookies, origins, headers, hooks ---- */
@@ -238,14 +230,13 @@ static void test_eio_checks_origins(void **state)
 
     eio_sim_options(&options);
     options.origins = origins;
-    sim = start_with(&options);
+    sim = *state = start_with(&options);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         eio_sim_expect_error(ask_for(sim, "GET", "?EIO=4&transport=polling", bad[i]), 4);
     eio_sim_expect(eio_sim_upgrade(sim, 0, ""), 403, "Forbidden");
     eio_sim_expect_told(sim, "");
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         http_sim_assert_status(ask_for(sim, "GET", "?EIO=4&transport=polling", good[i]), 200);
-    stop(sim);
 }
 
 static void test_eio_says_cors(void **state)
@@ -260,7 +251,7 @@ static void test_eio_says_cors(void **state)
 
     eio_sim_options(&options);
     options.cors = &cors;
-    sim = start_with(&options);
+    sim = *state = start_with(&options);
     peer = ask_for(sim, "GET", "?EIO=4&transport=polling", origin);
     assert_string_equal(http_sim_header(peer, "Access-Control-Allow-Origin"), "http://app.example");
     assert_string_equal(http_sim_header(peer, "Access-Control-Allow-Credentials"), "true");
@@ -277,7 +268,6 @@ static void test_eio_says_cors(void **state)
     assert_string_equal(http_sim_header(peer, "Access-Control-Allow-Credentials"), "true");
     assert_int_equal(http_sim_count(peer, "Access-Control-Max-Age: 4000000000\r\n"), 1);
     eio_sim_expect(peer, 204, "");
-    stop(sim);
 }
 
 static void add_first(const yodel_request *req, yodel_sio_add_header_fn *add, void *arg, void *user)
@@ -309,7 +299,7 @@ static void test_eio_adds_headers(void **state)
     eio_sim_options(&options);
     options.initial_headers = add_first;
     options.headers = add_every;
-    sim = start_with(&options);
+    sim = *state = start_with(&options);
     peer = eio_sim_get(sim, 0, "");
     assert_string_equal(http_sim_header(peer, "X-First"), "1");
     assert_string_equal(http_sim_header(peer, "X-Every"), "2");
@@ -322,7 +312,6 @@ static void test_eio_adds_headers(void **state)
     peer = eio_sim_upgrade(sim, 0, "");
     assert_string_equal(http_sim_header(peer, "X-First"), "1");
     assert_string_equal(http_sim_header(peer, "X-Every"), "2");
-    stop(sim);
 }
 
 struct hook {
@@ -353,7 +342,7 @@ static struct eio_sim *start_with_hook(struct hook *hook)
 static void test_eio_asks_the_hook(void **state)
 {
     struct hook hook = {.result = 0};
-    struct eio_sim *sim = start_with_hook(&hook);
+    struct eio_sim *sim = *state = start_with_hook(&hook);
 
     http_sim_assert_status(eio_sim_get(sim, 0, ""), 200);
     eio_sim_expect_told(sim, "open;");
@@ -371,13 +360,12 @@ static void test_eio_asks_the_hook(void **state)
     eio_sim_expect(eio_sim_get(sim, 0, ""), 401, "{\"code\":4,\"message\":\"Forbidden\"}");
     eio_sim_expect(eio_sim_upgrade(sim, 0, ""), 401, "Forbidden");
     eio_sim_expect_told(sim, "");
-    stop(sim);
 }
 
 static void test_eio_waits_for_a_decision(void **state)
 {
     struct hook hook = {.result = YODEL_DEFER};
-    struct eio_sim *sim = start_with_hook(&hook);
+    struct eio_sim *sim = *state = start_with_hook(&hook);
     struct sim_peer *peer = eio_sim_get(sim, 0, "");
     uint64_t first = hook.id;
 
@@ -403,13 +391,12 @@ static void test_eio_waits_for_a_decision(void **state)
     sim_end(peer); /* the client has no patience */
     eio_sim_run(sim);
     assert_int_equal(yd_eio_decide(sim->eio, sim->loops[0], hook.id, 0), YODEL_ERR_NOT_FOUND);
-    stop(sim);
 }
 
 static void test_eio_decides_on_websockets(void **state)
 {
     struct hook hook = {.result = YODEL_DEFER};
-    struct eio_sim *sim = start_with_hook(&hook);
+    struct eio_sim *sim = *state = start_with_hook(&hook);
     struct sim_peer *peer = eio_sim_upgrade(sim, 0, "");
 
     assert_int_equal(sim_received_len(peer), 0);
@@ -427,7 +414,6 @@ static void test_eio_decides_on_websockets(void **state)
     peer = eio_sim_upgrade(sim, 0, "");
     eio_sim_advance(sim, 10000);
     eio_sim_expect(peer, 400, "Forbidden");
-    stop(sim);
 }
 
 static bool serve(yodel_request *req, yodel_str rest, void *user)
@@ -445,11 +431,10 @@ static void test_eio_offers_files(void **state)
 
     eio_sim_options(&options);
     options.serve = serve;
-    sim = start_with(&options);
+    sim = *state = start_with(&options);
     eio_sim_expect(ask_for(sim, "GET", "socket.io.js", ""), 200, "js");
     eio_sim_expect_error(ask_for(sim, "GET", "other.js", ""), 0);
     eio_sim_expect_error(ask_for(sim, "POST", "socket.io.js", ""), 0);
-    stop(sim);
 }
 
 /* ---- failing memory ---- */
@@ -485,59 +470,50 @@ static void test_eio_survives_failing_allocations(void **state)
     static const char *const origins[] = {"*", NULL};
     yodel_cors_options cors = {.size = sizeof cors, .origins = origins, .methods = "GET"};
     struct yd_eio_options options;
-    struct failmem fm;
+    char whole[600], body[450] = "";
 
     eio_sim_options(&options);
     options.cookie = &cookie;
     options.cors = &cors;
     options.headers = add_every;
-    FAILMEM_LOOP(&fm)
-    {
-        struct eio_sim sim;
-
-        if (eio_sim_start(&sim, &fm.mem, 1, &options) == 0) {
-            live_a_life(&sim);
-            eio_sim_stop(&sim);
-        } else {
-            assert_true(failmem_has_failed(&fm));
-        }
-        failmem_assert_empty(&fm);
-    }
+    memset(body, 'b', sizeof body - 1);
+    (void)snprintf(whole, sizeof whole, "open;text:a;binary:616263;text:%s;close:forced close;",
+                   body);
+    live_without_memory(1, &options, live_a_life, whole);
 }
 
 static void test_eio_refuses_a_path_twice(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct yd_eio_options options;
     struct yd_eio *second;
 
     eio_sim_options(&options);
     assert_int_equal(yd_eio_new(&sim->http, &sim->ws, sim->loops, 1, &options, NULL, NULL, &second),
                      YODEL_ERR_CONFLICT);
-    stop(sim);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_eio_opens_a_session),
-        cmocka_unit_test(test_eio_takes_the_path_for_a_prefix),
-        cmocka_unit_test(test_eio_keeps_the_handshake),
-        cmocka_unit_test(test_eio_answers_errors_in_order),
-        cmocka_unit_test(test_eio_checks_requests_of_a_session),
-        cmocka_unit_test(test_eio_turns_transports_off),
-        cmocka_unit_test(test_eio_limits_sessions),
-        cmocka_unit_test(test_eio_lets_the_layer_above_refuse),
+        FIXTURE_TEST(test_eio_opens_a_session),
+        FIXTURE_TEST(test_eio_takes_the_path_for_a_prefix),
+        FIXTURE_TEST(test_eio_keeps_the_handshake),
+        FIXTURE_TEST(test_eio_answers_errors_in_order),
+        FIXTURE_TEST(test_eio_checks_requests_of_a_session),
+        TEARDOWN_TEST(test_eio_turns_transports_off),
+        TEARDOWN_TEST(test_eio_limits_sessions),
+        FIXTURE_TEST(test_eio_lets_the_layer_above_refuse),
         cmocka_unit_test(test_eio_sets_a_cookie),
-        cmocka_unit_test(test_eio_checks_origins),
-        cmocka_unit_test(test_eio_says_cors),
-        cmocka_unit_test(test_eio_adds_headers),
-        cmocka_unit_test(test_eio_asks_the_hook),
-        cmocka_unit_test(test_eio_waits_for_a_decision),
-        cmocka_unit_test(test_eio_decides_on_websockets),
-        cmocka_unit_test(test_eio_offers_files),
+        TEARDOWN_TEST(test_eio_checks_origins),
+        TEARDOWN_TEST(test_eio_says_cors),
+        TEARDOWN_TEST(test_eio_adds_headers),
+        TEARDOWN_TEST(test_eio_asks_the_hook),
+        TEARDOWN_TEST(test_eio_waits_for_a_decision),
+        TEARDOWN_TEST(test_eio_decides_on_websockets),
+        TEARDOWN_TEST(test_eio_offers_files),
         cmocka_unit_test(test_eio_survives_failing_allocations),
-        cmocka_unit_test(test_eio_refuses_a_path_twice),
+        FIXTURE_TEST(test_eio_refuses_a_path_twice),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,24 +9,15 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "eio_sim.h"
+#include "eio_ask.h"
 #include "failmem.h"
 
 /* Sessions of loop 0 that are asked for at loop 1. */
 
-static struct eio_sim *start(void)
+static int setup_two(void **state)
 {
-    struct eio_sim *sim = malloc(sizeof *sim);
-
-    assert_non_null(sim);
-    assert_int_equal(eio_sim_start(sim, &yd_mem_default, 2, NULL), 0);
-    return sim;
-}
-
-static void stop(struct eio_sim *sim)
-{
-    eio_sim_stop(sim);
-    free(sim);
+    *state = start_loops(2, NULL);
+    return 0;
 }
 
 static const char *get_text(struct eio_sim *sim)
@@ -51,7 +42,7 @@ static const char *post_text(struct eio_sim *sim, const char *body)
 
 static void test_eio_moves_a_poll(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer;
 
     eio_sim_open(sim, 0);
@@ -64,12 +55,11 @@ static void test_eio_moves_a_poll(void **state)
     eio_sim_run(sim);
     assert_int_equal(eio_sim_send(sim, "4b", 0), 0);
     eio_sim_expect(peer, 200, "4b");
-    stop(sim);
 }
 
 static void test_eio_moves_a_post(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
 
     eio_sim_open(sim, 0);
     for (size_t chop = 0; chop < 3; chop++) {
@@ -82,12 +72,11 @@ static void test_eio_moves_a_post(void **state)
         eio_sim_expect(peer, 200, "ok");
         eio_sim_expect_told(sim, "text:one;text:two;");
     }
-    stop(sim);
 }
 
 static void test_eio_keeps_order_over_a_move(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer = sim_connect(sim->loops[1]);
 
     eio_sim_open(sim, 0);
@@ -100,12 +89,11 @@ static void test_eio_keeps_order_over_a_move(void **state)
     eio_sim_expect_told(sim, "text:a;text:b;text:c;");
     assert_non_null(strstr(sim_received(peer), "4a\x1e"
                                                "4b"));
-    stop(sim);
 }
 
 static void test_eio_moves_a_half_read_post(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer = sim_connect(sim->loops[1]);
     const char *text;
 
@@ -116,12 +104,11 @@ static void test_eio_moves_a_half_read_post(void **state)
     assert_ptr_equal(peer->stream->loop, sim->loops[0]); /* ahead of the body's end */
     eio_sim_expect(eio_sim_post(sim, 1, eio_sim_sid(sim), "4x"), 400, "");
     eio_sim_expect_told(sim, "close:transport error;");
-    stop(sim);
 }
 
 static void test_eio_moves_an_upgrade(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *poll, *ws = sim_connect(sim->loops[1]);
     char text[500];
 
@@ -143,12 +130,11 @@ static void test_eio_moves_an_upgrade(void **state)
     eio_sim_run(sim);
     eio_sim_expect_told(sim, "text:a;");
     assert_int_equal(yd_eio_transport(sim->session), YD_EIO_WEBSOCKET);
-    stop(sim);
 }
 
 static void test_eio_moves_behind_earlier_answers(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer = sim_connect(sim->loops[1]);
 
     eio_sim_open(sim, 0);
@@ -164,12 +150,11 @@ static void test_eio_moves_behind_earlier_answers(void **state)
     eio_sim_expect_told(sim, "text:a;");
     http_sim_assert_status(peer, 404);
     assert_non_null(strstr(sim_received(peer), "\r\n\r\nok"));
-    stop(sim);
 }
 
 static void test_eio_moves_who_has_ended_its_side(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer = sim_connect(sim->loops[1]);
 
     eio_sim_open(sim, 0);
@@ -179,12 +164,11 @@ static void test_eio_moves_who_has_ended_its_side(void **state)
     eio_sim_expect(peer, 200, "ok");
     eio_sim_expect_told(sim, "text:a;");
     assert_true(sim_is_closed(peer));
-    stop(sim);
 }
 
 static void test_eio_drops_who_breaks_on_the_way(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer = sim_connect(sim->loops[1]);
 
     eio_sim_open(sim, 0);
@@ -197,12 +181,11 @@ static void test_eio_drops_who_breaks_on_the_way(void **state)
     assert_true(sim_is_closed(peer));
     assert_int_equal(sim->nets[1].num_conns, 0);
     eio_sim_expect_told(sim, "");
-    stop(sim);
 }
 
 static void test_eio_moves_to_no_loop_that_stops(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
 
     eio_sim_open(sim, 0);
     yd_eio_stop(sim->eio, sim->loops[0]);
@@ -210,13 +193,12 @@ static void test_eio_moves_to_no_loop_that_stops(void **state)
     http_sim_assert_status(eio_sim_post(sim, 1, eio_sim_sid(sim), "4a"), 503);
     http_sim_assert_status(eio_sim_upgrade(sim, 1, eio_sim_sid(sim)), 503);
     http_sim_assert_status(eio_sim_get(sim, 1, ""), 200); /* loop 1 goes on */
-    stop(sim);
 }
 
 /* The other loop ends between the request and its arrival. */
 static void test_eio_survives_an_end_on_the_way(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer = sim_connect(sim->loops[1]);
 
     eio_sim_open(sim, 0);
@@ -228,13 +210,13 @@ static void test_eio_survives_an_end_on_the_way(void **state)
     assert_int_equal(sim->nets[0].num_conns, 0);
     assert_int_equal(sim->nets[1].num_conns, 0);
     assert_true(sim_is_closed(peer));
-    stop(sim);
+    teardown(state);
 
-    sim = start();
+    assert_int_equal(setup_two(state), 0);
+    sim = *state;
     eio_sim_open(sim, 0);
     yd_loop_close(sim->loops[0]);
     http_sim_assert_status(eio_sim_get(sim, 1, eio_sim_sid(sim)), 503);
-    stop(sim);
 }
 
 static void live_a_life(struct eio_sim *sim)
@@ -256,35 +238,22 @@ static void live_a_life(struct eio_sim *sim)
 
 static void test_eio_moves_with_failing_allocations(void **state)
 {
-    struct failmem fm;
-
-    FAILMEM_LOOP(&fm)
-    {
-        struct eio_sim sim;
-
-        if (eio_sim_start(&sim, &fm.mem, 2, NULL) == 0) {
-            live_a_life(&sim);
-            eio_sim_stop(&sim);
-        } else {
-            assert_true(failmem_has_failed(&fm));
-        }
-        failmem_assert_empty(&fm);
-    }
+    live_without_memory(2, NULL, live_a_life, "open;text:a;close:ping timeout;");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_eio_moves_a_poll),
-        cmocka_unit_test(test_eio_moves_a_post),
-        cmocka_unit_test(test_eio_keeps_order_over_a_move),
-        cmocka_unit_test(test_eio_moves_a_half_read_post),
-        cmocka_unit_test(test_eio_moves_an_upgrade),
-        cmocka_unit_test(test_eio_moves_behind_earlier_answers),
-        cmocka_unit_test(test_eio_moves_who_has_ended_its_side),
-        cmocka_unit_test(test_eio_drops_who_breaks_on_the_way),
-        cmocka_unit_test(test_eio_moves_to_no_loop_that_stops),
-        cmocka_unit_test(test_eio_survives_an_end_on_the_way),
+        cmocka_unit_test_setup_teardown(test_eio_moves_a_poll, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_eio_moves_a_post, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_eio_keeps_order_over_a_move, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_eio_moves_a_half_read_post, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_eio_moves_an_upgrade, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_eio_moves_behind_earlier_answers, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_eio_moves_who_has_ended_its_side, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_eio_drops_who_breaks_on_the_way, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_eio_moves_to_no_loop_that_stops, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_eio_survives_an_end_on_the_way, setup_two, teardown),
         cmocka_unit_test(test_eio_moves_with_failing_allocations),
     };
 

@@ -17,7 +17,7 @@
 
 static void test_eio_answers_a_poll(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer;
 
     eio_sim_open(sim, 0);
@@ -41,12 +41,11 @@ static void test_eio_answers_a_poll(void **state)
     eio_sim_run(sim);
     assert_int_equal(eio_sim_send(sim, "4three", 0), 0);
     eio_sim_expect(peer, 200, "4three");
-    stop(sim);
 }
 
 static void test_eio_gathers_what_a_turn_sends(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *poll;
 
     sim->echo = true;
@@ -61,12 +60,11 @@ static void test_eio_gathers_what_a_turn_sends(void **state)
                    "4a\x1e"
                    "4b\x1e"
                    "46162");
-    stop(sim);
 }
 
 static void test_eio_posts_byte_by_byte(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer = sim_connect(sim->loops[0]);
     char text[400];
 
@@ -82,14 +80,13 @@ static void test_eio_posts_byte_by_byte(void **state)
     eio_sim_expect(peer, 200, "ok");
     assert_string_equal(http_sim_header(eio_sim_say(sim, "4c"), "Content-Type"), "text/html");
     eio_sim_expect_told(sim, "text:\xc3\xa4;text:b;text:c;");
-    stop(sim);
 }
 
 static void test_eio_closes_on_bad_packets(void **state)
 {
     static const char *const bad[] = {"",      "9x",    "abc", "4a\x1e", "\0364a",       "b!!!!",
                                       "4\xff", "4\xc3", "7",   "bYWJ",   "4\xed\xa0\x80"};
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct sim_peer *poll;
@@ -101,12 +98,11 @@ static void test_eio_closes_on_bad_packets(void **state)
         eio_sim_expect(poll, 200, "1");
         expect_gone(sim);
     }
-    stop(sim);
 }
 
 static void test_eio_ignores_and_refuses_packets(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
 
     eio_sim_open(sim, 0);
     eio_sim_expect(eio_sim_say(sim, "0\x1e"
@@ -122,12 +118,11 @@ static void test_eio_ignores_and_refuses_packets(void **state)
                    200, "ok");
     eio_sim_expect_told(sim, "close:transport error;");
     expect_gone(sim);
-    stop(sim);
 }
 
 static void test_eio_refuses_binary_bodies(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     char query[100];
 
     eio_sim_open(sim, 0);
@@ -136,12 +131,11 @@ static void test_eio_refuses_binary_bodies(void **state)
                            "Content-Type: application/octet-stream\r\nContent-Length: 1\r\n\r\n4"),
                    400, "");
     eio_sim_expect_told(sim, "close:transport error;");
-    stop(sim);
 }
 
 static void test_eio_limits_payloads(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     char body[2002], query[100];
 
     eio_sim_open(sim, 0);
@@ -157,12 +151,11 @@ static void test_eio_limits_payloads(void **state)
     eio_sim_expect(ask_for(sim, "POST", query, "Content-Length: 100000000\r\n"), 413, "");
     eio_sim_expect(eio_sim_say(sim, "4b"), 200, "ok"); /* the session lives */
     eio_sim_expect_told(sim, "text:b;");
-    stop(sim);
 }
 
 static void test_eio_limits_payloads_in_chunks(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     char text[4000], body[2001];
 
     eio_sim_open(sim, 0);
@@ -175,14 +168,13 @@ static void test_eio_limits_payloads_in_chunks(void **state)
     eio_sim_expect(send_request(sim, text), 413, "");
     eio_sim_expect(eio_sim_say(sim, "4b"), 200, "ok");
     eio_sim_expect_told(sim, "text:b;");
-    stop(sim);
 }
 
 /* ---- overlapping requests ---- */
 
 static void test_eio_refuses_a_second_poll(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *first;
 
     eio_sim_open(sim, 0);
@@ -191,7 +183,6 @@ static void test_eio_refuses_a_second_poll(void **state)
     eio_sim_expect(first, 200, "1");
     eio_sim_expect_told(sim, "close:transport error;");
     expect_gone(sim);
-    stop(sim);
 }
 
 static struct sim_peer *begin_post(struct eio_sim *sim)
@@ -208,7 +199,7 @@ static struct sim_peer *begin_post(struct eio_sim *sim)
 static void test_eio_refuses_a_second_post(void **state)
 {
     static const char *const bodies[] = {"4b", ""};
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
 
     for (size_t i = 0; i < 2; i++) {
         struct sim_peer *first;
@@ -221,12 +212,11 @@ static void test_eio_refuses_a_second_post(void **state)
         eio_sim_expect_told(sim, "close:transport error;");
         expect_gone(sim);
     }
-    stop(sim);
 }
 
 static void test_eio_polls_and_posts_at_once(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *post, *poll;
 
     eio_sim_open(sim, 0);
@@ -238,12 +228,11 @@ static void test_eio_polls_and_posts_at_once(void **state)
     eio_sim_run(sim);
     eio_sim_expect(post, 200, "ok");
     eio_sim_expect_told(sim, "text:ab;");
-    stop(sim);
 }
 
 static void test_eio_ends_with_its_requests(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer;
 
     eio_sim_open(sim, 0);
@@ -265,14 +254,13 @@ static void test_eio_ends_with_its_requests(void **state)
     sim_send_text(peer, "b"); /* the rest of the body finds nobody */
     eio_sim_run(sim);
     eio_sim_expect_error(peer, 1);
-    stop(sim);
 }
 
 /* ---- closing ---- */
 
 static void test_eio_is_closed_by_the_client(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *poll;
 
     eio_sim_open(sim, 0);
@@ -281,12 +269,11 @@ static void test_eio_is_closed_by_the_client(void **state)
     eio_sim_expect(poll, 200, "6");
     eio_sim_expect_told(sim, "close:transport close;");
     expect_gone(sim);
-    stop(sim);
 }
 
 static void test_eio_tells_a_poll_of_the_end(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *poll;
 
     eio_sim_open(sim, 0);
@@ -297,12 +284,11 @@ static void test_eio_tells_a_poll_of_the_end(void **state)
     eio_sim_expect(poll, 200, "1");
     eio_sim_expect_told(sim, "close:forced close;");
     expect_gone(sim);
-    stop(sim);
 }
 
 static void test_eio_tells_a_later_poll_of_the_end(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
 
     eio_sim_open(sim, 0);
     assert_int_equal(eio_sim_send(sim, "41", 0), 0);
@@ -319,12 +305,11 @@ static void test_eio_tells_a_later_poll_of_the_end(void **state)
                    "1");
     expect_gone(sim);
     eio_sim_expect_told(sim, "");
-    stop(sim);
 }
 
 static void test_eio_flushes_ahead_of_the_end(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *poll;
 
     sim->echo = true;
@@ -341,12 +326,11 @@ static void test_eio_flushes_ahead_of_the_end(void **state)
                    "6\x1e"
                    "1");
     expect_gone(sim);
-    stop(sim);
 }
 
 static void test_eio_forgets_who_never_comes_back(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     size_t all, polling;
 
     eio_sim_open(sim, 0);
@@ -358,12 +342,11 @@ static void test_eio_forgets_who_never_comes_back(void **state)
     yd_eio_count(sim->eio, &all, &polling);
     assert_int_equal(all, 0);
     eio_sim_expect_told(sim, "close:forced close;");
-    stop(sim);
 }
 
 static void test_eio_stops(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *poll, *ws;
 
     ws = eio_sim_ws_open(sim, 0);
@@ -378,14 +361,13 @@ static void test_eio_stops(void **state)
                              "close:server shutting down;");
     http_sim_assert_status(eio_sim_get(sim, 0, ""), 503);
     http_sim_assert_status(eio_sim_upgrade(sim, 0, ""), 503);
-    stop(sim);
 }
 
 /* ---- heartbeat ---- */
 
 static void test_eio_pings(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *poll;
 
     eio_sim_open(sim, 0);
@@ -408,14 +390,13 @@ static void test_eio_pings(void **state)
     eio_sim_expect(poll, 200, "1");
     eio_sim_expect_told(sim, "close:ping timeout;");
     expect_gone(sim);
-    stop(sim);
 }
 
 /* A turn that takes its time: the ping goes late, and the client has the whole time to answer it.
  */
 static void test_eio_counts_the_pong_from_the_ping(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
 
     eio_sim_open(sim, 0);
     eio_sim_run(sim);
@@ -425,12 +406,11 @@ static void test_eio_counts_the_pong_from_the_ping(void **state)
     eio_sim_expect_told(sim, "");
     eio_sim_advance(sim, 1);
     eio_sim_expect_told(sim, "close:ping timeout;");
-    stop(sim);
 }
 
 static void test_eio_is_dead_on_time(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer;
 
     eio_sim_open(sim, 0);
@@ -443,12 +423,11 @@ static void test_eio_is_dead_on_time(void **state)
     eio_sim_run(sim);
     eio_sim_expect_error(peer, 1);
     eio_sim_expect_told(sim, "close:ping timeout;");
-    stop(sim);
 }
 
 static void test_eio_takes_any_packet_for_life_once(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
 
     eio_sim_open(sim, 0);
     eio_sim_advance(sim, 1400);
@@ -460,14 +439,13 @@ static void test_eio_takes_any_packet_for_life_once(void **state)
     eio_sim_expect_told(sim, "");
     eio_sim_advance(sim, 1);
     eio_sim_expect_told(sim, "close:ping timeout;");
-    stop(sim);
 }
 
 /* ---- bounds ---- */
 
 static void test_eio_is_congested(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     char text[302] = "4";
 
     memset(text + 1, 'a', 300);
@@ -481,7 +459,6 @@ static void test_eio_is_congested(void **state)
     assert_int_equal(eio_sim_send(sim, "4c", 0), 0);
     eio_sim_expect(eio_sim_poll(sim), 200, "4c");
     eio_sim_expect_told(sim, "");
-    stop(sim);
 }
 
 static void expect_inflated(struct sim_peer *peer, const char *text)
@@ -516,7 +493,7 @@ static void test_eio_compresses(void **state)
         {"gzip", "", YD_EIO_NO_COMPRESS, 400},
         {"gzip", "", 0, 399},
     };
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     char text[401], query[100], line[100];
 
     eio_sim_open(sim, 0);
@@ -536,47 +513,45 @@ static void test_eio_compresses(void **state)
         else
             eio_sim_expect(peer, 200, text);
     }
-    stop(sim);
 }
 
 static void test_eio_helps_old_browsers(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer =
         ask_for(sim, "GET", "?EIO=4&transport=polling", "User-Agent: Mozilla (x;MSIE 8) y\r\n");
 
     assert_string_equal(http_sim_header(peer, "X-XSS-Protection"), "0");
-    stop(sim);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_eio_answers_a_poll),
-        cmocka_unit_test(test_eio_gathers_what_a_turn_sends),
-        cmocka_unit_test(test_eio_posts_byte_by_byte),
-        cmocka_unit_test(test_eio_closes_on_bad_packets),
-        cmocka_unit_test(test_eio_ignores_and_refuses_packets),
-        cmocka_unit_test(test_eio_refuses_binary_bodies),
-        cmocka_unit_test(test_eio_limits_payloads),
-        cmocka_unit_test(test_eio_limits_payloads_in_chunks),
-        cmocka_unit_test(test_eio_refuses_a_second_poll),
-        cmocka_unit_test(test_eio_refuses_a_second_post),
-        cmocka_unit_test(test_eio_polls_and_posts_at_once),
-        cmocka_unit_test(test_eio_ends_with_its_requests),
-        cmocka_unit_test(test_eio_is_closed_by_the_client),
-        cmocka_unit_test(test_eio_tells_a_poll_of_the_end),
-        cmocka_unit_test(test_eio_tells_a_later_poll_of_the_end),
-        cmocka_unit_test(test_eio_flushes_ahead_of_the_end),
-        cmocka_unit_test(test_eio_forgets_who_never_comes_back),
-        cmocka_unit_test(test_eio_stops),
-        cmocka_unit_test(test_eio_pings),
-        cmocka_unit_test(test_eio_counts_the_pong_from_the_ping),
-        cmocka_unit_test(test_eio_is_dead_on_time),
-        cmocka_unit_test(test_eio_takes_any_packet_for_life_once),
-        cmocka_unit_test(test_eio_is_congested),
-        cmocka_unit_test(test_eio_compresses),
-        cmocka_unit_test(test_eio_helps_old_browsers),
+        FIXTURE_TEST(test_eio_answers_a_poll),
+        FIXTURE_TEST(test_eio_gathers_what_a_turn_sends),
+        FIXTURE_TEST(test_eio_posts_byte_by_byte),
+        FIXTURE_TEST(test_eio_closes_on_bad_packets),
+        FIXTURE_TEST(test_eio_ignores_and_refuses_packets),
+        FIXTURE_TEST(test_eio_refuses_binary_bodies),
+        FIXTURE_TEST(test_eio_limits_payloads),
+        FIXTURE_TEST(test_eio_limits_payloads_in_chunks),
+        FIXTURE_TEST(test_eio_refuses_a_second_poll),
+        FIXTURE_TEST(test_eio_refuses_a_second_post),
+        FIXTURE_TEST(test_eio_polls_and_posts_at_once),
+        FIXTURE_TEST(test_eio_ends_with_its_requests),
+        FIXTURE_TEST(test_eio_is_closed_by_the_client),
+        FIXTURE_TEST(test_eio_tells_a_poll_of_the_end),
+        FIXTURE_TEST(test_eio_tells_a_later_poll_of_the_end),
+        FIXTURE_TEST(test_eio_flushes_ahead_of_the_end),
+        FIXTURE_TEST(test_eio_forgets_who_never_comes_back),
+        FIXTURE_TEST(test_eio_stops),
+        FIXTURE_TEST(test_eio_pings),
+        FIXTURE_TEST(test_eio_counts_the_pong_from_the_ping),
+        FIXTURE_TEST(test_eio_is_dead_on_time),
+        FIXTURE_TEST(test_eio_takes_any_packet_for_life_once),
+        FIXTURE_TEST(test_eio_is_congested),
+        FIXTURE_TEST(test_eio_compresses),
+        FIXTURE_TEST(test_eio_helps_old_browsers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,28 +9,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "eio_sim.h"
+#include "eio_ask.h"
 #include "failmem.h"
-
-static struct eio_sim *start_with(const struct yd_eio_options *options)
-{
-    struct eio_sim *sim = malloc(sizeof *sim);
-
-    assert_non_null(sim);
-    assert_int_equal(eio_sim_start(sim, &yd_mem_default, 1, options), 0);
-    return sim;
-}
-
-static struct eio_sim *start(void)
-{
-    return start_with(NULL);
-}
-
-static void stop(struct eio_sim *sim)
-{
-    eio_sim_stop(sim);
-    free(sim);
-}
 
 static void say(struct eio_sim *sim, struct sim_peer *ws, const char *text)
 {
@@ -48,7 +28,7 @@ static void expect_closed(struct sim_peer *ws)
 
 static void test_eio_opens_on_websocket(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *ws = eio_sim_ws(sim, 0, "");
     char expected[200];
     size_t all, polling;
@@ -71,12 +51,11 @@ static void test_eio_opens_on_websocket(void **state)
     yd_eio_count(sim->eio, &all, &polling);
     assert_int_equal(all, 1);
     assert_int_equal(polling, 0);
-    stop(sim);
 }
 
 static void test_eio_refuses_upgrades(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer = eio_sim_upgrade(sim, 0, "&sid=AAAAAAAAAAAAAAAAAAAA");
 
     assert_string_equal(http_sim_header(peer, "Connection"), "close");
@@ -85,21 +64,19 @@ static void test_eio_refuses_upgrades(void **state)
     eio_sim_expect(eio_sim_upgrade(sim, 0, "&transport=no"), 400, "Transport unknown");
     eio_sim_expect(eio_sim_upgrade(sim, 0, "&EIO=3"), 400, "Unsupported protocol version");
     eio_sim_expect_told(sim, "");
-    stop(sim);
 }
 
 static void test_eio_turns_polling_upgrades_away(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
 
     expect_closed(eio_sim_ws(sim, 0, "&transport=polling"));
     eio_sim_expect_told(sim, "");
-    stop(sim);
 }
 
 static void test_eio_takes_the_first_subprotocol(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *peer = sim_connect(sim->loops[0]);
 
     sim_send_text(peer, "GET /e/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\n"
@@ -109,19 +86,17 @@ static void test_eio_takes_the_first_subprotocol(void **state)
                         "Sec-WebSocket-Protocol: one, two\r\n\r\n");
     eio_sim_run(sim);
     assert_string_equal(http_sim_header(peer, "Sec-WebSocket-Protocol"), "one");
-    stop(sim);
 }
 
 static void test_eio_sends_binary_as_text(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *ws = eio_sim_ws(sim, 0, "&b64=1");
     struct ws_sim_frame frame;
 
     assert_true(ws_sim_next(ws, &frame));
     assert_int_equal(eio_sim_send_binary(sim, "abc", 3, 0), 0);
     ws_sim_expect_text(ws, "bYWJj");
-    stop(sim);
 }
 
 static void test_eio_closes_websockets_on_bad_packets(void **state)
@@ -133,7 +108,7 @@ static void test_eio_closes_websockets_on_bad_packets(void **state)
         {"b!!", "close:parse error;"},   {"2", "close:transport error;"},
         {"1", "close:transport close;"},
     };
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sim_peer *ws = eio_sim_ws_open(sim, 0);
@@ -144,12 +119,11 @@ static void test_eio_closes_websockets_on_bad_packets(void **state)
         say(sim, ws, "4late");
         eio_sim_expect_told(sim, "");
     }
-    stop(sim);
 }
 
 static void test_eio_ignores_packets(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *ws = eio_sim_ws_open(sim, 0);
 
     say(sim, ws, "0");
@@ -159,12 +133,11 @@ static void test_eio_ignores_packets(void **state)
     say(sim, ws, "4a");
     eio_sim_expect_told(sim, "text:a;");
     ws_sim_expect_nothing(ws);
-    stop(sim);
 }
 
 static void test_eio_ends_with_its_websocket(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *ws = eio_sim_ws_open(sim, 0);
     char big[2002];
 
@@ -193,12 +166,11 @@ static void test_eio_ends_with_its_websocket(void **state)
     ws_sim_expect_close(ws, 1009);
     eio_sim_advance(sim, 100);
     eio_sim_expect_told(sim, "close:transport error;");
-    stop(sim);
 }
 
 static void test_eio_closes_its_websocket(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *ws = eio_sim_ws_open(sim, 0);
 
     assert_int_equal(eio_sim_send(sim, "41", 0), 0);
@@ -208,12 +180,11 @@ static void test_eio_closes_its_websocket(void **state)
     ws_sim_expect_text(ws, "41");
     expect_closed(ws);
     eio_sim_expect_told(sim, "close:forced server close;");
-    stop(sim);
 }
 
 static void test_eio_closes_in_a_handler(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *ws = eio_sim_ws_open(sim, 0);
 
     sim->close_after = "bye";
@@ -230,12 +201,11 @@ static void test_eio_closes_in_a_handler(void **state)
     sim->close_at_open = false;
     ws = eio_sim_ws(sim, 0, "");
     eio_sim_expect_told(sim, "");
-    stop(sim);
 }
 
 static void test_eio_pings_websockets(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *ws = eio_sim_ws_open(sim, 0);
 
     eio_sim_advance(sim, 999);
@@ -253,12 +223,11 @@ static void test_eio_pings_websockets(void **state)
     eio_sim_advance(sim, 1);
     expect_closed(ws);
     eio_sim_expect_told(sim, "close:ping timeout;");
-    stop(sim);
 }
 
 static void test_eio_bounds_websocket_output(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *ws = eio_sim_ws_open(sim, 0);
     char text[302] = "4";
 
@@ -276,12 +245,11 @@ static void test_eio_bounds_websocket_output(void **state)
     ws_sim_expect_nothing(ws);
     assert_int_equal(eio_sim_send(sim, "4d", 0), 0);
     ws_sim_expect_text(ws, "4d");
-    stop(sim);
 }
 
 static void test_eio_keeps_messages_together(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *ws = eio_sim_ws_open(sim, 0);
     struct yd_msg *msgs[3];
     char big[300];
@@ -301,14 +269,13 @@ static void test_eio_keeps_messages_together(void **state)
     ws_sim_expect(ws, 0x82, big, 300);
     ws_sim_expect(ws, 0x82, big, 300);
     ws_sim_expect_nothing(ws);
-    stop(sim);
 }
 
 /* ---- upgrades ---- */
 
 static void test_eio_upgrades(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *poll, *ws;
     size_t all, polling;
 
@@ -351,12 +318,11 @@ static void test_eio_upgrades(void **state)
     say(sim, ws, "5");
     say(sim, ws, "4f");
     eio_sim_expect_told(sim, "text:f;");
-    stop(sim);
 }
 
 static void test_eio_upgrades_without_a_probe(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *poll, *ws;
 
     eio_sim_open(sim, 0);
@@ -366,12 +332,11 @@ static void test_eio_upgrades_without_a_probe(void **state)
     eio_sim_expect(poll, 200, "1");
     say(sim, ws, "4a");
     eio_sim_expect_told(sim, "text:a;");
-    stop(sim);
 }
 
 static void test_eio_switches_in_the_middle_of_a_turn(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *poll, *ws;
 
     eio_sim_open(sim, 0);
@@ -391,13 +356,12 @@ static void test_eio_switches_in_the_middle_of_a_turn(void **state)
     eio_sim_expect(poll, 200, "1");
     ws_sim_expect_text(ws, "4x");
     ws_sim_expect_nothing(ws);
-    stop(sim);
 }
 
 static void test_eio_gives_up_bad_probes(void **state)
 {
     static const char *const bad[] = {"4a", "2", "2prob", "3probe", "", "9"};
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
 
     eio_sim_open(sim, 0);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -417,12 +381,11 @@ static void test_eio_gives_up_bad_probes(void **state)
     eio_sim_expect_told(sim, "");
     (void)eio_sim_send(sim, "4x", 0);
     eio_sim_expect(eio_sim_poll(sim), 200, "4x");
-    stop(sim);
 }
 
 static void test_eio_gives_up_late_probes(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *poll, *ws;
 
     eio_sim_open(sim, 0);
@@ -450,12 +413,11 @@ static void test_eio_gives_up_late_probes(void **state)
     say(sim, ws, "5");
     say(sim, ws, "4a");
     eio_sim_expect_told(sim, "text:a;");
-    stop(sim);
 }
 
 static void test_eio_closes_second_websockets(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *ws;
 
     eio_sim_open(sim, 0);
@@ -468,7 +430,6 @@ static void test_eio_closes_second_websockets(void **state)
     expect_closed(eio_sim_ws(sim, 0, eio_sim_sid(sim)));
     say(sim, ws, "4a");
     eio_sim_expect_told(sim, "text:a;");
-    stop(sim);
 }
 
 static void test_eio_may_stay_on_its_transport(void **state)
@@ -478,20 +439,19 @@ static void test_eio_may_stay_on_its_transport(void **state)
 
     eio_sim_options(&options);
     options.no_upgrades = true;
-    sim = start_with(&options);
+    sim = *state = start_with(&options);
     eio_sim_open(sim, 0);
     expect_closed(eio_sim_ws(sim, 0, eio_sim_sid(sim)));
-    stop(sim);
+    teardown(state);
     eio_sim_options(&options);
     options.no_websocket = true;
-    sim = start_with(&options);
+    sim = *state = start_with(&options);
     eio_sim_expect(eio_sim_upgrade(sim, 0, ""), 400, "Transport unknown");
-    stop(sim);
 }
 
 static void test_eio_closes_the_probe_with_the_session(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *ws;
 
     eio_sim_open(sim, 0);
@@ -501,12 +461,11 @@ static void test_eio_closes_the_probe_with_the_session(void **state)
     (void)eio_sim_say(sim, "1");
     expect_closed(ws);
     eio_sim_expect_told(sim, "close:transport close;");
-    stop(sim);
 }
 
 static void test_eio_ends_behind_the_switch(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *ws;
 
     eio_sim_open(sim, 0);
@@ -520,12 +479,11 @@ static void test_eio_ends_behind_the_switch(void **state)
     say(sim, ws, "5");
     ws_sim_expect_text(ws, "41");
     expect_closed(ws);
-    stop(sim);
 }
 
 static void test_eio_goes_on_beating_over_the_switch(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *ws;
 
     eio_sim_open(sim, 0);
@@ -535,9 +493,10 @@ static void test_eio_goes_on_beating_over_the_switch(void **state)
     eio_sim_advance(sim, 100); /* the interval has kept running */
     ws_sim_expect_text(ws, "2");
     say(sim, ws, "3");
-    stop(sim);
+    teardown(state);
 
-    sim = start();
+    assert_int_equal(setup(state), 0);
+    sim = *state;
     eio_sim_open(sim, 0);
     eio_sim_advance(sim, 1400); /* a ping waits for a poll, a pong is awaited */
     ws = eio_sim_ws(sim, 0, eio_sim_sid(sim));
@@ -548,12 +507,11 @@ static void test_eio_goes_on_beating_over_the_switch(void **state)
     eio_sim_advance(sim, 1);
     ws_sim_expect_text(ws, "2");
     eio_sim_expect_told(sim, "");
-    stop(sim);
 }
 
 static void test_eio_drains_over_the_switch(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *ws;
     char text[302] = "4";
 
@@ -565,12 +523,11 @@ static void test_eio_drains_over_the_switch(void **state)
     say(sim, ws, "5");
     ws_sim_expect_text(ws, text);
     eio_sim_expect_told(sim, "drain;");
-    stop(sim);
 }
 
 static void test_eio_upgrades_with_a_post_on_the_way(void **state)
 {
-    struct eio_sim *sim = start();
+    struct eio_sim *sim = *state;
     struct sim_peer *post, *ws;
     char text[200];
 
@@ -588,7 +545,6 @@ static void test_eio_upgrades_with_a_post_on_the_way(void **state)
     eio_sim_expect_error(post, 3);
     say(sim, ws, "4c");
     eio_sim_expect_told(sim, "text:c;");
-    stop(sim);
 }
 
 /* ---- failing memory ---- */
@@ -616,50 +572,38 @@ static void live_a_life(struct eio_sim *sim)
 
 static void test_eio_upgrades_with_failing_allocations(void **state)
 {
-    struct failmem fm;
-
-    FAILMEM_LOOP(&fm)
-    {
-        struct eio_sim sim;
-
-        if (eio_sim_start(&sim, &fm.mem, 1, NULL) == 0) {
-            live_a_life(&sim);
-            eio_sim_stop(&sim);
-        } else {
-            assert_true(failmem_has_failed(&fm));
-        }
-        failmem_assert_empty(&fm);
-    }
+    live_without_memory(1, NULL, live_a_life,
+                        "open;text:a;open;text:a;close:ping timeout;close:ping timeout;");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_eio_opens_on_websocket),
-        cmocka_unit_test(test_eio_refuses_upgrades),
-        cmocka_unit_test(test_eio_turns_polling_upgrades_away),
-        cmocka_unit_test(test_eio_takes_the_first_subprotocol),
-        cmocka_unit_test(test_eio_sends_binary_as_text),
-        cmocka_unit_test(test_eio_closes_websockets_on_bad_packets),
-        cmocka_unit_test(test_eio_ignores_packets),
-        cmocka_unit_test(test_eio_ends_with_its_websocket),
-        cmocka_unit_test(test_eio_closes_its_websocket),
-        cmocka_unit_test(test_eio_closes_in_a_handler),
-        cmocka_unit_test(test_eio_pings_websockets),
-        cmocka_unit_test(test_eio_bounds_websocket_output),
-        cmocka_unit_test(test_eio_keeps_messages_together),
-        cmocka_unit_test(test_eio_upgrades),
-        cmocka_unit_test(test_eio_upgrades_without_a_probe),
-        cmocka_unit_test(test_eio_switches_in_the_middle_of_a_turn),
-        cmocka_unit_test(test_eio_gives_up_bad_probes),
-        cmocka_unit_test(test_eio_gives_up_late_probes),
-        cmocka_unit_test(test_eio_closes_second_websockets),
-        cmocka_unit_test(test_eio_may_stay_on_its_transport),
-        cmocka_unit_test(test_eio_closes_the_probe_with_the_session),
-        cmocka_unit_test(test_eio_ends_behind_the_switch),
-        cmocka_unit_test(test_eio_goes_on_beating_over_the_switch),
-        cmocka_unit_test(test_eio_drains_over_the_switch),
-        cmocka_unit_test(test_eio_upgrades_with_a_post_on_the_way),
+        FIXTURE_TEST(test_eio_opens_on_websocket),
+        FIXTURE_TEST(test_eio_refuses_upgrades),
+        FIXTURE_TEST(test_eio_turns_polling_upgrades_away),
+        FIXTURE_TEST(test_eio_takes_the_first_subprotocol),
+        FIXTURE_TEST(test_eio_sends_binary_as_text),
+        FIXTURE_TEST(test_eio_closes_websockets_on_bad_packets),
+        FIXTURE_TEST(test_eio_ignores_packets),
+        FIXTURE_TEST(test_eio_ends_with_its_websocket),
+        FIXTURE_TEST(test_eio_closes_its_websocket),
+        FIXTURE_TEST(test_eio_closes_in_a_handler),
+        FIXTURE_TEST(test_eio_pings_websockets),
+        FIXTURE_TEST(test_eio_bounds_websocket_output),
+        FIXTURE_TEST(test_eio_keeps_messages_together),
+        FIXTURE_TEST(test_eio_upgrades),
+        FIXTURE_TEST(test_eio_upgrades_without_a_probe),
+        FIXTURE_TEST(test_eio_switches_in_the_middle_of_a_turn),
+        FIXTURE_TEST(test_eio_gives_up_bad_probes),
+        FIXTURE_TEST(test_eio_gives_up_late_probes),
+        FIXTURE_TEST(test_eio_closes_second_websockets),
+        TEARDOWN_TEST(test_eio_may_stay_on_its_transport),
+        FIXTURE_TEST(test_eio_closes_the_probe_with_the_session),
+        FIXTURE_TEST(test_eio_ends_behind_the_switch),
+        FIXTURE_TEST(test_eio_goes_on_beating_over_the_switch),
+        FIXTURE_TEST(test_eio_drains_over_the_switch),
+        FIXTURE_TEST(test_eio_upgrades_with_a_post_on_the_way),
         cmocka_unit_test(test_eio_upgrades_with_failing_allocations),
     };
 
