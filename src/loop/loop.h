@@ -31,7 +31,8 @@ struct yd_stream;
 struct yd_stream_events {
     /* Bytes were read.  data is the loop's: it may be changed, and lives for the call. */
     void (*on_read)(struct yd_stream *stream, uint8_t *data, size_t len);
-    /* Nothing more will be read: 0 the peer ended its side, else -errno. */
+    /* Nothing more will be read: 0 the peer ended its side, else -errno.  After 0 an error may
+     * follow when the other side, too, turns out to be gone. */
     void (*on_end)(struct yd_stream *stream, int error);
     /* The send that was left pending goes on: result more bytes were taken, or -errno.  Sending is
      * allowed again. */
@@ -45,10 +46,11 @@ struct yd_stream {
     struct yd_loop *loop;
     const struct yd_stream_events *events;
     int fd;
-    bool paused;  /* by its owner: nothing is read */
-    bool ended;   /* the peer's side has ended, or failed */
-    bool pending; /* a send is */
-    bool closing;
+    bool paused : 1;  /* by its owner: nothing is read */
+    bool ended : 1;   /* the peer's side has ended, or failed */
+    bool pending : 1; /* a send is */
+    bool starved : 1; /* by the kernel, which has no memory for that send: the backend's */
+    bool closing : 1;
 };
 
 /* Memory of size bytes, all zero, with room for the backend's state ahead of it; NULL when out of

@@ -18,7 +18,7 @@
 #define ACCEPTS 128
 /* No more than this can wait for a listener (net.core.somaxconn has 16 bits in effect). */
 #define MOST_WAITING 65536
-/* How long accepting rests when descriptors or memory have run out, ms. */
+/* How long accepting, or sending, rests when descriptors or memory have run out, ms. */
 #define REST_MS 100
 #define REST_LOG_MS 1000
 
@@ -28,6 +28,7 @@ struct uv_backend {
     uv_async_t async;
     uv_prepare_t prepare;
     uv_timer_t timer;
+    uv_timer_t feeding; /* of streams that the kernel had no memory for */
     uint64_t armed_for; /* when timer fires, ms; YD_NEVER: not armed */
     bool woke;          /* since the last wait */
 };
@@ -148,6 +149,7 @@ static int init(struct yd_loop *loop)
     }
     uv_prepare_init(&backend->uv, &backend->prepare);
     uv_timer_init(&backend->uv, &backend->timer);
+    uv_timer_init(&backend->uv, &backend->feeding);
     backend->prepare.data = backend;
     backend->timer.data = backend;
     uv_prepare_start(&backend->prepare, on_prepare);
@@ -200,7 +202,7 @@ static int set_interest(struct yd_stream *stream)
 
     if (!stream->paused && !stream->ended)
         events |= UV_READABLE;
-    if (stream->pending)
+    if (stream->pending && !stream->starved)
         events |= UV_WRITABLE;
     return events != 0 ? uv_poll_start(&state->poll, events, on_poll) : uv_poll_stop(&state->poll);
 }
@@ -249,7 +251,7 @@ static void on_broken(struct yd_stream *stream)
 
     stream->paused = false;
     read_some(stream);
-    if (stream->ended || stream->closing)
+    if (stream->closing)
         return;
     (void)getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &error, &len);
     end_input(stream, error != 0 ? -error : -ECONNRESET);
@@ -304,13 +306,45 @@ static ssize_t send_once(int fd, const struct iovec *iov, int num)
     return taken;
 }
 
+static void feed(uv_handle_t *handle, void *arg)
+{
+    struct yd_stream *stream;
+
+    (void)arg;
+    if (handle->type != UV_POLL || handle->data != NULL) /* a listener has data */
+        return;
+    stream = stream_of((uv_poll_t *)handle);
+    if (!stream->starved || stream->closing)
+        return;
+    stream->starved = false;
+    (void)set_interest(stream);
+}
+
+static void on_feeding(uv_timer_t *timer)
+{
+    uv_walk(timer->loop, feed, NULL);
+}
+
+/* The kernel has no memory, and says nevertheless that the socket is writable: to ask again at once
+ * would be to spin. */
+static void starve(struct yd_stream *stream)
+{
+    struct uv_backend *backend = backend_of(stream->loop);
+
+    stream->starved = true;
+    if (!uv_is_active((uv_handle_t *)&backend->feeding))
+        uv_timer_start(&backend->feeding, on_feeding, REST_MS, 0);
+}
+
 static ssize_t stream_send(struct yd_stream *stream, const struct iovec *iov, int num)
 {
     size_t total = 0;
     ssize_t taken = send_once(stream->fd, iov, num);
 
     if (taken < 0) {
-        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS && errno != ENOMEM)
+        if (errno == ENOBUFS || errno == ENOMEM)
+            starve(stream);
+        else if (errno != EAGAIN && errno != EWOULDBLOCK)
             return -errno;
         taken = 0;
     }

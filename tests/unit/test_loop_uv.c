@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "net/net.h"
+
+#include <cmocka.h>
+
+/* Connections over real sockets, on the loop of libuv.  The linker leads the calls of send() here.
+ */
+
+static int num_sends, send_error; /* errno that send() gives; 0: what the kernel says */
+
+ssize_t __real_send(int fd, const void *data, size_t len, int flags);
+ssize_t __wrap_send(int fd, const void *data, size_t len, int flags);
+ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
+
+ssize_t __wrap_send(int fd, const void *data, size_t len, int flags)
+{
+    num_sends++;
+    errno = send_error;
+    return send_error != 0 ? -1 : __real_send(fd, data, len, flags);
+}
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    num_sends++;
+    errno = send_error;
+    return send_error != 0 ? -1 : __real_sendmsg(fd, message, flags);
+}
+
+struct fixture {
+    struct yd_loop *loop;
+    struct yd_net net;
+    struct yd_net_listener listener;
+    atomic_uint num_connections;
+    struct yd_timer act, end;
+    void (*action)(struct fixture *f);
+    int client;
+    size_t answer; /* bytes */
+    int closes, close_error;
+};
+
+static size_t on_data(struct yd_conn *conn, uint8_t *data, size_t len)
+{
+    struct fixture *f = conn->up;
+    void *answer = calloc(1, f->answer);
+
+    assert_int_equal(yd_conn_write(conn, answer, f->answer, NULL, 0), 0);
+    free(answer);
+    return len;
+}
+
+static void on_closed(struct yd_conn *conn, int error)
+{
+    struct fixture *f = conn->up;
+
+    f->closes++;
+    f->close_error = error;
+}
+
+static void ignore(struct yd_conn *conn)
+{
+}
+
+static const struct yd_conn_events events = {.on_data = on_data,
+                                             .on_eof = ignore,
+                                             .on_timeout = ignore,
+                                             .on_drain = ignore,
+                                             .on_stop = ignore,
+                                             .on_closed = on_closed};
+
+static int on_connection(struct yd_conn *conn, bool over_limit)
+{
+    yd_conn_set_events(conn, &events, yd_conn_loop(conn)->net->user);
+    return 0;
+}
+
+static void run_action(struct yd_timer *timer)
+{
+    struct fixture *f = yd_container_of(timer, struct fixture, act);
+
+    f->action(f);
+}
+
+static void run_end(struct yd_timer *timer)
+{
+    yd_loop_stop(yd_container_of(timer, struct fixture, end)->loop);
+}
+
+static int connect_to(int port)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET,
+                               .sin_port = htons((uint16_t)port),
+                               .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof addr), 0);
+    return fd;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct yd_net_options options = {
+        .send_ms = 400, .linger_ms = 100, .num_connections = &f->num_connections};
+    int fd, port;
+
+    num_sends = send_error = 0;
+    *state = f;
+    assert_int_equal(yd_loop_new(&yd_loop_uv, &yd_mem_default, NULL, 0, &f->loop), 0);
+    assert_int_equal(yd_net_init(&f->net, f->loop, &options), 0);
+    f->net.on_connection = on_connection;
+    f->net.user = f;
+    assert_true((port = yd_listen_sockets("127.0.0.1:0", 0, &fd, 1)) > 0);
+    assert_int_equal(yd_net_listen(&f->net, &f->listener, fd, NULL), 0);
+    yd_timer_init(&f->act, run_action);
+    yd_timer_init(&f->end, run_end);
+    f->client = connect_to(port);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    if (f->client >= 0)
+        close(f->client);
+    yd_net_abort(&f->net);
+    yd_listener_stop(&f->listener.base);
+    yd_loop_close(f->loop);
+    yd_loop_free(f->loop);
+    yd_net_done(&f->net);
+    free(f);
+    return 0;
+}
+
+/* Runs the loop for end_ms, with action after act_ms. */
+static void run(struct fixture *f, unsigned act_ms, void (*action)(struct fixture *f),
+                unsigned end_ms)
+{
+    f->action = action;
+    yd_timer_start(&f->loop->wheel, &f->act, yd_loop_due(f->loop, act_ms));
+    yd_timer_start(&f->loop->wheel, &f->end, yd_loop_due(f->loop, end_ms));
+    yd_loop_run(f->loop);
+}
+
+static void reset_client(struct fixture *f)
+{
+    struct linger at_once = {1, 0};
+
+    assert_int_equal(f->closes, 0); /* it has ended its side alone */
+    assert_int_equal(setsockopt(f->client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+    close(f->client);
+    f->client = -1;
+}
+
+/* It has ended its side, so nothing is read any more, and more waits for it than the kernel takes.
+ */
+static void test_loop_uv_sees_a_reset_after_the_peers_end(void **state)
+{
+    struct fixture *f = *state;
+
+    f->answer = 16 << 20;
+    f->net.options.send_ms = 10000;
+    assert_int_equal(send(f->client, "x", 1, 0), 1);
+    assert_int_equal(shutdown(f->client, SHUT_WR), 0);
+    run(f, 100, reset_client, 400);
+    assert_int_equal(f->closes, 1);
+    assert_true(f->close_error == -EPIPE || f->close_error == -ECONNRESET);
+}
+
+static void help_the_kernel(struct fixture *f)
+{
+    send_error = 0;
+}
+
+static void test_loop_uv_sends_when_the_kernel_has_memory_again(void **state)
+{
+    struct fixture *f = *state;
+    char answer[6];
+
+    f->answer = 5;
+    send_error = ENOBUFS;
+    assert_int_equal(__real_send(f->client, "x", 1, 0), 1);
+    run(f, 250, help_the_kernel, 600);
+    assert_true(num_sends < 10); /* it does not ask all the time */
+    assert_int_equal(recv(f->client, answer, sizeof answer, MSG_DONTWAIT), 5);
+    assert_int_equal(f->closes, 0);
+}
+
+static void test_loop_uv_gives_up_when_the_kernel_has_no_memory(void **state)
+{
+    struct fixture *f = *state;
+
+    f->answer = 5;
+    send_error = ENOBUFS;
+    assert_int_equal(__real_send(f->client, "x", 1, 0), 1);
+    run(f, 900, help_the_kernel, 1000); /* an attempt is no progress */
+    assert_int_equal(f->closes, 1);
+    assert_int_equal(f->close_error, -ETIMEDOUT);
+}
+
+#define UV_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        UV_TEST(test_loop_uv_sees_a_reset_after_the_peers_end),
+        UV_TEST(test_loop_uv_sends_when_the_kernel_has_memory_again),
+        UV_TEST(test_loop_uv_gives_up_when_the_kernel_has_no_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
