@@ -95,6 +95,11 @@ static int deflate_input(struct yd_deflater *deflater, int flush, struct yd_buf 
     return 0;
 }
 
+void yd_deflater_forget(struct yd_deflater *deflater)
+{
+    deflateReset(&deflater->stream);
+}
+
 int yd_deflate_message(struct yd_deflater *deflater, const uint8_t *data, size_t len, bool keep,
                        struct yd_buf *out)
 {

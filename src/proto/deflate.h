@@ -26,6 +26,9 @@ void yd_deflater_free(struct yd_deflater *deflater);
 int yd_deflate_message(struct yd_deflater *deflater, const uint8_t *data, size_t len, bool keep,
                        struct yd_buf *out);
 
+/* The last message was not sent after all: the next one refers to nothing before it. */
+void yd_deflater_forget(struct yd_deflater *deflater);
+
 /* bits: what the peer was told to keep to.  Distances beyond that are refused where they leave the
  * window, which zlib does not see within one piece.  NULL when out of memory. */
 struct yd_inflater *yd_inflater_new(const struct yodel_allocator *mem, int bits);

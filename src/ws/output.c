@@ -129,6 +129,8 @@ static int send_deflated(yodel_ws *ws, uint8_t type, yodel_bytes data)
         rc = write_frame(ws, YD_WS_FIN | YD_WS_RSV1 | type, deflated.ptr, deflated.len);
     else
         rc = write_frame(ws, YD_WS_FIN | type, data.ptr, data.len);
+    if (rc < 0 && ws->server_context)
+        yd_deflater_forget(ws->contexts->deflater);
     trim_scratch(ws);
     return rc;
 }
