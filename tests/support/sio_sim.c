@@ -225,6 +225,8 @@ static void close_loops(struct sio_sim *sim)
 
 void sio_sim_stop(struct sio_sim *sim)
 {
+    if (sim->num_loops == 0)
+        return;
     for (unsigned i = 0; i < sim->num_loops; i++)
         sio_sim_on_loop(sim, i, stop_on_loop, &i);
     close_loops(sim);
@@ -241,6 +243,8 @@ void sio_sim_stop(struct sio_sim *sim)
     yd_http_done(&sim->http);
     yd_bus_done(&sim->bus);
     yd_buf_free(&yd_mem_default, &sim->told);
+    sim->told.len = 0;
+    sim->num_loops = 0;
 }
 
 /* ---- running ---- */

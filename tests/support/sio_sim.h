@@ -43,6 +43,7 @@ void sio_sim_options(yodel_sio_options *ret_options);
 /* options NULL: as above.  Makes the namespace "/", with sio_sim_handle(). */
 int sio_sim_start(struct sio_sim *sim, const struct yodel_allocator *mem, unsigned num_loops,
                   const yodel_sio_options *options);
+/* Does nothing when it has not started. */
 void sio_sim_stop(struct sio_sim *sim);
 
 /* Handlers that tell "connection NSP;", "disconnecting REASON ROOMS;" (but its own) and

@@ -8,26 +8,45 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "failmem.h"
+#include "fixture.h"
 #include "sio_sim.h"
 
 /* Joining and leaving namespaces, middleware, dynamic namespaces, reasons. */
 
-static void start_with(struct sio_sim *sim, const yodel_sio_options *options)
+static struct failmem fm;
+static struct sio_sim sim;
+
+static void start_with(const yodel_sio_options *options)
 {
-    assert_int_equal(sio_sim_start(sim, &yd_mem_default, 1, options), 0);
+    failmem_init(&fm, 0);
+    assert_int_equal(sio_sim_start(&sim, &fm.mem, 1, options), 0);
 }
 
-static void start(struct sio_sim *sim)
+static void start(void)
 {
-    start_with(sim, NULL);
+    start_with(NULL);
 }
 
-static yodel_sio_namespace *add_ns(struct sio_sim *sim, const char *name)
+static int setup(void **state)
 {
-    yodel_sio_namespace *ns = yodel_sio_of(sim->sio, name);
+    start();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    sio_sim_stop(&sim);
+    failmem_assert_empty(&fm);
+    return 0;
+}
+
+static yodel_sio_namespace *add_ns(const char *name)
+{
+    yodel_sio_namespace *ns = yodel_sio_of(sim.sio, name);
 
     assert_non_null(ns);
-    assert_int_equal(sio_sim_handle(sim, ns), 0);
+    assert_int_equal(sio_sim_handle(&sim, ns), 0);
     return ns;
 }
 
@@ -42,12 +61,10 @@ static void say_hello(yodel_sio_socket *socket, yodel_sio_event *event, void *us
 
 static void test_sio_connect_joins_namespaces(void **state)
 {
-    struct sio_sim sim;
     struct sio_client client;
     char sid[YD_ID_LEN + 1];
 
-    start(&sim);
-    (void)add_ns(&sim, "chat"); /* the slash is added */
+    (void)add_ns("chat"); /* the slash is added */
     sio_sim_open(&sim, 0, &client);
     sio_sim_expect_nothing(&client);
     sio_sim_join(&client, "/", "");
@@ -66,26 +83,22 @@ static void test_sio_connect_joins_namespaces(void **state)
 
 static void test_sio_connect_refuses_unknown_namespaces(void **state)
 {
-    struct sio_sim sim;
     struct sio_client client;
 
-    start(&sim);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0/nowhere,");
     sio_sim_expect(&client, "4/nowhere,{\"message\":\"Invalid namespace\"}");
     sio_sim_say(&client, "0/?a=b"); /* a name like any other */
     sio_sim_expect(&client, "4/?a=b,{\"message\":\"Invalid namespace\"}");
     sio_sim_join(&client, "/", ""); /* the connection goes on */
-    sio_sim_stop(&sim);
 }
 
 static void expect_fatal(const char *first, const char *second)
 {
-    struct sio_sim sim;
     struct sio_client client;
 
-    start(&sim);
-    (void)add_ns(&sim, "/chat");
+    start();
+    (void)add_ns("/chat");
     sio_sim_open(&sim, 0, &client);
     sio_sim_join(&client, "/", "");
     sio_sim_put(&client, first);
@@ -112,23 +125,18 @@ static void test_sio_connect_closes_who_breaks_the_protocol(void **state)
 
 static void test_sio_connect_refuses_stray_attachments(void **state)
 {
-    struct sio_sim sim;
     struct sio_client client;
 
-    start(&sim);
     sio_sim_connect(&sim, 0, &client);
     sio_sim_say_binary(&client, "x", 1);
     sio_sim_expect_closed(&client);
     sio_sim_expect_told(&sim, "disconnecting forced close;disconnect forced close;");
-    sio_sim_stop(&sim);
 }
 
 static void test_sio_connect_must_come_in_time(void **state)
 {
-    struct sio_sim sim;
     struct sio_client idle, busy;
 
-    start(&sim);
     sio_sim_open(&sim, 0, &idle);
     sio_sim_open(&sim, 0, &busy);
     sio_sim_join(&busy, "/", "");
@@ -140,20 +148,18 @@ static void test_sio_connect_must_come_in_time(void **state)
     sio_sim_advance(&sim, 5000);
     sio_sim_expect_nothing(&busy);
     sio_sim_join(&busy, "/", "");
-    sio_sim_stop(&sim);
 }
 
 static void test_sio_connect_limits_namespaces(void **state)
 {
-    struct sio_sim sim;
     struct sio_client client;
     yodel_sio_options options;
 
     sio_sim_options(&options);
     options.max_namespaces = 2;
-    start_with(&sim, &options);
-    (void)add_ns(&sim, "/a");
-    (void)add_ns(&sim, "/b");
+    start_with(&options);
+    (void)add_ns("/a");
+    (void)add_ns("/b");
     sio_sim_open(&sim, 0, &client);
     sio_sim_join(&client, "/", "");
     sio_sim_join(&client, "/a", "");
@@ -161,29 +167,26 @@ static void test_sio_connect_limits_namespaces(void **state)
     sio_sim_join(&client, "/b", "");
     sio_sim_say(&client, "0/a,");
     sio_sim_expect_closed(&client);
-    sio_sim_stop(&sim);
 }
 
 /* ---- leaving ---- */
 
-static void kick(struct sio_sim *sim, void *arg)
+static void kick(struct sio_sim *that, void *arg)
 {
-    assert_int_equal(yodel_sio_join(sim->socket, "r1"), 0);
-    assert_int_equal(yodel_sio_join(sim->socket, "r2"), 0);
-    yodel_sio_disconnect(sim->socket, arg != NULL);
-    yodel_sio_disconnect(sim->socket, 0); /* once is enough */
-    assert_int_equal(yodel_sio_emit(yodel_sio_to(sim->socket), "late", ""), YODEL_ERR_CLOSED);
-    assert_int_equal(yodel_sio_join(sim->socket, "r3"), YODEL_ERR_CLOSED);
-    sio_sim_tell(sim, "kicked;");
+    assert_int_equal(yodel_sio_join(sim.socket, "r1"), 0);
+    assert_int_equal(yodel_sio_join(sim.socket, "r2"), 0);
+    yodel_sio_disconnect(sim.socket, arg != NULL);
+    yodel_sio_disconnect(sim.socket, 0); /* once is enough */
+    assert_int_equal(yodel_sio_emit(yodel_sio_to(sim.socket), "late", ""), YODEL_ERR_CLOSED);
+    assert_int_equal(yodel_sio_join(sim.socket, "r3"), YODEL_ERR_CLOSED);
+    sio_sim_tell(&sim, "kicked;");
 }
 
 static void test_sio_connect_leaves_one_namespace(void **state)
 {
-    struct sio_sim sim;
     struct sio_client client;
 
-    start(&sim);
-    (void)add_ns(&sim, "/chat");
+    (void)add_ns("/chat");
     sio_sim_connect(&sim, 0, &client);
     sio_sim_join(&client, "/chat", "");
     sio_sim_on_loop(&sim, 0, kick, NULL);
@@ -200,16 +203,13 @@ static void test_sio_connect_leaves_one_namespace(void **state)
     sio_sim_expect_told(&sim, "connection /chat;disconnecting client namespace disconnect;"
                               "disconnect client namespace disconnect;");
     sio_sim_expect_nothing(&client); /* no answer to that */
-    sio_sim_stop(&sim);
 }
 
 static void test_sio_connect_leaves_and_joins_in_one_turn(void **state)
 {
-    struct sio_sim sim;
     struct sio_client client;
     char sid[YD_ID_LEN + 1];
 
-    start(&sim);
     sio_sim_connect(&sim, 0, &client);
     memcpy(sid, client.sid, sizeof sid);
     sio_sim_put(&client, "1");
@@ -217,16 +217,13 @@ static void test_sio_connect_leaves_and_joins_in_one_turn(void **state)
     assert_string_not_equal(sid, client.sid);
     sio_sim_expect_told(&sim, "disconnecting client namespace disconnect;"
                               "disconnect client namespace disconnect;connection /;");
-    sio_sim_stop(&sim);
 }
 
 static void test_sio_connect_closes_all(void **state)
 {
-    struct sio_sim sim;
     struct sio_client client;
 
-    start(&sim);
-    (void)add_ns(&sim, "/chat");
+    (void)add_ns("/chat");
     sio_sim_connect(&sim, 0, &client);
     sio_sim_join(&client, "/chat", "");
     sim.told.len = 0;
@@ -238,25 +235,23 @@ static void test_sio_connect_closes_all(void **state)
                               "disconnect server namespace disconnect;"
                               "disconnecting server namespace disconnect r1 r2;"
                               "disconnect server namespace disconnect;");
-    sio_sim_stop(&sim);
 }
 
-static void stop_it(struct sio_sim *sim, void *arg)
+static void stop_it(struct sio_sim *that, void *arg)
 {
     (void)arg;
-    yd_sio_stop(sim->sio, sim->loops[0]);
+    yd_sio_stop(sim.sio, sim.loops[0]);
 }
 
 static void test_sio_connect_tells_why_it_ends(void **state)
 {
     yodel_sio_options options;
-    struct sio_sim sim;
     struct sio_client client;
 
     sio_sim_options(&options);
     options.ping_interval_ms = 100;
     options.ping_timeout_ms = 50;
-    start_with(&sim, &options);
+    start_with(&options);
     sio_sim_connect(&sim, 0, &client);
     sio_sim_advance(&sim, 150);
     sio_sim_expect_told(&sim, "disconnecting ping timeout;disconnect ping timeout;");
@@ -273,7 +268,6 @@ static void test_sio_connect_tells_why_it_ends(void **state)
     sio_sim_expect_told(&sim, "disconnecting server shutting down;"
                               "disconnect server shutting down;");
     assert_null(sio_sim_next(&client)); /* no 41: it shall come back */
-    sio_sim_stop(&sim);
 }
 
 /* ---- middleware ---- */
@@ -301,19 +295,17 @@ static void refuse(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
     yodel_sio_next_refuse(next, "not \"you\"", "{\"code\":7}");
 }
 
-static void broadcast(struct sio_sim *sim, void *arg)
+static void broadcast(struct sio_sim *that, void *arg)
 {
     (void)arg;
-    assert_int_equal(yodel_sio_emit(yodel_sio_to_all(sim->ns), "all", ""), 0);
-    assert_int_equal(yodel_sio_emit(yodel_sio_to_room(sim->ns, "from middleware"), "room", ""), 0);
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_all(sim.ns), "all", ""), 0);
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_room(sim.ns, "from middleware"), "room", ""), 0);
 }
 
 static void test_sio_connect_runs_middleware(void **state)
 {
-    struct sio_sim sim;
     struct sio_client client;
 
-    start(&sim);
     assert_int_equal(yodel_sio_use(sim.ns, go_on, &sim), 0);
     assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
     assert_int_equal(yodel_sio_on(sim.ns, "hi", say_hello, &sim), 0);
@@ -335,15 +327,12 @@ static void test_sio_connect_runs_middleware(void **state)
     sio_sim_on_loop(&sim, 0, broadcast, NULL);
     sio_sim_expect(&client, "2[\"all\"]");
     sio_sim_expect(&client, "2[\"room\"]");
-    sio_sim_stop(&sim);
 }
 
 static void test_sio_connect_is_refused_by_middleware(void **state)
 {
-    struct sio_sim sim;
     struct sio_client client;
 
-    start(&sim);
     assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
     assert_int_equal(yodel_sio_use(sim.ns, refuse, &sim), 0);
     sio_sim_open(&sim, 0, &client);
@@ -361,7 +350,6 @@ static void test_sio_connect_is_refused_by_middleware(void **state)
     sio_sim_expect_told(&sim, "keep;refuse;keep;");
     sio_sim_advance(&sim, 2000); /* nothing was joined */
     sio_sim_expect_closed(&client);
-    sio_sim_stop(&sim);
 }
 
 static void go_at_end(void)
@@ -371,10 +359,8 @@ static void go_at_end(void)
 
 static void test_sio_connect_may_be_given_up_meanwhile(void **state)
 {
-    struct sio_sim sim;
     struct sio_client client;
 
-    start(&sim);
     assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0");
@@ -397,11 +383,9 @@ static void test_sio_connect_may_be_given_up_meanwhile(void **state)
 
 static void test_sio_connect_bounds_what_comes_early(void **state)
 {
-    struct sio_sim sim;
     struct sio_client client;
     char text[600];
 
-    start(&sim);
     assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0");
@@ -415,7 +399,6 @@ static void test_sio_connect_bounds_what_comes_early(void **state)
     yodel_sio_next_go(kept);
     sio_sim_run(&sim);
     sio_sim_expect_told(&sim, "keep;");
-    sio_sim_stop(&sim);
 }
 
 /* ---- dynamic namespaces ---- */
@@ -429,23 +412,20 @@ static int match(yodel_str name, const json_t *auth, void *user)
 
 static void count(yodel_str name, void *user)
 {
-    struct sio_sim *sim = user;
-
-    assert_non_null(yodel_sio_find(sim->sio, name)); /* it may be asked for inside */
+    assert_non_null(yodel_sio_find(sim.sio, name)); /* it may be asked for inside */
     if (name.len > 1)
-        sio_sim_tell(sim, "%" YODEL_PRI " ", YODEL_ARG(name));
+        sio_sim_tell(&sim, "%" YODEL_PRI " ", YODEL_ARG(name));
 }
 
 static void run_dynamic(int cleanup)
 {
     yodel_sio_namespace *pattern, *function;
     yodel_sio_options options;
-    struct sio_sim sim;
     struct sio_client a, b;
 
     sio_sim_options(&options);
     options.cleanup_empty_children = cleanup;
-    start_with(&sim, &options);
+    start_with(&options);
     assert_null(yodel_sio_of_pattern(sim.sio, "/("));
     assert_null(yodel_sio_of(sim.sio, "/a,b"));
     assert_null(yodel_sio_of(sim.sio, "/\xff"));
@@ -503,34 +483,32 @@ static void test_sio_connect_cleans_up_refused_namespaces(void **state)
 {
     yodel_sio_namespace *parent;
     yodel_sio_options options;
-    struct sio_sim sim;
     struct sio_client client;
 
     sio_sim_options(&options);
     options.cleanup_empty_children = 1;
-    start_with(&sim, &options);
+    start_with(&options);
     parent = yodel_sio_of_pattern(sim.sio, "/x.*");
     assert_int_equal(yodel_sio_use(parent, refuse, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0/x1,");
     sio_sim_expect(&client, "4/x1,{\"message\":\"not \\\"you\\\"\",\"data\":{\"code\":7}}");
     assert_null(yodel_sio_find(sim.sio, YODEL_STR("/x1")));
-    sio_sim_stop(&sim);
 }
 
 /* ---- set-up and handshake ---- */
 
-static void set_up_late(struct sio_sim *sim, void *arg)
+static void set_up_late(struct sio_sim *that, void *arg)
 {
     (void)arg;
-    assert_int_equal(yodel_sio_on(sim->ns, "a", say_hello, NULL), YODEL_ERR_STATE);
-    assert_int_equal(yodel_sio_use(sim->ns, keep, NULL), YODEL_ERR_STATE);
-    assert_int_equal(yodel_sio_handle(sim->ns, NULL, NULL), YODEL_ERR_STATE);
+    assert_int_equal(yodel_sio_on(sim.ns, "a", say_hello, NULL), YODEL_ERR_STATE);
+    assert_int_equal(yodel_sio_use(sim.ns, keep, NULL), YODEL_ERR_STATE);
+    assert_int_equal(yodel_sio_handle(sim.ns, NULL, NULL), YODEL_ERR_STATE);
 }
 
-static void look_at_handshake(struct sio_sim *sim, void *arg)
+static void look_at_handshake(struct sio_sim *that, void *arg)
 {
-    json_t *handshake = yodel_sio_handshake(sim->socket);
+    json_t *handshake = yodel_sio_handshake(sim.socket);
     const char *address = NULL, *x = NULL, *a = NULL, *url = NULL;
     int auth = 0;
 
@@ -543,22 +521,20 @@ static void look_at_handshake(struct sio_sim *sim, void *arg)
     assert_string_equal(a, "b");
     assert_int_equal(auth, 5);
     assert_string_equal(url, "/socket.io/?EIO=4&transport=websocket&a=b");
-    assert_true(yodel_str_eq(yodel_sio_header(sim->socket, "X-test"), YODEL_STR("yes")));
-    assert_null(yodel_sio_header(sim->socket, "None").ptr);
-    assert_string_equal(yodel_sio_socket_transport(sim->socket), "websocket");
-    assert_ptr_equal(yodel_sio_socket_sio(sim->socket), sim->sio);
+    assert_true(yodel_str_eq(yodel_sio_header(sim.socket, "X-test"), YODEL_STR("yes")));
+    assert_null(yodel_sio_header(sim.socket, "None").ptr);
+    assert_string_equal(yodel_sio_socket_transport(sim.socket), "websocket");
+    assert_ptr_equal(yodel_sio_socket_sio(sim.socket), sim.sio);
     json_object_set_new(json_object_get(handshake, "auth"), "n", json_integer(6));
-    assert_int_equal(json_integer_value(json_object_get(yodel_sio_auth(sim->socket), "n")), 5);
+    assert_int_equal(json_integer_value(json_object_get(yodel_sio_auth(sim.socket), "n")), 5);
     json_decref(handshake);
 }
 
 static void test_sio_connect_knows_the_handshake(void **state)
 {
-    struct sio_sim sim;
     struct sio_client client;
     size_t clients, polling;
 
-    start(&sim);
     assert_int_equal(yodel_sio_on(sim.ns, "disconnect", say_hello, NULL), YODEL_ERR_NAME);
     sio_sim_open(&sim, 0, &client);
     sio_sim_join(&client, "/", "{\"n\":5}");
@@ -567,29 +543,28 @@ static void test_sio_connect_knows_the_handshake(void **state)
     yodel_sio_count(sim.sio, &clients, &polling);
     assert_int_equal(clients, 1);
     assert_int_equal(polling, 0);
-    sio_sim_stop(&sim);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sio_connect_joins_namespaces),
-        cmocka_unit_test(test_sio_connect_refuses_unknown_namespaces),
-        cmocka_unit_test(test_sio_connect_closes_who_breaks_the_protocol),
-        cmocka_unit_test(test_sio_connect_refuses_stray_attachments),
-        cmocka_unit_test(test_sio_connect_must_come_in_time),
-        cmocka_unit_test(test_sio_connect_limits_namespaces),
-        cmocka_unit_test(test_sio_connect_leaves_one_namespace),
-        cmocka_unit_test(test_sio_connect_leaves_and_joins_in_one_turn),
-        cmocka_unit_test(test_sio_connect_closes_all),
-        cmocka_unit_test(test_sio_connect_tells_why_it_ends),
-        cmocka_unit_test(test_sio_connect_runs_middleware),
-        cmocka_unit_test(test_sio_connect_is_refused_by_middleware),
-        cmocka_unit_test(test_sio_connect_may_be_given_up_meanwhile),
-        cmocka_unit_test(test_sio_connect_bounds_what_comes_early),
-        cmocka_unit_test(test_sio_connect_makes_namespaces),
-        cmocka_unit_test(test_sio_connect_cleans_up_refused_namespaces),
-        cmocka_unit_test(test_sio_connect_knows_the_handshake),
+        FIXTURE_TEST(test_sio_connect_joins_namespaces),
+        FIXTURE_TEST(test_sio_connect_refuses_unknown_namespaces),
+        TEARDOWN_TEST(test_sio_connect_closes_who_breaks_the_protocol),
+        FIXTURE_TEST(test_sio_connect_refuses_stray_attachments),
+        FIXTURE_TEST(test_sio_connect_must_come_in_time),
+        TEARDOWN_TEST(test_sio_connect_limits_namespaces),
+        FIXTURE_TEST(test_sio_connect_leaves_one_namespace),
+        FIXTURE_TEST(test_sio_connect_leaves_and_joins_in_one_turn),
+        FIXTURE_TEST(test_sio_connect_closes_all),
+        TEARDOWN_TEST(test_sio_connect_tells_why_it_ends),
+        FIXTURE_TEST(test_sio_connect_runs_middleware),
+        FIXTURE_TEST(test_sio_connect_is_refused_by_middleware),
+        FIXTURE_TEST(test_sio_connect_may_be_given_up_meanwhile),
+        FIXTURE_TEST(test_sio_connect_bounds_what_comes_early),
+        TEARDOWN_TEST(test_sio_connect_makes_namespaces),
+        TEARDOWN_TEST(test_sio_connect_cleans_up_refused_namespaces),
+        FIXTURE_TEST(test_sio_connect_knows_the_handshake),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "failmem.h"
+#include "fixture.h"
 #include "sio/sio_base.h"
 #include "sio_sim.h"
 
@@ -22,56 +24,72 @@ struct world {
     yodel_sio_socket *sockets[LOOPS + 1];
 };
 
-static void start_with(struct world *world, const yodel_sio_options *options)
+static struct failmem fm;
+static struct world world;
+
+static void start_with(const yodel_sio_options *options)
 {
-    assert_int_equal(sio_sim_start(&world->sim, &yd_mem_default, LOOPS, options), 0);
+    failmem_init(&fm, 0);
+    assert_int_equal(sio_sim_start(&world.sim, &fm.mem, LOOPS, options), 0);
 }
 
-static void connect_all(struct world *world)
+static void connect_all(void)
 {
     for (unsigned i = 0; i <= LOOPS; i++) {
-        sio_sim_connect(&world->sim, i % LOOPS, &world->clients[i]);
-        world->sockets[i] = world->sim.socket;
+        sio_sim_connect(&world.sim, i % LOOPS, &world.clients[i]);
+        world.sockets[i] = world.sim.socket;
     }
 }
 
-static void start(struct world *world)
+static void start(void)
 {
-    start_with(world, NULL);
-    connect_all(world);
+    start_with(NULL);
+    connect_all();
+}
+
+static int setup(void **state)
+{
+    start();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    sio_sim_stop(&world.sim);
+    failmem_assert_empty(&fm);
+    return 0;
 }
 
 /* Which clients have got just this packet: "0123". */
-static void expect_reached(struct world *world, const char *packet, const char *expected)
+static void expect_reached(const char *packet, const char *expected)
 {
     char reached[LOOPS + 2] = "";
 
-    sio_sim_run(&world->sim);
+    sio_sim_run(&world.sim);
     for (unsigned i = 0; i <= LOOPS; i++) {
-        const char *text = sio_sim_next(&world->clients[i]);
+        const char *text = sio_sim_next(&world.clients[i]);
 
         if (text == NULL)
             continue;
         assert_string_equal(text, packet);
         reached[strlen(reached)] = (char)('0' + i);
-        sio_sim_expect_nothing(&world->clients[i]);
+        sio_sim_expect_nothing(&world.clients[i]);
     }
     assert_string_equal(reached, expected);
 }
 
 static void run_join(struct sio_sim *sim, void *arg)
 {
-    struct world *world = (struct world *)sim; /* its first member */
     const char *text = arg;
-    yodel_sio_socket *socket = world->sockets[text[0] - '0'];
+    yodel_sio_socket *socket = world.sockets[text[0] - '0'];
 
     assert_int_equal(yodel_sio_join(socket, text + 1), 0);
     assert_int_equal(yodel_sio_join(socket, text + 1), 0); /* twice is once */
 }
 
-static void join(struct world *world, const char *text)
+static void join(const char *text)
 {
-    sio_sim_on_loop(&world->sim, (unsigned)(text[0] - '0') % LOOPS, run_join, (char *)text);
+    sio_sim_on_loop(&world.sim, (unsigned)(text[0] - '0') % LOOPS, run_join, (char *)text);
 }
 
 static void emit(yodel_sio_target target)
@@ -81,53 +99,49 @@ static void emit(yodel_sio_target target)
 
 #define PACKET "2[\"e\",1]"
 
-static void expect_target(struct world *world, yodel_sio_target target, const char *reached)
+static void expect_target(yodel_sio_target target, const char *reached)
 {
     emit(target);
-    expect_reached(world, PACKET, reached);
+    expect_reached(PACKET, reached);
 }
 
 static void test_sio_emit_reaches_its_target(void **state)
 {
-    struct world world;
     const char *none[] = {NULL};
     char id1[YD_ID_LEN + 1], id2[YD_ID_LEN + 1];
     yodel_sio_namespace *ns;
 
-    start(&world);
     ns = world.sim.ns;
-    join(&world, "0a");
-    join(&world, "1a");
-    join(&world, "1b");
-    join(&world, "3b");
+    join("0a");
+    join("1a");
+    join("1b");
+    join("3b");
     memcpy(id1, world.clients[1].sid, sizeof id1);
     memcpy(id2, world.clients[2].sid, sizeof id2);
-    expect_target(&world, yodel_sio_to_all(ns), "0123");
-    expect_target(&world, yodel_sio_to_room(ns, "a"), "01");
-    expect_target(&world, yodel_sio_to_room(ns, "nowhere"), "");
-    expect_target(&world, yodel_sio_to_rooms(ns, YODEL_ROOMS("a", "b", "a")), "013");
-    expect_target(&world, yodel_sio_to_rooms(ns, none), "");
-    expect_target(&world, yodel_sio_to_rooms(ns, NULL), "0123");
-    expect_target(&world, yodel_sio_to_room(ns, id2), "2");
-    expect_target(&world, yodel_sio_to_rooms(ns, YODEL_ROOMS(id2, "b", id1)), "123");
-    expect_target(&world, yodel_sio_except(yodel_sio_to_all(ns), YODEL_ROOMS("b")), "02");
-    expect_target(&world, yodel_sio_except(yodel_sio_to_all(ns), YODEL_ROOMS(id2, "a")), "3");
-    expect_target(&world, yodel_sio_except(yodel_sio_to_room(ns, "a"), YODEL_ROOMS("b")), "0");
-    expect_target(&world, yodel_sio_except(yodel_sio_to_all(ns), none), "0123");
-    expect_target(&world, yodel_sio_with(yodel_sio_to_all(ns), YODEL_SIO_LOCAL), "0123");
-    sio_sim_stop(&world.sim);
+    expect_target(yodel_sio_to_all(ns), "0123");
+    expect_target(yodel_sio_to_room(ns, "a"), "01");
+    expect_target(yodel_sio_to_room(ns, "nowhere"), "");
+    expect_target(yodel_sio_to_rooms(ns, YODEL_ROOMS("a", "b", "a")), "013");
+    expect_target(yodel_sio_to_rooms(ns, none), "");
+    expect_target(yodel_sio_to_rooms(ns, NULL), "0123");
+    expect_target(yodel_sio_to_room(ns, id2), "2");
+    expect_target(yodel_sio_to_rooms(ns, YODEL_ROOMS(id2, "b", id1)), "123");
+    expect_target(yodel_sio_except(yodel_sio_to_all(ns), YODEL_ROOMS("b")), "02");
+    expect_target(yodel_sio_except(yodel_sio_to_all(ns), YODEL_ROOMS(id2, "a")), "3");
+    expect_target(yodel_sio_except(yodel_sio_to_room(ns, "a"), YODEL_ROOMS("b")), "0");
+    expect_target(yodel_sio_except(yodel_sio_to_all(ns), none), "0123");
+    expect_target(yodel_sio_with(yodel_sio_to_all(ns), YODEL_SIO_LOCAL), "0123");
 }
 
 static void run_sender(struct sio_sim *sim, void *arg)
 {
-    struct world *world = (struct world *)sim;
     const char *what = arg;
-    yodel_sio_target self = yodel_sio_to(world->sockets[0]);
+    yodel_sio_target self = yodel_sio_to(world.sockets[0]);
 
     if (strcmp(what, "others") == 0)
-        emit(yodel_sio_to_others(world->sockets[0]));
+        emit(yodel_sio_to_others(world.sockets[0]));
     else if (strcmp(what, "but") == 0)
-        emit(yodel_sio_but(yodel_sio_to_room(sim->ns, "a"), world->sockets[0]));
+        emit(yodel_sio_but(yodel_sio_to_room(sim->ns, "a"), world.sockets[0]));
     else if (strcmp(what, "self") == 0)
         emit(self);
     else if (strcmp(what, "self except") == 0)
@@ -138,32 +152,26 @@ static void run_sender(struct sio_sim *sim, void *arg)
 
 static void test_sio_emit_leaves_out_its_sender(void **state)
 {
-    struct world world;
-
-    start(&world);
-    join(&world, "0a");
-    join(&world, "1a");
+    join("0a");
+    join("1a");
     sio_sim_on_loop(&world.sim, 0, run_sender, "others");
-    expect_reached(&world, PACKET, "123");
+    expect_reached(PACKET, "123");
     sio_sim_on_loop(&world.sim, 0, run_sender, "but");
-    expect_reached(&world, PACKET, "1");
+    expect_reached(PACKET, "1");
     sio_sim_on_loop(&world.sim, 0, run_sender, "self");
-    expect_reached(&world, PACKET, "0");
+    expect_reached(PACKET, "0");
     sio_sim_on_loop(&world.sim, 0, run_sender, "self except");
-    expect_reached(&world, PACKET, "");
+    expect_reached(PACKET, "");
     sio_sim_on_loop(&world.sim, 0, run_sender, "self except another");
-    expect_reached(&world, PACKET, "0");
-    sio_sim_stop(&world.sim);
+    expect_reached(PACKET, "0");
 }
 
 static void test_sio_emit_checks_what_is_sent(void **state)
 {
-    struct world world;
     yodel_sio_target all;
     yodel_bytes bytes = {(const uint8_t *)"x", 1};
     yodel_sio_args args = {YODEL_STR("[1, 2 ]"), NULL, 0};
 
-    start(&world);
     all = yodel_sio_to_all(world.sim.ns);
     assert_int_equal(yodel_sio_emit(all, "connect", ""), YODEL_ERR_NAME);
     assert_int_equal(yodel_sio_emit(all, "\xff", ""), YODEL_ERR_ENCODING);
@@ -177,12 +185,12 @@ static void test_sio_emit_checks_what_is_sent(void **state)
     assert_int_equal(yodel_sio_emit_args(all, "e", &args), YODEL_ERR_FORMAT);
     args = (yodel_sio_args){YODEL_STR("[1"), NULL, 0};
     assert_int_equal(yodel_sio_emit_args(all, "e", &args), YODEL_ERR_FORMAT);
-    expect_reached(&world, "", "");
+    expect_reached("", "");
     args = (yodel_sio_args){YODEL_STR("[1, 2]"), NULL, 0};
     assert_int_equal(yodel_sio_emit_args(all, "e", &args), 0);
-    expect_reached(&world, "2[\"e\",1, 2]", "0123");
+    expect_reached("2[\"e\",1, 2]", "0123");
     assert_int_equal(yodel_sio_emit_args(all, "q\"", NULL), 0);
-    expect_reached(&world, "2[\"q\\\"\"]", "0123");
+    expect_reached("2[\"q\\\"\"]", "0123");
     args = (yodel_sio_args){YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &bytes, 1};
     assert_int_equal(yodel_sio_emit_args(all, "b", &args), 0);
     sio_sim_run(&world.sim);
@@ -190,7 +198,6 @@ static void test_sio_emit_checks_what_is_sent(void **state)
         sio_sim_expect(&world.clients[i], "51-[\"b\",{\"_placeholder\":true,\"num\":0}]");
         sio_sim_expect_binary(&world.clients[i], "x", 1);
     }
-    sio_sim_stop(&world.sim);
 }
 
 /* ---- order ---- */
@@ -208,13 +215,11 @@ static void on_order(yodel_sio_socket *socket, yodel_sio_event *event, void *use
 
 static void test_sio_emit_keeps_the_order_of_calls(void **state)
 {
-    struct world world;
-
-    start_with(&world, NULL);
+    start_with(NULL);
     assert_int_equal(yodel_sio_on(world.sim.ns, "order", on_order, &world.sim), 0);
-    connect_all(&world);
-    join(&world, "0a");
-    join(&world, "1a");
+    connect_all();
+    join("0a");
+    join("1a");
     sio_sim_say(&world.clients[0], "29[\"order\"]");
     sio_sim_expect(&world.clients[0], "2[\"1\"]");
     sio_sim_expect(&world.clients[0], "2[\"2\"]");
@@ -223,7 +228,6 @@ static void test_sio_emit_keeps_the_order_of_calls(void **state)
     sio_sim_expect(&world.clients[0], "2[\"5\"]");
     sio_sim_expect(&world.clients[1], "2[\"2\"]");
     sio_sim_expect(&world.clients[1], "2[\"4\"]");
-    sio_sim_stop(&world.sim);
 }
 
 /* Emits inside a broadcast that is being given out. */
@@ -240,22 +244,18 @@ static void watch(yodel_sio_socket *socket, yodel_str event, yodel_str args, voi
 
 static void run_watched(struct sio_sim *sim, void *arg)
 {
-    struct world *world = (struct world *)sim;
-
     (void)arg;
     emit(yodel_sio_to_room(sim->ns, "a"));
-    assert_int_equal(yodel_sio_emit(yodel_sio_to(world->sockets[0]), "last", ""), 0);
+    assert_int_equal(yodel_sio_emit(yodel_sio_to(world.sockets[0]), "last", ""), 0);
 }
 
 static void test_sio_emit_is_watched(void **state)
 {
-    struct world world;
-
-    start_with(&world, NULL);
+    start_with(NULL);
     assert_int_equal(yodel_sio_on_any_outgoing(world.sim.ns, watch, &world.sim), 0);
-    connect_all(&world);
-    join(&world, "0a");
-    join(&world, "3a");
+    connect_all();
+    join("0a");
+    join("3a");
     sio_sim_on_loop(&world.sim, 0, run_watched, NULL);
     for (unsigned i = 0; i <= LOOPS; i += LOOPS) {
         sio_sim_expect(&world.clients[i], PACKET);
@@ -270,7 +270,6 @@ static void test_sio_emit_is_watched(void **state)
         sio_sim_expect_nothing(&world.clients[i]);
     }
     sio_sim_expect_told(&world.sim, "e[1];e[1];room[];room[];self[];room[];room[];self[];last[];");
-    sio_sim_stop(&world.sim);
 }
 
 /* ---- acknowledgements of many ---- */
@@ -286,21 +285,18 @@ static void answered(const yodel_sio_answers *answers, void *user)
     sio_sim_tell(user, ";");
 }
 
-static void ask_all(struct world *world)
+static void ask_all(void)
 {
-    yodel_sio_target target = yodel_sio_timeout(yodel_sio_to_all(world->sim.ns), 100);
+    yodel_sio_target target = yodel_sio_timeout(yodel_sio_to_all(world.sim.ns), 100);
 
-    assert_int_equal(yodel_sio_emit_ack(target, "q", NULL, answered, &world->sim), 0);
-    sio_sim_run(&world->sim);
+    assert_int_equal(yodel_sio_emit_ack(target, "q", NULL, answered, &world.sim), 0);
+    sio_sim_run(&world.sim);
 }
 
 static void test_sio_emit_gathers_answers(void **state)
 {
-    struct world world;
-
-    start(&world);
-    ask_all(&world);
-    expect_reached(&world, "20[\"q\"]", "0123");
+    ask_all();
+    expect_reached("20[\"q\"]", "0123");
     sio_sim_say(&world.clients[3], "30[\"x\",\"not this\"]");
     sio_sim_say(&world.clients[0], "61-0[{\"_placeholder\":true,\"num\":0}]");
     sio_sim_say_binary(&world.clients[0], "A", 1);
@@ -311,7 +307,7 @@ static void test_sio_emit_gathers_answers(void **state)
     sio_sim_say_binary(&world.clients[1], "C", 1);
     sio_sim_expect_told(&world.sim, "ok [\"x\",{\"_placeholder\":true,\"num\":0},null,"
                                     "[{\"_placeholder\":true,\"num\":2},5]]+A+B+C;");
-    ask_all(&world);
+    ask_all();
     sio_sim_say(&world.clients[1], "31[1]");
     sio_sim_say(&world.clients[2], "31[2]");
     sio_sim_leave(&world.clients[3]);
@@ -319,7 +315,7 @@ static void test_sio_emit_gathers_answers(void **state)
     world.sim.told.len = 0;
     sio_sim_advance(&world.sim, 1);
     sio_sim_expect_told(&world.sim, "YODEL_ERR_CLOSED [1,2];");
-    ask_all(&world);
+    ask_all();
     sio_sim_say(&world.clients[0], "32[1]");
     sio_sim_advance(&world.sim, 100);
     sio_sim_expect_told(&world.sim, "ETIMEDOUT [1];");
@@ -329,7 +325,6 @@ static void test_sio_emit_gathers_answers(void **state)
     sio_sim_expect_told(&world.sim, "");
     sio_sim_run(&world.sim);
     sio_sim_expect_told(&world.sim, "ok [];");
-    sio_sim_stop(&world.sim);
 }
 
 /* ---- rooms ---- */
@@ -343,13 +338,12 @@ static void note_room(yodel_str room, void *user)
 
 static void run_rooms(struct sio_sim *sim, void *arg)
 {
-    struct world *world = (struct world *)sim;
-    yodel_sio_socket *socket = world->sockets[0];
+    yodel_sio_socket *socket = world.sockets[0];
 
     (void)arg;
     assert_int_equal(yodel_sio_join(socket, "b"), 0);
     assert_int_equal(yodel_sio_join(socket, "a"), 0);
-    assert_int_equal(yodel_sio_join(socket, world->clients[0].sid), 0); /* it is its own */
+    assert_int_equal(yodel_sio_join(socket, world.clients[0].sid), 0); /* it is its own */
     assert_int_equal(yodel_sio_join(socket, "c"), YODEL_ERR_TOO_BIG);
     yodel_sio_leave(socket, "b");
     yodel_sio_leave(socket, "b");
@@ -361,69 +355,62 @@ static void run_rooms(struct sio_sim *sim, void *arg)
 static void test_sio_emit_limits_rooms(void **state)
 {
     yodel_sio_options options;
-    struct world world;
 
     sio_sim_options(&options);
     options.max_rooms = 2;
-    start_with(&world, &options);
-    connect_all(&world);
+    start_with(&options);
+    connect_all();
     sio_sim_on_loop(&world.sim, 0, run_rooms, NULL);
     sio_sim_expect_told(&world.sim, "ID  a  c ");
-    sio_sim_stop(&world.sim);
 }
 
 static void test_sio_emit_keeps_namespaces_apart(void **state)
 {
     yodel_sio_namespace *other;
     struct sio_client client;
-    struct world world;
 
-    start_with(&world, NULL);
+    start_with(NULL);
     other = yodel_sio_of(world.sim.sio, "/#x"); /* room b of this one is room x#b of that */
     assert_int_equal(sio_sim_handle(&world.sim, other), 0);
-    connect_all(&world);
-    join(&world, "0x#b");
+    connect_all();
+    join("0x#b");
     sio_sim_open(&world.sim, 0, &client);
     sio_sim_join(&client, "/#x", "");
     assert_int_equal(yodel_sio_sockets_join(yodel_sio_to_all(other), YODEL_ROOMS("b")), 0);
     sio_sim_run(&world.sim);
     assert_int_equal(yodel_sio_emit(yodel_sio_to_room(other, "b"), "e", ""), 0);
-    expect_reached(&world, "", "");
+    expect_reached("", "");
     sio_sim_expect(&client, "2/#x,[\"e\"]");
     emit(yodel_sio_to_room(world.sim.ns, "x#b"));
-    expect_reached(&world, PACKET, "0");
+    expect_reached(PACKET, "0");
     sio_sim_expect_nothing(&client);
-    sio_sim_stop(&world.sim);
 }
 
 static void test_sio_emit_operates_on_many(void **state)
 {
     yodel_sio_namespace *ns;
-    struct world world;
 
-    start(&world);
     ns = world.sim.ns;
-    join(&world, "0a");
-    join(&world, "2a");
+    join("0a");
+    join("2a");
     assert_int_equal(yodel_sio_sockets_join(yodel_sio_to_room(ns, "a"), YODEL_ROOMS("b", "c")), 0);
-    expect_target(&world, yodel_sio_to_room(ns, "c"), "02");
+    expect_target(yodel_sio_to_room(ns, "c"), "02");
     assert_int_equal(
         yodel_sio_sockets_leave(yodel_sio_to_room(ns, world.clients[2].sid), YODEL_ROOMS("c", "a")),
         0);
-    expect_target(&world, yodel_sio_to_room(ns, "c"), "0");
-    expect_target(&world, yodel_sio_to_room(ns, "b"), "02");
+    expect_target(yodel_sio_to_room(ns, "c"), "0");
+    expect_target(yodel_sio_to_room(ns, "b"), "02");
     /* who leaves the room that is walked over */
     assert_int_equal(yodel_sio_sockets_leave(yodel_sio_to_room(ns, "b"), YODEL_ROOMS("b")), 0);
-    expect_target(&world, yodel_sio_to_room(ns, "b"), "");
+    expect_target(yodel_sio_to_room(ns, "b"), "");
     assert_int_equal(yodel_sio_disconnect_sockets(yodel_sio_to_room(ns, "c"), 0), 0);
-    expect_reached(&world, "1", "0");
+    expect_reached("1", "0");
     sio_sim_expect_told(&world.sim, "disconnecting server namespace disconnect a c;"
                                     "disconnect server namespace disconnect;");
     assert_int_equal(yodel_sio_disconnect_sockets(yodel_sio_to_all(ns), 1), 0);
     sio_sim_run(&world.sim);
     for (unsigned i = 1; i <= LOOPS; i++)
         sio_sim_expect_closed(&world.clients[i]);
-    sio_sim_stop(&world.sim);
 }
 
 static void tell_sockets(const json_t *sockets, void *user)
@@ -449,22 +436,18 @@ static void tell_sockets(const json_t *sockets, void *user)
 
 static void set_data(struct sio_sim *sim, void *arg)
 {
-    struct world *world = (struct world *)sim;
-
     (void)arg;
-    json_object_set_new(yodel_sio_socket_json(world->sockets[0]), "x", json_true());
+    json_object_set_new(yodel_sio_socket_json(world.sockets[0]), "x", json_true());
 }
 
 static void test_sio_emit_fetches(void **state)
 {
     yodel_sio_namespace *ns;
-    struct world world;
 
-    start(&world);
     ns = world.sim.ns;
-    join(&world, "0a");
-    join(&world, "1b");
-    join(&world, "2b");
+    join("0a");
+    join("1b");
+    join("2b");
     sio_sim_on_loop(&world.sim, 0, set_data, NULL);
     assert_int_equal(yodel_sio_fetch_sockets(yodel_sio_to_all(ns), tell_sockets, &world.sim), 0);
     sio_sim_run(&world.sim);
@@ -482,41 +465,37 @@ static void test_sio_emit_fetches(void **state)
     assert_int_equal(yodel_sio_fetch_rooms(ns, tell_sockets, &world.sim), 0);
     sio_sim_run(&world.sim);
     sio_sim_expect_told(&world.sim, "6 a b;");
-    sio_sim_stop(&world.sim);
 }
 
 static void test_sio_emit_gets_raw_group_messages(void **state)
 {
     yodel_channels *channels;
-    struct world world;
 
-    start(&world);
     channels = world.sim.sio->channels;
-    join(&world, "0a");
-    join(&world, "1a");
+    join("0a");
+    join("1a");
     assert_int_equal(yodel_group_send(channels, YODEL_STR("/#a"), YODEL_WS_TEXT,
                                       (yodel_bytes){(const uint8_t *)"x\"", 2}),
                      0);
-    expect_reached(&world, "2[\"message\",\"x\\\"\"]", "01");
+    expect_reached("2[\"message\",\"x\\\"\"]", "01");
     assert_int_equal(yodel_group_send_event(channels, YODEL_STR("/#a"), "typed", "{s:i}", "n", 1),
                      0);
-    expect_reached(&world, "2[\"typed\",{\"n\":1}]", "01");
-    sio_sim_stop(&world.sim);
+    expect_reached("2[\"typed\",{\"n\":1}]", "01");
 }
 
 /* ---- slow clients ---- */
 
 /* Returns how many events of num were refused, or missed. */
-static void fill(struct world *world, unsigned flags, int num)
+static void fill(unsigned flags, int num)
 {
     char large[400];
-    yodel_sio_target target = yodel_sio_with(yodel_sio_to_all(world->sim.ns), flags);
+    yodel_sio_target target = yodel_sio_with(yodel_sio_to_all(world.sim.ns), flags);
 
     memset(large, 'x', sizeof large);
     large[sizeof large - 1] = '\0';
     for (int i = 0; i < num; i++) {
         assert_int_equal(yodel_sio_emit(target, "e", "s", large), 0);
-        sio_sim_run(&world->sim);
+        sio_sim_run(&world.sim);
     }
 }
 
@@ -532,14 +511,13 @@ static int count_packets(struct sio_client *client)
 static void run_slow(int close_congested)
 {
     yodel_sio_options options;
-    struct world world;
 
     sio_sim_options(&options);
     options.close_congested = close_congested;
-    start_with(&world, &options);
-    connect_all(&world);
+    start_with(&options);
+    connect_all();
     world.clients[1].peer->window = 0;
-    fill(&world, 0, 20);
+    fill(0, 20);
     for (unsigned i = 0; i <= LOOPS; i++)
         if (i != 1)
             assert_int_equal(count_packets(&world.clients[i]), 20);
@@ -550,7 +528,7 @@ static void run_slow(int close_congested)
     world.clients[1].peer->window = SIZE_MAX;
     sio_sim_run(&world.sim);
     assert_in_range(count_packets(&world.clients[1]), 7, 10); /* of about 3000 bytes */
-    fill(&world, 0, 1);
+    fill(0, 1);
     assert_int_equal(count_packets(&world.clients[1]), close_congested ? 0 : 1);
     sio_sim_stop(&world.sim);
 }
@@ -563,39 +541,35 @@ static void test_sio_emit_meets_slow_clients(void **state)
 
 static void test_sio_emit_drops_volatile_events(void **state)
 {
-    struct world world;
-
-    start(&world);
-    fill(&world, YODEL_SIO_VOLATILE, 1);
+    fill(YODEL_SIO_VOLATILE, 1);
     assert_int_equal(count_packets(&world.clients[1]), 1);
     world.clients[1].peer->window = 0;
-    fill(&world, 0, 1);
-    fill(&world, YODEL_SIO_VOLATILE, 5);
+    fill(0, 1);
+    fill(YODEL_SIO_VOLATILE, 5);
     world.clients[1].peer->window = SIZE_MAX;
     sio_sim_run(&world.sim);
     assert_int_equal(count_packets(&world.clients[1]), 1);
     assert_int_equal(count_packets(&world.clients[0]), 7);
-    fill(&world, YODEL_SIO_VOLATILE, 1);
+    fill(YODEL_SIO_VOLATILE, 1);
     assert_int_equal(count_packets(&world.clients[1]), 1);
-    sio_sim_stop(&world.sim);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sio_emit_reaches_its_target),
-        cmocka_unit_test(test_sio_emit_leaves_out_its_sender),
-        cmocka_unit_test(test_sio_emit_checks_what_is_sent),
-        cmocka_unit_test(test_sio_emit_keeps_the_order_of_calls),
-        cmocka_unit_test(test_sio_emit_is_watched),
-        cmocka_unit_test(test_sio_emit_gathers_answers),
-        cmocka_unit_test(test_sio_emit_limits_rooms),
-        cmocka_unit_test(test_sio_emit_keeps_namespaces_apart),
-        cmocka_unit_test(test_sio_emit_operates_on_many),
-        cmocka_unit_test(test_sio_emit_fetches),
-        cmocka_unit_test(test_sio_emit_gets_raw_group_messages),
-        cmocka_unit_test(test_sio_emit_meets_slow_clients),
-        cmocka_unit_test(test_sio_emit_drops_volatile_events),
+        FIXTURE_TEST(test_sio_emit_reaches_its_target),
+        FIXTURE_TEST(test_sio_emit_leaves_out_its_sender),
+        FIXTURE_TEST(test_sio_emit_checks_what_is_sent),
+        TEARDOWN_TEST(test_sio_emit_keeps_the_order_of_calls),
+        TEARDOWN_TEST(test_sio_emit_is_watched),
+        FIXTURE_TEST(test_sio_emit_gathers_answers),
+        TEARDOWN_TEST(test_sio_emit_limits_rooms),
+        TEARDOWN_TEST(test_sio_emit_keeps_namespaces_apart),
+        FIXTURE_TEST(test_sio_emit_operates_on_many),
+        FIXTURE_TEST(test_sio_emit_fetches),
+        FIXTURE_TEST(test_sio_emit_gets_raw_group_messages),
+        TEARDOWN_TEST(test_sio_emit_meets_slow_clients),
+        FIXTURE_TEST(test_sio_emit_drops_volatile_events),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,28 +9,32 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "failmem.h"
+#include "fixture.h"
 #include "proto/json_scan.h"
 #include "sio_sim.h"
 
 /* Events that come in and their answers; answers that are waited for; the MessagePack parser. */
 
+static struct failmem fm;
+static struct sio_sim sim;
+static struct sio_client client;
+
 static yodel_sio_ack *kept;
 
 static void on_show(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
-    struct sio_sim *sim = user;
-
     (void)socket;
-    sio_sim_tell(sim, "%" YODEL_PRI "%" YODEL_PRI, YODEL_ARG(yodel_sio_event_name(event)),
+    sio_sim_tell(&sim, "%" YODEL_PRI "%" YODEL_PRI, YODEL_ARG(yodel_sio_event_name(event)),
                  YODEL_ARG(yodel_sio_event_args(event)));
     for (size_t i = 0; yodel_sio_event_arg(event, i).ptr != NULL; i++)
-        sio_sim_tell(sim, "|%" YODEL_PRI, YODEL_ARG(yodel_sio_event_arg(event, i)));
+        sio_sim_tell(&sim, "|%" YODEL_PRI, YODEL_ARG(yodel_sio_event_arg(event, i)));
     for (size_t i = 0; i < yodel_sio_event_num_attachments(event); i++)
-        sio_sim_tell(sim, "+%zu", yodel_sio_event_attachment(event, i).len);
+        sio_sim_tell(&sim, "+%zu", yodel_sio_event_attachment(event, i).len);
     assert_null(yodel_sio_event_attachment(event, 10).ptr);
     assert_int_equal(json_array_size(yodel_sio_event_json(event)),
                      yd_json_count(yd_json_array(yodel_sio_event_args(event))));
-    sio_sim_tell(sim, ";");
+    sio_sim_tell(&sim, ";");
 }
 
 static void on_note(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -81,10 +85,8 @@ static void on_ignore(yodel_sio_socket *socket, yodel_sio_event *event, void *us
 
 static void on_connection(yodel_sio_socket *socket, void *user)
 {
-    struct sio_sim *sim = user;
-
-    sim->socket = socket;
-    yodel_sio_set_data(socket, sim, NULL);
+    sim.socket = socket;
+    yodel_sio_set_data(socket, &sim, NULL);
 }
 
 static void on_error(yodel_sio_socket *socket, const char *message, void *user)
@@ -105,8 +107,7 @@ static void on_unhandled(yodel_sio_socket *socket, yodel_sio_event *event, void 
     sio_sim_tell(user, "unhandled %" YODEL_PRI ";", YODEL_ARG(yodel_sio_event_name(event)));
 }
 
-static void start_with(struct sio_sim *sim, const yodel_sio_options *options,
-                       struct sio_client *client)
+static void start_with(const yodel_sio_options *options)
 {
     yodel_sio_handlers handlers = {.size = sizeof handlers,
                                    .on_connection = on_connection,
@@ -114,32 +115,43 @@ static void start_with(struct sio_sim *sim, const yodel_sio_options *options,
                                    .on_unhandled = on_unhandled,
                                    .on_error = on_error};
 
-    assert_int_equal(sio_sim_start(sim, &yd_mem_default, 1, options), 0);
-    assert_int_equal(yodel_sio_handle(sim->ns, &handlers, sim), 0);
-    assert_int_equal(yodel_sio_on(sim->ns, "show", on_show, sim), 0);
-    assert_int_equal(yodel_sio_on(sim->ns, "q\"\\\n", on_show, sim), 0);
-    assert_int_equal(yodel_sio_on(sim->ns, "7", on_show, sim), 0);
-    assert_int_equal(yodel_sio_on(sim->ns, "kick", on_show, sim), 0);
-    assert_int_equal(yodel_sio_on(sim->ns, "two", on_note, "first"), 0);
-    assert_int_equal(yodel_sio_on(sim->ns, "two", on_note, "second"), 0);
-    assert_int_equal(yodel_sio_on(sim->ns, "ask", on_answer, sim), 0);
-    assert_int_equal(yodel_sio_on(sim->ns, "keep", on_keep, sim), 0);
-    assert_int_equal(yodel_sio_on(sim->ns, "ignore", on_ignore, sim), 0);
-    assert_int_equal(yodel_sio_use_event(sim->ns, check, sim), 0);
-    sio_sim_connect(sim, 0, client);
+    failmem_init(&fm, 0);
+    assert_int_equal(sio_sim_start(&sim, &fm.mem, 1, options), 0);
+    assert_int_equal(yodel_sio_handle(sim.ns, &handlers, &sim), 0);
+    assert_int_equal(yodel_sio_on(sim.ns, "show", on_show, &sim), 0);
+    assert_int_equal(yodel_sio_on(sim.ns, "q\"\\\n", on_show, &sim), 0);
+    assert_int_equal(yodel_sio_on(sim.ns, "7", on_show, &sim), 0);
+    assert_int_equal(yodel_sio_on(sim.ns, "kick", on_show, &sim), 0);
+    assert_int_equal(yodel_sio_on(sim.ns, "two", on_note, "first"), 0);
+    assert_int_equal(yodel_sio_on(sim.ns, "two", on_note, "second"), 0);
+    assert_int_equal(yodel_sio_on(sim.ns, "ask", on_answer, &sim), 0);
+    assert_int_equal(yodel_sio_on(sim.ns, "keep", on_keep, &sim), 0);
+    assert_int_equal(yodel_sio_on(sim.ns, "ignore", on_ignore, &sim), 0);
+    assert_int_equal(yodel_sio_use_event(sim.ns, check, &sim), 0);
+    sio_sim_connect(&sim, 0, &client);
 }
 
-static void start(struct sio_sim *sim, struct sio_client *client)
+static void start(void)
 {
-    start_with(sim, NULL, client);
+    start_with(NULL);
+}
+
+static int setup(void **state)
+{
+    start();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    sio_sim_stop(&sim);
+    failmem_assert_empty(&fm);
+    return 0;
 }
 
 static void expect_event(const char *packet, const char *told)
 {
-    struct sio_sim sim;
-    struct sio_client client;
-
-    start(&sim, &client);
+    start();
     sio_sim_say(&client, packet);
     sio_sim_expect_nothing(&client);
     sio_sim_expect_told(&sim, told);
@@ -167,22 +179,13 @@ static void test_sio_event_reaches_its_handlers(void **state)
 
 static void test_sio_event_stops_where_it_disconnects(void **state)
 {
-    struct sio_sim sim;
-    struct sio_client client;
-
-    start(&sim, &client);
     sio_sim_say(&client, "2[\"kick\"]");
     sio_sim_expect(&client, "1");
     sio_sim_expect_told(&sim, "any kick;");
-    sio_sim_stop(&sim);
 }
 
 static void test_sio_event_has_attachments(void **state)
 {
-    struct sio_sim sim;
-    struct sio_client client;
-
-    start(&sim, &client);
     sio_sim_say(&client, "53-[\"show\",{\"_placeholder\":true,\"num\":2},"
                          "{\"_placeholder\":true,\"num\":2}]");
     sio_sim_say_binary(&client, "a", 1);
@@ -194,7 +197,6 @@ static void test_sio_event_has_attachments(void **state)
                         "{\"_placeholder\":true,\"num\":2}]|{\"_placeholder\":true,\"num\":2}|"
                         "{\"_placeholder\":true,\"num\":2}+1+0+4;");
     sio_sim_say(&client, "51-[\"show\"]"); /* and one that never comes */
-    sio_sim_stop(&sim);
 }
 
 /* ---- once ---- */
@@ -206,21 +208,17 @@ static void on_once(yodel_sio_socket *socket, yodel_sio_event *event, void *user
         assert_int_equal(yodel_sio_once(socket, "again", on_once, user), 0);
 }
 
-static void add_onces(struct sio_sim *sim, void *arg)
+static void add_onces(struct sio_sim *that, void *arg)
 {
     (void)arg;
-    assert_int_equal(yodel_sio_once(sim->socket, "a", on_once, sim), 0);
-    assert_int_equal(yodel_sio_once(sim->socket, "again", on_once, sim), 0);
-    assert_int_equal(yodel_sio_once(sim->socket, "a", on_once, sim), 0);
-    assert_int_equal(yodel_sio_once(sim->socket, "connect", on_once, sim), YODEL_ERR_NAME);
+    assert_int_equal(yodel_sio_once(sim.socket, "a", on_once, &sim), 0);
+    assert_int_equal(yodel_sio_once(sim.socket, "again", on_once, &sim), 0);
+    assert_int_equal(yodel_sio_once(sim.socket, "a", on_once, &sim), 0);
+    assert_int_equal(yodel_sio_once(sim.socket, "connect", on_once, &sim), YODEL_ERR_NAME);
 }
 
 static void test_sio_event_is_handled_once(void **state)
 {
-    struct sio_sim sim;
-    struct sio_client client;
-
-    start(&sim, &client);
     sio_sim_on_loop(&sim, 0, add_onces, NULL);
     sio_sim_say(&client, "2[\"a\"]");
     sio_sim_expect_told(&sim, "any a;once a;once a;");
@@ -230,7 +228,6 @@ static void test_sio_event_is_handled_once(void **state)
         sio_sim_say(&client, "2[\"again\"]"); /* what it adds is for the next one */
         sio_sim_expect_told(&sim, "any again;once again;");
     }
-    sio_sim_stop(&sim);
 }
 
 /* ---- answers to the client ---- */
@@ -242,12 +239,9 @@ static void drop_kept(void)
 
 static void test_sio_event_is_answered(void **state)
 {
-    struct sio_sim sim;
-    struct sio_client client;
     yodel_bytes bytes = {(const uint8_t *)"xyz", 3};
     yodel_sio_args args = {YODEL_STR(" [ {\"_placeholder\":true,\"num\":0}]"), &bytes, 1};
 
-    start(&sim, &client);
     sio_sim_say(&client, "20[\"ask\",\"x\",{\"n\":1}]");
     sio_sim_expect(&client, "30[\"x\",2]");
     sio_sim_say(&client, "2007[\"ask\",true]");
@@ -292,22 +286,19 @@ static void answered(const yodel_sio_answers *answers, void *user)
     sio_sim_tell(user, ";");
 }
 
-static void ask(struct sio_sim *sim, void *arg)
+static void ask(struct sio_sim *that, void *arg)
 {
-    yodel_sio_target target = yodel_sio_timeout(yodel_sio_to(sim->socket), 100);
+    yodel_sio_target target = yodel_sio_timeout(yodel_sio_to(sim.socket), 100);
     int *rc = arg;
 
-    *rc = yodel_sio_emit_ack(target, "q", NULL, answered, sim);
-    sio_sim_tell(sim, "asked;");
+    *rc = yodel_sio_emit_ack(target, "q", NULL, answered, &sim);
+    sio_sim_tell(&sim, "asked;");
 }
 
 static void test_sio_event_waits_for_an_answer(void **state)
 {
-    struct sio_sim sim;
-    struct sio_client client;
     int rc;
 
-    start(&sim, &client);
     sio_sim_on_loop(&sim, 0, ask, &rc);
     assert_int_equal(rc, 0);
     sio_sim_expect(&client, "20[\"q\"]");
@@ -329,16 +320,12 @@ static void test_sio_event_waits_for_an_answer(void **state)
     sio_sim_say_binary(&client, "B", 1);
     sio_sim_expect_told(&sim, "asked;ok [{\"_placeholder\":true,\"num\":1},"
                               "[{\"_placeholder\":true,\"num\":0}]]+A+B;");
-    sio_sim_stop(&sim);
 }
 
 static void test_sio_event_waits_no_longer(void **state)
 {
-    struct sio_sim sim;
-    struct sio_client client;
     int rc;
 
-    start(&sim, &client);
     sio_sim_on_loop(&sim, 0, ask, &rc);
     sio_sim_advance(&sim, 99);
     sio_sim_expect_told(&sim, "asked;");
@@ -350,19 +337,16 @@ static void test_sio_event_waits_no_longer(void **state)
     sio_sim_expect_told(&sim, "asked;YODEL_ERR_CLOSED [];");
     sio_sim_advance(&sim, 200);
     sio_sim_expect_told(&sim, "");
-    sio_sim_stop(&sim);
 }
 
 static void test_sio_event_limits_answers_that_are_owed(void **state)
 {
     yodel_sio_options options;
-    struct sio_sim sim;
-    struct sio_client client;
     int rc;
 
     sio_sim_options(&options);
     options.max_acks = 2;
-    start_with(&sim, &options, &client);
+    start_with(&options);
     for (int i = 0; i < 3; i++) {
         sio_sim_on_loop(&sim, 0, ask, &rc);
         assert_int_equal(rc, i < 2 ? 0 : YODEL_ERR_TOO_BIG);
@@ -374,17 +358,13 @@ static void test_sio_event_limits_answers_that_are_owed(void **state)
     sio_sim_say(&client, "30[]");
     sio_sim_on_loop(&sim, 0, ask, &rc);
     assert_int_equal(rc, 0);
-    sio_sim_stop(&sim);
 }
 
 /* A client that does not read: what is refused is not waited for. */
 static void test_sio_event_asks_no_congested_client(void **state)
 {
-    struct sio_sim sim;
-    struct sio_client client;
     int rc = 0;
 
-    start(&sim, &client);
     client.peer->window = 0;
     for (int i = 0; i < 2000 && rc == 0; i++)
         sio_sim_on_loop(&sim, 0, ask, &rc);
@@ -395,52 +375,50 @@ static void test_sio_event_asks_no_congested_client(void **state)
     sio_sim_expect_told(&sim, "YODEL_ERR_CONGESTED [];");
     sio_sim_advance(&sim, 200);
     assert_non_null(strstr((const char *)sim.told.ptr, "late []"));
-    sio_sim_stop(&sim);
 }
 
 /* ---- MessagePack ---- */
 
-static void say_bytes(struct sio_client *client, const char *bytes, size_t len)
+static void say_bytes(const char *bytes, size_t len)
 {
-    sio_sim_say_binary(client, bytes, len);
+    sio_sim_say_binary(&client, bytes, len);
 }
 
-#define SAY(client, bytes) say_bytes(client, bytes, sizeof(bytes) - 1)
+#define SAY(bytes) say_bytes(bytes, sizeof(bytes) - 1)
 
-static void emit_bytes(struct sio_sim *sim, void *arg)
+static void emit_bytes(struct sio_sim *that, void *arg)
 {
     yodel_bytes bytes = {(const uint8_t *)"xy", 2};
     yodel_sio_args args = {YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &bytes, 1};
 
     (void)arg;
-    assert_int_equal(yodel_sio_emit_args(yodel_sio_to(sim->socket), "b", &args), 0);
+    assert_int_equal(yodel_sio_emit_args(yodel_sio_to(sim.socket), "b", &args), 0);
 }
 
 static void test_sio_event_may_be_msgpack(void **state)
 {
     yodel_sio_options options;
-    struct sio_sim sim;
-    struct sio_client client;
     struct ws_sim_frame frame;
 
     sio_sim_options(&options);
     options.parser = YODEL_SIO_MSGPACK;
-    assert_int_equal(sio_sim_start(&sim, &yd_mem_default, 1, &options), 0);
+    failmem_init(&fm, 0);
+    assert_int_equal(sio_sim_start(&sim, &fm.mem, 1, &options), 0);
     assert_int_equal(yodel_sio_on(sim.ns, "show", on_show, &sim), 0);
     assert_int_equal(yodel_sio_on(sim.ns, "ask", on_answer, &sim), 0);
     sio_sim_open(&sim, 0, &client);
-    SAY(&client, "\x83\xa4type\x00\xa4"
-                 "data\x81\xa1t\x01\xa3nsp\xa1/");
+    SAY("\x83\xa4type\x00\xa4"
+        "data\x81\xa1t\x01\xa3nsp\xa1/");
     assert_true(ws_sim_next(client.peer, &frame));
     assert_int_equal(frame.first_byte, 0x82);
     sio_sim_expect_told(&sim, "connection /;");
-    SAY(&client, "\x83\xa4type\x02\xa4"
-                 "data\x93\xa4show\x01\xc4\x02zz\xa3nsp\xa1/");
+    SAY("\x83\xa4type\x02\xa4"
+        "data\x93\xa4show\x01\xc4\x02zz\xa3nsp\xa1/");
     sio_sim_expect_told(&sim, "show[1,{\"_placeholder\":true,\"num\":0}]|1|"
                               "{\"_placeholder\":true,\"num\":0}+2;");
-    SAY(&client, "\x84\xa4type\x02\xa4"
-                 "data\x91\xa3"
-                 "ask\xa2id\x05\xa3nsp\xa1/");
+    SAY("\x84\xa4type\x02\xa4"
+        "data\x91\xa3"
+        "ask\xa2id\x05\xa3nsp\xa1/");
     assert_true(ws_sim_next(client.peer, &frame));
     assert_non_null(memmem(frame.data, frame.len, "\xa2id\x05", 4));
     sio_sim_on_loop(&sim, 0, emit_bytes, NULL);
@@ -451,22 +429,21 @@ static void test_sio_event_may_be_msgpack(void **state)
                            7));
     sio_sim_say(&client, "2[\"show\"]"); /* text is no MessagePack */
     sio_sim_expect_closed(&client);
-    sio_sim_stop(&sim);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sio_event_reaches_its_handlers),
-        cmocka_unit_test(test_sio_event_stops_where_it_disconnects),
-        cmocka_unit_test(test_sio_event_has_attachments),
-        cmocka_unit_test(test_sio_event_is_handled_once),
-        cmocka_unit_test(test_sio_event_is_answered),
-        cmocka_unit_test(test_sio_event_waits_for_an_answer),
-        cmocka_unit_test(test_sio_event_waits_no_longer),
-        cmocka_unit_test(test_sio_event_limits_answers_that_are_owed),
-        cmocka_unit_test(test_sio_event_asks_no_congested_client),
-        cmocka_unit_test(test_sio_event_may_be_msgpack),
+        TEARDOWN_TEST(test_sio_event_reaches_its_handlers),
+        FIXTURE_TEST(test_sio_event_stops_where_it_disconnects),
+        FIXTURE_TEST(test_sio_event_has_attachments),
+        FIXTURE_TEST(test_sio_event_is_handled_once),
+        FIXTURE_TEST(test_sio_event_is_answered),
+        FIXTURE_TEST(test_sio_event_waits_for_an_answer),
+        FIXTURE_TEST(test_sio_event_waits_no_longer),
+        TEARDOWN_TEST(test_sio_event_limits_answers_that_are_owed),
+        FIXTURE_TEST(test_sio_event_asks_no_congested_client),
+        TEARDOWN_TEST(test_sio_event_may_be_msgpack),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

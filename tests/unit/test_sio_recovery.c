@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "failmem.h"
+#include "fixture.h"
 #include "sio/socket.h"
 #include "sio_sim.h"
 
@@ -21,39 +23,56 @@ struct world {
     char offset[100];         /* that it has seen last */
 };
 
-static void start_with(struct world *world, const yodel_sio_options *options)
+static struct failmem fm;
+static struct world world;
+
+static void start_with(const yodel_sio_options *options)
 {
     yodel_sio_options defaults;
 
-    memset(world, 0, sizeof *world);
+    memset(&world, 0, sizeof world);
     sio_sim_options(&defaults);
     defaults.recovery_ms = RECOVERY_MS;
+    failmem_init(&fm, 0);
+    assert_int_equal(sio_sim_start(&world.sim, &fm.mem, 3, options != NULL ? options : &defaults),
+                     0);
+    sio_sim_connect(&world.sim, 0, &world.client);
+    assert_string_not_equal(world.client.pid, "");
+}
+
+static void start(void)
+{
+    start_with(NULL);
+}
+
+static int setup(void **state)
+{
+    start();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    sio_sim_stop(&world.sim);
+    failmem_assert_empty(&fm);
+    return 0;
+}
+
+static void emit(const char *name)
+{
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_all(world.sim.ns), name, ""), 0);
+}
+
+static void emit_volatile(const char *name)
+{
     assert_int_equal(
-        sio_sim_start(&world->sim, &yd_mem_default, 3, options != NULL ? options : &defaults), 0);
-    sio_sim_connect(&world->sim, 0, &world->client);
-    assert_string_not_equal(world->client.pid, "");
-}
-
-static void start(struct world *world)
-{
-    start_with(world, NULL);
-}
-
-static void emit(struct world *world, const char *name)
-{
-    assert_int_equal(yodel_sio_emit(yodel_sio_to_all(world->sim.ns), name, ""), 0);
-}
-
-static void emit_volatile(struct world *world, const char *name)
-{
-    assert_int_equal(
-        yodel_sio_emit(yodel_sio_with(yodel_sio_to_all(world->sim.ns), YODEL_SIO_VOLATILE), name,
+        yodel_sio_emit(yodel_sio_with(yodel_sio_to_all(world.sim.ns), YODEL_SIO_VOLATILE), name,
                        ""),
         0);
 }
 
 /* Takes the next packet, an event of that name with an offset at its end, which is kept. */
-static void expect(struct world *world, struct sio_client *client, const char *name)
+static void expect(struct sio_client *client, const char *name)
 {
     const char *text = sio_sim_next(client);
     char begin[50];
@@ -61,50 +80,50 @@ static void expect(struct world *world, struct sio_client *client, const char *n
 
     assert_non_null(text);
     assert_memory_equal(text, begin, (size_t)len);
-    (void)snprintf(world->offset, sizeof world->offset, "%.*s", (int)strcspn(text + len, "\""),
+    (void)snprintf(world.offset, sizeof world.offset, "%.*s", (int)strcspn(text + len, "\""),
                    text + len);
-    assert_string_equal(text + len + strlen(world->offset), "\"]");
+    assert_string_equal(text + len + strlen(world.offset), "\"]");
 }
 
 /* Comes back on a loop with the pid and offset ("": none) that it has; the answer is still to come.
  */
-static void put_back(struct world *world, unsigned loop, struct sio_client *ret_client)
+static void put_back(unsigned loop, struct sio_client *ret_client)
 {
     char text[200];
 
-    sio_sim_open(&world->sim, loop, ret_client);
-    (void)snprintf(text, sizeof text, "0{\"pid\":\"%s\"%s%s%s}", world->client.pid,
-                   world->offset[0] != '\0' ? ",\"offset\":\"" : "", world->offset,
-                   world->offset[0] != '\0' ? "\"" : "");
+    sio_sim_open(&world.sim, loop, ret_client);
+    (void)snprintf(text, sizeof text, "0{\"pid\":\"%s\"%s%s%s}", world.client.pid,
+                   world.offset[0] != '\0' ? ",\"offset\":\"" : "", world.offset,
+                   world.offset[0] != '\0' ? "\"" : "");
     sio_sim_put(ret_client, text);
 }
 
-static void come_back(struct world *world, unsigned loop, struct sio_client *ret_client)
+static void come_back(unsigned loop, struct sio_client *ret_client)
 {
-    put_back(world, loop, ret_client);
-    sio_sim_run(&world->sim);
+    put_back(loop, ret_client);
+    sio_sim_run(&world.sim);
 }
 
-static void expect_recovered(struct world *world, struct sio_client *client)
+static void expect_recovered(struct sio_client *client)
 {
     char text[200];
 
-    (void)snprintf(text, sizeof text, "0{\"sid\":\"%s\",\"pid\":\"%s\"}", world->client.sid,
-                   world->client.pid);
+    (void)snprintf(text, sizeof text, "0{\"sid\":\"%s\",\"pid\":\"%s\"}", world.client.sid,
+                   world.client.pid);
     sio_sim_expect(client, text);
-    assert_non_null(world->sim.socket);
-    assert_int_equal(yodel_sio_socket_recovered(world->sim.socket), 1);
+    assert_non_null(world.sim.socket);
+    assert_int_equal(yodel_sio_socket_recovered(world.sim.socket), 1);
 }
 
-static void expect_fresh(struct world *world, struct sio_client *client)
+static void expect_fresh(struct sio_client *client)
 {
     const char *text = sio_sim_next(client);
 
     assert_non_null(text);
     assert_memory_equal(text, "0{\"sid\":\"", 9);
-    assert_memory_not_equal(text + 9, world->client.sid, YD_ID_LEN);
-    assert_null(strstr(text, world->client.pid));
-    assert_int_equal(yodel_sio_socket_recovered(world->sim.socket), 0);
+    assert_memory_not_equal(text + 9, world.client.sid, YD_ID_LEN);
+    assert_null(strstr(text, world.client.pid));
+    assert_int_equal(yodel_sio_socket_recovered(world.sim.socket), 0);
 }
 
 static void set_state(struct sio_sim *sim, void *arg)
@@ -125,19 +144,18 @@ static void check_state(struct sio_sim *sim, void *arg)
 /* Across loops with loop 1, else on loop 0. */
 static void run_recovery(unsigned loop)
 {
-    struct world world;
     struct sio_client client;
 
-    start(&world);
+    start();
     sio_sim_on_loop(&world.sim, 0, set_state, NULL);
-    emit(&world, "1");
+    emit("1");
     sio_sim_run(&world.sim);
-    expect(&world, &world.client, "1");
-    emit(&world, "2"); /* on its way when the connection breaks */
+    expect(&world.client, "1");
+    emit("2"); /* on its way when the connection breaks */
     sio_sim_leave(&world.client);
     sio_sim_expect_told(&world.sim,
                         "disconnecting transport close a b;disconnect transport close;");
-    emit_volatile(&world, "volatile");
+    emit_volatile("volatile");
     assert_int_equal(yodel_sio_emit(yodel_sio_to_room(world.sim.ns, "a"), "3", ""), 0);
     assert_int_equal(yodel_sio_emit(yodel_sio_to_room(world.sim.ns, "c"), "other", ""), 0);
     assert_int_equal(
@@ -149,13 +167,13 @@ static void run_recovery(unsigned loop)
                                       (yodel_bytes){(const uint8_t *)"x", 1}),
                      0);
     sio_sim_advance(&world.sim, RECOVERY_MS - 1);
-    come_back(&world, loop, &client);
-    expect(&world, &client, "2");
-    expect(&world, &client, "3");
-    expect(&world, &client, "4");
+    come_back(loop, &client);
+    expect(&client, "2");
+    expect(&client, "3");
+    expect(&client, "4");
     assert_memory_equal(sio_sim_next(&client), "51-[\"message\"", 13);
     sio_sim_expect_binary(&client, "x", 1);
-    expect_recovered(&world, &client);
+    expect_recovered(&client);
     sio_sim_expect_nothing(&client);
     sio_sim_expect_told(&world.sim, "connection /;");
     sio_sim_on_loop(&world.sim, loop, check_state, NULL);
@@ -163,13 +181,13 @@ static void run_recovery(unsigned loop)
     assert_int_equal(
         yodel_sio_emit(yodel_sio_to_rooms(world.sim.ns, YODEL_ROOMS("a", "b")), "5", ""), 0);
     sio_sim_run(&world.sim);
-    expect(&world, &client, "5");
+    expect(&client, "5");
     sio_sim_expect_nothing(&client);
     sio_sim_leave(&client); /* and again */
-    emit(&world, "6");
-    come_back(&world, 2, &client);
-    expect(&world, &client, "6");
-    expect_recovered(&world, &client);
+    emit("6");
+    come_back(2, &client);
+    expect(&client, "6");
+    expect_recovered(&client);
     sio_sim_stop(&world.sim);
 }
 
@@ -182,39 +200,35 @@ static void test_sio_recovery_sends_what_was_missed(void **state)
 
 static void test_sio_recovery_ends(void **state)
 {
-    struct world world;
     struct sio_client client;
 
-    start(&world);
-    emit(&world, "1");
+    emit("1");
     sio_sim_run(&world.sim);
-    expect(&world, &world.client, "1");
+    expect(&world.client, "1");
     sio_sim_leave(&world.client);
     sio_sim_advance(&world.sim, RECOVERY_MS);
-    come_back(&world, 0, &client);
-    expect_fresh(&world, &client);
-    come_back(&world, 1, &client);
-    expect_fresh(&world, &client);
-    sio_sim_stop(&world.sim);
+    come_back(0, &client);
+    expect_fresh(&client);
+    come_back(1, &client);
+    expect_fresh(&client);
 }
 
 static void test_sio_recovery_needs_a_known_offset(void **state)
 {
-    struct world world;
     struct sio_client client;
 
     for (unsigned loop = 0; loop < 2; loop++) {
-        start(&world);
+        start();
         sio_sim_leave(&world.client);
         (void)snprintf(world.offset, sizeof world.offset, "unknown");
-        come_back(&world, loop, &client);
-        expect_fresh(&world, &client);
+        come_back(loop, &client);
+        expect_fresh(&client);
         (void)snprintf(world.offset, sizeof world.offset, "%050d", 1);
-        come_back(&world, loop, &client);
-        expect_fresh(&world, &client);
+        come_back(loop, &client);
+        expect_fresh(&client);
         world.offset[0] = '\0'; /* it was not lost by that */
-        come_back(&world, loop, &client);
-        expect_recovered(&world, &client);
+        come_back(loop, &client);
+        expect_recovered(&client);
         sio_sim_stop(&world.sim);
     }
 }
@@ -222,25 +236,22 @@ static void test_sio_recovery_needs_a_known_offset(void **state)
 /* T1: volatile events have an offset, too, which the client tells. */
 static void test_sio_recovery_knows_volatile_offsets(void **state)
 {
-    struct world world;
     struct sio_client client;
 
-    start(&world);
-    emit(&world, "1");
-    emit_volatile(&world, "2");
+    emit("1");
+    emit_volatile("2");
     sio_sim_run(&world.sim);
-    expect(&world, &world.client, "1");
-    emit_volatile(&world, "2");
+    expect(&world.client, "1");
+    emit_volatile("2");
     sio_sim_run(&world.sim);
     while (sim_received_len(world.client.peer) > 0)
-        expect(&world, &world.client, "2");
+        expect(&world.client, "2");
     sio_sim_leave(&world.client);
-    emit(&world, "3");
-    come_back(&world, 0, &client);
-    expect(&world, &client, "3");
-    expect_recovered(&world, &client);
+    emit("3");
+    come_back(0, &client);
+    expect(&client, "3");
+    expect_recovered(&client);
     sio_sim_expect_nothing(&client);
-    sio_sim_stop(&world.sim);
 }
 
 static void kick(struct sio_sim *sim, void *arg)
@@ -252,65 +263,60 @@ static void kick(struct sio_sim *sim, void *arg)
 /* T2: once, and not after leaving the namespace. */
 static void test_sio_recovery_happens_once(void **state)
 {
-    struct world world;
     struct sio_client client, again;
 
-    start(&world);
+    start();
     sio_sim_leave(&world.client);
-    come_back(&world, 0, &client);
-    expect_recovered(&world, &client);
+    come_back(0, &client);
+    expect_recovered(&client);
     sio_sim_on_loop(&world.sim, 0, kick, NULL);
     sio_sim_expect(&client, "1");
-    come_back(&world, 0, &again);
-    expect_fresh(&world, &again);
+    come_back(0, &again);
+    expect_fresh(&again);
     sio_sim_stop(&world.sim);
 
-    start(&world);
+    start();
     sio_sim_say(&world.client, "1");
-    come_back(&world, 0, &client);
-    expect_fresh(&world, &client);
+    come_back(0, &client);
+    expect_fresh(&client);
     sio_sim_stop(&world.sim);
 
-    start(&world); /* kicked while it is away */
+    start(); /* kicked while it is away */
     sio_sim_leave(&world.client);
     assert_int_equal(yodel_sio_disconnect_sockets(yodel_sio_to_all(world.sim.ns), 0), 0);
     sio_sim_run(&world.sim);
-    come_back(&world, 0, &client);
-    expect_fresh(&world, &client);
+    come_back(0, &client);
+    expect_fresh(&client);
     sio_sim_stop(&world.sim);
 }
 
 static void test_sio_recovery_is_not_for_parse_errors(void **state)
 {
-    struct world world;
     struct sio_client client;
 
-    start(&world);
     ws_sim_text(world.client.peer, "9");
     sio_sim_run(&world.sim);
-    come_back(&world, 0, &client);
-    expect_fresh(&world, &client);
-    sio_sim_stop(&world.sim);
+    come_back(0, &client);
+    expect_fresh(&client);
 }
 
 /* T3: who got nothing has no offset; and the old connection may seem alive. */
 static void run_takeover(unsigned loop)
 {
-    struct world world;
     struct sio_client client;
 
-    start(&world);
-    emit(&world, "1");
+    start();
+    emit("1");
     sio_sim_run(&world.sim);
-    come_back(&world, loop, &client);
+    come_back(loop, &client);
     sio_sim_expect_closed(&world.client);
-    expect(&world, &client, "1");
-    expect_recovered(&world, &client);
+    expect(&client, "1");
+    expect_recovered(&client);
     sio_sim_expect_told(&world.sim, "disconnecting transport close;disconnect transport close;"
                                     "connection /;");
-    emit(&world, "2");
+    emit("2");
     sio_sim_run(&world.sim);
-    expect(&world, &client, "2");
+    expect(&client, "2");
     sio_sim_expect_nothing(&client);
     sio_sim_stop(&world.sim);
 }
@@ -334,20 +340,19 @@ static unsigned count_remembered(const yodel_sio_socket *socket)
 static void test_sio_recovery_forgets_what_has_arrived(void **state)
 {
     yodel_sio_options options;
-    struct world world;
     struct sio_client client;
 
     sio_sim_options(&options);
     options.recovery_ms = RECOVERY_MS;
     options.ping_interval_ms = 100;
     options.ping_timeout_ms = 50;
-    start_with(&world, &options);
+    start_with(&options);
     for (int i = 0; i < 10; i++) {
         struct ws_sim_frame frame;
 
-        emit(&world, "1");
+        emit("1");
         sio_sim_run(&world.sim);
-        expect(&world, &world.client, "1");
+        expect(&world.client, "1");
         sio_sim_advance(&world.sim, 100);
         ws_sim_next(world.client.peer, &frame);
         ws_sim_text(world.client.peer, "3");
@@ -357,40 +362,38 @@ static void test_sio_recovery_forgets_what_has_arrived(void **state)
     ws_sim_text(world.client.peer, "3");
     sio_sim_advance(&world.sim, 100); /* much later, and the connection is lost just now */
     sim_forget(world.client.peer);
-    emit(&world, "2");
+    emit("2");
     sio_sim_run(&world.sim);
     sim_forget(world.client.peer);
     sio_sim_leave(&world.client);
-    come_back(&world, 0, &client); /* with the offset of what it got long ago */
-    expect(&world, &client, "2");
-    expect_recovered(&world, &client);
-    sio_sim_stop(&world.sim);
+    come_back(0, &client); /* with the offset of what it got long ago */
+    expect(&client, "2");
+    expect_recovered(&client);
 }
 
 static void test_sio_recovery_keeps_so_many_bytes(void **state)
 {
     yodel_sio_options options;
-    struct world world;
     struct sio_client client;
 
     sio_sim_options(&options);
     options.recovery_ms = RECOVERY_MS;
     options.recovery_bytes = 2000;
     for (int num = 5; num <= 50; num += 45) {
-        start_with(&world, &options);
-        emit(&world, "0");
+        start_with(&options);
+        emit("0");
         sio_sim_run(&world.sim);
-        expect(&world, &world.client, "0");
+        expect(&world.client, "0");
         sio_sim_leave(&world.client);
         for (int i = 0; i < num; i++)
-            emit(&world, "missed");
-        come_back(&world, 0, &client);
+            emit("missed");
+        come_back(0, &client);
         for (int i = 0; num < 50 && i < num; i++)
-            expect(&world, &client, "missed");
+            expect(&client, "missed");
         if (num < 50)
-            expect_recovered(&world, &client);
+            expect_recovered(&client);
         else
-            expect_fresh(&world, &client);
+            expect_fresh(&client);
         sio_sim_stop(&world.sim);
     }
 }
@@ -399,28 +402,26 @@ static void test_sio_recovery_keeps_so_many_bytes(void **state)
 static void test_sio_recovery_is_all_or_nothing(void **state)
 {
     yodel_sio_options options;
-    struct world world;
     struct sio_client client;
     char large[1000];
 
     sio_sim_options(&options);
     options.recovery_ms = RECOVERY_MS;
-    start_with(&world, &options);
+    start_with(&options);
     sio_sim_leave(&world.client);
     memset(large, 'x', sizeof large);
     large[sizeof large - 1] = '\0';
     for (int i = 0; i < 10; i++)
         assert_int_equal(yodel_sio_emit(yodel_sio_to_all(world.sim.ns), "e", "s", large), 0);
-    come_back(&world, 1, &client);
-    expect_fresh(&world, &client);
-    sio_sim_stop(&world.sim);
+    come_back(1, &client);
+    expect_fresh(&client);
 }
 
 /* ---- while a trip is under way ---- */
 
-static void join_room(struct world *world, const char *room)
+static void join_room(const char *room)
 {
-    assert_int_equal(yodel_sio_sockets_join(yodel_sio_to_room(world->sim.ns, world->client.sid),
+    assert_int_equal(yodel_sio_sockets_join(yodel_sio_to_room(world.sim.ns, world.client.sid),
                                             (const char *const[]){room, NULL}),
                      0);
 }
@@ -429,15 +430,14 @@ static void join_room(struct world *world, const char *room)
  * come once, and in order. */
 static void run_trip(unsigned first, unsigned busy)
 {
-    struct world world;
     struct sio_client client;
     char name[20];
     int num = 0;
 
-    start(&world);
+    start();
     sio_sim_on_loop(&world.sim, 0, set_state, NULL);
     sio_sim_leave(&world.client);
-    put_back(&world, 2, &client); /* which asks loop 0 first */
+    put_back(2, &client); /* which asks loop 0 first */
     for (unsigned step = 0; step < 12; step++) {
         unsigned loop = (first + step) % 2 * 2;
 
@@ -446,10 +446,10 @@ static void run_trip(unsigned first, unsigned busy)
             if (step % 3 == 0)
                 assert_int_equal(yodel_sio_emit(yodel_sio_to_room(world.sim.ns, "a"), name, ""), 0);
             else
-                emit(&world, name);
+                emit(name);
         }
         if (step == 5)
-            join_room(&world, "late");
+            join_room("late");
         sio_sim_run_loop(&world.sim, loop);
     }
     sio_sim_run(&world.sim);
@@ -469,7 +469,7 @@ static void run_trip(unsigned first, unsigned busy)
     sim_forget(client.peer);
     assert_int_equal(yodel_sio_emit(yodel_sio_to_room(world.sim.ns, "late"), "end", ""), 0);
     sio_sim_run(&world.sim);
-    expect(&world, &client, "end");
+    expect(&client, "end");
     sio_sim_expect_nothing(&client);
     sio_sim_stop(&world.sim);
 }
@@ -484,13 +484,12 @@ static void test_sio_recovery_loses_nothing_on_the_way(void **state)
 
 static void test_sio_recovery_may_be_given_up_on_the_way(void **state)
 {
-    struct world world;
     struct sio_client client;
 
     for (unsigned steps = 0; steps < 6; steps++) {
-        start(&world);
+        start();
         sio_sim_leave(&world.client);
-        put_back(&world, 2, &client);
+        put_back(2, &client);
         for (unsigned i = 0; i < steps; i++)
             sio_sim_run_loop(&world.sim, (i + 1) % 2 * 2);
         sio_sim_leave(&client);
@@ -503,12 +502,10 @@ static void test_sio_recovery_may_be_given_up_on_the_way(void **state)
 /* Two connections with the same pid: one gets the state, never both. */
 static void test_sio_recovery_is_for_one(void **state)
 {
-    struct world world;
     struct sio_client a, b;
     char text[200];
     int recovered = 0;
 
-    start(&world);
     sio_sim_leave(&world.client);
     (void)snprintf(text, sizeof text, "0{\"pid\":\"%s\"}", world.client.pid);
     sio_sim_open(&world.sim, 1, &a);
@@ -524,7 +521,6 @@ static void test_sio_recovery_is_for_one(void **state)
         recovered += answer != NULL && strstr(answer, world.client.pid) != NULL;
     }
     assert_int_equal(recovered, 1);
-    sio_sim_stop(&world.sim);
 }
 
 /* ---- middleware ---- */
@@ -541,14 +537,13 @@ static void keep(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
 static void run_middleware(int use, unsigned loop)
 {
     yodel_sio_options options;
-    struct world world;
     struct sio_client client;
 
     memset(&world, 0, sizeof world);
     sio_sim_options(&options);
     options.recovery_ms = RECOVERY_MS;
     options.recovery_use_middleware = use;
-    assert_int_equal(sio_sim_start(&world.sim, &yd_mem_default, 3, &options), 0);
+    assert_int_equal(sio_sim_start(&world.sim, &fm.mem, 3, &options), 0);
     assert_int_equal(yodel_sio_use(world.sim.ns, keep, &world.sim), 0);
     sio_sim_open(&world.sim, 0, &world.client);
     sio_sim_say(&world.client, "0");
@@ -558,20 +553,20 @@ static void run_middleware(int use, unsigned loop)
                  world.client.sid, world.client.pid);
     sio_sim_leave(&world.client);
     world.sim.told.len = 0;
-    emit(&world, "1");
-    come_back(&world, loop, &client);
+    emit("1");
+    come_back(loop, &client);
     sio_sim_expect_told(&world.sim, use ? "keep;" : "connection /;");
     if (use) {
         sio_sim_expect_nothing(&client);
-        emit(&world, "2"); /* it misses nothing while it waits */
+        emit("2"); /* it misses nothing while it waits */
         sio_sim_run(&world.sim);
         yodel_sio_next_go(kept);
         sio_sim_run(&world.sim);
     }
-    expect(&world, &client, "1");
+    expect(&client, "1");
     if (use)
-        expect(&world, &client, "2");
-    expect_recovered(&world, &client);
+        expect(&client, "2");
+    expect_recovered(&client);
     sio_sim_stop(&world.sim);
 }
 
@@ -586,9 +581,6 @@ static void test_sio_recovery_may_run_middleware(void **state)
 /* Those that are away do not keep the service alive. */
 static void test_sio_recovery_ends_with_the_service(void **state)
 {
-    struct world world;
-
-    start(&world);
     sio_sim_on_loop(&world.sim, 0, set_state, NULL);
     sio_sim_leave(&world.client);
     sio_sim_connect(&world.sim, 1, &world.client);
@@ -599,21 +591,21 @@ static void test_sio_recovery_ends_with_the_service(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sio_recovery_sends_what_was_missed),
-        cmocka_unit_test(test_sio_recovery_ends),
-        cmocka_unit_test(test_sio_recovery_needs_a_known_offset),
-        cmocka_unit_test(test_sio_recovery_knows_volatile_offsets),
-        cmocka_unit_test(test_sio_recovery_happens_once),
-        cmocka_unit_test(test_sio_recovery_is_not_for_parse_errors),
-        cmocka_unit_test(test_sio_recovery_takes_over),
-        cmocka_unit_test(test_sio_recovery_forgets_what_has_arrived),
-        cmocka_unit_test(test_sio_recovery_keeps_so_many_bytes),
-        cmocka_unit_test(test_sio_recovery_is_all_or_nothing),
-        cmocka_unit_test(test_sio_recovery_loses_nothing_on_the_way),
-        cmocka_unit_test(test_sio_recovery_may_be_given_up_on_the_way),
-        cmocka_unit_test(test_sio_recovery_is_for_one),
-        cmocka_unit_test(test_sio_recovery_may_run_middleware),
-        cmocka_unit_test(test_sio_recovery_ends_with_the_service),
+        TEARDOWN_TEST(test_sio_recovery_sends_what_was_missed),
+        FIXTURE_TEST(test_sio_recovery_ends),
+        TEARDOWN_TEST(test_sio_recovery_needs_a_known_offset),
+        FIXTURE_TEST(test_sio_recovery_knows_volatile_offsets),
+        TEARDOWN_TEST(test_sio_recovery_happens_once),
+        FIXTURE_TEST(test_sio_recovery_is_not_for_parse_errors),
+        TEARDOWN_TEST(test_sio_recovery_takes_over),
+        TEARDOWN_TEST(test_sio_recovery_forgets_what_has_arrived),
+        TEARDOWN_TEST(test_sio_recovery_keeps_so_many_bytes),
+        TEARDOWN_TEST(test_sio_recovery_is_all_or_nothing),
+        TEARDOWN_TEST(test_sio_recovery_loses_nothing_on_the_way),
+        TEARDOWN_TEST(test_sio_recovery_may_be_given_up_on_the_way),
+        FIXTURE_TEST(test_sio_recovery_is_for_one),
+        TEARDOWN_TEST(test_sio_recovery_may_run_middleware),
+        FIXTURE_TEST(test_sio_recovery_ends_with_the_service),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
