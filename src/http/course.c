@@ -17,6 +17,7 @@ void yd_http_conn_free(struct yd_http_conn *hc)
 
     if (hc->req != NULL)
         yd_request_free(hc->req);
+    yd_http_scan_done(mem, &hc->scan);
     yd_free(mem, hc);
 }
 

@@ -29,7 +29,6 @@ static void begin_request(struct yd_http_conn *hc, yodel_request *req, bool has_
     bool wants_body;
 
     hc->req = req;
-    hc->scan = (struct yd_http_scan){0};
     hc->begun = false;
     yd_conn_set_timeout(hc->conn, 0);
     yd_count(&yd_conn_loop(hc->conn)->counters.requests, 1);
@@ -40,26 +39,44 @@ static void begin_request(struct yd_http_conn *hc, yodel_request *req, bool has_
         yd_body_begin(req, has_more);
 }
 
+/* Header lines that need no memory while a head that comes in one piece is scanned. */
+#define FEW_LINES 40
+
+/* Returns where the head ends and the request, 0 when more is needed, or an error. */
+static int scan_head(struct yd_http_conn *hc, const uint8_t *data, size_t len,
+                     yodel_request **ret_req, const char **ret_error)
+{
+    const struct yodel_allocator *mem = hc->http->mem;
+    struct yd_http_scan *scan = &hc->scan;
+    struct yd_http_line room[FEW_LINES];
+    int rc, end;
+
+    yd_http_scan_lend(scan, room, FEW_LINES);
+    end = rc = yd_http_scan(scan, mem, data, len, &hc->http->options.limits, ret_error);
+    if (rc == 0)
+        rc = yd_http_scan_keep(mem, scan);
+    else if (rc > 0)
+        rc = yd_request_new(hc, data + scan->start, (size_t)end - scan->start, ret_req);
+    if (rc < 0 || end > 0)
+        yd_http_scan_done(mem, scan);
+    return rc < 0 ? rc : end;
+}
+
 static size_t read_head(struct yd_http_conn *hc, const uint8_t *data, size_t len)
 {
     const char *error = NULL;
     yodel_request *req;
-    int rc = yd_http_scan(&hc->scan, data, len, &hc->http->options.limits, &error);
-    size_t end = (size_t)rc;
+    int rc = scan_head(hc, data, len, &req, &error);
 
-    if (rc == 0) {
+    if (rc == 0)
         note_begin(hc);
-        return 0;
-    }
-    if (rc > 0)
-        rc = yd_request_new(hc, data + hc->scan.start, end - hc->scan.start, &req, &error);
-    if (rc == -ENOMEM)
+    else if (rc == -ENOMEM)
         yd_http_refuse(hc->conn, hc->http, 503, NULL, NULL, 0);
     else if (rc < 0)
         refuse(hc, -rc, error);
     else
-        begin_request(hc, req, len > end);
-    return rc < 0 ? len : end;
+        begin_request(hc, req, len > (size_t)rc);
+    return rc < 0 ? len : (size_t)rc;
 }
 
 static size_t take(struct yd_http_conn *hc, uint8_t *data, size_t len)

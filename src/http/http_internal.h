@@ -56,7 +56,7 @@ struct yodel_request {
 
 /* Its fields and the bytes that they are views of lie behind it. */
 int yd_request_new(struct yd_http_conn *hc, const uint8_t *data, size_t len,
-                   yodel_request **ret_req, const char **ret_error);
+                   yodel_request **ret_req);
 void yd_request_free(yodel_request *req);
 
 /* ---- answers (http_check.c, http_answer.c) ---- */

@@ -11,17 +11,14 @@
 /* One block for a request, its fields and its head: nothing of it lies in memory of the connection,
  * so views of it live as long as it does. */
 int yd_request_new(struct yd_http_conn *hc, const uint8_t *data, size_t len,
-                   yodel_request **ret_req, const char **ret_error)
+                   yodel_request **ret_req)
 {
     const struct yodel_allocator *mem = hc->http->mem;
-    struct yd_http_limits limits = hc->http->options.limits;
     size_t num_fields = hc->scan.num_lines;
     struct yd_http_field *fields;
     yodel_request *req;
     uint8_t *head;
-    int rc;
 
-    limits.max_fields = YD_MIN(limits.max_fields, num_fields);
     req = yd_alloc(mem, sizeof *req + num_fields * sizeof *fields + len);
     if (req == NULL)
         return -ENOMEM;
@@ -29,10 +26,7 @@ int yd_request_new(struct yd_http_conn *hc, const uint8_t *data, size_t len,
     fields = (struct yd_http_field *)(req + 1);
     head = (uint8_t *)(fields + num_fields);
     memcpy(head, data, len);
-    if ((rc = yd_http_parse(head, len, &limits, fields, &req->head, ret_error)) < 0) {
-        yd_free(mem, req);
-        return rc;
-    }
+    yd_http_head_of(&hc->scan, head, fields, &req->head);
     req->hc = hc;
     req->head_len = len;
     yd_arena_init(&req->arena, mem);

@@ -15,7 +15,7 @@ struct yd_http_field {
 
 enum yd_http_body { YD_HTTP_BODY_NONE = 0, YD_HTTP_BODY_LENGTH, YD_HTTP_BODY_CHUNKED };
 
-/* A parsed request head.  fields is the caller's array. */
+/* A request head.  fields is the caller's array. */
 struct yd_http_head {
     yodel_str method;
     yodel_str target; /* as sent */
@@ -38,42 +38,61 @@ struct yd_http_limits {
     size_t max_fields;
 };
 
+/* A header line of a head: where its name and its value, without blanks around, are in it. */
+struct yd_http_line {
+    uint32_t name, name_len, value, value_len;
+};
+
 /*
- * Looks for the end of a head that arrives in pieces, each byte once.  Zero is the start of a
- * request; empty lines ahead of it (RFC 9112 2.2) are skipped, at most 4.
+ * Reads a head that arrives in pieces, each byte once, and notes where its parts are.  Zero is the
+ * start of a request; empty lines ahead of it (RFC 9112 2.2) are skipped, at most 4.
  */
 struct yd_http_scan {
-    size_t pos;   /* bytes looked at */
-    size_t start; /* where the request line begins */
-    uint8_t state, blank_lines;
-    size_t part;      /* where the method, target, version or line looked at begins */
-    size_t num_lines; /* header lines begun */
+    struct yd_http_line *lines;
+    uint64_t content_length;
+    uint32_t pos;   /* bytes looked at */
+    uint32_t start; /* where the request line begins */
+    uint32_t part;  /* where the method, target, version, name or value looked at begins */
+    uint32_t num_lines, max_lines; /* in lines, and room for */
+    uint32_t target_len, host_line;
+    uint8_t state, blank_lines, method_len, minor;
+    bool is_lent : 1; /* lines is the caller's */
+    bool has_host : 1, has_length : 1, has_coding : 1;
+    bool only_chunked : 1; /* there is one Transfer-Encoding and it reads "chunked" */
+    bool chunked_last : 1, other_coding : 1;
+    bool has_close : 1, has_keep_alive : 1, has_upgrade : 1; /* in Connection */
+    bool has_upgrade_field : 1, wants_continue : 1;
 };
+
+/* Lends scan room for max lines, until yd_http_scan_keep() or _done(); a no-op when it has some. */
+void yd_http_scan_lend(struct yd_http_scan *scan, struct yd_http_line *room, size_t max);
+/* Moves lines that are lent to memory of mem's.  Returns 0 or -ENOMEM, scan then untouched. */
+int yd_http_scan_keep(const struct yodel_allocator *mem, struct yd_http_scan *scan);
+/* Frees; scan is zero again. */
+void yd_http_scan_done(const struct yodel_allocator *mem, struct yd_http_scan *scan);
 
 /*
  * Scans data[0..len), the same bytes as before with new ones behind.
  *
  * Returns where the head ends, behind its empty line (> 0): it is data[scan->start..result).  0
- * when more is needed, or minus the HTTP status that answers it, at the first byte that cannot be:
- * 400 (NUL, other controls, a bare CR or LF, a first byte that begins no token, a folded line),
- * 414, 431, 501 (a method longer than any known), 505.  *ret_error: static text that says why.
+ * when more is needed, -ENOMEM (for lines), or minus the HTTP status that answers it, as soon as it
+ * cannot be: 400, 414, 431, 501 (a method longer than any known, codings ahead of chunked), 505.
+ * *ret_error: static text that says why.  A scan that has failed is not called again.
+ *
+ * Checks everything that RFC 9112 asks of a server: bytes that cannot be, and a bare CR or LF, at
+ * once; target and version with the request line; names and values, one valid Host, forms of
+ * Content-Length with their line; what several lines say together at the end.
  */
-int yd_http_scan(struct yd_http_scan *scan, const uint8_t *data, size_t len,
-                 const struct yd_http_limits *limits, const char **ret_error);
+int yd_http_scan(struct yd_http_scan *scan, const struct yodel_allocator *mem, const uint8_t *data,
+                 size_t len, const struct yd_http_limits *limits, const char **ret_error);
 
 /*
- * Parses the head that yd_http_scan() found: len is result - scan.start, data begins at scan.start.
- * fields has room for max_fields.
- *
- * Returns 0, or minus the status: 400, 414, 431, 501 (codings ahead of chunked), 505; *ret_head is
- * then untouched and *ret_error says why.  Checks everything that RFC 9112 asks of a server, safely
- * for any bytes: token names, no blank before the colon, no obs-fold, one valid Host (HTTP/1.1),
- * Content-Length forms, Content-Length with Transfer-Encoding, origin, absolute and asterisk form.
- * Percent-encoding in the target is left as it is.
+ * The head that yd_http_scan() has found; head is its bytes, data[scan->start..result), or a copy
+ * of them, into which the views point.  fields has room for scan->num_lines.  Percent-encoding in
+ * the target is left as it is.
  */
-int yd_http_parse(const uint8_t *data, size_t len, const struct yd_http_limits *limits,
-                  struct yd_http_field *fields, struct yd_http_head *ret_head,
-                  const char **ret_error);
+void yd_http_head_of(const struct yd_http_scan *scan, const uint8_t *head,
+                     struct yd_http_field *fields, struct yd_http_head *ret_head);
 
 /* First field of that name (lower or upper case); {NULL, 0} when absent. */
 yodel_str yd_http_field(const struct yd_http_head *head, yodel_str name);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "base/mem.h"
 
 #include <cmocka.h>
 
@@ -23,10 +24,14 @@
 static void parse(const char *text, struct yd_http_field *fields, struct yd_http_head *ret_head)
 {
     static const struct yd_http_limits limits = {4096, 1024, MAX_FIELDS};
+    const uint8_t *bytes = (const uint8_t *)text;
+    struct yd_http_scan scan = {0};
     const char *error = "";
 
-    assert_int_equal(
-        yd_http_parse((const uint8_t *)text, strlen(text), &limits, fields, ret_head, &error), 0);
+    assert_int_equal(yd_http_scan(&scan, &yd_mem_default, bytes, strlen(text), &limits, &error),
+                     strlen(text));
+    yd_http_head_of(&scan, bytes, fields, ret_head);
+    yd_http_scan_done(&yd_mem_default, &scan);
 }
 
 /* The verdict on a request with these further fields. */
