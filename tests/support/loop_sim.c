@@ -327,6 +327,8 @@ struct sim_peer *sim_connect(struct yd_loop *loop)
     yd_loop_woke(loop, sim->clock);
     sim->listener->on_accept(sim->listener, fds[0]);
     sim->connecting = NULL;
+    if (peer->stream == NULL) /* refused; another may get the number */
+        peer->fd = -1;
     return peer;
 }
 

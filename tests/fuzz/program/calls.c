@@ -226,6 +226,7 @@ static void call_group_send(struct ctx *c)
     int len = snprintf(text, sizeof text, "g:%u", serial), rc;
 
     c->p->sent[serial - 1].group = group;
+    expect_group(c->p, serial);
     say(c->p, "group_send %u to %s", serial, program_groups[group]);
     rc = yodel_group_send(c->p->layer, yodel_str_of(program_groups[group]), YODEL_WS_TEXT,
                           (yodel_bytes){(uint8_t *)text, (size_t)len});
@@ -238,6 +239,7 @@ static void call_group_event(struct ctx *c)
     int rc;
 
     c->p->sent[serial - 1].group = group;
+    expect_group(c->p, serial);
     say(c->p, "group_send_event %u to %s", serial, program_groups[group]);
     rc = yodel_group_send_event(c->p->layer, yodel_str_of(program_groups[group]), "chat.message",
                                 "{s:i}", "n", (int)serial);
@@ -361,6 +363,8 @@ static unsigned note_emit(struct program *p, const struct aim *aim)
     sent->except = aim->what.except;
     sent->to = aim->what.to;
     sent->but = aim->what.but;
+    sent->may_miss = (aim->target.flags & YODEL_SIO_VOLATILE) != 0;
+    expect_emit(p, serial);
     return serial;
 }
 
@@ -419,6 +423,8 @@ static void call_emit_ack(struct ctx *c)
 
     choose_target(c, &aim);
     serial = note_emit(c->p, &aim);
+    c->p->sent[serial - 1].wants_ack = true;
+    c->p->sent[serial - 1].may_miss = c->p->few_acks || c->p->sent[serial - 1].may_miss;
     waiter->due = c->p->now + ms;
     (void)snprintf(args, sizeof args, "[%u]", serial);
     say(c->p, "emit_ack %u to %s rooms %x, %u ms", serial,
@@ -504,9 +510,11 @@ static void call_look(struct ctx *c)
 
 /* ---- Socket.IO: many sockets ---- */
 
-/* Which sockets an operation changes is not known before it has run. */
+/* Which sockets an operation changes is not known before it has run; it may meet some that are not
+ * there yet. */
 static void become_unsure(struct program *p, unsigned bits)
 {
+    p->unsure_rooms |= bits;
     for (struct ssock *ss = p->ssocks; ss != NULL; ss = ss->next)
         for (unsigned i = 0; i < NUM_ROOMS; i++)
             if ((bits >> i & 1) != 0)

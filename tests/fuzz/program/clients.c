@@ -150,6 +150,18 @@ static void post(struct program *p, int session, const char *body)
     client_ask(p, line, ASKED_POST);
 }
 
+/* Those on polling ask once more, if they do not already. */
+void sessions_poll(struct program *p)
+{
+    for (int i = 0; i < p->num_sessions; i++) {
+        const struct session *session = &p->sessions[i];
+
+        if (session->open && !session->ended && !session->on_ws &&
+            (session->poll < 0 || p->lines[session->poll].num_asked == 0))
+            session_poll(p, i);
+    }
+}
+
 void session_poll(struct program *p, int session)
 {
     struct session *s = &p->sessions[session];
@@ -248,26 +260,48 @@ static void on_connected(struct program *p, struct session *session, int name, c
         broken(p, "client: connected as %s, of whom no handler was told", joined->sid);
 }
 
+/* The serial of what was sent, out of what it has become. */
+static unsigned serial_in(const char *text)
+{
+    static const char *const heads[] = {"[\"ev\",",
+                                        "[\"message\",\"g:", "[\"chat.message\",{\"n\":"};
+
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+        if (strncmp(text, heads[i], strlen(heads[i])) == 0)
+            return (unsigned)strtoul(text + strlen(heads[i]), NULL, 10);
+    return 0;
+}
+
+static void got_event(struct program *p, struct session *session, int name, unsigned serial)
+{
+    struct ssock *ss = ssock_find(p, session->joined[name].sid, name, session->service);
+
+    if (serial != 0 && ss != NULL)
+        ssock_got(ss, serial);
+}
+
 static void on_event(struct program *p, struct session *session, int name, const char *text,
                      int ack_id)
 {
     struct joined *joined = &session->joined[name];
-    struct ssock *ss = ssock_find(p, joined->sid, name, session->service);
-    const char *at = strstr(text, "[\"ev\","), *end = strrchr(text, '"');
-    unsigned serial = 0;
+    const char *end = strrchr(text, '"');
 
     if (ack_id >= 0)
         joined->ack_to_give = ack_id;
-    if (at != NULL)
-        serial = (unsigned)strtoul(at + 6, NULL, 10);
-    else if ((at = strstr(text, "[\"message\",\"g:")) != NULL)
-        serial = (unsigned)strtoul(at + 14, NULL, 10);
-    else if ((at = strstr(text, "[\"chat.message\",{\"n\":")) != NULL)
-        serial = (unsigned)strtoul(at + 21, NULL, 10);
-    if (p->recovery && end != NULL && end[1] == ']' && end - text > 12)
+    if (p->recovery && ack_id < 0 && end != NULL && end[1] == ']' && end - text > 12)
         (void)snprintf(joined->offset, sizeof joined->offset, "%.12s", end - 12);
-    if (serial != 0 && ss != NULL)
-        ssock_got(ss, serial);
+    session->pending_name = name;
+    session->pending_serial = serial_in(text);
+    if (session->binary_due == 0)
+        got_event(p, session, name, session->pending_serial);
+}
+
+static void on_binary(struct program *p, struct session *session)
+{
+    if (session->binary_due == 0)
+        broken(p, "client: an attachment of nothing");
+    else if (--session->binary_due == 0)
+        got_event(p, session, session->pending_name, session->pending_serial);
 }
 
 static void on_packet(struct program *p, int number, const char *packet)
@@ -276,8 +310,11 @@ static void on_packet(struct program *p, int number, const char *packet)
     const char *text = packet + 1;
     int name, ack_id = -1;
 
+    if (session->binary_due > 0)
+        broken(p, "client: text where an attachment is due");
+    session->pending_serial = 0;
     if (*packet == '5' || *packet == '6') {
-        session->binary_due += (unsigned)strtoul(text, (char **)&text, 10);
+        session->binary_due = (unsigned)strtoul(text, (char **)&text, 10);
         text += *text == '-';
     }
     if ((name = take_name(&text)) < 0)
@@ -318,7 +355,9 @@ static void on_payload(struct program *p, int session, char *text)
     while (rest != NULL) {
         char *packet = strsep(&rest, "\x1e");
 
-        if (*packet != 'b' && *packet != '\0')
+        if (*packet == 'b')
+            on_binary(p, &p->sessions[session]);
+        else if (*packet != '\0')
             on_eio_text(p, session, packet);
     }
 }
@@ -346,6 +385,8 @@ static void on_frame(struct program *p, struct line *line, unsigned first, char 
         on_raw_text(p, line, data);
     } else if (first == 0x81 && line->session >= 0) {
         on_eio_text(p, line->session, data);
+    } else if (first == 0x82 && line->session >= 0) {
+        on_binary(p, &p->sessions[line->session]);
     }
 }
 

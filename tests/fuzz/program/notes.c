@@ -111,6 +111,7 @@ void sent_returned(struct program *p, unsigned serial, int rc)
     struct sent *sent = sent_at(p, serial);
 
     sent->failed = rc < 0 && rc != YODEL_ERR_CLOSED;
+    sent->may_miss = sent->may_miss || rc < 0;
     if (sent->failed && sent->has_left)
         broken(p, "message %u came, though sending it failed with %s", serial, yodel_err_name(rc));
 }
@@ -141,21 +142,16 @@ void wsock_got(struct wsock *ws, unsigned serial, bool event)
     if (serial < *last)
         broken(p, "group message %u came behind %u of the same sender", serial, *last);
     *last = serial;
+    seen_add(&ws->seen, serial);
 }
 
 /* ---- what comes to Socket.IO clients ---- */
 
 static void check_once(struct ssock *ss, unsigned serial)
 {
-    for (size_t i = 0; i < ss->num_seen && !ss->order_lost && ss->asks_truly; i++)
-        if (ss->seen[i] == serial)
-            broken(ss->p, "event %u came twice", serial);
-    if (ss->num_seen == ss->max_seen) {
-        ss->max_seen = ss->max_seen != 0 ? 2 * ss->max_seen : 16;
-        if ((ss->seen = realloc(ss->seen, ss->max_seen * sizeof *ss->seen)) == NULL)
-            abort();
-    }
-    ss->seen[ss->num_seen++] = serial;
+    if (!ss->order_lost && ss->asks_truly && seen_has(&ss->seen, serial))
+        broken(ss->p, "event %u came twice", serial);
+    seen_add(&ss->seen, serial);
 }
 
 static bool may_be_in(const struct ssock *ss, unsigned rooms, unsigned since)
@@ -210,13 +206,14 @@ void notes_free(struct program *p)
     while (p->wsocks != NULL) {
         struct wsock *next = p->wsocks->next;
 
+        free(p->wsocks->seen.serials);
         free(p->wsocks);
         p->wsocks = next;
     }
     while (p->ssocks != NULL) {
         struct ssock *next = p->ssocks->next;
 
-        free(p->ssocks->seen);
+        free(p->ssocks->seen.serials);
         free(p->ssocks);
         p->ssocks = next;
     }
@@ -227,4 +224,5 @@ void notes_free(struct program *p)
         p->waiters = next;
     }
     free(p->sent);
+    free(p->expected);
 }

@@ -29,6 +29,12 @@
 #define NUM_GROUPS 5 /* raw ones; some are rooms of Socket.IO as well */
 #define MAX_KEPT 32
 
+/* Serials of messages, in the order they came. */
+struct seen {
+    unsigned *serials;
+    size_t num, max;
+};
+
 /* ---- what is known of WebSockets (the server's side) ---- */
 
 struct wsock {
@@ -45,6 +51,7 @@ struct wsock {
     unsigned left_at[NUM_GROUPS];                   /* step; 0: never was in it */
     unsigned last[MAX_LOOPS + 1][NUM_GROUPS];       /* frame that came, by sender */
     unsigned last_event[MAX_LOOPS + 1][NUM_GROUPS]; /* event that came, by sender */
+    struct seen seen;
 };
 
 /* ---- what is known of Socket.IO sockets ---- */
@@ -64,8 +71,7 @@ struct ssock {
     unsigned last[MAX_LOOPS + 1];                      /* event that came, by sender */
     bool asks_truly; /* its client tells the last offset it has got */
     bool order_lost; /* it may get again what it had */
-    unsigned *seen;  /* serials, in the order they came */
-    size_t num_seen, max_seen;
+    struct seen seen;
     unsigned born_at; /* step */
 };
 
@@ -82,9 +88,11 @@ struct sent {
     unsigned except; /* bits */
     const struct ssock *to, *but;
     unsigned group;
-    bool failed;   /* the call gave an error that means: to no one */
-    bool nested;   /* out of order by right: made inside a watcher */
-    bool has_left; /* a frame or event was received at least once */
+    bool failed;    /* the call gave an error that means: to no one */
+    bool nested;    /* out of order by right: made inside a watcher */
+    bool wants_ack; /* and so is not repeated to one that comes back */
+    bool may_miss;  /* volatile, or not taken by all */
+    bool has_left;  /* a frame or event was received at least once */
 };
 
 /* ---- calls that are answered once ---- */
@@ -129,8 +137,9 @@ struct session {
     bool used, open, on_ws, ended;
     unsigned service, loop;
     char sid[21];
-    int ws, probe, poll, post; /* lines; -1: none */
-    unsigned binary_due;
+    int ws, probe, poll, post;           /* lines; -1: none */
+    unsigned binary_due, pending_serial; /* of an event whose attachments are still to come */
+    int pending_name;
     bool pong_due;
     struct joined joined[NUM_NAMES];
 };
@@ -171,6 +180,8 @@ struct program {
     yodel_prepared *prepared;
     struct service services[NUM_SERVICES];
     unsigned num_services;
+    unsigned unsure_rooms; /* bits; operations on many sockets have changed who is in them */
+    bool few_acks;         /* a socket may owe no more than a few */
     bool recovery, has_ended[MAX_LOOPS], is_entered[MAX_LOOPS];
     int current; /* loop whose callback this is; -1: another thread */
     bool in_watcher, may_cut, is_setting_up, over;
@@ -190,6 +201,8 @@ struct program {
     unsigned num_kept;
     struct sent *sent; /* by serial, from 1 */
     unsigned num_sent, max_sent;
+    struct expected *expected;
+    size_t num_expected, max_expected;
 };
 
 /* ---- program.c: the string, the trace, the verdict ---- */
@@ -248,6 +261,7 @@ int session_open_ws(struct program *p, unsigned service, unsigned loop);
 /* Sends an Engine.IO packet by the session's transport. */
 /* Of one on polling: asks for packets; begins and ends an upgrade. */
 void session_poll(struct program *p, int session);
+void sessions_poll(struct program *p);
 void session_probe(struct program *p, int session);
 void session_switch(struct program *p, int session);
 void session_send(struct program *p, int session, const char *packet);
@@ -292,6 +306,16 @@ void wsock_got(struct wsock *ws, unsigned serial, bool event);
 /* An emit has reached a client. */
 void ssock_got(struct ssock *ss, unsigned serial);
 struct ssock *ssock_find(struct program *p, const char *id, int name, unsigned service);
+/* ---- expect.c ---- */
+
+/* Called ahead of the call that sends. */
+void expect_emit(struct program *p, unsigned serial);
+void expect_group(struct program *p, unsigned serial);
+/* All is quiet, and all have read: what must have come has come. */
+void expectations_check(struct program *p);
+void seen_add(struct seen *seen, unsigned serial);
+bool seen_has(const struct seen *seen, unsigned serial);
+
 void notes_free(struct program *p);
 
 #endif

@@ -52,12 +52,9 @@ static void inherit(struct ssock *ss)
         }
     memcpy(ss->last, old->last, sizeof ss->last);
     ss->order_lost = old->order_lost || !old->asks_truly;
-    free(ss->seen);
+    free(ss->seen.serials);
     ss->seen = old->seen; /* nothing comes to that one any more */
-    ss->num_seen = old->num_seen;
-    ss->max_seen = old->max_seen;
-    old->seen = NULL;
-    old->num_seen = old->max_seen = 0;
+    old->seen = (struct seen){NULL, 0, 0};
 }
 
 static struct ssock *make_ssock(struct service *service, yodel_sio_socket *socket)
@@ -75,6 +72,8 @@ static struct ssock *make_ssock(struct service *service, yodel_sio_socket *socke
     ss->name = name_of(yodel_sio_socket_namespace(socket));
     ss->born_at = p->step;
     ss->asks_truly = true;
+    for (unsigned i = 0; i < NUM_ROOMS; i++)
+        ss->room[i] = (p->unsure_rooms >> i & 1) != 0 ? MAYBE : OUT;
     (void)snprintf(ss->id, sizeof ss->id, "%" YODEL_PRI, YODEL_ARG(id));
     ss->next = p->ssocks;
     p->ssocks = ss;
@@ -325,7 +324,7 @@ static void make_service(struct program *p, unsigned index)
         .max_buffered = 2000,
         .max_sessions = once_in(p, 16) ? 3 : 0,
         .max_rooms = once_in(p, 8) ? 2 : 0,
-        .max_acks = once_in(p, 8) ? 2 : 0,
+        .max_acks = p->few_acks ? 2 : 0,
         .recovery_ms = p->recovery ? 6000 : 0,
         .recovery_bytes = once_in(p, 8) ? 500 : 0,
         .recovery_use_middleware = once_in(p, 3),
@@ -353,6 +352,7 @@ static void make_service(struct program *p, unsigned index)
 void sio_side_set_up(struct program *p)
 {
     p->recovery = once_in(p, 2);
+    p->few_acks = once_in(p, 8);
     p->num_services = once_in(p, 2) ? 2 : 1;
     for (unsigned i = 0; i < p->num_services; i++)
         make_service(p, i);

@@ -268,6 +268,9 @@ void world_stop(struct program *p)
     p->may_cut = false;
     let_peers_read(p);
     world_settle(p);
+    sessions_poll(p);
+    world_settle(p);
+    expectations_check(p);
     if (p->num_stops++ == 0) {
         say(p, "stop");
         p->stop_ends_at = p->now + 5000;
