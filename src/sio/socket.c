@@ -141,7 +141,6 @@ static void on_expiry(struct yd_timer *timer)
 
 static void start_expiry(yodel_sio_socket *socket, uint32_t ms)
 {
-    yd_timer_init(&socket->memory->expiry, on_expiry);
     yd_timer_start(&socket->loop->wheel, &socket->memory->expiry, yd_loop_due(socket->loop, ms));
 }
 
@@ -185,6 +184,7 @@ int yd_sio_socket_remember(yodel_sio_socket *socket, const char *pid)
     if (socket->memory == NULL)
         return -ENOMEM;
     socket->memory->owner = socket;
+    yd_timer_init(&socket->memory->expiry, on_expiry);
     return 0;
 }
 
