@@ -39,7 +39,7 @@ void yd_pool_age(struct yd_pool *pool)
 
 enum yd_block yd_block_for(size_t size)
 {
-    enum yd_block kind = YD_BLOCK_LARGE;
+    enum yd_block kind = YD_BLOCK_SMALL;
 
     while (kind < YD_BLOCK_NONE && YD_BLOCK_SIZE(kind) < size)
         kind++;

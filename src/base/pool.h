@@ -30,7 +30,7 @@ enum yd_block {
      : (kind) == YD_BLOCK_CHUNK ? (size_t)1024                                                     \
                                 : ((size_t)16384 << ((kind)-YD_BLOCK_LARGE)) + YD_BLOCK_SPARE)
 
-/* The smallest kind of at least size bytes, but none below YD_BLOCK_LARGE. */
+/* The smallest kind of at least size bytes. */
 enum yd_block yd_block_for(size_t size);
 
 struct yd_pool {
@@ -87,10 +87,8 @@ static inline void yd_pool_put(struct yd_pool *pool, enum yd_block kind, void *b
     pool->held += blocks->size;
 }
 
-/*
- * A block for size bytes, a large one of the pool if there is a kind for that, else of the very
- * size: *ret_kind says which, *ret_size what it has.  NULL when out of memory.
- */
+/* A block for size bytes, of the very size if there is no kind for that: *ret_kind says which,
+ * *ret_size what it has.  NULL when out of memory. */
 void *yd_pool_get_sized(struct yd_pool *pool, size_t size, enum yd_block *ret_kind,
                         size_t *ret_size);
 /* Takes back what it, or yd_pool_get(), gave. */

@@ -264,6 +264,11 @@ ssize_t yd_stream_send(struct yd_stream *stream, const struct iovec *iov, int nu
     return stream->loop->ops->stream_send(stream, iov, num);
 }
 
+ssize_t yd_stream_send_now(struct yd_stream *stream, const struct iovec *iov, int num)
+{
+    return stream->loop->ops->stream_send_now(stream, iov, num);
+}
+
 void yd_stream_shutdown(struct yd_stream *stream)
 {
     (void)shutdown(stream->fd, SHUT_WR);

@@ -29,7 +29,8 @@ struct yd_stream;
 
 /* What a stream tells its owner, on its loop. */
 struct yd_stream_events {
-    /* Bytes were read.  data is the loop's: it may be changed, and lives for the call. */
+    /* Bytes were read.  data is the loop's: it may be changed, and lives for the call.  Or it is
+     * what yd_stream_read_into() has given. */
     void (*on_read)(struct yd_stream *stream, uint8_t *data, size_t len);
     /* Nothing more will be read: 0 the peer ended its side, else -errno.  After 0 an error may
      * follow when the other side, too, turns out to be gone. */
@@ -45,11 +46,13 @@ struct yd_stream_events {
 struct yd_stream {
     struct yd_loop *loop;
     const struct yd_stream_events *events;
+    const struct iovec *target; /* see yd_stream_read_into() */
     int fd;
     bool paused : 1;  /* by its owner: nothing is read */
     bool ended : 1;   /* the peer's side has ended, or failed */
     bool pending : 1; /* a send is */
     bool starved : 1; /* by the kernel, which has no memory for that send: the backend's */
+    bool full : 1; /* the kernel has not taken all of the last send: it need not be asked again */
     bool closing : 1;
 };
 
@@ -67,6 +70,24 @@ void yd_stream_pause(struct yd_stream *stream, bool paused);
 
 /* Hands over now what can be read without a wait, as long as the stream is not paused. */
 void yd_stream_read(struct yd_stream *stream);
+
+/*
+ * From now on bytes are read into target, which is not empty, with no copy on the way; on_read then
+ * gives that very memory.  A backend that has bytes elsewhere may give those, as ever, and then
+ * nothing has been written to target.  NULL: back to the loop's own memory.
+ *
+ * The owner may move target on after each on_read.  Neither it nor its memory may go before another
+ * call has taken its place, or yd_stream_close().
+ */
+static inline void yd_stream_read_into(struct yd_stream *stream, const struct iovec *target)
+{
+    stream->target = target;
+}
+
+/* Sends what the kernel takes at this moment.  Nothing is pending afterwards: the caller keeps the
+ * bytes, and the rest.  Not while a send is pending.  Returns the bytes taken, 0 or more, or -errno
+ * when the stream is broken. */
+ssize_t yd_stream_send_now(struct yd_stream *stream, const struct iovec *iov, int num);
 
 /*
  * Sends.  Returns the bytes taken, which may be fewer than given: the rest is then pending, on_sent
@@ -126,6 +147,7 @@ struct yd_loop_ops {
     void (*stream_pause)(struct yd_stream *stream, bool paused);
     void (*stream_read)(struct yd_stream *stream);
     ssize_t (*stream_send)(struct yd_stream *stream, const struct iovec *iov, int num);
+    ssize_t (*stream_send_now)(struct yd_stream *stream, const struct iovec *iov, int num);
     void (*stream_close)(struct yd_stream *stream); /* fd is -1: it was detached */
     int (*work)(struct yd_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg);
     int (*signal)(struct yd_loop *loop, int signum, void (*on_signal)(void *arg, int signum),

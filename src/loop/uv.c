@@ -217,15 +217,17 @@ static void end_input(struct yd_stream *stream, int error)
 static void read_some(struct yd_stream *stream)
 {
     struct yd_loop *loop = stream->loop;
+    const struct iovec shared = {loop->read_buf, YD_READ_SIZE};
 
     for (int i = 0; i < READS && !stream->paused && !stream->ended && !stream->closing; i++) {
-        ssize_t len = recv(stream->fd, loop->read_buf, YD_READ_SIZE, 0);
+        const struct iovec into = stream->target != NULL ? *stream->target : shared;
+        ssize_t len = recv(stream->fd, into.iov_base, into.iov_len, 0);
 
         if (len > 0) {
             yd_count(&loop->counters.bytes_in, (uint64_t)len);
-            stream->events->on_read(stream, loop->read_buf, (size_t)len);
-            if (len < YD_READ_SIZE)
-                return;
+            stream->events->on_read(stream, into.iov_base, (size_t)len);
+            if ((size_t)len < into.iov_len || into.iov_base != loop->read_buf)
+                return; /* a target is the rest of a frame: mostly nothing follows it */
         } else if (len == 0) {
             end_input(stream, 0);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -336,9 +338,17 @@ static void starve(struct yd_stream *stream)
         uv_timer_start(&backend->feeding, on_feeding, REST_MS, 0);
 }
 
-static ssize_t stream_send(struct yd_stream *stream, const struct iovec *iov, int num)
+static size_t total_of(const struct iovec *iov, int num)
 {
     size_t total = 0;
+
+    for (int i = 0; i < num; i++)
+        total += iov[i].iov_len;
+    return total;
+}
+
+static ssize_t stream_send_now(struct yd_stream *stream, const struct iovec *iov, int num)
+{
     ssize_t taken = send_once(stream->fd, iov, num);
 
     if (taken < 0) {
@@ -346,15 +356,23 @@ static ssize_t stream_send(struct yd_stream *stream, const struct iovec *iov, in
             starve(stream);
         else if (errno != EAGAIN && errno != EWOULDBLOCK)
             return -errno;
-        taken = 0;
+        stream->full = true;
+        return 0;
     }
-    for (int i = 0; i < num; i++)
-        total += iov[i].iov_len;
+    stream->full = (size_t)taken < total_of(iov, num);
     yd_count(&stream->loop->counters.bytes_out, (uint64_t)taken);
-    if ((size_t)taken < total) {
+    return taken;
+}
+
+static ssize_t stream_send(struct yd_stream *stream, const struct iovec *iov, int num)
+{
+    ssize_t taken = stream->full ? 0 : stream_send_now(stream, iov, num);
+
+    if (taken >= 0 && (size_t)taken < total_of(iov, num)) {
         stream->pending = true;
         (void)set_interest(stream);
     }
+    stream->full = false;
     return taken;
 }
 
@@ -560,6 +578,7 @@ const struct yd_loop_ops yd_loop_uv = {
     .stream_pause = stream_pause,
     .stream_read = stream_read,
     .stream_send = stream_send,
+    .stream_send_now = stream_send_now,
     .stream_close = stream_close,
     .work = start_work,
     .signal = start_signal,

@@ -12,6 +12,9 @@
 /* Runs of bytes given to the kernel in one call. */
 #define MAX_IOV 64
 
+/* A body of so many bytes is worth a system call of its own: it saves a copy. */
+#define SEND_AT_ONCE 4096
+
 static struct yd_conn *conn_of(struct yd_stream *stream)
 {
     return (struct yd_conn *)stream;
@@ -224,6 +227,14 @@ static void on_end(struct yd_stream *stream, int error)
         die(conn, error);
     else
         yd_conn_end_input(conn);
+}
+
+void yd_conn_read_into(struct yd_conn *conn, const struct iovec *target)
+{
+    if (conn->filter != NULL)
+        conn->filter->target = target;
+    else
+        yd_stream_read_into(&conn->stream, target);
 }
 
 void yd_conn_pause(struct yd_conn *conn)
@@ -508,11 +519,75 @@ static int wrote(struct yd_conn *conn, int rc)
     return rc;
 }
 
+static void move_on(struct iovec rest[2], size_t len)
+{
+    for (int i = 0; i < 2; i++) {
+        size_t take = YD_MIN(len, rest[i].iov_len);
+
+        rest[i].iov_base = (uint8_t *)rest[i].iov_base + take;
+        rest[i].iov_len -= take;
+        len -= take;
+    }
+}
+
+/* Sends as much of rest as the kernel takes.  Returns how many bytes are gone; an error of the
+ * stream ends the connection, and then there is no rest. */
+static size_t send_plain(struct yd_conn *conn, struct iovec rest[2])
+{
+    ssize_t taken = yd_stream_send_now(&conn->stream, rest, 2);
+
+    if (taken < 0)
+        die(conn, (int)taken);
+    else
+        move_on(rest, (size_t)taken);
+    return YD_MAX(taken, 0);
+}
+
+/* The same.  What is sealed is ours: the kernel may take that when it likes. */
+static size_t send_sealed(struct yd_conn *conn, struct iovec rest[2])
+{
+    size_t total = 0;
+    ssize_t sealed;
+
+    while (rest[1].iov_len > 0 && !conn->sending && !is_dead(conn)) {
+        if ((sealed = conn->filter->ops->seal(conn, rest)) < 0)
+            die(conn, (int)sealed);
+        if (sealed <= 0)
+            break;
+        total += (size_t)sealed;
+        (void)send_all(conn);
+    }
+    return total;
+}
+
+/* Output that nothing stands ahead of. */
+static int write_through(struct yd_conn *conn, struct iovec rest[2])
+{
+    size_t gone = conn->filter != NULL ? send_sealed(conn, rest) : send_plain(conn, rest);
+    int rc;
+
+    if (is_dead(conn) || rest[1].iov_len == 0)
+        return 0;
+    rc = yd_outq_copy(loop_of(conn), &conn->out, rest[0].iov_base, rest[0].iov_len,
+                      rest[1].iov_base, rest[1].iov_len);
+    if (rc < 0 && gone > 0)
+        die(conn, rc); /* in the middle of what the peer reads */
+    return wrote(conn, rc);
+}
+
+static bool is_idle(const struct yd_conn *conn)
+{
+    return !conn->sending && yd_conn_buffered(conn) == 0;
+}
+
 int yd_conn_write(struct yd_conn *conn, const void *head, size_t head_len, const void *body,
                   size_t body_len)
 {
     if (!is_open(conn))
         return YODEL_ERR_CLOSED;
+    if (body_len >= SEND_AT_ONCE && is_idle(conn))
+        return write_through(conn,
+                             (struct iovec[2]){{(void *)head, head_len}, {(void *)body, body_len}});
     return wrote(conn, yd_outq_copy(loop_of(conn), &conn->out, head, head_len, body, body_len));
 }
 

@@ -96,8 +96,12 @@ void yd_conn_hold(struct yd_conn *conn);
 void yd_conn_release(struct yd_conn *conn);
 
 /*
- * Queues output; it goes out at the end of this turn.  Returns 0, -ENOMEM, or YODEL_ERR_CLOSED
- * after yd_conn_close() or the end.
+ * Queues output; it goes out at the end of this turn.  A large body that has nothing queued ahead
+ * of it is given to the kernel at once, and only what that leaves is copied.  When the connection
+ * breaks meanwhile, it ends in a task, as ever.
+ *
+ * Returns 0, -ENOMEM, or YODEL_ERR_CLOSED after yd_conn_close() or the end.  After -ENOMEM nothing
+ * is queued; if some of it was out already, the connection ends.
  */
 int yd_conn_write(struct yd_conn *conn, const void *head, size_t head_len, const void *body,
                   size_t body_len);
@@ -114,6 +118,10 @@ void yd_conn_want_drain(struct yd_conn *conn);
  */
 #define YD_CONN_LONGEST ((uint32_t)INT32_MAX / 2)
 void yd_conn_set_timeout(struct yd_conn *conn, uint32_t ms);
+
+/* Input is read into target with no copy on the way, if it can be, until the next call; on_data is
+ * then given that very memory.  As yd_stream_read_into(). */
+void yd_conn_read_into(struct yd_conn *conn, const struct iovec *target);
 
 /* Stops input; yd_conn_resume() gives what was kept, in a task of its own, and goes on. */
 void yd_conn_pause(struct yd_conn *conn);

@@ -11,6 +11,9 @@ struct yd_filter_ops {
     /* Seals some of conn->out and returns the queue that is ready for the stream; NULL on failure.
      */
     struct yd_outq *(*output)(struct yd_conn *conn);
+    /* Seals some of rest, which nothing is queued ahead of, and moves rest[0] and then rest[1] on.
+     * Returns how many bytes of it, 0 when there can be none now, or -errno. */
+    ssize_t (*seal)(struct yd_conn *conn, struct iovec rest[2]);
     /* Queues what says that our side ends. */
     void (*shutdown)(struct yd_conn *conn);
     void (*free)(struct yd_conn *conn);
@@ -20,6 +23,7 @@ struct yd_filter {
     const struct yd_filter_ops *ops;
     struct yd_conn *conn;
     struct yd_outq sealed;
+    const struct iovec *target; /* of plain bytes, see yd_conn_read_into() */
 };
 
 /* Gives plain input to the protocol above. */

@@ -140,6 +140,7 @@ int yd_conn_move(struct yd_conn *conn, struct yd_net *to, const void *ahead, siz
     if ((twin = make_twin(to, ahead, len)) == NULL)
         return -ENOMEM;
     yd_conn_set_timeout(conn, 0);
+    yd_conn_read_into(conn, NULL);
     yd_conn_set_events(conn, &leaving, twin);
     yd_conn_pause(conn);
     yd_conn_want_drain(conn);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/mem.h"
 
 struct yd_segment {
@@ -34,9 +35,12 @@ static struct yd_segment *new_bytes(struct yd_loop *loop, const struct yd_outq *
     if (len <= CHUNK_ROOM && (queue->tail == NULL || queue->tail->msg != NULL))
         segment = yd_pool_get(&loop->pool, YD_BLOCK_CHUNK);
     else
-        segment = len <= SIZE_MAX - sizeof *segment
-                      ? yd_pool_get_sized(&loop->pool, sizeof *segment + len, &block, &size)
-                      : NULL;
+        segment =
+            len <= SIZE_MAX - sizeof *segment
+                ? yd_pool_get_sized(&loop->pool,
+                                    YD_MAX(sizeof *segment + len, YD_BLOCK_SIZE(YD_BLOCK_LARGE)),
+                                    &block, &size)
+                : NULL;
     if (segment == NULL)
         return NULL;
     segment->ptr = segment->bytes;

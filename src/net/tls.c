@@ -13,9 +13,9 @@
 #include "net/net_internal.h"
 
 /* Sealed output that may wait for the kernel before more is sealed, bytes. */
-#define SEALED_MAX (64 * 1024)
+#define SEALED_MAX ((size_t)64 * 1024)
 /* Plain bytes of one record (RFC 8446 5.1). */
-#define RECORD_MAX 16384
+#define RECORD_MAX ((size_t)16384)
 
 struct yd_tls {
     const struct yodel_allocator *mem;
@@ -209,12 +209,16 @@ static int on_ssl_result(struct yd_conn *conn, int result)
     }
 }
 
-static int read_records(struct yd_conn *conn, uint8_t *plain)
+/* Straight to where the protocol above wants it, if that has said so. */
+static int read_records(struct yd_conn *conn, uint8_t *room)
 {
     struct tls_filter *filter = filter_of(conn);
 
     while (conn->phase < YD_CONN_DEAD) {
-        int len = SSL_read(filter->ssl, plain, RECORD_MAX);
+        const struct iovec *target = filter->base.target;
+        uint8_t *plain = target != NULL ? target->iov_base : room;
+        size_t size = target != NULL ? target->iov_len : RECORD_MAX;
+        int len = SSL_read(filter->ssl, plain, (int)YD_MIN(size, RECORD_MAX));
 
         if (len <= 0)
             return on_ssl_result(conn, len);
@@ -245,48 +249,110 @@ static int input(struct yd_conn *conn, uint8_t *data, size_t len)
     return rc;
 }
 
-/* Gathers up to a record of output that stands in several runs. */
-static size_t gather(const struct yd_outq *queue, uint8_t *room)
+/* The bytes, which are sealed in records of up to RECORD_MAX.  The stream side takes everything
+ * while there is memory. */
+static int seal(struct yd_conn *conn, const void *data, size_t len)
 {
-    struct iovec iov[16];
-    int num = yd_outq_peek(queue, iov, YD_LEN(iov));
+    ERR_clear_error();
+    return SSL_write(filter_of(conn)->ssl, data, (int)len) > 0 ? 0 : -ENOMEM;
+}
+
+/* Puts together what stands in several runs. */
+static size_t gather(const struct iovec *iov, int num, uint8_t *room, size_t max)
+{
     size_t len = 0;
 
-    for (int i = 0; i < num && len < RECORD_MAX; i++) {
-        size_t take = YD_MIN(iov[i].iov_len, RECORD_MAX - len);
+    for (int i = 0; i < num && len < max; i++) {
+        size_t take = YD_MIN(iov[i].iov_len, max - len);
 
-        memcpy(room + len, iov[i].iov_base, take);
+        if (take > 0)
+            memcpy(room + len, iov[i].iov_base, take);
         len += take;
     }
     return len;
 }
 
-static int seal_record(struct yd_conn *conn, uint8_t *room)
+/* Seals max bytes at most, in one record.  Returns how many, or -ENOMEM. */
+static ssize_t seal_gathered(struct yd_conn *conn, const struct iovec *iov, int num, size_t max)
 {
-    size_t len = gather(&conn->out, room);
+    struct yd_pool *pool = &yd_conn_loop(conn)->pool;
+    uint8_t *room = yd_pool_get(pool, YD_BLOCK_LARGE);
+    size_t len;
+    int rc;
 
-    ERR_clear_error();
-    if (SSL_write(filter_of(conn)->ssl, room, (int)len) <= 0)
-        return -ENOMEM; /* the stream side takes everything while there is memory */
-    yd_outq_consume(yd_conn_loop(conn), &conn->out, len);
+    if (room == NULL)
+        return -ENOMEM;
+    len = gather(iov, num, room, max);
+    rc = seal(conn, room, len);
+    yd_pool_put(pool, YD_BLOCK_LARGE, room);
+    return rc == 0 ? (ssize_t)len : rc;
+}
+
+/* Whole records of what stands in one run are sealed without a copy. */
+static int seal_some(struct yd_conn *conn)
+{
+    struct iovec iov[16];
+    int num = yd_outq_peek(&conn->out, iov, YD_LEN(iov));
+    ssize_t sealed;
+
+    if (num == 1 || iov->iov_len >= RECORD_MAX) {
+        sealed = (ssize_t)YD_MIN(iov->iov_len, RECORD_MAX);
+        if (seal(conn, iov->iov_base, (size_t)sealed) < 0)
+            return -ENOMEM;
+    } else if ((sealed = seal_gathered(conn, iov, num, RECORD_MAX)) < 0) {
+        return (int)sealed;
+    }
+    yd_outq_consume(yd_conn_loop(conn), &conn->out, (size_t)sealed);
     return 0;
+}
+
+static bool may_seal(struct yd_conn *conn)
+{
+    return !filter_of(conn)->failed && SSL_is_init_finished(filter_of(conn)->ssl);
 }
 
 static struct yd_outq *output(struct yd_conn *conn)
 {
-    struct tls_filter *filter = filter_of(conn);
-    struct yd_loop *loop = yd_conn_loop(conn);
-    uint8_t *room;
-    int rc = 0;
+    struct yd_outq *sealed = &conn->filter->sealed;
 
-    if (conn->out.bytes == 0 || filter->failed || !SSL_is_init_finished(filter->ssl))
-        return &filter->base.sealed;
-    if ((room = yd_pool_get(&loop->pool, YD_BLOCK_LARGE)) == NULL)
-        return NULL;
-    while (rc == 0 && conn->out.bytes > 0 && filter->base.sealed.bytes < SEALED_MAX)
-        rc = seal_record(conn, room);
-    yd_pool_put(&loop->pool, YD_BLOCK_LARGE, room);
-    return rc == 0 ? &filter->base.sealed : NULL;
+    if (conn->out.bytes == 0 || !may_seal(conn))
+        return sealed;
+    while (conn->out.bytes > 0 && sealed->bytes < SEALED_MAX)
+        if (seal_some(conn) < 0)
+            return NULL;
+    return sealed;
+}
+
+/* The first record takes the head, and so much of the body that all that follow are full ones: they
+ * are sealed without a copy, and there is no record more than needed. */
+static ssize_t seal_head(struct yd_conn *conn, const struct iovec rest[2])
+{
+    size_t total = rest[0].iov_len + rest[1].iov_len;
+
+    if (total > RECORD_MAX)
+        total = YD_MAX(total % RECORD_MAX, rest[0].iov_len);
+    return seal_gathered(conn, rest, 2, total);
+}
+
+static ssize_t seal_rest(struct yd_conn *conn, struct iovec rest[2])
+{
+    ssize_t first = 0;
+    size_t len;
+
+    if (!may_seal(conn))
+        return 0;
+    if (rest[0].iov_len > 0) {
+        if ((first = seal_head(conn, rest)) < 0)
+            return first;
+        len = (size_t)first - rest[0].iov_len;
+        rest[0].iov_len = 0;
+        rest[1] = (struct iovec){(uint8_t *)rest[1].iov_base + len, rest[1].iov_len - len};
+    }
+    len = YD_MIN(rest[1].iov_len, SEALED_MAX);
+    if (len > 0 && seal(conn, rest[1].iov_base, len) < 0)
+        return -ENOMEM;
+    rest[1] = (struct iovec){(uint8_t *)rest[1].iov_base + len, rest[1].iov_len - len};
+    return first + (ssize_t)len;
 }
 
 static void shut_down(struct yd_conn *conn)
@@ -310,7 +376,13 @@ static void free_filter(struct yd_conn *conn)
     yd_free(loop->mem, filter);
 }
 
-static const struct yd_filter_ops tls_ops = {input, output, shut_down, free_filter};
+static const struct yd_filter_ops tls_ops = {
+    .input = input,
+    .output = output,
+    .seal = seal_rest,
+    .shutdown = shut_down,
+    .free = free_filter,
+};
 
 static SSL *make_ssl(struct yd_tls *tls)
 {

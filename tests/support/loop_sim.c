@@ -227,6 +227,20 @@ static size_t total_of(const struct iovec *iov, int num)
     return total;
 }
 
+static ssize_t stream_send_now(struct yd_stream *stream, const struct iovec *iov, int num)
+{
+    struct sim_peer *peer = state_of(stream)->peer;
+    struct iovec copy[YD_LEN(peer->pending)];
+
+    if (stream->pending || num > (int)YD_LEN(copy))
+        abort(); /* the caller broke the contract */
+    if (peer->error < 0)
+        return peer->error;
+    memcpy(copy, iov, (size_t)num * sizeof *iov);
+    sim_of(stream->loop)->moved = true;
+    return (ssize_t)take(peer, copy, num);
+}
+
 static ssize_t stream_send(struct yd_stream *stream, const struct iovec *iov, int num)
 {
     struct sim_peer *peer = state_of(stream)->peer;
@@ -303,6 +317,7 @@ const struct yd_loop_ops yd_loop_sim = {
     .stream_pause = stream_pause,
     .stream_read = stream_read,
     .stream_send = stream_send,
+    .stream_send_now = stream_send_now,
     .stream_close = stream_close,
     .work = work,
     .signal = on_signal,
@@ -437,9 +452,22 @@ static void read_end(struct sim *sim, struct sim_peer *peer)
     peer->stream->events->on_end(peer->stream, peer->error);
 }
 
+/* Into memory of the very size, so that a look behind it is seen; or where the owner wants it. */
+static uint8_t *read_input(struct sim_peer *peer, const struct iovec *target, size_t len)
+{
+    uint8_t *data = target != NULL ? target->iov_base : malloc(len);
+
+    if (data == NULL)
+        abort();
+    memcpy(data, peer->input.ptr, len);
+    yd_buf_consume(&peer->input, len);
+    return data;
+}
+
 static void read_some(struct sim *sim, struct sim_peer *peer)
 {
-    size_t len = YD_MIN(peer->input.len, (size_t)YD_READ_SIZE);
+    const struct iovec *target = peer->stream != NULL ? peer->stream->target : NULL;
+    size_t len = YD_MIN(peer->input.len, target != NULL ? target->iov_len : (size_t)YD_READ_SIZE);
     uint8_t *data;
 
     if (!may_read(peer))
@@ -451,14 +479,12 @@ static void read_some(struct sim *sim, struct sim_peer *peer)
     if (peer->chop != 0)
         len = YD_MIN(len, peer->chop);
     sim->moved = true;
-    /* Of the very size, so that a look behind it is seen. */
-    if ((data = malloc(len)) == NULL)
-        abort();
-    memcpy(data, peer->input.ptr, len);
-    yd_buf_consume(&peer->input, len);
+    peer->read_into += target != NULL;
+    data = read_input(peer, target, len);
     yd_count(&sim->base.counters.bytes_in, len);
     peer->stream->events->on_read(peer->stream, data, len);
-    free(data);
+    if (target == NULL)
+        free(data);
 }
 
 static void send_on(struct sim *sim, struct sim_peer *peer)

@@ -42,6 +42,7 @@ struct sim_peer {
     int error;        /* -errno that sends and, behind the input, reads give; 0: none */
     bool ends;        /* its side ends behind the input */
     bool told_end;    /* and the stream knows */
+    size_t read_into; /* reads that went to where the stream's owner wanted them */
 };
 
 /* Connects to the listener that was started last.  The connection may be refused. */

@@ -137,7 +137,10 @@ static void test_pool_keeps_what_is_used(void **state)
 
 static void test_pool_rounds_sizes_up(void **state)
 {
-    assert_int_equal(yd_block_for(0), YD_BLOCK_LARGE);
+    assert_int_equal(yd_block_for(0), YD_BLOCK_SMALL);
+    assert_int_equal(yd_block_for(48), YD_BLOCK_SMALL);
+    assert_int_equal(yd_block_for(49), YD_BLOCK_CHUNK);
+    assert_int_equal(yd_block_for(1025), YD_BLOCK_LARGE);
     assert_int_equal(yd_block_for(16384 + 1024), YD_BLOCK_LARGE);
     assert_int_equal(yd_block_for(16384 + 1025), YD_BLOCK_LARGE + 1);
     assert_int_equal(yd_block_for(32768 + 1024), YD_BLOCK_LARGE + 1);
