@@ -193,16 +193,6 @@ static void tell_close(yodel_ws *ws, int error)
         on_close(ws, &closing, ws->route->user);
 }
 
-void yd_ws_free_partial(yodel_ws *ws)
-{
-    if (ws->partial == NULL)
-        return;
-    yd_inflater_free(ws->partial->inflater);
-    yd_buf_free(ws->route->service->mem, &ws->partial->data);
-    yd_free(ws->route->service->mem, ws->partial);
-    ws->partial = NULL;
-}
-
 static void free_contexts(yodel_ws *ws)
 {
     if (ws->contexts == NULL)

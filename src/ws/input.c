@@ -69,24 +69,27 @@ static void deliver(yodel_ws *ws, uint8_t opcode, const uint8_t *data, size_t le
     yd_count(&yd_ws_loop_of(ws)->counters.messages_in, 1);
     if (ws->state != YD_WS_OPEN || handlers->on_message == NULL)
         return;
-    if ((rc = handlers->on_message(ws, &message, ws->route->user)) < 0)
+    if (opcode == YD_WS_TEXT)
+        yd_ws_shared(ws)->checked = message.data;
+    rc = handlers->on_message(ws, &message, ws->route->user);
+    yd_ws_shared(ws)->checked = (yodel_bytes){NULL, 0};
+    if (rc < 0)
         yd_ws_handler_failed(ws, "on_message", rc);
 }
 
-/* Where inflated or gathered bytes go. */
+/* Where inflated bytes go. */
 struct sink {
-    const struct yodel_allocator *mem;
-    struct yd_buf *buf;
+    yodel_ws *ws;
     struct yd_utf8 *utf8; /* NULL: binary */
 };
 
-static int take_in(const uint8_t *data, size_t len, void *user)
+static int take_in_whole(const uint8_t *data, size_t len, void *user)
 {
     struct sink *sink = user;
 
     if (sink->utf8 != NULL && !yd_utf8_feed(sink->utf8, data, len))
         return -EILSEQ;
-    return yd_buf_append(sink->mem, sink->buf, data, len);
+    return yd_buf_append(mem_of(sink->ws), &yd_ws_shared(sink->ws)->inflated, data, len);
 }
 
 static struct yd_inflater *shared_inflater(yodel_ws *ws)
@@ -114,14 +117,14 @@ static void on_whole_deflated(yodel_ws *ws, const struct yd_ws_piece *piece)
     struct yd_inflater *inflater = ws->client_context ? own_inflater(ws) : shared_inflater(ws);
     struct yd_buf *scratch = &yd_ws_shared(ws)->inflated;
     struct yd_utf8 utf8 = YD_UTF8_INIT;
-    struct sink sink = {mem_of(ws), scratch, piece->opcode == YD_WS_TEXT ? &utf8 : NULL};
+    struct sink sink = {ws, piece->opcode == YD_WS_TEXT ? &utf8 : NULL};
     uint64_t total = 0;
     int rc = -ENOMEM;
 
     scratch->len = 0;
     if (inflater != NULL)
         rc = yd_inflate_piece(inflater, piece->data, piece->len, true, ws->client_context, &total,
-                              ws->route->options.max_message, take_in, &sink);
+                              ws->route->options.max_message, take_in_whole, &sink);
     if (rc == 0 && !yd_utf8_is_complete(&utf8))
         rc = -EILSEQ;
     if (rc == 0)
@@ -146,11 +149,19 @@ static void on_whole(yodel_ws *ws, const struct yd_ws_piece *piece)
 
 /* ---- messages in pieces ---- */
 
-static struct yd_ws_partial *get_partial(yodel_ws *ws)
+static int take_in(yodel_ws *ws, struct yd_utf8 *utf8, const uint8_t *data, size_t len,
+                   uint64_t announced)
 {
-    if (ws->partial == NULL && (ws->partial = yd_zalloc(mem_of(ws), sizeof *ws->partial)) != NULL)
-        ws->partial->utf8 = YD_UTF8_INIT;
-    return ws->partial;
+    if (utf8 != NULL && !yd_utf8_feed(utf8, data, len))
+        return -EILSEQ;
+    return yd_ws_partial_append(ws, data, len, announced);
+}
+
+static int take_in_inflated(const uint8_t *data, size_t len, void *user)
+{
+    struct sink *sink = user;
+
+    return take_in(sink->ws, sink->utf8, data, len, 0);
 }
 
 static struct yd_inflater *partial_inflater(yodel_ws *ws, struct yd_ws_partial *partial)
@@ -162,42 +173,45 @@ static struct yd_inflater *partial_inflater(yodel_ws *ws, struct yd_ws_partial *
     return partial->inflater;
 }
 
-static int append_piece(yodel_ws *ws, struct yd_ws_partial *partial,
-                        const struct yd_ws_piece *piece)
+static int inflate_piece(yodel_ws *ws, const struct yd_ws_piece *piece, struct yd_utf8 *utf8)
 {
-    struct sink sink = {mem_of(ws), &partial->data,
-                        piece->opcode == YD_WS_TEXT ? &partial->utf8 : NULL};
-    struct yd_inflater *inflater;
-    int rc;
+    struct yd_inflater *inflater = partial_inflater(ws, ws->partial);
+    struct sink sink = {ws, utf8};
 
-    if (!piece->compressed)
-        rc = take_in(piece->data, piece->len, &sink);
-    else if ((inflater = partial_inflater(ws, partial)) == NULL)
-        rc = -ENOMEM;
-    else
-        rc = yd_inflate_piece(inflater, piece->data, piece->len, piece->last, ws->client_context,
-                              &partial->total, ws->route->options.max_message, take_in, &sink);
-    if (rc == 0 && piece->last && !yd_utf8_is_complete(&partial->utf8))
+    if (inflater == NULL)
+        return -ENOMEM;
+    return yd_inflate_piece(inflater, piece->data, piece->len, piece->last, ws->client_context,
+                            &ws->partial->total, ws->route->options.max_message, take_in_inflated,
+                            &sink);
+}
+
+static int append_piece(yodel_ws *ws, const struct yd_ws_piece *piece)
+{
+    struct yd_utf8 *utf8 = piece->opcode == YD_WS_TEXT ? &ws->partial->utf8 : NULL;
+    int rc = piece->compressed ? inflate_piece(ws, piece, utf8)
+                               : take_in(ws, utf8, piece->data, piece->len, ws->in.reader.left);
+
+    if (rc == 0 && piece->last && !yd_utf8_is_complete(&ws->partial->utf8))
         rc = -EILSEQ;
     return rc;
 }
 
 static void on_part(yodel_ws *ws, const struct yd_ws_piece *piece)
 {
-    struct yd_ws_partial *partial = get_partial(ws);
     int rc;
 
-    if (partial == NULL) {
+    if (yd_ws_partial_of(ws) == NULL) {
         fail_memory(ws);
         return;
     }
-    if ((rc = append_piece(ws, partial, piece)) != 0) {
+    if ((rc = append_piece(ws, piece)) != 0) {
         fail_intake(ws, rc);
         return;
     }
+    yd_ws_partial_read_into(ws, piece->last || piece->compressed ? 0 : ws->in.reader.left);
     if (!piece->last)
         return;
-    deliver(ws, piece->opcode, partial->data.ptr, partial->data.len);
+    deliver(ws, piece->opcode, ws->partial->data, ws->partial->len);
     yd_ws_free_partial(ws);
 }
 
@@ -220,7 +234,7 @@ static void on_control(yodel_ws *ws, const struct yd_ws_piece *piece)
         on_whole_control(ws, piece->opcode, piece->data, piece->len);
         return;
     }
-    if ((partial = get_partial(ws)) == NULL) {
+    if ((partial = yd_ws_partial_of(ws)) == NULL) {
         fail_memory(ws);
         return;
     }

@@ -195,11 +195,20 @@ int yd_ws_send_checked(yodel_ws *ws, yodel_bytes text)
     return send_copy(ws, YODEL_WS_TEXT, text);
 }
 
+/* An echo was checked when it came. */
+static bool is_text(yodel_ws *ws, yodel_bytes data)
+{
+    const yodel_bytes *checked = &yd_ws_shared(ws)->checked;
+
+    return (data.len > 0 && data.ptr == checked->ptr && data.len == checked->len) ||
+           yd_utf8_is_valid(data.ptr, data.len);
+}
+
 int yodel_ws_send(yodel_ws *ws, yodel_ws_type type, yodel_bytes data)
 {
     if (type != YODEL_WS_TEXT && type != YODEL_WS_BINARY)
         return -EINVAL;
-    if (type == YODEL_WS_TEXT && !yd_utf8_is_valid(data.ptr, data.len))
+    if (type == YODEL_WS_TEXT && !is_text(ws, data))
         return YODEL_ERR_ENCODING;
     return send_copy(ws, (uint8_t)type, data);
 }

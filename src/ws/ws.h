@@ -23,7 +23,9 @@ struct yd_ws_loop {
     struct yd_deflater *deflaters[8]; /* by window bits - 8; without context, made on first use */
     struct yd_inflater *inflater;     /* for messages that are whole in one read, without context */
     struct yd_buf inflated, deflated; /* kept from message to message while small */
-    uint64_t warned_at;               /* ms */
+    yodel_bytes checked; /* the text that a handler is being given: known to be UTF-8 */
+    size_t reserved;     /* bytes of all partial messages that have not come yet */
+    uint64_t warned_at;  /* ms */
 };
 
 /* What a server's options say for all routes. */
@@ -85,7 +87,11 @@ enum yd_ws_state {
 
 /* A message or control frame that came in pieces, so far. */
 struct yd_ws_partial {
-    struct yd_buf data;
+    uint8_t *data; /* a block of the loop's pool */
+    size_t len, cap;
+    size_t reserved;     /* of the room behind len: what the loop's limit was charged for */
+    struct iovec target; /* where the rest of the present frame is read into */
+    enum yd_block block; /* kind of data */
     struct yd_utf8 utf8;
     uint64_t total;               /* inflated bytes */
     struct yd_inflater *inflater; /* of a message without context */
@@ -156,7 +162,18 @@ extern const struct yd_conn_events yd_ws_conn_events;
 /* A message is coming in and not whole: when its latest bytes came, as time of the loop, ms.  Now,
  * while input rests because the peer has much output to read.  0: neither. */
 uint64_t yd_ws_heard_at(const yodel_ws *ws);
+
+/* partial.c */
+/* What has come of a message or control frame in pieces, empty at first; NULL when out of memory.
+ */
+struct yd_ws_partial *yd_ws_partial_of(yodel_ws *ws);
 void yd_ws_free_partial(yodel_ws *ws);
+/* Appends data to the message; announced: bytes that a frame's header says will follow.  Returns 0
+ * or -ENOMEM. */
+int yd_ws_partial_append(yodel_ws *ws, const uint8_t *data, size_t len, uint64_t announced);
+/* Has the rest of the present frame, left bytes, read to where it belongs, if it is long: a short
+ * one comes with what follows it.  0: no more of that. */
+void yd_ws_partial_read_into(yodel_ws *ws, uint64_t left);
 
 /* A handler returned a negative result: logs it and closes with 1011. */
 void yd_ws_handler_failed(yodel_ws *ws, const char *handler, int result);

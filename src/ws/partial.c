@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/mem.h"
+#include "ws/ws.h"
+
+/* Messages and control frames that come in pieces. */
+
+/* Most bytes that are reserved for a message, and for all of a loop, ahead of their coming. */
+#define RESERVED_AHEAD ((size_t)1024 * 1024)
+#define RESERVED_BY_LOOP ((size_t)16 * 1024 * 1024)
+
+/* A rest of a frame of so many bytes is worth a read of its own. */
+#define READ_INTO_LEAST (16 * 1024)
+
+struct yd_ws_partial *yd_ws_partial_of(yodel_ws *ws)
+{
+    const struct yodel_allocator *mem = ws->route->service->mem;
+
+    if (ws->partial == NULL && (ws->partial = yd_zalloc(mem, sizeof *ws->partial)) != NULL)
+        ws->partial->utf8 = YD_UTF8_INIT;
+    return ws->partial;
+}
+
+static void free_data(yodel_ws *ws, struct yd_ws_partial *partial)
+{
+    if (partial->data != NULL)
+        yd_pool_put_sized(&yd_ws_loop_of(ws)->pool, partial->block, partial->data);
+    yd_ws_shared(ws)->reserved -= partial->reserved;
+    partial->reserved = 0;
+}
+
+void yd_ws_free_partial(yodel_ws *ws)
+{
+    if (ws->partial == NULL)
+        return;
+    yd_conn_read_into(ws->conn, NULL);
+    yd_inflater_free(ws->partial->inflater);
+    free_data(ws, ws->partial);
+    yd_free(ws->route->service->mem, ws->partial);
+    ws->partial = NULL;
+}
+
+/*
+ * How large a block is to be that is to hold need bytes now.  What a frame's header announces is
+ * reserved in full, so that it is neither copied nor moved while it comes; but what has been
+ * reserved for bytes that have not come is bounded, for a message and for a loop, as a peer may
+ * announce and then send nothing.  Beyond that a block doubles.
+ */
+static size_t wanted_size(yodel_ws *ws, const struct yd_ws_partial *partial, size_t need,
+                          uint64_t announced)
+{
+    size_t doubled = partial->cap <= SIZE_MAX / 2 ? YD_MAX(2 * partial->cap, need) : need;
+    size_t budget = RESERVED_BY_LOOP - YD_MIN(yd_ws_shared(ws)->reserved, RESERVED_BY_LOOP);
+    size_t ahead = (size_t)YD_MIN(announced, (uint64_t)YD_MIN(budget, RESERVED_AHEAD));
+
+    if (need > SIZE_MAX - ahead)
+        return need;
+    if (announced > 0 && need + announced < doubled)
+        return (size_t)(need + announced);
+    return YD_MAX(need + ahead, doubled);
+}
+
+/* Room for extra bytes; announced more will follow. */
+static int make_room(yodel_ws *ws, struct yd_ws_partial *partial, size_t extra, uint64_t announced)
+{
+    struct yd_pool *pool = &yd_ws_loop_of(ws)->pool;
+    enum yd_block block;
+    size_t need, cap;
+    uint8_t *data;
+
+    if (extra <= partial->cap - partial->len)
+        return 0;
+    if (__builtin_add_overflow(partial->len, extra, &need))
+        return -ENOMEM;
+    data = yd_pool_get_sized(pool, wanted_size(ws, partial, need, announced), &block, &cap);
+    if (data == NULL)
+        return -ENOMEM;
+    if (partial->len > 0)
+        memcpy(data, partial->data, partial->len);
+    free_data(ws, partial);
+    partial->data = data;
+    partial->cap = cap;
+    partial->block = block;
+    partial->reserved = (size_t)YD_MIN(cap - partial->len, extra + announced);
+    yd_ws_shared(ws)->reserved += partial->reserved;
+    return 0;
+}
+
+/* What was read into its place stands there already. */
+static void append(yodel_ws *ws, struct yd_ws_partial *partial, const uint8_t *data, size_t len)
+{
+    size_t came = YD_MIN(len, partial->reserved);
+
+    if (len > 0 && data != partial->data + partial->len)
+        memcpy(partial->data + partial->len, data, len);
+    partial->len += len;
+    partial->reserved -= came;
+    yd_ws_shared(ws)->reserved -= came;
+}
+
+int yd_ws_partial_append(yodel_ws *ws, const uint8_t *data, size_t len, uint64_t announced)
+{
+    int rc;
+
+    if ((rc = make_room(ws, ws->partial, len, announced)) == 0)
+        append(ws, ws->partial, data, len);
+    return rc;
+}
+
+void yd_ws_partial_read_into(yodel_ws *ws, uint64_t left)
+{
+    struct yd_ws_partial *partial = ws->partial;
+    size_t room = (size_t)YD_MIN(left, (uint64_t)(partial->cap - partial->len));
+
+    if (room >= READ_INTO_LEAST)
+        partial->target = (struct iovec){partial->data + partial->len, room};
+    yd_conn_read_into(ws->conn, room >= READ_INTO_LEAST ? &partial->target : NULL);
+}
