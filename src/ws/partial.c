@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/container.h"
-#include "base/mem.h"
 #include "ws/ws.h"
 
 /* Messages and control frames that come in pieces. */
@@ -15,13 +14,18 @@
 /* A rest of a frame of so many bytes is worth a read of its own. */
 #define READ_INTO_LEAST (16 * 1024)
 
+_Static_assert(sizeof(struct yd_ws_partial) <= YD_BLOCK_SIZE(YD_BLOCK_CHUNK), "one fits a block");
+
 struct yd_ws_partial *yd_ws_partial_of(yodel_ws *ws)
 {
-    const struct yodel_allocator *mem = ws->route->service->mem;
+    struct yd_ws_partial *partial;
 
-    if (ws->partial == NULL && (ws->partial = yd_zalloc(mem, sizeof *ws->partial)) != NULL)
-        ws->partial->utf8 = YD_UTF8_INIT;
-    return ws->partial;
+    if (ws->partial != NULL)
+        return ws->partial;
+    if ((partial = yd_pool_get(&yd_ws_loop_of(ws)->pool, YD_BLOCK_CHUNK)) == NULL)
+        return NULL;
+    *partial = (struct yd_ws_partial){.utf8 = YD_UTF8_INIT};
+    return ws->partial = partial;
 }
 
 static void free_data(yodel_ws *ws, struct yd_ws_partial *partial)
@@ -39,7 +43,7 @@ void yd_ws_free_partial(yodel_ws *ws)
     yd_conn_read_into(ws->conn, NULL);
     yd_inflater_free(ws->partial->inflater);
     free_data(ws, ws->partial);
-    yd_free(ws->route->service->mem, ws->partial);
+    yd_pool_put(&yd_ws_loop_of(ws)->pool, YD_BLOCK_CHUNK, ws->partial);
     ws->partial = NULL;
 }
 

@@ -459,15 +459,20 @@ static uint8_t *read_input(struct sim_peer *peer, const struct iovec *target, si
 
     if (data == NULL)
         abort();
-    memcpy(data, peer->input.ptr, len);
-    yd_buf_consume(&peer->input, len);
+    memcpy(data, peer->input.ptr + peer->input_at, len);
+    peer->input_at += len;
+    if (peer->input_at > peer->input.len / 2) { /* not each time: inputs may be large */
+        yd_buf_consume(&peer->input, peer->input_at);
+        peer->input_at = 0;
+    }
     return data;
 }
 
 static void read_some(struct sim *sim, struct sim_peer *peer)
 {
     const struct iovec *target = peer->stream != NULL ? peer->stream->target : NULL;
-    size_t len = YD_MIN(peer->input.len, target != NULL ? target->iov_len : (size_t)YD_READ_SIZE);
+    size_t len = YD_MIN(peer->input.len - peer->input_at,
+                        target != NULL ? target->iov_len : (size_t)YD_READ_SIZE);
     uint8_t *data;
 
     if (!may_read(peer))

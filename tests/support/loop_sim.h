@@ -29,7 +29,8 @@ extern const struct yd_loop_ops yd_loop_sim;
 struct sim_peer {
     struct sim_peer *next;
     struct yd_stream *stream; /* NULL: closed by our side, or never taken */
-    struct yd_buf input;      /* to be read by the stream */
+    struct yd_buf input;      /* to be read by the stream, */
+    size_t input_at;          /* from here on */
     struct yd_buf output;     /* taken from it */
     struct iovec pending[64]; /* what a send left, in memory of the sender */
     int num_pending;

@@ -112,7 +112,7 @@ bool ws_sim_next(struct sim_peer *peer, struct ws_sim_frame *ret_frame)
 {
     const uint8_t *data = (const uint8_t *)sim_received(peer);
     size_t have = sim_received_len(peer), head = 2, len;
-    static uint8_t payload[1 << 16];
+    static uint8_t payload[4 << 20];
 
     if (have < 2)
         return false;
@@ -120,6 +120,12 @@ bool ws_sim_next(struct sim_peer *peer, struct ws_sim_frame *ret_frame)
     if (len == 126 && have >= 4) {
         head = 4;
         len = (size_t)data[2] << 8 | data[3];
+    }
+    if (len == 127 && have >= 10) {
+        head = 10;
+        len = 0;
+        for (int i = 2; i < 10; i++)
+            len = len << 8 | data[i];
     }
     if (have < head + len)
         return false;

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "eio/eio.h"
 #include "net/tls.h"
+#include "tls_sim.h"
 
 /* Sessions of several loops with threads of their own, over sockets that the kernel spreads. */
 
@@ -414,38 +415,6 @@ static void test_eio_needs_no_sticky_sessions(void **state)
 
 /* ---- the same with TLS, whose state moves too ---- */
 
-static EVP_PKEY *make_cert(X509 *cert)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509_NAME *name = X509_get_subject_name(cert);
-
-    assert_non_null(key);
-    X509_set_version(cert, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert), -1000);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 100000);
-    X509_set_pubkey(cert, key);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1,
-                               0);
-    X509_set_issuer_name(cert, name);
-    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-    return key;
-}
-
-static void make_files(char *cert_file, char *key_file)
-{
-    X509 *cert = X509_new();
-    EVP_PKEY *key = make_cert(cert);
-    FILE *cert_out = fdopen(mkstemp(cert_file), "w"), *key_out = fdopen(mkstemp(key_file), "w");
-
-    assert_int_equal(PEM_write_X509(cert_out, cert), 1);
-    assert_int_equal(PEM_write_PrivateKey(key_out, key, NULL, NULL, 0, NULL, NULL), 1);
-    (void)fclose(cert_out);
-    (void)fclose(key_out);
-    EVP_PKEY_free(key);
-    X509_free(cert);
-}
-
 static void test_eio_needs_no_sticky_sessions_with_tls(void **state)
 {
     char cert_file[] = "/tmp/yodel-cert-XXXXXX", key_file[] = "/tmp/yodel-key-XXXXXX";
@@ -454,7 +423,7 @@ static void test_eio_needs_no_sticky_sessions_with_tls(void **state)
     static struct server server;
 
     memset(&server, 0, sizeof server);
-    make_files(cert_file, key_file);
+    tls_sim_make_files(cert_file, key_file);
     assert_int_equal(yd_tls_new(&yd_mem_default, &server.sink, &options, &server.tls), 0);
     server.client_ctx = SSL_CTX_new(TLS_client_method());
     assert_non_null(server.client_ctx);
