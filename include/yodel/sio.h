@@ -3,114 +3,25 @@
 #define YODEL_SIO_H
 
 #include <jansson.h>
-#include <yodel/channels.h>
+#include <yodel/sio_service.h>
 
 YODEL_C_BEGIN
 
 /* Socket.IO v5 over Engine.IO v4, as the clients of socket.io 3 and 4 speak it. */
 
-typedef struct yodel_sio yodel_sio;                     /* the service on one path of a server */
-typedef struct yodel_sio_namespace yodel_sio_namespace; /* "/", "/chat"; lives as long as its sio */
+typedef struct yodel_sio_namespace yodel_sio_namespace; /* "/", "/chat" */
 typedef struct yodel_sio_socket yodel_sio_socket;       /* one client in one namespace */
 typedef struct yodel_sio_ack yodel_sio_ack;             /* the right to answer one event, once */
 typedef struct yodel_sio_next yodel_sio_next;           /* the right to end one middleware, once */
 typedef struct yodel_sio_event yodel_sio_event; /* an event that came in; of a handler's call */
 
-/* ---- the service ---- */
-
-/* A cookie with the session id, set by the first polling answer (for sticky load balancers). */
-typedef struct yodel_sio_cookie_options {
-    size_t size;
-    const char *name;      /* NULL: "io" */
-    const char *path;      /* NULL: "/"; "": none */
-    const char *domain;    /* NULL: none */
-    const char *same_site; /* NULL: "Lax"; "": none */
-    int64_t max_age_s;     /* 0: a session cookie */
-    int secure;            /* 1: Secure */
-    int script_may_read;   /* 1: no HttpOnly */
-} yodel_sio_cookie_options;
-
-/*
- * Asked for every new session before it exists.  Returns 0 to allow it, an HTTP status (400..599)
- * or a negative result to refuse it (answered 403, {"code":4,"message":"Forbidden"}), or
- * YODEL_DEFER: it is then decided by yodel_sio_allow() with yodel_sio_request_id(req), from any
- * thread, within 10 seconds.
- */
-typedef int(yodel_sio_request_fn)(yodel_request *req, void *user);
-
-/* Adds headers to an answer: calls add(name, value, arg) for each. */
-typedef void(yodel_sio_add_header_fn)(const char *name, const char *value, void *arg);
-typedef void(yodel_sio_headers_fn)(const yodel_request *req, yodel_sio_add_header_fn *add,
-                                   void *arg, void *user);
-
-#define YODEL_SIO_POLLING 1u
-#define YODEL_SIO_WEBSOCKET 2u
-
-typedef enum yodel_sio_parser {
-    YODEL_SIO_JSON = 0,
-    YODEL_SIO_MSGPACK /* npm's socket.io-msgpack-parser; the clients must use it too */
-} yodel_sio_parser;
-
-/* Zero is the default of the JavaScript server. */
-typedef struct yodel_sio_options {
-    size_t size;
-    const char *path;            /* NULL: "/socket.io/" */
-    yodel_channels *channels;    /* whose groups hold the rooms, as "/chat#room"; NULL: its own */
-    uint32_t ping_interval_ms;   /* 0: 25000 */
-    uint32_t ping_timeout_ms;    /* 0: 20000 */
-    uint32_t upgrade_timeout_ms; /* 0: 10000 */
-    uint32_t connect_timeout_ms; /* a session must join a namespace; 0: 45000 */
-    size_t max_payload;          /* bytes of a POST body or WebSocket message; 0: 1000000 */
-    size_t max_buffered;         /* output of one client above which emits are refused; 0: 1 MiB */
-    unsigned max_sessions;       /* of the service; 0: no limit (503 above) */
-    unsigned max_namespaces;     /* of one client; 0: 100 */
-    unsigned max_rooms;          /* of one socket; 0: 10000 */
-    unsigned max_acks;           /* unanswered ones a socket keeps; 0: 10000 */
-    unsigned transports;         /* YODEL_SIO_POLLING | YODEL_SIO_WEBSOCKET; 0: both */
-    int no_upgrades;             /* 1: a session stays on its transport */
-    yodel_sio_parser parser;
-    const yodel_cors_options *cors;         /* NULL: none; copied */
-    const char *const *origins;             /* as yodel_ws_options.origins, on both transports */
-    const yodel_sio_cookie_options *cookie; /* NULL: none; copied */
-    yodel_ws_deflate deflate;               /* of WebSocket messages */
-    size_t compress_min; /* gzip polling answers from so many bytes on; 0: 1024; SIZE_MAX: never */
-    uint32_t
-        recovery_ms; /* connection state recovery: how long a lost client may stay away, 0: off */
-    size_t recovery_bytes;       /* of packets kept for one socket; 0: 1 MiB */
-    int recovery_use_middleware; /* 1: middleware runs for recovered sockets too */
-    int cleanup_empty_children;  /* 1: a child namespace goes with its last socket */
-    int close_congested; /* 1: a client too slow for a broadcast is disconnected; 0: it misses it */
-    const char *client_dir; /* where socket.io.js, ... stand, served below path; NULL: not served */
-    yodel_sio_request_fn *allow_request;
-    yodel_sio_headers_fn *initial_headers; /* of a session's first answer */
-    yodel_sio_headers_fn *headers;         /* of every answer */
-    void *hooks_user;
-} yodel_sio_options;
-
-/* Adds Socket.IO to server.  options may be NULL.  *ret_sio is one reference, to be given back
- * after the server has stopped.  Returns 0, -ENOMEM, -EINVAL (a path without slashes at both ends,
- * ...), -ENOENT and the like (client_dir), YODEL_ERR_OPTIONS, YODEL_ERR_CONFLICT, YODEL_ERR_STATE.
- */
-YODEL_API YODEL_CHECK_RESULT int yodel_sio_new(yodel_server *server,
-                                               const yodel_sio_options *options,
-                                               yodel_sio **ret_sio) YODEL_SETUP_THREAD;
-YODEL_API yodel_sio *yodel_sio_ref(yodel_sio *sio) YODEL_ANY_THREAD;
-/* NULL is a no-op.  Always returns NULL. */
-YODEL_API yodel_sio *yodel_sio_unref(yodel_sio *sio) YODEL_ANY_THREAD;
-
-/* Names a session that allow_request defers. */
-YODEL_API yodel_request_id yodel_sio_request_id(yodel_request *req) YODEL_LOOP_THREAD;
-/* Decides it: 0 allows, else refuses.  Returns 0, -ENOMEM, YODEL_ERR_CLOSED. */
-YODEL_API int yodel_sio_allow(yodel_sio *sio, yodel_request_id id, int result) YODEL_ANY_THREAD;
-
-/* Clients connected now, those on polling among them. */
-YODEL_API void yodel_sio_count(const yodel_sio *sio, size_t *ret_clients,
-                               size_t *ret_polling) YODEL_ANY_THREAD;
-
 /* ---- namespaces ---- */
 
-/* The namespace of that name ("/chat", with or without the slash), made on first use.  NULL when
- * out of memory or name is no UTF-8 or holds a comma. */
+/* Bytes of a namespace's name, its slash included; a CONNECT to a longer one is refused. */
+#define YODEL_SIO_MAX_NAME 255
+
+/* The namespace of that name ("/chat", with or without the slash), made on first use; it stays as
+ * long as sio.  NULL when out of memory or name is too long, no UTF-8 or holds a comma. */
 YODEL_API yodel_sio_namespace *yodel_sio_of(yodel_sio *sio, const char *name) YODEL_SETUP_THREAD;
 
 /* A parent: clients may connect to every name that the PCRE2 pattern matches as a whole.  Children
@@ -123,10 +34,16 @@ typedef int(yodel_sio_match_fn)(yodel_str name, const json_t *auth, void *user);
 YODEL_API yodel_sio_namespace *yodel_sio_of_function(yodel_sio *sio, yodel_sio_match_fn *match,
                                                      void *user) YODEL_SETUP_THREAD;
 
-/* The namespace of that name, with its slash, if there is one now; children included.  A child may
- * be gone at any time when cleanup_empty_children is set, unless the caller is in a handler of one
- * of its sockets. */
-YODEL_API yodel_sio_namespace *yodel_sio_find(yodel_sio *sio, yodel_str name) YODEL_ANY_THREAD;
+/* The namespace of that name, with its slash, if there is one now; children included.  A reference,
+ * to be given back by yodel_sio_namespace_unref(); NULL when there is none.  A child goes with its
+ * last socket (but see keep_empty_children): with a reference it may be used still, and reaches no
+ * one. */
+YODEL_API YODEL_CHECK_RESULT yodel_sio_namespace *yodel_sio_find(yodel_sio *sio,
+                                                                 yodel_str name) YODEL_ANY_THREAD;
+/* To keep a namespace that is borrowed, from yodel_sio_socket_namespace() say; also its sio. */
+YODEL_API yodel_sio_namespace *yodel_sio_namespace_ref(yodel_sio_namespace *ns) YODEL_ANY_THREAD;
+/* NULL is a no-op.  Always returns NULL. */
+YODEL_API yodel_sio_namespace *yodel_sio_namespace_unref(yodel_sio_namespace *ns) YODEL_ANY_THREAD;
 /* Calls each(name, user) for every namespace that is now, parents left out.  each must not call
  * into the library. */
 YODEL_API void yodel_sio_each_namespace(yodel_sio *sio, void (*each)(yodel_str name, void *user),

@@ -269,18 +269,34 @@ static int set_up(yodel_sio_socket *socket, yodel_str auth)
     return 0;
 }
 
+/* There is no namespace for it. */
+static void turn_down(struct yd_sio_client *client, yodel_str nsp, int rc)
+{
+    yodel_str nothing = {NULL, 0};
+
+    if (rc == -ENOMEM) {
+        yd_sio_client_fail(client, "out of memory");
+    } else if (rc == YODEL_ERR_TOO_BIG) {
+        yd_sio_count_one(&client->sio->counters.children_refused);
+        refuse(client, nsp, YODEL_STR("Too many namespaces"), nothing);
+    } else {
+        refuse(client, nsp, YODEL_STR("Invalid namespace"), nothing);
+    }
+}
+
 void yd_sio_on_connect(struct yd_sio_client *client, const struct yd_sio_packet *packet)
 {
     yodel_sio *sio = client->sio;
     yodel_sio_namespace *ns;
     yodel_sio_socket *socket;
+    int rc;
 
     if (yd_sio_client_count(client) >= sio->options.max_namespaces) {
         yd_sio_client_fail(client, "too many namespaces");
         return;
     }
-    if ((ns = yd_sio_ns_for_client(sio, packet->nsp, packet->data)) == NULL) {
-        refuse(client, packet->nsp, YODEL_STR("Invalid namespace"), (yodel_str){NULL, 0});
+    if ((rc = yd_sio_ns_for_client(sio, packet->nsp, packet->data, &ns)) < 0) {
+        turn_down(client, packet->nsp, rc);
         return;
     }
     if ((socket = yd_sio_socket_new(ns, yd_eio_loop(client->session))) == NULL) {

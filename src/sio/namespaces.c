@@ -108,17 +108,19 @@ static yodel_sio_namespace *find_ns(yodel_sio *sio, yodel_str name)
     return node != NULL ? yd_container_of(node, yodel_sio_namespace, node) : NULL;
 }
 
-static yodel_sio_namespace *add_ns(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent)
+static int add_ns(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent,
+                  yodel_sio_namespace **ret_ns)
 {
-    yodel_sio_namespace *ns = find_ns(sio, name);
+    yodel_sio_namespace *ns = make_ns(sio, name, parent);
 
-    if (ns != NULL || (ns = make_ns(sio, name, parent)) == NULL)
-        return ns;
+    if (ns == NULL)
+        return -ENOMEM;
     if (yd_map_insert(&sio->namespaces.map, &ns->node) < 0) {
         free_ns(ns);
-        return NULL;
+        return -ENOMEM;
     }
-    return ns;
+    *ret_ns = ns;
+    return 0;
 }
 
 yodel_sio_namespace *yd_sio_add_ns(yodel_sio *sio, yodel_str name)
@@ -126,7 +128,8 @@ yodel_sio_namespace *yd_sio_add_ns(yodel_sio *sio, yodel_str name)
     yodel_sio_namespace *ns;
 
     pthread_mutex_lock(&sio->namespaces.lock);
-    ns = add_ns(sio, name, NULL);
+    if ((ns = find_ns(sio, name)) == NULL)
+        (void)add_ns(sio, name, NULL, &ns);
     pthread_mutex_unlock(&sio->namespaces.lock);
     return ns;
 }
@@ -179,26 +182,49 @@ static struct yd_sio_parent *find_parent(yodel_sio *sio, yodel_str name, yodel_s
     return parent;
 }
 
-yodel_sio_namespace *yd_sio_ns_for_client(yodel_sio *sio, yodel_str name, yodel_str auth)
+/* With the lock held. */
+static int add_child(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent,
+                     yodel_sio_namespace **ret_ns)
 {
-    struct yd_sio_parent *parent;
+    int rc;
+
+    if (parent->num_children >= sio->options.max_children)
+        return YODEL_ERR_TOO_BIG;
+    if ((rc = add_ns(sio, name, parent, ret_ns)) == 0)
+        parent->num_children++;
+    return rc;
+}
+
+/* The namespace of name, with one more socket; parent NULL: only if it is there. */
+static int enter(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent,
+                 yodel_sio_namespace **ret_ns)
+{
     yodel_sio_namespace *ns;
+    int rc = 0;
 
     pthread_mutex_lock(&sio->namespaces.lock);
-    if ((ns = find_ns(sio, name)) != NULL) {
+    if ((ns = find_ns(sio, name)) == NULL)
+        rc = parent != NULL ? add_child(sio, name, parent, &ns) : YODEL_ERR_NOT_FOUND;
+    if (rc == 0) {
         atomic_fetch_add(&ns->num_sockets, 1);
-        yd_sio_ns_ref(ns);
+        *ret_ns = yd_sio_ns_ref(ns);
     }
     pthread_mutex_unlock(&sio->namespaces.lock);
-    if (ns != NULL || (parent = find_parent(sio, name, auth)) == NULL)
-        return ns;
-    pthread_mutex_lock(&sio->namespaces.lock);
-    if ((ns = add_ns(sio, name, parent)) != NULL) {
-        atomic_fetch_add(&ns->num_sockets, 1);
-        yd_sio_ns_ref(ns);
-    }
-    pthread_mutex_unlock(&sio->namespaces.lock);
-    return ns;
+    return rc;
+}
+
+int yd_sio_ns_for_client(yodel_sio *sio, yodel_str name, yodel_str auth,
+                         yodel_sio_namespace **ret_ns)
+{
+    struct yd_sio_parent *parent;
+
+    if (name.len > YODEL_SIO_MAX_NAME)
+        return YODEL_ERR_NOT_FOUND;
+    if (enter(sio, name, NULL, ret_ns) == 0)
+        return 0;
+    if ((parent = find_parent(sio, name, auth)) == NULL)
+        return YODEL_ERR_NOT_FOUND;
+    return enter(sio, name, parent, ret_ns);
 }
 
 void yd_sio_ns_left(yodel_sio_namespace *ns)
@@ -208,8 +234,9 @@ void yd_sio_ns_left(yodel_sio_namespace *ns)
 
     pthread_mutex_lock(&sio->namespaces.lock);
     if (atomic_fetch_sub(&ns->num_sockets, 1) == 1 && ns->parent != NULL &&
-        sio->options.cleanup_empty_children) {
+        !sio->options.keep_empty_children) {
         yd_map_remove(&sio->namespaces.map, &ns->node);
+        ns->parent->num_children--;
         removed = true;
     }
     pthread_mutex_unlock(&sio->namespaces.lock);
@@ -247,9 +274,29 @@ yodel_sio_namespace *yodel_sio_find(yodel_sio *sio, yodel_str name)
     yodel_sio_namespace *ns;
 
     pthread_mutex_lock(&sio->namespaces.lock);
-    ns = find_ns(sio, name);
+    if ((ns = find_ns(sio, name)) != NULL)
+        (void)yodel_sio_namespace_ref(ns);
     pthread_mutex_unlock(&sio->namespaces.lock);
     return ns;
+}
+
+/* The program may keep it as long as it likes, so its service stays, too. */
+yodel_sio_namespace *yodel_sio_namespace_ref(yodel_sio_namespace *ns)
+{
+    (void)yodel_sio_ref(ns->sio);
+    return yd_sio_ns_ref(ns);
+}
+
+yodel_sio_namespace *yodel_sio_namespace_unref(yodel_sio_namespace *ns)
+{
+    yodel_sio *sio;
+
+    if (ns == NULL)
+        return NULL;
+    sio = ns->sio;
+    yd_sio_ns_unref(ns);
+    yodel_sio_unref(sio);
+    return NULL;
 }
 
 /* References to all namespaces; NULL when there is none, or out of memory. */

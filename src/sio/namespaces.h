@@ -43,7 +43,8 @@ struct yd_sio_parent {
     yodel_sio_namespace *ns;
     yodel_sio_match_fn *match;
     void *user;
-    void *pattern; /* compiled; NULL: match */
+    void *pattern;         /* compiled; NULL: match */
+    unsigned num_children; /* now; with the lock held */
 };
 
 struct yd_sio_namespaces {
@@ -73,11 +74,12 @@ void yd_sio_ns_unref(yodel_sio_namespace *ns);
  * yd_buf_free() once they are given back.  Returns how many, or -ENOMEM. */
 int yd_sio_ns_children(yodel_sio_namespace *parent, struct yd_buf *ret_children);
 
-/* A reference to the namespace that a client may connect to under name, a child made now perhaps;
- * NULL when there is none.  auth: the CONNECT payload's text, empty without.  The reference is
- * given back by yd_sio_ns_left(). */
-yodel_sio_namespace *yd_sio_ns_for_client(yodel_sio *sio, yodel_str name, yodel_str auth);
-/* A socket has gone: a child without any goes too, if the options say so. */
+/* The namespace that a client may connect to under name, a child made now perhaps.  auth: the
+ * CONNECT payload's text, empty without.  *ret_ns is a reference, given back by yd_sio_ns_left().
+ * Returns 0, YODEL_ERR_NOT_FOUND, YODEL_ERR_TOO_BIG (max_children), -ENOMEM. */
+int yd_sio_ns_for_client(yodel_sio *sio, yodel_str name, yodel_str auth,
+                         yodel_sio_namespace **ret_ns);
+/* A socket has gone: a child without any goes too, unless the options say no. */
 void yd_sio_ns_left(yodel_sio_namespace *ns);
 
 #endif

@@ -27,7 +27,8 @@ yodel_sio_namespace *yodel_sio_of(yodel_sio *sio, const char *name)
 
     if (strchr(name, ',') != NULL || !yd_utf8_is_valid(name, strlen(name)))
         return NULL;
-    if (yd_buf_printf(sio->mem, &full, "%s%s", name[0] == '/' ? "" : "/", name) == 0)
+    if (yd_buf_printf(sio->mem, &full, "%s%s", name[0] == '/' ? "" : "/", name) == 0 &&
+        full.len <= YODEL_SIO_MAX_NAME)
         ns = yd_sio_add_ns(sio, (yodel_str){(char *)full.ptr, full.len});
     yd_buf_free(sio->mem, &full);
     return ns;

@@ -22,6 +22,16 @@ struct yd_sio_loop {
     struct yd_mail *waiting, **waiting_end; /* operations that wait for the present one */
 };
 
+/* What yodel_sio_get_stats() tells; counted by every loop. */
+struct yd_sio_counters {
+    atomic_uint_least64_t children_refused;
+};
+
+static inline void yd_sio_count_one(atomic_uint_least64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
 struct yodel_sio {
     atomic_uint refs;
     const struct yodel_allocator *mem;
@@ -35,6 +45,7 @@ struct yodel_sio {
     struct yd_sio_ids ids;
     uint64_t secret[2]; /* of hashes */
     struct yd_sio_namespaces namespaces;
+    struct yd_sio_counters counters;
     struct yd_sio_bundle *bundle; /* the client's files; NULL: none */
     yd_deliver_fn *deliver;       /* of sockets as members of groups */
     void (*free)(yodel_sio *sio); /* without references */

@@ -28,6 +28,7 @@ static void fill_in(yodel_sio_options *options)
     DEFAULT(max_payload, 1000000);
     DEFAULT(max_buffered, 1024 * 1024);
     DEFAULT(max_namespaces, 100);
+    DEFAULT(max_children, 10000);
     DEFAULT(max_rooms, 10000);
     DEFAULT(max_acks, 10000);
     DEFAULT(transports, YODEL_SIO_POLLING | YODEL_SIO_WEBSOCKET);
@@ -232,6 +233,28 @@ void yd_sio_stop(yodel_sio *sio, struct yd_loop *loop)
     while (!yd_list_is_empty(&state->away))
         yd_sio_socket_free(yd_container_of(state->away.next, yodel_sio_socket, of_client));
     yd_eio_stop(sio->eio, loop);
+}
+
+static uint64_t value_of(const atomic_uint_least64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+int yodel_sio_get_stats(const yodel_sio *sio, yodel_sio_stats *ret_stats)
+{
+    yodel_sio_stats stats = {.size = ret_stats->size};
+    size_t clients, polling;
+
+    if (stats.size < sizeof stats.size)
+        return -EINVAL;
+    yd_eio_count(sio->eio, &clients, &polling);
+    stats.clients = clients;
+    stats.polling = polling;
+    stats.children_refused = value_of(&sio->counters.children_refused);
+    if (stats.size > sizeof stats)
+        memset((char *)ret_stats + sizeof stats, 0, stats.size - sizeof stats);
+    memcpy(ret_stats, &stats, YD_MIN(stats.size, sizeof stats));
+    return 0;
 }
 
 void yodel_sio_count(const yodel_sio *sio, size_t *ret_clients, size_t *ret_polling)

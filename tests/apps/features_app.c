@@ -279,7 +279,6 @@ static int start(struct app *app)
     rc = app_new_sio(
         app, (yodel_sio_options){.ping_interval_ms = 2000,
                                  .ping_timeout_ms = 2000,
-                                 .cleanup_empty_children = 1,
                                  .recovery_ms = given->recovery ? 120000 : 0,
                                  .parser = given->msgpack ? YODEL_SIO_MSGPACK : YODEL_SIO_JSON});
     if (rc < 0 || (rc = features_add_ctl(app, &features->ctl)) < 0)

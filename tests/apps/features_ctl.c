@@ -42,6 +42,7 @@ static void free_command(struct command *command)
     json_decref(command->request);
     for (size_t i = 0; i < command->num_attachments; i++)
         free((void *)(uintptr_t)command->attachments[i].ptr);
+    (void)yodel_sio_namespace_unref(command->ns);
     free(command);
 }
 

@@ -412,19 +412,22 @@ static int match(yodel_str name, const json_t *auth, void *user)
 
 static void count(yodel_str name, void *user)
 {
-    assert_non_null(yodel_sio_find(sim.sio, name)); /* it may be asked for inside */
+    yodel_sio_namespace *ns = yodel_sio_find(sim.sio, name); /* it may be asked for inside */
+
+    assert_non_null(ns);
+    (void)yodel_sio_namespace_unref(ns);
     if (name.len > 1)
         sio_sim_tell(&sim, "%" YODEL_PRI " ", YODEL_ARG(name));
 }
 
 static void run_dynamic(int cleanup)
 {
-    yodel_sio_namespace *pattern, *function;
+    yodel_sio_namespace *pattern, *function, *child;
     yodel_sio_options options;
     struct sio_client a, b;
 
     sio_sim_options(&options);
-    options.cleanup_empty_children = cleanup;
+    options.keep_empty_children = !cleanup;
     start_with(&options);
     assert_null(yodel_sio_of_pattern(sim.sio, "/("));
     assert_null(yodel_sio_of(sim.sio, "/a,b"));
@@ -449,9 +452,8 @@ static void run_dynamic(int cleanup)
     sio_sim_say(&b, "2/room-1,[\"hi\"]");
     sio_sim_expect_told(&sim, "hi[];");
     sio_sim_expect(&b, "2/room-1,[\"hello\"]");
-    assert_int_equal(yodel_sio_emit(yodel_sio_to_all(yodel_sio_find(sim.sio, YODEL_STR("/room-1"))),
-                                    "to child", ""),
-                     0);
+    child = yodel_sio_find(sim.sio, YODEL_STR("/room-1"));
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_all(child), "to child", ""), 0);
     sio_sim_run(&sim);
     sio_sim_expect(&a, "2/room-1,[\"to child\"]");
     sio_sim_expect(&b, "2/room-1,[\"to child\"]");
@@ -459,8 +461,9 @@ static void run_dynamic(int cleanup)
     sio_sim_run(&sim);
     sio_sim_expect(&a, "2/room-1,[\"to parent\"]");
     sio_sim_say(&a, "1/room-1,");
-    assert_non_null(yodel_sio_find(sim.sio, YODEL_STR("/room-1")));
     sio_sim_leave(&b);
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_all(child), "to no one", ""), 0);
+    assert_null(yodel_sio_namespace_unref(child));
     sim.told.len = 0;
     yodel_sio_each_namespace(sim.sio, count, &sim);
     if (cleanup)
@@ -486,7 +489,6 @@ static void test_sio_connect_cleans_up_refused_namespaces(void **state)
     struct sio_client client;
 
     sio_sim_options(&options);
-    options.cleanup_empty_children = 1;
     start_with(&options);
     parent = yodel_sio_of_pattern(sim.sio, "/x.*");
     assert_int_equal(yodel_sio_use(parent, refuse, &sim), 0);

@@ -153,6 +153,88 @@ static void test_sio_limits_let_a_binary_answer_pass(void **state)
 
 /* ---- namespaces ---- */
 
+static void count_name(yodel_str name, void *user)
+{
+    sio_sim_tell(user, "%zu ", name.len);
+}
+
+static void expect_names(struct sio_sim *sim, const char *lengths)
+{
+    sim->told.len = 0;
+    yodel_sio_each_namespace(sim->sio, count_name, sim);
+    sio_sim_expect_told(sim, lengths);
+}
+
+/* A client cannot leave more behind than it has. */
+static void test_sio_limits_let_empty_children_go(void **state)
+{
+    struct sio_sim *sim = *state;
+    struct sio_client client;
+    char name[20];
+
+    assert_non_null(yodel_sio_of_pattern(sim->sio, "/dyn.*"));
+    sio_sim_connect(sim, 0, &client);
+    for (int i = 0; i < 150; i++) {
+        (void)snprintf(name, sizeof name, "/dyn%d", i);
+        sio_sim_join(&client, name, "");
+        (void)snprintf(name, sizeof name, "1/dyn%d,", i);
+        sio_sim_say(&client, name);
+    }
+    sio_sim_join(&client, "/dyn", "");
+    expect_names(sim, "1 4 ");
+    sio_sim_leave(&client);
+    expect_names(sim, "1 ");
+}
+
+static void test_sio_limits_bound_a_name(void **state)
+{
+    struct sio_sim *sim = *state;
+    struct sio_client client;
+    char name[257], packet[400];
+
+    assert_non_null(yodel_sio_of_pattern(sim->sio, "/x+"));
+    memset(name, 'x', sizeof name);
+    name[0] = '/';
+    name[256] = '\0';
+    assert_null(yodel_sio_of(sim->sio, name));
+    sio_sim_connect(sim, 0, &client);
+    (void)snprintf(packet, sizeof packet, "0%s,", name);
+    sio_sim_say(&client, packet);
+    (void)snprintf(packet, sizeof packet, "4%s,{\"message\":\"Invalid namespace\"}", name);
+    sio_sim_expect(&client, packet);
+    name[255] = '\0';
+    sio_sim_join(&client, name, "");
+    assert_non_null(yodel_sio_of(sim->sio, name));
+}
+
+static void test_sio_limits_bound_children(void **state)
+{
+    yodel_sio_stats stats = {.size = sizeof stats};
+    struct sio_sim *sim = *state;
+    yodel_sio_options options;
+    struct sio_client client;
+
+    sio_sim_stop(sim);
+    sio_sim_options(&options);
+    options.max_children = 2;
+    assert_int_equal(sio_sim_start(sim, &yd_mem_default, 1, &options), 0);
+    assert_non_null(yodel_sio_of_pattern(sim->sio, "/a.*"));
+    assert_non_null(yodel_sio_of_pattern(sim->sio, "/b.*"));
+    sio_sim_connect(sim, 0, &client);
+    sio_sim_join(&client, "/a1", "");
+    sio_sim_join(&client, "/a2", "");
+    sio_sim_say(&client, "0/a3,");
+    sio_sim_expect(&client, "4/a3,{\"message\":\"Too many namespaces\"}");
+    assert_int_equal(yodel_sio_get_stats(sim->sio, &stats), 0);
+    assert_int_equal(stats.children_refused, 1);
+    assert_int_equal(stats.clients, 1);
+    sio_sim_join(&client, "/b1", ""); /* of another parent */
+    sio_sim_say(&client, "1/a1,");
+    sio_sim_join(&client, "/a3", "");
+    stats.size = 0;
+    assert_int_equal(yodel_sio_get_stats(sim->sio, &stats), -EINVAL);
+}
+
 /* Nothing matches, in more ways than there is time for. */
 static void test_sio_limits_bound_a_match(void **state)
 {
@@ -179,6 +261,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sio_limits_let_an_answer_pass, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sio_limits_let_a_binary_answer_pass, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_sio_limits_let_empty_children_go, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sio_limits_bound_a_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sio_limits_bound_children, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sio_limits_bound_a_match, set_up, tear_down),
     };
 

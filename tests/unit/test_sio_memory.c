@@ -119,7 +119,6 @@ static int start(struct sio_sim *sim, const struct yodel_allocator *mem, yodel_s
 
     sio_sim_options(&options);
     options.recovery_ms = 1000;
-    options.cleanup_empty_children = 1;
     options.parser = parser;
     if (sio_sim_start(sim, mem, 2, &options) < 0)
         return -1;

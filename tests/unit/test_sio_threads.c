@@ -126,6 +126,7 @@ static void emit_some(struct world *world, int i)
 {
     yodel_sio_target all = yodel_sio_to_all(world->ns);
     yodel_sio_target room = yodel_sio_to_room(world->ns, "room");
+    yodel_sio_namespace *ns;
 
     (void)yodel_sio_emit(all, "all", "{s:i}", "i", i);
     (void)yodel_sio_emit(yodel_sio_except(room, YODEL_ROOMS("other")), "room", "i", i);
@@ -143,7 +144,9 @@ static void emit_some(struct world *world, int i)
         atomic_fetch_add(&world->fetches, 1);
     if (i % 8 == 7 && yodel_sio_fetch_rooms(world->ns, fetched, world) == 0)
         atomic_fetch_add(&world->fetches, 1);
-    check(yodel_sio_find(world->sio, YODEL_STR("/chat")) != NULL);
+    ns = yodel_sio_find(world->sio, YODEL_STR("/chat"));
+    check(ns != NULL);
+    (void)yodel_sio_namespace_unref(ns);
 }
 
 static void *emit(void *arg)

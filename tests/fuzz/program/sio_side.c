@@ -328,7 +328,7 @@ static void make_service(struct program *p, unsigned index)
         .recovery_ms = p->recovery ? 6000 : 0,
         .recovery_bytes = once_in(p, 8) ? 500 : 0,
         .recovery_use_middleware = once_in(p, 3),
-        .cleanup_empty_children = once_in(p, 2),
+        .keep_empty_children = once_in(p, 2),
         .close_congested = once_in(p, 3),
         .allow_request = hooks ? on_allow : NULL,
         .headers = hooks ? on_headers : NULL,
