@@ -3,8 +3,12 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/container.h"
 #include "base/mem.h"
+#include "proto/json_doc.h"
+#include "proto/json_pack.h"
+#include "proto/json_scan.h"
 #include "sio/operation.h"
 
 /* Verbs on all of a target: rooms, ends, what they are. */
@@ -108,45 +112,62 @@ int yodel_sio_disconnect_sockets(yodel_sio_target target, int close)
 struct fetch_op {
     struct yd_sio_op base; /* first */
     struct yd_mail mail;
-    pthread_mutex_t lock; /* for result */
-    json_t *result;
+    pthread_mutex_t lock; /* for text and rc */
+    struct yd_buf text;   /* elements of an array, or members of an object, as JSON */
+    int rc;               /* -ENOMEM: something is missing */
+    bool is_object;       /* rooms are names of members, so that each is there once */
     yodel_sio_sockets_fn *fn;
     void *user;
 };
 
-static void append_room(yodel_str room, void *user)
+static const struct yodel_allocator *mem_of(const struct fetch_op *op)
 {
-    (void)json_array_append_new(user, json_stringn(room.ptr, room.len));
+    return op->base.scope.ns->sio->mem;
 }
 
-static json_t *describe(yodel_sio_socket *socket)
+/* After the first error nothing more is put. */
+static void put(struct fetch_op *op, yodel_str text)
 {
-    json_t *rooms = json_array();
+    if (op->rc == 0)
+        op->rc = yd_buf_append_str(mem_of(op), &op->text, text);
+}
 
-    if (rooms != NULL)
-        yodel_sio_each_room(socket, append_room, rooms);
-    return json_pack("{s:s%, s:o, s:o, s:o}", "id", socket->id, (size_t)YD_ID_LEN, "handshake",
-                     yodel_sio_handshake(socket), "rooms", rooms, "data",
-                     socket->json != NULL ? json_deep_copy(socket->json) : json_object());
+static void put_room(yodel_str room, void *arg)
+{
+    struct fetch_op *op = arg;
+
+    if (op->text.len > 0 && op->text.ptr[op->text.len - 1] != '[')
+        put(op, YODEL_STR(","));
+    if (op->rc == 0)
+        op->rc = yd_json_put_string(mem_of(op), &op->text, room);
+    if (op->is_object)
+        put(op, YODEL_STR(":null"));
+}
+
+static void put_socket(struct fetch_op *op, yodel_sio_socket *socket)
+{
+    put(op, op->text.len > 0 ? YODEL_STR(",{\"id\":\"") : YODEL_STR("{\"id\":\""));
+    put(op, (yodel_str){socket->id, YD_ID_LEN});
+    put(op, YODEL_STR("\",\"handshake\":"));
+    if (op->rc == 0)
+        op->rc = yd_sio_put_handshake(socket, &op->text);
+    put(op, YODEL_STR(",\"rooms\":["));
+    yodel_sio_each_room(socket, put_room, op);
+    put(op, YODEL_STR("],\"data\":"));
+    if (socket->json == NULL)
+        put(op, YODEL_STR("{}"));
+    else if (op->rc == 0)
+        op->rc = yd_json_put_document(mem_of(op), &op->text, socket->json);
+    put(op, YODEL_STR("}"));
 }
 
 static void each_fetch(yodel_sio_socket *socket, void *arg)
 {
     struct fetch_op *op = arg;
-    json_t *description = describe(socket);
 
     pthread_mutex_lock(&op->lock);
-    (void)json_array_append_new(op->result, description);
+    put_socket(op, socket);
     pthread_mutex_unlock(&op->lock);
-}
-
-static void note_room(yodel_str room, void *user)
-{
-    char *name = yd_strndup(&yd_mem_default, room.ptr, room.len);
-
-    if (name != NULL)
-        (void)json_object_set_new(user, name, json_null());
-    yd_free(&yd_mem_default, name);
 }
 
 static void each_room(yodel_sio_socket *socket, void *arg)
@@ -154,34 +175,68 @@ static void each_room(yodel_sio_socket *socket, void *arg)
     struct fetch_op *op = arg;
 
     pthread_mutex_lock(&op->lock);
-    yodel_sio_each_room(socket, note_room, op->result);
+    yodel_sio_each_room(socket, put_room, op);
     pthread_mutex_unlock(&op->lock);
 }
 
-/* Rooms were gathered as an object's keys, each once. */
+/* The names of an object's members. */
 static json_t *keys_of(json_t *object)
 {
-    json_t *keys = json_array(), *value;
+    json_t *keys = json_array();
     const char *key;
+    json_t *value;
 
     json_object_foreach(object, key, value)
     {
-        (void)json_array_append_new(keys, json_string(key));
+        if (json_array_append_new(keys, json_string(key)) < 0) {
+            json_decref(keys);
+            return NULL;
+        }
     }
-    json_decref(object);
+    return keys;
+}
+
+static int wrap(const struct fetch_op *op, struct yd_buf *text)
+{
+    yodel_str inside = {(char *)op->text.ptr, op->text.len};
+
+    if (op->rc < 0)
+        return op->rc;
+    if (yd_buf_append(mem_of(op), text, op->is_object ? "{" : "[", 1) < 0 ||
+        yd_buf_append_str(mem_of(op), text, inside) < 0 ||
+        yd_buf_append(mem_of(op), text, op->is_object ? "}" : "]", 1) < 0)
+        return -ENOMEM;
+    return 0;
+}
+
+/* All that was gathered; NULL when something of it is missing. */
+static json_t *result_of(const struct fetch_op *op)
+{
+    json_t *document = NULL, *keys;
+    struct yd_buf text = {0};
+
+    if (wrap(op, &text) == 0)
+        (void)yd_json_read_checked((yodel_str){(char *)text.ptr, text.len}, &document);
+    yd_buf_free(mem_of(op), &text);
+    if (document == NULL || !op->is_object)
+        return document;
+    keys = keys_of(document);
+    json_decref(document);
     return keys;
 }
 
 static void run_fetch(struct yd_mail *mail, void *receiver)
 {
     struct fetch_op *op = yd_container_of(mail, struct fetch_op, mail);
+    json_t *result;
 
     (void)receiver;
-    if (json_is_object(op->result))
-        op->result = keys_of(op->result);
-    if (!atomic_load(&op->base.failed))
-        op->fn(op->result, op->user);
-    json_decref(op->result);
+    if (!atomic_load(&op->base.failed)) {
+        result = result_of(op);
+        op->fn(result, op->user);
+        json_decref(result);
+    }
+    yd_buf_free(mem_of(op), &op->text);
     pthread_mutex_destroy(&op->lock);
     yd_sio_op_free(op);
 }
@@ -201,16 +256,14 @@ static const struct yd_sio_op_ops fetch_ops = {.each = each_fetch, .done = done_
 static const struct yd_sio_op_ops fetch_rooms_ops = {.each = each_room, .done = done_fetch};
 
 static int run_fetch_op(const struct yd_sio_op_ops *ops, const yodel_sio_target *target,
-                        json_t *result, yodel_sio_sockets_fn *fn, void *user)
+                        bool is_object, yodel_sio_sockets_fn *fn, void *user)
 {
-    struct fetch_op *op = result != NULL ? yd_sio_op_new(ops, sizeof *op, target) : NULL;
+    struct fetch_op *op = yd_sio_op_new(ops, sizeof *op, target);
 
-    if (op == NULL) {
-        json_decref(result);
+    if (op == NULL)
         return -ENOMEM;
-    }
     pthread_mutex_init(&op->lock, NULL);
-    op->result = result;
+    op->is_object = is_object;
     op->fn = fn;
     op->user = user;
     return yd_sio_op_run(op);
@@ -218,12 +271,12 @@ static int run_fetch_op(const struct yd_sio_op_ops *ops, const yodel_sio_target 
 
 int yodel_sio_fetch_sockets(yodel_sio_target target, yodel_sio_sockets_fn *done, void *user)
 {
-    return run_fetch_op(&fetch_ops, &target, json_array(), done, user);
+    return run_fetch_op(&fetch_ops, &target, false, done, user);
 }
 
 int yodel_sio_fetch_rooms(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done, void *user)
 {
     yodel_sio_target target = yodel_sio_to_all(ns);
 
-    return run_fetch_op(&fetch_rooms_ops, &target, json_object(), done, user);
+    return run_fetch_op(&fetch_rooms_ops, &target, true, done, user);
 }

@@ -1,41 +1,72 @@
 /* SPDX-License-Identifier: MIT */
 #include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "proto/http1.h"
+#include "proto/json_doc.h"
+#include "proto/json_scan.h"
 #include "proto/url.h"
 #include "sio/client.h"
 
 /* socket.handshake as the JavaScript server shows it. */
 
-/* Bytes that are no UTF-8 are left out: JSON cannot say them. */
-static json_t *text(yodel_str value)
-{
-    json_t *string = json_stringn(value.ptr != NULL ? value.ptr : "", value.len);
+/* JSON text that is put together; the first error is kept and nothing is written after it. */
+struct writer {
+    const struct yodel_allocator *mem;
+    struct yd_buf *buf;
+    int rc;
+};
 
-    return string != NULL ? string : json_string("");
+static void put(struct writer *writer, yodel_str text)
+{
+    if (writer->rc == 0)
+        writer->rc = yd_buf_append_str(writer->mem, writer->buf, text);
 }
 
-static void put_header(json_t *headers, const struct yd_http_field *field)
+/* Text that is no UTF-8 is "": JSON cannot say it. */
+static void put_text(struct writer *writer, yodel_str text)
 {
-    char name[128];
-    size_t len = field->name.len < sizeof name - 1 ? field->name.len : sizeof name - 1;
-
-    for (size_t i = 0; i < len; i++)
-        name[i] = (char)tolower((unsigned char)field->name.ptr[i]);
-    name[len] = '\0';
-    (void)json_object_set_new(headers, name, text(field->value));
+    if (!yd_utf8_is_valid(text.ptr, text.len))
+        text.len = 0;
+    if (writer->rc == 0)
+        writer->rc = yd_json_put_string(writer->mem, writer->buf, text);
 }
 
-static json_t *make_headers(const struct yd_eio_handshake *handshake)
+/* name: ":" and what is ahead of it, as text. */
+static void put_member(struct writer *writer, yodel_str name, yodel_str value)
 {
-    json_t *headers = json_object();
+    put(writer, name);
+    put_text(writer, value);
+}
 
-    for (size_t i = 0; headers != NULL && i < handshake->num_fields; i++)
-        put_header(headers, &handshake->fields[i]);
-    return headers;
+static void put_name(struct writer *writer, yodel_str name, bool is_first)
+{
+    if (!is_first)
+        put(writer, YODEL_STR(","));
+    put_text(writer, name);
+    put(writer, YODEL_STR(":"));
+}
+
+static void put_headers(struct writer *writer, const struct yd_eio_handshake *handshake)
+{
+    for (size_t i = 0; i < handshake->num_fields; i++) {
+        const struct yd_http_field *field = &handshake->fields[i];
+        size_t begin;
+
+        if (i > 0)
+            put(writer, YODEL_STR(","));
+        begin = writer->buf->len;
+        put_text(writer, field->name);
+        for (size_t at = begin; at < writer->buf->len; at++)
+            writer->buf->ptr[at] = (uint8_t)tolower(writer->buf->ptr[at]);
+        put(writer, YODEL_STR(":"));
+        put_text(writer, field->value);
+    }
 }
 
 static yodel_str take_until(yodel_str *rest, char end)
@@ -48,41 +79,43 @@ static yodel_str take_until(yodel_str *rest, char end)
     return part;
 }
 
-static void put_query_field(json_t *query, yodel_str field, char *room)
+/* A field without a name, or with one that is no UTF-8, is left out. */
+static void put_query_field(struct writer *writer, yodel_str field, char *room, bool *is_first)
 {
     yodel_str value = field, name = take_until(&value, '=');
     ptrdiff_t name_len = yd_url_decode(name, room, 1), value_len;
-    json_t *decoded;
 
-    if (name_len <= 0)
+    if (name_len <= 0 || !yd_utf8_is_valid(room, (size_t)name_len))
         return;
-    room[name_len] = '\0';
-    value_len = yd_url_decode(value, room + name_len + 1, 1);
-    decoded = text(value_len < 0 ? value : (yodel_str){room + name_len + 1, (size_t)value_len});
-    (void)json_object_set_new(query, room, decoded); /* refuses a name that is no UTF-8 */
+    put_name(writer, (yodel_str){room, (size_t)name_len}, *is_first);
+    value_len = yd_url_decode(value, room, 1);
+    put_text(writer, value_len < 0 ? value : (yodel_str){room, (size_t)value_len});
+    *is_first = false;
 }
 
-static json_t *make_query(yodel_sio *sio, yodel_str rest)
+static void put_query(struct writer *writer, yodel_str rest)
 {
-    json_t *query = json_object();
-    char *room = yd_alloc(sio->mem, rest.len + 2);
+    char *room = yd_alloc(writer->mem, rest.len + 1);
+    bool is_first = true;
 
-    while (query != NULL && room != NULL && rest.len > 0)
-        put_query_field(query, take_until(&rest, '&'), room);
-    yd_free(sio->mem, room);
-    return query;
+    if (room == NULL)
+        writer->rc = -ENOMEM;
+    while (writer->rc == 0 && rest.len > 0)
+        put_query_field(writer, take_until(&rest, '&'), room, &is_first);
+    yd_free(writer->mem, room);
 }
 
-static json_t *make_time(uint64_t issued_ms)
+static void put_time(struct writer *writer, uint64_t issued_ms)
 {
     time_t seconds = (time_t)(issued_ms / 1000);
     struct tm utc;
-    char date[64];
+    char date[80] = "";
 
     if (gmtime_r(&seconds, &utc) == NULL ||
-        strftime(date, sizeof date, "%a %b %d %Y %H:%M:%S GMT+0000", &utc) == 0)
-        return json_string("");
-    return json_sprintf("%s (Coordinated Universal Time)", date);
+        strftime(date, sizeof date, "%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)",
+                 &utc) == 0)
+        date[0] = '\0';
+    put_text(writer, yodel_str_of(date));
 }
 
 /* "192.0.2.1:4711" and "[2001:db8::1]:4711" without port and brackets. */
@@ -97,19 +130,56 @@ static yodel_str without_port(yodel_str peer)
     return (yodel_str){peer.ptr, (size_t)(end - peer.ptr)};
 }
 
-json_t *yodel_sio_handshake(const yodel_sio_socket *socket)
+static void put_flags(struct writer *writer, const struct yd_eio_handshake *handshake)
 {
-    const struct yd_eio_handshake *handshake;
+    if (writer->rc == 0)
+        writer->rc = yd_buf_printf(writer->mem, writer->buf,
+                                   ",\"xdomain\":%s,\"secure\":%s,\"issued\":%" PRIu64,
+                                   handshake->xdomain ? "true" : "false",
+                                   handshake->secure ? "true" : "false", handshake->issued_ms);
+}
+
+static void put_handshake(struct writer *writer, const struct yd_eio_handshake *handshake,
+                          const char *auth)
+{
+    put(writer, YODEL_STR("{\"headers\":{"));
+    put_headers(writer, handshake);
+    put(writer, YODEL_STR("},\"time\":"));
+    put_time(writer, handshake->issued_ms);
+    put_member(writer, YODEL_STR(",\"address\":"), without_port(handshake->address));
+    put_flags(writer, handshake);
+    put_member(writer, YODEL_STR(",\"url\":"), handshake->url);
+    put(writer, YODEL_STR(",\"query\":{"));
+    put_query(writer, handshake->query);
+    put(writer, YODEL_STR("},\"auth\":"));
+    put(writer, auth != NULL ? yodel_str_of(auth) : YODEL_STR("{}"));
+    put(writer, YODEL_STR("}"));
+}
+
+int yd_sio_put_handshake(const yodel_sio_socket *socket, struct yd_buf *buf)
+{
+    struct writer writer = {.mem = socket->ns->sio->mem, .buf = buf};
+    size_t len = buf->len;
 
     if (socket->client == NULL)
-        return json_object();
-    handshake = yd_eio_handshake(socket->client->session);
-    return json_pack("{s:o, s:o, s:o, s:b, s:b, s:I, s:o, s:o, s:o}", "headers",
-                     make_headers(handshake), "time", make_time(handshake->issued_ms), "address",
-                     text(without_port(handshake->address)), "xdomain", handshake->xdomain,
-                     "secure", handshake->secure, "issued", (json_int_t)handshake->issued_ms, "url",
-                     text(handshake->url), "query", make_query(socket->ns->sio, handshake->query),
-                     "auth", json_deep_copy(yodel_sio_auth(socket)));
+        put(&writer, YODEL_STR("{}"));
+    else
+        put_handshake(&writer, yd_eio_handshake(socket->client->session), socket->auth_text);
+    if (writer.rc < 0)
+        buf->len = len;
+    return writer.rc;
+}
+
+json_t *yodel_sio_handshake(const yodel_sio_socket *socket)
+{
+    const struct yodel_allocator *mem = socket->ns->sio->mem;
+    struct yd_buf text = {0};
+    json_t *document = NULL;
+
+    if (yd_sio_put_handshake(socket, &text) == 0)
+        (void)yd_json_read_checked((yodel_str){(char *)text.ptr, text.len}, &document);
+    yd_buf_free(mem, &text);
+    return document;
 }
 
 const char *yodel_sio_socket_transport(const yodel_sio_socket *socket)

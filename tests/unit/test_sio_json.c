@@ -10,6 +10,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "failmem.h"
+#include "proto/json_pack.h"
 #include "sio_sim.h"
 
 /* Valid JSON has a document, wherever it comes in; what is no JSON does not go out. */
@@ -362,6 +363,69 @@ static void test_sio_json_emits_all_or_nothing(void **state)
     }
 }
 
+struct fetched {
+    int calls;
+    char text[1000];
+};
+
+static void on_fetched(const json_t *sockets, void *user)
+{
+    struct fetched *fetched = user;
+    struct yd_buf buf = {0};
+
+    fetched->calls++;
+    fetched->text[0] = '\0';
+    if (sockets == NULL)
+        return;
+    failmem_serve_jansson(NULL);
+    assert_int_equal(yd_json_put_document(&yd_mem_default, &buf, sockets), 0);
+    assert_true(buf.len < sizeof fetched->text);
+    memcpy(fetched->text, buf.ptr, buf.len);
+    fetched->text[buf.len] = '\0';
+    yd_buf_free(&yd_mem_default, &buf);
+}
+
+/* Every socket with all of its rooms, or nothing: an incomplete list would be believed. */
+static void test_sio_json_fetches_all_or_nothing(void **state)
+{
+    struct failmem fm;
+
+    FAILMEM_LOOP(&fm)
+    {
+        struct fetched sockets = {0}, rooms = {0};
+        struct sio_sim sim;
+        struct sio_client client;
+        int rc = -1;
+
+        if (sio_sim_start(&sim, &fm.mem, 1, NULL) < 0)
+            continue;
+        sio_sim_open(&sim, 0, &client);
+        sio_sim_say(&client, "0{\"n\":5}");
+        if (sim.socket != NULL && yodel_sio_join(sim.socket, "r\"1") == 0) {
+            failmem_serve_jansson(&fm);
+            rc = yodel_sio_fetch_sockets(yodel_sio_to_all(sim.ns), on_fetched, &sockets);
+            sio_sim_run(&sim);
+            assert_int_equal(sockets.calls, rc == 0);
+            failmem_serve_jansson(&fm);
+            rc = yodel_sio_fetch_rooms(sim.ns, on_fetched, &rooms);
+            sio_sim_run(&sim);
+            failmem_serve_jansson(NULL);
+            assert_int_equal(rooms.calls, rc == 0);
+            if (sockets.text[0] != '\0') {
+                assert_non_null(strstr(sockets.text, "\"auth\":{\"n\":5}"));
+                assert_non_null(strstr(sockets.text, "\"rooms\":[\""));
+                assert_non_null(strstr(sockets.text, "\",\"r\\\"1\"],\"data\":{}}]"));
+                assert_non_null(strstr(sockets.text, "\"host\":"));
+            }
+            if (rooms.text[0] != '\0')
+                assert_non_null(strstr(rooms.text, "\"r\\\"1\""));
+            if (!failmem_has_failed(&fm))
+                assert_true(sockets.text[0] == '[' && rooms.text[0] == '[');
+        }
+        sio_sim_stop(&sim);
+    }
+}
+
 static void on_unpack(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     struct emitted *result = user;
@@ -414,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_sio_json_msgpack_values_come_back),
         cmocka_unit_test(test_sio_json_msgpack_numbers_may_be_floats),
         cmocka_unit_test(test_sio_json_emits_all_or_nothing),
+        cmocka_unit_test(test_sio_json_fetches_all_or_nothing),
         cmocka_unit_test(test_sio_json_unpacks_all_or_says_no_memory),
     };
 
