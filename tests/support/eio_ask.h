@@ -56,7 +56,7 @@ static inline int teardown(void **state)
 
 static inline int count_told(const struct eio_sim *sim, const char *what)
 {
-    const char *text = sim->told.len > 0 ? (const char *)sim->told.ptr : "";
+    const char *text = sim->base.told.len > 0 ? (const char *)sim->base.told.ptr : "";
     int count = 0;
 
     for (; (text = strstr(text, what)) != NULL; text++)
@@ -79,17 +79,17 @@ static inline void live_without_memory(unsigned num_loops, const struct yd_eio_o
             continue;
         life(&sim);
         eio_sim_advance(&sim, 20000);
-        assert_int_equal(yd_buf_append(&yd_mem_default, &sim.told, "", 1), 0);
+        assert_int_equal(yd_buf_append(&yd_mem_default, &sim.base.told, "", 1), 0);
         assert_int_equal(count_told(&sim, "open;"), count_told(&sim, "close:"));
         if (!failmem_has_failed(&memory))
-            assert_string_equal((const char *)sim.told.ptr, whole);
+            assert_string_equal((const char *)sim.base.told.ptr, whole);
         eio_sim_stop(&sim);
     }
 }
 
 static inline struct sim_peer *send_request(struct eio_sim *sim, const char *text)
 {
-    struct sim_peer *peer = sim_connect(sim->loops[0]);
+    struct sim_peer *peer = sim_connect(sim->base.loops[0]);
 
     sim_send_text(peer, text);
     eio_sim_run(sim);

@@ -12,35 +12,7 @@
 
 #include "base/mem.h"
 
-static const struct yd_http_options limits = {
-    .limits = {.max_head = 4096, .max_target = 1000, .max_fields = 30},
-    .max_body = 1000,
-    .header_ms = 1000,
-    .body_ms = 2000,
-    .keep_ms = 3000,
-    .decide_ms = 4000,
-};
-
-static const struct yd_ws_defaults ws_defaults = {.max_message = 1000,
-                                                  .max_buffered = 2000,
-                                                  .ping_ms = 100,
-                                                  .pong_ms = 100,
-                                                  .close_ms = 300,
-                                                  .decide_ms = 400};
-
 /* ---- the layer above ---- */
-
-static void tell(struct eio_sim *sim, const char *format, ...)
-{
-    char text[5000];
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    if (yd_buf_append(&yd_mem_default, &sim->told, text, strlen(text)) < 0)
-        abort();
-}
 
 static void *on_open(struct yd_eio_session *session, void *user)
 {
@@ -52,7 +24,7 @@ static void *on_open(struct yd_eio_session *session, void *user)
         yd_eio_close(session, YD_EIO_FORCED_CLOSE);
     if (sim->refuse_open)
         return NULL;
-    tell(sim, "open;");
+    loops_sim_tell(&sim->base, "open;");
     return sim;
 }
 
@@ -65,7 +37,7 @@ static void on_message(struct yd_eio_session *session, bool binary, uint8_t *dat
         (void)snprintf(text + 2 * i, 3, "%02x", data[i]);
     if (!binary)
         (void)snprintf(text, sizeof text, "%.*s", (int)len, (const char *)data);
-    tell(sim, "%s:%s;", binary ? "binary" : "text", text);
+    loops_sim_tell(&sim->base, "%s:%s;", binary ? "binary" : "text", text);
     memset(data, 'x', len); /* it may be changed */
     if (sim->close_after != NULL && strcmp(text, sim->close_after) == 0) {
         yd_eio_close(session, YD_EIO_FORCED_CLOSE);
@@ -74,7 +46,7 @@ static void on_message(struct yd_eio_session *session, bool binary, uint8_t *dat
         struct yd_msg *msg;
 
         (void)snprintf(packet, sizeof packet, "4%.3999s", text);
-        msg = yd_ws_make_msg(sim->http.mem, YODEL_WS_TEXT,
+        msg = yd_ws_make_msg(sim->base.http.mem, YODEL_WS_TEXT,
                              (yodel_bytes){(const uint8_t *)packet, strlen(packet)});
         if (msg != NULL)
             (void)yd_eio_send(session, &msg, 1, 0);
@@ -84,14 +56,16 @@ static void on_message(struct yd_eio_session *session, bool binary, uint8_t *dat
 
 static void on_drain(struct yd_eio_session *session)
 {
-    tell(yd_eio_data(session), "drain;");
+    struct eio_sim *sim = yd_eio_data(session);
+
+    loops_sim_tell(&sim->base, "drain;");
 }
 
 static void on_close(struct yd_eio_session *session, enum yd_eio_reason reason)
 {
     struct eio_sim *sim = yd_eio_data(session);
 
-    tell(sim, "close:%s;", yd_eio_reason_text(reason));
+    loops_sim_tell(&sim->base, "close:%s;", yd_eio_reason_text(reason));
     if (sim->session == session)
         sim->session = NULL;
 }
@@ -113,55 +87,20 @@ void eio_sim_options(struct yd_eio_options *ret_options)
     };
 }
 
-static void on_log(yodel_log_level level, yodel_str text, void *user)
-{
-    (void)level;
-    (void)text;
-    (void)user;
-}
-
-static int start_loop(struct eio_sim *sim, const struct yodel_allocator *mem, unsigned i)
-{
-    struct yd_net_options options = {.send_ms = 5000, .linger_ms = 100};
-    int rc;
-
-    if ((rc = yd_loop_new(&yd_loop_sim, mem, &sim->sink, i, &sim->loops[i])) < 0)
-        return rc;
-    sim->num_loops = i + 1;
-    (void)yd_net_init(&sim->nets[i], sim->loops[i], &options);
-    sim->nets[i].on_connection = yd_http_connection;
-    sim->nets[i].user = &sim->http;
-    return yd_net_listen(&sim->nets[i], &sim->listeners[i], -1, NULL);
-}
-
-static int start_services(struct eio_sim *sim, const struct yodel_allocator *mem,
-                          const struct yd_eio_options *options)
-{
-    int rc;
-
-    if ((rc = yd_http_init(&sim->http, mem, &sim->sink, &limits, sim)) < 0 ||
-        (rc = yd_ws_service_init(&sim->ws, mem, &sim->sink, &ws_defaults, NULL, sim->num_loops,
-                                 "p")) < 0)
-        return rc;
-    return yd_eio_new(&sim->http, &sim->ws, sim->loops, sim->num_loops, options, &events, sim,
-                      &sim->eio);
-}
-
 int eio_sim_start(struct eio_sim *sim, const struct yodel_allocator *mem, unsigned num_loops,
                   const struct yd_eio_options *given)
 {
     struct yd_eio_options options;
-    int rc = 0;
+    int rc;
 
     eio_sim_options(&options);
     memset(sim, 0, sizeof *sim);
-    sim->sink = (struct yodel_log_sink){on_log, YODEL_LOG_DEBUG, sim};
-    for (unsigned i = 0; rc == 0 && i < num_loops; i++)
-        rc = start_loop(sim, mem, i);
+    rc = loops_sim_start(&sim->base, mem, num_loops, 100);
     if (rc == 0 && num_loops == 2)
-        sim_link(sim->loops[0], sim->loops[1]);
+        sim_link(sim->base.loops[0], sim->base.loops[1]);
     if (rc == 0)
-        rc = start_services(sim, mem, given != NULL ? given : &options);
+        rc = yd_eio_new(&sim->base.http, &sim->base.ws, sim->base.loops, num_loops,
+                        given != NULL ? given : &options, &events, sim, &sim->eio);
     if (rc < 0)
         eio_sim_stop(sim);
     return rc;
@@ -169,55 +108,36 @@ int eio_sim_start(struct eio_sim *sim, const struct yodel_allocator *mem, unsign
 
 void eio_sim_stop(struct eio_sim *sim)
 {
-    for (unsigned i = 0; sim->eio != NULL && i < sim->num_loops; i++)
-        yd_eio_stop(sim->eio, sim->loops[i]);
-    for (unsigned i = 0; i < sim->num_loops; i++)
-        yd_net_abort(&sim->nets[i]);
-    eio_sim_run(sim);
-    for (unsigned i = 0; i < sim->num_loops; i++) {
-        if (sim->listeners[i].net != NULL)
-            yd_listener_stop(&sim->listeners[i].base);
-        yd_loop_close(sim->loops[i]);
-    }
-    for (unsigned i = 0; i < sim->num_loops; i++) {
-        yd_net_done(&sim->nets[i]);
-        yd_loop_free(sim->loops[i]);
-    }
+    for (unsigned i = 0; sim->eio != NULL && i < sim->base.num_loops; i++)
+        yd_eio_stop(sim->eio, sim->base.loops[i]);
+    for (unsigned i = 0; i < sim->base.num_loops; i++)
+        yd_net_abort(&sim->base.nets[i]);
+    loops_sim_run(&sim->base);
+    loops_sim_close(&sim->base);
     yd_eio_free(sim->eio);
-    if (sim->ws.mem != NULL)
-        yd_ws_service_done(&sim->ws);
-    yd_http_done(&sim->http);
-    yd_buf_free(&yd_mem_default, &sim->told);
+    loops_sim_free(&sim->base);
 }
 
 void eio_sim_run(struct eio_sim *sim)
 {
-    for (unsigned round = 0; round < 4; round++)
-        for (unsigned i = 0; i < sim->num_loops; i++)
-            sim_run(sim->loops[i]);
+    loops_sim_run(&sim->base);
 }
 
 void eio_sim_advance(struct eio_sim *sim, uint64_t ms)
 {
-    eio_sim_run(sim);
-    for (unsigned i = 0; i < sim->num_loops; i++)
-        sim_advance(sim->loops[i], ms);
-    eio_sim_run(sim);
+    loops_sim_advance(&sim->base, ms);
 }
 
 void eio_sim_expect_told(struct eio_sim *sim, const char *expected)
 {
-    if (yd_buf_append(&yd_mem_default, &sim->told, "", 1) < 0)
-        abort();
-    assert_string_equal((const char *)sim->told.ptr, expected);
-    sim->told.len = 0;
+    loops_sim_expect_told(&sim->base, expected);
 }
 
 /* ---- clients ---- */
 
 static struct sim_peer *ask(struct eio_sim *sim, unsigned loop, const char *text)
 {
-    struct sim_peer *peer = sim_connect(sim->loops[loop]);
+    struct sim_peer *peer = sim_connect(sim->base.loops[loop]);
 
     sim_send_text(peer, text);
     eio_sim_run(sim);
@@ -331,7 +251,7 @@ void eio_sim_expect_error(struct sim_peer *peer, int code)
 static int send_msg(struct eio_sim *sim, yodel_ws_type type, const void *data, size_t len,
                     unsigned flags)
 {
-    struct yd_msg *msg = yd_ws_make_msg(sim->http.mem, type, (yodel_bytes){data, len});
+    struct yd_msg *msg = yd_ws_make_msg(sim->base.http.mem, type, (yodel_bytes){data, len});
     int rc = -ENOMEM;
 
     if (msg != NULL && sim->session != NULL)

@@ -3,26 +3,17 @@
 #define YD_TESTS_EIO_SIM_H
 
 #include "eio/eio.h"
-#include "ws_sim.h"
-
-#define EIO_SIM_LOOPS 2
+#include "loops_sim.h"
 
 /*
  * An Engine.IO service at "/e/" on simulated loops, and what it has told the layer above:
  * "open;text:hi;binary:616263;drain;close:ping timeout;".
  */
 struct eio_sim {
-    unsigned num_loops;
-    struct yd_loop *loops[EIO_SIM_LOOPS];
-    struct yd_net nets[EIO_SIM_LOOPS];
-    struct yd_net_listener listeners[EIO_SIM_LOOPS];
-    struct yd_http http;
-    struct yd_ws_service ws;
-    struct yodel_log_sink sink;
+    struct loops_sim base; /* first */
     struct yd_eio *eio;
     struct yd_eio_session *session; /* that was opened last */
-    struct yd_buf told;
-    bool refuse_open; /* on_open returns NULL */
+    bool refuse_open;               /* on_open returns NULL */
     bool close_at_open;
     bool echo;                  /* messages go back */
     const char *close_after;    /* closes the session in the handler of this text */

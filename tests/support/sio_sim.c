@@ -13,38 +13,20 @@
 #include "base/container.h"
 #include "base/mem.h"
 
-static const struct yd_http_options limits = {
-    .limits = {.max_head = 4096, .max_target = 1000, .max_fields = 30},
-    .max_body = 1000,
-    .header_ms = 1000,
-    .body_ms = 2000,
-    .keep_ms = 3000,
-    .decide_ms = 4000,
-};
-
-static const struct yd_ws_defaults ws_defaults = {
-    .max_message = 1000, .max_buffered = 2000, .close_ms = 300, .decide_ms = 400};
-
 /* ---- what handlers tell ---- */
 
 void sio_sim_tell(struct sio_sim *sim, const char *format, ...)
 {
-    char text[5000];
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
+    loops_sim_tell_args(&sim->base, format, args);
     va_end(args);
-    if (yd_buf_append(&yd_mem_default, &sim->told, text, strlen(text)) < 0)
-        abort();
 }
 
 void sio_sim_expect_told(struct sio_sim *sim, const char *expected)
 {
-    if (yd_buf_append(&yd_mem_default, &sim->told, "", 1) < 0)
-        abort();
-    assert_string_equal((const char *)sim->told.ptr, expected);
-    sim->told.len = 0;
+    loops_sim_expect_told(&sim->base, expected);
 }
 
 static void on_connection(yodel_sio_socket *socket, void *user)
@@ -111,30 +93,9 @@ void sio_sim_options(yodel_sio_options *ret_options)
     };
 }
 
-static void on_log(yodel_log_level level, yodel_str text, void *user)
-{
-    (void)level;
-    (void)text;
-    (void)user;
-}
-
 static void release(void *owner)
 {
     ((struct sio_sim *)owner)->released++;
-}
-
-static int start_loop(struct sio_sim *sim, const struct yodel_allocator *mem, unsigned i)
-{
-    struct yd_net_options options = {.send_ms = 5000, .linger_ms = 100};
-    int rc;
-
-    if ((rc = yd_loop_new(&yd_loop_sim, mem, &sim->sink, i, &sim->loops[i])) < 0)
-        return rc;
-    sim->num_loops = i + 1;
-    (void)yd_net_init(&sim->nets[i], sim->loops[i], &options);
-    sim->nets[i].on_connection = yd_http_connection;
-    sim->nets[i].user = &sim->http;
-    return yd_net_listen(&sim->nets[i], &sim->listeners[i], -1, NULL);
 }
 
 static int start_sio(struct sio_sim *sim, const struct yodel_allocator *mem,
@@ -142,11 +103,11 @@ static int start_sio(struct sio_sim *sim, const struct yodel_allocator *mem,
 {
     struct yd_sio_setup setup = {
         .mem = mem,
-        .log = &sim->sink,
-        .http = &sim->http,
-        .ws = &sim->ws,
-        .loops = sim->loops,
-        .num_loops = sim->num_loops,
+        .log = &sim->base.sink,
+        .http = &sim->base.http,
+        .ws = &sim->base.ws,
+        .loops = sim->base.loops,
+        .num_loops = sim->base.num_loops,
         .secret = {1, 2},
         .owner = sim,
         .release_owner = release,
@@ -157,8 +118,8 @@ static int start_sio(struct sio_sim *sim, const struct yodel_allocator *mem,
                                            .owner = sim,
                                            .release_owner = release};
     struct yd_bus_options bus = {.mem = mem,
-                                 .loops = sim->loops,
-                                 .num_loops = sim->num_loops,
+                                 .loops = sim->base.loops,
+                                 .num_loops = sim->base.num_loops,
                                  .secret = {1, 2},
                                  .process = "p"};
     int rc;
@@ -172,34 +133,21 @@ static int start_sio(struct sio_sim *sim, const struct yodel_allocator *mem,
     return rc;
 }
 
-static int start_services(struct sio_sim *sim, const struct yodel_allocator *mem,
-                          const yodel_sio_options *options)
-{
-    int rc;
-
-    if ((rc = yd_http_init(&sim->http, mem, &sim->sink, &limits, sim)) < 0 ||
-        (rc = yd_ws_service_init(&sim->ws, mem, &sim->sink, &ws_defaults, NULL, sim->num_loops,
-                                 "p")) < 0 ||
-        (rc = start_sio(sim, mem, options)) < 0)
-        return rc;
-    if ((sim->ns = yodel_sio_of(sim->sio, "/")) == NULL)
-        return -ENOMEM;
-    return sio_sim_handle(sim, sim->ns);
-}
-
 int sio_sim_start(struct sio_sim *sim, const struct yodel_allocator *mem, unsigned num_loops,
                   const yodel_sio_options *given)
 {
     yodel_sio_options options;
-    int rc = 0;
+    int rc;
 
     sio_sim_options(&options);
     memset(sim, 0, sizeof *sim);
-    sim->sink = (struct yodel_log_sink){on_log, YODEL_LOG_DEBUG, sim};
-    for (unsigned i = 0; rc == 0 && i < num_loops; i++)
-        rc = start_loop(sim, mem, i);
+    rc = loops_sim_start(&sim->base, mem, num_loops, 0);
     if (rc == 0)
-        rc = start_services(sim, mem, given != NULL ? given : &options);
+        rc = start_sio(sim, mem, given != NULL ? given : &options);
+    if (rc == 0 && (sim->ns = yodel_sio_of(sim->sio, "/")) == NULL)
+        rc = -ENOMEM;
+    if (rc == 0)
+        rc = sio_sim_handle(sim, sim->ns);
     if (rc < 0)
         sio_sim_stop(sim);
     return rc;
@@ -210,79 +158,40 @@ static void stop_on_loop(struct sio_sim *sim, void *arg)
     unsigned *i = arg;
 
     if (sim->sio != NULL)
-        yd_sio_stop(sim->sio, sim->loops[*i]);
-    yd_net_abort(&sim->nets[*i]);
-}
-
-static void close_loops(struct sio_sim *sim)
-{
-    for (unsigned i = 0; i < sim->num_loops; i++) {
-        if (sim->listeners[i].net != NULL)
-            yd_listener_stop(&sim->listeners[i].base);
-        yd_loop_close(sim->loops[i]);
-    }
+        yd_sio_stop(sim->sio, sim->base.loops[*i]);
+    yd_net_abort(&sim->base.nets[*i]);
 }
 
 void sio_sim_stop(struct sio_sim *sim)
 {
-    if (sim->num_loops == 0)
+    if (sim->base.num_loops == 0)
         return;
-    for (unsigned i = 0; i < sim->num_loops; i++)
+    for (unsigned i = 0; i < sim->base.num_loops; i++)
         sio_sim_on_loop(sim, i, stop_on_loop, &i);
-    close_loops(sim);
+    loops_sim_close(&sim->base);
     yd_bus_close(&sim->bus);
     yodel_sio_unref(sim->sio);
     if (sim->at_end != NULL)
         sim->at_end();
-    for (unsigned i = 0; i < sim->num_loops; i++) {
-        yd_net_done(&sim->nets[i]);
-        yd_loop_free(sim->loops[i]);
-    }
-    if (sim->ws.mem != NULL)
-        yd_ws_service_done(&sim->ws);
-    yd_http_done(&sim->http);
+    loops_sim_free(&sim->base);
     yd_bus_done(&sim->bus);
-    yd_buf_free(&yd_mem_default, &sim->told);
-    sim->told.len = 0;
-    sim->num_loops = 0;
 }
 
 /* ---- running ---- */
 
-static void enter(struct yd_loop *loop)
-{
-    loop->thread = pthread_self();
-    atomic_store(&loop->running, true);
-}
-
-static void leave(struct yd_loop *loop)
-{
-    atomic_store(&loop->running, false);
-}
-
 void sio_sim_run_loop(struct sio_sim *sim, unsigned loop)
 {
-    enter(sim->loops[loop]);
-    sim_run(sim->loops[loop]);
-    leave(sim->loops[loop]);
+    loops_sim_run_one(&sim->base, loop);
 }
 
 void sio_sim_run(struct sio_sim *sim)
 {
-    for (unsigned round = 0; round < 6; round++)
-        for (unsigned i = 0; i < sim->num_loops; i++)
-            sio_sim_run_loop(sim, i);
+    loops_sim_run(&sim->base);
 }
 
 void sio_sim_advance(struct sio_sim *sim, uint64_t ms)
 {
-    sio_sim_run(sim);
-    for (unsigned i = 0; i < sim->num_loops; i++) {
-        enter(sim->loops[i]);
-        sim_advance(sim->loops[i], ms);
-        leave(sim->loops[i]);
-    }
-    sio_sim_run(sim);
+    loops_sim_advance(&sim->base, ms);
 }
 
 struct call {
@@ -305,7 +214,7 @@ void sio_sim_on_loop(struct sio_sim *sim, unsigned loop, void (*fn)(struct sio_s
 {
     struct call call = {{NULL, run_call}, sim, fn, arg};
 
-    assert_int_equal(yd_loop_post(sim->loops[loop], &call.mail), 0);
+    assert_int_equal(yd_loop_post(sim->base.loops[loop], &call.mail), 0);
     sio_sim_run_loop(sim, loop);
     sio_sim_run(sim);
 }
@@ -325,7 +234,7 @@ void sio_sim_open(struct sio_sim *sim, unsigned loop, struct sio_client *ret_cli
     struct ws_sim_frame frame;
 
     *ret_client = (struct sio_client){.sim = sim, .loop = loop};
-    ret_client->peer = sim_connect(sim->loops[loop]);
+    ret_client->peer = sim_connect(sim->base.loops[loop]);
     sim_send_text(ret_client->peer,
                   "GET /socket.io/?EIO=4&transport=websocket&a=b HTTP/1.1\r\nHost: a\r\n"
                   "Upgrade: websocket\r\nConnection: Upgrade\r\nX-Test: yes\r\n"
@@ -365,7 +274,7 @@ void sio_sim_connect(struct sio_sim *sim, unsigned loop, struct sio_client *ret_
 {
     sio_sim_open(sim, loop, ret_client);
     sio_sim_join(ret_client, "/", "");
-    sim->told.len = 0;
+    sim->base.told.len = 0;
 }
 
 void sio_sim_put(struct sio_client *client, const char *packet)

@@ -2,31 +2,22 @@
 #ifndef YD_TESTS_SIO_SIM_H
 #define YD_TESTS_SIO_SIM_H
 
+#include "loops_sim.h"
 #include "sio/sio.h"
 #include "sio/sio_ids.h"
-#include "ws_sim.h"
-
-#define SIO_SIM_LOOPS 3
 
 /*
  * A Socket.IO service at "/socket.io/" on simulated loops, each of which is the current one while
  * it turns; and what its handlers were told, as text that a test compares.
  */
 struct sio_sim {
-    unsigned num_loops;
-    struct yd_loop *loops[SIO_SIM_LOOPS];
-    struct yd_net nets[SIO_SIM_LOOPS];
-    struct yd_net_listener listeners[SIO_SIM_LOOPS];
+    struct loops_sim base; /* first */
     struct yd_bus bus;
-    struct yd_http http;
-    struct yd_ws_service ws;
-    struct yodel_log_sink sink;
     yodel_sio *sio;
     yodel_sio_namespace *ns;  /* "/" */
     yodel_sio_socket *socket; /* that was connected last, until it is disconnected */
-    struct yd_buf told;
-    int released;         /* owners */
-    void (*at_end)(void); /* the loops have ended and the service was given back; may be NULL */
+    int released;             /* owners */
+    void (*at_end)(void);     /* the loops have ended and the service was given back; may be NULL */
 };
 
 /* A client on WebSocket. */

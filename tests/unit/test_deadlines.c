@@ -345,7 +345,7 @@ static void test_deadlines_of_a_session(void **state)
     struct eio_sim *sim = *state;
     struct sim_peer *poll;
 
-    sim_sleep(sim->loops[0], WAIT);
+    sim_sleep(sim->base.loops[0], WAIT);
     eio_sim_open(sim, 0);
     poll = eio_sim_poll(sim);
     eio_sim_advance(sim, 999);
@@ -366,7 +366,7 @@ static void test_deadlines_of_a_session_after_a_pong(void **state)
     eio_sim_advance(sim, 1000);
     ws_sim_expect_text(peer, "2");
     ws_sim_text(peer, "3");
-    sim_sleep(sim->loops[0], 499);
+    sim_sleep(sim->base.loops[0], 499);
     eio_sim_run(sim);
     eio_sim_advance(sim, 999);
     ws_sim_expect_nothing(peer);
@@ -380,7 +380,7 @@ static void test_deadlines_of_an_upgrade(void **state)
     struct sim_peer *ws;
 
     eio_sim_open(sim, 0);
-    sim_sleep(sim->loops[0], 600);
+    sim_sleep(sim->base.loops[0], 600);
     ws = eio_sim_ws(sim, 0, eio_sim_sid(sim));
     eio_sim_advance(sim, 299);
     ws_sim_expect_nothing(ws);
@@ -415,7 +415,7 @@ static void test_deadlines_of_joining_a_namespace(void **state)
     struct sio_sim *sim = *state;
     struct sio_client client;
 
-    sim_sleep(sim->loops[0], WAIT);
+    sim_sleep(sim->base.loops[0], WAIT);
     sio_sim_open(sim, 0, &client);
     sio_sim_advance(sim, 1999);
     sio_sim_expect_nothing(&client);
@@ -441,7 +441,7 @@ static void test_deadlines_of_an_acknowledgement(void **state)
     struct sio_client client;
 
     sio_sim_connect(sim, 0, &client);
-    sim_sleep(sim->loops[0], WAIT);
+    sim_sleep(sim->base.loops[0], WAIT);
     sio_sim_on_loop(sim, 0, ask, NULL);
     sio_sim_advance(sim, 999);
     sio_sim_expect_told(sim, "");
@@ -456,7 +456,7 @@ static bool is_known_after(struct sio_sim *sim, uint64_t ms)
     char text[100];
 
     sio_sim_connect(sim, 0, &client);
-    sim_sleep(sim->loops[0], WAIT);
+    sim_sleep(sim->base.loops[0], WAIT);
     sio_sim_leave(&client);
     sio_sim_advance(sim, ms);
     sio_sim_open(sim, 0, &again);

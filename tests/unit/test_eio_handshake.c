@@ -39,7 +39,7 @@ static void test_eio_opens_a_session(void **state)
     assert_int_equal(all, 1);
     assert_int_equal(polling, 1);
     assert_int_equal(yd_eio_transport(sim->session), YD_EIO_POLLING);
-    assert_ptr_equal(yd_eio_loop(sim->session), sim->loops[0]);
+    assert_ptr_equal(yd_eio_loop(sim->session), sim->base.loops[0]);
 }
 
 static void test_eio_takes_the_path_for_a_prefix(void **state)
@@ -370,17 +370,17 @@ static void test_eio_waits_for_a_decision(void **state)
     uint64_t first = hook.id;
 
     assert_int_equal(sim_received_len(peer), 0);
-    assert_int_equal(yd_eio_decide(sim->eio, sim->loops[0], first, 0), 0);
+    assert_int_equal(yd_eio_decide(sim->eio, sim->base.loops[0], first, 0), 0);
     eio_sim_run(sim);
     http_sim_assert_status(peer, 200);
     eio_sim_expect_told(sim, "open;");
-    assert_int_equal(yd_eio_decide(sim->eio, sim->loops[0], first, 0), YODEL_ERR_NOT_FOUND);
+    assert_int_equal(yd_eio_decide(sim->eio, sim->base.loops[0], first, 0), YODEL_ERR_NOT_FOUND);
 
     sim_forget(peer);
     sim_send_text(peer, "GET /e/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n");
     eio_sim_run(sim);
-    assert_int_equal(yd_eio_decide(sim->eio, sim->loops[0], first, 0), YODEL_ERR_NOT_FOUND);
-    assert_int_equal(yd_eio_decide(sim->eio, sim->loops[0], hook.id, -EPERM), 0);
+    assert_int_equal(yd_eio_decide(sim->eio, sim->base.loops[0], first, 0), YODEL_ERR_NOT_FOUND);
+    assert_int_equal(yd_eio_decide(sim->eio, sim->base.loops[0], hook.id, -EPERM), 0);
     eio_sim_run(sim);
     eio_sim_expect_error(peer, 4);
 
@@ -390,7 +390,7 @@ static void test_eio_waits_for_a_decision(void **state)
     peer = eio_sim_get(sim, 0, "");
     sim_end(peer); /* the client has no patience */
     eio_sim_run(sim);
-    assert_int_equal(yd_eio_decide(sim->eio, sim->loops[0], hook.id, 0), YODEL_ERR_NOT_FOUND);
+    assert_int_equal(yd_eio_decide(sim->eio, sim->base.loops[0], hook.id, 0), YODEL_ERR_NOT_FOUND);
 }
 
 static void test_eio_decides_on_websockets(void **state)
@@ -400,7 +400,7 @@ static void test_eio_decides_on_websockets(void **state)
     struct sim_peer *peer = eio_sim_upgrade(sim, 0, "");
 
     assert_int_equal(sim_received_len(peer), 0);
-    assert_int_equal(yd_eio_decide(sim->eio, sim->loops[0], hook.id, 0), 0);
+    assert_int_equal(yd_eio_decide(sim->eio, sim->base.loops[0], hook.id, 0), 0);
     eio_sim_run(sim);
     http_sim_assert_status(peer, 101);
     eio_sim_expect_told(sim, "open;");
@@ -408,7 +408,7 @@ static void test_eio_decides_on_websockets(void **state)
     eio_sim_run(sim);
     eio_sim_expect_told(sim, "text:hi;");
     peer = eio_sim_upgrade(sim, 0, "");
-    assert_int_equal(yd_eio_decide(sim->eio, sim->loops[0], hook.id, 418), 0);
+    assert_int_equal(yd_eio_decide(sim->eio, sim->base.loops[0], hook.id, 418), 0);
     eio_sim_run(sim);
     eio_sim_expect(peer, 418, "Forbidden");
     peer = eio_sim_upgrade(sim, 0, "");
@@ -489,7 +489,8 @@ static void test_eio_refuses_a_path_twice(void **state)
     struct yd_eio *second;
 
     eio_sim_options(&options);
-    assert_int_equal(yd_eio_new(&sim->http, &sim->ws, sim->loops, 1, &options, NULL, NULL, &second),
+    assert_int_equal(yd_eio_new(&sim->base.http, &sim->base.ws, sim->base.loops, 1, &options, NULL,
+                                NULL, &second),
                      YODEL_ERR_CONFLICT);
 }
 

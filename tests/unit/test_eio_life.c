@@ -42,7 +42,7 @@ static void restart_with(struct eio_sim *sim, size_t max_buffered)
 
 static struct sim_peer *begin_post(struct eio_sim *sim, size_t len)
 {
-    struct sim_peer *peer = sim_connect(sim->loops[0]);
+    struct sim_peer *peer = sim_connect(sim->base.loops[0]);
     char head[300];
 
     (void)snprintf(head, sizeof head,
@@ -160,7 +160,7 @@ static void test_eio_life_who_is_not_listened_to_lives(void **state)
     for (int i = 0; i < 200; i++)
         ws_sim_text(ws, text);
     eio_sim_run(sim);
-    sim->told.len = 0;
+    sim->base.told.len = 0;
     sim->echo = false;
     eio_sim_advance(sim, 1000);
     ws_sim_text(ws, "3");
@@ -168,7 +168,7 @@ static void test_eio_life_who_is_not_listened_to_lives(void **state)
     eio_sim_expect_told(sim, "");
     ws->window = SIZE_MAX;
     eio_sim_advance(sim, 100);
-    sim->told.len = 0;
+    sim->base.told.len = 0;
     eio_sim_advance(sim, 800);
     eio_sim_expect_told(sim, "");
 }
@@ -192,7 +192,7 @@ static struct sim_peer *post_until_held_back(struct eio_sim *sim)
         eio_sim_expect(post, 200, "ok");
     }
     assert_in_range(yd_eio_buffered(sim->session), 256 * 1024, 258 * 1024);
-    sim->told.len = 0;
+    sim->base.told.len = 0;
     return post;
 }
 

@@ -47,8 +47,8 @@ static void test_eio_moves_a_poll(void **state)
 
     eio_sim_open(sim, 0);
     peer = eio_sim_get(sim, 1, eio_sim_sid(sim));
-    assert_int_equal(sim->nets[1].num_conns, 0);
-    assert_ptr_equal(peer->stream->loop, sim->loops[0]);
+    assert_int_equal(sim->base.nets[1].num_conns, 0);
+    assert_ptr_equal(peer->stream->loop, sim->base.loops[0]);
     assert_int_equal(eio_sim_send(sim, "4a", 0), 0);
     eio_sim_expect(peer, 200, "4a");
     sim_send_text(peer, get_text(sim)); /* it stays there */
@@ -63,7 +63,7 @@ static void test_eio_moves_a_post(void **state)
 
     eio_sim_open(sim, 0);
     for (size_t chop = 0; chop < 3; chop++) {
-        struct sim_peer *peer = sim_connect(sim->loops[1]);
+        struct sim_peer *peer = sim_connect(sim->base.loops[1]);
 
         peer->chop = chop;
         sim_send_text(peer, post_text(sim, "4one\x1e"
@@ -77,7 +77,7 @@ static void test_eio_moves_a_post(void **state)
 static void test_eio_keeps_order_over_a_move(void **state)
 {
     struct eio_sim *sim = *state;
-    struct sim_peer *peer = sim_connect(sim->loops[1]);
+    struct sim_peer *peer = sim_connect(sim->base.loops[1]);
 
     eio_sim_open(sim, 0);
     sim->echo = true;
@@ -94,14 +94,14 @@ static void test_eio_keeps_order_over_a_move(void **state)
 static void test_eio_moves_a_half_read_post(void **state)
 {
     struct eio_sim *sim = *state;
-    struct sim_peer *peer = sim_connect(sim->loops[1]);
+    struct sim_peer *peer = sim_connect(sim->base.loops[1]);
     const char *text;
 
     eio_sim_open(sim, 0);
     text = post_text(sim, "4abc");
     sim_send(peer, text, strlen(text) - 2);
     eio_sim_run(sim);
-    assert_ptr_equal(peer->stream->loop, sim->loops[0]); /* ahead of the body's end */
+    assert_ptr_equal(peer->stream->loop, sim->base.loops[0]); /* ahead of the body's end */
     eio_sim_expect(eio_sim_post(sim, 1, eio_sim_sid(sim), "4x"), 400, "");
     eio_sim_expect_told(sim, "close:transport error;");
 }
@@ -109,7 +109,7 @@ static void test_eio_moves_a_half_read_post(void **state)
 static void test_eio_moves_an_upgrade(void **state)
 {
     struct eio_sim *sim = *state;
-    struct sim_peer *poll, *ws = sim_connect(sim->loops[1]);
+    struct sim_peer *poll, *ws = sim_connect(sim->base.loops[1]);
     char text[500];
 
     eio_sim_open(sim, 0);
@@ -135,7 +135,7 @@ static void test_eio_moves_an_upgrade(void **state)
 static void test_eio_moves_behind_earlier_answers(void **state)
 {
     struct eio_sim *sim = *state;
-    struct sim_peer *peer = sim_connect(sim->loops[1]);
+    struct sim_peer *peer = sim_connect(sim->base.loops[1]);
 
     eio_sim_open(sim, 0);
     peer->window = 10; /* the first answer gets stuck */
@@ -143,10 +143,10 @@ static void test_eio_moves_behind_earlier_answers(void **state)
     sim_send_text(peer, post_text(sim, "4a"));
     eio_sim_run(sim);
     eio_sim_expect_told(sim, "");
-    assert_ptr_equal(peer->stream->loop, sim->loops[1]);
+    assert_ptr_equal(peer->stream->loop, sim->base.loops[1]);
     peer->window = SIZE_MAX;
     eio_sim_run(sim);
-    assert_ptr_equal(peer->stream->loop, sim->loops[0]);
+    assert_ptr_equal(peer->stream->loop, sim->base.loops[0]);
     eio_sim_expect_told(sim, "text:a;");
     http_sim_assert_status(peer, 404);
     assert_non_null(strstr(sim_received(peer), "\r\n\r\nok"));
@@ -155,7 +155,7 @@ static void test_eio_moves_behind_earlier_answers(void **state)
 static void test_eio_moves_who_has_ended_its_side(void **state)
 {
     struct eio_sim *sim = *state;
-    struct sim_peer *peer = sim_connect(sim->loops[1]);
+    struct sim_peer *peer = sim_connect(sim->base.loops[1]);
 
     eio_sim_open(sim, 0);
     sim_send_text(peer, post_text(sim, "4a"));
@@ -169,7 +169,7 @@ static void test_eio_moves_who_has_ended_its_side(void **state)
 static void test_eio_drops_who_breaks_on_the_way(void **state)
 {
     struct eio_sim *sim = *state;
-    struct sim_peer *peer = sim_connect(sim->loops[1]);
+    struct sim_peer *peer = sim_connect(sim->base.loops[1]);
 
     eio_sim_open(sim, 0);
     peer->window = 10;
@@ -179,7 +179,7 @@ static void test_eio_drops_who_breaks_on_the_way(void **state)
     sim_break(peer, -ECONNRESET);
     eio_sim_run(sim);
     assert_true(sim_is_closed(peer));
-    assert_int_equal(sim->nets[1].num_conns, 0);
+    assert_int_equal(sim->base.nets[1].num_conns, 0);
     eio_sim_expect_told(sim, "");
 }
 
@@ -188,7 +188,7 @@ static void test_eio_moves_to_no_loop_that_stops(void **state)
     struct eio_sim *sim = *state;
 
     eio_sim_open(sim, 0);
-    yd_eio_stop(sim->eio, sim->loops[0]);
+    yd_eio_stop(sim->eio, sim->base.loops[0]);
     http_sim_assert_status(eio_sim_get(sim, 1, eio_sim_sid(sim)), 503);
     http_sim_assert_status(eio_sim_post(sim, 1, eio_sim_sid(sim), "4a"), 503);
     http_sim_assert_status(eio_sim_upgrade(sim, 1, eio_sim_sid(sim)), 503);
@@ -199,23 +199,23 @@ static void test_eio_moves_to_no_loop_that_stops(void **state)
 static void test_eio_survives_an_end_on_the_way(void **state)
 {
     struct eio_sim *sim = *state;
-    struct sim_peer *peer = sim_connect(sim->loops[1]);
+    struct sim_peer *peer = sim_connect(sim->base.loops[1]);
 
     eio_sim_open(sim, 0);
-    yd_net_abort(&sim->nets[0]);
-    sim_run(sim->loops[0]);
-    yd_net_stop(&sim->nets[0]);
+    yd_net_abort(&sim->base.nets[0]);
+    sim_run(sim->base.loops[0]);
+    yd_net_stop(&sim->base.nets[0]);
     sim_send_text(peer, get_text(sim));
     eio_sim_run(sim);
-    assert_int_equal(sim->nets[0].num_conns, 0);
-    assert_int_equal(sim->nets[1].num_conns, 0);
+    assert_int_equal(sim->base.nets[0].num_conns, 0);
+    assert_int_equal(sim->base.nets[1].num_conns, 0);
     assert_true(sim_is_closed(peer));
     teardown(state);
 
     assert_int_equal(setup_two(state), 0);
     sim = *state;
     eio_sim_open(sim, 0);
-    yd_loop_close(sim->loops[0]);
+    yd_loop_close(sim->base.loops[0]);
     http_sim_assert_status(eio_sim_get(sim, 1, eio_sim_sid(sim)), 503);
 }
 
@@ -227,7 +227,7 @@ static void live_a_life(struct eio_sim *sim)
     (void)eio_sim_get(sim, 0, "");
     if (sim->session == NULL)
         return;
-    peer = sim_connect(sim->loops[1]);
+    peer = sim_connect(sim->base.loops[1]);
     sim_send_text(peer, post_text(sim, "4a"));
     sim_send_text(peer, get_text(sim));
     eio_sim_run(sim);

@@ -65,7 +65,7 @@ static void test_eio_gathers_what_a_turn_sends(void **state)
 static void test_eio_posts_byte_by_byte(void **state)
 {
     struct eio_sim *sim = *state;
-    struct sim_peer *peer = sim_connect(sim->loops[0]);
+    struct sim_peer *peer = sim_connect(sim->base.loops[0]);
     char text[400];
 
     eio_sim_open(sim, 0);
@@ -146,7 +146,7 @@ static void test_eio_limits_payloads(void **state)
     eio_sim_expect_told(sim, "");
     body[2000] = '\0'; /* of exactly the limit, which is beyond that of the server */
     eio_sim_expect(eio_sim_say(sim, body), 200, "ok");
-    sim->told.len = 0;
+    sim->base.told.len = 0;
     (void)snprintf(query, sizeof query, "?EIO=4&transport=polling&sid=%s", sim->id);
     eio_sim_expect(ask_for(sim, "POST", query, "Content-Length: 100000000\r\n"), 413, "");
     eio_sim_expect(eio_sim_say(sim, "4b"), 200, "ok"); /* the session lives */
@@ -353,7 +353,7 @@ static void test_eio_stops(void **state)
     eio_sim_open(sim, 0);
     poll = eio_sim_poll(sim);
     eio_sim_open(sim, 0); /* one that does not poll */
-    yd_eio_stop(sim->eio, sim->loops[0]);
+    yd_eio_stop(sim->eio, sim->base.loops[0]);
     eio_sim_run(sim);
     eio_sim_expect(poll, 200, "1");
     ws_sim_expect_close(ws, 1001);
@@ -400,7 +400,7 @@ static void test_eio_counts_the_pong_from_the_ping(void **state)
 
     eio_sim_open(sim, 0);
     eio_sim_run(sim);
-    sim_sleep(sim->loops[0], 1800);
+    sim_sleep(sim->base.loops[0], 1800);
     eio_sim_run(sim);
     eio_sim_advance(sim, 499);
     eio_sim_expect_told(sim, "");
@@ -415,11 +415,11 @@ static void test_eio_is_dead_on_time(void **state)
 
     eio_sim_open(sim, 0);
     eio_sim_advance(sim, 1499);
-    peer = sim_connect(sim->loops[0]);
+    peer = sim_connect(sim->base.loops[0]);
     sim_send_text(peer, "GET /e/?EIO=4&transport=polling");
     sim_send_text(peer, eio_sim_sid(sim));
     sim_send_text(peer, " HTTP/1.1\r\nHost: a\r\n\r\n");
-    sim_sleep(sim->loops[0], 1); /* the request is read ahead of the timers */
+    sim_sleep(sim->base.loops[0], 1); /* the request is read ahead of the timers */
     eio_sim_run(sim);
     eio_sim_expect_error(peer, 1);
     eio_sim_expect_told(sim, "close:ping timeout;");

@@ -77,7 +77,7 @@ static void test_eio_turns_polling_upgrades_away(void **state)
 static void test_eio_takes_the_first_subprotocol(void **state)
 {
     struct eio_sim *sim = *state;
-    struct sim_peer *peer = sim_connect(sim->loops[0]);
+    struct sim_peer *peer = sim_connect(sim->base.loops[0]);
 
     sim_send_text(peer, "GET /e/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\n"
                         "Upgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -160,7 +160,7 @@ static void test_eio_ends_with_its_websocket(void **state)
     memset(big, '4', sizeof big);
     ws_sim_frame(ws, 0x81, big, 2000);
     eio_sim_run(sim);
-    sim->told.len = 0;
+    sim->base.told.len = 0;
     ws_sim_frame(ws, 0x81, big, 2001);
     eio_sim_run(sim);
     ws_sim_expect_close(ws, 1009);
@@ -532,7 +532,7 @@ static void test_eio_upgrades_with_a_post_on_the_way(void **state)
     char text[200];
 
     eio_sim_open(sim, 0);
-    post = sim_connect(sim->loops[0]);
+    post = sim_connect(sim->base.loops[0]);
     (void)snprintf(text, sizeof text,
                    "POST /e/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: a\r\n"
                    "Content-Length: 3\r\n\r\n4a",

@@ -226,7 +226,7 @@ static void test_sio_connect_closes_all(void **state)
     (void)add_ns("/chat");
     sio_sim_connect(&sim, 0, &client);
     sio_sim_join(&client, "/chat", "");
-    sim.told.len = 0;
+    sim.base.told.len = 0;
     sio_sim_on_loop(&sim, 0, kick, &sim);
     sio_sim_expect(&client, "1");
     sio_sim_expect(&client, "1/chat,");
@@ -240,7 +240,7 @@ static void test_sio_connect_closes_all(void **state)
 static void stop_it(struct sio_sim *that, void *arg)
 {
     (void)arg;
-    yd_sio_stop(sim.sio, sim.loops[0]);
+    yd_sio_stop(sim.sio, sim.base.loops[0]);
 }
 
 static void test_sio_connect_tells_why_it_ends(void **state)
@@ -464,13 +464,13 @@ static void run_dynamic(int cleanup)
     sio_sim_leave(&b);
     assert_int_equal(yodel_sio_emit(yodel_sio_to_all(child), "to no one", ""), 0);
     assert_null(yodel_sio_namespace_unref(child));
-    sim.told.len = 0;
+    sim.base.told.len = 0;
     yodel_sio_each_namespace(sim.sio, count, &sim);
     if (cleanup)
         sio_sim_expect_told(&sim, "/f-x ");
     else
-        assert_int_equal(sim.told.len, strlen("/f-x /room-1 "));
-    sim.told.len = 0;
+        assert_int_equal(sim.base.told.len, strlen("/f-x /room-1 "));
+    sim.base.told.len = 0;
     sio_sim_join(&a, "/room-1", "");
     sio_sim_expect_told(&sim, "connection /room-1;");
     sio_sim_stop(&sim);

@@ -312,7 +312,7 @@ static void test_sio_emit_gathers_answers(void **state)
     sio_sim_say(&world.clients[2], "31[2]");
     sio_sim_leave(&world.clients[3]);
     sio_sim_advance(&world.sim, 99);
-    world.sim.told.len = 0;
+    world.sim.base.told.len = 0;
     sio_sim_advance(&world.sim, 1);
     sio_sim_expect_told(&world.sim, "YODEL_ERR_CLOSED [1,2];");
     ask_all();
@@ -521,7 +521,7 @@ static void run_slow(int close_congested)
     for (unsigned i = 0; i <= LOOPS; i++)
         if (i != 1)
             assert_int_equal(count_packets(&world.clients[i]), 20);
-    assert_true(atomic_load(&world.sim.loops[1]->counters.congested) > 0);
+    assert_true(atomic_load(&world.sim.base.loops[1]->counters.congested) > 0);
     sio_sim_expect_told(&world.sim, close_congested ? "disconnecting forced close;"
                                                       "disconnect forced close;"
                                                     : "");

@@ -352,7 +352,7 @@ static void test_sio_event_limits_answers_that_are_owed(void **state)
         assert_int_equal(rc, i < 2 ? 0 : YODEL_ERR_TOO_BIG);
     }
     assert_int_equal(yodel_sio_emit_ack(yodel_sio_to_all(sim.ns), "all", NULL, answered, &sim), 0);
-    sim.told.len = 0;
+    sim.base.told.len = 0;
     sio_sim_run(&sim);
     sio_sim_expect_told(&sim, "YODEL_ERR_TOO_BIG [];"); /* it was not sent */
     sio_sim_say(&client, "30[]");
@@ -369,12 +369,12 @@ static void test_sio_event_asks_no_congested_client(void **state)
     for (int i = 0; i < 2000 && rc == 0; i++)
         sio_sim_on_loop(&sim, 0, ask, &rc);
     assert_int_equal(rc, YODEL_ERR_CONGESTED);
-    sim.told.len = 0;
+    sim.base.told.len = 0;
     assert_int_equal(yodel_sio_emit_ack(yodel_sio_to_all(sim.ns), "all", NULL, answered, &sim), 0);
     sio_sim_run(&sim);
     sio_sim_expect_told(&sim, "YODEL_ERR_CONGESTED [];");
     sio_sim_advance(&sim, 200);
-    assert_non_null(strstr((const char *)sim.told.ptr, "late []"));
+    assert_non_null(strstr((const char *)sim.base.told.ptr, "late []"));
 }
 
 /* ---- MessagePack ---- */

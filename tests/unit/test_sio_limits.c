@@ -160,7 +160,7 @@ static void count_name(yodel_str name, void *user)
 
 static void expect_names(struct sio_sim *sim, const char *lengths)
 {
-    sim->told.len = 0;
+    sim->base.told.len = 0;
     yodel_sio_each_namespace(sim->sio, count_name, sim);
     sio_sim_expect_told(sim, lengths);
 }

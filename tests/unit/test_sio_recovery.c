@@ -494,7 +494,7 @@ static void test_sio_recovery_may_be_given_up_on_the_way(void **state)
         for (unsigned i = 0; i < steps; i++)
             sio_sim_run_loop(&world.sim, (i + 1) % 2 * 2);
         sio_sim_leave(&client);
-        world.sim.told.len = 0;
+        world.sim.base.told.len = 0;
         sio_sim_connect(&world.sim, 0, &client); /* all goes on */
         sio_sim_stop(&world.sim);
     }
@@ -553,7 +553,7 @@ static void run_middleware(int use, unsigned loop)
     (void)sscanf(sio_sim_next(&world.client), "0{\"sid\":\"%20[^\"]\",\"pid\":\"%20[^\"]",
                  world.client.sid, world.client.pid);
     sio_sim_leave(&world.client);
-    world.sim.told.len = 0;
+    world.sim.base.told.len = 0;
     emit("1");
     come_back(loop, &client);
     sio_sim_expect_told(&world.sim, use ? "keep;" : "connection /;");
