@@ -165,6 +165,7 @@ static int emit_to_one(const yodel_sio_target *target, const struct event *event
 
 struct emit_op {
     struct yd_sio_op base; /* first */
+    struct emit_op *next;  /* to be run together with it */
     struct packet packet;
     struct yd_buf text; /* name and arguments for watchers */
 };
@@ -182,16 +183,20 @@ static void each(yodel_sio_socket *socket, void *arg)
     }
 }
 
+static void free_op(struct emit_op *op)
+{
+    yd_sio_out_unref(&op->packet.out);
+    yd_buf_free(op->base.scope.ns->sio->mem, &op->text);
+    yd_sio_op_free(op);
+}
+
 static void done(void *arg, struct yd_loop *loop)
 {
     struct emit_op *op = arg;
-    const struct yodel_allocator *mem = op->base.scope.ns->sio->mem;
 
     if (op->packet.gather != NULL)
         yd_sio_gather_close(op->packet.gather, loop, atomic_load(&op->base.failed));
-    yd_sio_out_unref(&op->packet.out);
-    yd_buf_free(mem, &op->text);
-    yd_sio_op_free(op);
+    free_op(op);
 }
 
 static const struct yd_sio_op_ops emit_ops = {.each = each, .done = done, .away = true};
@@ -211,8 +216,8 @@ static int keep_text(struct emit_op *op, const struct event *event)
     return 0;
 }
 
-static int emit_to_many(const yodel_sio_target *target, const struct event *event,
-                        struct yd_sio_gather *gather)
+static int make_op(const yodel_sio_target *target, const struct event *event,
+                   struct yd_sio_gather *gather, struct emit_op **ret_op)
 {
     struct emit_op *op = yd_sio_op_new(&emit_ops, sizeof *op, target);
     int rc;
@@ -224,12 +229,20 @@ static int emit_to_many(const yodel_sio_target *target, const struct event *even
         return rc;
     }
     if ((rc = keep_text(op, event)) < 0) {
-        yd_sio_out_unref(&op->packet.out);
-        yd_buf_free(target->ns->sio->mem, &op->text);
-        yd_sio_op_free(op);
+        free_op(op);
         return rc;
     }
-    return yd_sio_op_run(op);
+    *ret_op = op;
+    return 0;
+}
+
+static int emit_to_many(const yodel_sio_target *target, const struct event *event,
+                        struct yd_sio_gather *gather)
+{
+    struct emit_op *op;
+    int rc = make_op(target, event, gather, &op);
+
+    return rc < 0 ? rc : yd_sio_op_run(op);
 }
 
 /* ---- the verb ---- */
@@ -243,22 +256,40 @@ static bool is_direct(const yodel_sio_target *target)
            !target->ns->sio->per_loop[socket->loop->index].broadcasting;
 }
 
-/* Every child's packet has a name of its own. */
-static int emit_to_children(const yodel_sio_target *target, const struct event *event)
+/* One operation for each child, whose packet has a name of its own; all of them or none. */
+static int make_ops(const yodel_sio_target *target, const struct event *event,
+                    struct emit_op **ret_first)
 {
     struct yd_buf children = {0};
     int num = yd_sio_ns_children(target->ns, &children), rc = num < 0 ? num : 0;
 
     for (int i = 0; i < num; i++) {
         yodel_sio_target child = *target;
-        int failed;
+        struct emit_op *op;
 
         child.ns = ((yodel_sio_namespace **)(void *)children.ptr)[i];
-        if ((failed = emit_to_many(&child, event, NULL)) < 0)
-            rc = failed;
+        if (rc == 0 && (rc = make_op(&child, event, NULL, &op)) == 0) {
+            op->next = *ret_first;
+            *ret_first = op;
+        }
         yd_sio_ns_unref(child.ns);
     }
     yd_buf_free(target->ns->sio->mem, &children);
+    return rc;
+}
+
+static int emit_to_children(const yodel_sio_target *target, const struct event *event)
+{
+    struct emit_op *op = NULL, *next;
+    int rc = make_ops(target, event, &op), made = rc, failed;
+
+    for (; op != NULL; op = next) {
+        next = op->next;
+        if (made < 0)
+            free_op(op);
+        else if ((failed = yd_sio_op_run(op)) < 0)
+            rc = failed;
+    }
     return rc;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -239,11 +240,58 @@ static void test_sio_memory_of_a_msgpack_session(void **state)
     }
 }
 
+/* Emits to the parent of two clients' namespaces with the nth allocation from now failing; true
+ * when it was reached. */
+static bool emit_to_parent(struct sio_sim *sim, struct failmem *fm, size_t nth)
+{
+    yodel_sio_namespace *parent = yodel_sio_of_pattern(sim->sio, "/child-.*");
+    struct sio_client a, b;
+    bool has_failed;
+    int rc;
+
+    assert_non_null(parent);
+    sio_sim_open(sim, 0, &a);
+    sio_sim_join(&a, "/child-1", "");
+    sio_sim_open(sim, 0, &b);
+    sio_sim_join(&b, "/child-2", "");
+    fm->fail_at = atomic_load(&fm->calls) + nth;
+    rc = yodel_sio_emit(yodel_sio_to_all(parent), "all", "");
+    has_failed = failmem_has_failed(fm);
+    fm->fail_at = 0;
+    sio_sim_run(sim);
+    assert_int_equal(rc, has_failed ? -ENOMEM : 0);
+    if (has_failed) {
+        sio_sim_expect_nothing(&a);
+        sio_sim_expect_nothing(&b);
+    } else {
+        sio_sim_expect(&a, "2/child-1,[\"all\"]");
+        sio_sim_expect(&b, "2/child-2,[\"all\"]");
+    }
+    return has_failed;
+}
+
+static void test_sio_memory_of_an_emit_to_a_parent_is_for_all_children_or_none(void **state)
+{
+    bool has_failed = true;
+
+    for (size_t nth = 1; has_failed; nth++) {
+        struct failmem fm;
+        struct sio_sim sim;
+
+        failmem_init(&fm, 0);
+        assert_int_equal(sio_sim_start(&sim, &fm.mem, 1, NULL), 0);
+        has_failed = emit_to_parent(&sim, &fm, nth);
+        sio_sim_stop(&sim);
+        failmem_assert_empty(&fm);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sio_memory_of_a_session),
         cmocka_unit_test(test_sio_memory_of_a_msgpack_session),
+        cmocka_unit_test(test_sio_memory_of_an_emit_to_a_parent_is_for_all_children_or_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
