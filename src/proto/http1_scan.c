@@ -370,19 +370,14 @@ void yd_http_scan_lend(struct yd_http_scan *scan, struct yd_http_line *room, siz
 
 int yd_http_scan_keep(const struct yodel_allocator *mem, struct yd_http_scan *scan)
 {
-    struct yd_http_line *lines = NULL;
-    uint32_t num = 0;
+    uint32_t num = YD_MIN(scan->num_lines + 1, scan->max_lines); /* with one that is not whole */
+    struct yd_http_line *lines;
 
     if (!scan->is_lent)
         return 0;
-    if (scan->state >= NAME)
-        num = YD_MIN(scan->num_lines + 1, scan->max_lines); /* with the one that is not whole */
-    else
-        num = scan->num_lines;
-    if (num > 0 && (lines = yd_alloc_array(mem, num, sizeof *lines)) == NULL)
+    if ((lines = yd_alloc_array(mem, num, sizeof *lines)) == NULL)
         return -ENOMEM;
-    if (num > 0)
-        memcpy(lines, scan->lines, num * sizeof *lines);
+    memcpy(lines, scan->lines, num * sizeof *lines);
     scan->lines = lines;
     scan->max_lines = num;
     scan->is_lent = false;
