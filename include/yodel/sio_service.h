@@ -52,15 +52,18 @@ typedef struct yodel_sio_options {
     uint32_t ping_timeout_ms;    /* 0: 20000 */
     uint32_t upgrade_timeout_ms; /* 0: 10000 */
     uint32_t connect_timeout_ms; /* a session must join a namespace; 0: 45000 */
-    size_t max_payload;          /* bytes of a POST body or WebSocket message; 0: 1000000 */
-    size_t max_buffered;         /* output of one client above which emits are refused; 0: 1 MiB */
-    unsigned max_sessions;       /* of the service; 0: no limit (503 above) */
-    unsigned max_namespaces;     /* of one client; 0: 100 */
-    unsigned max_children;       /* of one parent at a time; 0: 10000 (CONNECT is refused above) */
-    unsigned max_rooms;          /* of one socket; 0: 10000 */
-    unsigned max_acks;           /* unanswered ones a socket keeps; 0: 10000 */
-    unsigned transports;         /* YODEL_SIO_POLLING | YODEL_SIO_WEBSOCKET; 0: both */
-    int no_upgrades;             /* 1: a session stays on its transport */
+    /* Bytes of a POST body or WebSocket message, of a packet with its attachments, and of what a
+     * client may send ahead of the answers to its CONNECTs. */
+    size_t max_payload;             /* 0: 1000000 */
+    uint32_t attachment_timeout_ms; /* from one part of a packet to the next; 0: 45000 */
+    size_t max_buffered;     /* output of one client above which emits are refused; 0: 1 MiB */
+    unsigned max_sessions;   /* of the service; 0: no limit (503 above) */
+    unsigned max_namespaces; /* of one client; 0: 100 */
+    unsigned max_children;   /* of one parent at a time; 0: 10000 (CONNECT is refused above) */
+    unsigned max_rooms;      /* of one socket; 0: 10000 */
+    unsigned max_acks;       /* unanswered ones a socket keeps; 0: 10000 */
+    unsigned transports;     /* YODEL_SIO_POLLING | YODEL_SIO_WEBSOCKET; 0: both */
+    int no_upgrades;         /* 1: a session stays on its transport */
     yodel_sio_parser parser;
     const yodel_cors_options *cors;         /* NULL: none; copied */
     const char *const *origins;             /* as yodel_ws_options.origins, on both transports */
@@ -106,6 +109,8 @@ typedef struct yodel_sio_stats {
     uint64_t clients;          /* connected now */
     uint64_t polling;          /* those on polling among them */
     uint64_t children_refused; /* CONNECTs refused by max_children */
+    uint64_t too_big;          /* clients closed: attachments, or early events, above max_payload */
+    uint64_t attachments_late; /* clients closed by attachment_timeout_ms */
 } yodel_sio_stats;
 
 /* Fills in what the caller's size has room for.  Returns 0 or -EINVAL (size is not set). */

@@ -153,6 +153,10 @@ int yd_eio_send_copy(struct yd_eio_session *session, yodel_str packet, unsigned 
 bool yd_eio_is_writable(const struct yd_eio_session *session);
 size_t yd_eio_buffered(const struct yd_eio_session *session);
 
+/* A packet is on its way from the client and not whole: when its latest bytes came, as time of the
+ * loop, ms.  0: none is. */
+uint64_t yd_eio_heard_at(const struct yd_eio_session *session);
+
 /* Flushes what is queued, then closes the transport; on_close comes in a later task with reason. */
 void yd_eio_close(struct yd_eio_session *session, enum yd_eio_reason reason);
 

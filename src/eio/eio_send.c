@@ -62,6 +62,11 @@ int yd_eio_send(struct yd_eio_session *session, struct yd_msg *const *msgs, size
 
 /* ---- asking ---- */
 
+uint64_t yd_eio_heard_at(const struct yd_eio_session *session)
+{
+    return yd_eio_is_open(session) ? session->transport->heard_at(session) : 0;
+}
+
 void *yd_eio_data(const struct yd_eio_session *session)
 {
     return session->data;

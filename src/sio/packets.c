@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/container.h"
 #include "base/mem.h"
 #include "proto/sio_msgpack.h"
 #include "sio/connect.h"
@@ -11,15 +12,24 @@
 
 /* A packet of which attachments are still to come. */
 struct yd_sio_pending {
+    struct yd_sio_client *client;
+    struct yd_timer timer; /* to the next attachment */
     struct yd_buf text;
     struct yd_buf attachments[YD_SIO_MAX_ATTACHMENTS];
     struct yd_sio_packet packet; /* views of text */
     uint32_t num;                /* that have come */
+    size_t bytes;                /* of text and attachments */
 };
 
 static const struct yodel_allocator *mem_of(const struct yd_sio_client *client)
 {
     return client->sio->mem;
+}
+
+static void fail_too_big(struct yd_sio_client *client, const char *why)
+{
+    yd_sio_count_one(&client->sio->counters.too_big);
+    yd_sio_client_fail(client, why);
 }
 
 void yd_sio_drop_pending(struct yd_sio_client *client)
@@ -29,6 +39,7 @@ void yd_sio_drop_pending(struct yd_sio_client *client)
     if (pending == NULL)
         return;
     client->pending = NULL;
+    yd_timer_stop(&yd_eio_loop(client->session)->wheel, &pending->timer);
     yd_buf_free(mem_of(client), &pending->text);
     for (uint32_t i = 0; i < pending->num; i++)
         yd_buf_free(mem_of(client), &pending->attachments[i]);
@@ -37,13 +48,35 @@ void yd_sio_drop_pending(struct yd_sio_client *client)
 
 /* ---- to a socket ---- */
 
-static int keep_early(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
-                      const yodel_bytes *attachments)
+/* Of all sockets of a client. */
+static size_t early_bytes(const struct yd_sio_client *client)
 {
-    yodel_sio *sio = socket->ns->sio;
+    const struct yd_list *node = client->sockets.next;
+    size_t bytes = 0;
 
-    return yd_sio_early_keep(&socket->early, sio->mem, sio->options.max_payload, packet,
-                             attachments);
+    for (; node != &client->sockets; node = node->next) {
+        yodel_sio_socket *socket = yd_container_of(node, yodel_sio_socket, of_client);
+
+        if (socket->early != NULL)
+            bytes += socket->early->bytes;
+    }
+    return bytes;
+}
+
+/* The limit is the client's, however many sockets share it. */
+static void keep_early(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
+                       const yodel_bytes *attachments)
+{
+    struct yd_sio_client *client = socket->client;
+    size_t max = client->sio->options.max_payload, used = early_bytes(client);
+    size_t own = socket->early != NULL ? socket->early->bytes : 0;
+    int rc = yd_sio_early_keep(&socket->early, mem_of(client), max > used ? max - used + own : own,
+                               packet, attachments);
+
+    if (rc == YODEL_ERR_TOO_BIG)
+        fail_too_big(client, "too many events before CONNECT was answered");
+    else if (rc < 0)
+        yd_sio_client_fail(client, "out of memory");
 }
 
 static void on_socket_packet(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
@@ -54,8 +87,7 @@ static void on_socket_packet(yodel_sio_socket *socket, const struct yd_sio_packe
     if (packet->type == YD_SIO_DISCONNECT)
         yd_sio_leave_soon(socket, "client namespace disconnect");
     else if (socket->phase != YD_SIO_CONNECTED) {
-        if (keep_early(socket, packet, attachments) < 0)
-            yd_sio_client_fail(socket->client, "too many events before CONNECT was answered");
+        keep_early(socket, packet, attachments);
     } else if (packet->type == YD_SIO_EVENT || packet->type == YD_SIO_BINARY_EVENT) {
         yd_sio_on_event(socket, packet, attachments);
     } else if (packet->has_id) {
@@ -99,6 +131,29 @@ static struct yd_sio_limits limits_of(void)
     return YD_SIO_LIMITS;
 }
 
+static void await_next(struct yd_sio_pending *pending, uint64_t since)
+{
+    uint32_t limit_ms = pending->client->sio->options.attachment_timeout_ms;
+
+    yd_timer_start(&yd_eio_loop(pending->client->session)->wheel, &pending->timer,
+                   limit_ms != UINT32_MAX ? since + limit_ms : YD_NEVER);
+}
+
+/* Of a large one, bytes may be coming in. */
+static void on_attachment_timeout(struct yd_timer *timer)
+{
+    struct yd_sio_pending *pending = yd_container_of(timer, struct yd_sio_pending, timer);
+    struct yd_sio_client *client = pending->client;
+    uint64_t heard_at = yd_eio_heard_at(client->session);
+
+    if (heard_at + client->sio->options.attachment_timeout_ms > yd_eio_loop(client->session)->now) {
+        await_next(pending, heard_at);
+        return;
+    }
+    yd_sio_count_one(&client->sio->counters.attachments_late);
+    yd_sio_client_fail(client, "attachments that did not come");
+}
+
 /* The text must outlive this call: it is decoded again from the copy. */
 static void await_attachments(struct yd_sio_client *client, yodel_str text)
 {
@@ -111,6 +166,10 @@ static void await_attachments(struct yd_sio_client *client, yodel_str text)
         return;
     }
     client->pending = pending;
+    pending->client = client;
+    pending->bytes = text.len;
+    yd_timer_init(&pending->timer, on_attachment_timeout);
+    await_next(pending, yd_eio_loop(client->session)->now);
     if (yd_buf_append_str(mem_of(client), &pending->text, text) < 0 ||
         yd_sio_decode((yodel_str){(char *)pending->text.ptr, pending->text.len}, &limits,
                       &pending->packet, &error) < 0)
@@ -142,12 +201,19 @@ static void on_attachment(struct yd_sio_client *client, const uint8_t *data, siz
         yd_sio_client_fail(client, "attachment of nothing");
         return;
     }
+    if (len > client->sio->options.max_payload - pending->bytes) {
+        fail_too_big(client, "a packet that is too big with its attachments");
+        return;
+    }
     if (yd_buf_append(mem_of(client), &pending->attachments[pending->num], data, len) < 0) {
         yd_sio_client_fail(client, "out of memory");
         return;
     }
-    if (++pending->num < pending->packet.num_attachments)
+    pending->bytes += len;
+    if (++pending->num < pending->packet.num_attachments) {
+        await_next(pending, yd_eio_loop(client->session)->now);
         return;
+    }
     for (uint32_t i = 0; i < pending->num; i++)
         attachments[i] = (yodel_bytes){pending->attachments[i].ptr, pending->attachments[i].len};
     client->pending = NULL;

@@ -24,7 +24,7 @@ struct yd_sio_loop {
 
 /* What yodel_sio_get_stats() tells; counted by every loop. */
 struct yd_sio_counters {
-    atomic_uint_least64_t children_refused;
+    atomic_uint_least64_t children_refused, too_big, attachments_late;
 };
 
 static inline void yd_sio_count_one(atomic_uint_least64_t *counter)

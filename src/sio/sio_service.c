@@ -26,6 +26,7 @@ static void fill_in(yodel_sio_options *options)
     DEFAULT(upgrade_timeout_ms, 10000);
     DEFAULT(connect_timeout_ms, 45000);
     DEFAULT(max_payload, 1000000);
+    DEFAULT(attachment_timeout_ms, 45000);
     DEFAULT(max_buffered, 1024 * 1024);
     DEFAULT(max_namespaces, 100);
     DEFAULT(max_children, 10000);
@@ -251,6 +252,8 @@ int yodel_sio_get_stats(const yodel_sio *sio, yodel_sio_stats *ret_stats)
     stats.clients = clients;
     stats.polling = polling;
     stats.children_refused = value_of(&sio->counters.children_refused);
+    stats.too_big = value_of(&sio->counters.too_big);
+    stats.attachments_late = value_of(&sio->counters.attachments_late);
     if (stats.size > sizeof stats)
         memset((char *)ret_stats + sizeof stats, 0, stats.size - sizeof stats);
     memcpy(ret_stats, &stats, YD_MIN(stats.size, sizeof stats));

@@ -251,6 +251,113 @@ static void test_sio_limits_bound_a_match(void **state)
                             "{\"message\":\"Invalid namespace\"}");
 }
 
+/* ---- packets in parts ---- */
+
+static void expect_stats(struct sio_sim *sim, uint64_t too_big, uint64_t attachments_late)
+{
+    yodel_sio_stats stats = {.size = sizeof stats};
+
+    assert_int_equal(yodel_sio_get_stats(sim->sio, &stats), 0);
+    assert_int_equal(stats.too_big, too_big);
+    assert_int_equal(stats.attachments_late, attachments_late);
+}
+
+static void test_sio_limits_bound_a_packet_with_its_attachments(void **state)
+{
+    struct sio_sim *sim = *state;
+    struct sio_client client;
+    char part[600] = {0};
+
+    sio_sim_connect(sim, 0, &client);
+    sio_sim_say(&client, "55-[\"a\"]");
+    for (int i = 0; i < 3; i++)
+        sio_sim_say_binary(&client, part, sizeof part);
+    sio_sim_expect_nothing(&client);
+    sio_sim_say_binary(&client, part, sizeof part);
+    sio_sim_expect_closed(&client);
+    sio_sim_expect_told(sim, "disconnecting forced close;disconnect forced close;");
+    expect_stats(sim, 1, 0);
+}
+
+static void test_sio_limits_wait_for_attachments_for_a_while(void **state)
+{
+    struct sio_sim *sim = *state;
+    struct sio_client client;
+
+    sio_sim_connect(sim, 0, &client);
+    sio_sim_say(&client, "53-[\"a\"]");
+    sio_sim_advance(sim, 44000);
+    sio_sim_say_binary(&client, "1", 1);
+    sio_sim_advance(sim, 44000);
+    sio_sim_expect_nothing(&client);
+    sio_sim_advance(sim, 1000);
+    sio_sim_expect_closed(&client);
+    sio_sim_expect_told(sim, "disconnecting forced close;disconnect forced close;");
+    expect_stats(sim, 0, 1);
+}
+
+/* Of one that takes its time, bytes are coming. */
+static void test_sio_limits_wait_for_a_slow_attachment(void **state)
+{
+    static const uint8_t head[] = {0x82, 0x84, 0, 0, 0, 0}; /* binary, masked with zeros, 4 bytes */
+    struct sio_sim *sim = *state;
+    struct sio_client client;
+
+    sio_sim_connect(sim, 0, &client);
+    sio_sim_say(&client, "51-[\"a\",{\"_placeholder\":true,\"num\":0}]");
+    sio_sim_advance(sim, 30000);
+    sim_send(client.peer, head, sizeof head);
+    for (int i = 0; i < 3; i++) {
+        sio_sim_advance(sim, 20000);
+        sim_send(client.peer, "x", 1);
+    }
+    sio_sim_advance(sim, 5000);
+    expect_stats(sim, 0, 0);
+    sio_sim_expect_told(sim, "");
+    sio_sim_advance(sim, 40000);
+    expect_stats(sim, 0, 1);
+}
+
+/* ---- events ahead of the answer to CONNECT ---- */
+
+static yodel_sio_next *waiting[4];
+static int num_waiting;
+
+static void wait_on(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+{
+    waiting[num_waiting++] = next;
+}
+
+static void test_sio_limits_bound_early_events_of_a_client(void **state)
+{
+    static const char *const names[] = {"/a", "/b", "/c", "/d"};
+    struct sio_sim *sim = *state;
+    struct sio_client client;
+    char packet[700];
+
+    num_waiting = 0;
+    sio_sim_open(sim, 0, &client);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(yodel_sio_use(yodel_sio_of(sim->sio, names[i]), wait_on, NULL), 0);
+        (void)snprintf(packet, sizeof packet, "0%s,", names[i]);
+        sio_sim_say(&client, packet);
+    }
+    memset(packet, 'x', sizeof packet);
+    memcpy(packet, "2/a,[\"", 6);
+    strcpy(packet + sizeof packet - 3, "\"]");
+    sio_sim_say(&client, packet);
+    packet[2] = 'b';
+    sio_sim_say(&client, packet);
+    sio_sim_expect_nothing(&client);
+    packet[2] = 'c';
+    sio_sim_say(&client, packet);
+    sio_sim_expect_closed(&client);
+    expect_stats(sim, 1, 0);
+    while (num_waiting > 0)
+        yodel_sio_next_go(waiting[--num_waiting]);
+    sio_sim_run(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +372,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sio_limits_bound_a_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sio_limits_bound_children, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sio_limits_bound_a_match, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sio_limits_bound_a_packet_with_its_attachments, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_sio_limits_wait_for_attachments_for_a_while, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_sio_limits_wait_for_a_slow_attachment, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_sio_limits_bound_early_events_of_a_client, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
