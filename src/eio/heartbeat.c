@@ -19,6 +19,20 @@ static void run_for(struct yd_eio_session *session, uint32_t ms)
     yd_timer_start(&loop_of(session)->wheel, &session->beat, yd_loop_due(loop_of(session), ms));
 }
 
+/* A turn that is late by more than this has slept. */
+#define LATE_MS 50
+
+/* What a turn is late by does not add up, for the client counts from the handshake on; after a
+ * sleep it has its whole time. */
+static void run_after(struct yd_eio_session *session, uint64_t due, uint32_t ms)
+{
+    uint64_t whole = yd_loop_due(loop_of(session), ms);
+
+    if (whole - (due + ms) <= LATE_MS)
+        whole = due + ms;
+    yd_timer_start(&loop_of(session)->wheel, &session->beat, whole);
+}
+
 void yd_eio_beat_start(struct yd_eio_session *session)
 {
     session->beat_state = YD_EIO_BEAT_RESTS;
@@ -66,6 +80,6 @@ enum yd_eio_beat_due yd_eio_beat_fire(struct yd_eio_session *session)
     if (session->beat_state != YD_EIO_BEAT_RESTS)
         return wait_on(session) ? YD_EIO_BEAT_WAITS : YD_EIO_BEAT_ENDS;
     session->beat_state = YD_EIO_BEAT_AWAITS;
-    run_for(session, options_of(session)->ping_timeout_ms);
+    run_after(session, session->beat.due, options_of(session)->ping_timeout_ms);
     return YD_EIO_BEAT_PINGS;
 }

@@ -65,9 +65,14 @@ def test_any_json_value(demo):
     ws.leave()
 
 
-def test_zero_characters_in_json(demo):
-    """A C program would read a string with U+0000 in it as a shorter one: it is refused."""
-    bad_message(demo, TEXT, b'{"message":"a\\u0000b"}', 1007)
+def test_what_c_has_no_type_for_is_relayed(demo):
+    """A string with U+0000 in it whole; a number beyond 64 bits as near as JavaScript comes to it."""
+    ws = enter(demo, "wide", 1)
+    ws.send_json({"message": "a\0b"})
+    equal(ws.json(), {"message": "a\0b"})
+    ws.send_frame(TEXT, b'{"message":12345678901234567890}')
+    equal(ws.json(), {"message": 12345678901234567890.0})
+    ws.leave()
 
 
 def test_further_keys_are_not_passed_on(demo):

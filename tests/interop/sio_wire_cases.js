@@ -267,7 +267,7 @@ for (const [name, headers] of [["gzip", "gzip, deflate"], ["deflate", "deflate"]
 add("JSON with blanks", polling(async (run) => {
   await run.post('42 [ "message" , { "a" : [ ] } ] ', { silent: true });
   await run.pollFor("message-back");
-}), { because: "what no one looks into is not parsed and written again", expect: ['polled 42["message-back",{ "a" : [ ] } ]'] });
+}), { because: "what no one looks into is not parsed and written again", expect: ['polled 42["message-back",{ "a" : [ ] }]'] });
 
 /* ---- WebSocket ---- */
 

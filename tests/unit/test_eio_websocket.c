@@ -225,6 +225,40 @@ static void test_eio_pings_websockets(void **state)
     eio_sim_expect_told(sim, "close:ping timeout;");
 }
 
+static void sleep_for(struct eio_sim *sim, uint64_t ms)
+{
+    sim_sleep(sim->base.loops[0], ms);
+    eio_sim_run(sim);
+}
+
+/* The client counts from the handshake on, so turns that are late must not add up; but a loop that
+ * has slept owes the client its whole time. */
+static void test_eio_makes_up_for_late_turns_but_not_for_sleep(void **state)
+{
+    struct eio_sim *sim = *state;
+    struct sim_peer *ws = eio_sim_ws_open(sim, 0);
+
+    sleep_for(sim, 1020);
+    ws_sim_expect_text(ws, "2");
+    eio_sim_advance(sim, 479);
+    eio_sim_expect_told(sim, "");
+    say(sim, ws, "3");
+    sleep_for(sim, 3000);
+    ws_sim_expect_text(ws, "2");
+    eio_sim_advance(sim, 499);
+    eio_sim_expect_told(sim, "");
+    eio_sim_advance(sim, 1);
+    expect_closed(ws);
+    eio_sim_expect_told(sim, "close:ping timeout;");
+
+    ws = eio_sim_ws_open(sim, 0);
+    sleep_for(sim, 1020);
+    ws_sim_expect_text(ws, "2");
+    eio_sim_advance(sim, 480);
+    expect_closed(ws);
+    eio_sim_expect_told(sim, "close:ping timeout;");
+}
+
 static void test_eio_bounds_websocket_output(void **state)
 {
     struct eio_sim *sim = *state;
@@ -590,6 +624,7 @@ int main(void)
         FIXTURE_TEST(test_eio_closes_its_websocket),
         FIXTURE_TEST(test_eio_closes_in_a_handler),
         FIXTURE_TEST(test_eio_pings_websockets),
+        FIXTURE_TEST(test_eio_makes_up_for_late_turns_but_not_for_sleep),
         FIXTURE_TEST(test_eio_bounds_websocket_output),
         FIXTURE_TEST(test_eio_keeps_messages_together),
         FIXTURE_TEST(test_eio_upgrades),
