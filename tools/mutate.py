@@ -38,6 +38,7 @@ CLOSEST = {  # layer: the tests that most likely notice, beside those named afte
     "channels": "groups",
     "server": "eio_threads|sio_threads",
 }
+TESTS_HELP = "the tests that run, by a regular expression (unit and fuzz; fuzz.program takes too long for each mutant)"
 MEMORY = 4 << 30  # bytes of address space for a test
 HIDDEN = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|^[ \t]*#(?:\\\n|[^\n])*', re.S | re.M)
 SWAPS = {
@@ -205,7 +206,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1, help="of the sample (1)")
     parser.add_argument("--sample", type=int, default=100, help="how many mutants are tried (100); 0: all")
     parser.add_argument("--list", action="store_true", help="print the mutants and stop")
-    parser.add_argument("--tests", default=r"^(unit|fuzz)\.", help="the tests that run, by a regular expression")
+    parser.add_argument("--tests", default=r"^(unit|fuzz)\.(?!program)", help=TESTS_HELP)
     parser.add_argument("targets", nargs="*", metavar="FILE[:FUNCTION]")
     args = parser.parse_args()
     top = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -12,6 +12,7 @@
 
 #include "base/container.h"
 #include "failmem.h"
+#include "fixture.h"
 
 #define LOOPS 3
 
@@ -63,7 +64,7 @@ static void release(void *owner)
     ((struct world *)owner)->released++;
 }
 
-static int set_up(void **state)
+static int setup(void **state)
 {
     struct world *world = calloc(1, sizeof *world);
     struct yd_bus_options bus = {.mem = &world->fm.mem,
@@ -83,7 +84,7 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
+static int teardown(void **state)
 {
     struct world *world = *state;
 
@@ -280,6 +281,60 @@ static void test_groups_may_empty_and_fill_in_nested_walks(void **state)
 }
 
 /* Joining has all of its effect or none; leaving needs no memory. */
+/* A walk visits each of these once; and none of the others, who have left. */
+static void expect_members(struct world *world, struct walker *walkers, unsigned num,
+                           const char *members)
+{
+    for (unsigned i = 0; i < num; i++)
+        walkers[i].visits = 0;
+    walk(world);
+    for (unsigned i = 0; i < num; i++)
+        assert_int_equal(walkers[i].visits, strchr(members, (char)('0' + i)) != NULL);
+}
+
+/* Whoever goes leaves a gap that another one fills, who must be found there when it goes. */
+static void test_groups_lose_who_leaves_and_no_other(void **state)
+{
+    enum { NUM = 5 };
+    struct world *world = *state;
+    struct walker walkers[NUM];
+
+    for (unsigned i = 0; i < NUM; i++) {
+        init_walker(&walkers[i], world);
+        assert_int_equal(join(&walkers[i], 0, "g"), 1);
+    }
+    assert_true(leave(&walkers[0], 0, "g")); /* the last one takes its place */
+    expect_members(world, walkers, NUM, "1234");
+    assert_true(leave(&walkers[4], 0, "g")); /* and leaves from there */
+    expect_members(world, walkers, NUM, "123");
+    walkers[1].leaves = &walkers[1]; /* in a walk: those after it move up at its end */
+    walk(world);
+    assert_true(leave(&walkers[3], 0, "g"));
+    expect_members(world, walkers, NUM, "2");
+    assert_true(leave(&walkers[2], 0, "g"));
+    assert_int_equal(count(world, "g"), 0);
+}
+
+static void test_groups_do_not_grow_by_coming_and_going(void **state)
+{
+    struct world *world = *state;
+    struct walker stays, comes;
+    size_t bytes;
+
+    init_walker(&stays, world);
+    init_walker(&comes, world);
+    assert_int_equal(join(&stays, 0, "g"), 1);
+    assert_int_equal(join(&comes, 0, "g"), 1);
+    bytes = atomic_load(&world->fm.bytes);
+    for (int i = 0; i < 1000; i++) {
+        assert_true(leave(&comes, 0, "g"));
+        assert_int_equal(join(&comes, 0, "g"), 1);
+    }
+    assert_int_equal(atomic_load(&world->fm.bytes), bytes);
+    yd_member_leave_all(world->loops[0], &comes.member);
+    yd_member_leave_all(world->loops[0], &stays.member);
+}
+
 static void test_groups_without_memory(void **state)
 {
     struct world *world = *state;
@@ -307,16 +362,14 @@ static void test_groups_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_groups_tell_their_first_and_last_member, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_groups_know_the_loops_that_have_them, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_groups_do_not_count_those_who_are_away, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_groups_walks_nest, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_groups_may_empty_and_fill_in_nested_walks, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_groups_without_memory, set_up, tear_down),
+        FIXTURE_TEST(test_groups_tell_their_first_and_last_member),
+        FIXTURE_TEST(test_groups_know_the_loops_that_have_them),
+        FIXTURE_TEST(test_groups_do_not_count_those_who_are_away),
+        FIXTURE_TEST(test_groups_walks_nest),
+        FIXTURE_TEST(test_groups_may_empty_and_fill_in_nested_walks),
+        FIXTURE_TEST(test_groups_lose_who_leaves_and_no_other),
+        FIXTURE_TEST(test_groups_do_not_grow_by_coming_and_going),
+        FIXTURE_TEST(test_groups_without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
