@@ -10,7 +10,7 @@
 
 const char *const program_rooms[NUM_ROOMS] = {"r1", "r2", "r3"};
 const char *const program_groups[NUM_GROUPS] = {"g1", "g2", "/#r1", "/#r2", "/chat#r1"};
-const char *const program_names[NUM_NAMES] = {"/", "/chat", "/dyn-1", "/dyn-2", "/no"};
+const char *const program_names[NUM_NAMES] = {"/", "/chat", "/dyn-1", "/dyn-2", "/fn-1", "/no"};
 
 /* Whose handler is running, and what is at hand. */
 struct ctx {
@@ -582,9 +582,12 @@ static void call_server_look(struct ctx *c)
 {
     yodel_sio *sio = c->p->services[pick(c->p, c->p->num_services)].sio;
     yodel_server_stats stats;
+    yodel_sio_stats sio_stats = {.size = sizeof sio_stats};
     size_t clients, polling;
 
     yodel_server_get_stats(c->p->server, &stats);
+    if (yodel_sio_get_stats(sio, &sio_stats) < 0)
+        broken(c->p, "yodel_sio_get_stats: failed");
     yodel_sio_count(sio, &clients, &polling);
     yodel_sio_each_namespace(sio, each_name, NULL);
     if (polling > clients)
@@ -594,6 +597,38 @@ static void call_server_look(struct ctx *c)
 static void call_kept(struct ctx *c)
 {
     use_kept(c->p);
+}
+
+/* Keeps a namespace for later, when the last of its sockets may have gone. */
+static void call_find(struct ctx *c)
+{
+    unsigned service = pick(c->p, c->p->num_services), name = pick(c->p, NUM_NAMES);
+    yodel_sio *sio = c->p->services[service].sio;
+    yodel_sio_namespace *ns;
+
+    if (c->ss != NULL && once_in(c->p, 2)) {
+        service = c->ss->service;
+        name = (unsigned)c->ss->name;
+        ns = yodel_sio_namespace_ref(yodel_sio_socket_namespace(c->ss->socket));
+    } else {
+        ns = yodel_sio_find(sio, yodel_str_of(program_names[name]));
+    }
+    say(c->p, "find %s: %s", program_names[name], ns != NULL ? "kept" : "none");
+    if (ns != NULL)
+        keep(c->p, (struct kept){KEPT_NAMESPACE, ns, {0}, service, (int)name});
+}
+
+/* To one that is kept, which may have no sockets any more, and not be found. */
+void emit_to_kept(struct program *p, const struct kept *kept)
+{
+    struct aim aim = {.what = {.service = kept->service, .name = kept->name}};
+    unsigned serial;
+
+    aim.target = yodel_sio_to_all(kept->thing);
+    serial = note_emit(p, &aim);
+    p->sent[serial - 1].may_miss = true; /* another one of that name may be there by now */
+    say(p, "emit %u to %s, which was kept", serial, program_names[kept->name]);
+    sent_returned(p, serial, yodel_sio_emit(aim.target, "ev", "i", (int)serial));
 }
 
 static void call_stop(struct ctx *c)
@@ -636,7 +671,8 @@ static const struct call {
     {4, A_SOCKET, call_disconnect},   {2, A_SOCKET, call_look},
     {2, NOTHING, call_sockets_rooms}, {2, NOTHING, call_disconnect_sockets},
     {2, NOTHING, call_fetch},         {1, NOTHING, call_server_look},
-    {6, NOTHING, call_kept},          {1, NOTHING, call_stop},
+    {6, NOTHING, call_kept},          {3, NOTHING, call_find},
+    {1, NOTHING, call_stop},
 };
 
 static const struct call *choose_call(struct program *p)

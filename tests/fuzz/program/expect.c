@@ -31,7 +31,7 @@ static void expect(struct program *p, unsigned serial, struct ssock *ss, struct 
 static bool is_in_namespace(const struct ssock *ss, const struct sent *sent)
 {
     return sent->service == ss->service &&
-           (sent->name < NUM_NAMES ? sent->name == ss->name : ss->name >= 2);
+           (sent->name < NUM_NAMES ? sent->name == ss->name : is_child(ss->name));
 }
 
 /* Certainly in one of rooms; or in none of them. */

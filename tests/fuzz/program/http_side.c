@@ -74,6 +74,11 @@ static void use(struct program *p, struct kept *kept)
         say(p, "respond");
         (void)yodel_request_respond_id(
             p->server, kept->id, YODEL_OPTIONS(yodel_response, .body = {(uint8_t *)"late", 4}));
+    } else if (kept->kind == KEPT_NAMESPACE) {
+        if (nicely && !p->over)
+            emit_to_kept(p, kept);
+        say(p, "give back %s", program_names[kept->name]);
+        (void)yodel_sio_namespace_unref(kept->thing);
     } else if (kept->kind == KEPT_ALLOW && p->services[kept->service].sio != NULL) {
         say(p, "allow: %d", !nicely);
         (void)yodel_sio_allow(p->services[kept->service].sio, kept->id, nicely ? 0 : 403);

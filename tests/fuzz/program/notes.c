@@ -169,7 +169,7 @@ static void check_target(struct ssock *ss, const struct sent *sent, unsigned ser
 
     if (sent->service != ss->service)
         broken(p, "event %u came to another service", serial);
-    if (sent->name < NUM_NAMES ? sent->name != ss->name : ss->name < 2)
+    if (sent->name < NUM_NAMES ? sent->name != ss->name : !is_child(ss->name))
         broken(p, "event %u came to another namespace", serial);
     if (sent->to != NULL && strcmp(sent->to->id, ss->id) != 0)
         broken(p, "event %u came to another client", serial);

@@ -24,7 +24,8 @@
 #define MAX_LINES 96
 #define MAX_SESSIONS 48
 #define NUM_SERVICES 2
-#define NUM_NAMES 5  /* namespaces that clients ask for: "/", "/chat", "/dyn-1", "/dyn-2", "/no" */
+#define NUM_NAMES 6 /* namespaces that clients ask for; from FIRST_CHILD on made for them */
+#define FIRST_CHILD 2
 #define NUM_ROOMS 3  /* "r1" to "r3" */
 #define NUM_GROUPS 5 /* raw ones; some are rooms of Socket.IO as well */
 #define MAX_KEPT 32
@@ -55,6 +56,12 @@ struct wsock {
 };
 
 /* ---- what is known of Socket.IO sockets ---- */
+
+/* Of the parent with a pattern. */
+static inline bool is_child(int name)
+{
+    return name == FIRST_CHILD || name == FIRST_CHILD + 1;
+}
 
 enum in_room { OUT = 0, IN, MAYBE };
 
@@ -146,13 +153,14 @@ struct session {
 
 /* ---- what handlers keep ---- */
 
-enum kept_kind { KEPT_ACK, KEPT_NEXT, KEPT_REQUEST, KEPT_ALLOW, KEPT_ALLOW_LAST };
+enum kept_kind { KEPT_ACK, KEPT_NEXT, KEPT_REQUEST, KEPT_ALLOW, KEPT_NAMESPACE };
 
 struct kept {
     enum kept_kind kind;
     void *thing;
     yodel_request_id id;
     unsigned service;
+    int name; /* of a namespace */
 };
 
 struct service {
@@ -284,6 +292,7 @@ void drop_all_kept(struct program *p);
 void act(struct program *p, struct wsock *ws, struct ssock *ss);
 /* A call from another thread, made outside of all loops. */
 void act_abroad(struct program *p);
+void emit_to_kept(struct program *p, const struct kept *kept);
 /* Stops the server, or has it end at once. */
 void program_stop(struct program *p);
 extern const char *const program_rooms[NUM_ROOMS];

@@ -279,6 +279,15 @@ static void on_headers(const yodel_request *req, yodel_sio_add_header_fn *add, v
     add("X-Test", "yes", arg);
 }
 
+static int on_match(yodel_str name, const json_t *auth, void *user)
+{
+    struct service *service = user;
+
+    (void)auth;
+    act(service->p, NULL, NULL);
+    return yodel_str_eq(name, YODEL_STR("/fn-1")) && !once_in(service->p, 8);
+}
+
 /* ---- set-up ---- */
 
 static void handle(struct service *service, yodel_sio_namespace *ns)
@@ -323,6 +332,7 @@ static void make_service(struct program *p, unsigned index)
         .max_payload = 2000,
         .max_buffered = 2000,
         .max_sessions = once_in(p, 16) ? 3 : 0,
+        .max_children = once_in(p, 8) ? 1 : 0,
         .max_rooms = once_in(p, 8) ? 2 : 0,
         .max_acks = p->few_acks ? 2 : 0,
         .recovery_ms = p->recovery ? 6000 : 0,
@@ -335,6 +345,8 @@ static void make_service(struct program *p, unsigned index)
         .hooks_user = service,
     };
 
+    yodel_sio_namespace *by_function;
+
     service->p = p;
     service->index = index;
     if (yodel_sio_new(p->server, &options, &service->sio) < 0)
@@ -342,11 +354,14 @@ static void make_service(struct program *p, unsigned index)
     service->ns[0] = yodel_sio_of(service->sio, "/");
     service->ns[1] = yodel_sio_of(service->sio, "/chat");
     service->ns[NUM_NAMES] = yodel_sio_of_pattern(service->sio, "/dyn-\\d+");
-    if (service->ns[0] == NULL || service->ns[1] == NULL || service->ns[NUM_NAMES] == NULL)
+    by_function = yodel_sio_of_function(service->sio, on_match, service);
+    if (service->ns[0] == NULL || service->ns[1] == NULL || service->ns[NUM_NAMES] == NULL ||
+        by_function == NULL)
         abort();
     handle(service, service->ns[0]);
     handle(service, service->ns[1]);
     handle(service, service->ns[NUM_NAMES]);
+    handle(service, by_function);
 }
 
 void sio_side_set_up(struct program *p)

@@ -150,9 +150,9 @@ static void put_name(char *text, size_t size, char type, int name, const char *r
 
 static int choose_name(struct program *p)
 {
-    static const int names[] = {0, 0, 0, 1, 1, 2, 3, 4};
+    static const int names[] = {0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 5};
 
-    return names[pick(p, 8)];
+    return names[pick(p, 12)];
 }
 
 static void join(struct program *p, int session, int name)
