@@ -73,6 +73,7 @@ typedef struct yodel_sio_options {
     uint32_t
         recovery_ms; /* connection state recovery: how long a lost client may stay away, 0: off */
     size_t recovery_bytes;       /* of packets kept for one socket; 0: 1 MiB */
+    unsigned max_lost;           /* lost clients' sockets that are kept, of the service; 0: 10000 */
     int recovery_use_middleware; /* 1: middleware runs for recovered sockets too */
     int keep_empty_children;     /* 1: a child namespace stays when its last socket has gone */
     int close_congested; /* 1: a client too slow for a broadcast is disconnected; 0: it misses it */
@@ -108,6 +109,8 @@ typedef struct yodel_sio_stats {
     size_t size;               /* sizeof(yodel_sio_stats), set by the caller */
     uint64_t clients;          /* connected now */
     uint64_t polling;          /* those on polling among them */
+    uint64_t lost;             /* sockets now that may be recovered */
+    uint64_t lost_forgotten;   /* those that were lost first, and gave way at max_lost */
     uint64_t children_refused; /* CONNECTs refused by max_children */
     uint64_t too_big;          /* clients closed: attachments, or early events, above max_payload */
     uint64_t attachments_late; /* clients closed by attachment_timeout_ms */

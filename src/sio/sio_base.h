@@ -18,13 +18,15 @@ struct yd_sio_loop {
     uint64_t stamp;      /* of the present broadcast */
     bool broadcasting;   /* a broadcast is being given out: another one waits for it */
     bool stopping;       /* whom it loses now will not come back */
-    struct yd_list away; /* sockets that wait to be recovered, by of_client */
+    struct yd_list away; /* sockets that are AWAY, by of_client, the one lost first in front */
+    struct yd_list gone; /* those that were, and are freed in this turn */
+    unsigned num_away;
     struct yd_mail *waiting, **waiting_end; /* operations that wait for the present one */
 };
 
 /* What yodel_sio_get_stats() tells; counted by every loop. */
 struct yd_sio_counters {
-    atomic_uint_least64_t children_refused, too_big, attachments_late;
+    atomic_uint_least64_t lost, lost_forgotten, children_refused, too_big, attachments_late;
 };
 
 static inline void yd_sio_count_one(atomic_uint_least64_t *counter)

@@ -35,6 +35,7 @@ static void fill_in(yodel_sio_options *options)
     DEFAULT(transports, YODEL_SIO_POLLING | YODEL_SIO_WEBSOCKET);
     DEFAULT(compress_min, 1024);
     DEFAULT(recovery_bytes, 1024 * 1024);
+    DEFAULT(max_lost, 10000);
 }
 
 #undef DEFAULT
@@ -180,6 +181,7 @@ static yodel_sio *make_sio(const struct yd_sio_setup *setup, const yodel_sio_opt
     }
     for (unsigned i = 0; i < setup->num_loops; i++) {
         yd_list_init(&sio->per_loop[i].away);
+        yd_list_init(&sio->per_loop[i].gone);
         sio->per_loop[i].waiting_end = &sio->per_loop[i].waiting;
     }
     atomic_init(&sio->refs, 1);
@@ -226,13 +228,19 @@ fail:
     return rc;
 }
 
+static void free_all(struct yd_list *lost)
+{
+    while (!yd_list_is_empty(lost))
+        yd_sio_socket_free(yd_container_of(lost->next, yodel_sio_socket, of_client));
+}
+
 void yd_sio_stop(yodel_sio *sio, struct yd_loop *loop)
 {
     struct yd_sio_loop *state = &sio->per_loop[loop->index];
 
     state->stopping = true;
-    while (!yd_list_is_empty(&state->away))
-        yd_sio_socket_free(yd_container_of(state->away.next, yodel_sio_socket, of_client));
+    free_all(&state->away);
+    free_all(&state->gone);
     yd_eio_stop(sio->eio, loop);
 }
 
@@ -251,6 +259,8 @@ int yodel_sio_get_stats(const yodel_sio *sio, yodel_sio_stats *ret_stats)
     yd_eio_count(sio->eio, &clients, &polling);
     stats.clients = clients;
     stats.polling = polling;
+    stats.lost = value_of(&sio->counters.lost);
+    stats.lost_forgotten = value_of(&sio->counters.lost_forgotten);
     stats.children_refused = value_of(&sio->counters.children_refused);
     stats.too_big = value_of(&sio->counters.too_big);
     stats.attachments_late = value_of(&sio->counters.attachments_late);

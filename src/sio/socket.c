@@ -66,6 +66,15 @@ yodel_sio_socket *yd_sio_socket_new(yodel_sio_namespace *ns, struct yd_loop *loo
     return socket;
 }
 
+/* It is not AWAY any more. */
+static void stop_waiting(yodel_sio_socket *socket)
+{
+    yodel_sio *sio = socket->ns->sio;
+
+    sio->per_loop[socket->loop->index].num_away--;
+    atomic_fetch_sub_explicit(&sio->counters.lost, 1, memory_order_relaxed);
+}
+
 /* The program's function may use the socket, as one that has left. */
 static void free_data(yodel_sio_socket *socket)
 {
@@ -78,6 +87,8 @@ void yd_sio_socket_free(yodel_sio_socket *socket)
 {
     const struct yodel_allocator *mem = socket->ns->sio->mem;
 
+    if (socket->phase == YD_SIO_AWAY)
+        stop_waiting(socket);
     free_data(socket);
     yd_sio_socket_leave_rooms(socket);
     leave_shard(socket);
@@ -144,13 +155,38 @@ static void start_expiry(yodel_sio_socket *socket, uint32_t ms)
     yd_timer_start(&socket->loop->wheel, &socket->memory->expiry, yd_loop_due(socket->loop, ms));
 }
 
+/* Nothing else ends it: soon, outside of the present call. */
+static void forget(yodel_sio_socket *socket)
+{
+    stop_waiting(socket);
+    yd_list_remove(&socket->of_client);
+    yd_list_append(&socket->ns->sio->per_loop[socket->loop->index].gone, &socket->of_client);
+    start_expiry(socket, 0);
+}
+
+/* The limit of the service is shared out among its loops, as clients are. */
+static void make_room(yodel_sio *sio, struct yd_sio_loop *state)
+{
+    unsigned max = (sio->options.max_lost + sio->num_loops - 1) / sio->num_loops;
+    yodel_sio_socket *oldest = yd_container_of(state->away.next, yodel_sio_socket, of_client);
+
+    if (state->num_away <= max)
+        return;
+    yd_sio_count_one(&sio->counters.lost_forgotten);
+    yd_sio_socket_set_phase(oldest, YD_SIO_LEAVING);
+}
+
 static void wait_for_client(yodel_sio_socket *socket)
 {
     yodel_sio *sio = socket->ns->sio;
+    struct yd_sio_loop *state = &sio->per_loop[socket->loop->index];
 
     yd_list_remove(&socket->of_client);
-    yd_list_append(&sio->per_loop[socket->loop->index].away, &socket->of_client);
+    yd_list_append(&state->away, &socket->of_client);
+    state->num_away++;
+    yd_sio_count_one(&sio->counters.lost);
     start_expiry(socket, sio->options.recovery_ms);
+    make_room(sio, state);
 }
 
 void yd_sio_socket_set_phase(yodel_sio_socket *socket, enum yd_sio_phase phase)
@@ -165,8 +201,8 @@ void yd_sio_socket_set_phase(yodel_sio_socket *socket, enum yd_sio_phase phase)
         leave_shard(socket);
     else if (phase == YD_SIO_AWAY)
         wait_for_client(socket);
-    else if (before == YD_SIO_AWAY) /* as nothing else ends it: soon, outside of the present call */
-        start_expiry(socket, 0);
+    else if (before == YD_SIO_AWAY)
+        forget(socket);
 }
 
 /* ---- parts ---- */

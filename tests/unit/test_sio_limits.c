@@ -358,6 +358,77 @@ static void test_sio_limits_bound_early_events_of_a_client(void **state)
     sio_sim_run(sim);
 }
 
+/* ---- lost clients ---- */
+
+static void expect_lost(struct sio_sim *sim, uint64_t lost, uint64_t forgotten)
+{
+    yodel_sio_stats stats = {.size = sizeof stats};
+
+    assert_int_equal(yodel_sio_get_stats(sim->sio, &stats), 0);
+    assert_int_equal(stats.lost, lost);
+    assert_int_equal(stats.lost_forgotten, forgotten);
+}
+
+static bool comes_back(struct sio_sim *sim, const struct sio_client *lost)
+{
+    struct sio_client client;
+    char auth[100];
+
+    (void)snprintf(auth, sizeof auth, "{\"pid\":\"%s\"}", lost->pid);
+    sio_sim_open(sim, 0, &client);
+    sio_sim_join(&client, "/", auth);
+    return strcmp(client.sid, lost->sid) == 0;
+}
+
+static void test_sio_limits_forget_the_oldest_lost(void **state)
+{
+    struct sio_sim *sim = *state;
+    yodel_sio_options options;
+    struct sio_client clients[4];
+
+    sio_sim_stop(sim);
+    sio_sim_options(&options);
+    options.recovery_ms = 1000;
+    options.max_lost = 2;
+    assert_int_equal(sio_sim_start(sim, &yd_mem_default, 1, &options), 0);
+    for (int i = 0; i < 4; i++)
+        sio_sim_connect(sim, 0, &clients[i]);
+    sio_sim_leave(&clients[1]);
+    sio_sim_leave(&clients[0]);
+    expect_lost(sim, 2, 0);
+    sio_sim_leave(&clients[2]);
+    expect_lost(sim, 2, 1);
+    assert_true(comes_back(sim, &clients[0]));
+    assert_false(comes_back(sim, &clients[1]));
+    expect_lost(sim, 1, 1);
+    sio_sim_leave(&clients[3]); /* there is room again */
+    assert_true(comes_back(sim, &clients[2]));
+    assert_true(comes_back(sim, &clients[3]));
+    expect_lost(sim, 0, 1);
+}
+
+/* All at once, and the end of the service with some that are being forgotten. */
+static void test_sio_limits_forget_many_lost(void **state)
+{
+    struct sio_sim *sim = *state;
+    yodel_sio_options options;
+    struct sio_client clients[20];
+
+    sio_sim_stop(sim);
+    sio_sim_options(&options);
+    options.recovery_ms = 1000;
+    options.max_lost = 1;
+    assert_int_equal(sio_sim_start(sim, &yd_mem_default, 1, &options), 0);
+    for (int i = 0; i < 20; i++)
+        sio_sim_connect(sim, 0, &clients[i]);
+    for (int i = 0; i < 20; i++)
+        sim_end(clients[i].peer);
+    sio_sim_run(sim);
+    expect_lost(sim, 1, 19);
+    sio_sim_advance(sim, 1000);
+    expect_lost(sim, 0, 19);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +451,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_sio_limits_bound_early_events_of_a_client, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_sio_limits_forget_the_oldest_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sio_limits_forget_many_lost, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
