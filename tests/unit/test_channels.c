@@ -13,6 +13,7 @@
 #include "base/container.h"
 #include "channels/channel_event.h"
 #include "failmem.h"
+#include "fixture.h"
 
 #define LOOPS 3
 
@@ -25,9 +26,10 @@ struct world {
     int released;
 };
 
+static struct world world;
+
 struct listener {
     struct yd_member member;
-    struct world *world;
     struct yd_loop *loop;
     int heard;
     char log[64];
@@ -52,106 +54,102 @@ static void on_deliver(struct yd_member *member, struct yd_delivery *what)
 
 static void release(void *owner)
 {
-    ((struct world *)owner)->released++;
+    world.released++;
 }
 
-static void init_world(struct world *world)
+static int setup(void **state)
 {
-    struct yd_bus_options bus = {.mem = &world->fm.mem,
-                                 .loops = world->loops,
+    struct yd_bus_options bus = {.mem = &world.fm.mem,
+                                 .loops = world.loops,
                                  .num_loops = LOOPS,
                                  .secret = {1, 2},
                                  .process = "p"};
     struct yd_channels_options options = {
-        .bus = &world->bus, .name = "groups", .owner = world, .release_owner = release};
+        .bus = &world.bus, .name = "groups", .owner = &world, .release_owner = release};
 
-    memset(world, 0, sizeof *world);
-    failmem_init(&world->fm, 0);
+    memset(&world, 0, sizeof world);
+    failmem_init(&world.fm, 0);
     for (unsigned i = 0; i < LOOPS; i++)
-        assert_int_equal(yd_loop_new(&yd_loop_uv, &world->fm.mem, NULL, i, &world->loops[i]), 0);
-    assert_int_equal(yd_bus_init(&world->bus, &bus), 0);
-    assert_int_equal(yd_channels_new(&options, &world->channels), 0);
+        assert_int_equal(yd_loop_new(&yd_loop_uv, &world.fm.mem, NULL, i, &world.loops[i]), 0);
+    assert_int_equal(yd_bus_init(&world.bus, &bus), 0);
+    assert_int_equal(yd_channels_new(&options, &world.channels), 0);
+    return 0;
 }
 
-static void done_world(struct world *world)
+static int teardown(void **state)
 {
-    yodel_channels_unref(world->channels);
-    assert_int_equal(world->released, 1);
-    yd_bus_done(&world->bus);
+    yodel_channels_unref(world.channels);
+    assert_int_equal(world.released, 1);
+    yd_bus_done(&world.bus);
     for (unsigned i = 0; i < LOOPS; i++)
-        yd_loop_free(world->loops[i]);
-    failmem_assert_empty(&world->fm);
+        yd_loop_free(world.loops[i]);
+    failmem_assert_empty(&world.fm);
+    return 0;
 }
 
-static void turn(struct world *world)
+static void turn(void)
 {
     for (unsigned i = 0; i < LOOPS; i++)
-        (void)yd_loop_turn(world->loops[i]);
+        (void)yd_loop_turn(world.loops[i]);
 }
 
-static void init_listener(struct listener *listener, struct world *world, unsigned loop)
+static void init_listener(struct listener *listener, unsigned loop)
 {
     memset(listener, 0, sizeof *listener);
     listener->member.deliver = on_deliver;
-    listener->world = world;
-    listener->loop = world->loops[loop];
+    listener->loop = world.loops[loop];
 }
 
 static int join(struct listener *listener, const char *group)
 {
-    struct yd_key key = yd_bus_key(&listener->world->bus, yodel_str_of(group));
-    int rc =
-        yd_group_join(listener->world->channels->groups, listener->loop, &key, &listener->member);
+    struct yd_key key = yd_bus_key(&world.bus, yodel_str_of(group));
+    int rc = yd_group_join(world.channels->groups, listener->loop, &key, &listener->member);
 
     return rc < 0 ? rc : 0;
 }
 
 static void leave(struct listener *listener, const char *group)
 {
-    struct yd_key key = yd_bus_key(&listener->world->bus, yodel_str_of(group));
+    struct yd_key key = yd_bus_key(&world.bus, yodel_str_of(group));
 
-    (void)yd_group_leave(listener->world->channels->groups, listener->loop, &key,
-                         &listener->member);
+    (void)yd_group_leave(world.channels->groups, listener->loop, &key, &listener->member);
 }
 
-static void send_letter(struct world *world, const char *group, char letter)
+static void send_letter(const char *group, char letter)
 {
-    struct yd_msg *msg = yd_msg_new(&world->fm.mem, YODEL_WS_TEXT, 1);
+    struct yd_msg *msg = yd_msg_new(&world.fm.mem, YODEL_WS_TEXT, 1);
 
     *yd_msg_payload(msg) = (uint8_t)letter;
-    assert_int_equal(yd_channels_send(world->channels, yodel_str_of(group), msg, NULL), 0);
+    assert_int_equal(yd_channels_send(world.channels, yodel_str_of(group), msg, NULL), 0);
     yd_msg_unref(msg);
 }
 
 static void test_channels_reach_members_on_every_loop(void **state)
 {
-    struct world world;
     struct listener listeners[6];
 
-    init_world(&world);
     for (unsigned i = 0; i < 6; i++) {
-        init_listener(&listeners[i], &world, i % LOOPS);
+        init_listener(&listeners[i], i % LOOPS);
         assert_int_equal(join(&listeners[i], i < 5 ? "room" : "other"), 0);
     }
     assert_int_equal(join(&listeners[0], "room"), 0); /* twice is once */
     assert_int_equal(yd_channels_count(world.channels, YODEL_STR("room")), 5);
     assert_int_equal(yd_channels_count(world.channels, YODEL_STR("nowhere")), 0);
-    send_letter(&world, "room", 'a');
-    send_letter(&world, "nowhere", 'b');
-    turn(&world);
+    send_letter("room", 'a');
+    send_letter("nowhere", 'b');
+    turn();
     for (unsigned i = 0; i < 6; i++)
         assert_int_equal(listeners[i].heard, i < 5 ? 1 : 0);
     leave(&listeners[0], "room");
     leave(&listeners[0], "room");
     leave(&listeners[0], "nowhere");
-    send_letter(&world, "room", 'c');
-    turn(&world);
+    send_letter("room", 'c');
+    turn();
     assert_int_equal(listeners[0].heard, 1);
     assert_string_equal(listeners[1].log, "ac");
     for (unsigned i = 0; i < 6; i++)
         yd_member_leave_all(listeners[i].loop, &listeners[i].member);
     assert_int_equal(yd_channels_count(world.channels, YODEL_STR("room")), 0);
-    done_world(&world);
 }
 
 static int pack_event(const struct yodel_allocator *mem, yodel_event **ret, const char *type,
@@ -168,35 +166,30 @@ static int pack_event(const struct yodel_allocator *mem, yodel_event **ret, cons
 
 static void test_channels_keep_the_order_of_frames_and_events(void **state)
 {
-    struct world world;
     struct listener listener;
     yodel_event *event;
 
-    init_world(&world);
-    init_listener(&listener, &world, 1);
+    init_listener(&listener, 1);
     assert_int_equal(join(&listener, "g"), 0);
     assert_int_equal(pack_event(&world.fm.mem, &event, "x.y", "{s:s}", "k", "v"), 0);
     for (int i = 0; i < 5; i++) {
-        send_letter(&world, "g", (char)('a' + i));
+        send_letter("g", (char)('a' + i));
         assert_int_equal(yd_channels_send(world.channels, YODEL_STR("g"), NULL, event), 0);
     }
     yd_event_unref(event);
-    turn(&world);
+    turn();
     assert_string_equal(listener.log, "axbxcxdxex");
     yd_member_leave_all(listener.loop, &listener.member);
-    done_world(&world);
 }
 
 /* A handler may throw out members while a delivery walks over them: each hears at most once, who
  * was thrown out before its turn does not. */
 static void test_channels_may_change_during_a_delivery(void **state)
 {
-    struct world world;
     struct listener listeners[8];
 
-    init_world(&world);
     for (unsigned i = 0; i < 8; i++) {
-        init_listener(&listeners[i], &world, 0);
+        init_listener(&listeners[i], 0);
         assert_int_equal(join(&listeners[i], "g"), 0);
     }
     listeners[2].victim = &listeners[0]; /* has heard */
@@ -204,51 +197,45 @@ static void test_channels_may_change_during_a_delivery(void **state)
     listeners[4].victim = &listeners[4]; /* itself */
     for (unsigned i = 2; i < 5; i++)
         listeners[i].leaves = "g";
-    send_letter(&world, "g", 'a');
-    turn(&world);
+    send_letter("g", 'a');
+    turn();
     for (unsigned i = 0; i < 8; i++)
         assert_int_equal(listeners[i].heard, i == 7 ? 0 : 1);
     assert_int_equal(yd_channels_count(world.channels, YODEL_STR("g")), 5);
-    send_letter(&world, "g", 'b');
-    turn(&world);
+    send_letter("g", 'b');
+    turn();
     assert_string_equal(listeners[0].log, "a");
     assert_string_equal(listeners[1].log, "ab");
     assert_string_equal(listeners[6].log, "ab");
     for (unsigned i = 0; i < 8; i++)
         yd_member_leave_all(listeners[i].loop, &listeners[i].member);
-    done_world(&world);
 }
 
 /* The last member leaves inside the delivery. */
 static void test_channels_may_empty_during_a_delivery(void **state)
 {
-    struct world world;
     struct listener listener;
 
-    init_world(&world);
-    init_listener(&listener, &world, 0);
+    init_listener(&listener, 0);
     listener.victim = &listener;
     listener.leaves = "g";
     assert_int_equal(join(&listener, "g"), 0);
-    send_letter(&world, "g", 'a');
-    turn(&world);
+    send_letter("g", 'a');
+    turn();
     assert_int_equal(listener.heard, 1);
     assert_int_equal(yd_channels_count(world.channels, YODEL_STR("g")), 0);
-    done_world(&world);
 }
 
 static void test_channels_agree_with_a_model(void **state)
 {
     enum { MEMBERS = 40, GROUPS = 10 };
     static bool model[MEMBERS][GROUPS];
-    struct world world;
     struct listener listeners[MEMBERS];
 
-    init_world(&world);
     srand(11);
     memset(model, 0, sizeof model);
     for (unsigned i = 0; i < MEMBERS; i++)
-        init_listener(&listeners[i], &world, i % LOOPS);
+        init_listener(&listeners[i], i % LOOPS);
     for (int step = 0; step < 20000; step++) {
         unsigned m = (unsigned)rand() % MEMBERS, g = (unsigned)rand() % GROUPS;
         char name[8];
@@ -268,14 +255,13 @@ static void test_channels_agree_with_a_model(void **state)
             continue;
         for (unsigned i = 0; i < MEMBERS; i++)
             listeners[i].heard = 0;
-        send_letter(&world, name, 'x');
-        turn(&world);
+        send_letter(name, 'x');
+        turn();
         for (unsigned i = 0; i < MEMBERS; i++)
             assert_int_equal(listeners[i].heard, model[i][g]);
     }
     for (unsigned i = 0; i < MEMBERS; i++)
         yd_member_leave_all(listeners[i].loop, &listeners[i].member);
-    done_world(&world);
 }
 
 struct count {
@@ -302,31 +288,29 @@ static void count_free(struct yd_ask *ask)
 
 static const struct yd_ask_ops count_ops = {.sink = count_done, .free = count_free};
 
-static void init_count(struct count *count, struct world *world)
+static void init_count(struct count *count)
 {
     *count = (struct count){.members = 0};
-    yd_ask_init(&count->survey.ask, &count_ops, &world->bus);
+    yd_ask_init(&count->survey.ask, &count_ops, &world.bus);
     count->survey.each = count_member;
 }
 
 static void test_channels_survey_all_loops(void **state)
 {
-    struct world world;
     struct listener listeners[4];
     struct count count, none;
 
-    init_world(&world);
-    init_count(&count, &world);
-    init_count(&none, &world);
+    init_count(&count);
+    init_count(&none);
     for (unsigned i = 0; i < 4; i++) {
-        init_listener(&listeners[i], &world, i % LOOPS);
+        init_listener(&listeners[i], i % LOOPS);
         assert_int_equal(join(&listeners[i], "g"), 0);
     }
     assert_int_equal(yd_channels_survey(world.channels, YODEL_STR("g"), &count.survey), 0);
     assert_int_equal(yd_channels_survey(world.channels, YODEL_STR("none"), &none.survey), 0);
     assert_int_equal(count.done + none.done, 0); /* never inside the call */
     for (int i = 0; i < LOOPS; i++)
-        turn(&world);
+        turn();
     assert_int_equal(count.members, 4);
     assert_int_equal(count.done, 1);
     assert_int_equal(count.freed, 1);
@@ -334,20 +318,17 @@ static void test_channels_survey_all_loops(void **state)
     assert_int_equal(none.done, 1);
     for (unsigned i = 0; i < 4; i++)
         yd_member_leave_all(listeners[i].loop, &listeners[i].member);
-    done_world(&world);
 }
 
 static void test_channels_without_memory(void **state)
 {
-    struct world world;
     struct listener listener;
 
-    init_world(&world);
     for (size_t n = 1; n < 20; n++) {
         size_t blocks = atomic_load(&world.fm.blocks);
         int rc;
 
-        init_listener(&listener, &world, 0);
+        init_listener(&listener, 0);
         world.fm.fail_at = atomic_load(&world.fm.calls) + n;
         rc = join(&listener, "room");
         world.fm.fail_at = 0;
@@ -357,17 +338,14 @@ static void test_channels_without_memory(void **state)
         if (rc < 0)
             assert_true(atomic_load(&world.fm.blocks) <= blocks + 3); /* at most the maps' slots */
     }
-    done_world(&world);
 }
 
 static void test_channels_event_packs_and_unpacks(void **state)
 {
-    struct world world;
     yodel_event *event;
     const char *text;
     int number;
 
-    init_world(&world);
     assert_int_equal(
         pack_event(&world.fm.mem, &event, "chat.message", "{s:s, s:i}", "text", "Привет", "n", 7),
         0);
@@ -382,7 +360,6 @@ static void test_channels_event_packs_and_unpacks(void **state)
     assert_int_equal(pack_event(&world.fm.mem, &event, "a", "[i]", 1), YODEL_ERR_FORMAT);
     assert_int_equal(pack_event(&world.fm.mem, &event, "a", "{s:s}", "k", "\xff"),
                      YODEL_ERR_FORMAT);
-    done_world(&world);
 }
 
 /* All of an event, or -ENOMEM; its documents are copies, whatever it was made of. */
@@ -417,14 +394,14 @@ static void test_channels_event_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_channels_reach_members_on_every_loop),
-        cmocka_unit_test(test_channels_keep_the_order_of_frames_and_events),
-        cmocka_unit_test(test_channels_may_change_during_a_delivery),
-        cmocka_unit_test(test_channels_may_empty_during_a_delivery),
-        cmocka_unit_test(test_channels_agree_with_a_model),
-        cmocka_unit_test(test_channels_survey_all_loops),
-        cmocka_unit_test(test_channels_without_memory),
-        cmocka_unit_test(test_channels_event_packs_and_unpacks),
+        FIXTURE_TEST(test_channels_reach_members_on_every_loop),
+        FIXTURE_TEST(test_channels_keep_the_order_of_frames_and_events),
+        FIXTURE_TEST(test_channels_may_change_during_a_delivery),
+        FIXTURE_TEST(test_channels_may_empty_during_a_delivery),
+        FIXTURE_TEST(test_channels_agree_with_a_model),
+        FIXTURE_TEST(test_channels_survey_all_loops),
+        FIXTURE_TEST(test_channels_without_memory),
+        FIXTURE_TEST(test_channels_event_packs_and_unpacks),
         cmocka_unit_test(test_channels_event_without_memory),
     };
 
