@@ -31,10 +31,10 @@ static void show_health(yodel_request *req, void *user)
 static void show_stats(yodel_request *req, void *user)
 {
     struct demo *demo = user;
-    yodel_server_stats stats;
+    yodel_server_stats stats = {.size = sizeof stats};
     size_t clients, polling;
 
-    yodel_server_get_stats(demo->server, &stats);
+    (void)yodel_server_get_stats(demo->server, &stats);
     yodel_sio_count(demo->sio, &clients, &polling);
     (void)yodel_request_reply_pack(
         req, 200, "{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "accepted",

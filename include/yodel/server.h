@@ -127,6 +127,7 @@ YODEL_API yodel_server *yodel_server_unref(yodel_server *server) YODEL_ANY_THREA
 
 /* What the server has done since it was made; read without stopping anything. */
 typedef struct yodel_server_stats {
+    size_t size;           /* sizeof(yodel_server_stats), set by the caller */
     uint64_t accepted;     /* connections taken from the kernel */
     uint64_t refused;      /* answered 503 by max_connections */
     uint64_t connections;  /* open now */
@@ -140,9 +141,12 @@ typedef struct yodel_server_stats {
     uint64_t mail_refused; /* sends refused at max_mailbox */
 } yodel_server_stats;
 
-/* Reads all counters. */
-YODEL_API void yodel_server_get_stats(yodel_server *server,
-                                      yodel_server_stats *ret_stats) YODEL_ANY_THREAD;
+/*
+ * Reads all counters that both the caller's struct, of stats->size bytes, and this library have;
+ * others in it become 0.  Returns 0, or -EINVAL when size is too small to hold itself.
+ */
+YODEL_API int yodel_server_get_stats(yodel_server *server,
+                                     yodel_server_stats *stats) YODEL_ANY_THREAD;
 
 YODEL_C_END
 

@@ -149,7 +149,9 @@ typedef struct yodel_ws_accept_options {
 
 /*
  * Opens ws: sends 101.  options may be NULL.
- * Returns 0, -ENOMEM, -EINVAL, YODEL_ERR_STATE (decided already), YODEL_ERR_CLOSED.
+ * Returns 0, -ENOMEM, -EINVAL (a header without a name or value, or that is not the caller's to
+ * set), -EIO (no SHA-1), YODEL_ERR_STATE (decided already), YODEL_ERR_CLOSED (over).  After a
+ * failure ws is as undecided as before.
  */
 YODEL_API int yodel_ws_accept(yodel_ws *ws,
                               const yodel_ws_accept_options *options) YODEL_LOOP_THREAD;

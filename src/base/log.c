@@ -64,6 +64,11 @@ static size_t escape(const char *text, size_t len, char *line)
     return used;
 }
 
+bool yd_log_wants(const struct yodel_log_sink *sink, yodel_log_level level)
+{
+    return sink != NULL && sink->write != NULL && level >= sink->min_level;
+}
+
 void yd_log(const struct yodel_log_sink *sink, yodel_log_level level, const char *format, ...)
 {
     /* Room for the rest of a character that begins just before the limit. */
@@ -71,7 +76,7 @@ void yd_log(const struct yodel_log_sink *sink, yodel_log_level level, const char
     va_list args;
     int len;
 
-    if (!sink || !sink->write || level < sink->min_level)
+    if (!yd_log_wants(sink, level))
         return;
     va_start(args, format);
     len = vsnprintf(text, sizeof(text), format, args);

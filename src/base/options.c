@@ -32,3 +32,16 @@ int yd_options_read(const void *options, void *ret, size_t ret_size)
         memcpy(ret, options, YD_MIN(size, ret_size));
     return 0;
 }
+
+int yd_options_write(void *ret, const void *filled, size_t filled_size)
+{
+    size_t size, common;
+
+    memcpy(&size, ret, sizeof size);
+    if (size < sizeof size)
+        return -EINVAL;
+    common = YD_MIN(size, filled_size);
+    memcpy((char *)ret + sizeof size, (const char *)filled + sizeof size, common - sizeof size);
+    memset((char *)ret + common, 0, size - common);
+    return 0;
+}

@@ -14,4 +14,10 @@
  */
 int yd_options_read(const void *options, void *ret, size_t ret_size);
 
+/*
+ * Fills a caller's struct, whose size it has set, from one of this library's: what both know is
+ * copied, the rest becomes zero, size stays.  Returns 0 or -EINVAL (size too small to hold itself).
+ */
+int yd_options_write(void *ret, const void *filled, size_t filled_size);
+
 #endif

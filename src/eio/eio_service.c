@@ -31,7 +31,7 @@ static int init_loop(struct yd_eio *eio, struct yd_eio_loop *home, struct yd_loo
     home->eio = eio;
     home->loop = loop;
     if (RAND_bytes((unsigned char *)secret, sizeof secret) != 1)
-        return -ENOMEM;
+        return -EIO;
     yd_map_init(&home->sessions, eio->mem, secret);
     atomic_init(&home->stopping, false);
     if ((rc = make_packet(eio->mem, "2", &home->ping)) < 0 ||

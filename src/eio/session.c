@@ -20,7 +20,7 @@ static int make_id(struct yd_eio_session *session)
     uint8_t bytes[YD_ID_BYTES];
 
     if (RAND_bytes(bytes, 12) != 1)
-        return -ENOMEM;
+        return -EIO;
     bytes[12] = (uint8_t)home->loop->index;
     bytes[13] = (uint8_t)(home->counter >> 8);
     bytes[14] = (uint8_t)home->counter++;

@@ -211,6 +211,12 @@ void yd_loop_stop(struct yd_loop *loop);
 /* After yd_loop_run(), or instead of it: takes no more mail and runs what there is. */
 void yd_loop_close(struct yd_loop *loop);
 
+/* Where lines about what happens on the loop go; may be NULL. */
+static inline const struct yodel_log_sink *yd_loop_log(const struct yd_loop *loop)
+{
+    return loop->log;
+}
+
 /* True on the thread that runs loop, while it does. */
 bool yd_loop_is_current(const struct yd_loop *loop);
 

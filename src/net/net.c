@@ -11,9 +11,13 @@
 #include <unistd.h>
 
 #include "base/container.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "net/net_internal.h"
 #include "net/tls.h"
+
+/* The least time between two lines about refused connections, ms. */
+#define REFUSAL_LOG_MS 1000
 
 /* Over max_connections this many more are told so; beyond that they are closed unheard. */
 #define REFUSED_AT_ONCE 64
@@ -127,6 +131,18 @@ int yd_net_adopt(struct yd_conn *conn, int fd)
 
 /* ---- listeners ---- */
 
+static void count_refusal(struct yd_net *net)
+{
+    uint64_t now = net->loop->now;
+
+    yd_count(&net->loop->counters.refused, 1);
+    if (net->refusal_logged_at != 0 && now - net->refusal_logged_at < REFUSAL_LOG_MS)
+        return;
+    net->refusal_logged_at = now;
+    yd_log(yd_loop_log(net->loop), YODEL_LOG_WARN,
+           "refused a connection: there are %u, the most allowed", net->options.max_connections);
+}
+
 static void on_accept(struct yd_listener *base, int fd)
 {
     struct yd_net_listener *listener = yd_container_of(base, struct yd_net_listener, base);
@@ -140,7 +156,7 @@ static void on_accept(struct yd_listener *base, int fd)
         before = atomic_fetch_add_explicit(net->options.num_connections, 1, memory_order_relaxed);
     over_limit = max != 0 && before >= max;
     if (over_limit)
-        yd_count(&net->loop->counters.refused, 1);
+        count_refusal(net);
     if (over_limit && before >= max + REFUSED_AT_ONCE)
         (void)close(fd);
     else if (yd_net_add(net, fd, listener->tls, &conn) == 0) {

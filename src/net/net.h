@@ -35,7 +35,8 @@ struct yd_net {
     struct yd_ids ids;  /* of its connections */
     uint32_t num_conns; /* whose memory is there */
     bool stopping;
-    bool aborted; /* and takes nobody in */
+    bool aborted;               /* and takes nobody in */
+    uint64_t refusal_logged_at; /* ms; 0: never */
     /* Stopping, and the server's last connection has gone, wherever it was; may come again. */
     void (*on_empty)(struct yd_net *net);
 };

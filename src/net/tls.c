@@ -184,9 +184,25 @@ static BIO_METHOD *make_bio_method(void)
 
 /* ---- the filter ---- */
 
+/* What peers do wrong is for those who look for it. */
+static void log_failure(const struct yd_conn *conn)
+{
+    const struct yodel_log_sink *log = yd_loop_log(yd_conn_loop(conn));
+    char peer[YD_PEER_SIZE], text[256] = "the stream broke";
+    unsigned long error = ERR_peek_error();
+
+    if (!yd_log_wants(log, YODEL_LOG_DEBUG))
+        return;
+    if (error != 0)
+        ERR_error_string_n(error, text, sizeof text);
+    yd_conn_peer(conn, peer);
+    yd_log(log, YODEL_LOG_DEBUG, "TLS with %s failed: %s", peer, text);
+}
+
 /* The alert that OpenSSL has queued still goes out; nothing else does. */
 static int fail(struct yd_conn *conn)
 {
+    log_failure(conn);
     ERR_clear_error();
     filter_of(conn)->failed = true;
     yd_outq_clear(yd_conn_loop(conn), &conn->out);

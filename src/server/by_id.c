@@ -23,6 +23,17 @@ struct letter {
     char room[];
 };
 
+/* Whether there is what is to be copied; the loop checks the rest. */
+static bool have_text(const yodel_header *headers, size_t num)
+{
+    if (num > 0 && headers == NULL)
+        return false;
+    for (size_t i = 0; i < num; i++)
+        if (headers[i].name == NULL || headers[i].value == NULL)
+            return false;
+    return true;
+}
+
 static size_t headers_size(const yodel_header *headers, size_t num)
 {
     size_t size = num * sizeof *headers;
@@ -186,6 +197,8 @@ int yodel_ws_accept_id(yodel_server *server, yodel_ws_id id, const yodel_ws_acce
 
     if ((rc = yd_options_read(given, &options, sizeof options)) < 0)
         return rc;
+    if (!have_text(options.headers, options.num_headers))
+        return -EINVAL;
     letter = make_letter(server, id.value,
                          headers_size(options.headers, options.num_headers) +
                              text_size(options.subprotocol));
@@ -212,6 +225,8 @@ int yodel_ws_reject_id(yodel_server *server, yodel_ws_id id, const yodel_respons
     if ((rc = yd_options_read(given, &response, sizeof response)) < 0)
         return rc;
     response.size = sizeof response;
+    if ((rc = yd_response_check(&response)) < 0)
+        return rc;
     return post(pack_response(server, id.value, &response), YD_CALL_CONTROL, run_reject);
 }
 

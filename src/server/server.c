@@ -291,9 +291,14 @@ int yodel_server_route_ws(yodel_server *server, const char *pattern,
 int yodel_server_static(yodel_server *server, const char *prefix, const char *directory,
                         const yodel_static_options *options)
 {
-    int rc = yd_server_check_setup(server);
+    int rc;
 
-    return rc < 0 ? rc : yd_http_static(&server->http, prefix, directory, options);
+    if ((rc = yd_server_check_setup(server)) < 0)
+        return rc;
+    if ((rc = yd_http_static(&server->http, prefix, directory, options)) < 0)
+        yd_log(&server->log, YODEL_LOG_ERROR, "cannot serve files of %s: %s",
+               directory != NULL ? directory : "no directory", yodel_strerror(rc));
+    return rc;
 }
 
 int yodel_server_cors(yodel_server *server, const char *prefix, const yodel_cors_options *options)
@@ -348,7 +353,7 @@ static void add_counters(yodel_server_stats *stats, const struct yd_loop *loop)
     stats->mail_refused += yd_loop_mail_refused(loop);
 }
 
-void yodel_server_get_stats(yodel_server *server, yodel_server_stats *ret_stats)
+int yodel_server_get_stats(yodel_server *server, yodel_server_stats *ret_stats)
 {
     yodel_server_stats stats = {
         .connections = atomic_load_explicit(&server->num_connections, memory_order_relaxed),
@@ -357,5 +362,5 @@ void yodel_server_get_stats(yodel_server *server, yodel_server_stats *ret_stats)
 
     for (unsigned i = 0; i < server->num_loops; i++)
         add_counters(&stats, server->loops[i]);
-    *ret_stats = stats;
+    return yd_options_write(ret_stats, &stats, sizeof stats);
 }

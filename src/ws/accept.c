@@ -11,7 +11,7 @@
 /* Base64 of a SHA-1 and its NUL. */
 #define ACCEPT_SIZE 29
 
-/* RFC 6455 4.2.2: base64(SHA-1(key GUID)).  Returns 0 or -ENOMEM. */
+/* RFC 6455 4.2.2: base64(SHA-1(key GUID)).  Returns 0, or -EIO when OpenSSL fails. */
 static int hash_key(yodel_str key, char ret_text[ACCEPT_SIZE])
 {
     uint8_t input[YD_WS_KEY_LEN + sizeof YD_WS_GUID - 1], digest[EVP_MAX_MD_SIZE];
@@ -20,7 +20,7 @@ static int hash_key(yodel_str key, char ret_text[ACCEPT_SIZE])
     memcpy(input, key.ptr, YD_WS_KEY_LEN);
     memcpy(input + YD_WS_KEY_LEN, YD_WS_GUID, sizeof YD_WS_GUID - 1);
     if (EVP_Digest(input, sizeof input, digest, &len, EVP_sha1(), NULL) != 1)
-        return -ENOMEM;
+        return -EIO;
     EVP_EncodeBlock((unsigned char *)ret_text, digest, (int)len);
     return 0;
 }
@@ -82,18 +82,24 @@ static bool is_reserved(yodel_str name)
     return false;
 }
 
+static bool may_be_set(const yodel_header *header)
+{
+    if (header->name == NULL || header->value == NULL || is_reserved(yodel_str_of(header->name)))
+        return false;
+    return yd_http_is_token(yodel_str_of(header->name)) &&
+           yd_http_is_field_value(yodel_str_of(header->value));
+}
+
 static int check_accept(const yodel_ws_accept_options *options, const struct yd_http_head *head)
 {
     if (options->subprotocol != NULL &&
         !yd_ws_offers_subprotocol(head, yodel_str_of(options->subprotocol)))
         return -EINVAL;
-    for (size_t i = 0; i < options->num_headers; i++) {
-        yodel_str name = yodel_str_of(options->headers[i].name);
-
-        if (!yd_http_is_token(name) || is_reserved(name) ||
-            !yd_http_is_field_value(yodel_str_of(options->headers[i].value)))
+    if (options->num_headers > 0 && options->headers == NULL)
+        return -EINVAL;
+    for (size_t i = 0; i < options->num_headers; i++)
+        if (!may_be_set(&options->headers[i]))
             return -EINVAL;
-    }
     return 0;
 }
 

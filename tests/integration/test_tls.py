@@ -258,6 +258,34 @@ def test_renegotiation_is_refused(demo):
     up(demo.port)
 
 
+def test_one_too_many_is_told_so():
+    make_certificate("full")
+    with Demo("--max-connections", "2", tls=(CERT, KEY)) as demo:
+        up(demo.port)
+        held = [wrap(connect(demo.port)) for _ in range(2)]
+        eventually(lambda: http(demo.port, "GET", "/health", wrap=wrap).status == 503, "it is full")
+        assert "most allowed" in demo.said(), demo.said()
+        # One that never begins its handshake does not stay for ever.
+        with Stream(connect(demo.port)) as silent:
+            equal(silent.rest(), b"")
+        for sock in held:
+            sock.close()
+
+
+def test_failures_are_logged_for_those_who_ask():
+    make_certificate("noisy")
+    for words, logged in ([], False), (["--verbose"], True):
+        with Demo(*words, tls=(CERT, KEY)) as demo:
+            up(demo.port)
+            with Stream(connect(demo.port)) as stream:
+                stream.send(b"GET / HTTP/1.1\r\n\r\n")
+                stream.rest()
+            if logged:
+                eventually(lambda: "TLS with 127.0.0.1:" in demo.said(), "the log has it")
+                assert "http request" in demo.said(), demo.said()
+            assert ("TLS with" in demo.said()) == logged, demo.said()
+
+
 if __name__ == "__main__":
     try:
         run(globals(), make_demo)

@@ -492,6 +492,7 @@ static void test_http_conn_over_limit(void **state)
     http_sim_assert_status(first, 200);
     second = http_sim_ask(&hs, GET_HELLO);
     http_sim_assert_status(second, 503);
+    assert_non_null(strstr(hs.log, "most allowed"));
     assert_string_equal(http_sim_header(second, "Retry-After"), "1");
     assert_string_equal(http_sim_header(second, "Connection"), "close");
     assert_true(sim_is_shut(second));

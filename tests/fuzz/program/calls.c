@@ -581,11 +581,12 @@ static void each_name(yodel_str name, void *user)
 static void call_server_look(struct ctx *c)
 {
     yodel_sio *sio = c->p->services[pick(c->p, c->p->num_services)].sio;
-    yodel_server_stats stats;
+    yodel_server_stats stats = {.size = sizeof stats};
     yodel_sio_stats sio_stats = {.size = sizeof sio_stats};
     size_t clients, polling;
 
-    yodel_server_get_stats(c->p->server, &stats);
+    if (yodel_server_get_stats(c->p->server, &stats) < 0)
+        broken(c->p, "yodel_server_get_stats: failed");
     if (yodel_sio_get_stats(sio, &sio_stats) < 0)
         broken(c->p, "yodel_sio_get_stats: failed");
     yodel_sio_count(sio, &clients, &polling);
