@@ -20,7 +20,7 @@ struct yd_http_head {
     yodel_str method;
     yodel_str target; /* as sent */
     yodel_str path;   /* of the target, still encoded, begins with '/' (or is "*" for OPTIONS) */
-    yodel_str query;  /* behind '?'; {NULL, 0} without one */
+    yodel_str query;  /* after '?'; {NULL, 0} without one */
     yodel_str host;   /* of an absolute-form target, else of Host; with the port, if any */
     uint8_t minor;    /* HTTP/1.minor: 0 or 1; a higher one counts as 1 (RFC 9110 2.5) */
     bool keep_alive;  /* RFC 9112 9.3 */
@@ -72,9 +72,9 @@ int yd_http_scan_keep(const struct yodel_allocator *mem, struct yd_http_scan *sc
 void yd_http_scan_done(const struct yodel_allocator *mem, struct yd_http_scan *scan);
 
 /*
- * Scans data[0..len), the same bytes as before with new ones behind.
+ * Scans data[0..len), the same bytes as before with new ones after them.
  *
- * Returns where the head ends, behind its empty line (> 0): it is data[scan->start..result).  0
+ * Returns where the head ends, after its empty line (> 0): it is data[scan->start..result).  0
  * when more is needed, -ENOMEM (for lines), or minus the HTTP status that answers it, as soon as it
  * cannot be: 400, 414, 431, 501 (a method longer than any known, codings ahead of chunked), 505.
  * *ret_error: static text that says why.  A scan that has failed is not called again.

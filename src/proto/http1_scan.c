@@ -64,7 +64,7 @@ static yodel_str view(const struct input *in, size_t from, size_t len)
     return (yodel_str){(const char *)in->data + from, len};
 }
 
-/* The part that begins here goes on behind the byte at pos. */
+/* The part that begins here goes on after the byte at pos. */
 static void enter(struct yd_http_scan *scan, enum state state)
 {
     scan->pos++;
@@ -72,7 +72,7 @@ static void enter(struct yd_http_scan *scan, enum state state)
     scan->state = (uint8_t)state;
 }
 
-/* Where a part that may have max bytes stops being looked at: behind one byte too many. */
+/* Where a part that may have max bytes stops being looked at: after one byte too many. */
 static size_t part_stop(const struct yd_http_scan *scan, const struct input *in, size_t max)
 {
     return in->end - scan->part > max ? scan->part + max + 1 : in->end;

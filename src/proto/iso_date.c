@@ -62,12 +62,12 @@ size_t yd_iso_date_print(char out[YD_ISO_DATE_LEN], int64_t seconds, uint32_t na
 
 /* ---- reading ---- */
 
-/* Takes num digits and the character behind them; false when something else comes. */
-static bool take(yodel_str *text, size_t num, char behind, int *ret_number)
+/* Takes num digits and the character after them; false when something else comes. */
+static bool take(yodel_str *text, size_t num, char after, int *ret_number)
 {
     int number = 0;
 
-    if (text->len <= num || text->ptr[num] != behind)
+    if (text->len <= num || text->ptr[num] != after)
         return false;
     for (size_t i = 0; i < num; i++) {
         unsigned digit = (unsigned)((uint8_t)text->ptr[i] - '0');

@@ -13,7 +13,7 @@
 #define YD_ISO_DATE_LEN 40
 
 /* Writes seconds, from -YD_ISO_DATE_MAX_S to it, and nanoseconds since 1970 without a NUL: with
- * three digits behind the point, nine when three cannot say it.  Returns the length. */
+ * three digits after the point, nine when three cannot say it.  Returns the length. */
 size_t yd_iso_date_print(char out[YD_ISO_DATE_LEN], int64_t seconds, uint32_t nanoseconds);
 
 /* Reads back what was written so; false for any other text. */

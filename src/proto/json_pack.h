@@ -22,7 +22,7 @@
  *
  * Returns 0, -ENOMEM, or YODEL_ERR_FORMAT (json_pack() would fail, or values nest deeper than
  * YD_JSON_MAX_DEPTH); buf then keeps its length.  References of "o" are taken whatever is returned,
- * but for those behind an error in the format itself.
+ * but for those after an error in the format itself.
  */
 int yd_json_pack(const struct yodel_allocator *mem, struct yd_buf *buf, const char *format,
                  va_list args);

@@ -60,7 +60,7 @@ static int take_placeholder(struct walk *walk, struct step *step, const char *en
     return find_placeholder(walk) < 0 ? YODEL_ERR_FORMAT : 1;
 }
 
-/* [type,placeholder]: true, and its type and end; the walk is behind the bracket. */
+/* [type,placeholder]: true, and its type and end; the walk is after the bracket. */
 static bool is_ext(const struct walk *walk, int8_t *ret_type, const char **ret_end)
 {
     struct yd_json_iter rest = walk->rest;

@@ -13,7 +13,6 @@
 #include "failmem.h"
 #include "proto/json_pack.h"
 
-/* Packs behind "[", which must stay. */
 static int pack(struct yd_buf *buf, const char *format, ...)
 {
     va_list args;
