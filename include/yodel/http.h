@@ -103,10 +103,10 @@ YODEL_API int yodel_request_reply_pack(yodel_request *req, int status, const cha
 /*
  * Reads values out of a JSON body with jansson's unpack format:
  *     const char *text; yodel_request_unpack(req, "{s:s}", "message", &text)
- * Strings live as long as the request; "s%" tells the length of one that may hold NULs.  Whole
- * numbers beyond 64 bits are reals, reals out of range the largest of their sign, a lone surrogate
- * is U+FFFD.  Returns 0, -ENOMEM, or YODEL_ERR_FORMAT
- * (not JSON, more than 256 levels deep, or of another shape).
+ * Strings live as long as the request; one with NULs in it is read by "s%", with its length, only.
+ * Whole numbers beyond 64 bits are reals, reals out of range the largest of their sign, a lone
+ * surrogate is U+FFFD.  Returns 0, -ENOMEM, or YODEL_ERR_FORMAT (not JSON, more than 256 levels
+ * deep, or of another shape): nothing is then written.
  */
 YODEL_API int yodel_request_unpack(yodel_request *req, const char *format, ...) YODEL_LOOP_THREAD;
 

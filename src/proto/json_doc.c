@@ -200,32 +200,3 @@ int yd_json_read(yodel_str text, unsigned max_depth, json_t **ret_document)
         return YODEL_ERR_FORMAT;
     return yd_json_read_checked(value, ret_document);
 }
-
-/* ---- values out of documents ---- */
-
-int yd_json_unpack(json_t *document, const char *format, va_list args)
-{
-    json_error_t error;
-
-    if (json_vunpack_ex(document, &error, 0, format, args) == 0)
-        return 0;
-    return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : YODEL_ERR_FORMAT;
-}
-
-int yd_json_unpack_list(json_t *array, const char *format, va_list args)
-{
-    struct scratch list;
-    size_t len = strlen(format);
-    int rc;
-
-    list.ptr = list.room;
-    list.cap = sizeof list.room;
-    if (len > SIZE_MAX - 3 || scratch_reserve(&list, len + 3) < 0)
-        return -ENOMEM;
-    list.ptr[0] = '[';
-    memcpy(list.ptr + 1, format, len);
-    memcpy(list.ptr + 1 + len, "]", 2);
-    rc = yd_json_unpack(array, list.ptr, args);
-    scratch_free(&list);
-    return rc;
-}

@@ -28,8 +28,14 @@ int yd_json_read(yodel_str text, unsigned max_depth, json_t **ret_document);
 /* The same for the raw text of one value that has been checked already.  Returns 0 or -ENOMEM. */
 int yd_json_read_checked(yodel_str value, json_t **ret_document);
 
-/* Reads values out of document with jansson's unpack format; strings are borrowed from document.
- * Returns 0, -ENOMEM or YODEL_ERR_FORMAT; outputs may then have been written. */
+/*
+ * Reads values out of document as json_unpack() would: "{s:s, s?i}"; strings and "o" are borrowed
+ * from document.  A string with U+0000 in it is read by "s%" only, a number beyond int not
+ * by "i".
+ *
+ * Returns 0, or YODEL_ERR_FORMAT (not of that shape, or the format is malformed): then nothing has
+ * been written and no reference taken.
+ */
 int yd_json_unpack(json_t *document, const char *format, va_list args);
 
 /* The same for the elements of an array, one after the other: "s{s:i}".  There may be more of them

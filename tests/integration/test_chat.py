@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The chat of the Django Channels example: rooms, typed events, presence."""
 
+import sys
+
 from harness import BINARY_FRAME, TEXT, Closed, Refused, closed_with, equal, eventually, refused, run
 
 PATH = "/ws/chat/{}/"
@@ -65,13 +67,18 @@ def test_any_json_value(demo):
     ws.leave()
 
 
-def test_what_c_has_no_type_for_is_relayed(demo):
-    """A string with U+0000 in it whole; a number beyond 64 bits as near as JavaScript comes to it."""
-    ws = enter(demo, "wide", 1)
-    ws.send_json({"message": "a\0b"})
-    equal(ws.json(), {"message": "a\0b"})
-    ws.send_frame(TEXT, b'{"message":12345678901234567890}')
-    equal(ws.json(), {"message": 12345678901234567890.0})
+def test_values_beyond_what_c_holds(demo):
+    """JSON that is valid is relayed, also where a C program has no type for it."""
+    ws = enter(demo, "beyond", 1)
+    for text, value in (
+        (b'"a\\u0000b"', "a\0b"),
+        (b'{"k\\u0000":1}', {"k\0": 1}),
+        (b"12345678901234567890", 12345678901234567890.0),
+        (b"1e400", sys.float_info.max),
+        (b'"\\ud83d"', "\ufffd"),
+    ):
+        ws.send_frame(TEXT, b'{"message":' + text + b"}")
+        equal(ws.json(), {"message": value})
     ws.leave()
 
 

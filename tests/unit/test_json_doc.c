@@ -154,23 +154,116 @@ static int unpack_list(json_t *document, const char *format, ...)
 
 static void test_json_doc_unpack(void **state)
 {
-    json_t *document = read_text("{\"s\":\"a\\u0000b\",\"n\":[7,8]}");
-    const char *text;
-    size_t len;
-    int first;
+    json_t *document =
+        read_text("{\"s\":\"a\\u0000b\",\"n\":[7,8],\"r\":0.5,\"t\":true,\"f\":false,"
+                  "\"z\":null,\"o\":{\"p\":\"q\"},\"big\":5000000000}");
+    json_t *borrowed = NULL, *taken = NULL;
+    const char *text = NULL;
+    size_t len = 0;
+    int first = 0, yes = 0, no = 1;
+    double real = 0, number = 0;
+    json_int_t big = 0;
 
-    assert_int_equal(unpack(document, "{s:s%, s:[i]}", "s", &text, &len, "n", &first), 0);
+    assert_int_equal(unpack(document, "{s:s%, s:[i], s:f, s:b, s:b, s:n, s:{s:s}}", "s", &text,
+                            &len, "n", &first, "r", &real, "t", &yes, "f", &no, "z", "o", "p",
+                            &text),
+                     0);
     assert_int_equal(len, 3);
-    assert_memory_equal(text, "a\0b", 3);
     assert_int_equal(first, 7);
-    assert_int_equal(unpack(document, "{s:i}", "s", &first), YODEL_ERR_FORMAT);
+    assert_true(real == 0.5 && yes == 1 && no == 0);
+    assert_string_equal(text, "q");
+    assert_int_equal(unpack(document, "{s:o, s:O, s:[F], s:I}", "o", &borrowed, "z", &taken, "n",
+                            &number, "big", &big),
+                     0);
+    assert_ptr_equal(borrowed, json_object_get(document, "o"));
+    assert_int_equal(borrowed->refcount, 1);
+    json_decref(taken);
+    assert_true(number == 7 && big == 5000000000);
+    assert_int_equal(unpack(document, "{}"), 0);
+    json_decref(document);
+}
+
+/* "a\u0000b" must not be taken for "a". */
+static void test_json_doc_unpack_cuts_no_string(void **state)
+{
+    json_t *document = read_text("[\"a\\u0000b\"]");
+    const char *text = "untouched";
+    size_t len;
+
+    assert_int_equal(unpack(document, "[s]", &text), YODEL_ERR_FORMAT);
+    assert_string_equal(text, "untouched");
+    assert_int_equal(unpack(document, "[s%]", &text, &len), 0);
+    assert_int_equal(len, 3);
+    assert_memory_equal(text, "a\0b", 4);
+    json_decref(document);
+}
+
+static void test_json_doc_unpack_wants_types(void **state)
+{
+    static const struct {
+        const char *text, *format;
+    } cases[] = {
+        {"1", "s"},      {"\"1\"", "i"}, {"\"1\"", "I"},    {"1.0", "i"},    {"1.0", "I"},
+        {"1", "f"},      {"\"1\"", "F"}, {"1", "b"},        {"0", "n"},      {"[]", "{}"},
+        {"{}", "[]"},    {"[]", "[i]"},  {"[1,2]", "[i!]"}, {"1", "x"},      {"1", ""},
+        {"1", "ii"},     {"[1]", "[i"},  {"{}", "{"},       {"[1]", "[!i]"}, {"1", "i]"},
+        {"[1]", "[i?]"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *document = read_text(cases[i].text);
+        union {
+            char bytes[16];
+            double align;
+        } target, before;
+
+        memset(&target, 0x5a, sizeof target);
+        memcpy(&before, &target, sizeof target);
+        assert_int_equal(unpack(document, cases[i].format, &target, &target), YODEL_ERR_FORMAT);
+        assert_memory_equal(&target, &before, sizeof target);
+        json_decref(document);
+    }
+}
+
+static void test_json_doc_unpack_optional_and_strict(void **state)
+{
+    json_t *document = read_text("{\"a\":1,\"b\":{\"c\":2}}");
+    int a = 7, c = 7, d = 7;
+
+    assert_int_equal(unpack(document, "{s?i, s?{s:i}, s:i}", "x", &d, "y", "z", &c, "a", &a), 0);
+    assert_true(a == 1 && c == 7 && d == 7);
+    assert_int_equal(unpack(document, "{s?s}", "a", &d), YODEL_ERR_FORMAT);
+    assert_int_equal(unpack(document, "{s:i}", "x", &d), YODEL_ERR_FORMAT);
+    assert_int_equal(unpack(document, "{s:i!}", "a", &d), YODEL_ERR_FORMAT);
+    assert_int_equal(d, 7);
+    assert_int_equal(unpack(document, "{s:i*}", "a", &d), 0);
+    assert_int_equal(unpack(document, "{s:i, s:{s:i!}!}", "a", &d, "b", "c", &c), 0);
+    assert_int_equal(c, 2);
+    assert_int_equal(unpack(document, "{s:i}", NULL, &d), YODEL_ERR_FORMAT);
+    json_decref(document);
+}
+
+/* What comes ahead of the fault is not written either, and no reference is kept. */
+static void test_json_doc_unpack_is_all_or_nothing(void **state)
+{
+    json_t *document = read_text("{\"a\":1,\"b\":[]}");
+    json_t *taken = NULL;
+    int a = 7;
+
+    assert_int_equal(unpack(document, "{s:i, s:O, s:i}", "a", &a, "b", &taken, "c", &a),
+                     YODEL_ERR_FORMAT);
+    assert_int_equal(a, 7);
+    assert_null(taken);
+    assert_int_equal(json_object_get(document, "b")->refcount, 1);
     json_decref(document);
 }
 
 static void test_json_doc_unpack_list(void **state)
 {
     json_t *list = read_text("[1,{\"a\":2},\"x\"]");
+    const char *text;
     char format[400];
+    json_t *value;
     int one, two;
 
     assert_int_equal(unpack_list(list, "i{s:i}", &one, "a", &two), 0);
@@ -179,7 +272,12 @@ static void test_json_doc_unpack_list(void **state)
     memset(format, ' ', sizeof format);
     strcpy(format + 390, "i");
     assert_int_equal(unpack_list(list, format, &one), 0);
-    assert_int_equal(unpack_list(list, "s", &format), YODEL_ERR_FORMAT);
+    assert_int_equal(unpack_list(list, "s", &text), YODEL_ERR_FORMAT);
+    assert_int_equal(unpack_list(list, "ios", &one, &value, &text), 0);
+    assert_string_equal(text, "x");
+    assert_int_equal(unpack_list(list, "ooos", &value, &value, &value, &text), YODEL_ERR_FORMAT);
+    assert_int_equal(unpack_list(list, ""), 0);
+    assert_int_equal(unpack_list(value, "i", &one), YODEL_ERR_FORMAT); /* no array */
     json_decref(list);
 }
 
@@ -197,13 +295,12 @@ static void test_json_doc_out_of_memory(void **state)
         failmem_serve_jansson(&fm);
         rc = yd_json_read(yodel_str_of(text), YD_JSON_DEPTH, &document);
         if (rc == 0) {
-            rc = unpack(document, "{s:i}", "b", &number);
-            assert_int_equal(number, rc == 0 ? 7 : 0);
+            assert_int_equal(unpack(document, "{s:i}", "b", &number), 0); /* needs none */
+            assert_int_equal(number, 7);
         } else {
             assert_null(document);
         }
-        assert_true(rc == -ENOMEM || rc == 0);
-        assert_true(rc == 0 || failmem_has_failed(&fm));
+        assert_int_equal(rc, failmem_has_failed(&fm) ? -ENOMEM : 0);
         json_decref(document);
         failmem_serve_jansson(NULL);
     }
@@ -240,6 +337,10 @@ int main(void)
         cmocka_unit_test(test_json_doc_refuses_what_is_no_json),
         cmocka_unit_test(test_json_doc_depth),
         cmocka_unit_test(test_json_doc_unpack),
+        cmocka_unit_test(test_json_doc_unpack_cuts_no_string),
+        cmocka_unit_test(test_json_doc_unpack_wants_types),
+        cmocka_unit_test(test_json_doc_unpack_optional_and_strict),
+        cmocka_unit_test(test_json_doc_unpack_is_all_or_nothing),
         cmocka_unit_test(test_json_doc_unpack_list),
         cmocka_unit_test(test_json_doc_out_of_memory),
         cmocka_unit_test(test_json_doc_long_escapes_out_of_memory),
