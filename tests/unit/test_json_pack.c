@@ -120,6 +120,8 @@ static void test_json_pack_refuses_values_that_are_none(void **state)
     assert_no_pack("f", (double)NAN);
     assert_no_pack("f", (double)INFINITY);
     assert_no_pack("[s+]", "a", NULL);
+    assert_no_pack("[s#+]", NULL, 3, "a");
+    assert_no_pack("[s%]", NULL, (size_t)3);
 }
 
 static void test_json_pack_refuses_malformed_formats(void **state)
