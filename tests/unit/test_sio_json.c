@@ -10,14 +10,27 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "failmem.h"
+#include "fixture.h"
 #include "proto/json_pack.h"
 #include "sio_sim.h"
 
 /* Valid JSON has a document, wherever it comes in; what is no JSON does not go out. */
 
-static void start(struct sio_sim *sim)
+static struct failmem fm;
+static struct sio_sim sim;
+static struct sio_client client;
+
+static int setup(void **state)
 {
-    assert_int_equal(sio_sim_start(sim, &yd_mem_default, 1, NULL), 0);
+    failmem_init(&fm, 0);
+    return sio_sim_start(&sim, &fm.mem, 1, NULL);
+}
+
+static int teardown(void **state)
+{
+    sio_sim_stop(&sim);
+    failmem_assert_empty(&fm);
+    return 0;
 }
 
 /* ---- arguments of events ---- */
@@ -69,10 +82,7 @@ static void test_sio_json_every_argument_has_a_document(void **state)
         {"2[\"number\",-1e400]", -DBL_MAX},
         {"2[\"number\",1e-400]", 0},
     };
-    struct sio_sim sim;
-    struct sio_client client;
 
-    start(&sim);
     assert_int_equal(yodel_sio_on(sim.ns, "number", on_number, &sim), 0);
     assert_int_equal(yodel_sio_on(sim.ns, "text", on_text, &sim), 0);
     assert_int_equal(yodel_sio_on(sim.ns, "names", on_names, &sim), 0);
@@ -88,7 +98,6 @@ static void test_sio_json_every_argument_has_a_document(void **state)
     sio_sim_expect_told(&sim, "610062;");
     sio_sim_say(&client, "2[\"names\",{\"k\\u0000\":1,\"\":2}]");
     sio_sim_expect_told(&sim, "2;0;");
-    sio_sim_stop(&sim);
 }
 
 /* ---- the payload of CONNECT ---- */
@@ -109,10 +118,7 @@ static void test_sio_json_middleware_sees_every_payload(void **state)
         "0{\"fail\":true,\"x\":\"\\ud83d\"}",
         "0{\"fail\":true,\"x\\u0000\":1}",
     };
-    struct sio_sim sim;
-    struct sio_client client;
 
-    start(&sim);
     assert_int_equal(yodel_sio_use(sim.ns, refuse_who_fails, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     for (size_t i = 0; i < YD_LEN(packets); i++) {
@@ -120,7 +126,6 @@ static void test_sio_json_middleware_sees_every_payload(void **state)
         sio_sim_expect(&client, "4{\"message\":\"no\"}");
     }
     sio_sim_expect_told(&sim, "");
-    sio_sim_stop(&sim);
 }
 
 static int matches_a_nul(yodel_str name, const json_t *auth, void *user)
@@ -132,28 +137,21 @@ static int matches_a_nul(yodel_str name, const json_t *auth, void *user)
 
 static void test_sio_json_match_functions_see_every_payload(void **state)
 {
-    struct sio_sim sim;
-    struct sio_client client;
     yodel_sio_namespace *parent;
 
-    start(&sim);
     parent = yodel_sio_of_function(sim.sio, matches_a_nul, &sim);
     assert_non_null(parent);
     assert_int_equal(sio_sim_handle(&sim, parent), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_join(&client, "/any", "{\"s\":\"a\\u0000b\"}");
-    sio_sim_stop(&sim);
 }
 
 /* The program that refuses a client must not be passed by because memory is short. */
 static void test_sio_json_no_memory_does_not_let_in(void **state)
 {
-    struct failmem fm;
 
     FAILMEM_LOOP(&fm)
     {
-        struct sio_sim sim;
-        struct sio_client client;
         const char *answer;
 
         if (sio_sim_start(&sim, &fm.mem, 1, NULL) < 0)
@@ -182,10 +180,6 @@ static void keep(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
 
 static void test_sio_json_refusals_must_be_json(void **state)
 {
-    struct sio_sim sim;
-    struct sio_client client;
-
-    start(&sim);
     assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0");
@@ -202,7 +196,6 @@ static void test_sio_json_refusals_must_be_json(void **state)
     assert_int_equal(yodel_sio_next_refuse(kept, "", NULL), 0);
     sio_sim_run(&sim);
     sio_sim_expect(&client, "4{\"message\":\"\"}");
-    sio_sim_stop(&sim);
 }
 
 /* ---- what MessagePack has and JSON has not ---- */
@@ -223,7 +216,7 @@ static void on_echo(yodel_sio_socket *socket, yodel_sio_event *event, void *user
 }
 
 /* Sends value as the argument of an event; it must come back three times as it was. */
-static void assert_echoed(struct sio_client *client, const char *value, size_t len)
+static void assert_echoed(const char *value, size_t len)
 {
     struct yd_buf sent = {0}, passed = {0}, echo = {0}, answer = {0};
     const struct yodel_allocator *mem = &yd_mem_default;
@@ -254,55 +247,49 @@ static void assert_echoed(struct sio_client *client, const char *value, size_t l
                      0);
     assert_int_equal(yd_buf_append(mem, &answer, value, len), 0);
     assert_int_equal(yd_buf_append(mem, &answer, BYTES("\xa3nsp\xa1/\xa2id\x01")), 0);
-    sio_sim_say_binary(client, sent.ptr, sent.len);
-    sio_sim_expect_binary(client, passed.ptr, passed.len);
-    sio_sim_expect_binary(client, echo.ptr, echo.len);
-    sio_sim_expect_binary(client, answer.ptr, answer.len);
+    sio_sim_say_binary(&client, sent.ptr, sent.len);
+    sio_sim_expect_binary(&client, passed.ptr, passed.len);
+    sio_sim_expect_binary(&client, echo.ptr, echo.len);
+    sio_sim_expect_binary(&client, answer.ptr, answer.len);
     yd_buf_free(mem, &sent);
     yd_buf_free(mem, &passed);
     yd_buf_free(mem, &echo);
     yd_buf_free(mem, &answer);
 }
 
-static void start_msgpack(struct sio_sim *sim, struct sio_client *client)
+static void start_msgpack(void)
 {
     yodel_sio_options options;
 
     sio_sim_options(&options);
     options.parser = YODEL_SIO_MSGPACK;
-    assert_int_equal(sio_sim_start(sim, &yd_mem_default, 1, &options), 0);
-    assert_int_equal(yodel_sio_on(sim->ns, "foo", on_echo, sim), 0);
-    sio_sim_open(sim, 0, client);
-    sio_sim_say_binary(client, BYTES("\x82\xa4type\x00\xa3nsp\xa1/"));
-    assert_non_null(sim->socket);
-    sim_forget(client->peer);
+    failmem_init(&fm, 0);
+    assert_int_equal(sio_sim_start(&sim, &fm.mem, 1, &options), 0);
+    assert_int_equal(yodel_sio_on(sim.ns, "foo", on_echo, &sim), 0);
+    sio_sim_open(&sim, 0, &client);
+    sio_sim_say_binary(&client, BYTES("\x82\xa4type\x00\xa3nsp\xa1/"));
+    assert_non_null(sim.socket);
+    sim_forget(client.peer);
 }
 
 static void test_sio_json_msgpack_values_come_back(void **state)
 {
-    struct sio_sim sim;
-    struct sio_client client;
-
-    start_msgpack(&sim, &client);
-    assert_echoed(&client, BYTES("\xd4\x00\x00")); /* undefined */
-    assert_echoed(&client, BYTES("\x82\xa1x\xd4\x00\x00\xa1y\xc0"));
-    assert_echoed(&client, BYTES("\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00")); /* NaN */
-    assert_echoed(&client, BYTES("\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00"));
-    assert_echoed(&client, BYTES("\xcb\xff\xf0\x00\x00\x00\x00\x00\x00"));
-    assert_echoed(&client, BYTES("\xd7\x00\x00\x00\x01\x8c\xc2\x51\xf3\xff")); /* Date */
-    assert_echoed(&client, BYTES("\xd6\xff\x00\x00\x00\x01"));                 /* timestamp */
-    assert_echoed(&client, BYTES("\xd4\x05\x07"));                             /* ext 5 */
-    assert_echoed(&client, BYTES("\xc7\x03\x00\x01\x02\x03"));                 /* ArrayBuffer */
-    assert_echoed(&client, BYTES("\xc4\x03\x01\x02\x03"));
-    sio_sim_stop(&sim);
+    start_msgpack();
+    assert_echoed(BYTES("\xd4\x00\x00")); /* undefined */
+    assert_echoed(BYTES("\x82\xa1x\xd4\x00\x00\xa1y\xc0"));
+    assert_echoed(BYTES("\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00")); /* NaN */
+    assert_echoed(BYTES("\xcb\x7f\xf0\x00\x00\x00\x00\x00\x00"));
+    assert_echoed(BYTES("\xcb\xff\xf0\x00\x00\x00\x00\x00\x00"));
+    assert_echoed(BYTES("\xd7\x00\x00\x00\x01\x8c\xc2\x51\xf3\xff")); /* Date */
+    assert_echoed(BYTES("\xd6\xff\x00\x00\x00\x01"));                 /* timestamp */
+    assert_echoed(BYTES("\xd4\x05\x07"));                             /* ext 5 */
+    assert_echoed(BYTES("\xc7\x03\x00\x01\x02\x03"));                 /* ArrayBuffer */
+    assert_echoed(BYTES("\xc4\x03\x01\x02\x03"));
 }
 
 static void test_sio_json_msgpack_numbers_may_be_floats(void **state)
 {
-    struct sio_sim sim;
-    struct sio_client client;
-
-    start_msgpack(&sim, &client);
+    start_msgpack();
     sio_sim_say_binary(&client, BYTES("\x84\xa4type\xcb\x40\x00\x00\x00\x00\x00\x00\x00\xa4"
                                       "data\x91\xa3"
                                       "foo\xa3nsp\xa1/\xa2id\xcb\x3f\xf0\x00\x00\x00\x00\x00\x00"));
@@ -313,7 +300,6 @@ static void test_sio_json_msgpack_numbers_may_be_floats(void **state)
                                          "echo\xa3nsp\xa1/"));
     sio_sim_expect_binary(&client, BYTES("\x84\xa4type\x03\xa4"
                                          "data\x90\xa3nsp\xa1/\xa2id\x01"));
-    sio_sim_stop(&sim);
 }
 
 /* ---- all or nothing when memory fails ---- */
@@ -322,10 +308,10 @@ struct emitted {
     int emit, args, rc;
 };
 
-static void emit_some(struct sio_sim *sim, void *arg)
+static void emit_some(struct sio_sim *that, void *arg)
 {
     struct emitted *emitted = arg;
-    yodel_sio_target target = yodel_sio_to(sim->socket);
+    yodel_sio_target target = yodel_sio_to(sim.socket);
     json_t *document = json_pack("{s:[i]}", "list", 7);
 
     emitted->emit = yodel_sio_emit(target, "e", "s+{s:f, s:o}", "name that is long enough to grow ",
@@ -334,13 +320,10 @@ static void emit_some(struct sio_sim *sim, void *arg)
 
 static void test_sio_json_emits_all_or_nothing(void **state)
 {
-    struct failmem fm;
 
     FAILMEM_LOOP(&fm)
     {
         struct emitted emitted = {0};
-        struct sio_sim sim;
-        struct sio_client client;
 
         if (sio_sim_start(&sim, &fm.mem, 1, NULL) < 0)
             continue;
@@ -388,13 +371,10 @@ static void on_fetched(const json_t *sockets, void *user)
 /* Every socket with all of its rooms, or nothing: an incomplete list would be believed. */
 static void test_sio_json_fetches_all_or_nothing(void **state)
 {
-    struct failmem fm;
 
     FAILMEM_LOOP(&fm)
     {
         struct fetched sockets = {0}, rooms = {0};
-        struct sio_sim sim;
-        struct sio_client client;
         int rc = -1;
 
         if (sio_sim_start(&sim, &fm.mem, 1, NULL) < 0)
@@ -442,13 +422,10 @@ static void on_unpack(yodel_sio_socket *socket, yodel_sio_event *event, void *us
 
 static void test_sio_json_unpacks_all_or_says_no_memory(void **state)
 {
-    struct failmem fm;
 
     FAILMEM_LOOP(&fm)
     {
         struct emitted result = {0};
-        struct sio_sim sim;
-        struct sio_client client;
 
         if (sio_sim_start(&sim, &fm.mem, 1, NULL) < 0)
             continue;
@@ -470,16 +447,16 @@ static void test_sio_json_unpacks_all_or_says_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sio_json_every_argument_has_a_document),
-        cmocka_unit_test(test_sio_json_middleware_sees_every_payload),
-        cmocka_unit_test(test_sio_json_match_functions_see_every_payload),
-        cmocka_unit_test(test_sio_json_no_memory_does_not_let_in),
-        cmocka_unit_test(test_sio_json_refusals_must_be_json),
-        cmocka_unit_test(test_sio_json_msgpack_values_come_back),
-        cmocka_unit_test(test_sio_json_msgpack_numbers_may_be_floats),
-        cmocka_unit_test(test_sio_json_emits_all_or_nothing),
-        cmocka_unit_test(test_sio_json_fetches_all_or_nothing),
-        cmocka_unit_test(test_sio_json_unpacks_all_or_says_no_memory),
+        FIXTURE_TEST(test_sio_json_every_argument_has_a_document),
+        FIXTURE_TEST(test_sio_json_middleware_sees_every_payload),
+        FIXTURE_TEST(test_sio_json_match_functions_see_every_payload),
+        TEARDOWN_TEST(test_sio_json_no_memory_does_not_let_in),
+        FIXTURE_TEST(test_sio_json_refusals_must_be_json),
+        TEARDOWN_TEST(test_sio_json_msgpack_values_come_back),
+        TEARDOWN_TEST(test_sio_json_msgpack_numbers_may_be_floats),
+        TEARDOWN_TEST(test_sio_json_emits_all_or_nothing),
+        TEARDOWN_TEST(test_sio_json_fetches_all_or_nothing),
+        TEARDOWN_TEST(test_sio_json_unpacks_all_or_says_no_memory),
     };
 
     return cmocka_run_group_tests_name("sio_json", tests, NULL, NULL);
