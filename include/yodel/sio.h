@@ -270,7 +270,8 @@ YODEL_API int yodel_sio_sockets_leave(yodel_sio_target target,
 YODEL_API int yodel_sio_disconnect_sockets(yodel_sio_target target, int close) YODEL_ANY_THREAD;
 
 /* Gathers those of target: sockets is a JSON array of {"id", "rooms", "data", "handshake"},
- * borrowed; NULL: out of memory.  Called once, on a loop's thread.  Returns as above. */
+ * borrowed; NULL: something is missing, for want of memory or time (that of target, else 10 s).
+ * Called once, on a loop's thread.  Returns as above. */
 typedef void(yodel_sio_sockets_fn)(const json_t *sockets, void *user);
 YODEL_API int yodel_sio_fetch_sockets(yodel_sio_target target, yodel_sio_sockets_fn *done,
                                       void *user) YODEL_ANY_THREAD;

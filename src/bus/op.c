@@ -64,6 +64,11 @@ void yd_op_add_except(struct yd_op *op, yodel_str prefix, yodel_str name)
     op->scope.num_except++;
 }
 
+void yd_op_set_only(struct yd_op *op, yodel_str id)
+{
+    op->scope.only = add_text(op, (yodel_str){NULL, 0}, id);
+}
+
 void yd_op_set_but(struct yd_op *op, yodel_str id)
 {
     op->scope.but = add_text(op, (yodel_str){NULL, 0}, id);

@@ -8,10 +8,11 @@
 
 /* Members of a layer.  The keys are made once; on each loop they are only looked up. */
 struct yd_scope {
-    bool everyone; /* all members; else those of rooms, which may be none */
+    bool everyone; /* all members; else those of rooms, which may be none, and only */
     uint32_t num_rooms, num_except;
     struct yd_key *rooms;  /* each member once, whatever rooms it shares */
     struct yd_key *except; /* less those in any of these */
+    yodel_str only;        /* the member of this id; empty: none */
     yodel_str but;         /* and less the member of this id; empty: none */
 };
 
@@ -41,7 +42,7 @@ struct yd_op {
 /* How much a scope needs. */
 struct yd_scope_size {
     size_t keys; /* rooms and exceptions */
-    size_t text; /* bytes of all names, and of but */
+    size_t text; /* bytes of all names, of only and of but */
 };
 
 /* size: of the struct that begins with struct yd_op; the rest of it is zero.  The scope is no one
@@ -51,6 +52,7 @@ void *yd_op_new(struct yd_layer *layer, unsigned kind, size_t size,
 /* The group prefix + name. */
 void yd_op_add_room(struct yd_op *op, yodel_str prefix, yodel_str name);
 void yd_op_add_except(struct yd_op *op, yodel_str prefix, yodel_str name);
+void yd_op_set_only(struct yd_op *op, yodel_str id);
 void yd_op_set_but(struct yd_op *op, yodel_str id);
 
 /* The allocator of the bus. */

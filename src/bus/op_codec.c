@@ -8,7 +8,7 @@
  * An operation as bytes:
  *
  *     version 1, sequence 8, token 8, process, layer, kind 1, flags 4,
- *     everyone 1, rooms 4 and each, exceptions 4 and each, but, the layer's own
+ *     everyone 1, rooms 4 and each, exceptions 4 and each, only, but, the layer's own
  */
 
 #define VERSION 1
@@ -35,6 +35,8 @@ static int put_scope(const struct yodel_allocator *mem, struct yd_buf *buf,
         rc = put_keys(mem, buf, scope->rooms, scope->num_rooms);
     if (rc == 0)
         rc = put_keys(mem, buf, scope->except, scope->num_except);
+    if (rc == 0)
+        rc = yd_wire_put_str(mem, buf, scope->only);
     return rc == 0 ? yd_wire_put_str(mem, buf, scope->but) : rc;
 }
 
@@ -106,6 +108,7 @@ static int measure_scope(struct yd_wire_reader reader, struct yd_scope_size *siz
     measure_keys(&reader, size);
     measure_keys(&reader, size);
     size->text += yd_wire_get_str(&reader).len;
+    size->text += yd_wire_get_str(&reader).len;
     return reader.failed ? YODEL_ERR_PROTOCOL : 0;
 }
 
@@ -118,6 +121,7 @@ static void get_scope(struct yd_wire_reader *reader, struct yd_op *op)
         yd_op_add_room(op, none, yd_wire_get_str(reader));
     for (uint32_t num = yd_wire_get_u32(reader); num > 0; num--)
         yd_op_add_except(op, none, yd_wire_get_str(reader));
+    yd_op_set_only(op, yd_wire_get_str(reader));
     yd_op_set_but(op, yd_wire_get_str(reader));
 }
 

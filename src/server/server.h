@@ -55,7 +55,7 @@ struct yodel_server {
     struct yd_address *addresses;
     struct yd_sio_link *services; /* Socket.IO services */
     unsigned num_loops;
-    unsigned num_layers;  /* channel layers made */
+    unsigned num_layers;  /* of the bus, made so far */
     unsigned num_running; /* the first loop's: others that run, and itself */
     struct yd_loop **loops;
     struct yd_worker *workers;

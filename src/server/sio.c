@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/mem.h"
 #include "server/server.h"
@@ -29,18 +30,12 @@ void yd_services_free(yodel_server *server)
     }
 }
 
-static int get_channels(yodel_server *server, const yodel_sio_options *options,
-                        yodel_channels **ret_channels)
-{
-    if (options == NULL || options->channels == NULL)
-        return yodel_channels_new_memory(server, ret_channels);
-    *ret_channels = yodel_channels_ref(options->channels);
-    return 0;
-}
-
 int yodel_sio_new(yodel_server *server, const yodel_sio_options *options, yodel_sio **ret_sio)
 {
+    char name[YD_LAYER_NAME_SIZE];
     struct yd_sio_setup setup = {
+        .bus = &server->bus,
+        .name = name,
         .mem = &server->mem,
         .log = &server->log,
         .http = &server->http,
@@ -54,9 +49,11 @@ int yodel_sio_new(yodel_server *server, const yodel_sio_options *options, yodel_
     struct yd_sio_link *link;
     int rc;
 
-    if ((rc = yd_server_check_setup(server)) < 0 ||
-        (rc = get_channels(server, options, &setup.channels)) < 0)
+    if ((rc = yd_server_check_setup(server)) < 0)
         return rc;
+    (void)snprintf(name, sizeof name, "sio%u", server->num_layers++);
+    if (options != NULL && options->channels != NULL)
+        setup.channels = yodel_channels_ref(options->channels);
     if ((link = yd_zalloc(&server->mem, sizeof *link)) == NULL) {
         rc = -ENOMEM;
         goto fail_channels;

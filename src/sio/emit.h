@@ -2,10 +2,22 @@
 #ifndef YD_SIO_EMIT_H
 #define YD_SIO_EMIT_H
 
-#include "groups/groups.h"
+#include "sio/news.h"
+#include "sio/operation.h"
+#include "sio/socket.h"
 
-/* A message or event of the channel layer's, from yodel_group_send() and its like, for a socket as
- * a member of a group. */
-void yd_sio_deliver(struct yd_member *member, struct yd_delivery *what);
+/* Events that go out. */
+
+struct yd_sio_gather;
+
+/* Gives news to a socket, now.  Handlers, what is remembered, and the wire see events in one order:
+ * watchers may emit too.  gather: of an event that is acknowledged.  Returns 0, -ENOMEM,
+ * YODEL_ERR_CONGESTED, YODEL_ERR_CLOSED, YODEL_ERR_TOO_BIG (acknowledgements). */
+int yd_sio_give(yodel_sio_socket *socket, const struct yd_sio_news *news,
+                struct yd_sio_gather *gather);
+
+/* YD_SIO_OP_EMIT: carries it out on a loop; gives back what it has besides. */
+void yd_sio_emit_apply(struct yd_sio_op *op, struct yd_loop *loop);
+void yd_sio_emit_release(struct yd_sio_op *op);
 
 #endif

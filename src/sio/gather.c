@@ -2,7 +2,6 @@
 #include "sio/gather.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "base/container.h"
@@ -11,43 +10,22 @@
 /* Acknowledgements that the program waits for: of one socket, or of many on several loops. */
 
 struct yd_sio_gather {
-    struct yd_sio_asker asker; /* first: sockets owe to it */
-    struct yd_mail mail;
-    yodel_sio *sio;
+    struct yd_ask ask;         /* first; its lock is for all that is gathered */
+    struct yd_sio_asker asker; /* sockets owe to it */
+    yodel_sio *sio;            /* a reference */
     bool single;
     uint32_t timeout_ms;
     yodel_sio_answers_fn *answered;
     void *user;
-    pthread_mutex_t lock; /* for all below */
-    unsigned expected, reported;
-    bool closed;
-    bool muted; /* the caller was told that it failed */
-    int result;
+    unsigned expected;
+    int result;                /* the first that went wrong */
     struct yd_buf json;        /* elements, commas between them */
     struct yd_buf attachments; /* of struct yd_buf */
 };
 
-/* ---- gathers ---- */
-
-static void on_answer(struct yd_sio_asker *asker, const struct yd_sio_answer *answer);
+static void on_answer(struct yd_sio_asker *asker, const struct yd_sio_answer *answer,
+                      struct yd_loop *loop);
 static void on_miss(struct yd_sio_asker *asker, int result, struct yd_loop *loop);
-
-struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, bool single, uint32_t timeout_ms,
-                                        yodel_sio_answers_fn *answered, void *user)
-{
-    struct yd_sio_gather *gather = yd_zalloc(sio->mem, sizeof *gather);
-
-    if (gather == NULL)
-        return NULL;
-    gather->asker = (struct yd_sio_asker){on_answer, on_miss};
-    gather->sio = sio;
-    gather->single = single;
-    gather->timeout_ms = timeout_ms;
-    gather->answered = answered;
-    gather->user = user;
-    pthread_mutex_init(&gather->lock, NULL);
-    return gather;
-}
 
 static size_t num_attachments(const struct yd_sio_gather *gather)
 {
@@ -59,97 +37,109 @@ static struct yd_buf *attachment(struct yd_sio_gather *gather, size_t i)
     return (struct yd_buf *)(void *)gather->attachments.ptr + i;
 }
 
-static void free_gather(struct yd_sio_gather *gather)
+static void free_gather(struct yd_ask *ask)
 {
-    const struct yodel_allocator *mem = gather->sio->mem;
+    struct yd_sio_gather *gather = yd_sio_gather_of(ask);
+    yodel_sio *sio = gather->sio;
 
     for (size_t i = 0; i < num_attachments(gather); i++)
-        yd_buf_free(mem, attachment(gather, i));
-    yd_buf_free(mem, &gather->attachments);
-    yd_buf_free(mem, &gather->json);
-    pthread_mutex_destroy(&gather->lock);
-    yd_free(mem, gather);
+        yd_buf_free(sio->mem, attachment(gather, i));
+    yd_buf_free(sio->mem, &gather->attachments);
+    yd_buf_free(sio->mem, &gather->json);
+    yd_free(sio->mem, gather);
+    yodel_sio_unref(sio);
 }
 
-void yd_sio_gather_cancel(struct yd_sio_gather *gather)
+/* ---- the end ---- */
+
+static int result_of(const struct yd_sio_gather *gather, unsigned missing)
 {
-    free_gather(gather);
+    if (gather->result != 0)
+        return gather->result;
+    if ((missing & YD_MISSING_LATE) != 0)
+        return -ETIMEDOUT;
+    if ((missing & YD_MISSING_UNABLE) != 0)
+        return YODEL_ERR_UNSUPPORTED;
+    if ((missing & YD_MISSING_CLOSED) != 0 || (gather->single && gather->expected == 0))
+        return YODEL_ERR_CLOSED;
+    return 0;
 }
 
-static void tell(struct yd_sio_gather *gather, const yodel_bytes *views, size_t num)
+static void tell(struct yd_sio_gather *gather, int result, const yodel_bytes *views, size_t num)
 {
     const struct yodel_allocator *mem = gather->sio->mem;
     struct yd_buf array = {0};
-    yodel_sio_answers answers = {gather->result, {"[]", 2}, views, num};
+    yodel_sio_answers answers = {result, {"[]", 2}, views, num};
 
     if (yd_buf_printf(mem, &array, "[%.*s]", (int)gather->json.len,
                       gather->json.len > 0 ? (char *)gather->json.ptr : "") == 0)
         answers.json = (yodel_str){(char *)array.ptr, array.len};
     else
         answers.result = -ENOMEM;
-    if (!gather->muted)
-        gather->answered(&answers, gather->user);
+    gather->answered(&answers, gather->user);
     yd_buf_free(mem, &array);
 }
 
-static void run_gather(struct yd_mail *mail, void *receiver)
+static void tell_answers(struct yd_ask *ask, unsigned missing)
 {
-    struct yd_sio_gather *gather = yd_container_of(mail, struct yd_sio_gather, mail);
+    struct yd_sio_gather *gather = yd_sio_gather_of(ask);
     const struct yodel_allocator *mem = gather->sio->mem;
     size_t num = num_attachments(gather);
     yodel_bytes *views = yd_alloc_array(mem, num + 1, sizeof *views);
 
-    (void)receiver;
     for (size_t i = 0; views != NULL && i < num; i++)
         views[i] = (yodel_bytes){attachment(gather, i)->ptr, attachment(gather, i)->len};
-    if (views == NULL)
-        gather->result = -ENOMEM;
-    tell(gather, views, views != NULL ? num : 0);
+    tell(gather, views != NULL ? result_of(gather, missing) : -ENOMEM, views,
+         views != NULL ? num : 0);
     yd_free(mem, views);
-    free_gather(gather);
+}
+
+static const struct yd_ask_ops gather_ops = {.sink = tell_answers, .free = free_gather};
+
+struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, bool single, uint32_t timeout_ms,
+                                        yodel_sio_answers_fn *answered, void *user)
+{
+    struct yd_sio_gather *gather = yd_zalloc(sio->mem, sizeof *gather);
+
+    if (gather == NULL)
+        return NULL;
+    yd_ask_init(&gather->ask, &gather_ops, sio->bus);
+    gather->asker = (struct yd_sio_asker){on_answer, on_miss};
+    gather->sio = yodel_sio_ref(sio);
+    gather->single = single;
+    gather->timeout_ms = timeout_ms;
+    gather->answered = answered;
+    gather->user = user;
+    return gather;
+}
+
+struct yd_ask *yd_sio_gather_ask(struct yd_sio_gather *gather)
+{
+    return &gather->ask;
+}
+
+struct yd_sio_gather *yd_sio_gather_of(struct yd_ask *ask)
+{
+    return (struct yd_sio_gather *)ask;
+}
+
+uint32_t yd_sio_gather_timeout(const struct yd_sio_gather *gather)
+{
+    return gather->timeout_ms;
+}
+
+static void note_result(struct yd_sio_gather *gather, int result)
+{
+    if (gather->result == 0)
+        gather->result = result;
 }
 
 void yd_sio_gather_miss(struct yd_sio_gather *gather, int result)
 {
-    pthread_mutex_lock(&gather->lock);
-    if (gather->result == 0)
-        gather->result = result;
-    pthread_mutex_unlock(&gather->lock);
-}
-
-/* Never inside the call that was the last to be missing. */
-static void finish(struct yd_sio_gather *gather, struct yd_loop *loop)
-{
-    gather->mail.run = run_gather;
-    if (loop != NULL)
-        yd_loop_task(loop, &gather->mail);
-    else
-        run_gather(&gather->mail, NULL);
-}
-
-/* With the lock held; gives it back.  True when the last answer is there. */
-static bool unlock(struct yd_sio_gather *gather)
-{
-    bool complete = gather->closed && gather->reported == gather->expected;
-
-    pthread_mutex_unlock(&gather->lock);
-    return complete;
-}
-
-static void unlock_and_finish(struct yd_sio_gather *gather, struct yd_loop *loop)
-{
-    if (unlock(gather))
-        finish(gather, loop);
-}
-
-void yd_sio_gather_close(struct yd_sio_gather *gather, struct yd_loop *loop, bool failed)
-{
-    pthread_mutex_lock(&gather->lock);
-    gather->closed = true;
-    gather->muted = failed;
-    if (gather->single && gather->expected == 0 && gather->result == 0)
-        gather->result = YODEL_ERR_CLOSED;
-    unlock_and_finish(gather, loop);
+    if (!yd_ask_enter(&gather->ask))
+        return;
+    note_result(gather, result);
+    yd_ask_leave(&gather->ask);
 }
 
 /* ---- answers ---- */
@@ -227,26 +217,33 @@ static struct yd_sio_gather *gather_of(struct yd_sio_asker *asker)
     return yd_container_of(asker, struct yd_sio_gather, asker);
 }
 
-static void on_answer(struct yd_sio_asker *asker, const struct yd_sio_answer *answer)
+/* In the order of the client's packets. */
+static void on_answer(struct yd_sio_asker *asker, const struct yd_sio_answer *answer,
+                      struct yd_loop *loop)
 {
     struct yd_sio_gather *gather = gather_of(asker);
 
-    pthread_mutex_lock(&gather->lock);
-    gather->reported++;
-    take_answer(gather, answer->args, answer->attachments, answer->num_attachments);
-    if (unlock(gather)) /* in the order of the client's packets */
-        run_gather(&gather->mail, NULL);
+    if (yd_ask_enter(&gather->ask)) {
+        take_answer(gather, answer->args, answer->attachments, answer->num_attachments);
+        yd_ask_leave(&gather->ask);
+    }
+    yd_ask_close_now(&gather->ask, loop, 0);
 }
 
 static void on_miss(struct yd_sio_asker *asker, int result, struct yd_loop *loop)
 {
     struct yd_sio_gather *gather = gather_of(asker);
 
-    pthread_mutex_lock(&gather->lock);
-    gather->reported++;
-    if (gather->result == 0)
-        gather->result = result;
-    unlock_and_finish(gather, loop);
+    yd_sio_gather_miss(gather, result);
+    yd_ask_close(&gather->ask, loop, 0);
+}
+
+static void change_expected(struct yd_sio_gather *gather, int change)
+{
+    if (!yd_ask_enter(&gather->ask))
+        return;
+    gather->expected += (unsigned)change;
+    yd_ask_leave(&gather->ask);
 }
 
 int yd_sio_gather_expect(struct yd_sio_gather *gather, yodel_sio_socket *socket, uint64_t id)
@@ -255,9 +252,8 @@ int yd_sio_gather_expect(struct yd_sio_gather *gather, yodel_sio_socket *socket,
 
     if (rc < 0)
         return rc;
-    pthread_mutex_lock(&gather->lock);
-    gather->expected++;
-    pthread_mutex_unlock(&gather->lock);
+    yd_ask_open(&gather->ask);
+    change_expected(gather, 1);
     return 0;
 }
 
@@ -265,7 +261,6 @@ void yd_sio_gather_forget(struct yd_sio_gather *gather, yodel_sio_socket *socket
 {
     if (socket->waits == NULL || !yd_sio_waits_remove(socket->waits, id))
         return;
-    pthread_mutex_lock(&gather->lock);
-    gather->expected--;
-    pthread_mutex_unlock(&gather->lock);
+    change_expected(gather, -1);
+    yd_ask_close(&gather->ask, socket->loop, 0);
 }

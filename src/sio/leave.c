@@ -11,13 +11,17 @@ static void tell(yodel_sio_socket *socket, yodel_sio_disconnect_fn *handler, con
         handler(socket, reason, socket->ns->config->user);
 }
 
+static bool is_stopping(const yodel_sio_socket *socket)
+{
+    return socket->ns->sio->per_loop[socket->loop->index].stopping;
+}
+
 /* Of a socket that was CONNECTED. */
 static bool end(yodel_sio_socket *socket, const char *reason, bool may_return)
 {
     const yodel_sio_handlers *handlers = &socket->ns->config->handlers;
 
-    may_return = may_return && socket->memory != NULL &&
-                 !socket->ns->sio->per_loop[socket->loop->index].stopping;
+    may_return = may_return && socket->memory != NULL && !is_stopping(socket);
     yd_sio_socket_set_phase(socket, YD_SIO_LEAVING);
     yd_sio_socket_owe_nothing(socket);
     tell(socket, handlers->on_disconnecting, reason);
@@ -38,6 +42,11 @@ bool yd_sio_leave_now(yodel_sio_socket *socket, const char *reason, bool may_ret
         was_connected = socket->reason != NULL;
         reason = socket->reason;
         may_return = false;
+    }
+    if (socket->phase == YD_SIO_NOTING && may_return && !is_stopping(socket)) {
+        yd_sio_socket_set_phase(socket, YD_SIO_AWAY);
+        socket->client = NULL;
+        return true;
     }
     if (was_connected && end(socket, reason, may_return)) {
         socket->client = NULL;

@@ -31,6 +31,7 @@ struct yodel_sio_namespace {
     struct yd_sio_parent *parent; /* NULL: not a child */
     bool is_parent;               /* no client is in it: emits go to its children */
     atomic_size_t num_sockets;    /* over all loops, connecting ones too */
+    atomic_size_t num_joins;      /* operations under way that make sockets join rooms */
     atomic_uint_least64_t ack_id;
     size_t name_len;
     char *name;

@@ -2,35 +2,39 @@
 #ifndef YD_SIO_OPERATION_H
 #define YD_SIO_OPERATION_H
 
-#include "base/mailbox.h"
-#include "sio/walk.h"
+#include "bus/op.h"
+#include "sio/sio_base.h"
 
-/* An operation on every loop that has sockets of a target. */
+/* Operations of a service on the sockets of one namespace. */
 
-struct yd_sio_op;
-struct yd_sio_op_ops {
-    yd_sio_each_fn *each; /* on each loop, with the operation */
-    /* After all loops, on the last of them; frees op.  loop NULL: that one does not run any more.
-     */
-    void (*done)(void *op, struct yd_loop *loop);
-    bool away; /* absent sockets are meant too */
+enum yd_sio_kind {
+    YD_SIO_OP_EMIT = 1,   /* an event, perhaps to be acknowledged */
+    YD_SIO_OP_JOIN,       /* all join rooms */
+    YD_SIO_OP_LEAVE,      /* all leave rooms */
+    YD_SIO_OP_DISCONNECT, /* all leave the namespace, or their connections end */
+    YD_SIO_OP_SOCKETS,    /* asks what they are */
+    YD_SIO_OP_ROOMS       /* asks for the names of their rooms */
 };
 
-/* Begins every operation; made by yd_sio_op_new(), which leaves the rest zero. */
+/* Begins the struct of each kind. */
 struct yd_sio_op {
-    const struct yd_sio_op_ops *ops;
-    struct yd_sio_scope scope;
-    atomic_uint num_parts;     /* that have not ended */
-    atomic_bool failed;        /* a loop does not run any more */
-    struct yd_sio_part *parts; /* one for each loop */
+    struct yd_op op;
+    yodel_sio_namespace *ns; /* a reference */
 };
 
-/* size: of the struct that begins with struct yd_sio_op.  NULL when out of memory. */
-void *yd_sio_op_new(const struct yd_sio_op_ops *ops, size_t size, const yodel_sio_target *target);
-/* Frees it, without done. */
-void yd_sio_op_free(void *op);
-/* Runs it: on this thread's loop at once (unless a broadcast is being given out there), on others
- * by mail.  Takes op, and calls done in any case.  Returns 0 or YODEL_ERR_CLOSED. */
-int yd_sio_op_run(void *op);
+/* The operation kind on target; size: of the struct that begins with struct yd_sio_op.  NULL when
+ * out of memory. */
+void *yd_sio_op_new(enum yd_sio_kind kind, size_t size, const yodel_sio_target *target);
+
+/* The loops that have sockets of its scope. */
+void yd_sio_op_find(const struct yd_op *op, struct yd_loop_set *set);
+
+/* The room's name in the key of its group, "/chat#room". */
+static inline yodel_str yd_sio_room_of_key(const yodel_sio_namespace *ns, const struct yd_key *key)
+{
+    size_t prefix = ns->name_len + 1;
+
+    return (yodel_str){key->text.ptr + prefix, key->text.len - prefix};
+}
 
 #endif

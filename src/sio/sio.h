@@ -22,7 +22,9 @@ struct yd_sio_setup {
     struct yd_loop **loops;
     unsigned num_loops;
     uint64_t secret[2];
-    yodel_channels *channels; /* a reference, taken */
+    struct yd_bus *bus;
+    const char *name;         /* on the bus, the same in every process; copied */
+    yodel_channels *channels; /* a reference, taken; NULL: none */
     void *owner;              /* kept alive until release_owner(owner) */
     void (*release_owner)(void *owner);
 };

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "channels/channels.h"
+#include "groups/groups.h"
 #include "sio/namespaces.h"
 #include "sio/sio_ids.h"
 
@@ -16,12 +17,10 @@
 /* One loop's part; that loop's alone. */
 struct yd_sio_loop {
     uint64_t stamp;      /* of the present broadcast */
-    bool broadcasting;   /* a broadcast is being given out: another one waits for it */
     bool stopping;       /* whom it loses now will not come back */
     struct yd_list away; /* sockets that are AWAY, by of_client, the one lost first in front */
     struct yd_list gone; /* those that were, and are freed in this turn */
     unsigned num_away;
-    struct yd_mail *waiting, **waiting_end; /* operations that wait for the present one */
 };
 
 /* What yodel_sio_get_stats() tells; counted by every loop. */
@@ -40,7 +39,12 @@ struct yodel_sio {
     const struct yodel_log_sink *log;
     yodel_sio_options options; /* filled in; its pointers are not kept */
     struct yd_eio *eio;
-    yodel_channels *channels; /* a reference */
+    struct yd_bus *bus;
+    struct yd_layer layer; /* of the bus, under name */
+    char name[YD_LAYER_NAME_SIZE];
+    struct yd_groups *rooms;  /* a reference; their names are "/chat#room" */
+    yodel_channels *channels; /* a reference; what is sent to its groups reaches rooms of that name;
+                                 NULL: none */
     struct yd_loop **loops;
     unsigned num_loops;
     struct yd_sio_loop *per_loop;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/container.h"
 #include "base/mem.h"
 #include "base/options.h"
 #include "sio/bundle.h"
-#include "sio/emit.h"
 #include "sio/leave.h"
 #include "sio/packets.h"
+#include "sio/raw.h"
 #include "sio/sio.h"
+#include "sio/sio_layer.h"
 
 /* ---- options ---- */
 
@@ -151,6 +153,9 @@ static void free_sio(yodel_sio *sio)
         yd_eio_free(sio->eio);
     yd_sio_namespaces_done(&sio->namespaces);
     yd_sio_bundle_free(sio->bundle);
+    if (sio->layer.bus != NULL)
+        yd_bus_remove_layer(sio->bus, &sio->layer);
+    yd_groups_unref(sio->rooms);
     yd_free(sio->mem, sio->per_loop);
     yd_free(sio->mem, sio);
 }
@@ -182,12 +187,12 @@ static yodel_sio *make_sio(const struct yd_sio_setup *setup, const yodel_sio_opt
     for (unsigned i = 0; i < setup->num_loops; i++) {
         yd_list_init(&sio->per_loop[i].away);
         yd_list_init(&sio->per_loop[i].gone);
-        sio->per_loop[i].waiting_end = &sio->per_loop[i].waiting;
     }
     atomic_init(&sio->refs, 1);
     yd_sio_ids_init(&sio->ids);
     sio->mem = mem;
     sio->log = setup->log;
+    sio->bus = setup->bus;
     sio->loops = setup->loops;
     sio->num_loops = setup->num_loops;
     memcpy(sio->secret, setup->secret, sizeof sio->secret);
@@ -196,6 +201,30 @@ static yodel_sio *make_sio(const struct yd_sio_setup *setup, const yodel_sio_opt
     sio->free = release_sio;
     keep_options(sio, options);
     return sio;
+}
+
+/* Who has groups keeps the bus: the service, and the channel layer that its rooms are attached to.
+ */
+static void keep_nothing(void *owner)
+{
+    (void)owner;
+}
+
+static int start_rooms(yodel_sio *sio, const struct yd_sio_setup *setup)
+{
+    int rc = yd_groups_new(setup->bus, setup->name, NULL, keep_nothing, &sio->rooms);
+
+    if (rc == 0 && setup->channels != NULL)
+        rc = yd_channels_attach(setup->channels, sio->rooms);
+    return rc;
+}
+
+static void join_bus(yodel_sio *sio, const char *name)
+{
+    (void)snprintf(sio->name, sizeof sio->name, "%s", name);
+    sio->layer.ops = &yd_sio_layer_ops;
+    sio->layer.name = yodel_str_of(sio->name);
+    yd_bus_add_layer(sio->bus, &sio->layer);
 }
 
 int yd_sio_new(const struct yd_sio_setup *setup, const yodel_sio_options *given,
@@ -215,8 +244,9 @@ int yd_sio_new(const struct yd_sio_setup *setup, const yodel_sio_options *given,
     if (options.client_dir != NULL &&
         (rc = yd_sio_bundle_new(setup->mem, options.client_dir, &sio->bundle)) < 0)
         goto fail;
-    if ((rc = start_eio(sio, setup, &options)) < 0)
+    if ((rc = start_rooms(sio, setup)) < 0 || (rc = start_eio(sio, setup, &options)) < 0)
         goto fail;
+    join_bus(sio, setup->name);
     sio->channels = setup->channels;
     sio->owner = setup->owner;
     sio->release_owner = setup->release_owner;

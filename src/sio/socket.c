@@ -20,8 +20,7 @@ static void deliver(struct yd_member *member, struct yd_delivery *what)
 
 yodel_sio_socket *yd_sio_socket_of_member(struct yd_member *member)
 {
-    return member->deliver == deliver ? yd_container_of(member, yodel_sio_socket, rooms.member)
-                                      : NULL;
+    return yd_container_of(member, yodel_sio_socket, rooms.member);
 }
 
 /* ---- being meant by targets ---- */
@@ -57,6 +56,7 @@ yodel_sio_socket *yd_sio_socket_new(yodel_sio_namespace *ns, struct yd_loop *loo
     socket->ns = ns;
     socket->loop = loop;
     socket->rooms.member.deliver = deliver;
+    socket->in_own_room = true;
     yd_list_init(&socket->of_client);
     yd_list_init(&socket->of_shard);
     if (yd_sio_make_id(&sio->ids, loop->index, id) < 0 || yd_sio_socket_set_id(socket, id) < 0) {
@@ -185,6 +185,7 @@ static void wait_for_client(yodel_sio_socket *socket)
     yd_list_append(&state->away, &socket->of_client);
     state->num_away++;
     yd_sio_count_one(&sio->counters.lost);
+    yd_member_set_away(&socket->rooms.member, true);
     start_expiry(socket, sio->options.recovery_ms);
     make_room(sio, state);
 }
@@ -278,10 +279,10 @@ int yodel_sio_once(yodel_sio_socket *socket, const char *event, yodel_sio_event_
 
 static struct yd_sio_rooms rooms_of(const yodel_sio_socket *socket)
 {
-    yodel_channels *channels = socket->ns->sio->channels;
+    const yodel_sio *sio = socket->ns->sio;
 
-    return (struct yd_sio_rooms){yd_channels_groups(channels), yd_channels_bus(channels),
-                                 socket->loop, yodel_sio_namespace_name(socket->ns)};
+    return (struct yd_sio_rooms){sio->rooms, sio->bus, socket->loop,
+                                 yodel_sio_namespace_name(socket->ns)};
 }
 
 static bool is_own(const yodel_sio_socket *socket, const char *room)
@@ -292,35 +293,55 @@ static bool is_own(const yodel_sio_socket *socket, const char *room)
 int yd_sio_socket_join(yodel_sio_socket *socket, const char *room)
 {
     struct yd_sio_rooms rooms = rooms_of(socket);
+    int rc;
 
-    return yd_sio_membership_join(&socket->rooms, &rooms, room, socket->ns->sio->options.max_rooms);
+    if (is_own(socket, room)) {
+        socket->in_own_room = true;
+        return 0;
+    }
+    rc = yd_sio_membership_join(&socket->rooms, &rooms, room, socket->ns->sio->options.max_rooms);
+    if (socket->phase == YD_SIO_AWAY)
+        yd_member_set_away(&socket->rooms.member, true);
+    return rc;
 }
 
+void yd_sio_socket_leave(yodel_sio_socket *socket, const char *room)
+{
+    struct yd_sio_rooms rooms = rooms_of(socket);
+
+    if (is_own(socket, room))
+        socket->in_own_room = false;
+    else
+        yd_sio_membership_leave(&socket->rooms, &rooms, room);
+}
+
+void yd_sio_socket_leave_rooms(yodel_sio_socket *socket)
+{
+    socket->in_own_room = false;
+    yd_sio_membership_leave_all(&socket->rooms, socket->loop);
+}
+
+/* Of one that is AWAY nobody but who comes back knows the rooms. */
 int yodel_sio_join(yodel_sio_socket *socket, const char *room)
 {
-    if (is_own(socket, room))
-        return 0;
-    if (socket->phase == YD_SIO_LEAVING)
+    if (socket->phase == YD_SIO_LEAVING || socket->phase == YD_SIO_AWAY)
         return YODEL_ERR_CLOSED;
     return yd_sio_socket_join(socket, room);
 }
 
 void yodel_sio_leave(yodel_sio_socket *socket, const char *room)
 {
-    struct yd_sio_rooms rooms = rooms_of(socket);
-
-    yd_sio_membership_leave(&socket->rooms, &rooms, room);
-}
-
-void yd_sio_socket_leave_rooms(yodel_sio_socket *socket)
-{
-    yd_sio_membership_leave_all(&socket->rooms, socket->loop);
+    if (socket->phase != YD_SIO_AWAY)
+        yd_sio_socket_leave(socket, room);
 }
 
 void yodel_sio_each_room(const yodel_sio_socket *socket, void (*each)(yodel_str room, void *user),
                          void *user)
 {
-    each(yd_sio_id(socket), user);
+    if (socket->phase == YD_SIO_AWAY)
+        return;
+    if (socket->in_own_room)
+        each(yd_sio_id(socket), user);
     yd_sio_membership_each(&((yodel_sio_socket *)socket)->rooms,
                            yodel_sio_namespace_name(socket->ns), each, user);
 }

@@ -45,6 +45,7 @@ struct yodel_sio_socket {
     const char *reason; /* why it is LEAVING; NULL: it was not CONNECTED, no handler is called */
     uint8_t phase;
     bool recovered;
+    bool in_own_room; /* the room of its id */
     char id[YD_ID_LEN];
 };
 
@@ -72,7 +73,7 @@ void yd_sio_socket_free(yodel_sio_socket *socket);
 
 /* The socket of an id in ns on this loop; NULL when there is none. */
 yodel_sio_socket *yd_sio_socket_find(yodel_sio_namespace *ns, struct yd_loop *loop, yodel_str id);
-/* The socket that is this member of a group; NULL when it is a WebSocket's. */
+/* The socket that is this member of the service's rooms. */
 yodel_sio_socket *yd_sio_socket_of_member(struct yd_member *member);
 
 /* The one function that changes a socket's phase. */
@@ -88,8 +89,9 @@ void yd_sio_socket_forget(yodel_sio_socket *socket);
 /* Notes a packet, if it remembers; out NULL: a volatile one. */
 void yd_sio_socket_note(yodel_sio_socket *socket, const char *offset, const struct yd_sio_out *out);
 
-/* Joins a room, but its own, in whatever phase.  Returns as yd_sio_membership_join(). */
+/* Joins and leaves a room, its own too, in whatever phase; see yd_sio_membership_join(). */
 int yd_sio_socket_join(yodel_sio_socket *socket, const char *room);
+void yd_sio_socket_leave(yodel_sio_socket *socket, const char *room);
 void yd_sio_socket_leave_rooms(yodel_sio_socket *socket);
 
 /* Makes the document that yodel_sio_auth() gives, if it is not there.  Returns 0 or -ENOMEM. */

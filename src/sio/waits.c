@@ -115,5 +115,5 @@ void yd_sio_waits_answer(struct yd_sio_waits *waits, uint64_t id,
     struct yd_sio_asker *asker = wait != NULL ? free_wait(wait) : NULL;
 
     if (asker != NULL)
-        asker->answered(asker, answer);
+        asker->answered(asker, answer, waits->loop);
 }

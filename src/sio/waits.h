@@ -17,7 +17,8 @@ struct yd_sio_answer {
  * added and not taken back. */
 struct yd_sio_asker {
     /* The answer has come.  No call of the program's is open. */
-    void (*answered)(struct yd_sio_asker *asker, const struct yd_sio_answer *answer);
+    void (*answered)(struct yd_sio_asker *asker, const struct yd_sio_answer *answer,
+                     struct yd_loop *loop);
     /* It will not come: result is why.  Calls of the program's may be open. */
     void (*missed)(struct yd_sio_asker *asker, int result, struct yd_loop *loop);
 };

@@ -102,6 +102,8 @@ static int start_sio(struct sio_sim *sim, const struct yodel_allocator *mem,
                      const yodel_sio_options *options)
 {
     struct yd_sio_setup setup = {
+        .bus = &sim->bus,
+        .name = "sio",
         .mem = mem,
         .log = &sim->base.sink,
         .http = &sim->base.http,

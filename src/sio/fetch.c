@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include "sio/fetch.h"
+
+#include <errno.h>
+
+#include "base/mem.h"
+#include "bus/ask.h"
+#include "proto/json_doc.h"
+#include "proto/json_pack.h"
+#include "proto/json_scan.h"
+#include "sio/walk.h"
+
+/* Lists of sockets, and of their rooms, from all loops. */
+
+struct fetch {
+    struct yd_ask ask;  /* first; its lock is for the two below */
+    struct yd_buf text; /* elements of an array, or members of an object, as JSON */
+    int rc;             /* -ENOMEM: something is missing */
+    bool is_object;     /* rooms are names of members, so that each is there once */
+    yodel_sio *sio;     /* a reference */
+    yodel_sio_sockets_fn *fn;
+    void *user;
+};
+
+/* ---- what is gathered ---- */
+
+/* After the first error nothing more is put. */
+static void put(struct fetch *fetch, yodel_str text)
+{
+    if (fetch->rc == 0)
+        fetch->rc = yd_buf_append_str(fetch->sio->mem, &fetch->text, text);
+}
+
+static void put_room(yodel_str room, void *arg)
+{
+    struct fetch *fetch = arg;
+
+    if (fetch->text.len > 0 && fetch->text.ptr[fetch->text.len - 1] != '[')
+        put(fetch, YODEL_STR(","));
+    if (fetch->rc == 0)
+        fetch->rc = yd_json_put_string(fetch->sio->mem, &fetch->text, room);
+    if (fetch->is_object)
+        put(fetch, YODEL_STR(":null"));
+}
+
+static void put_socket(struct fetch *fetch, yodel_sio_socket *socket)
+{
+    put(fetch, fetch->text.len > 0 ? YODEL_STR(",{\"id\":\"") : YODEL_STR("{\"id\":\""));
+    put(fetch, (yodel_str){socket->id, YD_ID_LEN});
+    put(fetch, YODEL_STR("\",\"handshake\":"));
+    if (fetch->rc == 0)
+        fetch->rc = yd_sio_put_handshake(socket, &fetch->text);
+    put(fetch, YODEL_STR(",\"rooms\":["));
+    yodel_sio_each_room(socket, put_room, fetch);
+    put(fetch, YODEL_STR("],\"data\":"));
+    if (socket->json == NULL)
+        put(fetch, YODEL_STR("{}"));
+    else if (fetch->rc == 0)
+        fetch->rc = yd_json_put_document(fetch->sio->mem, &fetch->text, socket->json);
+    put(fetch, YODEL_STR("}"));
+}
+
+static void fetch_socket(yodel_sio_socket *socket, void *arg)
+{
+    put_socket(arg, socket);
+}
+
+static void fetch_rooms(yodel_sio_socket *socket, void *fetch)
+{
+    yodel_sio_each_room(socket, put_room, fetch);
+}
+
+void yd_sio_fetch_apply(struct yd_sio_op *op, struct yd_loop *loop)
+{
+    struct yd_ask *ask = op->op.ask;
+
+    if (!yd_ask_enter(ask))
+        return;
+    yd_sio_walk(op, loop, false, op->op.kind == YD_SIO_OP_ROOMS ? fetch_rooms : fetch_socket, ask);
+    yd_ask_leave(ask);
+}
+
+/* ---- the result ---- */
+
+/* The names of an object's members. */
+static json_t *keys_of(json_t *object)
+{
+    json_t *keys = json_array();
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(object, key, value)
+    {
+        if (json_array_append_new(keys, json_string(key)) < 0) {
+            json_decref(keys);
+            return NULL;
+        }
+    }
+    return keys;
+}
+
+static int wrap(const struct fetch *fetch, struct yd_buf *text)
+{
+    yodel_str inside = {(char *)fetch->text.ptr, fetch->text.len};
+
+    if (fetch->rc < 0)
+        return fetch->rc;
+    if (yd_buf_append(fetch->sio->mem, text, fetch->is_object ? "{" : "[", 1) < 0 ||
+        yd_buf_append_str(fetch->sio->mem, text, inside) < 0 ||
+        yd_buf_append(fetch->sio->mem, text, fetch->is_object ? "}" : "]", 1) < 0)
+        return -ENOMEM;
+    return 0;
+}
+
+/* All that was gathered; NULL when something of it is missing. */
+static json_t *result_of(const struct fetch *fetch)
+{
+    json_t *document = NULL, *keys;
+    struct yd_buf text = {0};
+
+    if (wrap(fetch, &text) == 0)
+        (void)yd_json_read_checked((yodel_str){(char *)text.ptr, text.len}, &document);
+    yd_buf_free(fetch->sio->mem, &text);
+    if (document == NULL || !fetch->is_object)
+        return document;
+    keys = keys_of(document);
+    json_decref(document);
+    return keys;
+}
+
+static void tell(struct yd_ask *ask, unsigned missing)
+{
+    struct fetch *fetch = (struct fetch *)ask;
+    json_t *result = missing == 0 ? result_of(fetch) : NULL;
+
+    fetch->fn(result, fetch->user);
+    json_decref(result);
+}
+
+static void free_fetch(struct yd_ask *ask)
+{
+    struct fetch *fetch = (struct fetch *)ask;
+    yodel_sio *sio = fetch->sio;
+
+    yd_buf_free(sio->mem, &fetch->text);
+    yd_free(sio->mem, fetch);
+    yodel_sio_unref(sio);
+}
+
+static const struct yd_ask_ops fetch_ops = {.sink = tell, .free = free_fetch};
+
+/* ---- the verbs ---- */
+
+#define DEFAULT_FETCH_MS 10000
+
+static int ask_for(enum yd_sio_kind kind, const yodel_sio_target *target, yodel_sio_sockets_fn *fn,
+                   void *user)
+{
+    yodel_sio *sio = target->ns->sio;
+    struct fetch *fetch = yd_zalloc(sio->mem, sizeof *fetch);
+    struct yd_sio_op *op = fetch != NULL ? yd_sio_op_new(kind, sizeof *op, target) : NULL;
+
+    if (op == NULL) {
+        yd_free(sio->mem, fetch);
+        return -ENOMEM;
+    }
+    yd_ask_init(&fetch->ask, &fetch_ops, sio->bus);
+    fetch->is_object = kind == YD_SIO_OP_ROOMS;
+    fetch->sio = yodel_sio_ref(sio);
+    fetch->fn = fn;
+    fetch->user = user;
+    return yd_bus_ask(&op->op, &fetch->ask,
+                      target->timeout_ms != 0 ? target->timeout_ms : DEFAULT_FETCH_MS);
+}
+
+int yodel_sio_fetch_sockets(yodel_sio_target target, yodel_sio_sockets_fn *done, void *user)
+{
+    return ask_for(YD_SIO_OP_SOCKETS, &target, done, user);
+}
+
+int yodel_sio_fetch_rooms(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done, void *user)
+{
+    yodel_sio_target target = yodel_sio_to_all(ns);
+
+    return ask_for(YD_SIO_OP_ROOMS, &target, done, user);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include "sio/news.h"
+
+#include <errno.h>
+
+struct yd_sio_output yd_sio_words_output(const yodel_sio_namespace *ns,
+                                         const struct yd_sio_words *words)
+{
+    return (struct yd_sio_output){
+        .type = YD_SIO_EVENT,
+        .nsp = yodel_sio_namespace_name(ns),
+        .event = words->name,
+        .args = words->elements,
+        .num_attachments = (uint32_t)words->num_attachments,
+    };
+}
+
+/* The caller's strings do not live as long as the news. */
+static int keep_text(struct yd_sio_news *news, const struct yodel_allocator *mem,
+                     const struct yd_sio_words *words)
+{
+    size_t len = words->name.len;
+
+    if (yd_buf_append_str(mem, &news->text, words->name) < 0 ||
+        yd_buf_append(mem, &news->text, "[", 1) < 0 ||
+        yd_buf_append_str(mem, &news->text, words->elements) < 0 ||
+        yd_buf_append(mem, &news->text, "]", 1) < 0)
+        return -ENOMEM;
+    news->event = (yodel_str){(char *)news->text.ptr, len};
+    news->args = (yodel_str){(char *)news->text.ptr + len, news->text.len - len};
+    return 0;
+}
+
+int yd_sio_news_make(struct yd_sio_news *news, yodel_sio_namespace *ns,
+                     const struct yd_sio_words *words, unsigned flags, bool acknowledged)
+{
+    yodel_sio *sio = ns->sio;
+    struct yd_sio_output output = yd_sio_words_output(ns, words);
+    int rc = 0;
+
+    *news = (struct yd_sio_news){.flags = flags, .has_id = acknowledged};
+    if (acknowledged) {
+        output.has_id = true;
+        output.id = news->id = atomic_fetch_add(&ns->ack_id, 1) & YD_SIO_MAX_ID;
+    } else if (sio->options.recovery_ms > 0) {
+        yd_sio_next_offset(&sio->ids, news->offset);
+        output.offset = yodel_str_of(news->offset);
+    }
+    if (ns->config->outgoing != NULL)
+        rc = keep_text(news, sio->mem, words);
+    if (rc == 0)
+        rc = yd_sio_encode_out(sio->mem, sio->options.parser, &output, words->attachments,
+                               &news->out);
+    if (rc < 0)
+        yd_sio_news_done(news, sio->mem);
+    return rc;
+}
+
+void yd_sio_news_done(struct yd_sio_news *news, const struct yodel_allocator *mem)
+{
+    yd_sio_out_unref(&news->out);
+    yd_buf_free(mem, &news->text);
+}
+
+size_t yd_sio_news_size(const struct yd_sio_news *news)
+{
+    size_t size = news->text.len;
+
+    for (size_t i = 0; i < news->out.num; i++)
+        size += news->out.msgs[i]->len;
+    return size;
+}

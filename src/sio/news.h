@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_SIO_NEWS_H
+#define YD_SIO_NEWS_H
+
+#include "sio/encode.h"
+#include "sio/sio_base.h"
+
+/* An event that goes out: what it says, and the messages that say it to a client. */
+
+/* What an emit is made of, checked; borrowed. */
+struct yd_sio_words {
+    yodel_str name, elements; /* elements: JSON values with commas between them */
+    const yodel_bytes *attachments;
+    size_t num_attachments;
+};
+
+struct yd_sio_news {
+    struct yd_sio_out out; /* encoded by the service's parser */
+    unsigned flags;        /* of the target */
+    bool has_id;           /* it is to be acknowledged */
+    uint64_t id;
+    char offset[YD_SIO_OFFSET_SIZE]; /* "": without recovery, or to be acknowledged */
+    yodel_str event, args; /* for those who watch what goes out: args is a JSON array; else empty */
+    struct yd_buf text;    /* of both */
+};
+
+/* Makes the news of words for sockets of ns, with a number of its own.  Returns as
+ * yd_sio_encode_out(); on failure all is freed. */
+int yd_sio_news_make(struct yd_sio_news *news, yodel_sio_namespace *ns,
+                     const struct yd_sio_words *words, unsigned flags, bool acknowledged);
+void yd_sio_news_done(struct yd_sio_news *news, const struct yodel_allocator *mem);
+
+/* Bytes that it holds. */
+size_t yd_sio_news_size(const struct yd_sio_news *news);
+
+/* The packet that says words, without a number. */
+struct yd_sio_output yd_sio_words_output(const yodel_sio_namespace *ns,
+                                         const struct yd_sio_words *words);
+
+#endif

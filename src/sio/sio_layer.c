@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "sio/sio_layer.h"
+
+#include "base/container.h"
+#include "sio/emit.h"
+#include "sio/fetch.h"
+#include "sio/many.h"
+
+static void apply(struct yd_op *op, struct yd_loop *loop)
+{
+    struct yd_sio_op *sio_op = (struct yd_sio_op *)op;
+
+    switch ((enum yd_sio_kind)op->kind) {
+    case YD_SIO_OP_EMIT:
+        yd_sio_emit_apply(sio_op, loop);
+        break;
+    case YD_SIO_OP_JOIN:
+    case YD_SIO_OP_LEAVE:
+        yd_sio_rooms_apply(sio_op, loop);
+        break;
+    case YD_SIO_OP_DISCONNECT:
+        yd_sio_disconnect_apply(sio_op, loop);
+        break;
+    case YD_SIO_OP_SOCKETS:
+    case YD_SIO_OP_ROOMS:
+        yd_sio_fetch_apply(sio_op, loop);
+        break;
+    }
+}
+
+static void release(struct yd_op *op)
+{
+    struct yd_sio_op *sio_op = (struct yd_sio_op *)op;
+
+    if (op->kind == YD_SIO_OP_EMIT)
+        yd_sio_emit_release(sio_op);
+    else if (op->kind == YD_SIO_OP_JOIN || op->kind == YD_SIO_OP_LEAVE)
+        yd_sio_rooms_release(sio_op);
+    yd_sio_ns_unref(sio_op->ns);
+}
+
+static void ref(struct yd_layer *layer)
+{
+    (void)yodel_sio_ref(yd_container_of(layer, yodel_sio, layer));
+}
+
+static void unref(struct yd_layer *layer)
+{
+    yodel_sio_unref(yd_container_of(layer, yodel_sio, layer));
+}
+
+/* No form for other processes yet: to them these operations are of this process alone. */
+const struct yd_layer_ops yd_sio_layer_ops = {
+    .find = yd_sio_op_find,
+    .apply = apply,
+    .release = release,
+    .ref = ref,
+    .unref = unref,
+};
