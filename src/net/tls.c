@@ -106,6 +106,7 @@ static int make_ctx(const struct yd_tls *tls, SSL_CTX **ret_ctx)
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_read_ahead(ctx, 1); /* header and body of a record at once */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets need no memory here */
     SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
     SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
@@ -199,6 +200,13 @@ static void log_failure(const struct yd_conn *conn)
     yd_log(log, YODEL_LOG_DEBUG, "TLS with %s failed: %s", peer, text);
 }
 
+/* SSL_get_error() looks at the queue of errors, which must not hold those of others. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 /* The alert that OpenSSL has queued still goes out; nothing else does. */
 static int fail(struct yd_conn *conn)
 {
@@ -225,12 +233,13 @@ static int on_ssl_result(struct yd_conn *conn, int result)
     }
 }
 
-/* Straight to where the protocol above wants it, if that has said so. */
+/* Straight to where the protocol above wants it, if that has said so.  Without input OpenSSL is not
+ * asked: it would only say that it wants some. */
 static int read_records(struct yd_conn *conn, uint8_t *room)
 {
     struct tls_filter *filter = filter_of(conn);
 
-    while (conn->phase < YD_CONN_DEAD) {
+    while (conn->phase < YD_CONN_DEAD && (filter->input_len > 0 || SSL_has_pending(filter->ssl))) {
         const struct iovec *target = filter->base.target;
         uint8_t *plain = target != NULL ? target->iov_base : room;
         size_t size = target != NULL ? target->iov_len : RECORD_MAX;
@@ -256,7 +265,7 @@ static int input(struct yd_conn *conn, uint8_t *data, size_t len)
         return -ENOMEM;
     filter->input = data;
     filter->input_len = len;
-    ERR_clear_error();
+    forget_errors();
     rc = read_records(conn, plain);
     filter->input_len = 0;
     yd_pool_put(&loop->pool, YD_BLOCK_LARGE, plain);
@@ -269,7 +278,7 @@ static int input(struct yd_conn *conn, uint8_t *data, size_t len)
  * while there is memory. */
 static int seal(struct yd_conn *conn, const void *data, size_t len)
 {
-    ERR_clear_error();
+    forget_errors();
     return SSL_write(filter_of(conn)->ssl, data, (int)len) > 0 ? 0 : -ENOMEM;
 }
 
