@@ -8,6 +8,7 @@ YODEL_C_BEGIN
 
 /*
  * One request.  Valid until its handler returns; after yodel_request_defer() until it is answered.
+ * A handler may call everything of this header on it until then, also once it has answered.
  * Every view taken from it is borrowed and lives as long.
  */
 typedef struct yodel_request yodel_request;

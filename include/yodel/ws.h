@@ -8,7 +8,13 @@ YODEL_C_BEGIN
 
 /*
  * A WebSocket (RFC 6455).  Belongs to its loop; never keep it in another thread: keep its id.
- * Valid from on_connect until its on_close returns (or until a rejecting on_connect returns).
+ * Valid from on_connect until its on_close, and then the free function of its data, returns (or
+ * until a rejecting on_connect returns).
+ *
+ * Every function of this header may be called in every handler, on this WebSocket and on others of
+ * the loop.  One that is over, from its close frame or loss on, keeps its id, its channel name and
+ * its data; it sends nothing, joins no group and cannot be decided on (YODEL_ERR_CLOSED), and to
+ * close it again does nothing.
  */
 typedef struct yodel_ws yodel_ws;
 
@@ -70,9 +76,10 @@ typedef int(yodel_ws_event_fn)(yodel_ws *ws, const yodel_event *event, void *use
 /* The output has emptied after a send gave YODEL_ERR_CONGESTED. */
 typedef void(yodel_ws_drain_fn)(yodel_ws *ws, void *user);
 
-/* The end, exactly once and last, for every WebSocket that was accepted or deferred; never inside a
- * call of yours.  It has left its groups already: it does as soon as a close frame is sent or
- * comes. */
+/* The end, exactly once and last, for every WebSocket that was accepted or deferred, also when
+ * memory runs out or the server is stopped; never inside a call of yours.  It has left its groups
+ * already: it does as soon as a close frame is sent or comes.  ws may still be asked for what it is
+ * and has; see yodel_ws for what else may be called. */
 typedef void(yodel_ws_close_fn)(yodel_ws *ws, const yodel_ws_closing *closing, void *user);
 
 /* A handler for one type of event. */
@@ -157,7 +164,8 @@ YODEL_API int yodel_ws_accept(yodel_ws *ws,
                               const yodel_ws_accept_options *options) YODEL_LOOP_THREAD;
 
 /*
- * Refuses ws with an HTTP response (status 400..599; 0: 403).  Returns as yodel_ws_accept().
+ * Refuses ws with an HTTP response (status 400..599; 0: 403).  A deferred one has its on_close
+ * after that.  Returns as yodel_ws_accept().
  */
 YODEL_API int yodel_ws_reject(yodel_ws *ws, const yodel_response *response) YODEL_LOOP_THREAD;
 
@@ -216,7 +224,8 @@ YODEL_API void yodel_ws_close(yodel_ws *ws, uint16_t code, yodel_str reason) YOD
 /* Bytes queued and not yet taken by the kernel. */
 YODEL_API size_t yodel_ws_buffered(const yodel_ws *ws) YODEL_LOOP_THREAD;
 
-/* Ties data to ws; free_data (may be NULL) runs after on_close, or when replaced. */
+/* Ties data to ws; free_data (may be NULL) runs after on_close, as the last call for ws, or when
+ * replaced.  Data that is set in on_close or in free_data is freed as well. */
 YODEL_API void yodel_ws_set_data(yodel_ws *ws, void *data,
                                  yodel_free_fn *free_data) YODEL_LOOP_THREAD;
 YODEL_API void *yodel_ws_data(const yodel_ws *ws) YODEL_LOOP_THREAD;

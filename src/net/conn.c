@@ -32,7 +32,7 @@ static bool enter(struct yd_conn *conn, enum yd_conn_phase phase)
 {
     if (conn->phase >= phase)
         return false;
-    conn->phase = (uint8_t)phase;
+    conn->phase = phase & 7;
     return true;
 }
 

@@ -68,8 +68,8 @@ struct yd_conn {
     uint32_t send_by;      /* output must make progress by then; ms, wraps */
     uint32_t slot;         /* in the table of ids */
     int16_t error;         /* to report by on_closed */
-    uint8_t phase;         /* enum yd_conn_phase */
-    uint8_t holds;         /* who needs id and memory: the stream, and yd_conn_hold() */
+    uint8_t phase : 3;     /* enum yd_conn_phase */
+    uint8_t holds : 3;     /* who needs id and memory: the stream, and yd_conn_hold() */
     bool has_timeout : 1;  /* timeout_at counts */
     bool sending : 1;      /* a send is pending */
     bool has_send_by : 1;  /* send_by counts */

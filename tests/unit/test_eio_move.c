@@ -57,6 +57,22 @@ static void test_eio_moves_a_poll(void **state)
     eio_sim_expect(peer, 200, "4b");
 }
 
+/* What is on its way when the server stops is handled where it arrives, be it the only one there.
+ */
+static void test_eio_moves_to_a_loop_that_stops(void **state)
+{
+    struct eio_sim *sim = *state;
+    struct sim_peer *peer;
+
+    eio_sim_open(sim, 0);
+    assert_int_equal(eio_sim_send(sim, "4a", 0), 0);
+    yd_net_stop(&sim->base.nets[0]);
+    peer = eio_sim_get(sim, 1, eio_sim_sid(sim));
+    eio_sim_expect(peer, 200, "4a");
+    eio_sim_run(sim);
+    assert_true(sim_is_shut(peer) || sim_is_closed(peer)); /* and told of the stop after that */
+}
+
 static void test_eio_moves_a_post(void **state)
 {
     struct eio_sim *sim = *state;
@@ -245,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_eio_moves_a_poll, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_eio_moves_to_a_loop_that_stops, setup_two, teardown),
         cmocka_unit_test_setup_teardown(test_eio_moves_a_post, setup_two, teardown),
         cmocka_unit_test_setup_teardown(test_eio_keeps_order_over_a_move, setup_two, teardown),
         cmocka_unit_test_setup_teardown(test_eio_moves_a_half_read_post, setup_two, teardown),
