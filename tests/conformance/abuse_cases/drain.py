@@ -106,7 +106,7 @@ def check_idle_exit(context):
         connection.send(b"GET / HTTP/1.1\r\nHost:")
         time.sleep(0.1)
         server.signal(signal.SIGTERM)
-        expect_exit(server, DRAIN_LIMIT)
+        expect_exit(server, DRAIN_LIMIT + AT_ONCE)
 
 
 def cases(_options):
