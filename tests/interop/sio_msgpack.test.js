@@ -43,6 +43,14 @@ for (const [name, { io, way, loops }] of matrix())
       for (const value of values) assert.deepEqual(await ask(socket, "echo", value), [value]);
     });
 
+    test("values that JSON lacks come back", async () => {
+      const socket = await clients.open();
+      const buffer = new Uint8Array([1, 2, 3]).buffer;
+
+      for (const value of [undefined, NaN, Infinity, -Infinity, new Date(0), new Date(-1), new Date(1700000000123), { a: undefined, b: [null, undefined, NaN] }, buffer])
+        assert.deepEqual(await ask(socket, "echo", value, "x"), [value, "x"]);
+    });
+
     test("binary comes back", async () => {
       const socket = await clients.open();
 
