@@ -62,6 +62,7 @@ typedef struct yodel_sio_options {
     unsigned max_children;   /* of one parent at a time; 0: 10000 (CONNECT is refused above) */
     unsigned max_rooms;      /* of one socket; 0: 10000 */
     unsigned max_acks;       /* unanswered ones a socket keeps; 0: 10000 */
+    size_t max_answers;      /* bytes of answers that one emit collects; 0: 16 MiB */
     unsigned transports;     /* YODEL_SIO_POLLING | YODEL_SIO_WEBSOCKET; 0: both */
     int no_upgrades;         /* 1: a session stays on its transport */
     yodel_sio_parser parser;
@@ -114,6 +115,7 @@ typedef struct yodel_sio_stats {
     uint64_t children_refused; /* CONNECTs refused by max_children */
     uint64_t too_big;          /* clients closed: attachments, or early events, above max_payload */
     uint64_t attachments_late; /* clients closed by attachment_timeout_ms */
+    uint64_t answers_dropped;  /* left out of what an emit collects, at max_answers */
 } yodel_sio_stats;
 
 /* Fills in what the caller's size has room for.  Returns 0 or -EINVAL (size is not set). */

@@ -19,6 +19,7 @@ struct yd_sio_gather {
     void *user;
     unsigned expected;
     int result;                /* the first that went wrong */
+    size_t bytes;              /* of answers that were taken */
     struct yd_buf json;        /* elements, commas between them */
     struct yd_buf attachments; /* of struct yd_buf */
 };
@@ -193,6 +194,23 @@ static void take_back(struct yd_sio_gather *gather, size_t json_len, size_t num)
     gather->result = -ENOMEM;
 }
 
+/* One that does not fit any more is left out. */
+static bool fits(struct yd_sio_gather *gather, yodel_str elements, const yodel_bytes *data,
+                 uint32_t num)
+{
+    size_t size = elements.len;
+
+    for (uint32_t i = 0; i < num; i++)
+        size += data[i].len;
+    if (size > gather->sio->options.max_answers - gather->bytes) {
+        yd_sio_count_one(&gather->sio->counters.answers_dropped);
+        gather->result = YODEL_ERR_TOO_BIG;
+        return false;
+    }
+    gather->bytes += size;
+    return true;
+}
+
 /* Of a broadcast only the first argument counts. */
 static void take_answer(struct yd_sio_gather *gather, yodel_str args, const yodel_bytes *data,
                         uint32_t num)
@@ -203,7 +221,7 @@ static void take_answer(struct yd_sio_gather *gather, yodel_str args, const yode
 
     if (!gather->single && !yd_json_next(&iter, &elements))
         elements = YODEL_STR("null");
-    if (elements.len == 0)
+    if (elements.len == 0 || !fits(gather, elements, data, num))
         return;
     if (append_elements(gather, elements, num, first) < 0 ||
         append_attachments(gather, data, num) < 0)

@@ -25,7 +25,8 @@ struct yd_sio_loop {
 
 /* What yodel_sio_get_stats() tells; counted by every loop. */
 struct yd_sio_counters {
-    atomic_uint_least64_t lost, lost_forgotten, children_refused, too_big, attachments_late;
+    atomic_uint_least64_t answers_dropped, lost, lost_forgotten, children_refused, too_big,
+        attachments_late;
 };
 
 static inline void yd_sio_count_one(atomic_uint_least64_t *counter)

@@ -34,6 +34,7 @@ static void fill_in(yodel_sio_options *options)
     DEFAULT(max_children, 10000);
     DEFAULT(max_rooms, 10000);
     DEFAULT(max_acks, 10000);
+    DEFAULT(max_answers, 16 * 1024 * 1024);
     DEFAULT(transports, YODEL_SIO_POLLING | YODEL_SIO_WEBSOCKET);
     DEFAULT(compress_min, 1024);
     DEFAULT(recovery_bytes, 1024 * 1024);
@@ -289,6 +290,7 @@ int yodel_sio_get_stats(const yodel_sio *sio, yodel_sio_stats *ret_stats)
     yd_eio_count(sio->eio, &clients, &polling);
     stats.clients = clients;
     stats.polling = polling;
+    stats.answers_dropped = value_of(&sio->counters.answers_dropped);
     stats.lost = value_of(&sio->counters.lost);
     stats.lost_forgotten = value_of(&sio->counters.lost_forgotten);
     stats.children_refused = value_of(&sio->counters.children_refused);

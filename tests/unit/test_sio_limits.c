@@ -429,6 +429,46 @@ static void test_sio_limits_forget_many_lost(void **state)
     expect_lost(sim, 0, 19);
 }
 
+/* ---- answers that are collected ---- */
+
+static void tell_answers(const yodel_sio_answers *answers, void *user)
+{
+    sio_sim_tell(user, "%s %zu;", yodel_strerror(answers->result), answers->json.len);
+}
+
+static void ask_all(struct sio_sim *sim, void *arg)
+{
+    assert_int_equal(yodel_sio_emit_ack(yodel_sio_to_all(sim->ns), "ask", NULL, tell_answers, sim),
+                     0);
+}
+
+static void test_sio_limits_bound_collected_answers(void **state)
+{
+    struct sio_sim *sim = *state;
+    yodel_sio_stats stats = {.size = sizeof stats};
+    yodel_sio_options options;
+    struct sio_client clients[3];
+    char packet[1010];
+
+    sio_sim_stop(sim);
+    sio_sim_options(&options);
+    options.max_answers = 2100;
+    assert_int_equal(sio_sim_start(sim, &yd_mem_default, 1, &options), 0);
+    for (int i = 0; i < 3; i++)
+        sio_sim_connect(sim, 0, &clients[i]);
+    sio_sim_on_loop(sim, 0, ask_all, NULL);
+    memset(packet, 'x', sizeof packet);
+    memcpy(packet, "30[\"", 4);
+    strcpy(packet + sizeof packet - 3, "\"]");
+    for (int i = 0; i < 3; i++) {
+        sio_sim_expect(&clients[i], "20[\"ask\"]");
+        sio_sim_say(&clients[i], packet);
+    }
+    sio_sim_expect_told(sim, "larger than the configured limit 2013;"); /* two */
+    assert_int_equal(yodel_sio_get_stats(sim->sio, &stats), 0);
+    assert_int_equal(stats.answers_dropped, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -453,6 +493,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_sio_limits_forget_the_oldest_lost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sio_limits_forget_many_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sio_limits_bound_collected_answers, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
