@@ -29,6 +29,7 @@ OPEN = {  # struct: the layers, the fields
     "yd_wheel": ("eio", "now"),
     "yd_bus": ("groups", "mem num_loops secret"),
     "yd_layer": ("channels sio", "bus name ops"),
+    "yd_fence_wait": ("sio", "mail"),
     "yd_member": ("channels ws sio", "deliver memberships"),
     "yd_loop": (
         "bus groups net http ws eio sio server",

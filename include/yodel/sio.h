@@ -63,9 +63,11 @@ typedef struct yodel_sio_handlers {
     size_t size;
     yodel_sio_connection_fn *on_connection;
     yodel_sio_disconnect_fn *on_disconnecting; /* its rooms are still there */
-    yodel_sio_disconnect_fn *on_disconnect;    /* last; exactly once for each on_connection */
-    yodel_sio_event_fn *on_any;                /* every event, ahead of its own handler */
-    yodel_sio_event_fn *on_unhandled;          /* events without a handler of their own */
+    /* Last; exactly once for each on_connection.  It is in no room any more, nor in that of its id.
+     */
+    yodel_sio_disconnect_fn *on_disconnect;
+    yodel_sio_event_fn *on_any;       /* every event, ahead of its own handler */
+    yodel_sio_event_fn *on_unhandled; /* events without a handler of their own */
     /* An event middleware refused an event: message is its reason. */
     void (*on_error)(yodel_sio_socket *socket, const char *message, void *user);
     /* The output has emptied after an emit to this client gave YODEL_ERR_CONGESTED, or a broadcast
@@ -87,7 +89,8 @@ YODEL_API int yodel_sio_on(yodel_sio_namespace *ns, const char *event, yodel_sio
 YODEL_API int yodel_sio_once(yodel_sio_socket *socket, const char *event,
                              yodel_sio_event_fn *handler, void *user) YODEL_LOOP_THREAD;
 
-/* Sees every event that goes out to a socket of ns: args is the JSON array of what is emitted. */
+/* Sees every event that goes out to a socket of ns: args is the JSON array of what is emitted.  A
+ * socket that it disconnects does not get the event. */
 typedef void(yodel_sio_outgoing_fn)(yodel_sio_socket *socket, yodel_str event, yodel_str args,
                                     void *user);
 YODEL_API int yodel_sio_on_any_outgoing(yodel_sio_namespace *ns, yodel_sio_outgoing_fn *handler,
@@ -253,11 +256,15 @@ YODEL_API int yodel_sio_emit_ack(yodel_sio_target target, const char *event,
 
 /* ---- rooms ---- */
 
-/* room: at most 255 bytes of UTF-8.  Returns 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_TOO_BIG
- * (max_rooms), YODEL_ERR_CLOSED. */
+/* room: at most 255 bytes of UTF-8.  A socket is in the room of its id from the beginning.  Returns
+ * 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_TOO_BIG (max_rooms), YODEL_ERR_CLOSED (it leaves). */
 YODEL_API int yodel_sio_join(yodel_sio_socket *socket, const char *room) YODEL_LOOP_THREAD;
+/* Cannot fail.  The room of its id can be left too: then emits to that room do not reach it, those
+ * to the socket itself do. */
 YODEL_API void yodel_sio_leave(yodel_sio_socket *socket, const char *room) YODEL_LOOP_THREAD;
-/* Calls each(room, user) for its rooms, its own id first. */
+/* Calls each(room, user) for its rooms in the order it joined them, its own id first; none in
+ * on_disconnect.  each may join and leave rooms: those left before their turn, and those joined
+ * meanwhile, are not told. */
 YODEL_API void yodel_sio_each_room(const yodel_sio_socket *socket,
                                    void (*each)(yodel_str room, void *user),
                                    void *user) YODEL_LOOP_THREAD;

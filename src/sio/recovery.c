@@ -6,6 +6,8 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "bus/call.h"
+#include "bus/fence.h"
 #include "sio/leave.h"
 
 /*
@@ -15,24 +17,25 @@
  *
  *     new loop -> old loop   SEEK: copies what there is; the lost socket goes on noting packets
  *     old loop -> new loop   JOIN: the new socket joins the rooms and begins to note packets itself
- *     new loop -> each loop  ROUND: what it had begun to broadcast when it saw no socket on the new
- *                            loop yet has been posted to the old one by now
- *     last one -> old loop   TAIL: copies what was noted meanwhile, and frees the lost socket
+ *     new loop -> old loop   TAIL: after all who looked for receivers before that have posted what
+ *                            they send, copies what was noted meanwhile, and frees the lost socket
  *     old loop -> new loop   DONE: the notes are put together, each offset once
  *
  * so that no packet falls between the two sockets.
  */
 
-enum step { SEEK, JOIN, ROUND, TAIL, DONE };
+enum step { SEEK, JOIN, DONE };
 
 struct transfer {
-    struct yd_mail mail;
+    struct yd_call call;
+    struct yd_fence_wait fence;
     yodel_sio *sio;
     yodel_sio_namespace *ns; /* a reference */
     yd_sio_recovered_fn *done;
     struct yd_loop *to, *from;
     enum step step;
     bool found;
+    bool in_own_room;       /* the lost socket is */
     bool trimmed;           /* what the lost socket remembers has no beginning */
     char id[YD_ID_LEN];     /* of the new socket, as it was made */
     char old_id[YD_ID_LEN]; /* of the lost one */
@@ -113,6 +116,7 @@ static int copy_state(struct transfer *transfer, yodel_sio_socket *lost)
 {
     memcpy(transfer->old_id, lost->id, YD_ID_LEN);
     transfer->trimmed = lost->memory->log.trimmed;
+    transfer->in_own_room = lost->in_own_room;
     if (lost->json != NULL && (transfer->json = json_deep_copy(lost->json)) == NULL)
         return -ENOMEM;
     return copy_rooms(transfer, lost);
@@ -158,6 +162,8 @@ static void take_tail(struct transfer *transfer, struct yd_loop *loop)
 {
     yodel_sio_socket *lost = find_lost(transfer, loop);
 
+    if (lost != NULL)
+        transfer->in_own_room = lost->in_own_room;
     transfer->found =
         lost != NULL &&
         yd_sio_log_copy(&transfer->log, not_copied(transfer, &lost->memory->log)) == 0 &&
@@ -203,6 +209,7 @@ static int take_over(yodel_sio_socket *socket, struct transfer *transfer)
         return rc;
     memcpy(socket->memory->resume, transfer->offset, sizeof transfer->offset);
     socket->memory->log.trimmed = true;
+    socket->in_own_room = transfer->in_own_room;
     socket->json = transfer->json;
     transfer->json = NULL;
     return 0;
@@ -225,35 +232,55 @@ static void start_afresh(yodel_sio_socket *socket, const struct transfer *transf
 
     yd_sio_socket_leave_rooms(socket);
     yd_sio_socket_forget(socket);
+    socket->in_own_room = true;
     json_decref(socket->json);
     socket->json = NULL;
     if (socket->phase == YD_SIO_NOTING)
         yd_sio_socket_set_phase(socket, YD_SIO_CONNECTING);
     if (memcmp(socket->id, transfer->id, YD_ID_LEN) != 0)
         rc = yd_sio_socket_set_id(socket, transfer->id);
-    transfer->done(socket, rc == 0 ? YD_SIO_FRESH : YD_SIO_FAILED);
+    if (!socket->client->closing)
+        transfer->done(socket, rc == 0 ? YD_SIO_FRESH : YD_SIO_FAILED);
 }
 
+/* One whose client is lost again has what is its own, and waits. */
 static void complete(yodel_sio_socket *socket, struct transfer *transfer)
 {
-    if (!transfer->found || join_rooms(socket, transfer) < 0) {
+    bool lost = socket->phase == YD_SIO_AWAY;
+
+    if (transfer->found && join_rooms(socket, transfer) == 0) {
+        merge(socket, transfer);
+        if (!lost && !socket->client->closing)
+            transfer->done(socket, YD_SIO_RESTORED);
+    } else if (lost) {
+        yd_sio_socket_free(socket);
+    } else {
         start_afresh(socket, transfer);
-        return;
     }
-    merge(socket, transfer);
-    transfer->done(socket, YD_SIO_RESTORED);
 }
 
 /* ---- the way ---- */
 
-static void run_transfer(struct yd_mail *mail, void *receiver);
+static void run_transfer(struct yd_loop *loop, void *arg);
 
 static void send_on(struct transfer *transfer, struct yd_loop *loop, enum step step)
 {
     transfer->step = step;
-    transfer->mail.run = run_transfer;
-    if (yd_loop_post(loop, &transfer->mail) < 0)
+    yd_call_init(&transfer->call, YD_CALL_CONTROL, run_transfer, transfer);
+    if (yd_call_post(&transfer->call, loop) < 0)
         free_transfer(transfer);
+}
+
+static void run_tail(struct yd_mail *mail, void *receiver)
+{
+    struct transfer *transfer = yd_container_of(mail, struct transfer, fence.mail);
+
+    if (receiver == NULL) { /* the loop has ended */
+        free_transfer(transfer);
+        return;
+    }
+    take_tail(transfer, receiver);
+    send_on(transfer, transfer->to, DONE);
 }
 
 static struct yd_loop *next_loop(const yodel_sio *sio, const struct yd_loop *loop)
@@ -269,54 +296,42 @@ static void join(struct transfer *transfer, yodel_sio_socket *socket)
         return;
     }
     yd_sio_socket_set_phase(socket, YD_SIO_NOTING);
-    send_on(transfer, next_loop(transfer->sio, transfer->to), ROUND);
+    transfer->fence.mail.run = run_tail;
+    yd_bus_fence(transfer->sio->bus, transfer->from, &transfer->fence);
 }
 
-/* The socket that the transfer is for; NULL when it has gone again. */
+/* The socket that the transfer is for; NULL when it has gone again, or is another one's. */
 static yodel_sio_socket *find_new(const struct transfer *transfer, struct yd_loop *loop)
 {
     const char *id = transfer->step == JOIN ? transfer->id : transfer->old_id;
     yodel_sio_socket *socket = yd_sio_socket_find(transfer->ns, loop, (yodel_str){id, YD_ID_LEN});
-    enum yd_sio_phase phase = transfer->step == JOIN ? YD_SIO_CONNECTING : YD_SIO_NOTING;
 
-    return socket != NULL && socket->phase == phase && !socket->client->closing ? socket : NULL;
+    if (socket == NULL)
+        return NULL;
+    if (transfer->step == JOIN)
+        return socket->phase == YD_SIO_CONNECTING && !socket->client->closing ? socket : NULL;
+    return yd_sio_is_absent(socket) ? socket : NULL;
 }
 
-static void arrive(struct transfer *transfer, struct yd_loop *loop)
+static void run_transfer(struct yd_loop *loop, void *arg)
 {
-    yodel_sio_socket *socket = find_new(transfer, loop);
+    struct transfer *transfer = arg;
+    yodel_sio_socket *socket;
 
-    if (socket == NULL) {
+    if (transfer->step == SEEK) {
+        seek(transfer, loop);
+        if (!transfer->found &&
+            (transfer->from = next_loop(transfer->sio, transfer->from)) != transfer->to)
+            send_on(transfer, transfer->from, SEEK);
+        else
+            send_on(transfer, transfer->to, JOIN);
+    } else if ((socket = find_new(transfer, loop)) == NULL) {
         free_transfer(transfer);
     } else if (transfer->step == JOIN) {
         join(transfer, socket);
     } else {
         complete(socket, transfer);
         free_transfer(transfer);
-    }
-}
-
-static void run_transfer(struct yd_mail *mail, void *receiver)
-{
-    struct transfer *transfer = yd_container_of(mail, struct transfer, mail);
-
-    if (transfer->step == SEEK) {
-        seek(transfer, receiver);
-        if (!transfer->found &&
-            (transfer->from = next_loop(transfer->sio, transfer->from)) != transfer->to)
-            send_on(transfer, transfer->from, SEEK);
-        else
-            send_on(transfer, transfer->to, JOIN);
-    } else if (transfer->step == ROUND) {
-        struct yd_loop *next = next_loop(transfer->sio, receiver);
-        bool more = next != transfer->to;
-
-        send_on(transfer, more ? next : transfer->from, more ? ROUND : TAIL);
-    } else if (transfer->step == TAIL) {
-        take_tail(transfer, receiver);
-        send_on(transfer, transfer->to, DONE);
-    } else {
-        arrive(transfer, receiver);
     }
 }
 

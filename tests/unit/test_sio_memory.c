@@ -286,12 +286,139 @@ static void test_sio_memory_of_an_emit_to_a_parent_is_for_all_children_or_none(v
     }
 }
 
+/* ---- one step of a session ---- */
+
+static void join_both(struct sio_sim *sim, void *arg)
+{
+    (void)arg;
+    assert_int_equal(yodel_sio_join(sim->socket, "a"), 0);
+    assert_int_equal(yodel_sio_join(sim->socket, "b"), 0);
+    (void)json_object_set_new(yodel_sio_socket_json(sim->socket), "n", json_integer(5));
+}
+
+static void leave_one(struct sio_sim *sim, void *arg)
+{
+    failmem_resume(arg);
+    yodel_sio_leave(sim->socket, "a");
+    failmem_pause(arg);
+}
+
+static void append_room(yodel_str room, void *user)
+{
+    if (room.len != YD_ID_LEN)
+        strncat(user, room.ptr, room.len);
+}
+
+static void tell_rooms(struct sio_sim *sim, void *arg)
+{
+    ((char *)arg)[0] = '\0';
+    if (sim->socket != NULL)
+        yodel_sio_each_room(sim->socket, append_room, arg);
+}
+
+/* Once started, with nothing that fails; recovery is on. */
+static void start_paused(struct sio_sim *sim, struct failmem *fm)
+{
+    yodel_sio_options options;
+
+    failmem_pause(fm);
+    sio_sim_options(&options);
+    options.recovery_ms = 5000;
+    assert_int_equal(sio_sim_start(sim, &fm->mem, 2, &options), 0);
+}
+
+/* A removal needs no memory. */
+static void test_sio_memory_of_leaving_a_room(void **state)
+{
+    struct failmem each;
+
+    FAILMEM_LOOP(&each)
+    {
+        struct sio_client client;
+        struct sio_sim sim;
+        char rooms[20];
+
+        start_paused(&sim, &each);
+        sio_sim_connect(&sim, 0, &client);
+        sio_sim_on_loop(&sim, 0, join_both, NULL);
+        sio_sim_on_loop(&sim, 0, leave_one, &each);
+        sio_sim_on_loop(&sim, 0, tell_rooms, rooms);
+        assert_string_equal(rooms, "b");
+        assert_false(failmem_has_failed(&each));
+        sio_sim_stop(&sim);
+    }
+}
+
+/* All of the state, or a fresh session with none of it, or the connection is closed. */
+static void check_recovered(struct sio_sim *sim, struct sio_client *client, unsigned loop,
+                            struct failmem *fm)
+{
+    char sid[YD_ID_LEN + 1] = "", rooms[20];
+    const char *text;
+    int missed = 0;
+
+    while ((text = sio_sim_next(client)) != NULL)
+        if (sscanf(text, "0{\"sid\":\"%20[^\"]", sid) != 1)
+            missed += strncmp(text, "2[\"missed\"", 10) == 0;
+    sio_sim_on_loop(sim, loop, tell_rooms, rooms);
+    if (strcmp(sid, client->sid) == 0) {
+        assert_int_equal(missed, 1);
+        assert_string_equal(rooms, "ab");
+        assert_int_equal(yodel_sio_socket_recovered(sim->socket), 1);
+        return;
+    }
+    assert_true(failmem_has_failed(fm));
+    assert_string_equal(rooms, "");
+    if (sid[0] == '\0') {
+        sio_sim_advance(sim, 1000);
+        assert_true(sim_is_closed(client->peer));
+        assert_null(sim->socket);
+    } else {
+        assert_int_equal(missed, 0);
+        assert_int_equal(yodel_sio_socket_recovered(sim->socket), 0);
+    }
+}
+
+static void run_recovery(unsigned loop)
+{
+    struct failmem each;
+
+    FAILMEM_LOOP(&each)
+    {
+        struct sio_client client, again;
+        struct sio_sim sim;
+        char text[100];
+
+        start_paused(&sim, &each);
+        sio_sim_connect(&sim, 0, &client);
+        sio_sim_on_loop(&sim, 0, join_both, NULL);
+        sio_sim_leave(&client);
+        assert_int_equal(yodel_sio_emit(yodel_sio_to_all(sim.ns), "missed", ""), 0);
+        sio_sim_open(&sim, loop, &again);
+        (void)snprintf(text, sizeof text, "0{\"pid\":\"%s\"}", client.pid);
+        memcpy(again.sid, client.sid, sizeof again.sid);
+        failmem_resume(&each);
+        sio_sim_say(&again, text);
+        failmem_pause(&each);
+        check_recovered(&sim, &again, loop, &each);
+        sio_sim_stop(&sim);
+    }
+}
+
+static void test_sio_memory_of_a_recovery(void **state)
+{
+    run_recovery(0);
+    run_recovery(1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sio_memory_of_a_session),
         cmocka_unit_test(test_sio_memory_of_a_msgpack_session),
         cmocka_unit_test(test_sio_memory_of_an_emit_to_a_parent_is_for_all_children_or_none),
+        cmocka_unit_test(test_sio_memory_of_leaving_a_room),
+        cmocka_unit_test(test_sio_memory_of_a_recovery),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

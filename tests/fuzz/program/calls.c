@@ -461,7 +461,8 @@ static void call_leave(struct ctx *c)
 
     say(c->p, "leave %s from %s", c->ss->id, program_rooms[room]);
     yodel_sio_leave(c->ss->socket, program_rooms[room]);
-    ssock_join(c->ss, room, OUT);
+    if (!c->ss->without_rooms)
+        ssock_join(c->ss, room, OUT);
 }
 
 static void each_room(yodel_str room, void *user)

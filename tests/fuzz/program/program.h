@@ -72,6 +72,7 @@ struct ssock {
     unsigned loop, service;
     int name; /* of its namespace */
     bool connected, disconnecting, ended, freed;
+    bool without_rooms; /* in on_disconnect: what its client may come back to does not change */
     char id[21];
     enum in_room room[NUM_ROOMS];
     unsigned left_at[NUM_ROOMS], joined_at[NUM_ROOMS]; /* step */

@@ -165,6 +165,7 @@ static void on_disconnect(yodel_sio_socket *socket, const char *reason, void *us
     (void)reason;
     if (!ss->disconnecting)
         broken(service->p, "on_disconnect: without on_disconnecting");
+    ss->without_rooms = true;
     act(service->p, NULL, ss);
     ss->ended = true;
     ss->socket = NULL;
