@@ -11,8 +11,12 @@
 #define RESERVED_AHEAD ((size_t)1024 * 1024)
 #define RESERVED_BY_LOOP ((size_t)16 * 1024 * 1024)
 
-/* A rest of a frame of so many bytes is worth a read of its own. */
+/* A rest of a frame of so many bytes is worth a read of its own.  As for SEND_AT_ONCE of conn.c. */
+#ifdef YODEL_NO_POOLS
+#define READ_INTO_LEAST 8
+#else
 #define READ_INTO_LEAST (16 * 1024)
+#endif
 
 _Static_assert(sizeof(struct yd_ws_partial) <= YD_BLOCK_SIZE(YD_BLOCK_CHUNK), "one fits a block");
 
