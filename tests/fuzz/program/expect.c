@@ -148,7 +148,7 @@ static void check_websocket(struct program *p, const struct expected *expected)
 /* Memory that failed, and clients that were too slow, excuse what did not come. */
 static bool is_excused(const struct program *p)
 {
-    yodel_server_stats stats;
+    yodel_server_stats stats = {.size = sizeof stats};
 
     yodel_server_get_stats(p->server, &stats);
     return p->has_failed || p->num_stops > 0 || stats.congested > 0;
