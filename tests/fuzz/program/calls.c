@@ -642,7 +642,7 @@ static void call_stop(struct ctx *c)
 
 void program_stop(struct program *p)
 {
-    static const uint32_t times[] = {5000, 1, 0, 1000};
+    static const uint32_t times[] = {5000, 3000, 0, 1000};
     uint32_t ms = times[pick(p, 4)];
 
     say(p, "stop, %u ms", ms);

@@ -94,15 +94,15 @@ void broken(const struct program *p, const char *format, ...)
 
 /* ---- ids are the same in every run ---- */
 
+static uint64_t random_state;
+
 /* In place of OpenSSL's. */
 int RAND_bytes(unsigned char *bytes, int num);
 int RAND_bytes(unsigned char *bytes, int num)
 {
-    static uint64_t state = 1;
-
     for (int i = 0; i < num; i++) {
-        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        bytes[i] = (unsigned char)(state >> 56);
+        random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        bytes[i] = (unsigned char)(random_state >> 56);
     }
     return 1;
 }
@@ -140,6 +140,7 @@ int program_run(const uint8_t *data, size_t size, bool verbose)
 
     if (p == NULL)
         abort();
+    random_state = 1;
     p->data = data;
     p->size = size;
     p->verbose = verbose;

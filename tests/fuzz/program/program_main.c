@@ -19,7 +19,8 @@
  *     fuzz.program -random N [SEED]      N random ones, the first with that seed
  *     fuzz.program -one FILE             one, in this process; PROGRAM_TRACE=1 prints its steps
  *     fuzz.program -minimize FILE        makes it as short as it can be and still fail as it does
- *     fuzz.program -find SECONDS FOLDER  random ones for so long; each kind of failure that is
+ *     fuzz.program -find SECONDS FOLDER [SEED]
+ *                                        random ones for so long; each kind of failure that is
  *                                        found, minimised, goes to FOLDER
  *
  * A program that fails is run again with its steps printed.
@@ -352,7 +353,10 @@ static void found(const struct shared *shared, const char *folder, double second
 
     make_random(shared->seed, &input);
     (void)snprintf(log, sizeof log, "/tmp/program-%d.log", (int)getpid());
-    (void)fails(&input, log);
+    if (!fails(&input, log)) {
+        printf("seed %llu fails only after others\n", (unsigned long long)shared->seed);
+        return;
+    }
     read_signature(log, signature);
     if (is_known(folder, signature, path, sizeof path))
         return;
@@ -364,11 +368,10 @@ static void found(const struct shared *shared, const char *folder, double second
     write_input(path, &input);
 }
 
-static int find(double seconds, const char *folder)
+static int find(double seconds, const char *folder, uint64_t seed)
 {
     struct shared *shared = share();
     time_t start = time(NULL);
-    uint64_t seed = 1;
 
     (void)mkdir(folder, 0777);
     while (difftime(time(NULL), start) < seconds)
@@ -455,8 +458,8 @@ int main(int argc, char **argv)
         return run_one(argv[2]);
     if (argc == 3 && strcmp(argv[1], "-minimize") == 0)
         return minimize_file(argv[2]);
-    if (argc == 4 && strcmp(argv[1], "-find") == 0)
-        return find(strtod(argv[2], NULL), argv[3]);
+    if (argc >= 4 && strcmp(argv[1], "-find") == 0)
+        return find(strtod(argv[2], NULL), argv[3], argc > 4 ? strtoull(argv[4], NULL, 10) : 1);
     for (int i = 1; i < argc && result == EXIT_SUCCESS; i++)
         if (strcmp(argv[i], "-random") == 0 && i + 1 < argc) {
             uint64_t num = strtoull(argv[++i], NULL, 10), seed = 1;
