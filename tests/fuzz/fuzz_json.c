@@ -6,7 +6,9 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "proto/json_doc.h"
 #include "proto/json_number.h"
+#include "proto/json_pack.h"
 #include "proto/json_scan.h"
 
 /* The input is text.  It is accepted when the grammar of RFC 8259, written down once more in the
@@ -241,6 +243,28 @@ static void check_tokens(yodel_str whole)
     require(depth == 0 && last == whole.ptr + whole.len);
 }
 
+/* Text has a document exactly when it is JSON in UTF-8; the document as text has the same one. */
+static void check_document(yodel_str text, bool is_valid)
+{
+    json_t *document = NULL, *again = NULL;
+    struct yd_buf written = {0};
+    yodel_str written_text;
+
+    if (!is_valid || !yd_utf8_is_valid(text.ptr, text.len)) {
+        require(yd_json_read(text, DEPTH, &document) == YODEL_ERR_FORMAT && document == NULL);
+        return;
+    }
+    require(yd_json_read(text, DEPTH, &document) == 0);
+    require(yd_json_put_document(&yd_mem_default, &written, document) == 0);
+    written_text = (yodel_str){(char *)written.ptr, written.len};
+    require(is_json(written_text.ptr, written_text.len));
+    require(yd_json_read(written_text, DEPTH, &again) == 0);
+    require(json_equal(document, again));
+    json_decref(document);
+    json_decref(again);
+    yd_buf_free(&yd_mem_default, &written);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = malloc(size);
@@ -253,10 +277,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(text, data, size);
     if (yd_json_check((yodel_str){text, size}, DEPTH, &whole)) {
         require(is_json(text, size));
+        check_document((yodel_str){text, size}, true);
         check_value(whole);
         check_tokens(whole);
     } else {
         require(size == 0 || !is_json(text, size));
+        check_document((yodel_str){text, size}, false);
         for (iter = yd_json_elements((yodel_str){text, size}); yd_json_next_token(&iter, &token);)
             require(token.text.ptr >= text && token.text.ptr + token.text.len <= text + size);
     }
