@@ -58,3 +58,24 @@ void *yd_pool_get_sized(struct yd_pool *pool, size_t size, enum yd_block *ret_ki
     *ret_size = kind != YD_BLOCK_NONE ? YD_BLOCK_SIZE(kind) : size;
     return block;
 }
+
+void *yd_pool_grow_sized(struct yd_pool *pool, void *block, size_t used, size_t size,
+                         enum yd_block *kind, size_t *ret_size)
+{
+    enum yd_block grown_kind = yd_block_for(size);
+    void *grown;
+
+    if (block == NULL)
+        return yd_pool_get_sized(pool, size, kind, ret_size);
+    if (*kind == YD_BLOCK_NONE && grown_kind == YD_BLOCK_NONE) {
+        if ((grown = yd_resize(pool->mem, block, size)) != NULL)
+            *ret_size = size;
+        return grown;
+    }
+    if ((grown = yd_pool_get_sized(pool, size, &grown_kind, ret_size)) == NULL)
+        return NULL;
+    memcpy(grown, block, used);
+    yd_pool_put_sized(pool, *kind, block);
+    *kind = grown_kind;
+    return grown;
+}

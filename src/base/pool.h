@@ -91,7 +91,14 @@ static inline void yd_pool_put(struct yd_pool *pool, enum yd_block kind, void *b
  * *ret_size what it has.  NULL when out of memory. */
 void *yd_pool_get_sized(struct yd_pool *pool, size_t size, enum yd_block *ret_kind,
                         size_t *ret_size);
-/* Takes back what it, or yd_pool_get(), gave. */
+/*
+ * A block for size bytes in place of block (*kind, of which the first used bytes count; NULL:
+ * none), which is gone then.  What no kind is large enough for is resized by the allocator, so that
+ * the two need not stand side by side.  NULL when out of memory: nothing has changed.
+ */
+void *yd_pool_grow_sized(struct yd_pool *pool, void *block, size_t used, size_t size,
+                         enum yd_block *kind, size_t *ret_size);
+/* Takes back what they, or yd_pool_get(), gave. */
 static inline void yd_pool_put_sized(struct yd_pool *pool, enum yd_block kind, void *block)
 {
     if (kind != YD_BLOCK_NONE)

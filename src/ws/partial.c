@@ -74,8 +74,6 @@ static size_t wanted_size(yodel_ws *ws, const struct yd_ws_partial *partial, siz
 /* Room for extra bytes; announced more will follow. */
 static int make_room(yodel_ws *ws, struct yd_ws_partial *partial, size_t extra, uint64_t announced)
 {
-    struct yd_pool *pool = &yd_ws_loop_of(ws)->pool;
-    enum yd_block block;
     size_t need, cap;
     uint8_t *data;
 
@@ -83,15 +81,13 @@ static int make_room(yodel_ws *ws, struct yd_ws_partial *partial, size_t extra, 
         return 0;
     if (__builtin_add_overflow(partial->len, extra, &need))
         return -ENOMEM;
-    data = yd_pool_get_sized(pool, wanted_size(ws, partial, need, announced), &block, &cap);
+    data = yd_pool_grow_sized(&yd_ws_loop_of(ws)->pool, partial->data, partial->len,
+                              wanted_size(ws, partial, need, announced), &partial->block, &cap);
     if (data == NULL)
         return -ENOMEM;
-    if (partial->len > 0)
-        memcpy(data, partial->data, partial->len);
-    free_data(ws, partial);
+    yd_ws_shared(ws)->reserved -= partial->reserved;
     partial->data = data;
     partial->cap = cap;
-    partial->block = block;
     partial->reserved = (size_t)YD_MIN(cap - partial->len, extra + announced);
     yd_ws_shared(ws)->reserved += partial->reserved;
     return 0;

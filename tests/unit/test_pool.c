@@ -156,6 +156,42 @@ static void test_pool_rounds_sizes_up(void **state)
     assert_int_equal(yd_block_for(SIZE_MAX), YD_BLOCK_NONE);
 }
 
+/* From kind to kind, and beyond all of them, where the allocator may not have two at a time. */
+static void test_pool_grows_blocks(void **state)
+{
+    const size_t sizes[] = {20, 700, 20000, 900000, 3 * MIB, 6 * MIB};
+    struct failmem fm;
+
+    FAILMEM_LOOP(&fm)
+    {
+        struct yd_pool pool;
+        enum yd_block kind = YD_BLOCK_SMALL;
+        size_t size = 0, used = 0;
+        uint8_t *block = NULL, *grown;
+
+        yd_pool_init(&pool, &fm.mem, MIB);
+        for (size_t i = 0; i < YD_LEN(sizes); i++) {
+            size_t before = size;
+
+            grown = yd_pool_grow_sized(&pool, block, used, sizes[i], &kind, &size);
+            if (grown == NULL) {
+                assert_true(failmem_has_failed(&fm));
+                assert_int_equal(size, before);
+                break;
+            }
+            block = grown;
+            assert_true(size >= sizes[i]);
+            for (size_t at = 0; at < used; at++)
+                assert_int_equal(block[at], at % 251);
+            for (; used < sizes[i]; used++)
+                block[used] = (uint8_t)(used % 251);
+        }
+        if (block != NULL)
+            yd_pool_put_sized(&pool, kind, block);
+        yd_pool_done(&pool);
+    }
+}
+
 static void test_pool_without_memory(void **state)
 {
     struct failmem fm;
@@ -188,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_pool_gives_back_what_is_not_used),
         cmocka_unit_test(test_pool_keeps_what_is_used),
         cmocka_unit_test(test_pool_rounds_sizes_up),
+        cmocka_unit_test(test_pool_grows_blocks),
         cmocka_unit_test(test_pool_without_memory),
     };
 
