@@ -122,6 +122,9 @@ static void give_each(yodel_sio_socket *socket, void *arg)
     if (rc == YODEL_ERR_CONGESTED && socket->ns->sio->options.close_congested) {
         remember(socket, &op->news); /* to be had when it comes back */
         yd_sio_client_fail(socket->client, "too slow for what is broadcast");
+    } else if (rc == -ENOMEM && gather == NULL) {
+        remember(socket, &op->news);
+        yd_sio_client_fail(socket->client, "out of memory");
     }
 }
 

@@ -126,10 +126,8 @@ static void group_ends(struct yd_peer *peer, yodel_str layer, yodel_str group)
     *has = false;
 }
 
-static const struct yd_peer_ops peer_ops = {.send = peer_send,
-                                            .reply = peer_reply,
-                                            .group_begins = group_begins,
-                                            .group_ends = group_ends};
+static const struct yd_peer_ops peer_ops = {
+    .send = peer_send, .reply = peer_reply, .group_begins = group_begins, .group_ends = group_ends};
 
 static void deliver_packet(size_t i)
 {
