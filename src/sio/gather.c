@@ -204,7 +204,7 @@ static bool fits(struct yd_sio_gather *gather, yodel_str elements, const yodel_b
         size += data[i].len;
     if (size > gather->sio->options.max_answers - gather->bytes) {
         yd_sio_count_one(&gather->sio->counters.answers_dropped);
-        gather->result = YODEL_ERR_TOO_BIG;
+        note_result(gather, YODEL_ERR_TOO_BIG);
         return false;
     }
     gather->bytes += size;

@@ -253,6 +253,104 @@ static void test_eio_life_an_upgrade_frees_a_post_that_waits(void **state)
     eio_sim_expect_told(sim, "text:on;");
 }
 
+/* ---- what a hook does to the session whose answer it is asked about ---- */
+
+static struct eio_sim *hooked; /* NULL: the hook does nothing; it acts once */
+static bool hook_sends;
+
+static void act(const yodel_request *req, yodel_sio_add_header_fn *add, void *arg, void *user)
+{
+    struct eio_sim *sim = hooked;
+
+    hooked = NULL;
+    if (sim == NULL)
+        return;
+    if (hook_sends) {
+        struct yd_msg *msg = yd_ws_make_msg(&yd_mem_default, YODEL_WS_TEXT,
+                                            (yodel_bytes){(const uint8_t *)"4hook", 5});
+
+        assert_int_equal(yd_eio_send(sim->session, &msg, 1, 0), 0);
+        yd_msg_unref(msg);
+    } else {
+        yd_eio_close(sim->session, YD_EIO_FORCED_CLOSE);
+    }
+}
+
+static int set_up_hook(void **state)
+{
+    struct eio_sim *sim = malloc(sizeof *sim);
+    struct yd_eio_options options;
+
+    *state = sim;
+    hooked = NULL;
+    eio_sim_options(&options);
+    options.headers = act;
+    return sim != NULL ? eio_sim_start(sim, &yd_mem_default, 1, &options) : -1;
+}
+
+static void arm(struct eio_sim *sim, bool sends)
+{
+    hooked = sim;
+    hook_sends = sends;
+}
+
+static void test_eio_life_a_hook_may_send(void **state)
+{
+    struct eio_sim *sim = *state;
+
+    eio_sim_open(sim, 0);
+    assert_int_equal(eio_sim_send(sim, "4one", 0), 0);
+    arm(sim, true);
+    eio_sim_expect(eio_sim_poll(sim), 200, "4one");
+    eio_sim_expect(eio_sim_poll(sim), 200, "4hook");
+}
+
+static void test_eio_life_a_hook_may_close(void **state)
+{
+    struct eio_sim *sim = *state;
+    struct sim_peer *poll;
+
+    eio_sim_open(sim, 0);
+    assert_int_equal(eio_sim_send(sim, "4one", 0), 0);
+    arm(sim, false);
+    eio_sim_expect(eio_sim_poll(sim), 200, "4one");
+    eio_sim_expect_told(sim, "close:forced close;");
+    eio_sim_expect(eio_sim_poll(sim), 200,
+                   "6\x1e"
+                   "1");
+
+    eio_sim_open(sim, 0);
+    poll = eio_sim_poll(sim);
+    arm(sim, false);
+    eio_sim_expect(eio_sim_say(sim, "4a"), 200, "ok"); /* of which it was asked */
+    eio_sim_expect(poll, 200, "1");
+    eio_sim_expect_told(sim, "text:a;close:forced close;");
+}
+
+static void test_eio_life_a_hook_may_close_in_an_upgrade(void **state)
+{
+    struct eio_sim *sim = *state;
+    struct sim_peer *poll, *ws;
+
+    eio_sim_open(sim, 0);
+    poll = eio_sim_poll(sim);
+    arm(sim, false);
+    ws = eio_sim_ws(sim, 0, eio_sim_sid(sim)); /* its own handshake */
+    ws_sim_expect(ws, 0x88, "", 0);
+    eio_sim_expect(poll, 200, "1");
+    eio_sim_expect_told(sim, "close:forced close;");
+
+    eio_sim_open(sim, 0);
+    ws = eio_sim_ws(sim, 0, eio_sim_sid(sim));
+    poll = eio_sim_poll(sim);
+    arm(sim, false);
+    ws_sim_text(ws, "5"); /* the answer to the poll that is still held */
+    eio_sim_run(sim);
+    http_sim_assert_status(poll, 200);
+    ws_sim_expect(ws, 0x88, "", 0);
+    eio_sim_expect_told(sim, "close:forced close;");
+}
+
 /* ---- close frames: a code alone, as the reference sends ---- */
 
 static void expect_code_alone(struct sim_peer *ws, uint16_t code)
@@ -306,6 +404,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_eio_life_ends_with_a_post_that_waits, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_eio_life_an_upgrade_frees_a_post_that_waits, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_eio_life_a_hook_may_send, set_up_hook, tear_down),
+        cmocka_unit_test_setup_teardown(test_eio_life_a_hook_may_close, set_up_hook, tear_down),
+        cmocka_unit_test_setup_teardown(test_eio_life_a_hook_may_close_in_an_upgrade, set_up_hook,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_eio_life_closes_without_a_reason, set_up, tear_down),
     };
