@@ -21,7 +21,9 @@ typedef struct yodel_sio_event yodel_sio_event; /* an event that came in; of a h
 #define YODEL_SIO_MAX_NAME 255
 
 /* The namespace of that name ("/chat", with or without the slash), made on first use; it stays as
- * long as sio.  NULL when out of memory or name is too long, no UTF-8 or holds a comma. */
+ * long as sio.  If a pattern of a parent made before matches the name, it is that parent's child,
+ * with the handlers and middleware that the parent has now.  NULL when out of memory or name is too
+ * long, no UTF-8 or holds a comma. */
 YODEL_API yodel_sio_namespace *yodel_sio_of(yodel_sio *sio, const char *name) YODEL_SETUP_THREAD;
 
 /* A parent: clients may connect to every name that the PCRE2 pattern matches as a whole.  Children
@@ -269,17 +271,18 @@ YODEL_API void yodel_sio_each_room(const yodel_sio_socket *socket,
                                    void (*each)(yodel_str room, void *user),
                                    void *user) YODEL_LOOP_THREAD;
 
-/* Makes all of target join or leave rooms (a list that ends with NULL); disconnects them, from
- * the namespace or (close) altogether.  Return 0, -ENOMEM, YODEL_ERR_CLOSED. */
+/* Makes all of target, of a parent its children's sockets, join or leave rooms (a list that ends
+ * with NULL); disconnects them, from the namespace or (close) altogether.  Return 0, -ENOMEM,
+ * YODEL_ERR_CLOSED. */
 YODEL_API int yodel_sio_sockets_join(yodel_sio_target target,
                                      const char *const *rooms) YODEL_ANY_THREAD;
 YODEL_API int yodel_sio_sockets_leave(yodel_sio_target target,
                                       const char *const *rooms) YODEL_ANY_THREAD;
 YODEL_API int yodel_sio_disconnect_sockets(yodel_sio_target target, int close) YODEL_ANY_THREAD;
 
-/* Gathers those of target: sockets is a JSON array of {"id", "rooms", "data", "handshake"},
- * borrowed; NULL: something is missing, for want of memory or time (that of target, else 10 s).
- * Called once, on a loop's thread.  Returns as above. */
+/* Gathers those of target, of a parent its children's: sockets is a JSON array of {"id", "rooms",
+ * "data", "handshake"}, borrowed; NULL: something is missing, for want of memory or time (that of
+ * target, else 10 s). Called once, on a loop's thread.  Returns as above. */
 typedef void(yodel_sio_sockets_fn)(const json_t *sockets, void *user);
 YODEL_API int yodel_sio_fetch_sockets(yodel_sio_target target, yodel_sio_sockets_fn *done,
                                       void *user) YODEL_ANY_THREAD;
@@ -316,7 +319,8 @@ YODEL_API json_t *yodel_sio_handshake(const yodel_sio_socket *socket) YODEL_LOOP
 /* The CONNECT payload as a document, as yodel_sio_event_json(); borrowed; an empty object without
  * one.  NULL when out of memory, but never in middleware, which does not run without it. */
 YODEL_API const json_t *yodel_sio_auth(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
-/* A header or query field of the request that opened the session; {NULL, 0} when absent. */
+/* A header of the request that opened the session, or else a field of its query, decoded; {NULL, 0}
+ * when absent, or out of memory.  Lives as long as the client is connected. */
 YODEL_API yodel_str yodel_sio_header(const yodel_sio_socket *socket,
                                      const char *name) YODEL_LOOP_THREAD;
 YODEL_API yodel_str yodel_sio_peer(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;

@@ -225,6 +225,15 @@ bool yd_group_leave(struct yd_groups *groups, struct yd_loop *loop, const struct
     return true;
 }
 
+bool yd_group_has(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                  struct yd_member *member)
+{
+    struct yd_shard *shard = &groups->shards[loop->index];
+    struct yd_group *group = find_group(shard, key);
+
+    return group != NULL && find_membership(shard, group, member) != NULL;
+}
+
 /* The list begins with the newest. */
 const struct yd_membership *yd_member_oldest(const struct yd_member *member)
 {

@@ -95,6 +95,8 @@ const struct yd_membership *yd_membership_newer(const struct yd_membership *memb
 /* The name of its group; borrowed from the group. */
 yodel_str yd_membership_name(const struct yd_membership *membership);
 
+bool yd_group_has(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                  struct yd_member *member);
 /* Takes member out of all groups of all kinds. */
 void yd_member_leave_all(struct yd_loop *loop, struct yd_member *member);
 

@@ -33,6 +33,12 @@ struct yd_sio_client *yd_sio_client_new(yodel_sio *sio, struct yd_eio_session *s
 
 void yd_sio_client_free(struct yd_sio_client *client)
 {
+    while (client->decoded != NULL) {
+        struct yd_sio_decoded *next = client->decoded->next;
+
+        yd_free(client->sio->mem, client->decoded);
+        client->decoded = next;
+    }
     yd_free(client->sio->mem, client);
 }
 

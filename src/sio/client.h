@@ -15,6 +15,7 @@ struct yd_sio_client {
     struct yd_timer timer;          /* connect_timeout */
     struct yd_mail leave;           /* ends sockets that are LEAVING */
     struct yd_sio_pending *pending; /* a packet whose attachments are still to come */
+    struct yd_sio_decoded *decoded; /* query fields that were asked for, of sio_handshake.c */
     bool leave_queued;
     bool has_left; /* a namespace: packets for one that it is not in may be late */
     bool closing;  /* nothing more is read or sent */
@@ -24,6 +25,14 @@ struct yd_sio_client {
 struct yd_sio_client *yd_sio_client_new(yodel_sio *sio, struct yd_eio_session *session);
 /* It has no socket any more, and no task is queued. */
 void yd_sio_client_free(struct yd_sio_client *client);
+
+/* A decoded field of its query, found again by where the encoded one stands. */
+struct yd_sio_decoded {
+    struct yd_sio_decoded *next;
+    const char *encoded;
+    size_t len;
+    char text[];
+};
 
 /* Sends a packet that is no event at once, also above max_buffered.  Returns 0, -ENOMEM,
  * YODEL_ERR_CLOSED. */

@@ -19,7 +19,7 @@ static void free_ns(yodel_sio_namespace *ns)
         yd_map_done(&ns->shards[i].by_id);
         yd_map_done(&ns->shards[i].by_pid);
     }
-    if (ns->parent == NULL)
+    if (ns->owns_config)
         yd_sio_config_free(ns->config);
     yd_free(sio->mem, ns->name);
     yd_free(sio->mem, ns);
@@ -37,8 +37,8 @@ void yd_sio_ns_unref(yodel_sio_namespace *ns)
         free_ns(ns);
 }
 
-/* parent NULL: with a configuration of its own. */
-static yodel_sio_namespace *make_ns(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent)
+/* Without a configuration. */
+static yodel_sio_namespace *make_bare(yodel_sio *sio, yodel_str name)
 {
     yodel_sio_namespace *ns =
         yd_zalloc(sio->mem, sizeof *ns + sio->num_loops * sizeof ns->shards[0]);
@@ -47,20 +47,49 @@ static yodel_sio_namespace *make_ns(yodel_sio *sio, yodel_str name, struct yd_si
         return NULL;
     atomic_init(&ns->refs, 1);
     ns->sio = sio;
-    ns->parent = parent;
     for (unsigned i = 0; i < sio->num_loops; i++) {
         yd_list_init(&ns->shards[i].sockets);
+        yd_list_init(&ns->shards[i].of_children);
         yd_map_init(&ns->shards[i].by_id, sio->mem, sio->secret);
         yd_map_init(&ns->shards[i].by_pid, sio->mem, sio->secret);
     }
-    ns->config = parent != NULL ? parent->ns->config : yd_sio_config_new(sio->mem, sio->secret);
     ns->name = yd_strndup(sio->mem, name.ptr, name.len);
     ns->name_len = name.len;
-    if (ns->config == NULL || ns->name == NULL) {
+    if (ns->name == NULL) {
         free_ns(ns);
         return NULL;
     }
     ns->node.key = (yodel_str){ns->name, ns->name_len};
+    return ns;
+}
+
+/* One that clients make: it has its parent's configuration. */
+static yodel_sio_namespace *make_child(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent)
+{
+    yodel_sio_namespace *ns = make_bare(sio, name);
+
+    if (ns == NULL)
+        return NULL;
+    ns->parent = parent;
+    ns->config = parent->ns->config;
+    return ns;
+}
+
+/* One that the program makes; parent: whose child it is, or NULL. */
+static yodel_sio_namespace *make_ns(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent)
+{
+    yodel_sio_namespace *ns = make_bare(sio, name);
+
+    if (ns == NULL)
+        return NULL;
+    ns->parent = parent;
+    ns->config = parent != NULL ? yd_sio_config_copy(parent->ns->config)
+                                : yd_sio_config_new(sio->mem, sio->secret);
+    ns->owns_config = ns->stays = true;
+    if (ns->config == NULL) {
+        free_ns(ns);
+        return NULL;
+    }
     return ns;
 }
 
@@ -108,19 +137,27 @@ static yodel_sio_namespace *find_ns(yodel_sio *sio, yodel_str name)
     return node != NULL ? yd_container_of(node, yodel_sio_namespace, node) : NULL;
 }
 
-static int add_ns(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent,
-                  yodel_sio_namespace **ret_ns)
+/* Takes ns, which may be NULL. */
+static int add_ns(yodel_sio_namespace *ns, yodel_sio_namespace **ret_ns)
 {
-    yodel_sio_namespace *ns = make_ns(sio, name, parent);
-
     if (ns == NULL)
         return -ENOMEM;
-    if (yd_map_insert(&sio->namespaces.map, &ns->node) < 0) {
+    if (yd_map_insert(&ns->sio->namespaces.map, &ns->node) < 0) {
         free_ns(ns);
         return -ENOMEM;
     }
     *ret_ns = ns;
     return 0;
+}
+
+static struct yd_sio_parent *find_pattern(const yodel_sio *sio, yodel_str name)
+{
+    struct yd_sio_parent *parent = sio->namespaces.parents;
+
+    while (parent != NULL &&
+           (parent->pattern == NULL || !yd_sio_pattern_matches(parent->pattern, name)))
+        parent = parent->next;
+    return parent;
 }
 
 yodel_sio_namespace *yd_sio_add_ns(yodel_sio *sio, yodel_str name)
@@ -129,7 +166,7 @@ yodel_sio_namespace *yd_sio_add_ns(yodel_sio *sio, yodel_str name)
 
     pthread_mutex_lock(&sio->namespaces.lock);
     if ((ns = find_ns(sio, name)) == NULL)
-        (void)add_ns(sio, name, NULL, &ns);
+        (void)add_ns(make_ns(sio, name, find_pattern(sio, name)), &ns);
     pthread_mutex_unlock(&sio->namespaces.lock);
     return ns;
 }
@@ -190,7 +227,7 @@ static int add_child(yodel_sio *sio, yodel_str name, struct yd_sio_parent *paren
 
     if (parent->num_children >= sio->options.max_children)
         return YODEL_ERR_TOO_BIG;
-    if ((rc = add_ns(sio, name, parent, ret_ns)) == 0)
+    if ((rc = add_ns(make_child(sio, name, parent), ret_ns)) == 0)
         parent->num_children++;
     return rc;
 }
@@ -233,7 +270,7 @@ void yd_sio_ns_left(yodel_sio_namespace *ns)
     bool removed = false;
 
     pthread_mutex_lock(&sio->namespaces.lock);
-    if (atomic_fetch_sub(&ns->num_sockets, 1) == 1 && ns->parent != NULL &&
+    if (atomic_fetch_sub(&ns->num_sockets, 1) == 1 && ns->parent != NULL && !ns->stays &&
         !sio->options.keep_empty_children) {
         yd_map_remove(&sio->namespaces.map, &ns->node);
         ns->parent->num_children--;

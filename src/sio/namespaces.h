@@ -18,16 +18,19 @@
 /* The sockets of a namespace on one loop. */
 struct yd_sio_shard {
     struct yd_list sockets; /* those that targets can mean: NOTING, CONNECTED, AWAY, and LEAVING */
-    struct yd_map by_id;    /* those that are CONNECTING as well */
-    struct yd_map by_pid;   /* those that can be recovered */
-    atomic_size_t count;    /* of sockets; read by any thread */
+    struct yd_list of_children; /* the same, of all children of a parent */
+    struct yd_map by_id;        /* those that are CONNECTING as well */
+    struct yd_map by_pid;       /* those that can be recovered */
+    atomic_size_t count;        /* of sockets; read by any thread */
 };
 
 struct yodel_sio_namespace {
     struct yd_map_node node;
     atomic_uint refs; /* the set, sockets, operations */
     yodel_sio *sio;
-    struct yd_sio_config *config; /* a child's is its parent's */
+    struct yd_sio_config *config; /* a child's is its parent's, unless the program made it */
+    bool owns_config;
+    bool stays;                   /* the program made it: it does not go with its last socket */
     struct yd_sio_parent *parent; /* NULL: not a child */
     bool is_parent;               /* no client is in it: emits go to its children */
     atomic_size_t num_sockets;    /* over all loops, connecting ones too */
@@ -59,7 +62,10 @@ void yd_sio_namespaces_init(struct yd_sio_namespaces *set, const struct yodel_al
 /* After the loops have ended. */
 void yd_sio_namespaces_done(struct yd_sio_namespaces *set);
 
-/* The namespace of a name, made if it is not there; borrowed.  NULL when out of memory. */
+/* The namespace of a name, made if it is not there; borrowed.  One that a parent's pattern matches
+ * is the parent's child, with its handlers and middleware as they are now.  NULL when out of
+ * memory.
+ */
 yodel_sio_namespace *yd_sio_add_ns(yodel_sio *sio, yodel_str name);
 /* A parent, by pattern (compiled, taken unless it fails) or else match; borrowed.  NULL when out of
  * memory. */

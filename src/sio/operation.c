@@ -69,7 +69,7 @@ void *yd_sio_op_new(enum yd_sio_kind kind, size_t size, const yodel_sio_target *
 static void add_populated(const yodel_sio_namespace *ns, struct yd_loop_set *set)
 {
     for (unsigned i = 0; i < ns->sio->num_loops; i++)
-        if (atomic_load(&ns->shards[i].count) > 0)
+        if (ns->is_parent || atomic_load(&ns->shards[i].count) > 0)
             yd_loop_set_add(set, i);
 }
 
@@ -78,7 +78,8 @@ static void add_populated(const yodel_sio_namespace *ns, struct yd_loop_set *set
 void yd_sio_op_find(const struct yd_op *op, struct yd_loop_set *set)
 {
     const yodel_sio_namespace *ns = ((const struct yd_sio_op *)op)->ns;
-    bool anywhere = op->scope.everyone || op->scope.only.len > 0 || atomic_load(&ns->num_joins) > 0;
+    bool anywhere = ns->is_parent || op->scope.everyone || op->scope.only.len > 0 ||
+                    atomic_load(&ns->num_joins) > 0;
 
     for (uint32_t i = 0; i < op->scope.num_rooms && !anywhere; i++) {
         anywhere = yd_sio_room_of_key(ns, &op->scope.rooms[i]).len == YD_ID_LEN;

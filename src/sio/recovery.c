@@ -34,6 +34,7 @@ struct transfer {
     yd_sio_recovered_fn *done;
     struct yd_loop *to, *from;
     enum step step;
+    bool polls; /* the client is on polling */
     bool found;
     bool in_own_room;       /* the lost socket is */
     bool trimmed;           /* what the lost socket remembers has no beginning */
@@ -122,6 +123,17 @@ static int copy_state(struct transfer *transfer, yodel_sio_socket *lost)
     return copy_rooms(transfer, lost);
 }
 
+/* Polling carries binary as text. */
+static size_t base64_growth(const struct yd_sio_entry *entry)
+{
+    size_t growth = 0;
+
+    for (size_t i = 0; i < entry->num; i++)
+        if (entry->msgs[i]->type == YODEL_WS_BINARY)
+            growth += 1 + yd_base64_len(entry->msgs[i]->len) - entry->msgs[i]->len;
+    return growth;
+}
+
 /* Whether all that the client has missed is there, and is no more than may wait for it. */
 static bool can_replay(const struct transfer *transfer, const struct yd_sio_log *log)
 {
@@ -131,7 +143,7 @@ static bool can_replay(const struct transfer *transfer, const struct yd_sio_log 
     if (!yd_sio_log_find(log, yodel_str_of(transfer->offset), &entry))
         return false;
     for (; entry != NULL; entry = entry->next)
-        bytes += entry->bytes;
+        bytes += entry->bytes + (transfer->polls ? base64_growth(entry) : 0);
     return bytes <= transfer->sio->options.max_buffered;
 }
 
@@ -347,6 +359,7 @@ static struct transfer *make_transfer(yodel_sio_socket *socket, yodel_str pid, y
     transfer->ns = yd_sio_ns_ref(socket->ns);
     transfer->done = done;
     transfer->to = socket->loop;
+    transfer->polls = yd_eio_transport(socket->client->session) == YD_EIO_POLLING;
     transfer->from = next_loop(sio, socket->loop);
     yd_sio_log_init(&transfer->log, sio->mem, SIZE_MAX);
     memcpy(transfer->id, socket->id, YD_ID_LEN);
@@ -391,7 +404,8 @@ void yd_sio_recover(yodel_sio_socket *socket, yodel_str pid, yodel_str offset,
 
 /* ---- what was missed ---- */
 
-/* What is sent again has not arrived yet, however old it is. */
+/* What is sent again has not arrived yet, however old it is; it is no more than can_replay() has
+ * found, and what came since. */
 int yd_sio_replay(yodel_sio_socket *socket)
 {
     struct yd_sio_memory *memory = socket->memory;
@@ -405,7 +419,7 @@ int yd_sio_replay(yodel_sio_socket *socket)
     for (; rc == 0 && entry != NULL; entry = entry->next) {
         entry->at = socket->loop->now;
         if (entry->num > 0)
-            rc = yd_eio_send(socket->client->session, entry->msgs, entry->num, 0);
+            rc = yd_eio_send(socket->client->session, entry->msgs, entry->num, YD_EIO_ALWAYS);
     }
     return rc;
 }

@@ -87,7 +87,7 @@ static struct yd_sio_listener *get_listener(struct yd_sio_config *config, const 
 
     if (listener != NULL)
         return listener;
-    if ((listener = yd_zalloc(mem_of(config), sizeof *listener + len)) == NULL)
+    if ((listener = yd_zalloc(mem_of(config), sizeof *listener + len + 1)) == NULL)
         return NULL;
     memcpy(listener->name, event, len);
     listener->node.key = (yodel_str){listener->name, len};
@@ -133,4 +133,47 @@ int yd_sio_config_use(struct yd_sio_config *config, struct yd_sio_middleware **l
         list = &(*list)->next;
     *list = entry;
     return 0;
+}
+
+/* ---- copies ---- */
+
+static int copy_list(struct yd_sio_config *copy, struct yd_sio_middleware **list,
+                     const struct yd_sio_middleware *from)
+{
+    int rc = 0;
+
+    for (; rc == 0 && from != NULL; from = from->next) {
+        struct yd_sio_middleware entry = *from;
+
+        entry.next = NULL;
+        rc = yd_sio_config_use(copy, list, &entry);
+    }
+    return rc;
+}
+
+static int copy_listeners(struct yd_sio_config *copy, const struct yd_sio_listener *listener)
+{
+    for (; listener != NULL; listener = listener->next)
+        for (const struct yd_sio_event_handler *h = listener->first; h != NULL; h = h->next)
+            if (yd_sio_config_listen(copy, listener->name, h->fn, h->user) < 0)
+                return -ENOMEM;
+    return 0;
+}
+
+struct yd_sio_config *yd_sio_config_copy(const struct yd_sio_config *config)
+{
+    struct yd_sio_config *copy = yd_sio_config_new(mem_of(config), config->listeners.secret);
+
+    if (copy == NULL)
+        return NULL;
+    copy->handlers = config->handlers;
+    copy->user = config->user;
+    if (copy_listeners(copy, config->all) < 0 ||
+        copy_list(copy, &copy->middleware, config->middleware) < 0 ||
+        copy_list(copy, &copy->event_middleware, config->event_middleware) < 0 ||
+        copy_list(copy, &copy->outgoing, config->outgoing) < 0) {
+        yd_sio_config_free(copy);
+        return NULL;
+    }
+    return copy;
 }

@@ -20,7 +20,7 @@ struct yd_sio_listener {
     struct yd_sio_listener *next; /* of all */
     struct yd_map_node node;
     struct yd_sio_event_handler *first, **last;
-    char name[];
+    char name[]; /* ends with NUL */
 };
 
 /* A function of one of the three kinds, by the list that it is on. */
@@ -43,6 +43,8 @@ struct yd_sio_config {
 /* NULL when out of memory. */
 struct yd_sio_config *yd_sio_config_new(const struct yodel_allocator *mem,
                                         const uint64_t secret[2]);
+/* A copy with the same handlers and middleware; NULL when out of memory. */
+struct yd_sio_config *yd_sio_config_copy(const struct yd_sio_config *config);
 /* Takes NULL. */
 void yd_sio_config_free(struct yd_sio_config *config);
 

@@ -189,9 +189,64 @@ const char *yodel_sio_socket_transport(const yodel_sio_socket *socket)
                : "polling";
 }
 
+/* ---- one field ---- */
+
+static bool is_named(yodel_str encoded, yodel_str name)
+{
+    char text[256];
+    ptrdiff_t len = encoded.len <= sizeof text ? yd_url_decode(encoded, text, 1) : -1;
+
+    return len >= 0 && yodel_str_eq((yodel_str){text, (size_t)len}, name);
+}
+
+static bool find_query(yodel_str query, yodel_str name, yodel_str *ret_encoded)
+{
+    while (query.len > 0) {
+        yodel_str value = take_until(&query, '&');
+
+        if (is_named(take_until(&value, '='), name)) {
+            *ret_encoded = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_escapes(yodel_str encoded)
+{
+    return encoded.len > 0 &&
+           (memchr(encoded.ptr, '%', encoded.len) || memchr(encoded.ptr, '+', encoded.len));
+}
+
+/* Kept as long as the client, for the view that is given out.  What is malformed stays as it is. */
+static yodel_str decode(struct yd_sio_client *client, yodel_str encoded)
+{
+    struct yd_sio_decoded *decoded = client->decoded;
+    ptrdiff_t len;
+
+    if (!has_escapes(encoded))
+        return encoded;
+    while (decoded != NULL && decoded->encoded != encoded.ptr)
+        decoded = decoded->next;
+    if (decoded != NULL)
+        return (yodel_str){decoded->text, decoded->len};
+    if ((decoded = yd_alloc(client->sio->mem, sizeof *decoded + encoded.len)) == NULL)
+        return (yodel_str){NULL, 0};
+    if ((len = yd_url_decode(encoded, decoded->text, 1)) < 0) {
+        yd_free(client->sio->mem, decoded);
+        return encoded;
+    }
+    decoded->encoded = encoded.ptr;
+    decoded->len = (size_t)len;
+    decoded->next = client->decoded;
+    client->decoded = decoded;
+    return (yodel_str){decoded->text, decoded->len};
+}
+
 yodel_str yodel_sio_header(const yodel_sio_socket *socket, const char *name)
 {
     const struct yd_eio_handshake *handshake;
+    yodel_str encoded;
 
     if (socket->client == NULL)
         return (yodel_str){NULL, 0};
@@ -199,7 +254,9 @@ yodel_str yodel_sio_header(const yodel_sio_socket *socket, const char *name)
     for (size_t i = 0; i < handshake->num_fields; i++)
         if (yd_str_eq_nocase(handshake->fields[i].name, yodel_str_of(name)))
             return handshake->fields[i].value;
-    return (yodel_str){NULL, 0};
+    if (!find_query(handshake->query, yodel_str_of(name), &encoded))
+        return (yodel_str){NULL, 0};
+    return encoded.ptr != NULL ? decode(socket->client, encoded) : YODEL_STR("");
 }
 
 yodel_str yodel_sio_peer(const yodel_sio_socket *socket)

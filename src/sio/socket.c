@@ -30,6 +30,9 @@ static void enter_shard(yodel_sio_socket *socket)
     if (!yd_list_is_empty(&socket->of_shard))
         return;
     yd_list_append(&yd_sio_shard_of(socket)->sockets, &socket->of_shard);
+    if (socket->ns->parent != NULL)
+        yd_list_append(&socket->ns->parent->ns->shards[socket->loop->index].of_children,
+                       &socket->of_parent);
     atomic_fetch_add_explicit(&yd_sio_shard_of(socket)->count, 1, memory_order_relaxed);
 }
 
@@ -38,6 +41,7 @@ static void leave_shard(yodel_sio_socket *socket)
     if (yd_list_is_empty(&socket->of_shard))
         return;
     yd_list_remove(&socket->of_shard);
+    yd_list_remove(&socket->of_parent);
     atomic_fetch_sub_explicit(&yd_sio_shard_of(socket)->count, 1, memory_order_relaxed);
 }
 
@@ -59,6 +63,7 @@ yodel_sio_socket *yd_sio_socket_new(yodel_sio_namespace *ns, struct yd_loop *loo
     socket->in_own_room = true;
     yd_list_init(&socket->of_client);
     yd_list_init(&socket->of_shard);
+    yd_list_init(&socket->of_parent);
     if (yd_sio_make_id(&sio->ids, loop->index, id) < 0 || yd_sio_socket_set_id(socket, id) < 0) {
         yd_sio_socket_free(socket);
         return NULL;

@@ -27,8 +27,8 @@ struct yodel_sio_socket {
     struct yd_sio_client *client; /* NULL: AWAY */
     yodel_sio_namespace *ns;      /* a reference */
     struct yd_loop *loop;
-    struct yd_list of_client; /* or of the loop's AWAY ones */
-    struct yd_list of_shard;
+    struct yd_list of_client;           /* or of the loop's AWAY ones */
+    struct yd_list of_shard, of_parent; /* of_parent: of its namespace's, if it has one */
     struct yd_map_node by_id;
     struct yd_sio_membership rooms;
     uint64_t stamp; /* of the broadcast that has reached or passed it */

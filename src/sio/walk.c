@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "sio/walk.h"
 
+#include <string.h>
+
 #include "base/container.h"
 
 struct walk {
@@ -71,6 +73,55 @@ static void visit_all(struct walk *walk)
     }
 }
 
+/* ---- the children of a parent ---- */
+
+/* Whether a child's socket is in its namespace's room of the name that key has in the parent. */
+static bool is_in(yodel_sio_socket *socket, const struct walk *walk, const struct yd_key *key)
+{
+    yodel_str room = yd_sio_room_of_key(walk->ns, key);
+    char text[YODEL_GROUP_NAME_MAX + 1] = "";
+    struct yd_sio_group_name name;
+    struct yd_key own;
+
+    if (socket->in_own_room && yodel_str_eq(yd_sio_id(socket), room))
+        return true;
+    if (room.len >= sizeof text)
+        return false;
+    memcpy(text, room.ptr, room.len);
+    if (!yd_sio_group_name(yodel_sio_namespace_name(socket->ns), text, &name))
+        return false;
+    own = yd_bus_key(walk->ns->sio->bus, (yodel_str){name.text, name.len});
+    return yd_group_has(walk->ns->sio->rooms, walk->loop, &own, &socket->rooms.member);
+}
+
+static bool is_meant(yodel_sio_socket *socket, const struct walk *walk,
+                     const struct yd_scope *scope)
+{
+    bool meant = scope->everyone;
+
+    if (yodel_str_eq(yd_sio_id(socket), scope->but))
+        return false;
+    for (uint32_t i = 0; i < scope->num_except; i++)
+        if (is_in(socket, walk, &scope->except[i]))
+            return false;
+    for (uint32_t i = 0; i < scope->num_rooms && !meant; i++)
+        meant = is_in(socket, walk, &scope->rooms[i]);
+    return meant;
+}
+
+static void visit_children(const struct yd_scope *scope, struct walk *walk)
+{
+    const struct yd_list *head = &walk->ns->shards[walk->loop->index].of_children, *next;
+
+    for (const struct yd_list *node = head->next; node != head; node = next) {
+        yodel_sio_socket *socket = yd_container_of(node, yodel_sio_socket, of_parent);
+
+        next = node->next;
+        if (is_meant(socket, walk, scope))
+            visit(socket, walk);
+    }
+}
+
 void yd_sio_walk(const struct yd_sio_op *op, struct yd_loop *loop, bool away, yd_sio_each_fn *each,
                  void *user)
 {
@@ -78,6 +129,11 @@ void yd_sio_walk(const struct yd_sio_op *op, struct yd_loop *loop, bool away, yd
     struct yd_sio_loop *state = &op->ns->sio->per_loop[loop->index];
     struct walk walk = {op->ns, loop, ++state->stamp, away, NULL, user};
 
+    if (op->ns->is_parent) {
+        walk.each = each;
+        visit_children(scope, &walk);
+        return;
+    }
     visit_id(scope->but, &walk);
     for (uint32_t i = 0; i < scope->num_except; i++)
         visit_room(&scope->except[i], &walk);

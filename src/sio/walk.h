@@ -9,8 +9,9 @@
 
 typedef void(yd_sio_each_fn)(yodel_sio_socket *socket, void *user);
 
-/* Calls each(socket, user) once for every connected socket that op means on this loop; away: for
- * those that are absent, but note what comes for them, too. */
+/* Calls each(socket, user) once for every connected socket that op means on this loop, of a
+ * parent's children if its namespace is one; away: for those that are absent, but note what comes
+ * for them, too. */
 void yd_sio_walk(const struct yd_sio_op *op, struct yd_loop *loop, bool away, yd_sio_each_fn *each,
                  void *user);
 

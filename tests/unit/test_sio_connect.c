@@ -532,6 +532,43 @@ static void look_at_handshake(struct sio_sim *that, void *arg)
     json_decref(handshake);
 }
 
+static void look_at_query(struct sio_sim *s, void *arg)
+{
+    yodel_str once = yodel_sio_header(s->socket, "a b");
+
+    (void)arg;
+    assert_true(yodel_str_eq(once, YODEL_STR("x y\xc3\xa4")));
+    assert_ptr_equal(yodel_sio_header(s->socket, "a b").ptr, once.ptr);
+    assert_true(yodel_str_eq(yodel_sio_header(s->socket, "EIO"), YODEL_STR("4")));
+    assert_true(yodel_str_eq(yodel_sio_header(s->socket, "bad"), YODEL_STR("%zz")));
+    assert_true(yodel_str_eq(yodel_sio_header(s->socket, "x-test"), YODEL_STR("header")));
+    assert_non_null(yodel_sio_header(s->socket, "empty").ptr);
+    assert_int_equal(yodel_sio_header(s->socket, "empty").len, 0);
+    assert_null(yodel_sio_header(s->socket, "eio").ptr);
+}
+
+static void test_sio_connect_knows_fields_of_the_query(void **state)
+{
+    struct sio_client client = {.sim = &sim};
+    struct ws_sim_frame frame;
+    const char *head;
+
+    client.peer = sim_connect(sim.base.loops[0]);
+    sim_send_text(
+        client.peer,
+        "GET /socket.io/?EIO=4&transport=websocket&a+b=x%20y%c3%a4&bad=%zz&empty&X-Test=q "
+        "HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "X-Test: header\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Sec-WebSocket-Version: 13\r\n\r\n");
+    sio_sim_run(&sim);
+    head = strstr(sim_received(client.peer), "\r\n\r\n");
+    assert_non_null(head);
+    yd_buf_consume(&client.peer->output, (size_t)(head + 4 - sim_received(client.peer)));
+    (void)ws_sim_next(client.peer, &frame);
+    sio_sim_join(&client, "/", "");
+    sio_sim_on_loop(&sim, 0, look_at_query, NULL);
+}
+
 static void test_sio_connect_knows_the_handshake(void **state)
 {
     struct sio_client client;
@@ -567,6 +604,7 @@ int main(void)
         TEARDOWN_TEST(test_sio_connect_makes_namespaces),
         TEARDOWN_TEST(test_sio_connect_cleans_up_refused_namespaces),
         FIXTURE_TEST(test_sio_connect_knows_the_handshake),
+        FIXTURE_TEST(test_sio_connect_knows_fields_of_the_query),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

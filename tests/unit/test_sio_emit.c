@@ -554,6 +554,38 @@ static void test_sio_emit_drops_volatile_events(void **state)
     assert_int_equal(count_packets(&world.clients[1]), 1);
 }
 
+static void emit_in_one_turn(struct sio_sim *sim, void *arg)
+{
+    unsigned first = *(unsigned *)arg, volatile_one = YODEL_SIO_VOLATILE;
+    yodel_sio_target one = yodel_sio_to(sim->socket);
+
+    assert_int_equal(yodel_sio_emit(yodel_sio_with(one, first), "1", ""), 0);
+    assert_int_equal(yodel_sio_emit(yodel_sio_with(one, volatile_one), "2", ""), 0);
+    assert_int_equal(
+        yodel_sio_emit(yodel_sio_with(yodel_sio_to_all(sim->ns), volatile_one), "3", ""), 0);
+    assert_int_equal(yodel_sio_emit(one, "4", ""), 0);
+}
+
+/* What was sent in a turn makes the transport busy, as with the JavaScript server: only the first
+ * volatile event finds it idle. */
+static void test_sio_emit_drops_volatile_events_while_busy(void **state)
+{
+    unsigned first[] = {0, YODEL_SIO_VOLATILE};
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct sio_client client;
+        struct sio_sim sim;
+
+        assert_int_equal(sio_sim_start(&sim, &yd_mem_default, 1, NULL), 0);
+        sio_sim_connect(&sim, 0, &client);
+        sio_sim_on_loop(&sim, 0, emit_in_one_turn, &first[i]);
+        sio_sim_expect(&client, "2[\"1\"]");
+        sio_sim_expect(&client, "2[\"4\"]");
+        sio_sim_expect_nothing(&client);
+        sio_sim_stop(&sim);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -570,6 +602,7 @@ int main(void)
         FIXTURE_TEST(test_sio_emit_gets_raw_group_messages),
         TEARDOWN_TEST(test_sio_emit_meets_slow_clients),
         FIXTURE_TEST(test_sio_emit_drops_volatile_events),
+        cmocka_unit_test(test_sio_emit_drops_volatile_events_while_busy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

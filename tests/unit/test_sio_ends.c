@@ -368,6 +368,68 @@ static void test_sio_ends_on_the_way_and_comes_back(void **state)
         run_lost_on_the_way(turns);
 }
 
+/* ---- on polling ---- */
+
+/* Sends a request of that sid ("": none) and leaves the answer's body in ret_body. */
+static void poll(struct sio_sim *sim, const char *sid, const char *body, char *ret_body,
+                 size_t size)
+{
+    struct sim_peer *peer = sim_connect(sim->base.loops[0]);
+    char head[300];
+    const char *end;
+
+    (void)snprintf(head, sizeof head,
+                   "%s /socket.io/?EIO=4&transport=polling%s%s HTTP/1.1\r\nHost: a\r\n"
+                   "Content-Type: text/plain\r\nContent-Length: %zu\r\n\r\n",
+                   body[0] != '\0' ? "POST" : "GET", sid[0] != '\0' ? "&sid=" : "", sid,
+                   strlen(body));
+    sim_send_text(peer, head);
+    sim_send_text(peer, body);
+    sio_sim_run(sim);
+    end = strstr(sim_received(peer), "\r\n\r\n");
+    (void)snprintf(ret_body, size, "%s", end != NULL ? end + 4 : "");
+}
+
+/* Attachments of size bytes are missed; polling makes them longer by a third. */
+static bool comes_back_on_polling(size_t size, unsigned num)
+{
+    static char body[10000];
+    uint8_t data[1000] = {0};
+    yodel_bytes attachment = {data, size};
+    yodel_sio_args args = {YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &attachment, 1};
+    struct sio_client client;
+    struct sio_sim sim;
+    char sid[21] = "", text[100];
+    bool recovered;
+
+    start(&sim, 0);
+    sio_sim_connect(&sim, 0, &client);
+    sio_sim_leave(&client);
+    for (unsigned i = 0; i < num; i++)
+        assert_int_equal(yodel_sio_emit_args(yodel_sio_to_all(sim.ns), "e", &args), 0);
+    sim.base.told.len = 0;
+    poll(&sim, "", "", body, sizeof body);
+    assert_int_equal(sscanf(body, "0{\"sid\":\"%20[^\"]", sid), 1);
+    (void)snprintf(text, sizeof text, "40{\"pid\":\"%s\"}", client.pid);
+    poll(&sim, sid, text, body, sizeof body);
+    poll(&sim, sid, "", body, sizeof body);
+    sio_sim_expect_told(&sim, "connection /;");
+    recovered = yodel_sio_socket_recovered(sim.socket) != 0;
+    assert_int_equal(strstr(body, client.sid) != NULL, recovered);
+    assert_non_null(strstr(body, "40{\"sid\""));
+    sio_sim_stop(&sim);
+    return recovered;
+}
+
+/* The state, or a fresh session, but not the end of the connection half way. */
+static void test_sio_ends_and_comes_back_on_polling(void **state)
+{
+    assert_true(comes_back_on_polling(700, 1));
+    assert_true(comes_back_on_polling(500, 3));
+    assert_false(comes_back_on_polling(560, 4));
+    assert_false(comes_back_on_polling(900, 4));
+}
+
 /* ---- an emit while it moves ---- */
 
 static struct sio_client *mover;
@@ -422,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_sio_ends_being_in_rooms_while_they_are_told),
         cmocka_unit_test(test_sio_ends_twice_and_comes_back),
         cmocka_unit_test(test_sio_ends_on_the_way_and_comes_back),
+        cmocka_unit_test(test_sio_ends_and_comes_back_on_polling),
         cmocka_unit_test(test_sio_ends_losing_no_emit_that_was_begun),
     };
 
