@@ -19,18 +19,17 @@ from check_docs import jansson_flags, make_headers
 
 VALUES = set(
     """yd_buf yd_counters yd_delivery yd_eio_handshake yd_eio_packet yd_http_field yd_http_head
-    yd_http_limits yd_http_options yd_http_scan yd_key yd_list yd_loop_set yd_mail yd_map yd_map_node yd_msg yd_net_date yd_op yd_scope
+    yd_http_options yd_http_scan yd_key yd_list yd_loop_set yd_mail yd_map yd_map_node yd_msg yd_net_date yd_op yd_scope
     yd_scope_size yd_sio_output
     yd_sio_packet yd_sio_placeholder yd_sio_setup yd_survey yd_twin yd_wire_reader yd_ws_deflate_params yd_ws_piece yd_ws_reader
     yodel_event""".split()
 )
 OPEN = {  # struct: the layers, the fields
     "yd_timer": ("net eio", "due"),
-    "yd_wheel": ("eio", "now"),
     "yd_bus": ("groups", "mem num_loops secret"),
     "yd_layer": ("channels sio", "bus name ops"),
     "yd_fence_wait": ("sio", "mail"),
-    "yd_member": ("channels ws sio", "deliver memberships"),
+    "yd_member": ("channels ws sio", "deliver"),
     "yd_loop": (
         "bus groups net http ws eio sio server",
         "closed counters index mem net now pool running stopping wheel",
@@ -42,7 +41,6 @@ OPEN = {  # struct: the layers, the fields
     "yd_net_listener": ("server", "base"),
     "yd_http": ("eio server", "mem options"),
     "yd_ws_service": ("server", "num_open"),
-    "yodel_sio": ("server", "eio loops mem num_loops"),
 }
 FILE = re.compile(r"([\w./-]+\.[ch]):\d+:\d+")
 NODE = re.compile(r"^([ |`]*)-?(\w+) (0x\w+)")

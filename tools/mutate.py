@@ -24,9 +24,10 @@ import tree
 from check_functions import c_functions
 
 DEFAULT = """
-base/buf base/mailbox base/msg base/wheel base/utf8 proto/ws_frame proto/http1_chunked proto/http1_fields
-proto/json_scan proto/sio_packet proto/eio_payload net/outq net/conn http/http_conn http/body channels/groups
-channels/directory ws/input ws/close ws/output eio/polling eio/session eio/heartbeat sio/client sio/recovery
+base/buf base/mailbox base/msg base/wheel base/utf8 proto/ws_frame proto/http1_head proto/http1_chunked
+proto/json_scan proto/sio_packet proto/eio_payload net/outq net/conn http/http_conn http/body groups/groups
+groups/directory bus/bus bus/op_codec ws/input ws/close ws/output eio/polling eio/session eio/heartbeat
+sio/client sio/membership sio/walk sio/recovery
 """.split()
 CLOSEST = {  # layer: the tests that most likely notice, beside those named after the file or layer
     "base": "msg|mailbox|buf|wheel",
@@ -34,8 +35,9 @@ CLOSEST = {  # layer: the tests that most likely notice, beside those named afte
     "loop": "http_conn|ws_conn",
     "net": "outq|http_conn|http_hold|ws_conn",
     "http": "request|router|static|cors",
-    "bus": "groups",
-    "channels": "groups",
+    "bus": "bus|groups|channels",
+    "groups": "groups|channels",
+    "channels": "channels|groups",
     "server": "eio_threads|sio_threads",
 }
 TESTS_HELP = "the tests that run, by a regular expression (unit and fuzz; fuzz.program takes too long for each mutant)"
@@ -216,10 +218,13 @@ def main():
         return
     copy = Copy(top, args.tests)
     counts = {"killed": 0, "survived": 0, "invalid": 0}
-    for num, mutant in enumerate(sample, 1):
-        verdict = copy.judge(mutant)
-        counts[verdict] += 1
-        print(f"{num}/{len(sample)} {verdict} {show(top, mutant) if verdict == 'survived' else mutant[0]}", flush=True)
+    try:
+        for num, mutant in enumerate(sample, 1):
+            verdict = copy.judge(mutant)
+            counts[verdict] += 1
+            print(f"{num}/{len(sample)} {verdict} {show(top, mutant) if verdict == 'survived' else mutant[0]}", flush=True)
+    except KeyboardInterrupt:
+        print("interrupted; so far:")
     valid = counts["killed"] + counts["survived"]
     print(
         f"{counts['killed']} of {valid} mutants killed ({counts['killed'] / max(1, valid):.0%}), "
