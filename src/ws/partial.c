@@ -9,7 +9,7 @@
 
 /* Most bytes that are reserved for a message, and for all of a loop, ahead of their coming. */
 #define RESERVED_AHEAD ((size_t)1024 * 1024)
-#define RESERVED_BY_LOOP ((size_t)16 * 1024 * 1024)
+#define RESERVED_BY_LOOP ((size_t)64 * 1024 * 1024)
 
 /* A rest of a frame of so many bytes is worth a read of its own.  As for SEND_AT_ONCE of conn.c. */
 #ifdef YODEL_NO_POOLS
