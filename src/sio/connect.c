@@ -7,6 +7,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "bus/call.h"
 #include "sio/recovery.h"
 #include "sio/sio_event.h"
 
@@ -92,7 +93,8 @@ static void be_connected(yodel_sio_socket *socket)
 /* ---- middleware ---- */
 
 struct yodel_sio_next {
-    struct yd_mail mail;
+    struct yd_call call; /* from other threads */
+    struct yd_mail task; /* on the loop itself */
     struct yd_loop *loop;
     yodel_sio_namespace *ns; /* a reference */
     char id[YD_ID_LEN];
@@ -135,15 +137,19 @@ static bool is_joining(const yodel_sio_socket *socket)
     return socket->phase == YD_SIO_CONNECTING || socket->phase == YD_SIO_NOTING;
 }
 
-static void run_next(struct yd_mail *mail, void *receiver)
+static void run_next(struct yd_loop *loop, void *arg)
 {
-    yodel_sio_next *next = yd_container_of(mail, yodel_sio_next, mail);
-    yodel_sio_socket *socket =
-        yd_sio_socket_find(next->ns, receiver, (yodel_str){next->id, YD_ID_LEN});
+    yodel_sio_next *next = arg;
+    yodel_sio_socket *socket = yd_sio_socket_find(next->ns, loop, (yodel_str){next->id, YD_ID_LEN});
 
     if (socket != NULL && is_joining(socket) && !socket->client->closing)
         end_middleware(next, socket);
     free_next(next);
+}
+
+static void run_task(struct yd_mail *task, void *loop)
+{
+    run_next(loop, yd_container_of(task, yodel_sio_next, task));
 }
 
 /* The loop may have used next, and the program stopped, before posting it is over. */
@@ -152,8 +158,8 @@ static void post_next(yodel_sio_next *next)
     yodel_sio *sio = yodel_sio_ref(next->ns->sio);
 
     if (yd_loop_is_current(next->loop))
-        yd_loop_task(next->loop, &next->mail);
-    else if (yd_loop_post(next->loop, &next->mail) < 0)
+        yd_loop_task(next->loop, &next->task);
+    else if (yd_call_post(&next->call, next->loop) < 0)
         free_next(next);
     yodel_sio_unref(sio);
 }
@@ -214,7 +220,8 @@ static void run_middleware(yodel_sio_socket *socket)
         yd_sio_client_fail(socket->client, "out of memory");
         return;
     }
-    next->mail.run = run_next;
+    yd_call_init(&next->call, YD_CALL_CONTROL, run_next, next);
+    next->task.run = run_task;
     next->loop = socket->loop;
     next->ns = yd_sio_ns_ref(socket->ns);
     (void)yodel_sio_ref(socket->ns->sio); /* the program may keep it as long as it likes */

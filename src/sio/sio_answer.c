@@ -3,8 +3,8 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "base/container.h"
 #include "base/mem.h"
+#include "bus/call.h"
 #include "sio/client.h"
 #include "sio/encode.h"
 #include "sio/sio_event.h"
@@ -12,7 +12,7 @@
 /* Answers to events that ask for an acknowledgement. */
 
 struct yodel_sio_ack {
-    struct yd_mail mail;
+    struct yd_call call;
     struct yd_loop *loop;
     yodel_sio_namespace *ns; /* a reference */
     uint64_t ack_id;
@@ -73,10 +73,10 @@ static int send_answer(yodel_sio_ack *ack)
     return rc;
 }
 
-static void run_answer(struct yd_mail *mail, void *receiver)
+static void run_answer(struct yd_loop *loop, void *ack)
 {
-    (void)receiver;
-    (void)send_answer(yd_container_of(mail, yodel_sio_ack, mail));
+    (void)loop;
+    (void)send_answer(ack);
 }
 
 /* Takes ack, unless it gives YODEL_ERR_STATE. */
@@ -104,8 +104,8 @@ static int post_answer(yodel_sio_ack *ack)
     yodel_sio *sio = yodel_sio_ref(ack->ns->sio);
     int rc;
 
-    ack->mail.run = run_answer;
-    if ((rc = yd_loop_post(ack->loop, &ack->mail)) < 0)
+    yd_call_init(&ack->call, YD_CALL_CONTROL, run_answer, ack);
+    if ((rc = yd_call_post(&ack->call, ack->loop)) < 0)
         yodel_sio_ack_drop(ack);
     yodel_sio_unref(sio);
     return rc;
