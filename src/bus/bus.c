@@ -72,7 +72,7 @@ static void apply(struct yd_op_node *node, struct yd_loop *loop)
             yd_ask_start_timer(ask);
         yd_ask_close(ask, loop, 0);
     }
-    if (!op->control)
+    if (node->weighs)
         yd_loop_mail_less(loop, op->weight);
     yd_op_unref(op);
 }
@@ -105,6 +105,7 @@ struct route {
     struct yd_loop_set loops, receivers;
     unsigned num;
     unsigned own; /* the sender's; num_loops: none of them */
+    bool at_once; /* it is carried out on that one in this call: it does not wait there */
 };
 
 static void find_route(const struct yd_op *op, struct route *route)
@@ -124,14 +125,23 @@ static void find_route(const struct yd_op *op, struct route *route)
         if (yd_loop_is_current(bus->loops[i]))
             route->own = i;
     }
+    route->at_once =
+        !op->deferred && route->own < bus->num_loops && !bus->per_loop[route->own].busy;
+}
+
+/* Whether op waits in the mailbox of that loop, and counts there. */
+static bool weighs(const struct yd_op *op, const struct route *route, unsigned loop)
+{
+    return !op->control && yd_loop_set_has(&route->loops, loop) &&
+           !(route->at_once && loop == route->own);
 }
 
 static void unreserve(const struct yd_op *op, const struct route *route, unsigned end)
 {
     const struct yd_bus *bus = op->layer->bus;
 
-    for (unsigned i = 0; i < end && !op->control; i++)
-        if (yd_loop_set_has(&route->loops, i))
+    for (unsigned i = 0; i < end; i++)
+        if (weighs(op, route, i))
             yd_loop_mail_less(bus->loops[i], op->weight);
 }
 
@@ -141,9 +151,8 @@ static int reserve(const struct yd_op *op, const struct route *route)
     const struct yd_bus *bus = op->layer->bus;
     int rc;
 
-    for (unsigned i = 0; i < bus->num_loops && !op->control; i++)
-        if (yd_loop_set_has(&route->loops, i) &&
-            (rc = yd_loop_mail_more(bus->loops[i], op->weight)) < 0) {
+    for (unsigned i = 0; i < bus->num_loops; i++)
+        if (weighs(op, route, i) && (rc = yd_loop_mail_more(bus->loops[i], op->weight)) < 0) {
             unreserve(op, route, i);
             return rc;
         }
@@ -154,7 +163,12 @@ static struct yd_op_node *prepare_node(struct yd_op *op, const struct route *rou
 {
     struct yd_op_node *node = &op->nodes[loop];
 
-    *node = (struct yd_op_node){{NULL, run_node}, op, yd_loop_set_has(&route->receivers, loop)};
+    *node = (struct yd_op_node){
+        .mail = {NULL, run_node},
+        .op = op,
+        .applies = yd_loop_set_has(&route->receivers, loop),
+        .weighs = weighs(op, route, loop),
+    };
     yd_op_ref(op);
     if (op->ask != NULL)
         yd_ask_open(op->ask);
@@ -166,7 +180,7 @@ static void drop_node(struct yd_op_node *node, struct yd_loop *loop)
 {
     struct yd_op *op = node->op;
 
-    if (!op->control)
+    if (node->weighs)
         yd_loop_mail_less(loop, op->weight);
     if (op->ask != NULL)
         yd_ask_close(op->ask, NULL, YD_MISSING_CLOSED);
@@ -205,11 +219,11 @@ static void start_on_own(struct yd_op *op, const struct route *route)
 
     if (op->deferred) {
         yd_loop_task(bus->loops[route->own], &node->mail);
-    } else if (state->busy) {
+    } else if (route->at_once) {
+        apply_all(bus, &node->mail, bus->loops[route->own]);
+    } else {
         *state->waiting_end = &node->mail;
         state->waiting_end = &node->mail.next;
-    } else {
-        apply_all(bus, &node->mail, bus->loops[route->own]);
     }
 }
 

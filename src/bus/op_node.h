@@ -9,6 +9,7 @@ struct yd_op_node {
     struct yd_mail mail;
     struct yd_op *op;
     bool applies; /* the loop has receivers; else it keeps the time of an ask */
+    bool weighs;  /* it is counted in the loop's mailbox */
 };
 
 /* bus_far.c: an operation that is sent as far peers get it. */

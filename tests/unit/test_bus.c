@@ -313,6 +313,21 @@ static void test_bus_sends_one_large_message_alone(void **state)
     expect(world, "a c ", "", "");
 }
 
+/* Its own loop carries it out in the call: nothing waits. */
+static void test_bus_sends_on_a_loop_that_is_full(void **state)
+{
+    struct world *world = *state;
+
+    world->loops[0]->max_mail = 10;
+    assert_int_equal(send_note(world, "0", "a", false), 0);
+    enter(world->loops[0]);
+    assert_int_equal(send_note(world, "0", "b", false), 0);
+    assert_int_equal(send_note(world, "0", "c", true), YODEL_ERR_CONGESTED);
+    leave(world->loops[0]);
+    turn(world);
+    expect(world, "b a ", "", "");
+}
+
 static void test_bus_never_refuses_control(void **state)
 {
     struct world *world = *state;
@@ -573,6 +588,7 @@ int main(void)
         TEST(test_bus_sends_to_loops_that_have_ended),
         TEST(test_bus_refuses_above_max_mail),
         TEST(test_bus_sends_one_large_message_alone),
+        TEST(test_bus_sends_on_a_loop_that_is_full),
         TEST(test_bus_never_refuses_control),
         TEST(test_bus_asks_all_and_tells_once),
         TEST(test_bus_asks_until_the_time_is_over),
