@@ -223,7 +223,9 @@ YODEL_API yodel_sio_target yodel_sio_timeout(yodel_sio_target target, uint32_t m
  * be used on its loop only.  To a parent it goes to all its children.
  *
  * Returns 0, -ENOMEM, YODEL_ERR_FORMAT, YODEL_ERR_NAME (a reserved event name), YODEL_ERR_ENCODING,
- * YODEL_ERR_TOO_BIG (attachments), YODEL_ERR_CLOSED; to one socket also YODEL_ERR_CONGESTED.
+ * YODEL_ERR_TOO_BIG (attachments), YODEL_ERR_CLOSED, YODEL_ERR_CONGESTED (to one socket
+ * max_buffered, to many max_mailbox of the server); on failure nobody gets it, but loops that
+ * have not ended and other children of a parent may have it.
  */
 YODEL_API int yodel_sio_emit(yodel_sio_target target, const char *event, const char *format,
                              ...) YODEL_ANY_THREAD;
@@ -273,7 +275,7 @@ YODEL_API void yodel_sio_each_room(const yodel_sio_socket *socket,
 
 /* Makes all of target, of a parent its children's sockets, join or leave rooms (a list that ends
  * with NULL); disconnects them, from the namespace or (close) altogether.  Return 0, -ENOMEM,
- * YODEL_ERR_CLOSED. */
+ * YODEL_ERR_CONGESTED (max_mailbox; not for ends), YODEL_ERR_CLOSED. */
 YODEL_API int yodel_sio_sockets_join(yodel_sio_target target,
                                      const char *const *rooms) YODEL_ANY_THREAD;
 YODEL_API int yodel_sio_sockets_leave(yodel_sio_target target,

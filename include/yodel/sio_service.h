@@ -47,7 +47,7 @@ typedef enum yodel_sio_parser {
 typedef struct yodel_sio_options {
     size_t size;
     const char *path;            /* NULL: "/socket.io/" */
-    yodel_channels *channels;    /* whose groups hold the rooms, as "/chat#room"; NULL: its own */
+    yodel_channels *channels;    /* whose group "/chat#room" reaches that room too; NULL: none */
     uint32_t ping_interval_ms;   /* 0: 25000 */
     uint32_t ping_timeout_ms;    /* 0: 20000 */
     uint32_t upgrade_timeout_ms; /* 0: 10000 */
