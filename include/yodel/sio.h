@@ -310,7 +310,7 @@ YODEL_API void yodel_sio_disconnect(yodel_sio_socket *socket, int close) YODEL_L
 
 /* A JSON object that the program may change; seen by fetch_sockets and kept by recovery. */
 YODEL_API json_t *yodel_sio_socket_json(yodel_sio_socket *socket) YODEL_LOOP_THREAD;
-/* As yodel_ws_set_data(). */
+/* Ties data to socket; free_data (may be NULL) runs after on_disconnect, or when replaced. */
 YODEL_API void yodel_sio_set_data(yodel_sio_socket *socket, void *data,
                                   yodel_free_fn *free_data) YODEL_LOOP_THREAD;
 YODEL_API void *yodel_sio_data(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;

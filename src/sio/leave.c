@@ -33,6 +33,15 @@ static bool end(yodel_sio_socket *socket, const char *reason, bool may_return)
     return may_return;
 }
 
+/* Its last callback, so that nothing of the program's runs once the state is handed over.  False
+ * when it has had the socket disconnected, which then does not wait. */
+static bool go_away(yodel_sio_socket *socket)
+{
+    yd_sio_socket_free_data(socket);
+    socket->client = NULL;
+    return socket->phase == YD_SIO_AWAY;
+}
+
 bool yd_sio_leave_now(yodel_sio_socket *socket, const char *reason, bool may_return)
 {
     bool was_connected = socket->phase == YD_SIO_CONNECTED;
@@ -45,13 +54,10 @@ bool yd_sio_leave_now(yodel_sio_socket *socket, const char *reason, bool may_ret
     }
     if (socket->phase == YD_SIO_NOTING && may_return && !is_stopping(socket)) {
         yd_sio_socket_set_phase(socket, YD_SIO_AWAY);
-        socket->client = NULL;
-        return true;
+        return go_away(socket);
     }
-    if (was_connected && end(socket, reason, may_return)) {
-        socket->client = NULL;
-        return socket->phase == YD_SIO_AWAY; /* unless a handler disconnected it */
-    }
+    if (was_connected && end(socket, reason, may_return))
+        return go_away(socket);
     yd_sio_socket_free(socket);
     return false;
 }

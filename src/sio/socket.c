@@ -80,10 +80,8 @@ static void stop_waiting(yodel_sio_socket *socket)
     atomic_fetch_sub_explicit(&sio->counters.lost, 1, memory_order_relaxed);
 }
 
-/* The program's function may use the socket, as one that has left. */
-static void free_data(yodel_sio_socket *socket)
+void yd_sio_socket_free_data(yodel_sio_socket *socket)
 {
-    socket->phase = YD_SIO_LEAVING;
     while (socket->free_data != NULL)
         yodel_sio_set_data(socket, NULL, NULL);
 }
@@ -94,7 +92,8 @@ void yd_sio_socket_free(yodel_sio_socket *socket)
 
     if (socket->phase == YD_SIO_AWAY)
         stop_waiting(socket);
-    free_data(socket);
+    socket->phase = YD_SIO_LEAVING; /* so the program's function sees it */
+    yd_sio_socket_free_data(socket);
     yd_sio_socket_leave_rooms(socket);
     leave_shard(socket);
     yd_list_remove(&socket->of_client);

@@ -68,6 +68,8 @@ static inline bool yd_sio_is_absent(const yodel_sio_socket *socket)
 /* A socket that is CONNECTING, with an id; on no client's list.  ns: a reference, taken also on
  * failure.  NULL when out of memory. */
 yodel_sio_socket *yd_sio_socket_new(yodel_sio_namespace *ns, struct yd_loop *loop);
+/* Frees what the program has tied to it; the program's function may use the socket. */
+void yd_sio_socket_free_data(yodel_sio_socket *socket);
 /* Frees it, silently, in whatever phase. */
 void yd_sio_socket_free(yodel_sio_socket *socket);
 

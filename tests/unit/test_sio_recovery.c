@@ -141,6 +141,37 @@ static void check_state(struct sio_sim *sim, void *arg)
                      5);
 }
 
+static void emit_freed(void *data)
+{
+    sio_sim_tell(&world.sim, "freed;");
+    emit("freed");
+}
+
+static void tie_data(struct sio_sim *sim, void *arg)
+{
+    yodel_sio_set_data(sim->socket, sim, emit_freed);
+}
+
+/* Nothing is called while the state goes from one socket to the other, so nothing falls between. */
+static void test_sio_recovery_comes_after_the_last_callback(void **state)
+{
+    for (unsigned loop = 0; loop < 2; loop++) {
+        struct sio_client client;
+
+        start();
+        sio_sim_on_loop(&world.sim, 0, tie_data, NULL);
+        sio_sim_leave(&world.client);
+        sio_sim_expect_told(&world.sim,
+                            "disconnecting transport close;disconnect transport close;freed;");
+        come_back(loop, &client);
+        sio_sim_expect_told(&world.sim, "connection /;");
+        expect(&client, "freed");
+        expect_recovered(&client);
+        teardown(state);
+    }
+    start();
+}
+
 /* Across loops with loop 1, else on loop 0. */
 static void run_recovery(unsigned loop)
 {
@@ -592,6 +623,7 @@ static void test_sio_recovery_ends_with_the_service(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEARDOWN_TEST(test_sio_recovery_comes_after_the_last_callback),
         TEARDOWN_TEST(test_sio_recovery_sends_what_was_missed),
         FIXTURE_TEST(test_sio_recovery_ends),
         TEARDOWN_TEST(test_sio_recovery_needs_a_known_offset),
