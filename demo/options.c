@@ -114,7 +114,7 @@ static int parse_origins(const char *text, struct demo_options *options)
     return 0;
 }
 
-/* Reads what stands behind one option.  Returns how many arguments it used, or -1. */
+/* Reads the value of one option.  Returns how many arguments it used, or -1. */
 static int parse_option(const struct option *option, char **values, int num_values,
                         struct demo_options *options)
 {

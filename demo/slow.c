@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A database stands behind many handlers.  Here it is a thread that answers after a delay: the
+/* Many handlers ask a database.  Here it is a thread that answers after a delay: the
  * handlers hand it an id and return, and it decides from where it is. */
 #include "demo.h"
 

@@ -19,7 +19,7 @@
 #include <yodel/sio.h>
 #include <yodel/yodel.h>
 
-/* The client has been told that it is connected: this comes behind it. */
+/* The client has been told that it is connected: this comes after it. */
 static void on_connection(yodel_sio_socket *socket, void *user)
 {
     (void)user;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks who uses whom among the object files of the library: layers are walls, circles are small.
+"""Checks which object uses which among the object files of the library: layers are walls, circles are small.
 
 check_calls.py TREE ARCHIVE
 

@@ -99,7 +99,7 @@ static void set_open(struct client *c, struct conn *conn, uint64_t now_ns)
         c->ops->opened(c, conn, now_ns);
 }
 
-/* Peeks, so that frames behind the answer stay in the socket for the frame reader. */
+/* Peeks, so that frames after the answer stay in the socket for the frame reader. */
 static void read_answer(struct client *c, struct conn *conn, uint64_t now_ns)
 {
     char answer[HANDSHAKE_MAX + 1];

@@ -13,12 +13,12 @@ struct http_conn {
     int fd;
     enum http_state state;
     void *owner;
-    char *answer; /* NUL behind it */
+    char *answer; /* NUL after it */
     size_t answer_max, answer_len;
 };
 
 struct http_body {
-    const char *text; /* NUL behind it; until the next request */
+    const char *text; /* NUL after it; until the next request */
     size_t len;
 };
 

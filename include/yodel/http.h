@@ -19,7 +19,7 @@ YODEL_API yodel_str yodel_request_method(const yodel_request *req) YODEL_LOOP_TH
 /* The path as sent, still percent-encoded, without the query. */
 YODEL_API yodel_str yodel_request_path(const yodel_request *req) YODEL_LOOP_THREAD;
 
-/* What stands behind '?', still percent-encoded; {NULL, 0} without one. */
+/* What follows '?', still percent-encoded; {NULL, 0} without one. */
 YODEL_API yodel_str yodel_request_query(const yodel_request *req) YODEL_LOOP_THREAD;
 
 /* Whole body, decoded from chunks; empty when there is none. */

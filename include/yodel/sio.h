@@ -54,7 +54,7 @@ YODEL_API yodel_str yodel_sio_namespace_name(const yodel_sio_namespace *ns) YODE
 
 /* ---- handlers ---- */
 
-/* The socket has joined its namespace and the client was told: what is emitted here comes behind
+/* The socket has joined its namespace and the client was told: what is emitted here comes after
  * that. */
 typedef void(yodel_sio_connection_fn)(yodel_sio_socket *socket, void *user);
 /* reason: "transport close", "client namespace disconnect", ... as the JavaScript server says. */
@@ -169,7 +169,7 @@ YODEL_API int yodel_sio_answer_args(yodel_sio_ack *ack,
 /* Frees ack unanswered. */
 YODEL_API void yodel_sio_ack_drop(yodel_sio_ack *ack) YODEL_ANY_THREAD;
 
-/* ---- targets: whom an emit reaches, a value ---- */
+/* ---- targets: the sockets that an emit reaches, as a value ---- */
 
 /* Strings and lists are borrowed for the call that takes the target.  Made by the functions below.
  */

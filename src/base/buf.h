@@ -12,7 +12,7 @@ struct yd_buf {
     size_t len, cap;
 };
 
-/* Room for extra more bytes behind len, growing by doubling.  Returns 0 or -ENOMEM. */
+/* Room for extra more bytes after len, growing by doubling.  Returns 0 or -ENOMEM. */
 int yd_buf_reserve(const struct yodel_allocator *mem, struct yd_buf *buf, size_t extra);
 
 /* Returns 0 or -ENOMEM; buf is then untouched. */

@@ -14,7 +14,7 @@
 #define YD_MSG_VARIANTS 8
 
 /*
- * A message that is encoded once and shared: payload, behind it room for none, ahead of it
+ * A message that is encoded once and shared: payload, no room after it, ahead of it
  * YD_MSG_HEADROOM bytes that end with the frame header.  Counted atomically, immutable once shared.
  */
 struct yd_msg {

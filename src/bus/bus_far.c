@@ -247,7 +247,7 @@ static struct origin *make_origin(struct yd_bus *bus, yodel_str process)
     return origin;
 }
 
-/* 1: the next of its process, or one behind a gap; 0: it came before, or too late; -ENOMEM. */
+/* 1: the next of its process, or one after a gap; 0: it came before, or too late; -ENOMEM. */
 static int check_sequence(struct yd_bus *bus, const struct yd_op_origin *from)
 {
     struct yd_map_node *node;

@@ -18,7 +18,7 @@ void yd_fence_done(struct yd_fence *fence)
 
 /* ---- the end of a grace period ---- */
 
-/* Tasks of the loop may hold operations that were sent before: this one goes behind them. */
+/* Tasks of the loop may hold operations that were sent before: this one goes after them. */
 static void run_mail(struct yd_mail *mail, void *receiver)
 {
     struct yd_fence_wait *wait = yd_container_of(mail, struct yd_fence_wait, mail);

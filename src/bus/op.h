@@ -4,7 +4,7 @@
 
 #include "bus/bus.h"
 
-/* Operations: what is done to whom, as data. */
+/* Operations: what is done to which members, as data. */
 
 /* Members of a layer.  The keys are made once; on each loop they are only looked up. */
 struct yd_scope {

@@ -139,7 +139,7 @@ static struct yd_layer *find_layer(struct yd_bus *bus, yodel_str name)
     return layer;
 }
 
-/* What stands behind the layer's name. */
+/* What follows the layer's name. */
 static int make_op(struct yd_layer *layer, struct yd_wire_reader *reader, bool wants_reply,
                    struct yd_op **ret_op)
 {

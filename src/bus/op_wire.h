@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 
-/* The bytes that operations and answers are made of: integers, low byte first, and strings behind
+/* The bytes that operations and answers are made of: integers, low byte first, and strings after
  * their length of 4 bytes. */
 
 /* Return 0 or -ENOMEM. */

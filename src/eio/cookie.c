@@ -11,7 +11,7 @@ static bool is_set(const char *text)
     return text != NULL && text[0] != '\0';
 }
 
-/* What stands behind name=value, in the order of the reference. */
+/* What follows name=value, in the order of the reference. */
 static int write_rest(const struct yodel_allocator *mem, const yodel_sio_cookie_options *options,
                       struct yd_buf *out)
 {

@@ -103,7 +103,7 @@ enum yd_eio_transport yd_eio_transport(const struct yd_eio_session *session);
 /* The request that opened the session: kept in one block until yd_eio_forget_handshake(). */
 struct yd_eio_handshake {
     yodel_str url;                      /* the target as sent */
-    yodel_str query;                    /* behind '?' */
+    yodel_str query;                    /* after '?' */
     yodel_str address;                  /* of the peer */
     const struct yd_http_field *fields; /* names as sent */
     size_t num_fields;
@@ -134,7 +134,7 @@ char *yd_eio_message_put(char *packet);
 #define YD_EIO_ALWAYS 4u
 
 /*
- * Sends num messages one behind the other with nothing in between (a Socket.IO packet and its
+ * Sends num messages one after the other with nothing in between (a Socket.IO packet and its
  * attachments), each made by yd_eio_message_new().  The session takes references of its own.
  *
  * Returns 0, -ENOMEM, YODEL_ERR_CLOSED, YODEL_ERR_CONGESTED (nothing was queued).

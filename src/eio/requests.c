@@ -59,7 +59,7 @@ static void open_polling(struct yd_eio_loop *home, yodel_request *req)
         yd_eio_refuse(home->eio, req, false, YD_EIO_BUSY);
 }
 
-/* The version is looked at behind the hook, as the reference does. */
+/* The version is looked at after the hook, as the reference does. */
 static void open_session(struct yd_eio_loop *home, yodel_request *req, bool upgrade)
 {
     struct yd_eio_ask ask;

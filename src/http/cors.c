@@ -176,7 +176,7 @@ static void write_preflight(const struct yd_cors *cors, const struct yd_http_hea
     yd_out_put(out, YODEL_STR("\r\n"));
 }
 
-/* What the answer hangs on must be said to caches, also when this one is the same. */
+/* What the answer depends on must be said to caches, also when this one is the same. */
 static void write_vary(const struct yd_cors *cors, bool preflight, struct yd_out *out)
 {
     if (!cors->any_origin)

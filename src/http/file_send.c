@@ -36,7 +36,7 @@ struct job {
     struct stat stat;    /* of fd */
     struct yd_msg *step; /* being read */
     uint64_t offset, left;
-    char path[]; /* with room for the index behind it */
+    char path[]; /* with room for the index after it */
 };
 
 static void free_job(struct job *job)

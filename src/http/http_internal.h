@@ -51,10 +51,10 @@ struct yodel_request {
     bool answered : 1; /* the head of the answer is queued */
     bool whole : 1;    /* all of the answer is */
     bool gone : 1;     /* the client is */
-    bool closes : 1;   /* the connection closes behind the answer */
+    bool closes : 1;   /* the connection closes after the answer */
 };
 
-/* Its fields and the bytes that they are views of lie behind it. */
+/* Its fields and the bytes that they are views of lie after it. */
 int yd_request_new(struct yd_http_conn *hc, const uint8_t *data, size_t len,
                    yodel_request **ret_req);
 void yd_request_free(yodel_request *req);

@@ -19,7 +19,7 @@ struct yd_pattern_segment {
 
 struct yd_pattern {
     yodel_str method; /* empty: every method */
-    yodel_str path;   /* what stands behind the method */
+    yodel_str path;   /* what follows the method */
     bool is_regex;    /* path is a PCRE2 pattern, segments is empty */
     struct yd_pattern_segment segments[YD_PATTERN_SEGMENTS];
     size_t num_segments;

@@ -18,7 +18,7 @@ static inline yodel_str yd_prefix_trim(yodel_str prefix)
     return prefix;
 }
 
-/* True when path, which begins behind its first slash, is the trimmed prefix or below it. */
+/* True when path, which begins after its first slash, is the trimmed prefix or below it. */
 static inline bool yd_prefix_has(yodel_str prefix, yodel_str path)
 {
     if (prefix.len == 0)

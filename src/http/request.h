@@ -34,7 +34,7 @@ struct yd_hold {
     void (*late)(yodel_request *req, void *user);
     /* The output has emptied after yd_conn_want_drain(). */
     void (*drained)(yodel_request *req, void *user);
-    /* A peer that ends its side but still reads is not gone. */
+    /* A peer that has ended its output but still reads is not gone. */
     bool half_open;
 };
 

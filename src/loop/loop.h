@@ -96,7 +96,7 @@ ssize_t yd_stream_send_now(struct yd_stream *stream, const struct iovec *iov, in
  */
 ssize_t yd_stream_send(struct yd_stream *stream, const struct iovec *iov, int num);
 
-/* Ends our side of the stream when all that was sent is out. */
+/* Ends our output when all that was sent is out. */
 void yd_stream_shutdown(struct yd_stream *stream);
 
 /* Closes fd; nothing but on_closed comes after, and never inside this call. */

@@ -316,7 +316,7 @@ static void await_peer(struct yd_conn *conn)
     yd_conn_set_timeout(conn, yd_net_patience(net, net->options.linger_ms));
 }
 
-/* All is out and we are closing: says that our side has ended, and waits for the peer's. */
+/* All is out and we are closing: announces the end of our output, and waits for the peer's. */
 static void end_output(struct yd_conn *conn)
 {
     if (conn->filter != NULL && enter(conn, YD_CONN_NOTIFIED)) {

@@ -46,8 +46,8 @@ struct yd_conn_events {
 enum yd_conn_phase {
     YD_CONN_OPEN = 0,
     YD_CONN_CLOSING,  /* yd_conn_close(): output is being flushed, input dropped */
-    YD_CONN_NOTIFIED, /* the filter has said that our side ends: that is being flushed */
-    YD_CONN_SHUT,     /* our side of the stream has ended; waiting for the peer's */
+    YD_CONN_NOTIFIED, /* the filter has announced the end of our output; that is being flushed */
+    YD_CONN_SHUT,     /* our output has ended; waiting for the peer's */
     YD_CONN_DEAD,     /* nothing but on_closed comes */
     YD_CONN_FINISHED, /* on_closed has been called; id and memory are there until all let go */
     YD_CONN_FREED     /* the stream, too, has let go */
@@ -127,8 +127,8 @@ void yd_conn_read_into(struct yd_conn *conn, const struct iovec *target);
 void yd_conn_pause(struct yd_conn *conn);
 void yd_conn_resume(struct yd_conn *conn);
 
-/* Flushes, ends our side, waits a moment for the peer's (so that what it still sends does not reset
- * what it has not read), then on_closed.  Input is dropped from now on. */
+/* Flushes, ends our output, waits a moment for the peer's (so that what it still sends does not
+ * reset what it has not read), then on_closed.  Input is dropped from now on. */
 void yd_conn_close(struct yd_conn *conn);
 
 /* Drops everything; on_closed follows in a task. */

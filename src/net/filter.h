@@ -14,7 +14,7 @@ struct yd_filter_ops {
     /* Seals some of rest, which nothing is queued ahead of, and moves rest[0] and then rest[1] on.
      * Returns how many bytes of it, 0 when there can be none now, or -errno. */
     ssize_t (*seal)(struct yd_conn *conn, struct iovec rest[2]);
-    /* Queues what says that our side ends. */
+    /* Queues what announces the end of our output. */
     void (*shutdown)(struct yd_conn *conn);
     void (*free)(struct yd_conn *conn);
 };

@@ -32,7 +32,7 @@ uint64_t yd_ids_id(const struct yd_ids *ids, uint32_t slot);
 /* The object of an id of this loop; NULL when the id names nothing. */
 void *yd_ids_find(const struct yd_ids *ids, uint64_t id);
 
-/* Walks over all objects: the first at *slot or after it, which *slot is set behind; NULL at the
+/* Walks over all objects: the first at *slot or after it, past which *slot is set; NULL at the
  * end.  Objects may come and go meanwhile. */
 void *yd_ids_next(const struct yd_ids *ids, uint32_t *slot);
 

@@ -11,8 +11,8 @@ struct yd_segment {
     struct yd_segment *next;
     const uint8_t *ptr; /* the first byte not taken yet */
     size_t left;
-    struct yd_msg *msg;  /* whose bytes they are; NULL: those behind this header */
-    size_t room;         /* bytes behind this header */
+    struct yd_msg *msg;  /* whose bytes they are; NULL: those after this header */
+    size_t room;         /* bytes after this header */
     enum yd_block block; /* where this stands */
     uint8_t bytes[];
 };
@@ -120,7 +120,7 @@ static int append_view(struct yd_loop *loop, struct yd_outq *queue, struct yd_ms
     return 0;
 }
 
-/* Behind other output short frames are copied: the kernel takes one run of bytes at less cost than
+/* After other output short frames are copied: the kernel takes one run of bytes at less cost than
  * many, and a reference costs more than the bytes. */
 #define COPY_BELOW 256
 

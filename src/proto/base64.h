@@ -25,7 +25,7 @@ char *yd_base64_encode(char *out, const void *data, size_t len);
  * Decodes text[0..len) to out, which may be text itself, else has room for len / 4 * 3 bytes.
  *
  * Returns true with the number of bytes in *ret_len; false for what no encoder writes: another
- * character (blanks too), a length that is no multiple of four, misplaced padding, bits set behind
+ * character (blanks too), a length that is no multiple of four, misplaced padding, bits set after
  * the last byte.  out is then spoilt.
  */
 bool yd_base64_decode(uint8_t *out, const void *text, size_t len, size_t *ret_len);

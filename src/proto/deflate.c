@@ -211,7 +211,7 @@ static int inflate_run(struct yd_inflater *inflater, const uint8_t *data, size_t
     return result;
 }
 
-/* True when zlib stands behind a whole block. */
+/* True when zlib is at the end of a whole block. */
 static bool is_between_blocks(const struct yd_inflater *inflater)
 {
     return inflater->at_end || (inflater->stream.data_type & 128);

@@ -28,7 +28,7 @@ enum yd_eio_type {
 struct yd_eio_packet {
     uint8_t type;  /* enum yd_eio_type */
     bool binary;   /* a MESSAGE of bytes, which may be none; else data is text */
-    uint8_t *data; /* behind the type digit, inside the buffer that was decoded; never NULL */
+    uint8_t *data; /* after the type digit, inside the buffer that was decoded; never NULL */
     size_t len;
 };
 

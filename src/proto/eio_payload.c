@@ -41,7 +41,7 @@ int yd_eio_payload_next(struct yd_eio_payload *payload, struct yd_eio_packet *re
     return 1;
 }
 
-/* Room for a packet of size bytes; returns where it goes, behind a separator, or NULL. */
+/* Room for a packet of size bytes; returns where it goes, after a separator, or NULL. */
 static uint8_t *add(const struct yodel_allocator *mem, struct yd_buf *buf, size_t size)
 {
     size_t separator = buf->len > 0;

@@ -11,7 +11,7 @@
 
 /* Reader of one body. */
 struct yd_eio_payload {
-    uint8_t *ptr; /* the next packet; NULL behind the last one */
+    uint8_t *ptr; /* the next packet; NULL after the last one */
     uint8_t *end;
     bool failed;
 };
@@ -39,7 +39,7 @@ static inline size_t yd_eio_binary_size(size_t len)
 }
 
 /*
- * Appends a packet to the payload that buf holds, behind a separator unless it is the first. packet
+ * Appends a packet to the payload that buf holds, after a separator unless it is the first. packet
  * is text with its type digit and without 0x1e, which Socket.IO never sends; data is a binary
  * message.
  *

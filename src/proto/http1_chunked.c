@@ -26,7 +26,7 @@ enum state {
     FAILED
 };
 
-/* The state behind c, once the size has ended with it. */
+/* The state after c, once the size has ended with it. */
 static enum state end_size(const struct yd_http_chunked *chunked, uint8_t c)
 {
     if (chunked->digits == 0)
@@ -74,10 +74,10 @@ static enum state step_trailer_name(uint8_t c)
 }
 
 /* Text that goes on until CR. */
-static enum state step_text(enum state here, uint8_t c, enum state behind)
+static enum state step_text(enum state here, uint8_t c, enum state after)
 {
     if (c == '\r')
-        return behind;
+        return after;
     return yd_http_char_is(c, YD_CHAR_TEXT) ? here : FAILED;
 }
 

@@ -56,7 +56,7 @@ static int note_coding(struct yd_http_scan *scan, yodel_str value, const char **
     scan->has_coding = true;
     while (yd_http_list_next(&value, &coding)) {
         if (scan->chunked_last)
-            return fail(error, 400, "transfer coding behind chunked");
+            return fail(error, 400, "transfer coding after chunked");
         scan->chunked_last = yd_str_eq_nocase(coding, chunked);
         if (!scan->chunked_last)
             scan->other_coding = true;

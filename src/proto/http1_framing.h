@@ -4,7 +4,7 @@
 
 #include "proto/http1.h"
 
-/* What the framing of a request hangs on, for the scan of its head.  Both return 0 or minus the
+/* What the framing of a request depends on, for the scan of its head.  Both return 0 or minus the
  * status, with *ret_error set. */
 
 /* Takes note of one field; num is its line's. */

@@ -178,7 +178,7 @@ static int scan_version_cr(struct yd_http_scan *scan, const struct input *in)
     uint8_t c = in->data[scan->pos];
 
     if (yd_http_char_is(c, YD_CHAR_TEXT))
-        return fail(in, 400, "text behind the HTTP version");
+        return fail(in, 400, "text after the HTTP version");
     if (c != '\r')
         return fail_at(scan, in);
     enter(scan, VERSION_LF);
@@ -236,7 +236,7 @@ static int fail_name(const struct yd_http_scan *scan, const struct input *in)
     if (c == ':')
         return fail(in, 400, "empty header name");
     if (yd_http_char_is_blank(c))
-        return fail(in, 400, "blank in or behind a header name");
+        return fail(in, 400, "blank in or after a header name");
     if (c == '\r')
         return fail(in, 400, "header line without a colon");
     if (!yd_http_char_is(c, YD_CHAR_TEXT))

@@ -70,7 +70,7 @@ static inline const char *yd_json_find_special(const char *p, const char *end)
     return p;
 }
 
-/* The end of a string whose body begins at p, behind its quote; NULL when it is none. */
+/* The end of a string whose body begins at p, after its quote; NULL when it is none. */
 const char *yd_json_skip_string(const char *p, const char *end);
 
 #endif

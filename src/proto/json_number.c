@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Digits behind these move a double only by not being all zero. */
+/* Digits after these move a double only by not being all zero. */
 #define MAX_DIGITS 770
 #define MAX_EXPONENT 100000 /* far beyond what any number of digits brings back into range */
 #define MAX_EXACT (UINT64_C(1) << 53)

@@ -101,7 +101,7 @@ static const char *skip_name(const char *p, const char *end)
     return p < end && *p == ':' ? p + 1 : NULL;
 }
 
-/* Goes down to the first scalar or empty array or object; returns what is behind it. */
+/* Goes down to the first scalar or empty array or object; returns what follows it. */
 static const char *descend(struct nesting *nesting, const char *p, const char *end)
 {
     for (;;) {
@@ -126,7 +126,7 @@ static const char *descend(struct nesting *nesting, const char *p, const char *e
     }
 }
 
-/* Behind a value: closes what ends there, and goes to where the next value begins. */
+/* After a value: closes what ends there, and goes to where the next value begins. */
 static const char *ascend(struct nesting *nesting, const char *p, const char *end)
 {
     while (nesting->depth > 0) {

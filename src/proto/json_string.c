@@ -31,7 +31,7 @@ static int32_t unit_at(const char *p, const char *end)
     return unit;
 }
 
-/* p is behind the backslash. */
+/* p is after the backslash. */
 static const char *skip_escape(const char *p, const char *end)
 {
     if (p == end)
@@ -109,7 +109,7 @@ static char short_escape(char c)
     }
 }
 
-/* The character of a \u escape; *p is at its digits, and then behind them (RFC 8259 section 7). */
+/* The character of a \u escape; *p is at its digits, and then after them (RFC 8259 section 7). */
 static uint32_t wide_escape(const char **p, const char *end)
 {
     int32_t unit = unit_at(*p, end), low;

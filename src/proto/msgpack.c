@@ -313,7 +313,7 @@ int yd_msgpack_put_str_head(const struct yodel_allocator *mem, struct yd_buf *bu
     return put_count(mem, buf, 0xd9, len);
 }
 
-/* Appends data behind a head, or takes the head back. */
+/* Appends data after a head, or takes the head back. */
 static int finish(const struct yodel_allocator *mem, struct yd_buf *buf, size_t begin, int result,
                   const void *data, size_t len)
 {

@@ -68,7 +68,7 @@ static const char *split(yodel_bytes message, struct members *members)
         if (!split_member(&message, members))
             return "bad MessagePack";
     }
-    return message.len > 0 ? "bytes behind the packet" : NULL;
+    return message.len > 0 ? "bytes after the packet" : NULL;
 }
 
 /* JavaScript has one type of number, so a whole one may come as a float. */

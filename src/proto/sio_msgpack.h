@@ -16,7 +16,7 @@
  * attachments: room for limits->max_attachments views into message
  *
  * Returns 0, -ENOMEM, or YODEL_ERR_PROTOCOL with static text in *ret_error: for what
- * yd_sio_decode() and yd_msgpack_to_json() refuse, bytes behind the map, a type above
+ * yd_sio_decode() and yd_msgpack_to_json() refuse, bytes after the map, a type above
  * CONNECT_ERROR, a namespace that is missing or no UTF-8.  *ret_packet is then untouched.
  */
 int yd_sio_msgpack_decode(const struct yodel_allocator *mem, yodel_bytes message,

@@ -51,7 +51,7 @@ struct yd_sio_packet {
     yodel_str nsp;  /* "/" when none is named; else up to the comma, a '?' and all */
     yodel_str data; /* the JSON without blanks around it; {NULL, 0} when there is none */
     yodel_str name; /* events with data: the first element, without quotes */
-    yodel_str args; /* events and acks: the elements behind the name, as text, commas between */
+    yodel_str args; /* events and acks: the elements after the name, as text, commas between */
 };
 
 /*

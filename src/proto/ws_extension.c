@@ -69,7 +69,7 @@ static void add_char(struct value *value, char c)
     value->len++;
 }
 
-/* Behind the opening quote; ret may be NULL.  False when there is no closing one. */
+/* After the opening quote; ret may be NULL.  False when there is no closing one. */
 static bool take_quoted(struct cursor *cursor, struct value *ret)
 {
     for (; cursor->at < cursor->end; cursor->at++) {
@@ -155,7 +155,7 @@ static void add_param(struct offer *offer, yodel_str name, const struct value *v
         offer->client_bits = bits;
 }
 
-/* One extension, up to the comma behind it (RFC 6455 9.1).  False when it is malformed; the cursor
+/* One extension, up to the comma after it (RFC 6455 9.1).  False when it is malformed; the cursor
  * is then where that was seen. */
 static bool take_offer(struct cursor *cursor, struct offer *ret)
 {

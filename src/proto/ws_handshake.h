@@ -50,7 +50,7 @@ void yd_ws_write_extension(const struct yd_ws_deflate_params *params,
                            char ret_text[YD_WS_EXTENSION_MAX]);
 
 /* The i-th subprotocol offered, over all fields of that name; {NULL, 0} past the last.  A list with
- * an element that is no token offers nothing.  One call reads the whole list, so that those behind
+ * an element that is no token offers nothing.  One call reads the whole list, so that those after
  * the first YD_WS_MAX_SUBPROTOCOLS are not given out: a loop over i stays linear. */
 #define YD_WS_MAX_SUBPROTOCOLS 64
 yodel_str yd_ws_subprotocol(const struct yd_http_head *head, size_t i);

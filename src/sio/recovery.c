@@ -312,7 +312,8 @@ static void join(struct transfer *transfer, yodel_sio_socket *socket)
     yd_bus_fence(transfer->sio->bus, transfer->from, &transfer->fence);
 }
 
-/* The socket that the transfer is for; NULL when it has gone again, or is another one's. */
+/* The socket that the transfer is for; NULL when its client is lost again, or it is for another
+ * socket. */
 static yodel_sio_socket *find_new(const struct transfer *transfer, struct yd_loop *loop)
 {
     const char *id = transfer->step == JOIN ? transfer->id : transfer->old_id;

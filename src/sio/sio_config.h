@@ -48,7 +48,7 @@ struct yd_sio_config *yd_sio_config_copy(const struct yd_sio_config *config);
 /* Takes NULL. */
 void yd_sio_config_free(struct yd_sio_config *config);
 
-/* Adds a handler of event behind those there are.  Returns 0 or -ENOMEM. */
+/* Adds a handler of event after those there are.  Returns 0 or -ENOMEM. */
 int yd_sio_config_listen(struct yd_sio_config *config, const char *event, yodel_sio_event_fn *fn,
                          void *user);
 /* NULL: the event has no handlers. */

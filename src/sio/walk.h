@@ -5,7 +5,7 @@
 #include "sio/operation.h"
 #include "sio/socket.h"
 
-/* Whom an operation means on one loop. */
+/* The sockets that an operation means on one loop. */
 
 typedef void(yd_sio_each_fn)(yodel_sio_socket *socket, void *user);
 

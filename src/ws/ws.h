@@ -89,7 +89,7 @@ enum yd_ws_state {
 struct yd_ws_partial {
     uint8_t *data; /* a block of the loop's pool */
     size_t len, cap;
-    size_t reserved;     /* of the room behind len: what the loop's limit was charged for */
+    size_t reserved;     /* of the room after len: what the loop's limit was charged for */
     struct iovec target; /* where the rest of the present frame is read into */
     enum yd_block block; /* kind of data */
     struct yd_utf8 utf8;

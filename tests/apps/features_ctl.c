@@ -201,7 +201,7 @@ static int is_one(const struct command *command)
 
 /* ---- emits ---- */
 
-/* The arguments behind the event's name as text, to be freed. */
+/* The arguments after the event's name as text, to be freed. */
 static char *emit_args(const struct command *command, size_t first, yodel_sio_args *ret_args)
 {
     json_t *rest = json_array();

@@ -8,7 +8,7 @@
 #include "proto/http1.h"
 
 /*
- * The input is what a peer sends: a request head, with its body behind it, and once more as a
+ * The input is what a peer sends: a request head, with its body after it, and once more as a
  * chunked body.  Chopping the input must change nothing, and what was scanned, written out again,
  * must be the same.
  */

@@ -82,7 +82,7 @@ static void check_text(const struct yd_sio_packet *packet)
     yd_buf_free(&yd_mem_default, &text);
 }
 
-/* An event from its name as plain text, its arguments, and something behind them. */
+/* An event from its name as plain text, its arguments, and something after them. */
 static void check_pieces(const struct yd_sio_packet *packet)
 {
     struct yd_sio_output output = output_of(packet);

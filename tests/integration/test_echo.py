@@ -116,7 +116,7 @@ def test_data_after_close_is_ignored(demo):
         equal(ws.rest(), bytes([0x88, 2, 0x03, 0xE8]))
 
 
-def test_frames_right_behind_the_handshake(demo):
+def test_frames_right_after_the_handshake(demo):
     with demo.websocket("/ws", extra=frame_bytes(TEXT, b"early")) as ws:
         equal(ws.message(), "Echo: early")
 

@@ -381,7 +381,7 @@ for (const [name, { io, way, loops }] of matrix())
       assert.deepEqual(heard, []);
     });
 
-    dismissed("what is broadcast while one joins comes behind its CONNECT", async () => {
+    dismissed("what is broadcast while one joins comes after its CONNECT", async () => {
       const joining = Array.from({ length: 10 }, () => clients.begin("/mw"));
       const early = [];
 

@@ -33,7 +33,7 @@ void http_sim_assert_status(struct sim_peer *peer, int status);
 /* The answer's first header line of that name, its value; "" when there is none.  One answer only
  * may have been received. */
 const char *http_sim_header(struct sim_peer *peer, const char *name);
-/* What stands behind the first answer's head. */
+/* What follows the first answer's head. */
 const char *http_sim_body(struct sim_peer *peer);
 
 /* Takes the next answer out of what was received; false when there is no whole one.  body ends with
@@ -47,7 +47,7 @@ bool http_sim_next(struct sim_peer *peer, struct http_sim_answer *ret_answer);
 
 /* How often needle occurs in what was received. */
 int http_sim_count(struct sim_peer *peer, const char *needle);
-/* Fails the test when our side has ended. */
+/* Fails the test when the server has ended its output. */
 void http_sim_assert_open(struct sim_peer *peer);
 
 #endif

@@ -370,10 +370,10 @@ bool sim_is_listening(struct yd_loop *loop)
 /* Two rings become one. */
 void sim_link(struct yd_loop *a, struct yd_loop *b)
 {
-    struct sim *behind_a = sim_of(a)->linked;
+    struct sim *after_a = sim_of(a)->linked;
 
     sim_of(a)->linked = sim_of(b)->linked;
-    sim_of(b)->linked = behind_a;
+    sim_of(b)->linked = after_a;
 }
 
 void sim_on_wake(struct yd_loop *loop, void (*fn)(struct yd_loop *loop, void *arg), void *arg)
@@ -452,7 +452,7 @@ static void read_end(struct sim *sim, struct sim_peer *peer)
     peer->stream->events->on_end(peer->stream, peer->error);
 }
 
-/* Into memory of the very size, so that a look behind it is seen; or where the owner wants it. */
+/* Into memory of the very size, so that a read past it is seen; or where the owner wants it. */
 static uint8_t *read_input(struct sim_peer *peer, const struct iovec *target, size_t len)
 {
     uint8_t *data = target != NULL ? target->iov_base : malloc(len);

@@ -28,7 +28,7 @@ extern const struct yd_loop_ops yd_loop_sim;
 /* The other end of a stream.  Lives until sim_free_peers(). */
 struct sim_peer {
     struct sim_peer *next;
-    struct yd_stream *stream; /* NULL: closed by our side, or never taken */
+    struct yd_stream *stream; /* NULL: closed by the server, or never taken */
     struct yd_buf input;      /* to be read by the stream, */
     size_t input_at;          /* from here on */
     struct yd_buf output;     /* taken from it */
@@ -40,8 +40,8 @@ struct sim_peer {
     size_t chop;      /* most bytes of one read; 0: as many as there are */
     size_t max_taken; /* most bytes of one send; 0: all */
     size_t window;    /* bytes that are taken in all from now on; SIZE_MAX at first */
-    int error;        /* -errno that sends and, behind the input, reads give; 0: none */
-    bool ends;        /* its side ends behind the input */
+    int error;        /* -errno that sends and, after the input, reads give; 0: none */
+    bool ends;        /* its output ends after the input */
     bool told_end;    /* and the stream knows */
     size_t read_into; /* reads that went to where the stream's owner wanted them */
 };
@@ -63,11 +63,11 @@ void sim_on_wake(struct yd_loop *loop, void (*fn)(struct yd_loop *loop, void *ar
 
 void sim_send(struct sim_peer *peer, const void *data, size_t len);
 void sim_send_text(struct sim_peer *peer, const char *text);
-/* Ends the peer's side behind what it has sent; or breaks the connection there. */
+/* Ends the peer's output after what it has sent; or breaks the connection there. */
 void sim_end(struct sim_peer *peer);
 void sim_break(struct sim_peer *peer, int error);
 
-/* What has come from our side, with a NUL behind it; and forgets it. */
+/* What has come from the server, with a NUL after it; and forgets it. */
 const char *sim_received(struct sim_peer *peer);
 size_t sim_received_len(const struct sim_peer *peer);
 void sim_forget(struct sim_peer *peer);

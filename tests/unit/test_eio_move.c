@@ -150,7 +150,7 @@ static void test_eio_moves_an_upgrade(void **state)
     assert_int_equal(yd_eio_transport(sim->session), YD_EIO_WEBSOCKET);
 }
 
-static void test_eio_moves_behind_earlier_answers(void **state)
+static void test_eio_moves_after_earlier_answers(void **state)
 {
     struct eio_sim *sim = *state;
     struct sim_peer *peer = sim_connect(sim->base.loops[1]);
@@ -268,7 +268,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_eio_keeps_order_over_a_move, setup_two, teardown),
         cmocka_unit_test_setup_teardown(test_eio_moves_a_half_read_post, setup_two, teardown),
         cmocka_unit_test_setup_teardown(test_eio_moves_an_upgrade, setup_two, teardown),
-        cmocka_unit_test_setup_teardown(test_eio_moves_behind_earlier_answers, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_eio_moves_after_earlier_answers, setup_two, teardown),
         cmocka_unit_test_setup_teardown(test_eio_moves_who_has_ended_its_side, setup_two, teardown),
         cmocka_unit_test_setup_teardown(test_eio_drops_who_breaks_on_the_way, setup_two, teardown),
         cmocka_unit_test_setup_teardown(test_eio_moves_to_no_loop_that_stops, setup_two, teardown),

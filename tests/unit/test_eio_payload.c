@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-/* What a body is read as: packets with '|' behind them, "b:" ahead of bytes, '!' for an error. */
+/* What a body is read as: packets with '|' after them, "b:" ahead of bytes, '!' for an error. */
 static void read_body(const char *body, size_t len, char *out)
 {
     uint8_t *copy = exact_copy(body, len);

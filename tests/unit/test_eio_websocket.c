@@ -497,7 +497,7 @@ static void test_eio_closes_the_probe_with_the_session(void **state)
     eio_sim_expect_told(sim, "close:transport close;");
 }
 
-static void test_eio_ends_behind_the_switch(void **state)
+static void test_eio_ends_after_the_switch(void **state)
 {
     struct eio_sim *sim = *state;
     struct sim_peer *ws;
@@ -635,7 +635,7 @@ int main(void)
         FIXTURE_TEST(test_eio_closes_second_websockets),
         TEARDOWN_TEST(test_eio_may_stay_on_its_transport),
         FIXTURE_TEST(test_eio_closes_the_probe_with_the_session),
-        FIXTURE_TEST(test_eio_ends_behind_the_switch),
+        FIXTURE_TEST(test_eio_ends_after_the_switch),
         FIXTURE_TEST(test_eio_goes_on_beating_over_the_switch),
         FIXTURE_TEST(test_eio_drains_over_the_switch),
         FIXTURE_TEST(test_eio_upgrades_with_a_post_on_the_way),

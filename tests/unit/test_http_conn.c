@@ -413,7 +413,7 @@ static void test_http_conn_pipeline(void **state)
     peer = http_sim_ask(&hs, GET_HELLO "GET /none HTTP/1.1\r\nHost: a\r\n\r\n" GET_HELLO);
     assert_int_equal(http_sim_count(peer, "HTTP/1.1 "), 3);
     assert_true(strstr(sim_received(peer), "404") > strstr(sim_received(peer), "200"));
-    /* Nothing behind one that closes is answered. */
+    /* Nothing after one that closes is answered. */
     peer =
         http_sim_ask(&hs, "GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" GET_HELLO);
     assert_int_equal(http_sim_count(peer, "HTTP/1.1 "), 1);

@@ -121,7 +121,7 @@ static void test_json_number_reads_any_form(void **state)
     assert_true(read_number(zeros) == 1);
 }
 
-/* Half way between two doubles, but for a digit far behind. */
+/* Half way between two doubles, but for a digit far after. */
 static void test_json_number_rounds_ties(void **state)
 {
     char text[1200];

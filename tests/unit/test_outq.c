@@ -80,7 +80,7 @@ static void test_outq_shares_messages(void **state)
     assert_int_equal(yd_outq_frame(&loop, &queue, msg), 0);
     assert_int_equal(yd_outq_payload(&loop, &queue, msg), 0);
     assert_int_equal(yd_outq_copy(&loop, &queue, "b", 1, NULL, 0), 0);
-    assert_int_equal(yd_outq_frame(&loop, &queue, msg), 0); /* short, and behind others: copied */
+    assert_int_equal(yd_outq_frame(&loop, &queue, msg), 0); /* short, and after others: copied */
     assert_int_equal(atomic_load(&msg->refs), 3);
     yd_msg_unref(msg);
     assert_int_equal(copy_out(&queue, out), 14);

@@ -95,7 +95,7 @@ static void test_server_statistics_fit_the_callers_struct(void **state)
     struct {
         size_t size;
         uint64_t accepted;
-        uint64_t behind[16];
+        uint64_t after[16];
     } older = {.size = 2 * sizeof(uint64_t)};
     struct {
         yodel_server_stats known;
@@ -104,12 +104,12 @@ static void test_server_statistics_fit_the_callers_struct(void **state)
     yodel_server *server;
 
     assert_int_equal(yodel_server_new(NULL, &server), 0);
-    memset(older.behind, 0xa5, sizeof older.behind);
+    memset(older.after, 0xa5, sizeof older.after);
     (void)yodel_server_get_stats(server, (yodel_server_stats *)(void *)&older);
     assert_int_equal(older.size, 2 * sizeof(uint64_t));
     assert_int_equal(older.accepted, 0);
     for (size_t i = 0; i < 16; i++)
-        assert_true(older.behind[i] == UINT64_C(0xa5a5a5a5a5a5a5a5));
+        assert_true(older.after[i] == UINT64_C(0xa5a5a5a5a5a5a5a5));
     assert_int_equal(yodel_server_get_stats(server, &newer.known), 0);
     assert_int_equal(newer.more, 0);
     newer.known.size = 0;

@@ -449,7 +449,7 @@ static void test_sio_recovery_is_all_or_nothing(void **state)
     expect_fresh(&client);
 }
 
-/* ---- while a trip is under way ---- */
+/* ---- while a transfer is under way ---- */
 
 static void join_room(const char *room)
 {

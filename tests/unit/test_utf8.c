@@ -78,7 +78,7 @@ static unsigned disagrees(struct yd_utf8 state, const uint8_t *data, size_t len,
 }
 
 /*
- * A text of three bytes: whole, with ASCII behind so that the fast paths run, and split at each
+ * A text of three bytes: whole, with ASCII after it so that the fast paths run, and split at each
  * point.  A split where no character is begun leaves the state as it was at first, and what follows
  * is a shorter text, seen elsewhere.
  */
@@ -97,7 +97,7 @@ static unsigned check_third(const struct grammar *grammar, const struct yd_utf8 
     return wrong + disagrees(fed[0], text, 16, oracle_step(grammar, oracle, '.'));
 }
 
-/* All texts of up to three bytes; behind two bytes that are refused the third one matters no more,
+/* All texts of up to three bytes; after two bytes that are refused the third one matters no more,
  * so a few do. */
 static void test_utf8_all_of_three_bytes(void **state)
 {

@@ -378,7 +378,7 @@ static void test_ws_conn_waits_for_the_peers_close(void **state)
     seen.close_on_message = true;
     peer = ws_sim_open(&sim, "/ws");
     ws_sim_text(peer, "a");
-    ws_sim_text(peer, "b"); /* behind our close: ignored */
+    ws_sim_text(peer, "b"); /* after our close: ignored */
     run();
     ws_sim_expect_close(peer, 4001);
     ws_sim_expect_nothing(peer);

@@ -155,7 +155,7 @@ static void test_ws_extension_declines_bad_offers(void **state)
 }
 
 /* In the same field, in the next one, and ahead of it. */
-static void test_ws_extension_takes_the_good_one_behind_bad_ones(void **state)
+static void test_ws_extension_takes_the_good_one_after_bad_ones(void **state)
 {
     struct yd_ws_deflate_params params;
     char text[YD_WS_EXTENSION_MAX], offer[512];
@@ -280,7 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ws_extension_answers_offers),
         cmocka_unit_test(test_ws_extension_declines_bad_offers),
-        cmocka_unit_test(test_ws_extension_takes_the_good_one_behind_bad_ones),
+        cmocka_unit_test(test_ws_extension_takes_the_good_one_after_bad_ones),
         cmocka_unit_test(test_ws_extension_minds_quotes),
         cmocka_unit_test(test_ws_extension_follows_the_policy),
         cmocka_unit_test(test_ws_extension_gives_the_parameters),

@@ -337,7 +337,7 @@ def cases(_options):
         closed("S30", "JSON 100 000 deep", echo(b"[" * 100_000 + b"]" * 100_000)),
         lives("S31", "JSON 100 deep", echo(b"[" * 100 + b"]" * 100), answer=b"430["),
         all_closed("S32", "control characters in strings", *[echo(b'"%c"' % c) for c in (1, 9, 10, 13, 31)]),
-        all_closed("S33", "text behind the JSON", b'42["x"]x', b'42["x"]]', b'42["x"],', b'42["x"]["y"]'),
+        all_closed("S33", "text after the JSON", b'42["x"]x', b'42["x"]]', b'42["x"],', b'42["x"]["y"]'),
         all_closed("S34", "JSON that is not whole", b'42["x"', b'42["x', b'42["x",', b'42["x",{', b"42[",
                    b'42["x",{"a"}]', b'42["x",{"a":}]', b'42["x",{,}]', b'42["x",{a:1}]', b"42['x']"),
         lives("S35", "lone surrogates", echo(b'"\\ud800"'), echo(b'"\\udc00\\ud800"'), answer=b"430["),

@@ -217,7 +217,7 @@ def extension_offers():
 
 
 def check_same_segment(context):
-    """Frames right behind the handshake are not lost."""
+    """Frames right after the handshake are not lost."""
     with Raw(context.server) as connection:
         frames = wire.frame(wire.TEXT, b"one") + wire.frame(wire.PING, b"two")
         connection.upgrade(together=frames)

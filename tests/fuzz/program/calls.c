@@ -19,7 +19,7 @@ struct ctx {
     struct ssock *ss; /* a socket of this loop; NULL: none */
 };
 
-/* ---- whom ---- */
+/* ---- targets ---- */
 
 /* The handler's own, more often than another of the same loop. */
 static struct wsock *choose_wsock(struct program *p, struct wsock *own)
@@ -282,7 +282,7 @@ static void call_members(struct ctx *c)
 
 struct aim {
     yodel_sio_target target;
-    struct sent what; /* its fields for whom */
+    struct sent what; /* its fields for the target */
     const char *rooms[NUM_ROOMS + 1], *except[NUM_ROOMS + 1];
 };
 

@@ -232,7 +232,7 @@ static void copy_field(const char *text, const char *name, char *ret, size_t siz
         (void)snprintf(ret, size, "%.*s", (int)len, at);
 }
 
-/* The namespace at the beginning of *text, which is moved behind it; -1 when it is none of ours. */
+/* The namespace at the beginning of *text, which is moved past it; -1 when it is none of ours. */
 static int take_name(const char **text)
 {
     size_t len;
@@ -257,7 +257,7 @@ static void on_connected(struct program *p, struct session *session, int name, c
     copy_field(text, "\"pid\":\"", joined->pid, sizeof joined->pid);
     joined->ack_to_give = -1;
     if (ssock_find(p, joined->sid, name, session->service) == NULL)
-        broken(p, "client: connected as %s, of whom no handler was told", joined->sid);
+        broken(p, "client: connected as %s, of which no handler was told", joined->sid);
 }
 
 /* The serial of what was sent, out of what it has become. */

@@ -5,7 +5,7 @@
 
 #include "program.h"
 
-/* What was sent and to whom, and the judgement of what comes. */
+/* What was sent, to which receivers, and the judgement of what comes. */
 
 /* ---- calls that are answered once ---- */
 
@@ -140,7 +140,7 @@ void wsock_got(struct wsock *ws, unsigned serial, bool event)
     if (serial == *last)
         broken(p, "group message %u came twice", serial);
     if (serial < *last)
-        broken(p, "group message %u came behind %u of the same sender", serial, *last);
+        broken(p, "group message %u came after %u of the same sender", serial, *last);
     *last = serial;
     seen_add(&ws->seen, serial);
 }
@@ -195,7 +195,7 @@ void ssock_got(struct ssock *ss, unsigned serial)
     if (sent->nested)
         return;
     if (serial < *last && !ss->order_lost && ss->asks_truly)
-        broken(p, "event %u came behind %u of the same sender", serial, *last);
+        broken(p, "event %u came after %u of the same sender", serial, *last);
     *last = serial;
 }
 

@@ -86,7 +86,7 @@ static void write_input(const char *path, const struct input *input)
         fclose(file);
 }
 
-/* Of the very size, so that a look behind it is seen. */
+/* Of the very size, so that a read past it is seen. */
 static void run_here(const struct input *input, bool verbose)
 {
     uint8_t *copy = malloc(input->size + 1);

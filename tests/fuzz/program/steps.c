@@ -7,7 +7,7 @@
 
 /* The steps of a program. */
 
-/* ---- whom ---- */
+/* ---- targets ---- */
 
 static int choose_line(struct program *p)
 {
