@@ -56,8 +56,8 @@ typedef struct yodel_event yodel_event;
  * A client asks for a WebSocket.  req is valid for the call; with YODEL_DEFER nothing of it is.
  * Return YODEL_ACCEPT, YODEL_DEFER, an HTTP status from 400 to 599 to reject with it, or a negative
  * result: the handler failed and the client gets 500.  yodel_ws_accept() or yodel_ws_reject() may
- * be called inside.  A deferred WebSocket that is not decided within decide_ms is rejected with
- * 503.
+ * be called inside; an answer to req itself, such as a redirect, rejects it too.  A deferred
+ * WebSocket that is not decided within decide_ms is rejected with 503.
  */
 typedef int(yodel_ws_connect_fn)(yodel_ws *ws, yodel_request *req, void *user);
 

@@ -46,6 +46,11 @@ void yd_request_free(yodel_request *req)
     yd_free(mem, req);
 }
 
+bool yd_request_is_answered(const yodel_request *req)
+{
+    return req->answered;
+}
+
 struct yd_conn *yd_request_conn(const yodel_request *req)
 {
     return req->hc->conn;

@@ -17,6 +17,8 @@
 struct yd_conn *yd_request_conn(const yodel_request *req);
 struct yd_http *yd_request_http(const yodel_request *req);
 const struct yd_http_head *yd_request_head(const yodel_request *req);
+/* Whether its answer has begun. */
+bool yd_request_is_answered(const yodel_request *req);
 
 /* What the owner of a gate (http/http.h) keeps with a request; NULL at first. */
 void *yd_request_mark(const yodel_request *req);

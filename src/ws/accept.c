@@ -161,11 +161,14 @@ static int open_with(yodel_ws *ws, const struct yd_buf *head)
     return 0;
 }
 
+/* on_connect may have answered the request itself: that is a decision too. */
 static int check_undecided(const yodel_ws *ws)
 {
     if (ws->state > YD_WS_OPEN)
         return YODEL_ERR_CLOSED;
-    return ws->state == YD_WS_CONNECTING && !ws->rejected ? 0 : YODEL_ERR_STATE;
+    if (ws->state == YD_WS_OPEN || ws->rejected)
+        return YODEL_ERR_STATE;
+    return yd_request_is_answered(ws->in.connecting.req) ? YODEL_ERR_STATE : 0;
 }
 
 int yodel_ws_accept(yodel_ws *ws, const yodel_ws_accept_options *given)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/container.h"
 #include "failmem.h"
 #include "ws_sim.h"
 
@@ -22,7 +23,8 @@ struct fixture {
     char name[YODEL_CHANNEL_NAME_SIZE];
     int opens, closes, frees;
     int connect_result;
-    bool quiet; /* on_close calls nothing */
+    bool answers; /* on_connect answers the request itself */
+    bool quiet;   /* on_close calls nothing */
     yodel_ws_closing closing;
 };
 
@@ -30,10 +32,15 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
 {
     struct fixture *f = user;
 
-    (void)req;
     f->ws = ws;
     f->id = yodel_ws_get_id(ws);
     yodel_ws_channel_name(ws, f->name);
+    if (f->answers) {
+        assert_int_equal(yodel_request_respond(req, YODEL_OPTIONS(yodel_response, .status = 302)),
+                         0);
+        assert_int_equal(yodel_ws_accept(ws, NULL), YODEL_ERR_STATE);
+        assert_int_equal(yodel_ws_reject(ws, NULL), YODEL_ERR_STATE);
+    }
     return f->connect_result;
 }
 
@@ -500,6 +507,26 @@ static void test_ws_end_or_not_a_deferred_one_is_found_as_fast_as_an_open_one(vo
 
 #define END_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+/* It was refused by the program's own answer, whatever on_connect returns. */
+static void test_ws_end_comes_with_an_answer_of_on_connect(void **state)
+{
+    const int results[] = {YODEL_ACCEPT, YODEL_DEFER, 403};
+    struct fixture *f = *state;
+
+    f->answers = true;
+    for (size_t i = 0; i < YD_LEN(results); i++) {
+        struct sim_peer *peer;
+
+        f->connect_result = results[i];
+        peer = ws_sim_connect(&f->sim, "/ws", "");
+        run(f);
+        assert_non_null(strstr(sim_received(peer), "HTTP/1.1 302 "));
+        assert_null(strstr(sim_received(peer) + 5, "HTTP/1.1"));
+        assert_int_equal(f->opens, 0);
+        assert_int_equal(f->closes, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -508,6 +535,7 @@ int main(void)
         cmocka_unit_test(test_ws_end_of_a_deferred_one_takes_any_call_in_on_close),
         END_TEST(test_ws_end_of_a_late_one_is_told_without_memory),
         END_TEST(test_ws_end_is_not_begun_by_a_failed_accept),
+        END_TEST(test_ws_end_comes_with_an_answer_of_on_connect),
         END_TEST(test_ws_end_comes_at_once_for_one_accepted_while_stopping),
         END_TEST(test_ws_end_comes_at_once_for_a_request_half_read_at_the_stop),
         END_TEST(test_ws_end_comes_after_a_request_not_read_before_the_stop),
