@@ -25,7 +25,7 @@ static struct {
     unsigned num_ws, events;
 } world;
 
-static void start(uint32_t recovery_ms, unsigned max_rooms)
+static void start_on(unsigned num_loops, uint32_t recovery_ms, unsigned max_rooms)
 {
     yodel_sio_options options;
 
@@ -34,7 +34,12 @@ static void start(uint32_t recovery_ms, unsigned max_rooms)
     options.max_rooms = max_rooms;
     memset(&world, 0, sizeof world);
     failmem_init(&world.fm, 0);
-    assert_int_equal(sio_sim_start(&world.sim, &world.fm.mem, 1, &options), 0);
+    assert_int_equal(sio_sim_start(&world.sim, &world.fm.mem, num_loops, &options), 0);
+}
+
+static void start(uint32_t recovery_ms, unsigned max_rooms)
+{
+    start_on(1, recovery_ms, max_rooms);
 }
 
 static void connect_clients(unsigned num)
@@ -239,6 +244,50 @@ static void test_sio_rooms_do_not_count_lost_clients(void **state)
     assert_int_equal(yodel_group_count(channels, YODEL_STR("/#room")), 1);
 }
 
+/* ---- a client that moves while somebody sends ---- */
+
+static struct sio_client mover;
+
+/* The thread that emits rests between two loops, in which the lost client comes back to the third
+ * one. */
+static void come_back(struct yd_loop *woken, void *arg)
+{
+    char packet[80];
+
+    (void)arg;
+    if (woken != world.sim.base.loops[0])
+        return;
+    sim_on_wake(woken, NULL, NULL);
+    sio_sim_open(&world.sim, 2, &mover);
+    (void)snprintf(packet, sizeof packet, "0{\"pid\":\"%s\"}", world.clients[1].pid);
+    sio_sim_put(&mover, packet);
+    sio_sim_run(&world.sim);
+    sio_sim_run(&world.sim);
+}
+
+/* The emit was meant for the client, wherever it is when it is carried out: once. */
+static void test_sio_rooms_emit_reaches_a_client_that_moves(void **state)
+{
+    const char *packet;
+    bool is_back = false;
+    int events = 0;
+
+    start_on(3, 10000, 0);
+    sio_sim_connect(&world.sim, 0, &world.clients[0]);
+    sio_sim_connect(&world.sim, 1, &world.clients[1]);
+    sio_sim_leave(&world.clients[1]);
+    sim_on_wake(world.sim.base.loops[0], come_back, NULL);
+    assert_int_equal(yodel_sio_emit(yodel_sio_to_all(world.sim.ns), "e", ""), 0);
+    sio_sim_run(&world.sim);
+    sio_sim_run(&world.sim);
+    while ((packet = sio_sim_next(&mover)) != NULL) {
+        events += strncmp(packet, "2[\"e\"", 5) == 0;
+        is_back = is_back || strstr(packet, world.clients[1].sid) != NULL;
+    }
+    assert_true(is_back);
+    assert_int_equal(events, 1);
+}
+
 /* ---- WebSockets in the group of a room ---- */
 
 static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
@@ -319,6 +368,7 @@ int main(void)
         cmocka_unit_test_teardown(test_sio_rooms_do_not_count_lost_clients, teardown),
         cmocka_unit_test_teardown(test_sio_rooms_are_walked_over_inside_a_group_message, teardown),
         cmocka_unit_test_teardown(test_sio_rooms_empty_inside_a_group_message, teardown),
+        cmocka_unit_test_teardown(test_sio_rooms_emit_reaches_a_client_that_moves, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
