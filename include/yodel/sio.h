@@ -91,10 +91,12 @@ YODEL_API int yodel_sio_on(yodel_sio_namespace *ns, const char *event, yodel_sio
 YODEL_API int yodel_sio_once(yodel_sio_socket *socket, const char *event,
                              yodel_sio_event_fn *handler, void *user) YODEL_LOOP_THREAD;
 
-/* Sees every event that goes out to a socket of ns: args is the JSON array of what is emitted.  A
- * socket that it disconnects does not get the event. */
-typedef void(yodel_sio_outgoing_fn)(yodel_sio_socket *socket, yodel_str event, yodel_str args,
-                                    void *user);
+typedef struct yodel_sio_args yodel_sio_args;
+
+/* Sees every event that goes out to a socket of ns, with its arguments, binary too; borrowed for
+ * the call.  A socket that it disconnects does not get the event. */
+typedef void(yodel_sio_outgoing_fn)(yodel_sio_socket *socket, yodel_str event,
+                                    const yodel_sio_args *args, void *user);
 YODEL_API int yodel_sio_on_any_outgoing(yodel_sio_namespace *ns, yodel_sio_outgoing_fn *handler,
                                         void *user) YODEL_SETUP_THREAD;
 
@@ -150,11 +152,11 @@ YODEL_API yodel_sio_ack *yodel_sio_event_ack(yodel_sio_event *event) YODEL_LOOP_
  * Arguments as text: json is a JSON array; binary stands in it as
  * {"_placeholder":true,"num":i}, i indexing attachments.  Borrowed for the call.
  */
-typedef struct yodel_sio_args {
+struct yodel_sio_args {
     yodel_str json; /* empty: no arguments */
     const yodel_bytes *attachments;
     size_t num_attachments; /* at most 10: newer clients refuse more */
-} yodel_sio_args;
+};
 
 /* A new reference to the placeholder of attachment i; NULL when out of memory. */
 YODEL_API json_t *yodel_sio_binary(size_t i) YODEL_ANY_THREAD;

@@ -20,7 +20,7 @@ static int tell_watchers(yodel_sio_socket *socket, const struct yd_sio_news *new
     struct yd_sio_middleware *watcher = socket->ns->config->outgoing;
 
     for (; watcher != NULL && socket->phase == YD_SIO_CONNECTED; watcher = watcher->next)
-        watcher->outgoing_fn(socket, news->event, news->args, watcher->user);
+        watcher->outgoing_fn(socket, news->event, &news->args, watcher->user);
     return socket->phase == YD_SIO_CONNECTED ? 0 : YODEL_ERR_CLOSED;
 }
 

@@ -2,6 +2,9 @@
 #include "sio/news.h"
 
 #include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
 
 struct yd_sio_output yd_sio_words_output(const yodel_sio_namespace *ns,
                                          const struct yd_sio_words *words)
@@ -13,6 +16,32 @@ struct yd_sio_output yd_sio_words_output(const yodel_sio_namespace *ns,
         .args = words->elements,
         .num_attachments = (uint32_t)words->num_attachments,
     };
+}
+
+/* One block: the views, then what they view. */
+static int keep_attachments(struct yd_sio_news *news, const struct yodel_allocator *mem,
+                            const struct yd_sio_words *words)
+{
+    size_t num = words->num_attachments, size = num * sizeof(yodel_bytes);
+    yodel_bytes *views;
+    uint8_t *at;
+
+    for (size_t i = 0; i < num; i++)
+        size += words->attachments[i].len;
+    if (num == 0)
+        return 0;
+    if ((news->copies = views = yd_alloc(mem, size)) == NULL)
+        return -ENOMEM;
+    at = (uint8_t *)(views + num);
+    for (size_t i = 0; i < num; i++) {
+        views[i] = (yodel_bytes){at, words->attachments[i].len};
+        if (views[i].len > 0)
+            memcpy(at, words->attachments[i].ptr, views[i].len);
+        at += views[i].len;
+    }
+    news->args.attachments = views;
+    news->args.num_attachments = num;
+    return 0;
 }
 
 /* The caller's strings do not live as long as the news. */
@@ -27,8 +56,8 @@ static int keep_text(struct yd_sio_news *news, const struct yodel_allocator *mem
         yd_buf_append(mem, &news->text, "]", 1) < 0)
         return -ENOMEM;
     news->event = (yodel_str){(char *)news->text.ptr, len};
-    news->args = (yodel_str){(char *)news->text.ptr + len, news->text.len - len};
-    return 0;
+    news->args.json = (yodel_str){(char *)news->text.ptr + len, news->text.len - len};
+    return keep_attachments(news, mem, words);
 }
 
 int yd_sio_news_make(struct yd_sio_news *news, yodel_sio_namespace *ns,
@@ -60,12 +89,17 @@ void yd_sio_news_done(struct yd_sio_news *news, const struct yodel_allocator *me
 {
     yd_sio_out_unref(&news->out);
     yd_buf_free(mem, &news->text);
+    yd_free(mem, news->copies);
+    news->copies = NULL;
+    news->args = (yodel_sio_args){.num_attachments = 0};
 }
 
 size_t yd_sio_news_size(const struct yd_sio_news *news)
 {
     size_t size = news->text.len;
 
+    for (size_t i = 0; i < news->args.num_attachments; i++)
+        size += news->args.attachments[i].len;
     for (size_t i = 0; i < news->out.num; i++)
         size += news->out.msgs[i]->len;
     return size;

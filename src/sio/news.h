@@ -20,14 +20,17 @@ struct yd_sio_news {
     bool has_id;           /* it is to be acknowledged */
     uint64_t id;
     char offset[YD_SIO_OFFSET_SIZE]; /* "": without recovery, or to be acknowledged */
-    yodel_str event, args; /* for those who watch what goes out: args is a JSON array; else empty */
-    struct yd_buf text;    /* of both */
+    yodel_str event;                 /* for those who watch what goes out; else empty */
+    yodel_sio_args args;             /* the same */
+    struct yd_buf text;              /* of both */
+    void *copies;                    /* of attachments */
 };
 
 /* Makes the news of words for sockets of ns, with a number of its own.  Returns as
  * yd_sio_encode_out(); on failure all is freed. */
 int yd_sio_news_make(struct yd_sio_news *news, yodel_sio_namespace *ns,
                      const struct yd_sio_words *words, unsigned flags, bool acknowledged);
+/* Once more does nothing. */
 void yd_sio_news_done(struct yd_sio_news *news, const struct yodel_allocator *mem);
 
 /* Bytes that it holds. */

@@ -231,11 +231,11 @@ static void test_sio_emit_keeps_the_order_of_calls(void **state)
 }
 
 /* Emits inside a broadcast that is being given out. */
-static void watch(yodel_sio_socket *socket, yodel_str event, yodel_str args, void *user)
+static void watch(yodel_sio_socket *socket, yodel_str event, const yodel_sio_args *args, void *user)
 {
     struct sio_sim *sim = user;
 
-    sio_sim_tell(sim, "%" YODEL_PRI "%" YODEL_PRI ";", YODEL_ARG(event), YODEL_ARG(args));
+    sio_sim_tell(sim, "%" YODEL_PRI "%" YODEL_PRI ";", YODEL_ARG(event), YODEL_ARG(args->json));
     if (!yodel_str_eq(event, YODEL_STR("e")))
         return;
     assert_int_equal(yodel_sio_emit(yodel_sio_to_room(sim->ns, "a"), "room", ""), 0);
@@ -554,6 +554,50 @@ static void test_sio_emit_drops_volatile_events(void **state)
     assert_int_equal(count_packets(&world.clients[1]), 1);
 }
 
+static void watch_binary(yodel_sio_socket *socket, yodel_str event, const yodel_sio_args *args,
+                         void *user)
+{
+    (void)socket;
+    sio_sim_tell(user, "%" YODEL_PRI " %" YODEL_PRI, YODEL_ARG(event), YODEL_ARG(args->json));
+    for (size_t i = 0; i < args->num_attachments; i++)
+        sio_sim_tell(user, " %.*s", (int)args->attachments[i].len,
+                     (const char *)args->attachments[i].ptr);
+    sio_sim_tell(user, ";");
+}
+
+/* On the loop it is called on, and on others when the caller's bytes have gone. */
+static void test_sio_emit_shows_binary_to_watchers(void **state)
+{
+    char data[] = "abc", more[] = "de";
+    yodel_bytes attachments[] = {{(uint8_t *)data, 3}, {(uint8_t *)more, 2}};
+    yodel_sio_args args = {YODEL_STR("[{\"_placeholder\":true,\"num\":0},"
+                                     "{\"_placeholder\":true,\"num\":1}]"),
+                           attachments, 2};
+    yodel_sio_options options;
+    struct sio_client client;
+    struct sio_sim sim;
+
+    for (unsigned parser = 0; parser < 2; parser++) {
+        sio_sim_options(&options);
+        options.parser = parser == 0 ? YODEL_SIO_JSON : YODEL_SIO_MSGPACK;
+        assert_int_equal(sio_sim_start(&sim, &yd_mem_default, 1, &options), 0);
+        assert_int_equal(yodel_sio_on_any_outgoing(sim.ns, watch_binary, &sim), 0);
+        sio_sim_open(&sim, 0, &client);
+        if (parser == 0)
+            sio_sim_say(&client, "0");
+        else
+            sio_sim_say_binary(&client, "\x82\xa4type\x00\xa3nsp\xa1/", 13);
+        sim.base.told.len = 0;
+        memcpy(data, "abc", 3);
+        assert_int_equal(yodel_sio_emit_args(yodel_sio_to_all(sim.ns), "e", &args), 0);
+        memset(data, 'x', 3);
+        sio_sim_run(&sim);
+        sio_sim_expect_told(&sim, "e [{\"_placeholder\":true,\"num\":0},"
+                                  "{\"_placeholder\":true,\"num\":1}] abc de;");
+        sio_sim_stop(&sim);
+    }
+}
+
 static void emit_in_one_turn(struct sio_sim *sim, void *arg)
 {
     unsigned first = *(unsigned *)arg, volatile_one = YODEL_SIO_VOLATILE;
@@ -603,6 +647,7 @@ int main(void)
         TEARDOWN_TEST(test_sio_emit_meets_slow_clients),
         FIXTURE_TEST(test_sio_emit_drops_volatile_events),
         cmocka_unit_test(test_sio_emit_drops_volatile_events_while_busy),
+        cmocka_unit_test(test_sio_emit_shows_binary_to_watchers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

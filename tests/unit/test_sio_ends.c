@@ -97,7 +97,7 @@ static void test_sio_ends_while_its_client_comes_back_elsewhere(void **state)
 
 static int disconnects; /* what the watcher calls it with; -1: not */
 
-static void watch(yodel_sio_socket *socket, yodel_str event, yodel_str args, void *user)
+static void watch(yodel_sio_socket *socket, yodel_str event, const yodel_sio_args *args, void *user)
 {
     (void)event;
     (void)args;

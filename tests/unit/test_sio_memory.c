@@ -61,12 +61,12 @@ static void refuse(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
         (void)yodel_sio_next_refuse(next, "", NULL); /* which needs no memory */
 }
 
-static void watch(yodel_sio_socket *socket, yodel_str event, yodel_str args, void *user)
+static void watch(yodel_sio_socket *socket, yodel_str event, const yodel_sio_args *args, void *user)
 {
     (void)socket;
     (void)user;
     assert_true(event.len > 0);
-    assert_int_equal(args.ptr[args.len - 1], ']');
+    assert_int_equal(args->json.ptr[args->json.len - 1], ']');
 }
 
 static void answered(const yodel_sio_answers *answers, void *user)

@@ -237,7 +237,8 @@ static const char *on_event_middleware(yodel_sio_socket *socket, yodel_sio_event
     return once_in(service->p, 8) ? "not allowed" : NULL;
 }
 
-static void on_outgoing(yodel_sio_socket *socket, yodel_str event, yodel_str args, void *user)
+static void on_outgoing(yodel_sio_socket *socket, yodel_str event, const yodel_sio_args *args,
+                        void *user)
 {
     struct service *service = user;
     struct program *p = service->p;
