@@ -44,14 +44,17 @@ int yd_sio_membership_join(struct yd_sio_membership *membership, const struct yd
 /* A walk over the rooms; next is what it has not come to yet. */
 struct yd_sio_cursor {
     struct yd_sio_cursor *outer;
+    const struct yd_sio_membership *of;
     const struct yd_membership *next;
 };
 
 /* Walks do not come to a room that is left. */
-static void move_cursors(struct yd_sio_membership *membership, yodel_str group)
+static void move_cursors(const struct yd_sio_membership *membership,
+                         const struct yd_sio_rooms *rooms, yodel_str group)
 {
-    for (struct yd_sio_cursor *cursor = membership->cursors; cursor; cursor = cursor->outer)
-        if (cursor->next != NULL && yodel_str_eq(yd_membership_name(cursor->next), group))
+    for (struct yd_sio_cursor *cursor = *rooms->cursors; cursor; cursor = cursor->outer)
+        if (cursor->of == membership && cursor->next != NULL &&
+            yodel_str_eq(yd_membership_name(cursor->next), group))
             cursor->next = yd_membership_newer(cursor->next);
 }
 
@@ -64,34 +67,38 @@ void yd_sio_membership_leave(struct yd_sio_membership *membership, const struct 
     if (!yd_sio_group_name(rooms->nsp, room, &name))
         return;
     key = key_of(rooms, &name);
-    move_cursors(membership, key.text);
+    move_cursors(membership, rooms, key.text);
     if (yd_group_leave(rooms->groups, rooms->loop, &key, &membership->member))
         membership->num--;
 }
 
-void yd_sio_membership_leave_all(struct yd_sio_membership *membership, struct yd_loop *loop)
+void yd_sio_membership_leave_all(struct yd_sio_membership *membership,
+                                 const struct yd_sio_rooms *rooms)
 {
-    for (struct yd_sio_cursor *cursor = membership->cursors; cursor; cursor = cursor->outer)
-        cursor->next = NULL;
-    yd_member_leave_all(loop, &membership->member);
+    for (struct yd_sio_cursor *cursor = *rooms->cursors; cursor; cursor = cursor->outer)
+        if (cursor->of == membership)
+            cursor->next = NULL;
+    yd_member_leave_all(rooms->loop, &membership->member);
     membership->num = 0;
 }
 
-void yd_sio_membership_each(struct yd_sio_membership *membership, yodel_str nsp,
+void yd_sio_membership_each(struct yd_sio_membership *membership, const struct yd_sio_rooms *rooms,
                             void (*each)(yodel_str room, void *user), void *user)
 {
-    struct yd_sio_cursor cursor = {membership->cursors, yd_member_oldest(&membership->member)};
+    struct yd_sio_cursor cursor = {*rooms->cursors, membership,
+                                   yd_member_oldest(&membership->member)};
+    size_t prefix = rooms->nsp.len + 1;
 
-    membership->cursors = &cursor;
+    *rooms->cursors = &cursor;
     while (cursor.next != NULL) {
         yodel_str name = yd_membership_name(cursor.next);
-        size_t len = name.len - nsp.len - 1;
+        size_t len = name.len - prefix;
         char room[YODEL_GROUP_NAME_MAX + 1]; /* the group may go inside the call */
 
-        memcpy(room, name.ptr + nsp.len + 1, len);
+        memcpy(room, name.ptr + prefix, len);
         room[len] = '\0';
         cursor.next = yd_membership_newer(cursor.next);
         each((yodel_str){room, len}, user);
     }
-    membership->cursors = cursor.outer;
+    *rooms->cursors = cursor.outer;
 }

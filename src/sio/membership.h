@@ -16,13 +16,13 @@ struct yd_sio_rooms {
     struct yd_groups *groups;
     const struct yd_bus *bus;
     struct yd_loop *loop;
-    yodel_str nsp; /* the namespace's name, at most YD_SIO_NAME_MAX bytes */
+    yodel_str nsp;                  /* the namespace's name, at most YD_SIO_NAME_MAX bytes */
+    struct yd_sio_cursor **cursors; /* of the loop: walks over rooms, the innermost first */
 };
 
 struct yd_sio_membership {
     struct yd_member member;
-    unsigned num;                  /* rooms */
-    struct yd_sio_cursor *cursors; /* walks over the rooms, the innermost first */
+    unsigned num; /* rooms */
 };
 
 /* The name of a room's group, in a place of its own. */
@@ -39,11 +39,12 @@ int yd_sio_membership_join(struct yd_sio_membership *membership, const struct yd
                            const char *room, unsigned max);
 void yd_sio_membership_leave(struct yd_sio_membership *membership, const struct yd_sio_rooms *rooms,
                              const char *room);
-void yd_sio_membership_leave_all(struct yd_sio_membership *membership, struct yd_loop *loop);
+void yd_sio_membership_leave_all(struct yd_sio_membership *membership,
+                                 const struct yd_sio_rooms *rooms);
 
 /* Calls each(room, user) for its rooms in the order they were joined; each may join and leave
  * them. */
-void yd_sio_membership_each(struct yd_sio_membership *membership, yodel_str nsp,
+void yd_sio_membership_each(struct yd_sio_membership *membership, const struct yd_sio_rooms *rooms,
                             void (*each)(yodel_str room, void *user), void *user);
 
 #endif

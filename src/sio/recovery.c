@@ -106,10 +106,11 @@ static void copy_room(yodel_str room, void *user)
 
 static int copy_rooms(struct transfer *transfer, yodel_sio_socket *lost)
 {
+    struct yd_sio_rooms rooms = yd_sio_rooms_of(lost);
     struct room_copy copy = {transfer, 0};
 
     transfer->rooms.len = 0;
-    yd_sio_membership_each(&lost->rooms, yodel_sio_namespace_name(lost->ns), copy_room, &copy);
+    yd_sio_membership_each(&lost->rooms, &rooms, copy_room, &copy);
     return copy.rc;
 }
 

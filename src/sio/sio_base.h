@@ -16,8 +16,9 @@
 
 /* One loop's part; that loop's alone. */
 struct yd_sio_loop {
-    uint64_t stamp;      /* of the present broadcast */
-    bool stopping;       /* clients lost now will not come back */
+    uint64_t stamp;                /* of the present broadcast */
+    struct yd_sio_cursor *cursors; /* walks over sockets' rooms */
+    bool stopping;                 /* clients lost now will not come back */
     struct yd_list away; /* sockets that are AWAY, by of_client, the one lost first in front */
     struct yd_list gone; /* those that were, and are freed in this turn */
     unsigned num_away;

@@ -281,12 +281,13 @@ int yodel_sio_once(yodel_sio_socket *socket, const char *event, yodel_sio_event_
 
 /* ---- rooms ---- */
 
-static struct yd_sio_rooms rooms_of(const yodel_sio_socket *socket)
+struct yd_sio_rooms yd_sio_rooms_of(const yodel_sio_socket *socket)
 {
     const yodel_sio *sio = socket->ns->sio;
 
     return (struct yd_sio_rooms){sio->rooms, sio->bus, socket->loop,
-                                 yodel_sio_namespace_name(socket->ns)};
+                                 yodel_sio_namespace_name(socket->ns),
+                                 &sio->per_loop[socket->loop->index].cursors};
 }
 
 static bool is_own(const yodel_sio_socket *socket, const char *room)
@@ -296,7 +297,7 @@ static bool is_own(const yodel_sio_socket *socket, const char *room)
 
 int yd_sio_socket_join(yodel_sio_socket *socket, const char *room)
 {
-    struct yd_sio_rooms rooms = rooms_of(socket);
+    struct yd_sio_rooms rooms = yd_sio_rooms_of(socket);
     int rc;
 
     if (is_own(socket, room)) {
@@ -311,7 +312,7 @@ int yd_sio_socket_join(yodel_sio_socket *socket, const char *room)
 
 void yd_sio_socket_leave(yodel_sio_socket *socket, const char *room)
 {
-    struct yd_sio_rooms rooms = rooms_of(socket);
+    struct yd_sio_rooms rooms = yd_sio_rooms_of(socket);
 
     if (is_own(socket, room))
         socket->in_own_room = false;
@@ -321,8 +322,10 @@ void yd_sio_socket_leave(yodel_sio_socket *socket, const char *room)
 
 void yd_sio_socket_leave_rooms(yodel_sio_socket *socket)
 {
+    struct yd_sio_rooms rooms = yd_sio_rooms_of(socket);
+
     socket->in_own_room = false;
-    yd_sio_membership_leave_all(&socket->rooms, socket->loop);
+    yd_sio_membership_leave_all(&socket->rooms, &rooms);
 }
 
 /* Of one that is AWAY nobody but who comes back knows the rooms. */
@@ -342,12 +345,13 @@ void yodel_sio_leave(yodel_sio_socket *socket, const char *room)
 void yodel_sio_each_room(const yodel_sio_socket *socket, void (*each)(yodel_str room, void *user),
                          void *user)
 {
+    struct yd_sio_rooms rooms = yd_sio_rooms_of(socket);
+
     if (socket->phase == YD_SIO_AWAY)
         return;
     if (socket->in_own_room)
         each(yd_sio_id(socket), user);
-    yd_sio_membership_each(&((yodel_sio_socket *)socket)->rooms,
-                           yodel_sio_namespace_name(socket->ns), each, user);
+    yd_sio_membership_each(&((yodel_sio_socket *)socket)->rooms, &rooms, each, user);
 }
 
 /* ---- what it knows ---- */

@@ -91,6 +91,8 @@ void yd_sio_socket_forget(yodel_sio_socket *socket);
 /* Notes a packet, if it remembers; out NULL: a volatile one. */
 void yd_sio_socket_note(yodel_sio_socket *socket, const char *offset, const struct yd_sio_out *out);
 
+/* Where its rooms are. */
+struct yd_sio_rooms yd_sio_rooms_of(const yodel_sio_socket *socket);
 /* Joins and leaves a room, its own too, in whatever phase; see yd_sio_membership_join(). */
 int yd_sio_socket_join(yodel_sio_socket *socket, const char *room);
 void yd_sio_socket_leave(yodel_sio_socket *socket, const char *room);
