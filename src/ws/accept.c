@@ -245,7 +245,8 @@ int yodel_ws_reject(yodel_ws *ws, const yodel_response *given)
 void yodel_ws_close(yodel_ws *ws, uint16_t code, yodel_str reason)
 {
     if (ws->state == YD_WS_CONNECTING) {
-        (void)yodel_ws_reject(ws, NULL);
+        if (yodel_ws_reject(ws, NULL) == -ENOMEM) /* then without an answer */
+            yd_conn_abort(ws->conn, -ENOMEM);
         return;
     }
     if (code != 0 && !yd_ws_close_code_is_valid(code))

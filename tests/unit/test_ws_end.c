@@ -23,8 +23,9 @@ struct fixture {
     char name[YODEL_CHANNEL_NAME_SIZE];
     int opens, closes, frees;
     int connect_result;
-    bool answers; /* on_connect answers the request itself */
-    bool quiet;   /* on_close calls nothing */
+    bool answers;       /* on_connect answers the request itself */
+    bool quiet;         /* on_close calls nothing */
+    bool close_at_once; /* in on_connect */
     yodel_ws_closing closing;
 };
 
@@ -41,6 +42,8 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
         assert_int_equal(yodel_ws_accept(ws, NULL), YODEL_ERR_STATE);
         assert_int_equal(yodel_ws_reject(ws, NULL), YODEL_ERR_STATE);
     }
+    if (f->close_at_once)
+        yodel_ws_close(ws, 1000, YODEL_STR("no"));
     return f->connect_result;
 }
 
@@ -347,6 +350,29 @@ static void test_ws_end_of_a_late_one_is_told_without_memory(void **state)
     assert_int_equal(start_with(f, &f->fm.mem), 0);
 }
 
+/* Whatever on_connect returns, and whether there is memory for an answer or not. */
+static void test_ws_end_asked_for_in_on_connect_needs_no_memory(void **state)
+{
+    struct fixture *f = *state;
+
+    stop_sim(f);
+    f->close_at_once = true;
+    FAILMEM_LOOP(&f->fm)
+    {
+        f->opens = 0;
+        f->connect_result = f->fm.fail_at % 2 == 0 ? YODEL_ACCEPT : YODEL_DEFER;
+        if (start_with(f, &f->fm.mem) < 0)
+            continue;
+        (void)ws_sim_connect(&f->sim, "/ws", "");
+        run(f);
+        assert_int_equal(f->opens, 0);
+        stop_sim(f);
+    }
+    f->close_at_once = false;
+    failmem_init(&f->fm, 0);
+    assert_int_equal(start_with(f, &f->fm.mem), 0);
+}
+
 static int accept_fails(struct fixture *f)
 {
     struct sim_peer *peer;
@@ -534,6 +560,7 @@ int main(void)
         END_TEST(test_ws_end_keeps_its_id_to_the_last),
         cmocka_unit_test(test_ws_end_of_a_deferred_one_takes_any_call_in_on_close),
         END_TEST(test_ws_end_of_a_late_one_is_told_without_memory),
+        END_TEST(test_ws_end_asked_for_in_on_connect_needs_no_memory),
         END_TEST(test_ws_end_is_not_begun_by_a_failed_accept),
         END_TEST(test_ws_end_comes_with_an_answer_of_on_connect),
         END_TEST(test_ws_end_comes_at_once_for_one_accepted_while_stopping),
