@@ -551,7 +551,7 @@ static void on_sockets(const json_t *sockets, void *user)
     struct waiter *waiter = user;
 
     waiter_called(waiter);
-    if (!json_is_array(sockets) && !waiter->p->has_failed)
+    if (!json_is_array(sockets) && !waiter->p->has_failed && waiter->p->now < waiter->due)
         broken(waiter->p, "%s: no array", waiter->what);
     act(waiter->p, NULL, NULL);
 }
@@ -563,6 +563,7 @@ static void call_fetch(struct ctx *c)
     int rc;
 
     choose_target(c, &aim);
+    waiter->due = c->p->now + 10000;
     say(c->p, "fetch");
     if (once_in(c->p, 2))
         rc = yodel_sio_fetch_rooms(aim.target.ns, on_sockets, waiter);
