@@ -165,8 +165,11 @@ void sessions_poll(struct program *p)
 void session_poll(struct program *p, int session)
 {
     struct session *s = &p->sessions[session];
-    int line = line_for(p, session, &s->poll);
+    int line;
 
+    if (!s->open && s->poll >= 0) /* its id is still to come */
+        return;
+    line = line_for(p, session, &s->poll);
     client_send(p, line, "GET %s?EIO=4&transport=polling%s%s HTTP/1.1\r\nHost: a\r\n\r\n",
                 paths[s->service], s->open ? "&sid=" : "", s->sid);
     client_ask(p, line, ASKED_POLL);
