@@ -37,7 +37,7 @@ static void step_request(struct program *p)
     int line = once_in(p, 3) ? choose_line(p) : client_connect(p, choose_loop(p));
     const char *target = targets[pick(p, 3)];
 
-    if (line < 0 || p->lines[line].mode != LINE_HTTP)
+    if (line < 0 || p->lines[line].mode != LINE_HTTP || p->lines[line].session >= 0)
         return;
     client_send(p, line, "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n", target,
                 once_in(p, 6) ? "Connection: close\r\n" : "");
