@@ -54,7 +54,7 @@ void yd_msg_free(struct yd_msg *msg);
 /* Takes NULL; the last one frees the variants too.  Returns NULL. */
 static inline struct yd_msg *yd_msg_unref(struct yd_msg *msg)
 {
-    /* Who holds the only reference needs no locked instruction: nobody else can add one. */
+    /* The holder of the only reference needs no locked instruction: nothing else can add one. */
     if (msg && (atomic_load_explicit(&msg->refs, memory_order_acquire) == 1 ||
                 atomic_fetch_sub_explicit(&msg->refs, 1, memory_order_release) == 1))
         yd_msg_free(msg);

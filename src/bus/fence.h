@@ -43,7 +43,7 @@ struct yd_fence_wait {
     yd_mail_fn *then; /* what mail.run was given as */
 };
 
-/* One who sends. */
+/* A sender that is counted. */
 struct yd_fence_pass {
     struct yd_fence_slot *slot;
     unsigned generation; /* 0 or 1 */

@@ -109,7 +109,7 @@ int yd_channels_send(yodel_channels *channels, yodel_str name, struct yd_msg *ms
 /* Members over all loops. */
 size_t yd_channels_count(yodel_channels *channels, yodel_str name);
 
-/* First member of who asks; made with yd_ask_init(). */
+/* First member of its owner; made with yd_ask_init(). */
 struct yd_survey {
     struct yd_ask ask;
     /* For every member of the layer's own groups, on its loop, one at a time. */

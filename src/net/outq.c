@@ -67,7 +67,7 @@ static void append(struct yd_outq *queue, struct yd_segment *segment)
     queue->tail = segment;
 }
 
-static size_t room_behind(const struct yd_segment *segment)
+static size_t room_after(const struct yd_segment *segment)
 {
     if (segment == NULL || segment->msg != NULL)
         return 0;
@@ -90,7 +90,7 @@ int yd_outq_copy(struct yd_loop *loop, struct yd_outq *queue, const void *head, 
         return -ENOMEM;
     if (head_len + body_len == 0)
         return 0;
-    if (room_behind(segment) < head_len + body_len) {
+    if (room_after(segment) < head_len + body_len) {
         if ((segment = new_bytes(loop, queue, head_len + body_len)) == NULL)
             return -ENOMEM;
         append(queue, segment);

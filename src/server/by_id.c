@@ -12,7 +12,7 @@
  * block, which travels to the object's loop. */
 
 /* The server outlives it: it runs or frees what was posted before it goes. */
-struct letter {
+struct action {
     struct yd_call call;
     yodel_server *server;
     uint64_t id;
@@ -86,57 +86,57 @@ static size_t text_size(const char *text)
     return text != NULL ? strlen(text) + 1 : 0;
 }
 
-static struct letter *make_letter(yodel_server *server, uint64_t id, size_t room)
+static struct action *make_action(yodel_server *server, uint64_t id, size_t room)
 {
-    struct letter *letter = yd_zalloc(&server->mem, sizeof *letter + room);
+    struct action *action = yd_zalloc(&server->mem, sizeof *action + room);
 
-    if (letter == NULL)
+    if (action == NULL)
         return NULL;
-    letter->server = server;
-    letter->id = id;
-    return letter;
+    action->server = server;
+    action->id = id;
+    return action;
 }
 
-static void free_letter(void *arg)
+static void free_action(void *arg)
 {
-    struct letter *letter = arg;
+    struct action *action = arg;
 
-    yd_free(&letter->server->mem, letter);
+    yd_free(&action->server->mem, action);
 }
 
-static struct letter *pack_response(yodel_server *server, uint64_t id,
+static struct action *pack_response(yodel_server *server, uint64_t id,
                                     const yodel_response *response)
 {
     size_t size = headers_size(response->headers, response->num_headers) +
                   text_size(response->content_type) + response->body.len;
-    struct letter *letter = make_letter(server, id, size);
+    struct action *action = make_action(server, id, size);
     char *room;
 
-    if (letter == NULL)
+    if (action == NULL)
         return NULL;
-    room = letter->room;
-    letter->response = *response;
-    letter->response.headers = put_headers(&room, response->headers, response->num_headers);
-    letter->response.content_type = put_text(&room, response->content_type);
-    letter->response.body = put_bytes(&room, response->body);
-    return letter;
+    room = action->room;
+    action->response = *response;
+    action->response.headers = put_headers(&room, response->headers, response->num_headers);
+    action->response.content_type = put_text(&room, response->content_type);
+    action->response.body = put_bytes(&room, response->body);
+    return action;
 }
 
 /* ---- requests ---- */
 
 static void run_respond(struct yd_loop *loop, void *arg)
 {
-    struct letter *letter = arg;
+    struct action *action = arg;
 
-    (void)yd_request_respond_by_id(loop->net, letter->id, &letter->response);
-    free_letter(letter);
+    (void)yd_request_respond_by_id(loop->net, action->id, &action->response);
+    free_action(action);
 }
 
 int yodel_request_respond_id(yodel_server *server, yodel_request_id id, const yodel_response *given)
 {
     struct yd_loop *loop = yd_server_loop(server, id.value);
     yodel_response response;
-    struct letter *letter;
+    struct action *action;
     int rc;
 
     if ((rc = yd_options_read(given, &response, sizeof response)) < 0 ||
@@ -144,11 +144,11 @@ int yodel_request_respond_id(yodel_server *server, yodel_request_id id, const yo
         return rc;
     if (loop == NULL)
         return 0;
-    if ((letter = pack_response(server, id.value, &response)) == NULL)
+    if ((action = pack_response(server, id.value, &response)) == NULL)
         return -ENOMEM;
-    yd_call_init(&letter->call, YD_CALL_CONTROL, run_respond, letter);
-    if ((rc = yd_call_post(&letter->call, loop)) < 0)
-        free_letter(letter);
+    yd_call_init(&action->call, YD_CALL_CONTROL, run_respond, action);
+    if ((rc = yd_call_post(&action->call, loop)) < 0)
+        free_action(action);
     return rc;
 }
 
@@ -169,29 +169,29 @@ int yodel_ws_post(yodel_server *server, yodel_ws_id id, yodel_ws_post_fn *fn, vo
     return 0;
 }
 
-/* Takes letter; NULL: out of memory. */
-static int post(struct letter *letter, size_t weight, yodel_ws_post_fn *fn)
+/* Takes action; NULL: out of memory. */
+static int post(struct action *action, size_t weight, yodel_ws_post_fn *fn)
 {
     struct yd_loop *loop;
 
-    if (letter == NULL)
+    if (action == NULL)
         return -ENOMEM;
-    if ((loop = yd_server_loop(letter->server, letter->id)) == NULL) {
-        free_letter(letter);
+    if ((loop = yd_server_loop(action->server, action->id)) == NULL) {
+        free_action(action);
         return 0;
     }
-    return yd_ws_post(&letter->server->ws, loop, letter->id, weight, fn, letter, free_letter);
+    return yd_ws_post(&action->server->ws, loop, action->id, weight, fn, action, free_action);
 }
 
 static void run_accept(yodel_ws *ws, void *arg)
 {
-    (void)yodel_ws_accept(ws, &((struct letter *)arg)->accept);
+    (void)yodel_ws_accept(ws, &((struct action *)arg)->accept);
 }
 
 int yodel_ws_accept_id(yodel_server *server, yodel_ws_id id, const yodel_ws_accept_options *given)
 {
     yodel_ws_accept_options options;
-    struct letter *letter;
+    struct action *action;
     char *room;
     int rc;
 
@@ -199,22 +199,22 @@ int yodel_ws_accept_id(yodel_server *server, yodel_ws_id id, const yodel_ws_acce
         return rc;
     if (!have_text(options.headers, options.num_headers))
         return -EINVAL;
-    letter = make_letter(server, id.value,
+    action = make_action(server, id.value,
                          headers_size(options.headers, options.num_headers) +
                              text_size(options.subprotocol));
-    if (letter == NULL)
+    if (action == NULL)
         return -ENOMEM;
-    room = letter->room;
-    letter->accept = options;
-    letter->accept.size = sizeof options;
-    letter->accept.headers = put_headers(&room, options.headers, options.num_headers);
-    letter->accept.subprotocol = put_text(&room, options.subprotocol);
-    return post(letter, YD_CALL_CONTROL, run_accept);
+    room = action->room;
+    action->accept = options;
+    action->accept.size = sizeof options;
+    action->accept.headers = put_headers(&room, options.headers, options.num_headers);
+    action->accept.subprotocol = put_text(&room, options.subprotocol);
+    return post(action, YD_CALL_CONTROL, run_accept);
 }
 
 static void run_reject(yodel_ws *ws, void *arg)
 {
-    (void)yodel_ws_reject(ws, &((struct letter *)arg)->response);
+    (void)yodel_ws_reject(ws, &((struct action *)arg)->response);
 }
 
 int yodel_ws_reject_id(yodel_server *server, yodel_ws_id id, const yodel_response *given)
@@ -232,36 +232,36 @@ int yodel_ws_reject_id(yodel_server *server, yodel_ws_id id, const yodel_respons
 
 static void run_send(yodel_ws *ws, void *arg)
 {
-    struct letter *letter = arg;
+    struct action *action = arg;
 
-    (void)yodel_ws_send(ws, (yodel_ws_type)letter->kind, letter->data);
+    (void)yodel_ws_send(ws, (yodel_ws_type)action->kind, action->data);
 }
 
-static struct letter *pack_data(yodel_server *server, uint64_t id, int kind, yodel_bytes data)
+static struct action *pack_data(yodel_server *server, uint64_t id, int kind, yodel_bytes data)
 {
-    struct letter *letter = make_letter(server, id, data.len);
+    struct action *action = make_action(server, id, data.len);
     char *room;
 
-    if (letter == NULL)
+    if (action == NULL)
         return NULL;
-    room = letter->room;
-    letter->kind = kind;
-    letter->data = put_bytes(&room, data);
-    return letter;
+    room = action->room;
+    action->kind = kind;
+    action->data = put_bytes(&room, data);
+    return action;
 }
 
 int yodel_ws_send_id(yodel_server *server, yodel_ws_id id, yodel_ws_type type, yodel_bytes data)
 {
-    return post(pack_data(server, id.value, (int)type, data), sizeof(struct letter) + data.len,
+    return post(pack_data(server, id.value, (int)type, data), sizeof(struct action) + data.len,
                 run_send);
 }
 
 static void run_close(yodel_ws *ws, void *arg)
 {
-    struct letter *letter = arg;
+    struct action *action = arg;
 
-    yodel_ws_close(ws, (uint16_t)letter->kind,
-                   (yodel_str){(const char *)letter->data.ptr, letter->data.len});
+    yodel_ws_close(ws, (uint16_t)action->kind,
+                   (yodel_str){(const char *)action->data.ptr, action->data.len});
 }
 
 int yodel_ws_close_id(yodel_server *server, yodel_ws_id id, uint16_t code, yodel_str reason)

@@ -203,48 +203,48 @@ static int parse_channel(const yodel_channels *channels, yodel_str name, uint64_
 }
 
 /* An event on its way to one WebSocket. */
-struct letter {
+struct event_call {
     yodel_channels *channels; /* a reference */
     uint64_t id;
     yodel_event *event;
 };
 
-static void run_letter(struct yd_loop *loop, void *arg)
+static void run_event_call(struct yd_loop *loop, void *arg)
 {
-    struct letter *letter = arg;
-    struct yd_conn *conn = loop->net != NULL ? yd_net_find(loop->net, letter->id) : NULL;
-    struct yd_delivery what = {.event = letter->event};
+    struct event_call *call = arg;
+    struct yd_conn *conn = loop->net != NULL ? yd_net_find(loop->net, call->id) : NULL;
+    struct yd_delivery what = {.event = call->event};
 
     if (conn != NULL && conn->events == &yd_ws_conn_events)
         yd_ws_deliver(&((yodel_ws *)conn->up)->member, &what);
 }
 
-static void free_letter(void *arg)
+static void free_event_call(void *arg)
 {
-    struct letter *letter = arg;
-    yodel_channels *channels = letter->channels;
+    struct event_call *call = arg;
+    yodel_channels *channels = call->channels;
 
-    yd_event_unref(letter->event);
-    yd_free(yd_channels_mem(channels), letter);
+    yd_event_unref(call->event);
+    yd_free(yd_channels_mem(channels), call);
     yodel_channels_unref(channels);
 }
 
 /* Takes event. */
-static int send_letter(yodel_channels *channels, uint64_t id, yodel_event *event)
+static int send_event_call(yodel_channels *channels, uint64_t id, yodel_event *event)
 {
     struct yd_loop *loop = yd_bus_get_loop(yd_channels_bus(channels), yd_id_loop(id));
-    struct letter *letter;
+    struct event_call *call;
 
     if (id == 0 || loop == NULL) { /* it is of no one here */
         yd_event_unref(event);
         return 0;
     }
-    if ((letter = yd_alloc(yd_channels_mem(channels), sizeof *letter)) == NULL) {
+    if ((call = yd_alloc(yd_channels_mem(channels), sizeof *call)) == NULL) {
         yd_event_unref(event);
         return -ENOMEM;
     }
-    *letter = (struct letter){yodel_channels_ref(channels), id, event};
-    return yd_bus_call(loop, sizeof *letter + event->text.len, run_letter, letter, free_letter);
+    *call = (struct event_call){yodel_channels_ref(channels), id, event};
+    return yd_bus_call(loop, sizeof *call + event->text.len, run_event_call, call, free_event_call);
 }
 
 int yodel_channel_send_event(yodel_channels *channels, yodel_str channel, const char *type,
@@ -260,5 +260,5 @@ int yodel_channel_send_event(yodel_channels *channels, yodel_str channel, const 
     va_start(args, format);
     rc = yd_event_new(yd_channels_mem(channels), type, format, args, &event);
     va_end(args);
-    return rc < 0 ? rc : send_letter(channels, id, event);
+    return rc < 0 ? rc : send_event_call(channels, id, event);
 }
