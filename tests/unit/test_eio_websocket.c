@@ -559,6 +559,35 @@ static void test_eio_drains_over_the_switch(void **state)
     eio_sim_expect_told(sim, "drain;");
 }
 
+static int queue(struct eio_sim *sim, const char *text)
+{
+    struct yd_msg *msg = yd_ws_make_msg(sim->base.http.mem, YODEL_WS_TEXT,
+                                        (yodel_bytes){(const uint8_t *)text, strlen(text)});
+    int rc = yd_eio_send(sim->session, &msg, 1, 0);
+
+    yd_msg_unref(msg);
+    return rc;
+}
+
+/* The poll that a probe releases takes the output along. */
+static void test_eio_drains_with_the_poll_that_a_probe_releases(void **state)
+{
+    struct eio_sim *sim = *state;
+    struct sim_peer *poll, *ws;
+    char text[302] = "4";
+
+    memset(text + 1, 'a', 300);
+    eio_sim_open(sim, 0);
+    poll = eio_sim_poll(sim);
+    ws = eio_sim_ws(sim, 0, eio_sim_sid(sim));
+    assert_int_equal(queue(sim, text), 0);
+    assert_int_equal(queue(sim, "4b"), YODEL_ERR_CONGESTED);
+    say(sim, ws, "2probe");
+    ws_sim_expect_text(ws, "3probe");
+    eio_sim_expect(poll, 200, text);
+    eio_sim_expect_told(sim, "drain;");
+}
+
 static void test_eio_upgrades_with_a_post_on_the_way(void **state)
 {
     struct eio_sim *sim = *state;
@@ -638,6 +667,7 @@ int main(void)
         FIXTURE_TEST(test_eio_ends_after_the_switch),
         FIXTURE_TEST(test_eio_goes_on_beating_over_the_switch),
         FIXTURE_TEST(test_eio_drains_over_the_switch),
+        FIXTURE_TEST(test_eio_drains_with_the_poll_that_a_probe_releases),
         FIXTURE_TEST(test_eio_upgrades_with_a_post_on_the_way),
         cmocka_unit_test(test_eio_upgrades_with_failing_allocations),
     };

@@ -404,6 +404,25 @@ static void test_http_conn_send_limit(void **state)
     assert_true(sim_is_closed(peer));
 }
 
+/* The time limit of a body ends with the body. */
+static void test_http_conn_answer_outlives_the_body_limit(void **state)
+{
+    struct sim_peer *peer;
+
+    peer = sim_connect(hs.loop);
+    peer->window = 10;
+    sim_send_text(peer, "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                        "Content-Length: 3\r\n\r\n");
+    sim_run(hs.loop);
+    sim_send_text(peer, "abc");
+    sim_advance(hs.loop, 4000);
+    assert_int_equal(sim_received_len(peer), 10);
+    peer->window = SIZE_MAX;
+    sim_run(hs.loop);
+    http_sim_assert_status(peer, 200);
+    assert_string_equal(http_sim_body(peer), "abc");
+}
+
 /* ---- pipelines ---- */
 
 static void test_http_conn_pipeline(void **state)
@@ -575,6 +594,7 @@ int main(void)
         FIXTURE_TEST(test_http_conn_keep_limit),
         FIXTURE_TEST(test_http_conn_body_limit),
         FIXTURE_TEST(test_http_conn_send_limit),
+        FIXTURE_TEST(test_http_conn_answer_outlives_the_body_limit),
         FIXTURE_TEST(test_http_conn_pipeline),
         FIXTURE_TEST(test_http_conn_server_name),
         FIXTURE_TEST(test_http_conn_pipeline_is_bounded),

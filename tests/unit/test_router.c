@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "failmem.h"
 #include "fixture.h"
+#include "http/regex.h"
 
 #include <cmocka.h>
 
@@ -276,6 +277,30 @@ static void test_router_costly_pattern(void **state)
     assert_non_null(strstr(f.line, "gave up"));
 }
 
+static int match_deep(size_t depth)
+{
+    static char path[20002];
+    struct yd_regex *regex = NULL;
+    int rc;
+
+    f.line[0] = '\0';
+    path[0] = '/';
+    memset(path + 1, 'a', depth);
+    assert_int_equal(yd_regex_new(f.mem, &f.sink, YODEL_STR("(*NO_JIT)/(?:a|b)*$"), &regex), 0);
+    rc = yd_regex_match(regex, (yodel_str){path, depth + 1}, NULL);
+    yd_regex_free(regex);
+    return rc;
+}
+
+/* Where no code is made of patterns, the interpreter's depth is bounded, not only its steps. */
+static void test_router_deep_pattern(void **state)
+{
+    assert_int_equal(match_deep(1000), 1);
+    assert_string_equal(f.line, "");
+    assert_int_equal(match_deep(20000), 0);
+    assert_non_null(strstr(f.line, "gave up"));
+}
+
 static void test_router_upgrade(void **state)
 {
     assert_int_equal(yd_router_add(f.router, "/ws/{room}", true, handler, "u"), 0);
@@ -377,13 +402,14 @@ static void test_router_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(test_router_literals),       FIXTURE_TEST(test_router_methods),
-        FIXTURE_TEST(test_router_precedence),     FIXTURE_TEST(test_router_params),
-        FIXTURE_TEST(test_router_hostile_paths),  FIXTURE_TEST(test_router_long_paths),
-        FIXTURE_TEST(test_router_backtracking),   FIXTURE_TEST(test_router_patterns),
-        FIXTURE_TEST(test_router_costly_pattern), FIXTURE_TEST(test_router_upgrade),
-        FIXTURE_TEST(test_router_conflicts),      FIXTURE_TEST(test_router_pattern_errors),
-        FIXTURE_TEST(test_router_allow),          cmocka_unit_test(test_router_without_memory),
+        FIXTURE_TEST(test_router_literals),           FIXTURE_TEST(test_router_methods),
+        FIXTURE_TEST(test_router_precedence),         FIXTURE_TEST(test_router_params),
+        FIXTURE_TEST(test_router_hostile_paths),      FIXTURE_TEST(test_router_long_paths),
+        FIXTURE_TEST(test_router_backtracking),       FIXTURE_TEST(test_router_patterns),
+        FIXTURE_TEST(test_router_costly_pattern),     FIXTURE_TEST(test_router_upgrade),
+        FIXTURE_TEST(test_router_deep_pattern),       FIXTURE_TEST(test_router_conflicts),
+        FIXTURE_TEST(test_router_pattern_errors),     FIXTURE_TEST(test_router_allow),
+        cmocka_unit_test(test_router_without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

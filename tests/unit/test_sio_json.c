@@ -304,45 +304,84 @@ static void test_sio_json_msgpack_numbers_may_be_floats(void **state)
 
 /* ---- all or nothing when memory fails ---- */
 
-struct emitted {
-    int emit, args, rc;
-};
+/* A connected client, with nothing that fails yet; jansson's memory may fail too. */
+static void start_paused(void)
+{
+    failmem_pause(&fm);
+    assert_int_equal(sio_sim_start(&sim, &fm.mem, 1, NULL), 0);
+    sio_sim_connect(&sim, 0, &client);
+    failmem_serve_jansson(&fm);
+}
+
+/* Fails the test unless the client has got exactly packet, or nothing when result says so. */
+static void stop_paused(int result, const char *packet)
+{
+    const char *got;
+    bool all;
+
+    failmem_pause(&fm);
+    failmem_serve_jansson(NULL);
+    got = sio_sim_next(&client);
+    all = got != NULL && strcmp(got, packet) == 0;
+    failmem_assert_whole(&fm, result, all, got == NULL);
+    sio_sim_expect_nothing(&client);
+    sio_sim_stop(&sim);
+}
 
 static void emit_some(struct sio_sim *that, void *arg)
 {
-    struct emitted *emitted = arg;
+    int *result = arg;
     yodel_sio_target target = yodel_sio_to(sim.socket);
-    json_t *document = json_pack("{s:[i]}", "list", 7);
+    json_t *document;
 
-    emitted->emit = yodel_sio_emit(target, "e", "s+{s:f, s:o}", "name that is long enough to grow ",
-                                   "and is joined", "real", 0.5, "document", document);
+    failmem_pause(&fm);
+    document = json_pack("{s:[i]}", "list", 7);
+    failmem_resume(&fm);
+    *result = yodel_sio_emit(target, "e", "s+{s:f, s:o}", "name that is long enough to grow ",
+                             "and is joined", "real", 0.5, "document", document);
 }
 
 static void test_sio_json_emits_all_or_nothing(void **state)
 {
-
     FAILMEM_LOOP(&fm)
     {
-        struct emitted emitted = {0};
+        int result = 1;
 
-        if (sio_sim_start(&sim, &fm.mem, 1, NULL) < 0)
-            continue;
-        sio_sim_open(&sim, 0, &client);
-        sio_sim_say(&client, "0");
-        if (sim.socket != NULL) {
-            while (sio_sim_next(&client) != NULL)
-                ;
-            failmem_serve_jansson(&fm);
-            sio_sim_on_loop(&sim, 0, emit_some, &emitted);
-            failmem_serve_jansson(NULL);
-            if (emitted.emit == 0)
-                sio_sim_expect(&client, "2[\"e\",\"name that is long enough to grow and is "
-                                        "joined\",{\"real\":0.5,\"document\":{\"list\":[7]}}]");
-            else
-                assert_true(failmem_has_failed(&fm));
-            sio_sim_expect_nothing(&client);
-        }
-        sio_sim_stop(&sim);
+        start_paused();
+        sio_sim_on_loop(&sim, 0, emit_some, &result);
+        stop_paused(result, "2[\"e\",\"name that is long enough to grow and is joined\","
+                            "{\"real\":0.5,\"document\":{\"list\":[7]}}]");
+    }
+}
+
+static yodel_sio_ack *asked;
+
+static void on_ask(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    asked = yodel_sio_event_ack(event);
+}
+
+static void answer_it(struct sio_sim *that, void *arg)
+{
+    int *result = arg;
+
+    failmem_resume(&fm);
+    *result = yodel_sio_answer(asked, "s{s:[f, n]}", "text that is long enough to grow twice",
+                               "list", 0.5);
+}
+
+static void test_sio_json_answers_all_or_nothing(void **state)
+{
+    FAILMEM_LOOP(&fm)
+    {
+        int result = 1;
+
+        start_paused();
+        assert_int_equal(yodel_sio_on(sim.ns, "ask", on_ask, NULL), 0);
+        sio_sim_say(&client, "212[\"ask\"]");
+        sio_sim_on_loop(&sim, 0, answer_it, &result);
+        stop_paused(result, "312[\"text that is long enough to grow twice\","
+                            "{\"list\":[0.5,null]}]");
     }
 }
 
@@ -408,38 +447,26 @@ static void test_sio_json_fetches_all_or_nothing(void **state)
 
 static void on_unpack(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
-    struct emitted *result = user;
-    const char *text = NULL;
-    int number = 0;
+    int *result = user, number = 0;
+    const char *text = "";
 
-    result->rc = yodel_sio_event_unpack(event, "s{s:i}", &text, "n", &number);
-    if (result->rc == 0) {
-        assert_string_equal(text, "x\ny");
-        assert_int_equal(number, 5);
-    }
-    result->args++;
+    *result = yodel_sio_event_unpack(event, "s{s:i}", &text, "n", &number);
+    failmem_assert_whole(&fm, *result, strcmp(text, "x\ny") == 0 && number == 5, true);
 }
 
 static void test_sio_json_unpacks_all_or_says_no_memory(void **state)
 {
-
     FAILMEM_LOOP(&fm)
     {
-        struct emitted result = {0};
+        int result = -ENOMEM; /* when there is no event */
 
-        if (sio_sim_start(&sim, &fm.mem, 1, NULL) < 0)
-            continue;
-        if (yodel_sio_on(sim.ns, "unpack", on_unpack, &result) == 0) {
-            sio_sim_open(&sim, 0, &client);
-            sio_sim_say(&client, "0");
-            failmem_serve_jansson(&fm);
-            sio_sim_say(&client, "2[\"unpack\",\"x\\ny\",{\"n\":5}]");
-            failmem_serve_jansson(NULL);
-            if (result.rc != 0)
-                assert_int_equal(result.rc, -ENOMEM);
-            if (!failmem_has_failed(&fm))
-                assert_int_equal(result.args, 1);
-        }
+        start_paused();
+        assert_int_equal(yodel_sio_on(sim.ns, "unpack", on_unpack, &result), 0);
+        failmem_resume(&fm);
+        sio_sim_say(&client, "2[\"unpack\",\"x\\ny\",{\"n\":5}]");
+        failmem_pause(&fm);
+        failmem_serve_jansson(NULL);
+        failmem_assert_whole(&fm, result, true, true);
         sio_sim_stop(&sim);
     }
 }
@@ -455,6 +482,7 @@ int main(void)
         TEARDOWN_TEST(test_sio_json_msgpack_values_come_back),
         TEARDOWN_TEST(test_sio_json_msgpack_numbers_may_be_floats),
         TEARDOWN_TEST(test_sio_json_emits_all_or_nothing),
+        TEARDOWN_TEST(test_sio_json_answers_all_or_nothing),
         TEARDOWN_TEST(test_sio_json_fetches_all_or_nothing),
         TEARDOWN_TEST(test_sio_json_unpacks_all_or_says_no_memory),
     };

@@ -491,6 +491,24 @@ static void test_ws_conn_stops_listening_to_a_slow_reader(void **state)
         ws_sim_expect(peer, 0x81, large, sizeof large);
 }
 
+/* What goes behind output that waits for the kernel needs no turn of its own. */
+static void test_ws_conn_output_that_waits_makes_no_work(void **state)
+{
+    struct sim_peer *peer;
+
+    peer = ws_sim_open(&sim, "/ws");
+    peer->window = 0;
+    assert_int_equal(yodel_ws_send_text(seen.ws, YODEL_STR("a")), 0);
+    assert_true(seen.ws->conn->task_queued);
+    run();
+    assert_int_equal(yodel_ws_send_text(seen.ws, YODEL_STR("b")), 0);
+    assert_false(seen.ws->conn->task_queued);
+    peer->window = SIZE_MAX;
+    run();
+    ws_sim_expect_text(peer, "a");
+    ws_sim_expect_text(peer, "b");
+}
+
 static void test_ws_conn_gives_up_a_reader_that_stands_still(void **state)
 {
     struct sim_peer *peer;
@@ -571,6 +589,20 @@ static void expect_whole_session(struct failmem *each, struct sim_peer *peer)
                          sim_is_closed(peer));
 }
 
+/* RFC 6455 7.4.1: the server could not fulfil the request. */
+static void test_ws_conn_closes_with_1011_without_memory(void **state)
+{
+    struct sim_peer *peer;
+
+    peer = ws_sim_open(&sim, "/ws");
+    fm.fail_at = atomic_load(&fm.calls) + 1;
+    ws_sim_frame(peer, 0x01, "a", 1);
+    run();
+    assert_true(failmem_has_failed(&fm));
+    ws_sim_expect_close(peer, 1011);
+    assert_int_equal(seen.messages, 0);
+}
+
 /* A session with every allocation failing in turn. */
 static void test_ws_conn_without_memory(void **state)
 {
@@ -618,9 +650,11 @@ int main(void)
         FIXTURE_TEST(test_ws_conn_stops),
         FIXTURE_TEST(test_ws_conn_is_congested_and_drains),
         FIXTURE_TEST(test_ws_conn_stops_listening_to_a_slow_reader),
+        FIXTURE_TEST(test_ws_conn_output_that_waits_makes_no_work),
         FIXTURE_TEST(test_ws_conn_gives_up_a_reader_that_stands_still),
         FIXTURE_TEST(test_ws_conn_survives_short_writes),
         FIXTURE_TEST(test_ws_conn_frees_its_data),
+        FIXTURE_TEST(test_ws_conn_closes_with_1011_without_memory),
         cmocka_unit_test(test_ws_conn_without_memory),
     };
 
