@@ -32,8 +32,8 @@ struct yd_stream_events {
     /* Bytes were read.  data is the loop's: it may be changed, and lives for the call.  Or it is
      * what yd_stream_read_into() has given. */
     void (*on_read)(struct yd_stream *stream, uint8_t *data, size_t len);
-    /* Nothing more will be read: 0 the peer ended its side, else -errno.  After 0 an error may
-     * follow when the other side, too, turns out to be gone. */
+    /* Nothing more will be read: 0 the peer has ended its output, else -errno.  After 0 an error
+     * may follow when the connection turns out to be broken. */
     void (*on_end)(struct yd_stream *stream, int error);
     /* The send that was left pending goes on: result more bytes were taken, or -errno.  Sending is
      * allowed again. */
@@ -49,7 +49,7 @@ struct yd_stream {
     const struct iovec *target; /* see yd_stream_read_into() */
     int fd;
     bool paused : 1;  /* by its owner: nothing is read */
-    bool ended : 1;   /* the peer's side has ended, or failed */
+    bool ended : 1;   /* the peer's output has ended, or failed */
     bool pending : 1; /* a send is */
     bool starved : 1; /* by the kernel, which has no memory for that send: the backend's */
     bool full : 1; /* the kernel has not taken all of the last send: it need not be asked again */

@@ -23,7 +23,7 @@ struct yd_conn_events {
      * The events may be replaced inside (an upgrade): the rest goes to the new ones.
      */
     size_t (*on_data)(struct yd_conn *conn, uint8_t *data, size_t len);
-    /* The peer has ended its side.  Output still goes; the usual answer is yd_conn_close(). */
+    /* The peer has ended its output.  Ours still goes; the usual answer is yd_conn_close(). */
     void (*on_eof)(struct yd_conn *conn);
     /* The time set by yd_conn_set_timeout() has passed. */
     void (*on_timeout)(struct yd_conn *conn);
@@ -77,7 +77,7 @@ struct yd_conn {
     bool want_drain : 1;
     bool paused : 1;    /* by the protocol */
     bool redeliver : 1; /* what is kept is to be given again */
-    bool eof : 1;       /* the peer's side has ended */
+    bool eof : 1;       /* the peer's output has ended */
     bool stop_due : 1;  /* on_stop is to come */
     bool moved : 1;     /* it has left for another loop, which counts it */
 };

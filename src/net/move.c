@@ -60,7 +60,7 @@ static size_t keep_all(struct yd_conn *conn, uint8_t *data, size_t len)
     return 0;
 }
 
-/* The end of the peer's side will be read again on the new loop. */
+/* The end of the peer's output will be read again on the new loop. */
 static void ignore(struct yd_conn *conn)
 {
     (void)conn;

@@ -9,7 +9,7 @@
 
 struct yd_net_options {
     uint32_t send_ms;
-    uint32_t linger_ms; /* the peer's side of a close */
+    uint32_t linger_ms; /* how long the end of the peer's output is awaited in a close */
     uint32_t stop_ms;   /* the same while the server stops, if that is shorter; 0: it is not */
     unsigned max_connections;     /* of the server; 0: no limit */
     atomic_uint *num_connections; /* of the server */

@@ -14,7 +14,7 @@ static inline struct yd_net *yd_conn_net(const struct yd_conn *conn)
 /* Readies a zeroed connection; its stream is not open yet. */
 void yd_conn_init(struct yd_conn *conn);
 
-/* The peer has ended its side, by FIN or by what the filter understands as that. */
+/* The peer has ended its output, by FIN or by what the filter understands as that. */
 void yd_conn_end_input(struct yd_conn *conn);
 
 /* Drops what the protocol above has not used. */

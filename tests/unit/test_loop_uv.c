@@ -158,13 +158,14 @@ static void reset_client(struct fixture *f)
 {
     struct linger at_once = {1, 0};
 
-    assert_int_equal(f->closes, 0); /* it has ended its side alone */
+    assert_int_equal(f->closes, 0); /* it has ended its output alone */
     assert_int_equal(setsockopt(f->client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
     close(f->client);
     f->client = -1;
 }
 
-/* It has ended its side, so nothing is read any more, and more waits for it than the kernel takes.
+/* It has ended its output, so nothing is read any more, and more waits for it than the kernel
+ * takes.
  */
 static void test_loop_uv_sees_a_reset_after_the_peers_end(void **state)
 {

@@ -399,7 +399,7 @@ static void on_take(yodel_request *req, void *user)
     assert_int_equal(yd_conn_write(conn, "taken", 5, NULL, 0), 0);
 }
 
-/* What a client has asked for before it ended its side is answered, what is cut off is not. */
+/* What a client has asked for before it ended its output is answered, what is cut off is not. */
 static void test_static_half_close(void **state)
 {
     static const char *const ends[] = {"", "GET /index.html HTTP/1.1\r\nHost: h\r\n\r\n",

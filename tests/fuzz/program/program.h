@@ -129,7 +129,7 @@ struct line {
     unsigned num_asked;
     int session;         /* of Engine.IO; -1: none */
     struct wsock *wsock; /* raw WebSocket */
-    bool said_close;     /* sent a close frame, ended or broke its side, or sent rubbish */
+    bool said_close;     /* sent a close frame, ended its output or broke, or sent rubbish */
     bool got_close;
     bool is_raw;
     unsigned close_code;
