@@ -482,7 +482,7 @@ static void run_task(struct yd_mail *task, void *receiver)
         yd_conn_stop(conn);
     if (!is_dead(conn))
         flush(conn);
-    if (is_dead(conn))
+    if (is_dead(conn) && !conn->task_queued) /* else the queue still has it, and it comes again */
         finish(conn);
 }
 

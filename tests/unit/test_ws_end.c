@@ -242,6 +242,36 @@ static void test_ws_end_takes_any_call_in_on_close(void **state)
     }
 }
 
+struct busy {
+    struct yd_mail task;
+    struct sim_peer *peer;
+    unsigned left;
+};
+
+static void keep_busy(struct yd_mail *task, void *receiver)
+{
+    struct busy *busy = yd_container_of(task, struct busy, task);
+
+    busy->peer->error = -EPIPE;
+    if (--busy->left > 0)
+        yd_loop_task(receiver, task);
+}
+
+/* Its connection breaks in the last round of a turn: what is due after that comes in the next one,
+ * when the stream is closed already. */
+static void test_ws_end_in_the_last_round_of_a_turn(void **state)
+{
+    struct fixture *f = *state;
+    struct sim_peer *peer = ws_sim_open(&f->sim, "/ws");
+    struct busy busy = {{NULL, keep_busy}, peer, 100};
+
+    assert_int_equal(yodel_group_add(f->sim.channels, YODEL_STR("g"), f->ws), 0);
+    yd_loop_task(f->sim.hs.loop, &busy.task);
+    assert_int_equal(yodel_ws_send_text(f->ws, YODEL_STR("late")), 0);
+    run(f);
+    expect_over(f);
+}
+
 /* An id names one WebSocket, also when the next one takes its place at once. */
 static void test_ws_end_keeps_its_id_to_the_last(void **state)
 {
@@ -557,6 +587,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ws_end_takes_any_call_in_on_close),
+        END_TEST(test_ws_end_in_the_last_round_of_a_turn),
         END_TEST(test_ws_end_keeps_its_id_to_the_last),
         cmocka_unit_test(test_ws_end_of_a_deferred_one_takes_any_call_in_on_close),
         END_TEST(test_ws_end_of_a_late_one_is_told_without_memory),
