@@ -42,7 +42,6 @@ static void finish(struct yd_ask *ask)
         yd_timer_stop(&ask->home->wheel, &ask->timer);
     pthread_mutex_lock(&ask->lock);
     yd_list_remove(&ask->of_loop);
-    ask->listed = false;
     missing = ask->missing;
     pthread_mutex_unlock(&ask->lock);
     if (ask->asker != NULL)
@@ -74,7 +73,7 @@ static void tell(struct yd_ask *ask, struct yd_loop *loop, bool now)
     ask->mail.run = run_finish;
     if (ask->home != NULL && ask->home != loop) {
         if (yd_loop_post(ask->home, &ask->mail) < 0 && !is_listed(ask))
-            finish(ask); /* else yd_bus_close() does */
+            finish(ask); /* else yd_bus_close() does, or did */
     } else if (loop != NULL && !now) {
         yd_loop_task(loop, &ask->mail);
     } else {

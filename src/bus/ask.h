@@ -45,7 +45,7 @@ struct yd_ask {
     unsigned open;
     unsigned missing;
     bool told;        /* the sink's turn has come: nothing more counts */
-    bool listed;      /* of_loop is */
+    bool listed;      /* of_loop is, or was until the sink was called */
     uint32_t awaited; /* far peers, by their index */
     uint32_t timeout_ms;
     uint64_t token;

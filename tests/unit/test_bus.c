@@ -447,6 +447,51 @@ static void test_bus_ends_asks_when_it_is_closed(void **state)
     expect_told(&question, 2, YD_MISSING_CLOSED);
 }
 
+struct racer {
+    struct yd_ask *ask;
+    unsigned head_start; /* of the bus, in steps */
+    atomic_bool ready;
+};
+
+static void *close_the_last_part(void *arg)
+{
+    struct racer *racer = arg;
+
+    atomic_store(&racer->ready, true);
+    for (unsigned i = 0; i < racer->head_start; i++)
+        (void)atomic_load(&racer->ready);
+    yd_ask_close(racer->ask, NULL, 0);
+    return NULL;
+}
+
+/* The last part is closed by a thread while the bus is closed. */
+static int race_with_the_end(struct world *world, unsigned head_start)
+{
+    struct question question = {.leave_open = true};
+    struct racer racer = {.ask = &question.ask, .head_start = head_start};
+    pthread_t thread;
+
+    assert_int_equal(ask(world, &question, "1", 1000), 0);
+    turn(world);
+    for (unsigned i = 0; i < LOOPS; i++)
+        yd_loop_close(world->loops[i]);
+    assert_int_equal(pthread_create(&thread, NULL, close_the_last_part, &racer), 0);
+    while (!atomic_load(&racer.ready))
+        continue;
+    yd_bus_close(&world->bus);
+    pthread_join(thread, NULL);
+    return question.told;
+}
+
+static void test_bus_tells_once_while_it_is_closed(void **state)
+{
+    for (unsigned i = 0; i < 2000; i++) {
+        assert_int_equal(race_with_the_end(*state, i % 100), 1);
+        assert_int_equal(tear_down(state), 0);
+        assert_int_equal(set_up(state), 0);
+    }
+}
+
 static void test_bus_asks_refused_are_not_told(void **state)
 {
     struct world *world = *state;
@@ -594,6 +639,7 @@ int main(void)
         TEST(test_bus_asks_until_the_time_is_over),
         TEST(test_bus_asks_loops_that_have_ended),
         TEST(test_bus_ends_asks_when_it_is_closed),
+        TEST(test_bus_tells_once_while_it_is_closed),
         TEST(test_bus_asks_refused_are_not_told),
         TEST(test_bus_fence_waits_for_those_who_send),
         TEST(test_bus_fence_of_a_loop_that_has_ended),
