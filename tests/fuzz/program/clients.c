@@ -275,28 +275,33 @@ static unsigned serial_in(const char *text)
     return 0;
 }
 
-static void got_event(struct program *p, struct session *session, int name, unsigned serial)
+/* An event has come whole, and its offset with it: what is told for a part would be lost. */
+static void got_event(struct program *p, struct session *session)
 {
-    struct ssock *ss = ssock_find(p, session->joined[name].sid, name, session->service);
+    int name = session->pending_name;
+    struct joined *joined = &session->joined[name];
+    struct ssock *ss = ssock_find(p, joined->sid, name, session->service);
 
-    if (serial != 0 && ss != NULL)
-        ssock_got(ss, serial);
+    if (session->pending_offset[0] != '\0')
+        memcpy(joined->offset, session->pending_offset, sizeof joined->offset);
+    if (session->pending_serial != 0 && ss != NULL)
+        ssock_got(ss, session->pending_serial);
 }
 
 static void on_event(struct program *p, struct session *session, int name, const char *text,
                      int ack_id)
 {
-    struct joined *joined = &session->joined[name];
     const char *end = strrchr(text, '"');
 
     if (ack_id >= 0)
-        joined->ack_to_give = ack_id;
+        session->joined[name].ack_to_give = ack_id;
+    session->pending_offset[0] = '\0';
     if (p->recovery && ack_id < 0 && end != NULL && end[1] == ']' && end - text > 12)
-        (void)snprintf(joined->offset, sizeof joined->offset, "%.12s", end - 12);
+        (void)snprintf(session->pending_offset, sizeof session->pending_offset, "%.12s", end - 12);
     session->pending_name = name;
     session->pending_serial = serial_in(text);
     if (session->binary_due == 0)
-        got_event(p, session, name, session->pending_serial);
+        got_event(p, session);
 }
 
 static void on_binary(struct program *p, struct session *session)
@@ -304,7 +309,7 @@ static void on_binary(struct program *p, struct session *session)
     if (session->binary_due == 0)
         broken(p, "client: an attachment of nothing");
     else if (--session->binary_due == 0)
-        got_event(p, session, session->pending_name, session->pending_serial);
+        got_event(p, session);
 }
 
 static void on_packet(struct program *p, int number, const char *packet)

@@ -147,6 +147,7 @@ struct session {
     char sid[21];
     int ws, probe, poll, post;           /* lines; -1: none */
     unsigned binary_due, pending_serial; /* of an event whose attachments are still to come */
+    char pending_offset[32];             /* "": none */
     int pending_name;
     bool pong_due;
     struct joined joined[NUM_NAMES];
