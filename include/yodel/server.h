@@ -106,7 +106,7 @@ YODEL_API int yodel_server_reload_tls(yodel_server *server) YODEL_ANY_THREAD;
 YODEL_API int yodel_server_run(yodel_server *server) YODEL_SETUP_THREAD;
 
 /*
- * Stops: listening sockets are closed at once, after those who waited there have been taken in, and
+ * Stops: listening sockets are closed at once, after those who waited there have been accepted, and
  * the file of a Unix socket is removed, so another process may listen on the addresses from then
  * on. What has come on a connection by now is handled; every WebSocket, also one accepted later, is
  * closed with 1001; running requests finish.  The loops end when all is flushed, after at most
