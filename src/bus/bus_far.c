@@ -288,7 +288,6 @@ static void ask_here(struct yd_op *op, struct yd_far_asker *asker)
     struct yd_bus *bus = op->layer->bus;
     struct yd_ask *ask = op->ask;
 
-    op->ask = NULL;
     if (ask == NULL) { /* done, or not: it cannot be told */
         send_reply(bus, asker, NULL, YD_MISSING_UNABLE);
         yd_free(bus->mem, asker);

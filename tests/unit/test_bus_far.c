@@ -602,6 +602,61 @@ static void test_bus_far_asks_end_once_on_a_bad_wire(void **state)
     assert_true(late > 0);
 }
 
+static void assert_keys(const struct yd_key *keys, uint32_t num, const char *const *names)
+{
+    for (uint32_t i = 0; i < num; i++)
+        assert_true(yodel_str_eq(keys[i].text, yodel_str_of(names[i])));
+}
+
+/* An operation with all parts of a scope, 17 bytes of text. */
+static struct yd_op *make_scoped(void)
+{
+    struct yd_scope_size size = {.keys = 3, .text = 17};
+    struct yd_op *op = yd_op_new(&counters[0].layer, 1, sizeof *op, &size);
+
+    assert_non_null(op);
+    yd_op_add_room(op, YODEL_STR("r"), YODEL_STR("one"));
+    yd_op_add_room(op, YODEL_STR("r"), YODEL_STR("two"));
+    yd_op_add_except(op, YODEL_STR(""), YODEL_STR("x"));
+    yd_op_set_only(op, YODEL_STR("only"));
+    yd_op_set_but(op, YODEL_STR("but."));
+    return op;
+}
+
+static void test_bus_far_operations_come_as_they_were(void **state)
+{
+    const struct yodel_allocator *mem = &world.processes[0].fm.mem;
+    const uint64_t sequence = UINT64_C(0x0102030405060708);
+    struct yd_op *op, *copy = NULL;
+    struct yd_op_origin origin;
+    struct yd_buf buf = {0};
+
+    start(1, false);
+    add_counters();
+    op = make_scoped();
+    op->flags = 0x01020304;
+    assert_int_equal(yd_op_encode(op, 7, &buf), 0);
+    yd_op_put_sequence(&buf, sequence);
+    yd_op_unref(op);
+    assert_int_equal(yd_op_decode_origin((yodel_bytes){buf.ptr, buf.len}, &origin), 0);
+    assert_true(origin.sequence == sequence && origin.token == 7);
+    counters[1].mute = true;
+    assert_int_equal(yd_op_decode(&world.processes[1].bus, (yodel_bytes){buf.ptr, buf.len}, &copy),
+                     0);
+    assert_int_equal(copy->flags, 0x01020304);
+    assert_true(copy->wants_reply);
+    assert_int_equal(copy->scope.num_rooms, 2);
+    assert_int_equal(copy->scope.num_except, 1);
+    assert_keys(copy->scope.rooms, 2, (const char *[]){"rone", "rtwo"});
+    assert_keys(copy->scope.except, 1, (const char *[]){"x"});
+    assert_true(yodel_str_eq(copy->scope.only, YODEL_STR("only")));
+    assert_true(yodel_str_eq(copy->scope.but, YODEL_STR("but.")));
+    assert_ptr_equal(copy->text_end, (char *)copy + copy->weight); /* all of its memory is used */
+    yd_op_unref(copy);
+    yd_buf_free(mem, &buf);
+    stop();
+}
+
 /* Bytes that are no operation are an error, and nothing else. */
 static void test_bus_far_takes_no_rubbish(void **state)
 {
@@ -642,6 +697,7 @@ int main(void)
         cmocka_unit_test(test_bus_far_answers),
         cmocka_unit_test(test_bus_far_cannot_answer),
         cmocka_unit_test(test_bus_far_asks_end_once_on_a_bad_wire),
+        cmocka_unit_test(test_bus_far_operations_come_as_they_were),
         cmocka_unit_test(test_bus_far_takes_no_rubbish),
     };
 
