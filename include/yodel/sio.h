@@ -241,7 +241,8 @@ YODEL_API int yodel_sio_emit_event(yodel_sio_target target, const char *event,
  * The answers to an emit: called exactly once, on a loop's thread.
  *
  * result     0, -ETIMEDOUT (some clients did not answer in time), YODEL_ERR_CLOSED (one left),
- *            YODEL_ERR_TOO_BIG (answers above max_answers are left out)
+ *            YODEL_ERR_TOO_BIG (answers above max_answers are left out), -ENOMEM (one, or all, are
+ *            left out)
  * answers    JSON array: of one client the arguments it answered with; of a broadcast the first
  *            argument of each answer
  * attachments  of binary in them

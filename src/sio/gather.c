@@ -66,33 +66,39 @@ static int result_of(const struct yd_sio_gather *gather, unsigned missing)
     return 0;
 }
 
-static void tell(struct yd_sio_gather *gather, int result, const yodel_bytes *views, size_t num)
+/* The answers as an array, with views of their attachments. */
+static int show_answers(struct yd_sio_gather *gather, struct yd_buf *array, yodel_bytes **ret_views)
 {
     const struct yodel_allocator *mem = gather->sio->mem;
-    struct yd_buf array = {0};
-    yodel_sio_answers answers = {result, {"[]", 2}, views, num};
+    size_t num = num_attachments(gather);
+    yodel_bytes *views;
 
-    if (yd_buf_printf(mem, &array, "[%.*s]", (int)gather->json.len,
-                      gather->json.len > 0 ? (char *)gather->json.ptr : "") == 0)
-        answers.json = (yodel_str){(char *)array.ptr, array.len};
-    else
-        answers.result = -ENOMEM;
-    gather->answered(&answers, gather->user);
-    yd_buf_free(mem, &array);
+    if (yd_buf_printf(mem, array, "[%.*s]", (int)gather->json.len,
+                      gather->json.len > 0 ? (char *)gather->json.ptr : "") < 0 ||
+        (views = yd_alloc_array(mem, num + 1, sizeof *views)) == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < num; i++)
+        views[i] = (yodel_bytes){attachment(gather, i)->ptr, attachment(gather, i)->len};
+    *ret_views = views;
+    return 0;
 }
 
 static void tell_answers(struct yd_ask *ask, unsigned missing)
 {
     struct yd_sio_gather *gather = yd_sio_gather_of(ask);
     const struct yodel_allocator *mem = gather->sio->mem;
-    size_t num = num_attachments(gather);
-    yodel_bytes *views = yd_alloc_array(mem, num + 1, sizeof *views);
+    yodel_sio_answers answers = {.result = -ENOMEM, .json = {"[]", 2}};
+    yodel_bytes *views = NULL;
+    struct yd_buf array = {0};
 
-    for (size_t i = 0; views != NULL && i < num; i++)
-        views[i] = (yodel_bytes){attachment(gather, i)->ptr, attachment(gather, i)->len};
-    tell(gather, views != NULL ? result_of(gather, missing) : -ENOMEM, views,
-         views != NULL ? num : 0);
+    if (show_answers(gather, &array, &views) == 0)
+        answers = (yodel_sio_answers){result_of(gather, missing),
+                                      {(char *)array.ptr, array.len},
+                                      views,
+                                      num_attachments(gather)};
+    gather->answered(&answers, gather->user);
     yd_free(mem, views);
+    yd_buf_free(mem, &array);
 }
 
 static const struct yd_ask_ops gather_ops = {.sink = tell_answers, .free = free_gather};

@@ -411,6 +411,60 @@ static void test_sio_memory_of_a_recovery(void **state)
     run_recovery(1);
 }
 
+/* ---- answers ---- */
+
+struct told {
+    int calls, result;
+    char json[100];
+    size_t num_attachments;
+};
+
+static void on_answers(const yodel_sio_answers *answers, void *user)
+{
+    struct told *told = user;
+
+    told->calls++;
+    told->result = answers->result;
+    told->num_attachments = answers->num_attachments;
+    (void)snprintf(told->json, sizeof told->json, "%" YODEL_PRI, YODEL_ARG(answers->json));
+}
+
+static void ask(struct sio_sim *sim, void *arg)
+{
+    assert_int_equal(yodel_sio_emit_ack(yodel_sio_to(sim->socket), "q", NULL, on_answers, arg), 0);
+}
+
+/* An answer is there with its attachment, or the result says that there is none: for want of
+ * memory, or because that has ended the connection. */
+static void test_sio_memory_of_an_answer(void **state)
+{
+    struct failmem each;
+
+    FAILMEM_LOOP(&each)
+    {
+        struct told told = {0};
+        struct sio_client client;
+        struct sio_sim sim;
+        bool is_whole;
+
+        start_paused(&sim, &each);
+        sio_sim_connect(&sim, 0, &client);
+        sio_sim_on_loop(&sim, 0, ask, &told);
+        failmem_resume(&each);
+        sio_sim_put(&client, "61-0[{\"_placeholder\":true,\"num\":0}]");
+        sio_sim_say_binary(&client, "xy", 2);
+        failmem_pause(&each);
+        sio_sim_leave(&client);
+        sio_sim_advance(&sim, 20000);
+        assert_int_equal(told.calls, 1);
+        is_whole = strcmp(told.json, "[{\"_placeholder\":true,\"num\":0}]") == 0 &&
+                   told.num_attachments == 1;
+        failmem_assert_whole(&each, told.result == YODEL_ERR_CLOSED ? -ENOMEM : told.result,
+                             is_whole, strcmp(told.json, "[]") == 0 && told.num_attachments == 0);
+        sio_sim_stop(&sim);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_sio_memory_of_an_emit_to_a_parent_is_for_all_children_or_none),
         cmocka_unit_test(test_sio_memory_of_leaving_a_room),
         cmocka_unit_test(test_sio_memory_of_a_recovery),
+        cmocka_unit_test(test_sio_memory_of_an_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
