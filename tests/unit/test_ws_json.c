@@ -6,41 +6,53 @@
 
 #include <cmocka.h>
 
-#include "base/mem.h"
 #include "failmem.h"
+#include "fixture.h"
 #include "ws_sim.h"
 
 #include <jansson.h>
 
 /* JSON messages: read with yodel_ws_unpack(), written with yodel_ws_send_pack(). */
 
-/* Relays a member, as a chat does; *user is the result of the first call that fails. */
+static struct failmem fm;
+static struct ws_sim sim;
+static int result; /* of the first call that fails */
+
+/* Relays a member, as a chat does. */
 static int relay(yodel_ws *ws, const yodel_ws_message *message, void *user)
 {
     yodel_document *document = NULL;
-    int *result = user;
     json_t *value;
 
-    *result = yodel_ws_unpack(message, &document, "{s:o}", "message", &value);
-    if (*result == 0)
-        *result = yodel_ws_send_pack(ws, "{s:O}", "message", value);
+    result = yodel_ws_unpack(message, &document, "{s:o}", "message", &value);
+    if (result == 0)
+        result = yodel_ws_send_pack(ws, "{s:O}", "message", value);
     else
         assert_null(document);
     yodel_document_free(document);
     return 0;
 }
 
-static int start(struct ws_sim *sim, const struct yodel_allocator *mem, int *result)
+static int start(void)
 {
-    int rc = ws_sim_start(sim, mem);
+    int rc = ws_sim_start(&sim, &fm.mem);
 
-    if (rc < 0)
-        return rc;
-    rc = yd_ws_route(&sim->service, &sim->hs.http, "/ws",
-                     YODEL_OPTIONS(yodel_ws_handlers, .on_message = relay), result);
-    if (rc < 0)
-        ws_sim_stop(sim);
-    return rc;
+    return rc < 0 ? rc
+                  : yd_ws_route(&sim.service, &sim.hs.http, "/ws",
+                                YODEL_OPTIONS(yodel_ws_handlers, .on_message = relay), NULL);
+}
+
+static int setup(void **state)
+{
+    failmem_init(&fm, 0);
+    return start();
+}
+
+static int teardown(void **state)
+{
+    ws_sim_stop(&sim);
+    failmem_assert_empty(&fm);
+    return 0;
 }
 
 static void test_ws_json_relays_every_value(void **state)
@@ -52,29 +64,20 @@ static void test_ws_json_relays_every_value(void **state)
         {"{\"message\":\"a\\u0000b\"}", "{\"message\":\"a\\u0000b\"}"},
         {"{\"message\":{\"k\\u0000\":[0.1,true]}}", "{\"message\":{\"k\\u0000\":[0.1,true]}}"},
     };
-    struct sim_peer *peer;
-    struct ws_sim sim;
-    int result;
+    struct sim_peer *peer = ws_sim_open(&sim, "/ws");
 
-    assert_int_equal(start(&sim, &yd_mem_default, &result), 0);
-    peer = ws_sim_open(&sim, "/ws");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         ws_sim_text(peer, texts[i][0]);
         sim_run(sim.hs.loop);
         assert_int_equal(result, 0);
         ws_sim_expect_text(peer, texts[i][1]);
     }
-    ws_sim_stop(&sim);
 }
 
 static void test_ws_json_refuses_what_is_none(void **state)
 {
-    struct sim_peer *peer;
-    struct ws_sim sim;
-    int result;
+    struct sim_peer *peer = ws_sim_open(&sim, "/ws");
 
-    assert_int_equal(start(&sim, &yd_mem_default, &result), 0);
-    peer = ws_sim_open(&sim, "/ws");
     ws_sim_text(peer, "{\"message\":1");
     sim_run(sim.hs.loop);
     assert_int_equal(result, YODEL_ERR_FORMAT);
@@ -82,35 +85,34 @@ static void test_ws_json_refuses_what_is_none(void **state)
     sim_run(sim.hs.loop);
     assert_int_equal(result, YODEL_ERR_FORMAT);
     ws_sim_expect_nothing(peer);
-    ws_sim_stop(&sim);
 }
+
+#define LONG                                                                                       \
+    "{\"message\":{\"text\":\"x\\ny, long enough for a second block of text and a third\"}}"
 
 /* The whole value is relayed, or -ENOMEM says that it was not: never that it is no JSON. */
 static void test_ws_json_without_memory(void **state)
 {
-    struct failmem fm;
-
     FAILMEM_LOOP(&fm)
     {
+        struct ws_sim_frame frame = {0};
         struct sim_peer *peer;
-        struct ws_sim sim;
-        int result = 1;
+        bool came;
 
-        if (start(&sim, &fm.mem, &result) < 0)
-            continue;
-        peer = ws_sim_connect(&sim, "/ws", "");
-        if (http_sim_count(peer, "HTTP/1.1 101") == 1) {
-            sim_forget(peer);
-            failmem_serve_jansson(&fm);
-            ws_sim_text(peer, "{\"message\":{\"text\":\"x\\ny, long enough for a second block of "
-                              "text and a third\"}}");
-            sim_run(sim.hs.loop);
-            failmem_serve_jansson(NULL);
-            if (result == 0 && !failmem_has_failed(&fm))
-                ws_sim_expect_text(peer, "{\"message\":{\"text\":\"x\\ny, long enough for a second "
-                                         "block of text and a third\"}}");
-            assert_true(result == 0 || result == -ENOMEM || result == 1);
-        }
+        failmem_pause(&fm);
+        assert_int_equal(start(), 0);
+        peer = ws_sim_open(&sim, "/ws");
+        result = -ENOMEM; /* when there is no message */
+        ws_sim_text(peer, LONG);
+        failmem_serve_jansson(&fm);
+        failmem_resume(&fm);
+        sim_run(sim.hs.loop);
+        failmem_pause(&fm);
+        failmem_serve_jansson(NULL);
+        came = ws_sim_next(peer, &frame) && frame.first_byte == 0x81;
+        failmem_assert_whole(
+            &fm, result,
+            came && frame.len == strlen(LONG) && memcmp(frame.data, LONG, frame.len) == 0, !came);
         ws_sim_stop(&sim);
     }
 }
@@ -118,9 +120,9 @@ static void test_ws_json_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ws_json_relays_every_value),
-        cmocka_unit_test(test_ws_json_refuses_what_is_none),
-        cmocka_unit_test(test_ws_json_without_memory),
+        FIXTURE_TEST(test_ws_json_relays_every_value),
+        FIXTURE_TEST(test_ws_json_refuses_what_is_none),
+        TEARDOWN_TEST(test_ws_json_without_memory),
     };
 
     return cmocka_run_group_tests_name("ws_json", tests, NULL, NULL);
