@@ -284,6 +284,19 @@ void yd_sio_ns_left(yodel_sio_namespace *ns)
 
 /* ---- looking ---- */
 
+/* All or none. */
+static int keep_children(int rc, int num, struct yd_buf *children)
+{
+    yodel_sio_namespace **all = (yodel_sio_namespace **)(void *)children->ptr;
+
+    if (rc == 0)
+        return num;
+    while (num > 0)
+        yd_sio_ns_unref(all[--num]);
+    children->len = 0;
+    return rc;
+}
+
 int yd_sio_ns_children(yodel_sio_namespace *parent, struct yd_buf *ret_children)
 {
     yodel_sio *sio = parent->sio;
@@ -303,7 +316,7 @@ int yd_sio_ns_children(yodel_sio_namespace *parent, struct yd_buf *ret_children)
             }
         }
     pthread_mutex_unlock(&sio->namespaces.lock);
-    return rc < 0 && num == 0 ? rc : num;
+    return keep_children(rc, num, ret_children);
 }
 
 yodel_sio_namespace *yodel_sio_find(yodel_sio *sio, yodel_str name)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "failmem.h"
 #include "sio_sim.h"
 
 /* Parents of namespaces, and their children. */
@@ -165,12 +166,50 @@ static void test_sio_children_are_meant_by_what_their_parent_is_told(void **stat
     sio_sim_stop(&sim);
 }
 
+#define CHILDREN 12 /* more than a list of them has room for at first */
+
+static void test_sio_children_all_get_an_emit_or_none_without_memory(void **state)
+{
+    yodel_sio_namespace *parent;
+    struct sio_client client;
+    struct sio_sim sim;
+    struct failmem fm;
+    bool failed = true;
+
+    failmem_init(&fm, 0);
+    assert_int_equal(sio_sim_start(&sim, &fm.mem, 1, NULL), 0);
+    assert_non_null(parent = yodel_sio_of_pattern(sim.sio, "/room-\\d+"));
+    sio_sim_open(&sim, 0, &client);
+    for (unsigned i = 0; i < CHILDREN; i++) {
+        char name[20];
+
+        (void)snprintf(name, sizeof name, "/room-%u", i);
+        sio_sim_join(&client, name, "");
+    }
+    for (size_t n = 1; failed; n++) {
+        unsigned num = 0;
+        int rc;
+
+        fm.fail_at = atomic_load(&fm.calls) + n;
+        rc = yodel_sio_emit(yodel_sio_to_all(parent), "e", "");
+        failed = failmem_has_failed(&fm);
+        fm.fail_at = 0;
+        sio_sim_run(&sim);
+        while (sio_sim_next(&client) != NULL)
+            num++;
+        assert_int_equal(num, rc == 0 ? CHILDREN : 0);
+    }
+    sio_sim_stop(&sim);
+    failmem_assert_empty(&fm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sio_children_have_their_parents_middleware),
         cmocka_unit_test(test_sio_children_may_be_made_by_the_program),
         cmocka_unit_test(test_sio_children_are_meant_by_what_their_parent_is_told),
+        cmocka_unit_test(test_sio_children_all_get_an_emit_or_none_without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
