@@ -58,6 +58,11 @@ struct yd_ask {
 
 /* One reference.  The rest of the owner's struct is untouched. */
 void yd_ask_init(struct yd_ask *ask, const struct yd_ask_ops *ops, struct yd_bus *bus);
+/* Whether the owner's struct is of the kind that has these. */
+static inline bool yd_ask_has_ops(const struct yd_ask *ask, const struct yd_ask_ops *ops)
+{
+    return ask->ops == ops;
+}
 void yd_ask_ref(struct yd_ask *ask);
 void yd_ask_unref(struct yd_ask *ask);
 

@@ -73,7 +73,8 @@ struct yd_layer_ops {
     /* The size of the struct for operations of that kind; 0: there is no such kind. */
     size_t (*op_size)(unsigned kind);
     /* Puts into op what encode has written, and an ask into op->ask if op->wants_reply and the
-     * layer can answer.  Returns 0, -ENOMEM, YODEL_ERR_PROTOCOL; release is called in any case. */
+     * layer can answer.  Returns 0, -ENOMEM, YODEL_ERR_PROTOCOL, YODEL_ERR_NOT_FOUND (what it is
+     * about is not in this process); release is called in any case. */
     int (*decode)(struct yd_op *op, yodel_bytes payload);
     /* Appends what such an ask has gathered; and adds it to the ask of the process that asked. */
     int (*encode_result)(struct yd_ask *ask, struct yd_buf *buf);
@@ -94,7 +95,9 @@ struct yd_peer_ops {
     /* Takes an operation for the other processes.  Called in the order of the operations' numbers,
      * with a lock held: it must not call the bus.  Returns 0, or why it could not. */
     int (*send)(struct yd_peer *peer, yodel_bytes op);
-    /* Takes the answer to an operation with a reply token, for the process it came from. */
+    /* Takes the answer to an operation with a reply token, for the process it came from.  A peer is
+     * one part of what is gathered, which its first answer closes: a peer that reaches several
+     * processes has to put their answers together, or to be several peers. */
     int (*reply)(struct yd_peer *peer, yodel_bytes reply);
     /* A group has its first member of all loops, or has lost its last.  Called with a lock held, in
      * their order for each group. */
@@ -159,6 +162,12 @@ void yd_bus_close(struct yd_bus *bus);
 static inline const struct yodel_allocator *yd_bus_mem(const struct yd_bus *bus)
 {
     return bus->mem;
+}
+
+/* Whether there are far peers.  They are added before the loops run. */
+static inline bool yd_bus_has_peers(const struct yd_bus *bus)
+{
+    return bus->peers != NULL;
 }
 
 /* The name of this process: 32 hex digits. */

@@ -88,6 +88,7 @@ static int try_small(const yodel_sio_target *target, const struct yd_sio_words *
 static int emit_to_one(const yodel_sio_target *target, const struct yd_sio_words *words,
                        struct yd_sio_gather *gather)
 {
+    struct yd_sio_news_options options = {.flags = target->flags, .acknowledged = gather != NULL};
     struct yd_sio_news news;
     int rc;
 
@@ -95,7 +96,7 @@ static int emit_to_one(const yodel_sio_target *target, const struct yd_sio_words
         return YODEL_ERR_CLOSED;
     if (gather == NULL && (rc = try_small(target, words)) != YODEL_ERR_STATE)
         return rc;
-    if ((rc = yd_sio_news_make(&news, target->ns, words, target->flags, gather != NULL)) < 0)
+    if ((rc = yd_sio_news_make(&news, target->ns, words, &options)) < 0)
         return rc;
     rc = yd_sio_give(target->socket, &news, gather);
     yd_sio_news_done(&news, target->ns->sio->mem);
@@ -104,15 +105,9 @@ static int emit_to_one(const yodel_sio_target *target, const struct yd_sio_words
 
 /* ---- to many ---- */
 
-struct emit_op {
-    struct yd_sio_op base; /* first */
-    struct emit_op *next;  /* to be sent together with it */
-    struct yd_sio_news news;
-};
-
 static void give_each(yodel_sio_socket *socket, void *arg)
 {
-    struct emit_op *op = arg;
+    struct yd_sio_emit_op *op = arg;
     struct yd_ask *ask = op->base.op.ask;
     struct yd_sio_gather *gather = ask != NULL ? yd_sio_gather_of(ask) : NULL;
     int rc = yd_sio_give(socket, &op->news, gather);
@@ -135,18 +130,20 @@ void yd_sio_emit_apply(struct yd_sio_op *op, struct yd_loop *loop)
 
 void yd_sio_emit_release(struct yd_sio_op *op)
 {
-    yd_sio_news_done(&((struct emit_op *)op)->news, op->ns->sio->mem);
+    yd_sio_news_done(&((struct yd_sio_emit_op *)op)->news, op->ns->sio->mem);
 }
 
 static int make_op(const yodel_sio_target *target, const struct yd_sio_words *words,
-                   bool acknowledged, struct emit_op **ret_op)
+                   bool acknowledged, struct yd_sio_emit_op **ret_op)
 {
-    struct emit_op *op = yd_sio_op_new(YD_SIO_OP_EMIT, sizeof *op, target);
+    struct yd_sio_emit_op *op = yd_sio_op_new(YD_SIO_OP_EMIT, sizeof *op, target);
+    struct yd_sio_news_options options = {target->flags, acknowledged, false};
     int rc;
 
     if (op == NULL)
         return -ENOMEM;
-    rc = yd_sio_news_make(&op->news, target->ns, words, target->flags, acknowledged);
+    options.keeps_words = !op->base.op.local && yd_bus_has_peers(target->ns->sio->bus);
+    rc = yd_sio_news_make(&op->news, target->ns, words, &options);
     if (rc < 0) {
         yd_op_unref(&op->base.op);
         return rc;
@@ -158,7 +155,7 @@ static int make_op(const yodel_sio_target *target, const struct yd_sio_words *wo
 
 static int emit_to_many(const yodel_sio_target *target, const struct yd_sio_words *words)
 {
-    struct emit_op *op;
+    struct yd_sio_emit_op *op;
     int rc = make_op(target, words, false, &op);
 
     return rc < 0 ? rc : yd_bus_send(&op->base.op);
@@ -166,14 +163,14 @@ static int emit_to_many(const yodel_sio_target *target, const struct yd_sio_word
 
 /* One operation for each child, whose packet has a name of its own; all of them or none. */
 static int make_ops(const yodel_sio_target *target, const struct yd_sio_words *words,
-                    struct emit_op **ret_first)
+                    struct yd_sio_emit_op **ret_first)
 {
     struct yd_buf children = {0};
     int num = yd_sio_ns_children(target->ns, &children), rc = num < 0 ? num : 0;
 
     for (int i = 0; i < num; i++) {
         yodel_sio_target child = *target;
-        struct emit_op *op;
+        struct yd_sio_emit_op *op;
 
         child.ns = ((yodel_sio_namespace **)(void *)children.ptr)[i];
         if (rc == 0 && (rc = make_op(&child, words, false, &op)) == 0) {
@@ -188,7 +185,7 @@ static int make_ops(const yodel_sio_target *target, const struct yd_sio_words *w
 
 static int emit_to_children(const yodel_sio_target *target, const struct yd_sio_words *words)
 {
-    struct emit_op *op = NULL, *next;
+    struct yd_sio_emit_op *op = NULL, *next;
     int rc = make_ops(target, words, &op), made = rc, failed;
 
     for (; op != NULL; op = next) {
@@ -203,7 +200,7 @@ static int emit_to_children(const yodel_sio_target *target, const struct yd_sio_
 
 /* ---- the verb ---- */
 
-static int check(const struct yd_sio_words *words)
+int yd_sio_words_check(const struct yd_sio_words *words)
 {
     if (yd_sio_is_reserved(words->name))
         return YODEL_ERR_NAME;
@@ -221,7 +218,7 @@ static bool is_direct(const yodel_sio_target *target)
 
 static int emit(const yodel_sio_target *target, const struct yd_sio_words *words)
 {
-    int rc = check(words);
+    int rc = yd_sio_words_check(words);
 
     if (rc < 0)
         return rc;
@@ -300,7 +297,7 @@ static int ask_many(const yodel_sio_target *target, const struct yd_sio_words *w
                     struct yd_sio_gather *gather)
 {
     struct yd_ask *ask = yd_sio_gather_ask(gather);
-    struct emit_op *op;
+    struct yd_sio_emit_op *op;
     int rc;
 
     if ((rc = make_op(target, words, true, &op)) < 0) {
@@ -318,7 +315,7 @@ int yodel_sio_emit_ack(yodel_sio_target target, const char *name, const yodel_si
     struct yd_sio_words words;
     int rc = read_args(name, args, &words);
 
-    if (rc < 0 || (rc = check(&words)) < 0)
+    if (rc < 0 || (rc = yd_sio_words_check(&words)) < 0)
         return rc;
     if (target.ns->is_parent)
         return YODEL_ERR_UNSUPPORTED;

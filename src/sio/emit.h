@@ -16,6 +16,9 @@ struct yd_sio_gather;
 int yd_sio_give(yodel_sio_socket *socket, const struct yd_sio_news *news,
                 struct yd_sio_gather *gather);
 
+/* Whether an event may have that name.  Returns 0, YODEL_ERR_NAME, YODEL_ERR_ENCODING. */
+int yd_sio_words_check(const struct yd_sio_words *words);
+
 /* YD_SIO_OP_EMIT: carries it out on a loop; gives back what it has besides. */
 void yd_sio_emit_apply(struct yd_sio_op *op, struct yd_loop *loop);
 void yd_sio_emit_release(struct yd_sio_op *op);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "bus/ask.h"
 #include "proto/json_doc.h"
 #include "proto/json_pack.h"
@@ -153,20 +154,29 @@ static const struct yd_ask_ops fetch_ops = {.sink = tell, .free = free_fetch};
 
 #define DEFAULT_FETCH_MS 10000
 
-static int ask_for(enum yd_sio_kind kind, const yodel_sio_target *target, yodel_sio_sockets_fn *fn,
-                   void *user)
+static struct fetch *new_fetch(yodel_sio *sio, unsigned kind)
 {
-    yodel_sio *sio = target->ns->sio;
     struct fetch *fetch = yd_zalloc(sio->mem, sizeof *fetch);
-    struct yd_sio_op *op = fetch != NULL ? yd_sio_op_new(kind, sizeof *op, target) : NULL;
 
-    if (op == NULL) {
-        yd_free(sio->mem, fetch);
-        return -ENOMEM;
-    }
+    if (fetch == NULL)
+        return NULL;
     yd_ask_init(&fetch->ask, &fetch_ops, sio->bus);
     fetch->is_object = kind == YD_SIO_OP_ROOMS;
     fetch->sio = yodel_sio_ref(sio);
+    return fetch;
+}
+
+static int ask_for(enum yd_sio_kind kind, const yodel_sio_target *target, yodel_sio_sockets_fn *fn,
+                   void *user)
+{
+    struct fetch *fetch = new_fetch(target->ns->sio, kind);
+    struct yd_sio_op *op = fetch != NULL ? yd_sio_op_new(kind, sizeof *op, target) : NULL;
+
+    if (op == NULL) {
+        if (fetch != NULL)
+            yd_ask_unref(&fetch->ask);
+        return -ENOMEM;
+    }
     fetch->fn = fn;
     fetch->user = user;
     return yd_bus_ask(&op->op, &fetch->ask,
@@ -183,4 +193,52 @@ int yodel_sio_fetch_rooms(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done, v
     yodel_sio_target target = yodel_sio_to_all(ns);
 
     return ask_for(YD_SIO_OP_ROOMS, &target, done, user);
+}
+
+/* ---- what other processes have gathered ---- */
+
+int yd_sio_fetch_answer(struct yd_sio_op *op)
+{
+    struct fetch *fetch = new_fetch(op->ns->sio, op->op.kind);
+
+    if (fetch == NULL)
+        return -ENOMEM;
+    op->op.ask = &fetch->ask;
+    return 0;
+}
+
+/* An array or object, to the end. */
+int yd_sio_fetch_encode(struct yd_ask *ask, struct yd_buf *buf)
+{
+    return wrap((struct fetch *)ask, buf);
+}
+
+static int append(struct fetch *fetch, yodel_str inside)
+{
+    size_t len = fetch->text.len;
+
+    if (inside.len == 0)
+        return 0;
+    if ((len > 0 && yd_buf_append(fetch->sio->mem, &fetch->text, ",", 1) < 0) ||
+        yd_buf_append_str(fetch->sio->mem, &fetch->text, inside) < 0) {
+        fetch->text.len = len;
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+int yd_sio_fetch_take(struct yd_ask *ask, yodel_bytes result)
+{
+    struct fetch *fetch = (struct fetch *)ask;
+    yodel_str text = {(const char *)result.ptr, result.len}, value;
+    int rc;
+
+    if (!yd_utf8_is_valid(text.ptr, text.len) || !yd_json_check(text, YD_JSON_MAX_DEPTH, &value) ||
+        yd_json_type_of(value) != (fetch->is_object ? YD_JSON_OBJECT : YD_JSON_ARRAY))
+        return YODEL_ERR_PROTOCOL;
+    if (!yd_ask_enter(ask))
+        return 0;
+    rc = append(fetch, (yodel_str){value.ptr + 1, value.len - 2});
+    yd_ask_leave(ask);
+    return rc;
 }

@@ -6,6 +6,8 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "base/utf8.h"
+#include "bus/op_wire.h"
 
 /* Acknowledgements that the program waits for: of one socket, or of many on several loops. */
 
@@ -130,6 +132,11 @@ struct yd_sio_gather *yd_sio_gather_of(struct yd_ask *ask)
     return (struct yd_sio_gather *)ask;
 }
 
+bool yd_sio_is_gather(const struct yd_ask *ask)
+{
+    return yd_ask_has_ops(ask, &gather_ops);
+}
+
 uint32_t yd_sio_gather_timeout(const struct yd_sio_gather *gather)
 {
     return gather->timeout_ms;
@@ -217,21 +224,28 @@ static bool fits(struct yd_sio_gather *gather, yodel_str elements, const yodel_b
     return true;
 }
 
+static void take_elements(struct yd_sio_gather *gather, yodel_str elements, const yodel_bytes *data,
+                          uint32_t num)
+{
+    size_t first = num_attachments(gather), json_len = gather->json.len;
+
+    if (elements.len == 0 || !fits(gather, elements, data, num))
+        return;
+    if (append_elements(gather, elements, num, first) < 0 ||
+        append_attachments(gather, data, num) < 0)
+        take_back(gather, json_len, first);
+}
+
 /* Of a broadcast only the first argument counts. */
 static void take_answer(struct yd_sio_gather *gather, yodel_str args, const yodel_bytes *data,
                         uint32_t num)
 {
     struct yd_json_iter iter = yd_json_elements(args);
     yodel_str elements = args;
-    size_t first = num_attachments(gather), json_len = gather->json.len;
 
     if (!gather->single && !yd_json_next(&iter, &elements))
         elements = YODEL_STR("null");
-    if (elements.len == 0 || !fits(gather, elements, data, num))
-        return;
-    if (append_elements(gather, elements, num, first) < 0 ||
-        append_attachments(gather, data, num) < 0)
-        take_back(gather, json_len, first);
+    take_elements(gather, elements, data, num);
 }
 
 /* ---- what sockets owe ---- */
@@ -287,4 +301,84 @@ void yd_sio_gather_forget(struct yd_sio_gather *gather, yodel_sio_socket *socket
         return;
     change_expected(gather, -1);
     yd_ask_close(&gather->ask, socket->loop, 0);
+}
+
+/* ---- what other processes have gathered ---- */
+
+/* The result (0 or an error, without its sign) 4, the elements, attachments 4 and each. */
+int yd_sio_gather_encode(const struct yd_sio_gather *gather, struct yd_buf *buf)
+{
+    const struct yodel_allocator *mem = gather->sio->mem;
+    yodel_str elements = {(const char *)gather->json.ptr, gather->json.len};
+    const struct yd_buf *data = (const struct yd_buf *)(const void *)gather->attachments.ptr;
+    size_t num = num_attachments(gather);
+    int rc;
+
+    if (yd_wire_put_u32(mem, buf, (uint32_t)-gather->result) < 0 ||
+        yd_wire_put_str(mem, buf, elements) < 0)
+        return -ENOMEM;
+    rc = yd_wire_put_u32(mem, buf, (uint32_t)num);
+    for (size_t i = 0; rc == 0 && i < num; i++)
+        rc = yd_wire_put_str(mem, buf, (yodel_str){(const char *)data[i].ptr, data[i].len});
+    return rc;
+}
+
+/* JSON values with commas between them, which name no other attachments than num. */
+static bool are_elements(const struct yodel_allocator *mem, yodel_str elements, uint32_t num,
+                         int *ret_rc)
+{
+    struct yd_buf array = {0};
+    yodel_str text, value;
+    bool valid = false;
+
+    *ret_rc = -ENOMEM;
+    if (yd_buf_append(mem, &array, "[", 1) == 0 && yd_buf_append_str(mem, &array, elements) == 0 &&
+        yd_buf_append(mem, &array, "]", 1) == 0) {
+        text = (yodel_str){(char *)array.ptr, array.len};
+        valid = yd_utf8_is_valid(text.ptr, text.len) &&
+                yd_json_check(text, YD_JSON_MAX_DEPTH, &value) &&
+                (num == 0 || yd_sio_placeholders_count(elements, num) >= 0);
+        *ret_rc = valid ? 0 : YODEL_ERR_PROTOCOL;
+    }
+    yd_buf_free(mem, &array);
+    return valid;
+}
+
+/* Views; NULL when there are more in the bytes than they can hold, or out of memory. */
+static yodel_bytes *read_attachments(const struct yodel_allocator *mem,
+                                     struct yd_wire_reader *reader, uint32_t num)
+{
+    yodel_bytes *data = NULL;
+
+    if (num > reader->rest.len / 4)
+        reader->failed = true;
+    else
+        data = yd_alloc_array(mem, num + (size_t)1, sizeof *data);
+    for (uint32_t i = 0; data != NULL && i < num; i++) {
+        yodel_str text = yd_wire_get_str(reader);
+
+        data[i] = (yodel_bytes){(const uint8_t *)text.ptr, text.len};
+    }
+    return data;
+}
+
+int yd_sio_gather_take(struct yd_sio_gather *gather, yodel_bytes bytes)
+{
+    const struct yodel_allocator *mem = gather->sio->mem;
+    struct yd_wire_reader reader = {bytes, false};
+    uint32_t result = yd_wire_get_u32(&reader);
+    yodel_str elements = yd_wire_get_str(&reader);
+    uint32_t num = yd_wire_get_u32(&reader);
+    yodel_bytes *data = read_attachments(mem, &reader, num);
+    int rc = data == NULL ? -ENOMEM : 0;
+
+    if (reader.failed || reader.rest.len > 0 || result > INT32_MAX)
+        rc = YODEL_ERR_PROTOCOL;
+    if (rc == 0 && are_elements(mem, elements, num, &rc) && yd_ask_enter(&gather->ask)) {
+        note_result(gather, -(int)result);
+        take_elements(gather, elements, data, num);
+        yd_ask_leave(&gather->ask);
+    }
+    yd_free(mem, data);
+    return rc;
 }

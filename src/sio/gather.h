@@ -15,6 +15,8 @@ struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, bool single, uint32_t ti
                                         yodel_sio_answers_fn *answered, void *user);
 struct yd_ask *yd_sio_gather_ask(struct yd_sio_gather *gather);
 struct yd_sio_gather *yd_sio_gather_of(struct yd_ask *ask);
+/* Whether an ask is that of a gather. */
+bool yd_sio_is_gather(const struct yd_ask *ask);
 /* Its time limit, ms. */
 uint32_t yd_sio_gather_timeout(const struct yd_sio_gather *gather);
 
@@ -24,5 +26,10 @@ int yd_sio_gather_expect(struct yd_sio_gather *gather, yodel_sio_socket *socket,
 void yd_sio_gather_forget(struct yd_sio_gather *gather, yodel_sio_socket *socket, uint64_t id);
 /* The event did not reach one of those it was meant for: result is why. */
 void yd_sio_gather_miss(struct yd_sio_gather *gather, int result);
+
+/* For far peers: appends what was gathered, when that is complete.  Returns 0 or -ENOMEM. */
+int yd_sio_gather_encode(const struct yd_sio_gather *gather, struct yd_buf *buf);
+/* Adds what another process has gathered.  Returns 0, -ENOMEM, YODEL_ERR_PROTOCOL. */
+int yd_sio_gather_take(struct yd_sio_gather *gather, yodel_bytes result);
 
 #endif

@@ -11,15 +11,9 @@
 
 /* ---- rooms ---- */
 
-struct rooms_op {
-    struct yd_sio_op base; /* first */
-    struct yd_buf rooms;   /* each with its NUL */
-    bool is_counted;       /* in num_joins of the namespace, until all loops have done it */
-};
-
 static void change_rooms(yodel_sio_socket *socket, void *arg)
 {
-    struct rooms_op *op = arg;
+    struct yd_sio_rooms_op *op = arg;
 
     for (size_t at = 0, len; at < op->rooms.len; at += len + 1) {
         const char *room = (const char *)op->rooms.ptr + at;
@@ -37,9 +31,17 @@ void yd_sio_rooms_apply(struct yd_sio_op *op, struct yd_loop *loop)
     yd_sio_walk(op, loop, true, change_rooms, op);
 }
 
+void yd_sio_rooms_count(struct yd_sio_rooms_op *op)
+{
+    if (op->base.op.kind != YD_SIO_OP_JOIN)
+        return;
+    atomic_fetch_add(&op->base.ns->num_joins, 1);
+    op->is_counted = true;
+}
+
 void yd_sio_rooms_release(struct yd_sio_op *op)
 {
-    struct rooms_op *rooms = (struct rooms_op *)op;
+    struct yd_sio_rooms_op *rooms = (struct yd_sio_rooms_op *)op;
 
     yd_buf_free(op->ns->sio->mem, &rooms->rooms);
     if (rooms->is_counted)
@@ -49,7 +51,7 @@ void yd_sio_rooms_release(struct yd_sio_op *op)
 static int send_rooms(enum yd_sio_kind kind, const yodel_sio_target *target,
                       const char *const *rooms)
 {
-    struct rooms_op *op = yd_sio_op_new(kind, sizeof *op, target);
+    struct yd_sio_rooms_op *op = yd_sio_op_new(kind, sizeof *op, target);
     int rc = op != NULL ? 0 : -ENOMEM;
 
     for (size_t i = 0; rc == 0 && rooms[i] != NULL; i++)
@@ -60,10 +62,7 @@ static int send_rooms(enum yd_sio_kind kind, const yodel_sio_target *target,
         return rc;
     }
     op->base.op.weight += op->rooms.len;
-    if (kind == YD_SIO_OP_JOIN) {
-        atomic_fetch_add(&target->ns->num_joins, 1);
-        op->is_counted = true;
-    }
+    yd_sio_rooms_count(op);
     return yd_bus_send(&op->base.op);
 }
 
@@ -79,14 +78,9 @@ int yodel_sio_sockets_leave(yodel_sio_target target, const char *const *rooms)
 
 /* ---- ends ---- */
 
-struct disconnect_op {
-    struct yd_sio_op base; /* first */
-    int close;
-};
-
 static void disconnect(yodel_sio_socket *socket, void *arg)
 {
-    struct disconnect_op *op = arg;
+    struct yd_sio_disconnect_op *op = arg;
 
     if (socket->phase == YD_SIO_CONNECTED)
         yodel_sio_disconnect(socket, op->close);
@@ -101,7 +95,7 @@ void yd_sio_disconnect_apply(struct yd_sio_op *op, struct yd_loop *loop)
 
 int yodel_sio_disconnect_sockets(yodel_sio_target target, int close)
 {
-    struct disconnect_op *op = yd_sio_op_new(YD_SIO_OP_DISCONNECT, sizeof *op, &target);
+    struct yd_sio_disconnect_op *op = yd_sio_op_new(YD_SIO_OP_DISCONNECT, sizeof *op, &target);
 
     if (op == NULL)
         return -ENOMEM;

@@ -319,14 +319,23 @@ int yd_sio_ns_children(yodel_sio_namespace *parent, struct yd_buf *ret_children)
     return keep_children(rc, num, ret_children);
 }
 
-yodel_sio_namespace *yodel_sio_find(yodel_sio *sio, yodel_str name)
+yodel_sio_namespace *yd_sio_ns_find(yodel_sio *sio, yodel_str name)
 {
     yodel_sio_namespace *ns;
 
     pthread_mutex_lock(&sio->namespaces.lock);
     if ((ns = find_ns(sio, name)) != NULL)
-        (void)yodel_sio_namespace_ref(ns);
+        (void)yd_sio_ns_ref(ns);
     pthread_mutex_unlock(&sio->namespaces.lock);
+    return ns;
+}
+
+yodel_sio_namespace *yodel_sio_find(yodel_sio *sio, yodel_str name)
+{
+    yodel_sio_namespace *ns = yd_sio_ns_find(sio, name);
+
+    if (ns != NULL)
+        (void)yodel_sio_ref(sio);
     return ns;
 }
 

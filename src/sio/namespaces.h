@@ -77,6 +77,9 @@ yodel_sio_namespace *yd_sio_ns_ref(yodel_sio_namespace *ns);
 /* Takes NULL. */
 void yd_sio_ns_unref(yodel_sio_namespace *ns);
 
+/* A reference to the namespace of a name; NULL when there is none.  Any thread. */
+yodel_sio_namespace *yd_sio_ns_find(yodel_sio *sio, yodel_str name);
+
 /* References to the children that a parent has now: *ret_children holds them, to be freed with
  * yd_buf_free() once they are given back.  Returns how many, or -ENOMEM. */
 int yd_sio_ns_children(yodel_sio_namespace *parent, struct yd_buf *ret_children);

@@ -61,21 +61,21 @@ static int keep_text(struct yd_sio_news *news, const struct yodel_allocator *mem
 }
 
 int yd_sio_news_make(struct yd_sio_news *news, yodel_sio_namespace *ns,
-                     const struct yd_sio_words *words, unsigned flags, bool acknowledged)
+                     const struct yd_sio_words *words, const struct yd_sio_news_options *options)
 {
     yodel_sio *sio = ns->sio;
     struct yd_sio_output output = yd_sio_words_output(ns, words);
     int rc = 0;
 
-    *news = (struct yd_sio_news){.flags = flags, .has_id = acknowledged};
-    if (acknowledged) {
+    *news = (struct yd_sio_news){.flags = options->flags, .has_id = options->acknowledged};
+    if (options->acknowledged) {
         output.has_id = true;
         output.id = news->id = atomic_fetch_add(&ns->ack_id, 1) & YD_SIO_MAX_ID;
     } else if (sio->options.recovery_ms > 0) {
         yd_sio_next_offset(&sio->ids, news->offset);
         output.offset = yodel_str_of(news->offset);
     }
-    if (ns->config->outgoing != NULL)
+    if (options->keeps_words || ns->config->outgoing != NULL)
         rc = keep_text(news, sio->mem, words);
     if (rc == 0)
         rc = yd_sio_encode_out(sio->mem, sio->options.parser, &output, words->attachments,

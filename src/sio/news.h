@@ -20,16 +20,23 @@ struct yd_sio_news {
     bool has_id;           /* it is to be acknowledged */
     uint64_t id;
     char offset[YD_SIO_OFFSET_SIZE]; /* "": without recovery, or to be acknowledged */
-    yodel_str event;                 /* for those who watch what goes out; else empty */
+    yodel_str event;                 /* for those who watch it, and for far peers; else empty */
     yodel_sio_args args;             /* the same */
     struct yd_buf text;              /* of both */
     void *copies;                    /* of attachments */
 };
 
-/* Makes the news of words for sockets of ns, with a number of its own.  Returns as
- * yd_sio_encode_out(); on failure all is freed. */
+/* How news is made. */
+struct yd_sio_news_options {
+    unsigned flags;    /* of the target */
+    bool acknowledged; /* with an id of its own; else perhaps an offset */
+    bool keeps_words;  /* even if nobody watches what goes out */
+};
+
+/* Makes the news of words for sockets of ns.  Returns as yd_sio_encode_out(); on failure all is
+ * freed. */
 int yd_sio_news_make(struct yd_sio_news *news, yodel_sio_namespace *ns,
-                     const struct yd_sio_words *words, unsigned flags, bool acknowledged);
+                     const struct yd_sio_words *words, const struct yd_sio_news_options *options);
 /* Once more does nothing. */
 void yd_sio_news_done(struct yd_sio_news *news, const struct yodel_allocator *mem);
 

@@ -60,6 +60,7 @@ void *yd_sio_op_new(enum yd_sio_kind kind, size_t size, const yodel_sio_target *
         return NULL;
     op->ns = yd_sio_ns_ref(target->ns);
     op->op.flags = target->flags;
+    op->op.local = target->socket != NULL; /* it is here, and nowhere else */
     fill_scope(&op->op, target);
     return op;
 }

@@ -3,7 +3,7 @@
 #define YD_SIO_OPERATION_H
 
 #include "bus/op.h"
-#include "sio/sio_base.h"
+#include "sio/news.h"
 
 /* Operations of a service on the sockets of one namespace. */
 
@@ -20,6 +20,26 @@ enum yd_sio_kind {
 struct yd_sio_op {
     struct yd_op op;
     yodel_sio_namespace *ns; /* a reference */
+};
+
+/* YD_SIO_OP_EMIT */
+struct yd_sio_emit_op {
+    struct yd_sio_op base;       /* first */
+    struct yd_sio_emit_op *next; /* to be sent together with it */
+    struct yd_sio_news news;
+};
+
+/* YD_SIO_OP_JOIN, YD_SIO_OP_LEAVE */
+struct yd_sio_rooms_op {
+    struct yd_sio_op base; /* first */
+    struct yd_buf rooms;   /* each with its NUL */
+    bool is_counted;       /* in num_joins of the namespace, until all loops have done it */
+};
+
+/* YD_SIO_OP_DISCONNECT */
+struct yd_sio_disconnect_op {
+    struct yd_sio_op base; /* first */
+    int close;             /* the connection too */
 };
 
 /* The operation kind on target; size: of the struct that begins with struct yd_sio_op.  NULL when

@@ -31,6 +31,8 @@ static void free_raw(struct yd_twin *twin)
     yd_sio_ns_unref(ns);
 }
 
+static const struct yd_sio_news_options plain = {.flags = 0};
+
 static int make_text(struct raw *raw, struct yd_msg *msg)
 {
     const struct yodel_allocator *mem = raw->ns->sio->mem;
@@ -40,7 +42,7 @@ static int make_text(struct raw *raw, struct yd_msg *msg)
 
     words.elements = (yodel_str){(char *)text.ptr, text.len};
     if (rc == 0)
-        rc = yd_sio_news_make(&raw->news, raw->ns, &words, 0, false);
+        rc = yd_sio_news_make(&raw->news, raw->ns, &words, &plain);
     yd_buf_free(mem, &text);
     return rc;
 }
@@ -51,7 +53,7 @@ static int make_binary(struct raw *raw, struct yd_msg *msg)
     struct yd_sio_words words = {YODEL_STR("message"),
                                  YODEL_STR("{\"_placeholder\":true,\"num\":0}"), &data, 1};
 
-    return yd_sio_news_make(&raw->news, raw->ns, &words, 0, false);
+    return yd_sio_news_make(&raw->news, raw->ns, &words, &plain);
 }
 
 static int make_event(struct raw *raw, const yodel_event *event)
@@ -60,7 +62,7 @@ static int make_event(struct raw *raw, const yodel_event *event)
 
     if (yd_sio_is_reserved(words.name))
         return YODEL_ERR_NAME;
-    return yd_sio_news_make(&raw->news, raw->ns, &words, 0, false);
+    return yd_sio_news_make(&raw->news, raw->ns, &words, &plain);
 }
 
 static struct raw *make_raw(yodel_sio_namespace *ns, const struct yd_delivery *what)

@@ -13,3 +13,14 @@ yodel_sio *yodel_sio_unref(yodel_sio *sio)
         sio->free(sio);
     return NULL;
 }
+
+bool yd_sio_try_ref(yodel_sio *sio)
+{
+    unsigned refs = atomic_load_explicit(&sio->refs, memory_order_relaxed);
+
+    while (refs > 0)
+        if (atomic_compare_exchange_weak_explicit(&sio->refs, &refs, refs + 1, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return true;
+    return false;
+}

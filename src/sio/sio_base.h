@@ -61,4 +61,7 @@ struct yodel_sio {
     void (*release_owner)(void *owner);
 };
 
+/* As yodel_sio_ref(), while the last reference may be given back: false when it was. */
+bool yd_sio_try_ref(yodel_sio *sio);
+
 #endif

@@ -5,6 +5,7 @@
 #include "sio/emit.h"
 #include "sio/fetch.h"
 #include "sio/many.h"
+#include "sio/sio_codec.h"
 
 static void apply(struct yd_op *op, struct yd_loop *loop)
 {
@@ -32,6 +33,8 @@ static void release(struct yd_op *op)
 {
     struct yd_sio_op *sio_op = (struct yd_sio_op *)op;
 
+    if (sio_op->ns == NULL) /* it could not be decoded */
+        return;
     if (op->kind == YD_SIO_OP_EMIT)
         yd_sio_emit_release(sio_op);
     else if (op->kind == YD_SIO_OP_JOIN || op->kind == YD_SIO_OP_LEAVE)
@@ -49,11 +52,21 @@ static void unref(struct yd_layer *layer)
     yodel_sio_unref(yd_container_of(layer, yodel_sio, layer));
 }
 
-/* No form for other processes yet: to them these operations are of this process alone. */
+static bool try_ref(struct yd_layer *layer)
+{
+    return yd_sio_try_ref(yd_container_of(layer, yodel_sio, layer));
+}
+
 const struct yd_layer_ops yd_sio_layer_ops = {
     .find = yd_sio_op_find,
     .apply = apply,
     .release = release,
     .ref = ref,
     .unref = unref,
+    .try_ref = try_ref,
+    .encode = yd_sio_op_encode,
+    .op_size = yd_sio_op_size,
+    .decode = yd_sio_op_decode,
+    .encode_result = yd_sio_result_encode,
+    .take_result = yd_sio_result_take,
 };
