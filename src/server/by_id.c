@@ -20,7 +20,7 @@ struct action {
     yodel_ws_accept_options accept;
     yodel_bytes data;
     int kind; /* of a message, or the code of a close */
-    char room[];
+    _Alignas(void *) char room[];
 };
 
 /* Whether there is what is to be copied; the loop checks the rest. */
