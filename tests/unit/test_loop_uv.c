@@ -66,6 +66,7 @@ static void on_closed(struct yd_conn *conn, int error)
 
     f->closes++;
     f->close_error = error;
+    yd_loop_stop(f->loop);
 }
 
 static void ignore(struct yd_conn *conn)
@@ -144,7 +145,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Runs the loop for end_ms, with action after act_ms. */
+/* Runs the loop until its connection has closed, end_ms at most, with action after act_ms. */
 static void run(struct fixture *f, unsigned act_ms, void (*action)(struct fixture *f),
                 unsigned end_ms)
 {
@@ -175,7 +176,7 @@ static void test_loop_uv_sees_a_reset_after_the_peers_end(void **state)
     f->net.options.send_ms = 10000;
     assert_int_equal(send(f->client, "x", 1, 0), 1);
     assert_int_equal(shutdown(f->client, SHUT_WR), 0);
-    run(f, 100, reset_client, 400);
+    run(f, 100, reset_client, 8000);
     assert_int_equal(f->closes, 1);
     assert_true(f->close_error == -EPIPE || f->close_error == -ECONNRESET);
 }
