@@ -124,10 +124,10 @@ static int add_socket_io(struct app *app)
     app->root = yodel_sio_of(app->sio, "/");
     if (app->root == NULL)
         return -ENOMEM;
-    rc = yodel_sio_on(app->root, "message", on_sio_message, app);
+    rc = yodel_sio_namespace_on(app->root, "message", on_sio_message, app);
     if (rc < 0)
         return rc;
-    return yodel_sio_on(app->root, "broadcast", on_sio_broadcast, app);
+    return yodel_sio_namespace_on(app->root, "broadcast", on_sio_broadcast, app);
 }
 
 static int add_routes(struct app *app)

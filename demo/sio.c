@@ -123,7 +123,7 @@ static void on_join(yodel_sio_socket *socket, yodel_sio_event *event, void *user
     (void)user;
     if (read_room(event, &room, name) < 0)
         return;
-    rc = yodel_sio_join(socket, name);
+    rc = yodel_sio_socket_join(socket, name);
     answer(event, rc < 0 ? rc : tell_room(socket, name, "Вы в комнате ", room));
 }
 
@@ -135,7 +135,7 @@ static void on_leave(yodel_sio_socket *socket, yodel_sio_event *event, void *use
     (void)user;
     if (read_room(event, &room, name) < 0)
         return;
-    yodel_sio_leave(socket, name);
+    yodel_sio_socket_leave(socket, name);
     answer(event, tell_room(socket, name, "Пользователь вышел из комнаты ", room));
 }
 
@@ -186,12 +186,13 @@ static int add_chat(struct demo *demo)
     demo->sio_chat = yodel_sio_of(demo->sio, "/chat");
     if (demo->sio_chat == NULL)
         return -ENOMEM;
-    rc = yodel_sio_handle(demo->sio_chat,
-                          YODEL_OPTIONS(yodel_sio_handlers, .on_connection = on_chat_connection,
-                                        .on_disconnect = on_chat_disconnect),
-                          demo);
+    rc = yodel_sio_namespace_handle(demo->sio_chat,
+                                    YODEL_OPTIONS(yodel_sio_handlers,
+                                                  .on_connection = on_chat_connection,
+                                                  .on_disconnect = on_chat_disconnect),
+                                    demo);
     for (size_t i = 0; rc >= 0 && i < sizeof events / sizeof events[0]; i++)
-        rc = yodel_sio_on(demo->sio_chat, events[i].event, events[i].handler, demo);
+        rc = yodel_sio_namespace_on(demo->sio_chat, events[i].event, events[i].handler, demo);
     return rc;
 }
 
@@ -223,7 +224,7 @@ int demo_add_sio(struct demo *demo, const struct demo_options *options)
         return rc;
     if ((ns = yodel_sio_of(demo->sio, "/")) == NULL)
         return -ENOMEM;
-    if ((rc = yodel_sio_on(ns, "message", on_message, NULL)) < 0)
+    if ((rc = yodel_sio_namespace_on(ns, "message", on_message, NULL)) < 0)
         return rc;
     return add_chat(demo);
 }

@@ -23,7 +23,7 @@ struct job {
     struct job *next;
     struct timespec due;
     enum answer answer;
-    yodel_ws_id ws;
+    yodel_id ws;
     yodel_request_id request;
 };
 
@@ -150,7 +150,7 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
     job = new_job(req, answer);
     if (job == NULL)
         return -ENOMEM;
-    job->ws = yodel_ws_get_id(ws);
+    job->ws = yodel_ws_id(ws);
     put_job(demo->worker, job);
     return YODEL_DEFER;
 }

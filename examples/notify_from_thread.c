@@ -35,7 +35,7 @@ static int on_open(yodel_ws *ws, void *user)
 {
     struct app *app = user;
 
-    atomic_store(&app->newest, yodel_ws_get_id(ws).value);
+    atomic_store(&app->newest, yodel_ws_id(ws).value);
     return 0;
 }
 
@@ -56,7 +56,7 @@ static void *tick(void *arg)
     struct app *app = arg;
 
     for (int seconds = 1; !atomic_load(&app->stopped); seconds++) {
-        yodel_ws_id newest = {atomic_load(&app->newest)};
+        yodel_id newest = {atomic_load(&app->newest)};
 
         (void)yodel_group_send_event(app->channels, YODEL_STR("everybody"), "notification", "{s:i}",
                                      "seconds", seconds);

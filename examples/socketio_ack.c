@@ -46,7 +46,7 @@ static void got_name(const yodel_sio_answers *answers, void *user)
 
 static void on_connection(yodel_sio_socket *socket, void *user)
 {
-    yodel_sio_target target = yodel_sio_timeout(yodel_sio_to(socket), 5000);
+    yodel_sio_target target = yodel_sio_target_timeout(yodel_sio_to(socket), 5000);
 
     (void)user;
     (void)yodel_sio_emit_ack(target, "name?", NULL, got_name, NULL);
@@ -59,9 +59,9 @@ static int add_events(yodel_sio *sio)
 
     if (ns == NULL)
         return -ENOMEM;
-    rc = yodel_sio_handle(ns, YODEL_OPTIONS(yodel_sio_handlers, .on_connection = on_connection),
-                          NULL);
-    return rc < 0 ? rc : yodel_sio_on(ns, "add", on_add, NULL);
+    rc = yodel_sio_namespace_handle(
+        ns, YODEL_OPTIONS(yodel_sio_handlers, .on_connection = on_connection), NULL);
+    return rc < 0 ? rc : yodel_sio_namespace_on(ns, "add", on_add, NULL);
 }
 
 int main(int argc, char **argv)

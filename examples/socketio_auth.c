@@ -31,7 +31,7 @@ static const char *user_of(const char *token)
 /* Ahead of on_connection; the socket hears no broadcast before it is accepted. */
 static void check_token(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
 {
-    const char *token = json_string_value(json_object_get(yodel_sio_auth(socket), "token"));
+    const char *token = json_string_value(json_object_get(yodel_sio_socket_auth(socket), "token"));
     const char *name = user_of(token);
 
     (void)user;
@@ -83,11 +83,12 @@ static int add_rules(yodel_sio *sio)
 
     if (ns == NULL)
         return -ENOMEM;
-    if ((rc = yodel_sio_use(ns, check_token, NULL)) < 0 ||
-        (rc = yodel_sio_use_event(ns, check_rights, NULL)) < 0 ||
-        (rc = yodel_sio_on(ns, "announce", on_announce, NULL)) < 0)
+    if ((rc = yodel_sio_namespace_use(ns, check_token, NULL)) < 0 ||
+        (rc = yodel_sio_namespace_use_event(ns, check_rights, NULL)) < 0 ||
+        (rc = yodel_sio_namespace_on(ns, "announce", on_announce, NULL)) < 0)
         return rc;
-    return yodel_sio_handle(ns, YODEL_OPTIONS(yodel_sio_handlers, .on_error = on_error), NULL);
+    return yodel_sio_namespace_handle(ns, YODEL_OPTIONS(yodel_sio_handlers, .on_error = on_error),
+                                      NULL);
 }
 
 int main(int argc, char **argv)

@@ -60,7 +60,7 @@ static int add_pictures(yodel_sio *sio)
 {
     yodel_sio_namespace *ns = yodel_sio_of(sio, "/");
 
-    return ns != NULL ? yodel_sio_on(ns, "picture", on_picture, NULL) : -ENOMEM;
+    return ns != NULL ? yodel_sio_namespace_on(ns, "picture", on_picture, NULL) : -ENOMEM;
 }
 
 int main(int argc, char **argv)

@@ -60,10 +60,10 @@ static int add_chat(yodel_server *server, yodel_sio *sio)
 
     if (chat == NULL)
         return -ENOMEM;
-    rc = yodel_sio_handle(chat, YODEL_OPTIONS(yodel_sio_handlers, .on_connection = on_connection),
-                          NULL);
+    rc = yodel_sio_namespace_handle(
+        chat, YODEL_OPTIONS(yodel_sio_handlers, .on_connection = on_connection), NULL);
     if (rc >= 0)
-        rc = yodel_sio_on(chat, "user_message", on_user_message, NULL);
+        rc = yodel_sio_namespace_on(chat, "user_message", on_user_message, NULL);
     if (rc >= 0)
         rc = yodel_server_route(server, "POST /notify", notify, chat);
     return rc;

@@ -4,9 +4,9 @@
  *
  *     socketio = SocketIO(app)                               yodel_sio_new()
  *     @app.route('/') return render_template('index.html')   yodel_server_static()
- *     @socketio.on('message')                                yodel_sio_on(ns, "message", ...)
- *     def handle_message(msg):                               on_message()
- *         send(f"Server echoes: {msg}", broadcast=True)      yodel_sio_emit(yodel_sio_to_all())
+ *     @socketio.on('message')                                yodel_sio_namespace_on(ns, "message",
+ * ...) def handle_message(msg):                               on_message() send(f"Server echoes:
+ * {msg}", broadcast=True)      yodel_sio_emit(yodel_sio_to_all())
  *
  *     io("http://localhost:8000").emit("message", "hello")
  *
@@ -42,7 +42,7 @@ static int add_sio(yodel_server *server, yodel_sio **ret_sio)
     if (rc < 0)
         return rc;
     ns = yodel_sio_of(*ret_sio, "/");
-    return ns != NULL ? yodel_sio_on(ns, "message", on_message, NULL) : -ENOMEM;
+    return ns != NULL ? yodel_sio_namespace_on(ns, "message", on_message, NULL) : -ENOMEM;
 }
 
 int main(int argc, char **argv)

@@ -3,9 +3,9 @@
  * Rooms, as the notes have them:
  *
  *     @socketio.on('join', namespace='/chat')                      on_join()
- *         join_room(room)                                          yodel_sio_join()
+ *         join_room(room)                                          yodel_sio_socket_join()
  *         emit('room_message', f'...{room}', room=room)            yodel_sio_to_room()
- *     leave_room(room)                                             yodel_sio_leave()
+ *     leave_room(room)                                             yodel_sio_socket_leave()
  *
  *     const socket = io("http://localhost:8000/chat")
  *     socket.emit("join", {room: "blue"})
@@ -47,7 +47,7 @@ static void on_join(yodel_sio_socket *socket, yodel_sio_event *event, void *user
     char name[NAME_SIZE];
 
     (void)user;
-    if (get_room(event, name) == 0 && yodel_sio_join(socket, name) == 0)
+    if (get_room(event, name) == 0 && yodel_sio_socket_join(socket, name) == 0)
         tell(socket, name, "someone came");
 }
 
@@ -58,7 +58,7 @@ static void on_leave(yodel_sio_socket *socket, yodel_sio_event *event, void *use
     (void)user;
     if (get_room(event, name) < 0)
         return;
-    yodel_sio_leave(socket, name);
+    yodel_sio_socket_leave(socket, name);
     tell(socket, name, "someone left");
 }
 
@@ -79,11 +79,11 @@ static int add_rooms(yodel_sio *sio)
 
     if (chat == NULL)
         return -ENOMEM;
-    rc = yodel_sio_on(chat, "join", on_join, NULL);
+    rc = yodel_sio_namespace_on(chat, "join", on_join, NULL);
     if (rc >= 0)
-        rc = yodel_sio_on(chat, "leave", on_leave, NULL);
+        rc = yodel_sio_namespace_on(chat, "leave", on_leave, NULL);
     if (rc >= 0)
-        rc = yodel_sio_on(chat, "say", on_say, NULL);
+        rc = yodel_sio_namespace_on(chat, "say", on_say, NULL);
     return rc;
 }
 

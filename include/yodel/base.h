@@ -107,7 +107,7 @@ enum yodel_error {
 YODEL_API const char *yodel_strerror(int result) YODEL_ANY_THREAD;
 
 /* "YODEL_ERR_CLOSED", "EADDRINUSE", ...; never NULL. */
-YODEL_API const char *yodel_err_name(int result) YODEL_ANY_THREAD;
+YODEL_API const char *yodel_error_name(int result) YODEL_ANY_THREAD;
 
 typedef void(yodel_free_fn)(void *data);
 

@@ -73,7 +73,7 @@ YODEL_API size_t yodel_group_count(yodel_channels *channels, yodel_str group) YO
  * Returns 0, or an error and done is not called: -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_CONGESTED,
  * YODEL_ERR_CLOSED.
  */
-typedef void(yodel_group_members_fn)(const yodel_ws_id *members, size_t num, void *user);
+typedef void(yodel_group_members_fn)(const yodel_id *members, size_t num, void *user);
 YODEL_API int yodel_group_members(yodel_channels *channels, yodel_str group,
                                   yodel_group_members_fn *done, void *user) YODEL_ANY_THREAD;
 

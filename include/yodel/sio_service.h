@@ -3,6 +3,7 @@
 #define YODEL_SIO_SERVICE_H
 
 #include <yodel/channels.h>
+#include <yodel/http_files.h>
 
 YODEL_C_BEGIN
 

@@ -19,9 +19,9 @@ YODEL_C_BEGIN
 typedef struct yodel_ws yodel_ws;
 
 /* Names a WebSocket from anywhere, also after it has closed.  Never reused.  0 names none. */
-typedef struct yodel_ws_id {
+typedef struct yodel_id {
     uint64_t value;
-} yodel_ws_id;
+} yodel_id;
 
 typedef enum yodel_ws_type { YODEL_WS_TEXT = 1, YODEL_WS_BINARY = 2 } yodel_ws_type;
 
@@ -234,7 +234,7 @@ YODEL_API void *yodel_ws_data(const yodel_ws *ws) YODEL_LOOP_THREAD;
 YODEL_API yodel_server *yodel_ws_server(const yodel_ws *ws) YODEL_LOOP_THREAD;
 
 /* Its name from anywhere. */
-YODEL_API yodel_ws_id yodel_ws_get_id(const yodel_ws *ws) YODEL_LOOP_THREAD;
+YODEL_API yodel_id yodel_ws_id(const yodel_ws *ws) YODEL_LOOP_THREAD;
 
 /*
  * Runs fn(ws, arg) on the loop of that WebSocket.  Posts from one thread to one WebSocket keep
@@ -244,19 +244,19 @@ YODEL_API yodel_ws_id yodel_ws_get_id(const yodel_ws *ws) YODEL_LOOP_THREAD;
  * Returns 0, -ENOMEM, YODEL_ERR_CONGESTED (max_mailbox) or YODEL_ERR_CLOSED (server stopped).
  */
 typedef void(yodel_ws_post_fn)(yodel_ws *ws, void *arg);
-YODEL_API int yodel_ws_post(yodel_server *server, yodel_ws_id id, yodel_ws_post_fn *fn, void *arg,
+YODEL_API int yodel_ws_post(yodel_server *server, yodel_id id, yodel_ws_post_fn *fn, void *arg,
                             yodel_free_fn *free_arg) YODEL_ANY_THREAD;
 
 /* The calls above from any thread.  Arguments are copied.  They return 0 once queued to the loop of
  * that WebSocket, -ENOMEM, YODEL_ERR_CLOSED (server stopped), yodel_ws_send_id() also
  * YODEL_ERR_CONGESTED (max_mailbox); a WebSocket that has gone is no error. */
-YODEL_API int yodel_ws_accept_id(yodel_server *server, yodel_ws_id id,
+YODEL_API int yodel_ws_accept_id(yodel_server *server, yodel_id id,
                                  const yodel_ws_accept_options *options) YODEL_ANY_THREAD;
-YODEL_API int yodel_ws_reject_id(yodel_server *server, yodel_ws_id id,
+YODEL_API int yodel_ws_reject_id(yodel_server *server, yodel_id id,
                                  const yodel_response *response) YODEL_ANY_THREAD;
-YODEL_API int yodel_ws_send_id(yodel_server *server, yodel_ws_id id, yodel_ws_type type,
+YODEL_API int yodel_ws_send_id(yodel_server *server, yodel_id id, yodel_ws_type type,
                                yodel_bytes data) YODEL_ANY_THREAD;
-YODEL_API int yodel_ws_close_id(yodel_server *server, yodel_ws_id id, uint16_t code,
+YODEL_API int yodel_ws_close_id(yodel_server *server, yodel_id id, uint16_t code,
                                 yodel_str reason) YODEL_ANY_THREAD;
 
 YODEL_C_END

@@ -5,6 +5,8 @@
 #include <yodel/base.h>
 #include <yodel/channels.h>
 #include <yodel/http.h>
+#include <yodel/http_files.h>
+#include <yodel/listen.h>
 #include <yodel/log.h>
 #include <yodel/server.h>
 #include <yodel/version.h>

@@ -36,7 +36,7 @@ const char *yodel_strerror(int result)
     return text ? text : "unknown error";
 }
 
-const char *yodel_err_name(int result)
+const char *yodel_error_name(int result)
 {
     const char *name = NULL;
 

@@ -3,6 +3,7 @@
 #define YD_HTTP_CORS_H
 
 #include <yodel/http.h>
+#include <yodel/http_files.h>
 
 #include "http/out.h"
 #include "proto/http1.h"

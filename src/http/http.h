@@ -3,7 +3,7 @@
 #define YD_HTTP_HTTP_H
 
 #include <stdatomic.h>
-#include <yodel/http.h>
+#include <yodel/http_files.h>
 
 #include "net/net.h"
 #include "proto/http1.h"

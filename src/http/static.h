@@ -3,6 +3,7 @@
 #define YD_HTTP_STATIC_H
 
 #include <yodel/http.h>
+#include <yodel/http_files.h>
 
 /* Directories whose files are served below a path prefix. */
 struct yd_mount;

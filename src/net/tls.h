@@ -2,6 +2,8 @@
 #ifndef YD_NET_TLS_H
 #define YD_NET_TLS_H
 
+#include <yodel/listen.h>
+
 #include "net/filter.h"
 
 /* Certificates and settings of one listening address, for all loops; OpenSSL behind it. */

@@ -157,7 +157,7 @@ int yodel_request_respond_id(yodel_server *server, yodel_request_id id, const yo
 /* What a call of the program's counts in a mailbox: what it keeps besides is not known. */
 #define POST_WEIGHT 100
 
-int yodel_ws_post(yodel_server *server, yodel_ws_id id, yodel_ws_post_fn *fn, void *arg,
+int yodel_ws_post(yodel_server *server, yodel_id id, yodel_ws_post_fn *fn, void *arg,
                   yodel_free_fn *free_arg)
 {
     struct yd_loop *loop = yd_server_loop(server, id.value);
@@ -188,7 +188,7 @@ static void run_accept(yodel_ws *ws, void *arg)
     (void)yodel_ws_accept(ws, &((struct action *)arg)->accept);
 }
 
-int yodel_ws_accept_id(yodel_server *server, yodel_ws_id id, const yodel_ws_accept_options *given)
+int yodel_ws_accept_id(yodel_server *server, yodel_id id, const yodel_ws_accept_options *given)
 {
     yodel_ws_accept_options options;
     struct action *action;
@@ -217,7 +217,7 @@ static void run_reject(yodel_ws *ws, void *arg)
     (void)yodel_ws_reject(ws, &((struct action *)arg)->response);
 }
 
-int yodel_ws_reject_id(yodel_server *server, yodel_ws_id id, const yodel_response *given)
+int yodel_ws_reject_id(yodel_server *server, yodel_id id, const yodel_response *given)
 {
     yodel_response response;
     int rc;
@@ -250,7 +250,7 @@ static struct action *pack_data(yodel_server *server, uint64_t id, int kind, yod
     return action;
 }
 
-int yodel_ws_send_id(yodel_server *server, yodel_ws_id id, yodel_ws_type type, yodel_bytes data)
+int yodel_ws_send_id(yodel_server *server, yodel_id id, yodel_ws_type type, yodel_bytes data)
 {
     return post(pack_data(server, id.value, (int)type, data), sizeof(struct action) + data.len,
                 run_send);
@@ -264,7 +264,7 @@ static void run_close(yodel_ws *ws, void *arg)
                    (yodel_str){(const char *)action->data.ptr, action->data.len});
 }
 
-int yodel_ws_close_id(yodel_server *server, yodel_ws_id id, uint16_t code, yodel_str reason)
+int yodel_ws_close_id(yodel_server *server, yodel_id id, uint16_t code, yodel_str reason)
 {
     return post(
         pack_data(server, id.value, code, (yodel_bytes){(const uint8_t *)reason.ptr, reason.len}),

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <yodel/listen.h>
 
 #include "bus/bus.h"
 #include "bus/call.h"

@@ -52,7 +52,7 @@ static void put_socket(struct fetch *fetch, yodel_sio_socket *socket)
     if (fetch->rc == 0)
         fetch->rc = yd_sio_put_handshake(socket, &fetch->text);
     put(fetch, YODEL_STR(",\"rooms\":["));
-    yodel_sio_each_room(socket, put_room, fetch);
+    yodel_sio_socket_each_room(socket, put_room, fetch);
     put(fetch, YODEL_STR("],\"data\":"));
     if (socket->json == NULL)
         put(fetch, YODEL_STR("{}"));
@@ -68,7 +68,7 @@ static void fetch_socket(yodel_sio_socket *socket, void *arg)
 
 static void fetch_rooms(yodel_sio_socket *socket, void *fetch)
 {
-    yodel_sio_each_room(socket, put_room, fetch);
+    yodel_sio_socket_each_room(socket, put_room, fetch);
 }
 
 void yd_sio_fetch_apply(struct yd_sio_op *op, struct yd_loop *loop)
@@ -183,12 +183,12 @@ static int ask_for(enum yd_sio_kind kind, const yodel_sio_target *target, yodel_
                       target->timeout_ms != 0 ? target->timeout_ms : DEFAULT_FETCH_MS);
 }
 
-int yodel_sio_fetch_sockets(yodel_sio_target target, yodel_sio_sockets_fn *done, void *user)
+int yodel_sio_target_fetch(yodel_sio_target target, yodel_sio_sockets_fn *done, void *user)
 {
     return ask_for(YD_SIO_OP_SOCKETS, &target, done, user);
 }
 
-int yodel_sio_fetch_rooms(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done, void *user)
+int yodel_sio_namespace_fetch_rooms(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done, void *user)
 {
     yodel_sio_target target = yodel_sio_to_all(ns);
 

@@ -124,7 +124,7 @@ static void disconnect(yodel_sio_socket *socket)
     yd_sio_leave_soon(socket, "server namespace disconnect");
 }
 
-void yodel_sio_disconnect(yodel_sio_socket *socket, int close)
+void yodel_sio_socket_disconnect(yodel_sio_socket *socket, int close)
 {
     struct yd_sio_client *client = socket->phase != YD_SIO_AWAY ? socket->client : NULL;
 

@@ -66,12 +66,12 @@ static int send_rooms(enum yd_sio_kind kind, const yodel_sio_target *target,
     return yd_bus_send(&op->base.op);
 }
 
-int yodel_sio_sockets_join(yodel_sio_target target, const char *const *rooms)
+int yodel_sio_target_join(yodel_sio_target target, const char *const *rooms)
 {
     return send_rooms(YD_SIO_OP_JOIN, &target, rooms);
 }
 
-int yodel_sio_sockets_leave(yodel_sio_target target, const char *const *rooms)
+int yodel_sio_target_leave(yodel_sio_target target, const char *const *rooms)
 {
     return send_rooms(YD_SIO_OP_LEAVE, &target, rooms);
 }
@@ -83,7 +83,7 @@ static void disconnect(yodel_sio_socket *socket, void *arg)
     struct yd_sio_disconnect_op *op = arg;
 
     if (socket->phase == YD_SIO_CONNECTED)
-        yodel_sio_disconnect(socket, op->close);
+        yodel_sio_socket_disconnect(socket, op->close);
     else if (socket->phase == YD_SIO_AWAY)
         yd_sio_socket_set_phase(socket, YD_SIO_LEAVING);
 }
@@ -93,7 +93,7 @@ void yd_sio_disconnect_apply(struct yd_sio_op *op, struct yd_loop *loop)
     yd_sio_walk(op, loop, true, disconnect, op);
 }
 
-int yodel_sio_disconnect_sockets(yodel_sio_target target, int close)
+int yodel_sio_target_disconnect(yodel_sio_target target, int close)
 {
     struct yd_sio_disconnect_op *op = yd_sio_op_new(YD_SIO_OP_DISCONNECT, sizeof *op, &target);
 

@@ -330,7 +330,7 @@ yodel_sio_namespace *yd_sio_ns_find(yodel_sio *sio, yodel_str name)
     return ns;
 }
 
-yodel_sio_namespace *yodel_sio_find(yodel_sio *sio, yodel_str name)
+yodel_sio_namespace *yodel_sio_find_namespace(yodel_sio *sio, yodel_str name)
 {
     yodel_sio_namespace *ns = yd_sio_ns_find(sio, name);
 

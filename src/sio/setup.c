@@ -53,7 +53,8 @@ yodel_sio_namespace *yodel_sio_of_function(yodel_sio *sio, yodel_sio_match_fn *m
 
 /* ---- handlers and middleware ---- */
 
-int yodel_sio_handle(yodel_sio_namespace *ns, const yodel_sio_handlers *handlers, void *user)
+int yodel_sio_namespace_handle(yodel_sio_namespace *ns, const yodel_sio_handlers *handlers,
+                               void *user)
 {
     if (!is_setting_up(ns->sio))
         return YODEL_ERR_STATE;
@@ -61,8 +62,8 @@ int yodel_sio_handle(yodel_sio_namespace *ns, const yodel_sio_handlers *handlers
     return yd_options_read(handlers, &ns->config->handlers, sizeof *handlers);
 }
 
-int yodel_sio_on(yodel_sio_namespace *ns, const char *event, yodel_sio_event_fn *handler,
-                 void *user)
+int yodel_sio_namespace_on(yodel_sio_namespace *ns, const char *event, yodel_sio_event_fn *handler,
+                           void *user)
 {
     if (!is_setting_up(ns->sio))
         return YODEL_ERR_STATE;
@@ -79,20 +80,22 @@ static int use(yodel_sio_namespace *ns, struct yd_sio_middleware **list,
     return yd_sio_config_use(ns->config, list, middleware);
 }
 
-int yodel_sio_use(yodel_sio_namespace *ns, yodel_sio_middleware_fn *middleware, void *user)
+int yodel_sio_namespace_use(yodel_sio_namespace *ns, yodel_sio_middleware_fn *middleware,
+                            void *user)
 {
     return use(ns, &ns->config->middleware,
                &(struct yd_sio_middleware){.fn = middleware, .user = user});
 }
 
-int yodel_sio_use_event(yodel_sio_namespace *ns, yodel_sio_event_middleware_fn *middleware,
-                        void *user)
+int yodel_sio_namespace_use_event(yodel_sio_namespace *ns,
+                                  yodel_sio_event_middleware_fn *middleware, void *user)
 {
     return use(ns, &ns->config->event_middleware,
                &(struct yd_sio_middleware){.event_fn = middleware, .user = user});
 }
 
-int yodel_sio_on_any_outgoing(yodel_sio_namespace *ns, yodel_sio_outgoing_fn *handler, void *user)
+int yodel_sio_namespace_on_outgoing(yodel_sio_namespace *ns, yodel_sio_outgoing_fn *handler,
+                                    void *user)
 {
     return use(ns, &ns->config->outgoing,
                &(struct yd_sio_middleware){.outgoing_fn = handler, .user = user});

@@ -170,7 +170,7 @@ int yd_sio_put_handshake(const yodel_sio_socket *socket, struct yd_buf *buf)
     return writer.rc;
 }
 
-json_t *yodel_sio_handshake(const yodel_sio_socket *socket)
+json_t *yodel_sio_socket_handshake(const yodel_sio_socket *socket)
 {
     const struct yodel_allocator *mem = socket->ns->sio->mem;
     struct yd_buf text = {0};
@@ -243,7 +243,7 @@ static yodel_str decode(struct yd_sio_client *client, yodel_str encoded)
     return (yodel_str){decoded->text, decoded->len};
 }
 
-yodel_str yodel_sio_header(const yodel_sio_socket *socket, const char *name)
+yodel_str yodel_sio_socket_header(const yodel_sio_socket *socket, const char *name)
 {
     const struct yd_eio_handshake *handshake;
     yodel_str encoded;
@@ -259,7 +259,7 @@ yodel_str yodel_sio_header(const yodel_sio_socket *socket, const char *name)
     return encoded.ptr != NULL ? decode(socket->client, encoded) : YODEL_STR("");
 }
 
-yodel_str yodel_sio_peer(const yodel_sio_socket *socket)
+yodel_str yodel_sio_socket_peer(const yodel_sio_socket *socket)
 {
     if (socket->client == NULL)
         return (yodel_str){NULL, 0};

@@ -83,7 +83,7 @@ static void stop_waiting(yodel_sio_socket *socket)
 void yd_sio_socket_free_data(yodel_sio_socket *socket)
 {
     while (socket->free_data != NULL)
-        yodel_sio_set_data(socket, NULL, NULL);
+        yodel_sio_socket_set_data(socket, NULL, NULL);
 }
 
 void yd_sio_socket_free(yodel_sio_socket *socket)
@@ -271,8 +271,8 @@ void yd_sio_socket_owe_nothing(yodel_sio_socket *socket)
     yd_sio_waits_free(waits);
 }
 
-int yodel_sio_once(yodel_sio_socket *socket, const char *event, yodel_sio_event_fn *handler,
-                   void *user)
+int yodel_sio_socket_once(yodel_sio_socket *socket, const char *event, yodel_sio_event_fn *handler,
+                          void *user)
 {
     if (yd_sio_is_reserved(yodel_str_of(event)))
         return YODEL_ERR_NAME;
@@ -329,21 +329,21 @@ void yd_sio_socket_leave_rooms(yodel_sio_socket *socket)
 }
 
 /* Of one that is AWAY nobody but who comes back knows the rooms. */
-int yodel_sio_join(yodel_sio_socket *socket, const char *room)
+int yodel_sio_socket_join(yodel_sio_socket *socket, const char *room)
 {
     if (socket->phase == YD_SIO_LEAVING || socket->phase == YD_SIO_AWAY)
         return YODEL_ERR_CLOSED;
     return yd_sio_socket_join(socket, room);
 }
 
-void yodel_sio_leave(yodel_sio_socket *socket, const char *room)
+void yodel_sio_socket_leave(yodel_sio_socket *socket, const char *room)
 {
     if (socket->phase != YD_SIO_AWAY)
         yd_sio_socket_leave(socket, room);
 }
 
-void yodel_sio_each_room(const yodel_sio_socket *socket, void (*each)(yodel_str room, void *user),
-                         void *user)
+void yodel_sio_socket_each_room(const yodel_sio_socket *socket,
+                                void (*each)(yodel_str room, void *user), void *user)
 {
     struct yd_sio_rooms rooms = yd_sio_rooms_of(socket);
 
@@ -383,7 +383,7 @@ json_t *yodel_sio_socket_json(yodel_sio_socket *socket)
     return socket->json;
 }
 
-void yodel_sio_set_data(yodel_sio_socket *socket, void *data, yodel_free_fn *free_data_fn)
+void yodel_sio_socket_set_data(yodel_sio_socket *socket, void *data, yodel_free_fn *free_data_fn)
 {
     void *old = socket->data;
     yodel_free_fn *free_old = socket->free_data;
@@ -394,7 +394,7 @@ void yodel_sio_set_data(yodel_sio_socket *socket, void *data, yodel_free_fn *fre
         free_old(old);
 }
 
-void *yodel_sio_data(const yodel_sio_socket *socket)
+void *yodel_sio_socket_data(const yodel_sio_socket *socket)
 {
     return socket->data;
 }
@@ -408,7 +408,7 @@ int yd_sio_read_auth(yodel_sio_socket *socket)
     return (socket->auth = json_object()) != NULL ? 0 : -ENOMEM;
 }
 
-const json_t *yodel_sio_auth(const yodel_sio_socket *given)
+const json_t *yodel_sio_socket_auth(const yodel_sio_socket *given)
 {
     yodel_sio_socket *socket = (yodel_sio_socket *)given; /* a document made on first use */
 

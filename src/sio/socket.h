@@ -98,10 +98,11 @@ int yd_sio_socket_join(yodel_sio_socket *socket, const char *room);
 void yd_sio_socket_leave(yodel_sio_socket *socket, const char *room);
 void yd_sio_socket_leave_rooms(yodel_sio_socket *socket);
 
-/* Makes the document that yodel_sio_auth() gives, if it is not there.  Returns 0 or -ENOMEM. */
+/* Makes the document that yodel_sio_socket_auth() gives, if it is not there.  Returns 0 or -ENOMEM.
+ */
 int yd_sio_read_auth(yodel_sio_socket *socket);
-/* sio_handshake.c: appends what yodel_sio_handshake() gives, as JSON text.  Returns 0 or -ENOMEM,
- * buf then keeps its length. */
+/* sio_handshake.c: appends what yodel_sio_socket_handshake() gives, as JSON text.  Returns 0 or
+ * -ENOMEM, buf then keeps its length. */
 int yd_sio_put_handshake(const yodel_sio_socket *socket, struct yd_buf *buf);
 
 /* It owes id to asker: see yd_sio_waits_add(). */

@@ -61,7 +61,7 @@ fail:
     return rc;
 }
 
-yodel_ws_id yodel_ws_get_id(const yodel_ws *ws)
+yodel_id yodel_ws_id(const yodel_ws *ws)
 {
-    return (yodel_ws_id){yd_conn_id(ws->conn)};
+    return (yodel_id){yd_conn_id(ws->conn)};
 }

@@ -119,7 +119,7 @@ void yd_ws_deliver(struct yd_member *member, struct yd_delivery *what)
 struct listing {
     struct yd_survey survey;  /* first */
     yodel_channels *channels; /* a reference */
-    struct yd_buf ids;        /* of yodel_ws_id */
+    struct yd_buf ids;        /* of yodel_id */
     yodel_group_members_fn *done;
     void *user;
 };
@@ -127,11 +127,11 @@ struct listing {
 static void list_member(struct yd_member *member, struct yd_survey *survey)
 {
     struct listing *listing = (struct listing *)survey;
-    yodel_ws_id id;
+    yodel_id id;
 
     if (member->deliver != yd_ws_deliver)
         return;
-    id = yodel_ws_get_id(yd_container_of(member, yodel_ws, member));
+    id = yodel_ws_id(yd_container_of(member, yodel_ws, member));
     (void)yd_buf_append(yd_channels_mem(listing->channels), &listing->ids, &id, sizeof id);
 }
 
@@ -140,8 +140,8 @@ static void tell_listing(struct yd_ask *ask, unsigned missing)
     struct listing *listing = (struct listing *)ask;
 
     (void)missing;
-    listing->done((const yodel_ws_id *)(const void *)listing->ids.ptr,
-                  listing->ids.len / sizeof(yodel_ws_id), listing->user);
+    listing->done((const yodel_id *)(const void *)listing->ids.ptr,
+                  listing->ids.len / sizeof(yodel_id), listing->user);
 }
 
 static void free_listing(struct yd_ask *ask)
@@ -178,7 +178,7 @@ int yodel_group_members(yodel_channels *channels, yodel_str group, yodel_group_m
 void yodel_ws_channel_name(const yodel_ws *ws, char ret_name[YODEL_CHANNEL_NAME_SIZE])
 {
     (void)snprintf(ret_name, YODEL_CHANNEL_NAME_SIZE, CHANNEL_PREFIX "%s!%016" PRIx64,
-                   ws->route->service->process, yodel_ws_get_id(ws).value);
+                   ws->route->service->process, yodel_ws_id(ws).value);
 }
 
 /* The id in a channel name of this process; 0 for a name of another.  YODEL_ERR_NAME: of none. */

@@ -34,11 +34,11 @@ static void on_join(yodel_sio_socket *socket, yodel_sio_event *event, void *user
 
     (void)user;
     if (json_is_string(rooms))
-        (void)yodel_sio_join(socket, json_string_value(rooms));
+        (void)yodel_sio_socket_join(socket, json_string_value(rooms));
     json_array_foreach(rooms, i, room)
     {
         if (json_is_string(room))
-            (void)yodel_sio_join(socket, json_string_value(room));
+            (void)yodel_sio_socket_join(socket, json_string_value(room));
     }
     answer_nothing(event);
 }
@@ -49,7 +49,7 @@ static void on_leave(yodel_sio_socket *socket, yodel_sio_event *event, void *use
 
     (void)user;
     if (room != NULL)
-        yodel_sio_leave(socket, room);
+        yodel_sio_socket_leave(socket, room);
     answer_nothing(event);
 }
 
@@ -63,7 +63,7 @@ static json_t *rooms_of(const yodel_sio_socket *socket)
     json_t *rooms = json_array();
 
     if (rooms != NULL)
-        yodel_sio_each_room(socket, append_text, rooms);
+        yodel_sio_socket_each_room(socket, append_text, rooms);
     return rooms;
 }
 
@@ -76,7 +76,7 @@ static void on_rooms(yodel_sio_socket *socket, yodel_sio_event *event, void *use
 static void on_seen(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     (void)user;
-    app_answer(yodel_sio_event_ack(event), json_incref(yodel_sio_data(socket)));
+    app_answer(yodel_sio_event_ack(event), json_incref(yodel_sio_socket_data(socket)));
 }
 
 static json_t *text_of(yodel_str text)
@@ -86,12 +86,12 @@ static json_t *text_of(yodel_str text)
 
 static void on_info(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
-    json_t *handshake = yodel_sio_handshake(socket);
+    json_t *handshake = yodel_sio_socket_handshake(socket);
     json_t *info = json_pack(
         "{s:o, s:o, s:b, s:O, s:O, s:O*, s:s}", "id", text_of(yodel_sio_socket_id(socket)), "nsp",
         text_of(yodel_sio_namespace_name(yodel_sio_socket_namespace(socket))), "recovered",
         yodel_sio_socket_recovered(socket), "data", yodel_sio_socket_json(socket), "auth",
-        yodel_sio_auth(socket), "query", json_object_get(handshake, "query"), "transport",
+        yodel_sio_socket_auth(socket), "query", json_object_get(handshake, "query"), "transport",
         yodel_sio_socket_transport(socket));
 
     (void)user;
@@ -120,13 +120,13 @@ static void free_seen(void *seen)
 static void on_connection(yodel_sio_socket *socket, void *user)
 {
     (void)user;
-    yodel_sio_set_data(socket, json_array(), free_seen);
+    yodel_sio_socket_set_data(socket, json_array(), free_seen);
 }
 
 static void on_any(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     (void)user;
-    append_text(yodel_sio_event_name(event), yodel_sio_data(socket));
+    append_text(yodel_sio_event_name(event), yodel_sio_socket_data(socket));
 }
 
 static const char *block(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -146,7 +146,7 @@ static yodel_sio_target watchers(struct app *app)
 {
     struct features *features = app->state;
 
-    return yodel_sio_with(yodel_sio_to_all(features->ctl), YODEL_SIO_LOCAL);
+    return yodel_sio_target_with(yodel_sio_to_all(features->ctl), YODEL_SIO_LOCAL);
 }
 
 static void on_disconnecting(yodel_sio_socket *socket, const char *reason, void *user)
@@ -169,7 +169,7 @@ static void on_disconnect(yodel_sio_socket *socket, const char *reason, void *us
 static void refuse_dyn(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
 {
     (void)user;
-    if (app_is_true(json_object_get(yodel_sio_auth(socket), "fail")))
+    if (app_is_true(json_object_get(yodel_sio_socket_auth(socket), "fail")))
         yodel_sio_next_refuse(next, "dyn refused", NULL);
     else
         yodel_sio_next_go(next);
@@ -192,7 +192,7 @@ static void first(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
 
 static void second(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
 {
-    const json_t *auth = yodel_sio_auth(socket), *data = json_object_get(auth, "data");
+    const json_t *auth = yodel_sio_socket_auth(socket), *data = json_object_get(auth, "data");
     char *text;
 
     (void)user;
@@ -216,7 +216,7 @@ static void third(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
 {
     struct app *app = user;
 
-    (void)yodel_sio_join(socket, "from-mw");
+    (void)yodel_sio_socket_join(socket, "from-mw");
     if (later_call(app->later, 50, go, next) < 0)
         yodel_sio_next_refuse(next, "out of memory", NULL);
 }
@@ -230,14 +230,14 @@ static int add_app(yodel_sio_namespace *ns, struct app *app)
         {"seen", on_seen}, {"info", on_info}, {"set", on_set},     {NULL, NULL}};
     int rc = app_on(ns, handlers, app);
 
-    if (rc < 0 || (rc = yodel_sio_use_event(ns, block, app)) < 0)
+    if (rc < 0 || (rc = yodel_sio_namespace_use_event(ns, block, app)) < 0)
         return rc;
-    return yodel_sio_handle(ns,
-                            YODEL_OPTIONS(yodel_sio_handlers, .on_connection = on_connection,
-                                          .on_any = on_any, .on_error = on_error,
-                                          .on_disconnecting = on_disconnecting,
-                                          .on_disconnect = on_disconnect),
-                            app);
+    return yodel_sio_namespace_handle(
+        ns,
+        YODEL_OPTIONS(yodel_sio_handlers, .on_connection = on_connection, .on_any = on_any,
+                      .on_error = on_error, .on_disconnecting = on_disconnecting,
+                      .on_disconnect = on_disconnect),
+        app);
 }
 
 static int add_with(yodel_sio_namespace *ns, yodel_sio_middleware_fn *const *middleware, size_t num,
@@ -246,7 +246,7 @@ static int add_with(yodel_sio_namespace *ns, yodel_sio_middleware_fn *const *mid
     int rc = add_app(ns, app);
 
     for (size_t i = 0; rc == 0 && i < num; i++)
-        rc = yodel_sio_use(ns, middleware[i], app);
+        rc = yodel_sio_namespace_use(ns, middleware[i], app);
     return rc;
 }
 

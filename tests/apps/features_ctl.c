@@ -296,7 +296,7 @@ static void finish_everywhere(struct command *command, int rc)
 {
     yodel_sio_target target = yodel_sio_to_all(command->ns);
 
-    if (rc < 0 || (rc = yodel_sio_fetch_sockets(target, on_all_done, command)) < 0)
+    if (rc < 0 || (rc = yodel_sio_target_fetch(target, on_all_done, command)) < 0)
         finish(command, rc);
 }
 
@@ -306,7 +306,7 @@ static void call_join(struct command *command)
     size_t num = 0;
 
     add_rooms(json_array_get(command->args, 0), rooms, &num);
-    finish_everywhere(command, yodel_sio_sockets_join(command->target, rooms));
+    finish_everywhere(command, yodel_sio_target_join(command->target, rooms));
 }
 
 static void call_leave(struct command *command)
@@ -315,14 +315,14 @@ static void call_leave(struct command *command)
     size_t num = 0;
 
     add_rooms(json_array_get(command->args, 0), rooms, &num);
-    finish_everywhere(command, yodel_sio_sockets_leave(command->target, rooms));
+    finish_everywhere(command, yodel_sio_target_leave(command->target, rooms));
 }
 
 static void call_disconnect(struct command *command)
 {
     int close = app_is_true(json_array_get(command->args, 0));
 
-    finish_everywhere(command, yodel_sio_disconnect_sockets(command->target, close));
+    finish_everywhere(command, yodel_sio_target_disconnect(command->target, close));
 }
 
 static void on_sockets(const json_t *sockets, void *user)
@@ -343,7 +343,7 @@ static void on_sockets(const json_t *sockets, void *user)
 
 static void call_fetch(struct command *command)
 {
-    int rc = yodel_sio_fetch_sockets(command->target, on_sockets, command);
+    int rc = yodel_sio_target_fetch(command->target, on_sockets, command);
 
     if (rc < 0)
         finish(command, rc);
@@ -469,14 +469,15 @@ static void start(struct command *command)
         list_namespaces(command);
         return;
     }
-    command->ns = yodel_sio_find(command->app->sio, yodel_str_of(name != NULL ? name : "/"));
+    command->ns =
+        yodel_sio_find_namespace(command->app->sio, yodel_str_of(name != NULL ? name : "/"));
     if (command->ns == NULL)
         fail(command, "no such socket");
     else if (strcmp(command->call, "adapterRooms") == 0)
-        rc = yodel_sio_fetch_rooms(command->ns, on_rooms, command);
+        rc = yodel_sio_namespace_fetch_rooms(command->ns, on_rooms, command);
     else if (command->socket != NULL)
-        rc = yodel_sio_fetch_sockets(yodel_sio_to_room(command->ns, command->socket), on_socket,
-                                     command);
+        rc = yodel_sio_target_fetch(yodel_sio_to_room(command->ns, command->socket), on_socket,
+                                    command);
     else
         run(command);
     if (rc < 0)
@@ -525,5 +526,5 @@ int features_add_ctl(struct app *app, yodel_sio_namespace **ret_ctl)
     *ret_ctl = yodel_sio_of(app->sio, "/ctl");
     if (*ret_ctl == NULL)
         return -ENOMEM;
-    return yodel_sio_on(*ret_ctl, "ctl", on_ctl, app);
+    return yodel_sio_namespace_on(*ret_ctl, "ctl", on_ctl, app);
 }

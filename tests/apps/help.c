@@ -116,6 +116,6 @@ int app_on(yodel_sio_namespace *ns, const struct app_handler *handlers, void *us
     int rc = ns != NULL ? 0 : -ENOMEM;
 
     for (; rc == 0 && handlers->event != NULL; handlers++)
-        rc = yodel_sio_on(ns, handlers->event, handlers->fn, user);
+        rc = yodel_sio_namespace_on(ns, handlers->event, handlers->fn, user);
     return rc;
 }

@@ -5,7 +5,7 @@
 static void on_connection(yodel_sio_socket *socket, void *user)
 {
     (void)user;
-    (void)yodel_sio_emit(yodel_sio_to(socket), "auth", "O", yodel_sio_auth(socket));
+    (void)yodel_sio_emit(yodel_sio_to(socket), "auth", "O", yodel_sio_socket_auth(socket));
 }
 
 static void on_message(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -44,10 +44,11 @@ static int start(struct app *app)
     if (rc < 0)
         return rc;
     main = yodel_sio_of(app->sio, "/");
-    if ((rc = app_on(main, handlers, app)) < 0 || (rc = yodel_sio_handle(main, &both, app)) < 0)
+    if ((rc = app_on(main, handlers, app)) < 0 ||
+        (rc = yodel_sio_namespace_handle(main, &both, app)) < 0)
         return rc;
     custom = yodel_sio_of(app->sio, "/custom");
-    return custom != NULL ? yodel_sio_handle(custom, &both, app) : -1;
+    return custom != NULL ? yodel_sio_namespace_handle(custom, &both, app) : -1;
 }
 
 const struct app_kind app_sio_ref = {

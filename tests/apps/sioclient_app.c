@@ -40,7 +40,7 @@ static int delay(yodel_request *req, void *user)
 
 static void check_query(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
 {
-    json_t *handshake = yodel_sio_handshake(socket);
+    json_t *handshake = yodel_sio_socket_handshake(socket);
     const json_t *query = json_object_get(handshake, "query");
 
     (void)user;
@@ -66,12 +66,12 @@ enum seen { SAW_ABUFF1 = 1, SAW_BLOB1 = 2, SAW_BLOB2 = 4 };
 static void on_connection(yodel_sio_socket *socket, void *user)
 {
     (void)user;
-    yodel_sio_set_data(socket, calloc(1, sizeof(unsigned)), free);
+    yodel_sio_socket_set_data(socket, calloc(1, sizeof(unsigned)), free);
 }
 
 static unsigned *seen_of(yodel_sio_socket *socket)
 {
-    return yodel_sio_data(socket);
+    return yodel_sio_socket_data(socket);
 }
 
 static void emit_nothing(yodel_sio_socket *socket, const char *event)
@@ -269,7 +269,7 @@ static void on_blob3(yodel_sio_socket *socket, yodel_sio_event *event, void *use
 static void on_get_handshake(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     (void)user;
-    app_answer(yodel_sio_event_ack(event), yodel_sio_handshake(socket));
+    app_answer(yodel_sio_event_ack(event), yodel_sio_socket_handshake(socket));
 }
 
 static void on_get_id(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -285,7 +285,7 @@ static void on_get_id(yodel_sio_socket *socket, yodel_sio_event *event, void *us
 static void show_handshake(yodel_sio_socket *socket, void *user)
 {
     (void)user;
-    app_emit(yodel_sio_to(socket), "handshake", yodel_sio_handshake(socket));
+    app_emit(yodel_sio_to(socket), "handshake", yodel_sio_socket_handshake(socket));
 }
 
 static int add_main(struct app *app)
@@ -315,10 +315,10 @@ static int add_main(struct app *app)
     yodel_sio_namespace *main = yodel_sio_of(app->sio, "/");
     int rc = app_on(main, handlers, app);
 
-    if (rc < 0 || (rc = yodel_sio_use(main, check_query, app)) < 0)
+    if (rc < 0 || (rc = yodel_sio_namespace_use(main, check_query, app)) < 0)
         return rc;
-    return yodel_sio_handle(main, YODEL_OPTIONS(yodel_sio_handlers, .on_connection = on_connection),
-                            app);
+    return yodel_sio_namespace_handle(
+        main, YODEL_OPTIONS(yodel_sio_handlers, .on_connection = on_connection), app);
 }
 
 static int add_others(struct app *app)
@@ -335,10 +335,10 @@ static int add_others(struct app *app)
             return -ENOMEM;
     if ((rc = app_on(yodel_sio_of(app->sio, "/foo"), foo, app)) < 0)
         return rc;
-    if ((rc = yodel_sio_use(no, refuse, app)) < 0)
+    if ((rc = yodel_sio_namespace_use(no, refuse, app)) < 0)
         return rc;
-    return yodel_sio_handle(abc, YODEL_OPTIONS(yodel_sio_handlers, .on_connection = show_handshake),
-                            app);
+    return yodel_sio_namespace_handle(
+        abc, YODEL_OPTIONS(yodel_sio_handlers, .on_connection = show_handshake), app);
 }
 
 static int start(struct app *app)

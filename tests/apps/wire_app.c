@@ -10,7 +10,7 @@
 static void on_connection(yodel_sio_socket *socket, void *user)
 {
     (void)user;
-    (void)yodel_sio_emit(yodel_sio_to(socket), "auth", "O", yodel_sio_auth(socket));
+    (void)yodel_sio_emit(yodel_sio_to(socket), "auth", "O", yodel_sio_socket_auth(socket));
 }
 
 static void on_message(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -35,7 +35,7 @@ static void on_with_ack(yodel_sio_socket *socket, yodel_sio_event *event, void *
 static void on_kick(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     (void)user;
-    yodel_sio_disconnect(socket, app_is_true(app_arg(event, 0)));
+    yodel_sio_socket_disconnect(socket, app_is_true(app_arg(event, 0)));
 }
 
 static void on_burst(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -104,7 +104,7 @@ static void on_ask(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 
 static void on_vol(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
-    yodel_sio_target target = yodel_sio_with(yodel_sio_to(socket), YODEL_SIO_VOLATILE);
+    yodel_sio_target target = yodel_sio_target_with(yodel_sio_to(socket), YODEL_SIO_VOLATILE);
 
     (void)event;
     (void)user;
@@ -142,8 +142,8 @@ static int add_app(yodel_sio_namespace *ns, struct app *app)
 
     if (rc < 0)
         return rc;
-    return yodel_sio_handle(ns, YODEL_OPTIONS(yodel_sio_handlers, .on_connection = on_connection),
-                            app);
+    return yodel_sio_namespace_handle(
+        ns, YODEL_OPTIONS(yodel_sio_handlers, .on_connection = on_connection), app);
 }
 
 static int start(struct app *app)
@@ -162,9 +162,9 @@ static int start(struct app *app)
         return rc;
     slow = yodel_sio_of(app->sio, "/slow");
     denied = yodel_sio_of(app->sio, "/deny");
-    if (denied == NULL || (rc = yodel_sio_use(denied, deny, app)) < 0)
+    if (denied == NULL || (rc = yodel_sio_namespace_use(denied, deny, app)) < 0)
         return rc < 0 ? rc : -ENOMEM;
-    if ((rc = add_app(slow, app)) < 0 || (rc = yodel_sio_use(slow, be_slow, app)) < 0)
+    if ((rc = add_app(slow, app)) < 0 || (rc = yodel_sio_namespace_use(slow, be_slow, app)) < 0)
         return rc;
     if ((rc = add_app(yodel_sio_of(app->sio, "/"), app)) < 0)
         return rc;

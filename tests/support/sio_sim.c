@@ -47,7 +47,7 @@ static void tell_room(yodel_str room, void *user)
 static void on_disconnecting(yodel_sio_socket *socket, const char *reason, void *user)
 {
     sio_sim_tell(user, "disconnecting %s", reason);
-    yodel_sio_each_room(socket, tell_room, user);
+    yodel_sio_socket_each_room(socket, tell_room, user);
     sio_sim_tell(user, ";");
 }
 
@@ -76,7 +76,7 @@ int sio_sim_handle(struct sio_sim *sim, yodel_sio_namespace *ns)
         .on_error = on_error,
     };
 
-    return yodel_sio_handle(ns, &handlers, sim);
+    return yodel_sio_namespace_handle(ns, &handlers, sim);
 }
 
 /* ---- set-up ---- */

@@ -425,12 +425,12 @@ static void test_deadlines_of_joining_a_namespace(void **state)
 
 static void note_answer(const yodel_sio_answers *answers, void *user)
 {
-    sio_sim_tell(user, "%s;", yodel_err_name(answers->result));
+    sio_sim_tell(user, "%s;", yodel_error_name(answers->result));
 }
 
 static void ask(struct sio_sim *sim, void *arg)
 {
-    yodel_sio_target target = yodel_sio_timeout(yodel_sio_to_all(sim->ns), 1000);
+    yodel_sio_target target = yodel_sio_target_timeout(yodel_sio_to_all(sim->ns), 1000);
 
     assert_int_equal(yodel_sio_emit_ack(target, "q", NULL, note_answer, sim), 0);
 }

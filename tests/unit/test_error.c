@@ -13,7 +13,7 @@ static void test_error_own_results(void **state)
 {
 #define X(name, value, text)                                                                       \
     assert_string_equal(yodel_strerror(YODEL_ERR_##name), text);                                   \
-    assert_string_equal(yodel_err_name(YODEL_ERR_##name), "YODEL_ERR_" #name);                     \
+    assert_string_equal(yodel_error_name(YODEL_ERR_##name), "YODEL_ERR_" #name);                   \
     assert_int_equal(YODEL_ERR_##name, value);
     YODEL_ERROR_MAP(X)
 #undef X
@@ -23,8 +23,8 @@ static void test_error_success(void **state)
 {
     assert_string_equal(yodel_strerror(YODEL_OK), "success");
     assert_string_equal(yodel_strerror(INT_MAX), "success");
-    assert_string_equal(yodel_err_name(YODEL_OK), "YODEL_OK");
-    assert_string_equal(yodel_err_name(17), "YODEL_OK");
+    assert_string_equal(yodel_error_name(YODEL_OK), "YODEL_OK");
+    assert_string_equal(yodel_error_name(17), "YODEL_OK");
 }
 
 static void test_error_errno(void **state)
@@ -32,8 +32,8 @@ static void test_error_errno(void **state)
     assert_string_equal(yodel_strerror(-ENOMEM), "Cannot allocate memory");
     assert_string_equal(yodel_strerror(-EADDRINUSE), "Address already in use");
 #ifdef __GLIBC__
-    assert_string_equal(yodel_err_name(-EADDRINUSE), "EADDRINUSE");
-    assert_string_equal(yodel_err_name(-ENOMEM), "ENOMEM");
+    assert_string_equal(yodel_error_name(-EADDRINUSE), "EADDRINUSE");
+    assert_string_equal(yodel_error_name(-ENOMEM), "ENOMEM");
 #endif
 }
 
@@ -43,11 +43,11 @@ static void test_error_never_null(void **state)
 
     for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
         assert_string_equal(yodel_strerror(odd[i]), "unknown error");
-        assert_string_equal(yodel_err_name(odd[i]), "unknown");
+        assert_string_equal(yodel_error_name(odd[i]), "unknown");
     }
     for (int result = -6000; result < 10; result++) {
         assert_non_null(yodel_strerror(result));
-        assert_non_null(yodel_err_name(result));
+        assert_non_null(yodel_error_name(result));
     }
 }
 

@@ -123,7 +123,7 @@ static void test_server_checks_headers_before_it_copies_them(void **state)
 {
     static const yodel_header nameless[] = {{"A", "b"}, {NULL, "b"}};
     static const yodel_header valueless[] = {{"A", NULL}};
-    yodel_ws_id id = {1 << 24};
+    yodel_id id = {1 << 24};
     yodel_server *server;
 
     assert_int_equal(yodel_server_new(YODEL_OPTIONS(yodel_server_options, .loops = 1), &server), 0);

@@ -48,9 +48,9 @@ static void test_sio_children_have_their_parents_middleware(void **state)
     passed = refused = 0;
     assert_int_equal(sio_sim_start(&sim, &yd_mem_default, 1, NULL), 0);
     assert_non_null(parent = yodel_sio_of_pattern(sim.sio, "/room-\\d+"));
-    assert_int_equal(yodel_sio_use(parent, refuse, NULL), 0);
+    assert_int_equal(yodel_sio_namespace_use(parent, refuse, NULL), 0);
     assert_non_null(child = yodel_sio_of(sim.sio, "/room-1"));
-    assert_int_equal(yodel_sio_use(child, pass, NULL), 0);
+    assert_int_equal(yodel_sio_namespace_use(child, pass, NULL), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0/room-1,");
     sio_sim_expect(&client, "4/room-1,{\"message\":\"no\"}");
@@ -73,11 +73,11 @@ static void test_sio_children_may_be_made_by_the_program(void **state)
     assert_int_equal(sio_sim_start(&sim, &yd_mem_default, 1, NULL), 0);
     assert_non_null(parent = yodel_sio_of_pattern(sim.sio, "/room-\\d+"));
     assert_int_equal(sio_sim_handle(&sim, parent), 0);
-    assert_int_equal(yodel_sio_on(parent, "hello", on_hello, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(parent, "hello", on_hello, &sim), 0);
     assert_non_null(child = yodel_sio_of(sim.sio, "/room-1"));
     assert_ptr_equal(yodel_sio_of(sim.sio, "/room-1"), child);
-    assert_int_equal(yodel_sio_use(child, pass, NULL), 0);
-    assert_int_equal(yodel_sio_on(child, "hello", on_hello, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_use(child, pass, NULL), 0);
+    assert_int_equal(yodel_sio_namespace_on(child, "hello", on_hello, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_join(&client, "/room-1", "");
     sio_sim_join(&client, "/room-2", "");
@@ -123,7 +123,7 @@ static void note_fetched(const json_t *rooms, void *user)
 static unsigned count_sockets(struct sio_sim *sim, yodel_sio_target target)
 {
     num_fetched = 99;
-    assert_int_equal(yodel_sio_fetch_sockets(target, count_fetched, NULL), 0);
+    assert_int_equal(yodel_sio_target_fetch(target, count_fetched, NULL), 0);
     sio_sim_run(sim);
     return num_fetched;
 }
@@ -144,19 +144,19 @@ static void test_sio_children_are_meant_by_what_their_parent_is_told(void **stat
     sio_sim_connect(&sim, 0, &(struct sio_client){0}); /* of no parent */
     assert_int_equal(count_sockets(&sim, yodel_sio_to_all(parent)), 4);
     assert_int_equal(
-        yodel_sio_sockets_join(yodel_sio_to_room(parent, clients[0].sid), YODEL_ROOMS("a", "b")),
-        0);
+        yodel_sio_target_join(yodel_sio_to_room(parent, clients[0].sid), YODEL_ROOMS("a", "b")), 0);
     assert_int_equal(
-        yodel_sio_sockets_join(yodel_sio_to_room(parent, clients[3].sid), YODEL_ROOMS("a")), 0);
-    assert_int_equal(yodel_sio_sockets_leave(yodel_sio_to_room(parent, "b"), YODEL_ROOMS("b")), 0);
+        yodel_sio_target_join(yodel_sio_to_room(parent, clients[3].sid), YODEL_ROOMS("a")), 0);
+    assert_int_equal(yodel_sio_target_leave(yodel_sio_to_room(parent, "b"), YODEL_ROOMS("b")), 0);
     assert_int_equal(count_sockets(&sim, yodel_sio_to_room(parent, "a")), 2);
     assert_int_equal(count_sockets(&sim, yodel_sio_to_room(parent, "b")), 0);
     assert_int_equal(
-        count_sockets(&sim, yodel_sio_except(yodel_sio_to_all(parent), YODEL_ROOMS("a"))), 2);
-    assert_int_equal(yodel_sio_fetch_rooms(parent, note_fetched, NULL), 0);
+        count_sockets(&sim, yodel_sio_target_except(yodel_sio_to_all(parent), YODEL_ROOMS("a"))),
+        2);
+    assert_int_equal(yodel_sio_namespace_fetch_rooms(parent, note_fetched, NULL), 0);
     sio_sim_run(&sim);
     assert_string_equal(fetched_rooms, "a");
-    assert_int_equal(yodel_sio_disconnect_sockets(yodel_sio_to_room(parent, "a"), 0), 0);
+    assert_int_equal(yodel_sio_target_disconnect(yodel_sio_to_room(parent, "a"), 0), 0);
     sio_sim_run(&sim);
     sio_sim_expect(&clients[0], "1/room-1,");
     sio_sim_expect(&clients[3], "1/room-2,");

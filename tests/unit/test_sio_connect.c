@@ -72,7 +72,8 @@ static void test_sio_connect_joins_namespaces(void **state)
     assert_string_equal(client.pid, ""); /* no recovery */
     sio_sim_join(&client, "/chat", "{\"a\":1}");
     assert_string_not_equal(sid, client.sid);
-    assert_int_equal(json_integer_value(json_object_get(yodel_sio_auth(sim.socket), "a")), 1);
+    assert_int_equal(json_integer_value(json_object_get(yodel_sio_socket_auth(sim.socket), "a")),
+                     1);
     sio_sim_expect_told(&sim, "connection /;connection /chat;");
     sio_sim_leave(&client);
     sio_sim_expect_told(&sim, "disconnecting transport close;disconnect transport close;"
@@ -173,12 +174,12 @@ static void test_sio_connect_limits_namespaces(void **state)
 
 static void kick(struct sio_sim *that, void *arg)
 {
-    assert_int_equal(yodel_sio_join(sim.socket, "r1"), 0);
-    assert_int_equal(yodel_sio_join(sim.socket, "r2"), 0);
-    yodel_sio_disconnect(sim.socket, arg != NULL);
-    yodel_sio_disconnect(sim.socket, 0); /* once is enough */
+    assert_int_equal(yodel_sio_socket_join(sim.socket, "r1"), 0);
+    assert_int_equal(yodel_sio_socket_join(sim.socket, "r2"), 0);
+    yodel_sio_socket_disconnect(sim.socket, arg != NULL);
+    yodel_sio_socket_disconnect(sim.socket, 0); /* once is enough */
     assert_int_equal(yodel_sio_emit(yodel_sio_to(sim.socket), "late", ""), YODEL_ERR_CLOSED);
-    assert_int_equal(yodel_sio_join(sim.socket, "r3"), YODEL_ERR_CLOSED);
+    assert_int_equal(yodel_sio_socket_join(sim.socket, "r3"), YODEL_ERR_CLOSED);
     sio_sim_tell(&sim, "kicked;");
 }
 
@@ -275,7 +276,7 @@ static void test_sio_connect_tells_why_it_ends(void **state)
 static void go_on(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
 {
     sio_sim_tell(user, "go;");
-    assert_int_equal(yodel_sio_join(socket, "from middleware"), 0);
+    assert_int_equal(yodel_sio_socket_join(socket, "from middleware"), 0);
     yodel_sio_next_go(next);
 }
 
@@ -306,9 +307,9 @@ static void test_sio_connect_runs_middleware(void **state)
 {
     struct sio_client client;
 
-    assert_int_equal(yodel_sio_use(sim.ns, go_on, &sim), 0);
-    assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "hi", say_hello, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_use(sim.ns, go_on, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_use(sim.ns, keep, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "hi", say_hello, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_put(&client, "0"); /* with events in the same payload */
     sio_sim_put(&client, "2[\"hi\",1]");
@@ -333,8 +334,8 @@ static void test_sio_connect_is_refused_by_middleware(void **state)
 {
     struct sio_client client;
 
-    assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
-    assert_int_equal(yodel_sio_use(sim.ns, refuse, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_use(sim.ns, keep, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_use(sim.ns, refuse, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0");
     sio_sim_say(&client, "2[\"early\"]");
@@ -361,7 +362,7 @@ static void test_sio_connect_may_be_given_up_meanwhile(void **state)
 {
     struct sio_client client;
 
-    assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_use(sim.ns, keep, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0");
     sio_sim_say(&client, "2[\"early\"]");
@@ -386,7 +387,7 @@ static void test_sio_connect_bounds_what_comes_early(void **state)
     struct sio_client client;
     char text[600];
 
-    assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_use(sim.ns, keep, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0");
     (void)snprintf(text, sizeof text, "2[\"%0500d\"]", 1);
@@ -412,7 +413,8 @@ static int match(yodel_str name, const json_t *auth, void *user)
 
 static void count(yodel_str name, void *user)
 {
-    yodel_sio_namespace *ns = yodel_sio_find(sim.sio, name); /* it may be asked for inside */
+    yodel_sio_namespace *ns =
+        yodel_sio_find_namespace(sim.sio, name); /* it may be asked for inside */
 
     assert_non_null(ns);
     (void)yodel_sio_namespace_unref(ns);
@@ -436,7 +438,7 @@ static void run_dynamic(int cleanup)
     function = yodel_sio_of_function(sim.sio, match, NULL);
     assert_int_equal(sio_sim_handle(&sim, pattern), 0);
     assert_int_equal(sio_sim_handle(&sim, function), 0);
-    assert_int_equal(yodel_sio_on(pattern, "hi", say_hello, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(pattern, "hi", say_hello, &sim), 0);
     sio_sim_connect(&sim, 0, &a);
     sio_sim_connect(&sim, 0, &b);
     sio_sim_join(&a, "/room-1", "");
@@ -452,7 +454,7 @@ static void run_dynamic(int cleanup)
     sio_sim_say(&b, "2/room-1,[\"hi\"]");
     sio_sim_expect_told(&sim, "hi[];");
     sio_sim_expect(&b, "2/room-1,[\"hello\"]");
-    child = yodel_sio_find(sim.sio, YODEL_STR("/room-1"));
+    child = yodel_sio_find_namespace(sim.sio, YODEL_STR("/room-1"));
     assert_int_equal(yodel_sio_emit(yodel_sio_to_all(child), "to child", ""), 0);
     sio_sim_run(&sim);
     sio_sim_expect(&a, "2/room-1,[\"to child\"]");
@@ -491,11 +493,11 @@ static void test_sio_connect_cleans_up_refused_namespaces(void **state)
     sio_sim_options(&options);
     start_with(&options);
     parent = yodel_sio_of_pattern(sim.sio, "/x.*");
-    assert_int_equal(yodel_sio_use(parent, refuse, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_use(parent, refuse, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0/x1,");
     sio_sim_expect(&client, "4/x1,{\"message\":\"not \\\"you\\\"\",\"data\":{\"code\":7}}");
-    assert_null(yodel_sio_find(sim.sio, YODEL_STR("/x1")));
+    assert_null(yodel_sio_find_namespace(sim.sio, YODEL_STR("/x1")));
 }
 
 /* ---- set-up and handshake ---- */
@@ -503,14 +505,14 @@ static void test_sio_connect_cleans_up_refused_namespaces(void **state)
 static void set_up_late(struct sio_sim *that, void *arg)
 {
     (void)arg;
-    assert_int_equal(yodel_sio_on(sim.ns, "a", say_hello, NULL), YODEL_ERR_STATE);
-    assert_int_equal(yodel_sio_use(sim.ns, keep, NULL), YODEL_ERR_STATE);
-    assert_int_equal(yodel_sio_handle(sim.ns, NULL, NULL), YODEL_ERR_STATE);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "a", say_hello, NULL), YODEL_ERR_STATE);
+    assert_int_equal(yodel_sio_namespace_use(sim.ns, keep, NULL), YODEL_ERR_STATE);
+    assert_int_equal(yodel_sio_namespace_handle(sim.ns, NULL, NULL), YODEL_ERR_STATE);
 }
 
 static void look_at_handshake(struct sio_sim *that, void *arg)
 {
-    json_t *handshake = yodel_sio_handshake(sim.socket);
+    json_t *handshake = yodel_sio_socket_handshake(sim.socket);
     const char *address = NULL, *x = NULL, *a = NULL, *url = NULL;
     int auth = 0;
 
@@ -523,28 +525,29 @@ static void look_at_handshake(struct sio_sim *that, void *arg)
     assert_string_equal(a, "b");
     assert_int_equal(auth, 5);
     assert_string_equal(url, "/socket.io/?EIO=4&transport=websocket&a=b");
-    assert_true(yodel_str_eq(yodel_sio_header(sim.socket, "X-test"), YODEL_STR("yes")));
-    assert_null(yodel_sio_header(sim.socket, "None").ptr);
+    assert_true(yodel_str_eq(yodel_sio_socket_header(sim.socket, "X-test"), YODEL_STR("yes")));
+    assert_null(yodel_sio_socket_header(sim.socket, "None").ptr);
     assert_string_equal(yodel_sio_socket_transport(sim.socket), "websocket");
     assert_ptr_equal(yodel_sio_socket_sio(sim.socket), sim.sio);
     json_object_set_new(json_object_get(handshake, "auth"), "n", json_integer(6));
-    assert_int_equal(json_integer_value(json_object_get(yodel_sio_auth(sim.socket), "n")), 5);
+    assert_int_equal(json_integer_value(json_object_get(yodel_sio_socket_auth(sim.socket), "n")),
+                     5);
     json_decref(handshake);
 }
 
 static void look_at_query(struct sio_sim *s, void *arg)
 {
-    yodel_str once = yodel_sio_header(s->socket, "a b");
+    yodel_str once = yodel_sio_socket_header(s->socket, "a b");
 
     (void)arg;
     assert_true(yodel_str_eq(once, YODEL_STR("x y\xc3\xa4")));
-    assert_ptr_equal(yodel_sio_header(s->socket, "a b").ptr, once.ptr);
-    assert_true(yodel_str_eq(yodel_sio_header(s->socket, "EIO"), YODEL_STR("4")));
-    assert_true(yodel_str_eq(yodel_sio_header(s->socket, "bad"), YODEL_STR("%zz")));
-    assert_true(yodel_str_eq(yodel_sio_header(s->socket, "x-test"), YODEL_STR("header")));
-    assert_non_null(yodel_sio_header(s->socket, "empty").ptr);
-    assert_int_equal(yodel_sio_header(s->socket, "empty").len, 0);
-    assert_null(yodel_sio_header(s->socket, "eio").ptr);
+    assert_ptr_equal(yodel_sio_socket_header(s->socket, "a b").ptr, once.ptr);
+    assert_true(yodel_str_eq(yodel_sio_socket_header(s->socket, "EIO"), YODEL_STR("4")));
+    assert_true(yodel_str_eq(yodel_sio_socket_header(s->socket, "bad"), YODEL_STR("%zz")));
+    assert_true(yodel_str_eq(yodel_sio_socket_header(s->socket, "x-test"), YODEL_STR("header")));
+    assert_non_null(yodel_sio_socket_header(s->socket, "empty").ptr);
+    assert_int_equal(yodel_sio_socket_header(s->socket, "empty").len, 0);
+    assert_null(yodel_sio_socket_header(s->socket, "eio").ptr);
 }
 
 static void test_sio_connect_knows_fields_of_the_query(void **state)
@@ -574,7 +577,7 @@ static void test_sio_connect_knows_the_handshake(void **state)
     struct sio_client client;
     size_t clients, polling;
 
-    assert_int_equal(yodel_sio_on(sim.ns, "disconnect", say_hello, NULL), YODEL_ERR_NAME);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "disconnect", say_hello, NULL), YODEL_ERR_NAME);
     sio_sim_open(&sim, 0, &client);
     sio_sim_join(&client, "/", "{\"n\":5}");
     sio_sim_on_loop(&sim, 0, look_at_handshake, NULL);

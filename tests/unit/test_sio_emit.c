@@ -83,8 +83,8 @@ static void run_join(struct sio_sim *sim, void *arg)
     const char *text = arg;
     yodel_sio_socket *socket = world.sockets[text[0] - '0'];
 
-    assert_int_equal(yodel_sio_join(socket, text + 1), 0);
-    assert_int_equal(yodel_sio_join(socket, text + 1), 0); /* twice is once */
+    assert_int_equal(yodel_sio_socket_join(socket, text + 1), 0);
+    assert_int_equal(yodel_sio_socket_join(socket, text + 1), 0); /* twice is once */
 }
 
 static void join(const char *text)
@@ -126,11 +126,11 @@ static void test_sio_emit_reaches_its_target(void **state)
     expect_target(yodel_sio_to_rooms(ns, NULL), "0123");
     expect_target(yodel_sio_to_room(ns, id2), "2");
     expect_target(yodel_sio_to_rooms(ns, YODEL_ROOMS(id2, "b", id1)), "123");
-    expect_target(yodel_sio_except(yodel_sio_to_all(ns), YODEL_ROOMS("b")), "02");
-    expect_target(yodel_sio_except(yodel_sio_to_all(ns), YODEL_ROOMS(id2, "a")), "3");
-    expect_target(yodel_sio_except(yodel_sio_to_room(ns, "a"), YODEL_ROOMS("b")), "0");
-    expect_target(yodel_sio_except(yodel_sio_to_all(ns), none), "0123");
-    expect_target(yodel_sio_with(yodel_sio_to_all(ns), YODEL_SIO_LOCAL), "0123");
+    expect_target(yodel_sio_target_except(yodel_sio_to_all(ns), YODEL_ROOMS("b")), "02");
+    expect_target(yodel_sio_target_except(yodel_sio_to_all(ns), YODEL_ROOMS(id2, "a")), "3");
+    expect_target(yodel_sio_target_except(yodel_sio_to_room(ns, "a"), YODEL_ROOMS("b")), "0");
+    expect_target(yodel_sio_target_except(yodel_sio_to_all(ns), none), "0123");
+    expect_target(yodel_sio_target_with(yodel_sio_to_all(ns), YODEL_SIO_LOCAL), "0123");
 }
 
 static void run_sender(struct sio_sim *sim, void *arg)
@@ -141,13 +141,13 @@ static void run_sender(struct sio_sim *sim, void *arg)
     if (strcmp(what, "others") == 0)
         emit(yodel_sio_to_others(world.sockets[0]));
     else if (strcmp(what, "but") == 0)
-        emit(yodel_sio_but(yodel_sio_to_room(sim->ns, "a"), world.sockets[0]));
+        emit(yodel_sio_target_but(yodel_sio_to_room(sim->ns, "a"), world.sockets[0]));
     else if (strcmp(what, "self") == 0)
         emit(self);
     else if (strcmp(what, "self except") == 0)
-        emit(yodel_sio_except(self, YODEL_ROOMS("a")));
+        emit(yodel_sio_target_except(self, YODEL_ROOMS("a")));
     else
-        emit(yodel_sio_except(self, YODEL_ROOMS("b")));
+        emit(yodel_sio_target_except(self, YODEL_ROOMS("b")));
 }
 
 static void test_sio_emit_leaves_out_its_sender(void **state)
@@ -216,7 +216,7 @@ static void on_order(yodel_sio_socket *socket, yodel_sio_event *event, void *use
 static void test_sio_emit_keeps_the_order_of_calls(void **state)
 {
     start_with(NULL);
-    assert_int_equal(yodel_sio_on(world.sim.ns, "order", on_order, &world.sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(world.sim.ns, "order", on_order, &world.sim), 0);
     connect_all();
     join("0a");
     join("1a");
@@ -252,7 +252,7 @@ static void run_watched(struct sio_sim *sim, void *arg)
 static void test_sio_emit_is_watched(void **state)
 {
     start_with(NULL);
-    assert_int_equal(yodel_sio_on_any_outgoing(world.sim.ns, watch, &world.sim), 0);
+    assert_int_equal(yodel_sio_namespace_on_outgoing(world.sim.ns, watch, &world.sim), 0);
     connect_all();
     join("0a");
     join("3a");
@@ -277,7 +277,7 @@ static void test_sio_emit_is_watched(void **state)
 static void answered(const yodel_sio_answers *answers, void *user)
 {
     sio_sim_tell(user, "%s %" YODEL_PRI,
-                 answers->result == 0 ? "ok" : yodel_err_name(answers->result),
+                 answers->result == 0 ? "ok" : yodel_error_name(answers->result),
                  YODEL_ARG(answers->json));
     for (size_t i = 0; i < answers->num_attachments; i++)
         sio_sim_tell(user, "+%.*s", (int)answers->attachments[i].len,
@@ -287,7 +287,7 @@ static void answered(const yodel_sio_answers *answers, void *user)
 
 static void ask_all(void)
 {
-    yodel_sio_target target = yodel_sio_timeout(yodel_sio_to_all(world.sim.ns), 100);
+    yodel_sio_target target = yodel_sio_target_timeout(yodel_sio_to_all(world.sim.ns), 100);
 
     assert_int_equal(yodel_sio_emit_ack(target, "q", NULL, answered, &world.sim), 0);
     sio_sim_run(&world.sim);
@@ -341,15 +341,15 @@ static void run_rooms(struct sio_sim *sim, void *arg)
     yodel_sio_socket *socket = world.sockets[0];
 
     (void)arg;
-    assert_int_equal(yodel_sio_join(socket, "b"), 0);
-    assert_int_equal(yodel_sio_join(socket, "a"), 0);
-    assert_int_equal(yodel_sio_join(socket, world.clients[0].sid), 0); /* it is its own */
-    assert_int_equal(yodel_sio_join(socket, "c"), YODEL_ERR_TOO_BIG);
-    yodel_sio_leave(socket, "b");
-    yodel_sio_leave(socket, "b");
-    yodel_sio_leave(socket, "nowhere");
-    assert_int_equal(yodel_sio_join(socket, "c"), 0);
-    yodel_sio_each_room(socket, note_room, sim);
+    assert_int_equal(yodel_sio_socket_join(socket, "b"), 0);
+    assert_int_equal(yodel_sio_socket_join(socket, "a"), 0);
+    assert_int_equal(yodel_sio_socket_join(socket, world.clients[0].sid), 0); /* it is its own */
+    assert_int_equal(yodel_sio_socket_join(socket, "c"), YODEL_ERR_TOO_BIG);
+    yodel_sio_socket_leave(socket, "b");
+    yodel_sio_socket_leave(socket, "b");
+    yodel_sio_socket_leave(socket, "nowhere");
+    assert_int_equal(yodel_sio_socket_join(socket, "c"), 0);
+    yodel_sio_socket_each_room(socket, note_room, sim);
 }
 
 static void test_sio_emit_limits_rooms(void **state)
@@ -376,7 +376,7 @@ static void test_sio_emit_keeps_namespaces_apart(void **state)
     join("0x#b");
     sio_sim_open(&world.sim, 0, &client);
     sio_sim_join(&client, "/#x", "");
-    assert_int_equal(yodel_sio_sockets_join(yodel_sio_to_all(other), YODEL_ROOMS("b")), 0);
+    assert_int_equal(yodel_sio_target_join(yodel_sio_to_all(other), YODEL_ROOMS("b")), 0);
     sio_sim_run(&world.sim);
     assert_int_equal(yodel_sio_emit(yodel_sio_to_room(other, "b"), "e", ""), 0);
     expect_reached("", "");
@@ -393,21 +393,21 @@ static void test_sio_emit_operates_on_many(void **state)
     ns = world.sim.ns;
     join("0a");
     join("2a");
-    assert_int_equal(yodel_sio_sockets_join(yodel_sio_to_room(ns, "a"), YODEL_ROOMS("b", "c")), 0);
+    assert_int_equal(yodel_sio_target_join(yodel_sio_to_room(ns, "a"), YODEL_ROOMS("b", "c")), 0);
     expect_target(yodel_sio_to_room(ns, "c"), "02");
     assert_int_equal(
-        yodel_sio_sockets_leave(yodel_sio_to_room(ns, world.clients[2].sid), YODEL_ROOMS("c", "a")),
+        yodel_sio_target_leave(yodel_sio_to_room(ns, world.clients[2].sid), YODEL_ROOMS("c", "a")),
         0);
     expect_target(yodel_sio_to_room(ns, "c"), "0");
     expect_target(yodel_sio_to_room(ns, "b"), "02");
     /* who leaves the room that is walked over */
-    assert_int_equal(yodel_sio_sockets_leave(yodel_sio_to_room(ns, "b"), YODEL_ROOMS("b")), 0);
+    assert_int_equal(yodel_sio_target_leave(yodel_sio_to_room(ns, "b"), YODEL_ROOMS("b")), 0);
     expect_target(yodel_sio_to_room(ns, "b"), "");
-    assert_int_equal(yodel_sio_disconnect_sockets(yodel_sio_to_room(ns, "c"), 0), 0);
+    assert_int_equal(yodel_sio_target_disconnect(yodel_sio_to_room(ns, "c"), 0), 0);
     expect_reached("1", "0");
     sio_sim_expect_told(&world.sim, "disconnecting server namespace disconnect a c;"
                                     "disconnect server namespace disconnect;");
-    assert_int_equal(yodel_sio_disconnect_sockets(yodel_sio_to_all(ns), 1), 0);
+    assert_int_equal(yodel_sio_target_disconnect(yodel_sio_to_all(ns), 1), 0);
     sio_sim_run(&world.sim);
     for (unsigned i = 1; i <= LOOPS; i++)
         sio_sim_expect_closed(&world.clients[i]);
@@ -449,20 +449,20 @@ static void test_sio_emit_fetches(void **state)
     join("1b");
     join("2b");
     sio_sim_on_loop(&world.sim, 0, set_data, NULL);
-    assert_int_equal(yodel_sio_fetch_sockets(yodel_sio_to_all(ns), tell_sockets, &world.sim), 0);
+    assert_int_equal(yodel_sio_target_fetch(yodel_sio_to_all(ns), tell_sockets, &world.sim), 0);
     sio_sim_run(&world.sim);
     sio_sim_expect_told(&world.sim, "4 2x 1 2 2;");
     assert_int_equal(
-        yodel_sio_fetch_sockets(yodel_sio_except(yodel_sio_to_all(ns), YODEL_ROOMS("b")),
-                                tell_sockets, &world.sim),
+        yodel_sio_target_fetch(yodel_sio_target_except(yodel_sio_to_all(ns), YODEL_ROOMS("b")),
+                               tell_sockets, &world.sim),
         0);
     sio_sim_run(&world.sim);
     sio_sim_expect_told(&world.sim, "2 2x 1;");
     assert_int_equal(
-        yodel_sio_fetch_sockets(yodel_sio_to_room(ns, "none"), tell_sockets, &world.sim), 0);
+        yodel_sio_target_fetch(yodel_sio_to_room(ns, "none"), tell_sockets, &world.sim), 0);
     sio_sim_run(&world.sim);
     sio_sim_expect_told(&world.sim, "0;");
-    assert_int_equal(yodel_sio_fetch_rooms(ns, tell_sockets, &world.sim), 0);
+    assert_int_equal(yodel_sio_namespace_fetch_rooms(ns, tell_sockets, &world.sim), 0);
     sio_sim_run(&world.sim);
     sio_sim_expect_told(&world.sim, "6 a b;");
 }
@@ -489,7 +489,7 @@ static void test_sio_emit_gets_raw_group_messages(void **state)
 static void fill(unsigned flags, int num)
 {
     char large[400];
-    yodel_sio_target target = yodel_sio_with(yodel_sio_to_all(world.sim.ns), flags);
+    yodel_sio_target target = yodel_sio_target_with(yodel_sio_to_all(world.sim.ns), flags);
 
     memset(large, 'x', sizeof large);
     large[sizeof large - 1] = '\0';
@@ -581,7 +581,7 @@ static void test_sio_emit_shows_binary_to_watchers(void **state)
         sio_sim_options(&options);
         options.parser = parser == 0 ? YODEL_SIO_JSON : YODEL_SIO_MSGPACK;
         assert_int_equal(sio_sim_start(&sim, &yd_mem_default, 1, &options), 0);
-        assert_int_equal(yodel_sio_on_any_outgoing(sim.ns, watch_binary, &sim), 0);
+        assert_int_equal(yodel_sio_namespace_on_outgoing(sim.ns, watch_binary, &sim), 0);
         sio_sim_open(&sim, 0, &client);
         if (parser == 0)
             sio_sim_say(&client, "0");
@@ -603,10 +603,10 @@ static void emit_in_one_turn(struct sio_sim *sim, void *arg)
     unsigned first = *(unsigned *)arg, volatile_one = YODEL_SIO_VOLATILE;
     yodel_sio_target one = yodel_sio_to(sim->socket);
 
-    assert_int_equal(yodel_sio_emit(yodel_sio_with(one, first), "1", ""), 0);
-    assert_int_equal(yodel_sio_emit(yodel_sio_with(one, volatile_one), "2", ""), 0);
+    assert_int_equal(yodel_sio_emit(yodel_sio_target_with(one, first), "1", ""), 0);
+    assert_int_equal(yodel_sio_emit(yodel_sio_target_with(one, volatile_one), "2", ""), 0);
     assert_int_equal(
-        yodel_sio_emit(yodel_sio_with(yodel_sio_to_all(sim->ns), volatile_one), "3", ""), 0);
+        yodel_sio_emit(yodel_sio_target_with(yodel_sio_to_all(sim->ns), volatile_one), "3", ""), 0);
     assert_int_equal(yodel_sio_emit(one, "4", ""), 0);
 }
 

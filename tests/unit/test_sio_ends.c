@@ -103,7 +103,7 @@ static void watch(yodel_sio_socket *socket, yodel_str event, const yodel_sio_arg
     (void)args;
     (void)user;
     if (disconnects >= 0)
-        yodel_sio_disconnect(socket, disconnects);
+        yodel_sio_socket_disconnect(socket, disconnects);
 }
 
 static void emit_to_socket(struct sio_sim *sim, void *arg)
@@ -118,7 +118,7 @@ static void run_watched(int close, int one)
     struct sio_sim sim;
 
     start(&sim, 0);
-    assert_int_equal(yodel_sio_on_any_outgoing(sim.ns, watch, NULL), 0);
+    assert_int_equal(yodel_sio_namespace_on_outgoing(sim.ns, watch, NULL), 0);
     sio_sim_connect(&sim, 0, &client);
     disconnects = close;
     if (one)
@@ -158,9 +158,9 @@ static void on_disconnect(yodel_sio_socket *socket, const char *reason, void *us
     (void)reason;
     (void)user;
     told_rooms[0] = '\0';
-    yodel_sio_each_room(socket, note_room, NULL);
-    joined = yodel_sio_join(socket, "late");
-    yodel_sio_leave(socket, "a");
+    yodel_sio_socket_each_room(socket, note_room, NULL);
+    joined = yodel_sio_socket_join(socket, "late");
+    yodel_sio_socket_leave(socket, "a");
 }
 
 static void on_connection(yodel_sio_socket *socket, void *user)
@@ -170,8 +170,8 @@ static void on_connection(yodel_sio_socket *socket, void *user)
     sim->socket = socket;
     told_rooms[0] = '\0';
     if (!yodel_sio_socket_recovered(socket))
-        assert_int_equal(yodel_sio_join(socket, "a"), 0);
-    yodel_sio_each_room(socket, note_room, NULL);
+        assert_int_equal(yodel_sio_socket_join(socket, "a"), 0);
+    yodel_sio_socket_each_room(socket, note_room, NULL);
 }
 
 static void handle_rooms(struct sio_sim *sim)
@@ -179,12 +179,12 @@ static void handle_rooms(struct sio_sim *sim)
     yodel_sio_handlers handlers = {
         .size = sizeof handlers, .on_connection = on_connection, .on_disconnect = on_disconnect};
 
-    assert_int_equal(yodel_sio_handle(sim->ns, &handlers, sim), 0);
+    assert_int_equal(yodel_sio_namespace_handle(sim->ns, &handlers, sim), 0);
 }
 
 static void disconnect(struct sio_sim *sim, void *arg)
 {
-    yodel_sio_disconnect(sim->socket, *(int *)arg);
+    yodel_sio_socket_disconnect(sim->socket, *(int *)arg);
 }
 
 /* As with the JavaScript server; whether its client may come back or not. */
@@ -217,21 +217,23 @@ static void test_sio_ends_without_rooms(void **state)
 
 static void leave_own(struct sio_sim *sim, void *arg)
 {
-    yodel_sio_leave(sim->socket, arg);
+    yodel_sio_socket_leave(sim->socket, arg);
     told_rooms[0] = '\0';
-    yodel_sio_each_room(sim->socket, note_room, NULL);
+    yodel_sio_socket_each_room(sim->socket, note_room, NULL);
     assert_string_equal(told_rooms, "a;");
     assert_int_equal(yodel_sio_emit(yodel_sio_to(sim->socket), "to it", ""), 0);
-    assert_int_equal(
-        yodel_sio_emit(yodel_sio_but(yodel_sio_to_all(sim->ns), sim->socket), "to others", ""), 0);
-    assert_int_equal(yodel_sio_emit(yodel_sio_except(yodel_sio_to_all(sim->ns), YODEL_ROOMS(arg)),
-                                    "but its room", ""),
+    assert_int_equal(yodel_sio_emit(yodel_sio_target_but(yodel_sio_to_all(sim->ns), sim->socket),
+                                    "to others", ""),
                      0);
+    assert_int_equal(
+        yodel_sio_emit(yodel_sio_target_except(yodel_sio_to_all(sim->ns), YODEL_ROOMS(arg)),
+                       "but its room", ""),
+        0);
 }
 
 static void join_own(struct sio_sim *sim, void *arg)
 {
-    assert_int_equal(yodel_sio_join(sim->socket, arg), 0);
+    assert_int_equal(yodel_sio_socket_join(sim->socket, arg), 0);
 }
 
 static void test_sio_ends_being_in_its_own_room(void **state)
@@ -261,19 +263,19 @@ static void leave_each(yodel_str room, void *user)
 
     (void)snprintf(name, sizeof name, "%" YODEL_PRI, YODEL_ARG(room));
     note_room(room, NULL);
-    yodel_sio_leave(user, name);
-    yodel_sio_leave(user, "c");
+    yodel_sio_socket_leave(user, name);
+    yodel_sio_socket_leave(user, "c");
 }
 
 static void leave_while_told(struct sio_sim *sim, void *arg)
 {
     (void)arg;
-    assert_int_equal(yodel_sio_join(sim->socket, "b"), 0);
-    assert_int_equal(yodel_sio_join(sim->socket, "c"), 0);
-    assert_int_equal(yodel_sio_join(sim->socket, "d"), 0);
-    yodel_sio_leave(sim->socket, "a");
+    assert_int_equal(yodel_sio_socket_join(sim->socket, "b"), 0);
+    assert_int_equal(yodel_sio_socket_join(sim->socket, "c"), 0);
+    assert_int_equal(yodel_sio_socket_join(sim->socket, "d"), 0);
+    yodel_sio_socket_leave(sim->socket, "a");
     told_rooms[0] = '\0';
-    yodel_sio_each_room(sim->socket, leave_each, sim->socket);
+    yodel_sio_socket_each_room(sim->socket, leave_each, sim->socket);
 }
 
 /* What is left before its turn is not told. */
@@ -301,7 +303,7 @@ static void run_lost_again(unsigned loop, unsigned second)
     struct sio_sim sim;
 
     start(&sim, 1);
-    assert_int_equal(yodel_sio_use(sim.ns, keep, NULL), 0);
+    assert_int_equal(yodel_sio_namespace_use(sim.ns, keep, NULL), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_put(&client, "0");
     sio_sim_run(&sim);

@@ -40,7 +40,7 @@ static void on_show(yodel_sio_socket *socket, yodel_sio_event *event, void *user
 static void on_note(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     (void)event;
-    sio_sim_tell(yodel_sio_data(socket), "%s;", (const char *)user);
+    sio_sim_tell(yodel_sio_socket_data(socket), "%s;", (const char *)user);
 }
 
 static const char *check(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -49,7 +49,7 @@ static const char *check(yodel_sio_socket *socket, yodel_sio_event *event, void 
 
     (void)user;
     if (yodel_str_eq(name, YODEL_STR("kick")))
-        yodel_sio_disconnect(socket, 0);
+        yodel_sio_socket_disconnect(socket, 0);
     return yodel_str_eq(name, YODEL_STR("secret")) ? "not allowed" : NULL;
 }
 
@@ -86,7 +86,7 @@ static void on_ignore(yodel_sio_socket *socket, yodel_sio_event *event, void *us
 static void on_connection(yodel_sio_socket *socket, void *user)
 {
     sim.socket = socket;
-    yodel_sio_set_data(socket, &sim, NULL);
+    yodel_sio_socket_set_data(socket, &sim, NULL);
 }
 
 static void on_error(yodel_sio_socket *socket, const char *message, void *user)
@@ -117,17 +117,17 @@ static void start_with(const yodel_sio_options *options)
 
     failmem_init(&fm, 0);
     assert_int_equal(sio_sim_start(&sim, &fm.mem, 1, options), 0);
-    assert_int_equal(yodel_sio_handle(sim.ns, &handlers, &sim), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "show", on_show, &sim), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "q\"\\\n", on_show, &sim), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "7", on_show, &sim), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "kick", on_show, &sim), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "two", on_note, "first"), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "two", on_note, "second"), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "ask", on_answer, &sim), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "keep", on_keep, &sim), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "ignore", on_ignore, &sim), 0);
-    assert_int_equal(yodel_sio_use_event(sim.ns, check, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_handle(sim.ns, &handlers, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "show", on_show, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "q\"\\\n", on_show, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "7", on_show, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "kick", on_show, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "two", on_note, "first"), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "two", on_note, "second"), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "ask", on_answer, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "keep", on_keep, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "ignore", on_ignore, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_use_event(sim.ns, check, &sim), 0);
     sio_sim_connect(&sim, 0, &client);
 }
 
@@ -205,16 +205,16 @@ static void on_once(yodel_sio_socket *socket, yodel_sio_event *event, void *user
 {
     sio_sim_tell(user, "once %" YODEL_PRI ";", YODEL_ARG(yodel_sio_event_name(event)));
     if (yodel_str_eq(yodel_sio_event_name(event), YODEL_STR("again")))
-        assert_int_equal(yodel_sio_once(socket, "again", on_once, user), 0);
+        assert_int_equal(yodel_sio_socket_once(socket, "again", on_once, user), 0);
 }
 
 static void add_onces(struct sio_sim *that, void *arg)
 {
     (void)arg;
-    assert_int_equal(yodel_sio_once(sim.socket, "a", on_once, &sim), 0);
-    assert_int_equal(yodel_sio_once(sim.socket, "again", on_once, &sim), 0);
-    assert_int_equal(yodel_sio_once(sim.socket, "a", on_once, &sim), 0);
-    assert_int_equal(yodel_sio_once(sim.socket, "connect", on_once, &sim), YODEL_ERR_NAME);
+    assert_int_equal(yodel_sio_socket_once(sim.socket, "a", on_once, &sim), 0);
+    assert_int_equal(yodel_sio_socket_once(sim.socket, "again", on_once, &sim), 0);
+    assert_int_equal(yodel_sio_socket_once(sim.socket, "a", on_once, &sim), 0);
+    assert_int_equal(yodel_sio_socket_once(sim.socket, "connect", on_once, &sim), YODEL_ERR_NAME);
 }
 
 static void test_sio_event_is_handled_once(void **state)
@@ -278,7 +278,7 @@ static void answered(const yodel_sio_answers *answers, void *user)
     sio_sim_tell(user, "%s %" YODEL_PRI,
                  answers->result == 0            ? "ok"
                  : answers->result == -ETIMEDOUT ? "late"
-                                                 : yodel_err_name(answers->result),
+                                                 : yodel_error_name(answers->result),
                  YODEL_ARG(answers->json));
     for (size_t i = 0; i < answers->num_attachments; i++)
         sio_sim_tell(user, "+%.*s", (int)answers->attachments[i].len,
@@ -288,7 +288,7 @@ static void answered(const yodel_sio_answers *answers, void *user)
 
 static void ask(struct sio_sim *that, void *arg)
 {
-    yodel_sio_target target = yodel_sio_timeout(yodel_sio_to(sim.socket), 100);
+    yodel_sio_target target = yodel_sio_target_timeout(yodel_sio_to(sim.socket), 100);
     int *rc = arg;
 
     *rc = yodel_sio_emit_ack(target, "q", NULL, answered, &sim);
@@ -404,8 +404,8 @@ static void test_sio_event_may_be_msgpack(void **state)
     options.parser = YODEL_SIO_MSGPACK;
     failmem_init(&fm, 0);
     assert_int_equal(sio_sim_start(&sim, &fm.mem, 1, &options), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "show", on_show, &sim), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "ask", on_answer, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "show", on_show, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "ask", on_answer, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     SAY("\x83\xa4type\x00\xa4"
         "data\x81\xa1t\x01\xa3nsp\xa1/");

@@ -217,9 +217,9 @@ static void change_on_loop(struct sio_sim *sim, void *arg)
     const struct change *change = arg;
 
     if (change->join)
-        assert_int_equal(yodel_sio_join(change->client->socket, names[change->room]), 0);
+        assert_int_equal(yodel_sio_socket_join(change->client->socket, names[change->room]), 0);
     else
-        yodel_sio_leave(change->client->socket, names[change->room]);
+        yodel_sio_socket_leave(change->client->socket, names[change->room]);
 }
 
 static void change(struct client *client, unsigned room, bool join)
@@ -238,8 +238,8 @@ static int emit(unsigned from, unsigned room, unsigned except, unsigned flags)
         room < ROOMS ? yodel_sio_to_room(ns, names[room]) : yodel_sio_to_all(ns);
 
     if (except < ROOMS)
-        target = yodel_sio_except(target, YODEL_ROOMS(names[except]));
-    return yodel_sio_emit(yodel_sio_with(target, flags), "e", "iiii", (int)from,
+        target = yodel_sio_target_except(target, YODEL_ROOMS(names[except]));
+    return yodel_sio_emit(yodel_sio_target_with(target, flags), "e", "iiii", (int)from,
                           (int)++world.numbers[from], (int)room, (int)except);
 }
 
@@ -301,20 +301,20 @@ static void test_sio_far_rooms_and_ends_cross(void **state)
     start(1, false);
     all = yodel_sio_to_all(world.processes[0].sim.ns);
     room = yodel_sio_to_room(world.processes[2].sim.ns, "x");
-    assert_int_equal(yodel_sio_sockets_join(all, YODEL_ROOMS("x", "y")), 0);
+    assert_int_equal(yodel_sio_target_join(all, YODEL_ROOMS("x", "y")), 0);
     settle();
     assert_int_equal(yodel_sio_emit(room, "e", "iiii", 2, 1, ROOMS, ROOMS), 0);
     settle();
     run_clients();
     assert_int_equal(heard(), PROCESSES * CLIENTS);
-    assert_int_equal(yodel_sio_sockets_leave(all, YODEL_ROOMS("x")), 0);
+    assert_int_equal(yodel_sio_target_leave(all, YODEL_ROOMS("x")), 0);
     settle();
     assert_int_equal(yodel_sio_emit(room, "e", "iiii", 2, 2, ROOMS, ROOMS), 0);
     settle();
     run_clients();
     assert_int_equal(heard(), PROCESSES * CLIENTS);
     room = yodel_sio_to_room(world.processes[1].sim.ns, "y");
-    assert_int_equal(yodel_sio_disconnect_sockets(room, 0), 0);
+    assert_int_equal(yodel_sio_target_disconnect(room, 0), 0);
     settle();
     for (unsigned i = 0; i < PROCESSES; i++)
         for (unsigned j = 0; j < CLIENTS; j++)
@@ -391,13 +391,13 @@ static void test_sio_far_fetches(void **state)
     start(1, false);
     ns = world.processes[0].sim.ns;
     memset(&answer, 0, sizeof answer);
-    assert_int_equal(yodel_sio_fetch_sockets(yodel_sio_to_all(ns), on_sockets, NULL), 0);
+    assert_int_equal(yodel_sio_target_fetch(yodel_sio_to_all(ns), on_sockets, NULL), 0);
     settle();
     assert_int_equal(answer.told, 1);
     assert_int_equal(answer.num, PROCESSES * CLIENTS);
     change(&world.clients[1][0], 0, true);
     change(&world.clients[2][0], 0, true);
-    assert_int_equal(yodel_sio_fetch_rooms(ns, on_sockets, NULL), 0);
+    assert_int_equal(yodel_sio_namespace_fetch_rooms(ns, on_sockets, NULL), 0);
     settle();
     assert_int_equal(answer.told, 2);
     assert_int_equal(answer.num, PROCESSES * CLIENTS + 1);
@@ -428,7 +428,7 @@ static void ask(void)
 
     memset(&answer, 0, sizeof answer);
     assert_int_equal(
-        yodel_sio_emit_ack(yodel_sio_timeout(target, 800), "q", NULL, on_answers, NULL), 0);
+        yodel_sio_emit_ack(yodel_sio_target_timeout(target, 800), "q", NULL, on_answers, NULL), 0);
 }
 
 static void test_sio_far_acknowledgements(void **state)
@@ -530,14 +530,14 @@ static void send_every_kind(void)
                                  .attachments = &attachment,
                                  .num_attachments = 1};
     yodel_sio_namespace *ns = world.processes[0].sim.ns;
-    yodel_sio_target target = yodel_sio_except(yodel_sio_to_room(ns, "a"), YODEL_ROOMS("b"));
+    yodel_sio_target target = yodel_sio_target_except(yodel_sio_to_room(ns, "a"), YODEL_ROOMS("b"));
 
     assert_int_equal(yodel_sio_emit_args(target, "b", &args), 0);
-    assert_int_equal(yodel_sio_sockets_join(target, YODEL_ROOMS("x", "y")), 0);
-    assert_int_equal(yodel_sio_sockets_leave(target, YODEL_ROOMS("x")), 0);
-    assert_int_equal(yodel_sio_disconnect_sockets(target, 0), 0);
-    assert_int_equal(yodel_sio_fetch_sockets(target, on_sockets, NULL), 0);
-    assert_int_equal(yodel_sio_fetch_rooms(ns, on_sockets, NULL), 0);
+    assert_int_equal(yodel_sio_target_join(target, YODEL_ROOMS("x", "y")), 0);
+    assert_int_equal(yodel_sio_target_leave(target, YODEL_ROOMS("x")), 0);
+    assert_int_equal(yodel_sio_target_disconnect(target, 0), 0);
+    assert_int_equal(yodel_sio_target_fetch(target, on_sockets, NULL), 0);
+    assert_int_equal(yodel_sio_namespace_fetch_rooms(ns, on_sockets, NULL), 0);
     assert_int_equal(yodel_sio_emit_ack(target, "q", &args, on_answers, NULL), 0);
 }
 
@@ -568,7 +568,8 @@ static void test_sio_far_takes_no_rubbish_as_answer(void **state)
     for (size_t at = 0; at < 200; at++) {
         start(1, false);
         memset(&answer, 0, sizeof answer);
-        assert_int_equal(yodel_sio_fetch_rooms(world.processes[0].sim.ns, on_sockets, NULL), 0);
+        assert_int_equal(
+            yodel_sio_namespace_fetch_rooms(world.processes[0].sim.ns, on_sockets, NULL), 0);
         ask();
         run_wire();
         for (unsigned i = 0; i < PROCESSES; i++)

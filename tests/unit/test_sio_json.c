@@ -83,9 +83,9 @@ static void test_sio_json_every_argument_has_a_document(void **state)
         {"2[\"number\",1e-400]", 0},
     };
 
-    assert_int_equal(yodel_sio_on(sim.ns, "number", on_number, &sim), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "text", on_text, &sim), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "names", on_names, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "number", on_number, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "text", on_text, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "names", on_names, &sim), 0);
     sio_sim_connect(&sim, 0, &client);
     for (size_t i = 0; i < YD_LEN(numbers); i++) {
         seen_number = 7;
@@ -104,7 +104,7 @@ static void test_sio_json_every_argument_has_a_document(void **state)
 
 static void refuse_who_fails(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
 {
-    if (!json_is_true(json_object_get(yodel_sio_auth(socket), "fail")))
+    if (!json_is_true(json_object_get(yodel_sio_socket_auth(socket), "fail")))
         yodel_sio_next_go(next);
     else if (yodel_sio_next_refuse(next, "no", NULL) < 0)
         (void)yodel_sio_next_refuse(next, "", NULL);
@@ -119,7 +119,7 @@ static void test_sio_json_middleware_sees_every_payload(void **state)
         "0{\"fail\":true,\"x\\u0000\":1}",
     };
 
-    assert_int_equal(yodel_sio_use(sim.ns, refuse_who_fails, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_use(sim.ns, refuse_who_fails, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     for (size_t i = 0; i < YD_LEN(packets); i++) {
         sio_sim_say(&client, packets[i]);
@@ -156,7 +156,7 @@ static void test_sio_json_no_memory_does_not_let_in(void **state)
 
         if (sio_sim_start(&sim, &fm.mem, 1, NULL) < 0)
             continue;
-        if (yodel_sio_use(sim.ns, refuse_who_fails, &sim) == 0) {
+        if (yodel_sio_namespace_use(sim.ns, refuse_who_fails, &sim) == 0) {
             sio_sim_open(&sim, 0, &client);
             failmem_serve_jansson(&fm);
             sio_sim_say(&client, "0{\"fail\":true}");
@@ -180,7 +180,7 @@ static void keep(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
 
 static void test_sio_json_refusals_must_be_json(void **state)
 {
-    assert_int_equal(yodel_sio_use(sim.ns, keep, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_use(sim.ns, keep, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0");
     assert_int_equal(yodel_sio_next_refuse(kept, "\xff\xfe", "{}"), YODEL_ERR_ENCODING);
@@ -265,7 +265,7 @@ static void start_msgpack(void)
     options.parser = YODEL_SIO_MSGPACK;
     failmem_init(&fm, 0);
     assert_int_equal(sio_sim_start(&sim, &fm.mem, 1, &options), 0);
-    assert_int_equal(yodel_sio_on(sim.ns, "foo", on_echo, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "foo", on_echo, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say_binary(&client, BYTES("\x82\xa4type\x00\xa3nsp\xa1/"));
     assert_non_null(sim.socket);
@@ -377,7 +377,7 @@ static void test_sio_json_answers_all_or_nothing(void **state)
         int result = 1;
 
         start_paused();
-        assert_int_equal(yodel_sio_on(sim.ns, "ask", on_ask, NULL), 0);
+        assert_int_equal(yodel_sio_namespace_on(sim.ns, "ask", on_ask, NULL), 0);
         sio_sim_say(&client, "212[\"ask\"]");
         sio_sim_on_loop(&sim, 0, answer_it, &result);
         stop_paused(result, "312[\"text that is long enough to grow twice\","
@@ -420,13 +420,13 @@ static void test_sio_json_fetches_all_or_nothing(void **state)
             continue;
         sio_sim_open(&sim, 0, &client);
         sio_sim_say(&client, "0{\"n\":5}");
-        if (sim.socket != NULL && yodel_sio_join(sim.socket, "r\"1") == 0) {
+        if (sim.socket != NULL && yodel_sio_socket_join(sim.socket, "r\"1") == 0) {
             failmem_serve_jansson(&fm);
-            rc = yodel_sio_fetch_sockets(yodel_sio_to_all(sim.ns), on_fetched, &sockets);
+            rc = yodel_sio_target_fetch(yodel_sio_to_all(sim.ns), on_fetched, &sockets);
             sio_sim_run(&sim);
             assert_int_equal(sockets.calls, rc == 0);
             failmem_serve_jansson(&fm);
-            rc = yodel_sio_fetch_rooms(sim.ns, on_fetched, &rooms);
+            rc = yodel_sio_namespace_fetch_rooms(sim.ns, on_fetched, &rooms);
             sio_sim_run(&sim);
             failmem_serve_jansson(NULL);
             assert_int_equal(rooms.calls, rc == 0);
@@ -461,7 +461,7 @@ static void test_sio_json_unpacks_all_or_says_no_memory(void **state)
         int result = -ENOMEM; /* when there is no event */
 
         start_paused();
-        assert_int_equal(yodel_sio_on(sim.ns, "unpack", on_unpack, &result), 0);
+        assert_int_equal(yodel_sio_namespace_on(sim.ns, "unpack", on_unpack, &result), 0);
         failmem_resume(&fm);
         sio_sim_say(&client, "2[\"unpack\",\"x\\ny\",{\"n\":5}]");
         failmem_pause(&fm);

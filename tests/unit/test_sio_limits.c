@@ -66,7 +66,7 @@ static void expect_after_much(struct sio_client *client, const char *expected)
 
 static void disconnect(struct sio_sim *sim, void *arg)
 {
-    yodel_sio_disconnect(sim->socket, 0);
+    yodel_sio_socket_disconnect(sim->socket, 0);
 }
 
 static void test_sio_limits_let_a_disconnect_pass(void **state)
@@ -131,7 +131,7 @@ static void test_sio_limits_let_an_answer_pass(void **state)
     struct sio_sim *sim = *state;
     struct sio_client client;
 
-    assert_int_equal(yodel_sio_on(sim->ns, "short", answer_short, NULL), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim->ns, "short", answer_short, NULL), 0);
     congest(sim, &client);
     sio_sim_say(&client, "27[\"short\"]");
     expect_after_much(&client, "37[\"short\"]");
@@ -143,7 +143,7 @@ static void test_sio_limits_let_a_binary_answer_pass(void **state)
     struct sio_sim *sim = *state;
     struct sio_client client;
 
-    assert_int_equal(yodel_sio_on(sim->ns, "binary", answer_binary, NULL), 0);
+    assert_int_equal(yodel_sio_namespace_on(sim->ns, "binary", answer_binary, NULL), 0);
     congest(sim, &client);
     sio_sim_say(&client, "28[\"binary\"]");
     expect_after_much(&client, "61-8[{\"_placeholder\":true,\"num\":0}]");
@@ -338,7 +338,8 @@ static void test_sio_limits_bound_early_events_of_a_client(void **state)
     num_waiting = 0;
     sio_sim_open(sim, 0, &client);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(yodel_sio_use(yodel_sio_of(sim->sio, names[i]), wait_on, NULL), 0);
+        assert_int_equal(yodel_sio_namespace_use(yodel_sio_of(sim->sio, names[i]), wait_on, NULL),
+                         0);
         (void)snprintf(packet, sizeof packet, "0%s,", names[i]);
         sio_sim_say(&client, packet);
     }

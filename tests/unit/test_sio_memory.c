@@ -25,8 +25,8 @@ static void on_connection(yodel_sio_socket *socket, void *user)
 
     sim->socket = socket;
     ((struct counts *)(void *)(sim + 1))->connections++;
-    (void)yodel_sio_join(socket, "room");
-    (void)yodel_sio_once(socket, "once", NULL, NULL);
+    (void)yodel_sio_socket_join(socket, "room");
+    (void)yodel_sio_socket_once(socket, "once", NULL, NULL);
     (void)yodel_sio_socket_json(socket);
     (void)yodel_sio_emit(yodel_sio_to(socket), "welcome", "s", "you");
 }
@@ -93,13 +93,14 @@ static void on_event(yodel_sio_socket *socket, yodel_sio_event *event, void *use
     (void)yodel_sio_event_unpack(event, "i", &number);
     (void)yodel_sio_answer(yodel_sio_event_ack(event), "s", "answer");
     (void)yodel_sio_emit_args(yodel_sio_to_room(sim->ns, "room"), "b", &args);
-    (void)yodel_sio_emit(yodel_sio_except(yodel_sio_to_others(socket), YODEL_ROOMS("x")), "o", "");
+    (void)yodel_sio_emit(yodel_sio_target_except(yodel_sio_to_others(socket), YODEL_ROOMS("x")),
+                         "o", "");
     counts->asked += yodel_sio_emit_ack(yodel_sio_to(socket), "q", NULL, answered, sim) == 0;
     counts->asked += yodel_sio_emit_ack(yodel_sio_to_all(sim->ns), "q", NULL, answered, sim) == 0;
-    (void)yodel_sio_sockets_join(yodel_sio_to_all(sim->ns), YODEL_ROOMS("r1", "r2"));
-    (void)yodel_sio_sockets_leave(yodel_sio_to_all(sim->ns), YODEL_ROOMS("r2"));
-    counts->fetches += yodel_sio_fetch_sockets(yodel_sio_to_all(sim->ns), fetched, sim) == 0;
-    counts->fetches += yodel_sio_fetch_rooms(sim->ns, fetched, sim) == 0;
+    (void)yodel_sio_target_join(yodel_sio_to_all(sim->ns), YODEL_ROOMS("r1", "r2"));
+    (void)yodel_sio_target_leave(yodel_sio_to_all(sim->ns), YODEL_ROOMS("r2"));
+    counts->fetches += yodel_sio_target_fetch(yodel_sio_to_all(sim->ns), fetched, sim) == 0;
+    counts->fetches += yodel_sio_namespace_fetch_rooms(sim->ns, fetched, sim) == 0;
 }
 
 static int set_up_children(struct sio_sim *sim)
@@ -109,7 +110,7 @@ static int set_up_children(struct sio_sim *sim)
 
     if (parent == NULL || closed == NULL || sio_sim_handle(sim, parent) < 0)
         return -1;
-    return yodel_sio_use(closed, refuse, sim);
+    return yodel_sio_namespace_use(closed, refuse, sim);
 }
 
 static int start(struct sio_sim *sim, const struct yodel_allocator *mem, yodel_sio_parser parser)
@@ -123,9 +124,10 @@ static int start(struct sio_sim *sim, const struct yodel_allocator *mem, yodel_s
     options.parser = parser;
     if (sio_sim_start(sim, mem, 2, &options) < 0)
         return -1;
-    if (yodel_sio_handle(sim->ns, &handlers, sim) == 0 &&
-        yodel_sio_on(sim->ns, "e", on_event, sim) == 0 && yodel_sio_use(sim->ns, go_on, sim) == 0 &&
-        yodel_sio_on_any_outgoing(sim->ns, watch, sim) == 0 && set_up_children(sim) == 0)
+    if (yodel_sio_namespace_handle(sim->ns, &handlers, sim) == 0 &&
+        yodel_sio_namespace_on(sim->ns, "e", on_event, sim) == 0 &&
+        yodel_sio_namespace_use(sim->ns, go_on, sim) == 0 &&
+        yodel_sio_namespace_on_outgoing(sim->ns, watch, sim) == 0 && set_up_children(sim) == 0)
         return 0;
     sio_sim_stop(sim);
     return -1;
@@ -291,15 +293,15 @@ static void test_sio_memory_of_an_emit_to_a_parent_is_for_all_children_or_none(v
 static void join_both(struct sio_sim *sim, void *arg)
 {
     (void)arg;
-    assert_int_equal(yodel_sio_join(sim->socket, "a"), 0);
-    assert_int_equal(yodel_sio_join(sim->socket, "b"), 0);
+    assert_int_equal(yodel_sio_socket_join(sim->socket, "a"), 0);
+    assert_int_equal(yodel_sio_socket_join(sim->socket, "b"), 0);
     (void)json_object_set_new(yodel_sio_socket_json(sim->socket), "n", json_integer(5));
 }
 
 static void leave_one(struct sio_sim *sim, void *arg)
 {
     failmem_resume(arg);
-    yodel_sio_leave(sim->socket, "a");
+    yodel_sio_socket_leave(sim->socket, "a");
     failmem_pause(arg);
 }
 
@@ -313,7 +315,7 @@ static void tell_rooms(struct sio_sim *sim, void *arg)
 {
     ((char *)arg)[0] = '\0';
     if (sim->socket != NULL)
-        yodel_sio_each_room(sim->socket, append_room, arg);
+        yodel_sio_socket_each_room(sim->socket, append_room, arg);
 }
 
 /* Once started, with nothing that fails; recovery is on. */

@@ -66,8 +66,8 @@ static void emit(const char *name)
 static void emit_volatile(const char *name)
 {
     assert_int_equal(
-        yodel_sio_emit(yodel_sio_with(yodel_sio_to_all(world.sim.ns), YODEL_SIO_VOLATILE), name,
-                       ""),
+        yodel_sio_emit(yodel_sio_target_with(yodel_sio_to_all(world.sim.ns), YODEL_SIO_VOLATILE),
+                       name, ""),
         0);
 }
 
@@ -129,8 +129,8 @@ static void expect_fresh(struct sio_client *client)
 static void set_state(struct sio_sim *sim, void *arg)
 {
     (void)arg;
-    assert_int_equal(yodel_sio_join(sim->socket, "a"), 0);
-    assert_int_equal(yodel_sio_join(sim->socket, "b"), 0);
+    assert_int_equal(yodel_sio_socket_join(sim->socket, "a"), 0);
+    assert_int_equal(yodel_sio_socket_join(sim->socket, "b"), 0);
     json_object_set_new(yodel_sio_socket_json(sim->socket), "n", json_integer(5));
 }
 
@@ -149,7 +149,7 @@ static void emit_freed(void *data)
 
 static void tie_data(struct sio_sim *sim, void *arg)
 {
-    yodel_sio_set_data(sim->socket, sim, emit_freed);
+    yodel_sio_socket_set_data(sim->socket, sim, emit_freed);
 }
 
 /* Nothing is called while the state goes from one socket to the other, so nothing falls between. */
@@ -190,8 +190,8 @@ static void run_recovery(unsigned loop)
     assert_int_equal(yodel_sio_emit(yodel_sio_to_room(world.sim.ns, "a"), "3", ""), 0);
     assert_int_equal(yodel_sio_emit(yodel_sio_to_room(world.sim.ns, "c"), "other", ""), 0);
     assert_int_equal(
-        yodel_sio_emit(yodel_sio_except(yodel_sio_to_all(world.sim.ns), YODEL_ROOMS("b")), "except",
-                       ""),
+        yodel_sio_emit(yodel_sio_target_except(yodel_sio_to_all(world.sim.ns), YODEL_ROOMS("b")),
+                       "except", ""),
         0);
     assert_int_equal(yodel_sio_emit(yodel_sio_to_room(world.sim.ns, world.client.sid), "4", ""), 0);
     assert_int_equal(yodel_group_send(world.sim.sio->channels, YODEL_STR("/#a"), YODEL_WS_BINARY,
@@ -288,7 +288,7 @@ static void test_sio_recovery_knows_volatile_offsets(void **state)
 static void kick(struct sio_sim *sim, void *arg)
 {
     (void)arg;
-    yodel_sio_disconnect(sim->socket, 0);
+    yodel_sio_socket_disconnect(sim->socket, 0);
 }
 
 /* T2: once, and not after leaving the namespace. */
@@ -314,7 +314,7 @@ static void test_sio_recovery_happens_once(void **state)
 
     start(); /* kicked while it is away */
     sio_sim_leave(&world.client);
-    assert_int_equal(yodel_sio_disconnect_sockets(yodel_sio_to_all(world.sim.ns), 0), 0);
+    assert_int_equal(yodel_sio_target_disconnect(yodel_sio_to_all(world.sim.ns), 0), 0);
     sio_sim_run(&world.sim);
     come_back(0, &client);
     expect_fresh(&client);
@@ -453,8 +453,8 @@ static void test_sio_recovery_is_all_or_nothing(void **state)
 
 static void join_room(const char *room)
 {
-    assert_int_equal(yodel_sio_sockets_join(yodel_sio_to_room(world.sim.ns, world.client.sid),
-                                            (const char *const[]){room, NULL}),
+    assert_int_equal(yodel_sio_target_join(yodel_sio_to_room(world.sim.ns, world.client.sid),
+                                           (const char *const[]){room, NULL}),
                      0);
 }
 
@@ -576,7 +576,7 @@ static void run_middleware(int use, unsigned loop)
     options.recovery_ms = RECOVERY_MS;
     options.recovery_use_middleware = use;
     assert_int_equal(sio_sim_start(&world.sim, &fm.mem, 3, &options), 0);
-    assert_int_equal(yodel_sio_use(world.sim.ns, keep, &world.sim), 0);
+    assert_int_equal(yodel_sio_namespace_use(world.sim.ns, keep, &world.sim), 0);
     sio_sim_open(&world.sim, 0, &world.client);
     sio_sim_say(&world.client, "0");
     yodel_sio_next_go(kept);

@@ -59,7 +59,7 @@ static int teardown(void **state)
 
 static void join_room(struct sio_sim *sim, void *client)
 {
-    assert_int_equal(yodel_sio_join(world.sockets[*(unsigned *)client], "room"), 0);
+    assert_int_equal(yodel_sio_socket_join(world.sockets[*(unsigned *)client], "room"), 0);
 }
 
 static void join(unsigned client)
@@ -79,8 +79,8 @@ static void emit_failing(struct sio_sim *sim, void *arg)
     struct emission *emission = arg;
 
     world.fm.fail_at = atomic_load(&world.fm.calls) + emission->fail_at;
-    emission->rc = yodel_sio_emit(yodel_sio_except(yodel_sio_to_all(sim->ns), YODEL_ROOMS("room")),
-                                  "e", "i", 1);
+    emission->rc = yodel_sio_emit(
+        yodel_sio_target_except(yodel_sio_to_all(sim->ns), YODEL_ROOMS("room")), "e", "i", 1);
     world.fm.fail_at = 0;
 }
 
@@ -123,9 +123,9 @@ static void leave_failing(struct sio_sim *sim, void *arg)
     int num = 0;
 
     world.fm.fail_at = atomic_load(&world.fm.calls) + 1;
-    yodel_sio_leave(world.sockets[0], "room");
+    yodel_sio_socket_leave(world.sockets[0], "room");
     world.fm.fail_at = 0;
-    yodel_sio_each_room(world.sockets[0], count_room, &num);
+    yodel_sio_socket_each_room(world.sockets[0], count_room, &num);
     assert_int_equal(num, 1); /* its own */
 }
 
@@ -158,18 +158,18 @@ static void join_and_leave(struct sio_sim *sim, void *arg)
 
     for (int i = 0; i < timing->num; i++) {
         (void)snprintf(room, sizeof room, "r%d", i);
-        assert_int_equal(yodel_sio_join(world.sockets[0], room), 0);
+        assert_int_equal(yodel_sio_socket_join(world.sockets[0], room), 0);
     }
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
     for (int i = 0; i < LEFT; i++) {
         (void)snprintf(room, sizeof room, "r%d", i);
-        yodel_sio_leave(world.sockets[0], room);
+        yodel_sio_socket_leave(world.sockets[0], room);
     }
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
     timing->seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
     for (int i = LEFT; i < timing->num; i++) {
         (void)snprintf(room, sizeof room, "r%d", i);
-        yodel_sio_leave(world.sockets[0], room);
+        yodel_sio_socket_leave(world.sockets[0], room);
     }
 }
 

@@ -53,7 +53,7 @@ static void on_connection(yodel_sio_socket *socket, void *user)
     atomic_fetch_add(&world->connections, 1);
     if (yodel_sio_socket_recovered(socket))
         atomic_fetch_add(&world->recovered, 1);
-    (void)yodel_sio_join(socket, "room");
+    (void)yodel_sio_socket_join(socket, "room");
     (void)json_object_set_new(yodel_sio_socket_json(socket), "x", json_integer(1));
     (void)yodel_sio_emit(yodel_sio_to_others(socket), "joined", "");
 }
@@ -129,22 +129,22 @@ static void emit_some(struct world *world, int i)
     yodel_sio_namespace *ns;
 
     (void)yodel_sio_emit(all, "all", "{s:i}", "i", i);
-    (void)yodel_sio_emit(yodel_sio_except(room, YODEL_ROOMS("other")), "room", "i", i);
-    (void)yodel_sio_emit(yodel_sio_with(all, YODEL_SIO_VOLATILE), "volatile", "");
+    (void)yodel_sio_emit(yodel_sio_target_except(room, YODEL_ROOMS("other")), "room", "i", i);
+    (void)yodel_sio_emit(yodel_sio_target_with(all, YODEL_SIO_VOLATILE), "volatile", "");
     (void)yodel_group_send(world->channels, YODEL_STR("/chat#room"), YODEL_WS_TEXT,
                            (yodel_bytes){(const uint8_t *)"raw", 3});
     if (i % 4 == 0 &&
-        yodel_sio_emit_ack(yodel_sio_timeout(room, 20), "ask", NULL, answered, world) == 0)
+        yodel_sio_emit_ack(yodel_sio_target_timeout(room, 20), "ask", NULL, answered, world) == 0)
         atomic_fetch_add(&world->asked, 1);
     if (i % 4 == 1)
-        (void)yodel_sio_sockets_join(room, YODEL_ROOMS("a", "other"));
+        (void)yodel_sio_target_join(room, YODEL_ROOMS("a", "other"));
     if (i % 4 == 2)
-        (void)yodel_sio_sockets_leave(all, YODEL_ROOMS("other"));
-    if (i % 8 == 3 && yodel_sio_fetch_sockets(all, fetched, world) == 0)
+        (void)yodel_sio_target_leave(all, YODEL_ROOMS("other"));
+    if (i % 8 == 3 && yodel_sio_target_fetch(all, fetched, world) == 0)
         atomic_fetch_add(&world->fetches, 1);
-    if (i % 8 == 7 && yodel_sio_fetch_rooms(world->ns, fetched, world) == 0)
+    if (i % 8 == 7 && yodel_sio_namespace_fetch_rooms(world->ns, fetched, world) == 0)
         atomic_fetch_add(&world->fetches, 1);
-    ns = yodel_sio_find(world->sio, YODEL_STR("/chat"));
+    ns = yodel_sio_find_namespace(world->sio, YODEL_STR("/chat"));
     check(ns != NULL);
     (void)yodel_sio_namespace_unref(ns);
 }
@@ -317,9 +317,9 @@ static void start(struct world *world)
                       &world->sio),
         0);
     world->ns = yodel_sio_of(world->sio, "/chat");
-    assert_int_equal(yodel_sio_handle(world->ns, &handlers, world), 0);
-    assert_int_equal(yodel_sio_on(world->ns, "ask", on_ask, world), 0);
-    assert_int_equal(yodel_sio_use(world->ns, middleware, world), 0);
+    assert_int_equal(yodel_sio_namespace_handle(world->ns, &handlers, world), 0);
+    assert_int_equal(yodel_sio_namespace_on(world->ns, "ask", on_ask, world), 0);
+    assert_int_equal(yodel_sio_namespace_use(world->ns, middleware, world), 0);
     world->port = yodel_server_listen(
         world->server, YODEL_OPTIONS(yodel_listen_options, .address = "127.0.0.1:0"));
     assert_true(world->port > 0);

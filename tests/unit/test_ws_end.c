@@ -19,7 +19,7 @@ struct fixture {
     struct ws_sim sim;
     struct failmem fm;
     yodel_ws *ws; /* the last one that connected */
-    yodel_ws_id id;
+    yodel_id id;
     char name[YODEL_CHANNEL_NAME_SIZE];
     int opens, closes, frees;
     int connect_result;
@@ -34,7 +34,7 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
     struct fixture *f = user;
 
     f->ws = ws;
-    f->id = yodel_ws_get_id(ws);
+    f->id = yodel_ws_id(ws);
     yodel_ws_channel_name(ws, f->name);
     if (f->answers) {
         assert_int_equal(yodel_request_respond(req, YODEL_OPTIONS(yodel_response, .status = 302)),
@@ -66,7 +66,7 @@ static void call_everything(struct fixture *f, yodel_ws *ws)
     char name[YODEL_CHANNEL_NAME_SIZE];
 
     assert_ptr_equal(ws, f->ws);
-    assert_int_equal(yodel_ws_get_id(ws).value, f->id.value);
+    assert_int_equal(yodel_ws_id(ws).value, f->id.value);
     yodel_ws_channel_name(ws, name);
     assert_string_equal(name, f->name);
     assert_int_equal(yodel_ws_send_text(ws, YODEL_STR("late")), YODEL_ERR_CLOSED);
@@ -518,7 +518,7 @@ static void nothing(yodel_ws *ws, void *arg)
 }
 
 /* Steps of the clock of this thread that posts to all of ids take. */
-static double cost_of_posts(struct fixture *f, const yodel_ws_id *ids)
+static double cost_of_posts(struct fixture *f, const yodel_id *ids)
 {
     struct timespec from, to;
     int ran = 0;
@@ -536,7 +536,7 @@ static double cost_of_posts(struct fixture *f, const yodel_ws_id *ids)
     return (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
 }
 
-static void connect_many(struct fixture *f, yodel_ws_id *ids)
+static void connect_many(struct fixture *f, yodel_id *ids)
 {
     for (int i = 0; i < MANY; i++) {
         (void)ws_sim_connect(&f->sim, "/ws", "");
@@ -547,7 +547,7 @@ static void connect_many(struct fixture *f, yodel_ws_id *ids)
 static void test_ws_end_or_not_a_deferred_one_is_found_as_fast_as_an_open_one(void **state)
 {
     struct fixture *f = *state;
-    yodel_ws_id ids[MANY], open[MANY];
+    yodel_id ids[MANY], open[MANY];
     double deferred;
 
     f->quiet = true;

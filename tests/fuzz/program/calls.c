@@ -135,7 +135,7 @@ static void call_group_add(struct ctx *c)
     if (rc == 0)
         wsock_join(c->ws, group, true);
     else if (rc != YODEL_ERR_CLOSED && !failed_now(c, rc))
-        broken(c->p, "yodel_group_add: %s", yodel_err_name(rc));
+        broken(c->p, "yodel_group_add: %s", yodel_error_name(rc));
 }
 
 static void call_group_discard(struct ctx *c)
@@ -153,7 +153,7 @@ static void call_ws_look(struct ctx *c)
 
     (void)yodel_ws_buffered(c->ws->ws);
     yodel_ws_channel_name(c->ws->ws, name);
-    if (yodel_ws_get_id(c->ws->ws).value != c->ws->id || strcmp(name, c->ws->channel) != 0)
+    if (yodel_ws_id(c->ws->ws).value != c->ws->id || strcmp(name, c->ws->channel) != 0)
         broken(c->p, "the id or channel name of a WebSocket has changed");
     (void)yodel_ws_send_prepared(c->ws->ws, c->p->prepared);
 }
@@ -189,7 +189,7 @@ static void call_post(struct ctx *c)
     waiter = waiter_new(c->p, "post");
     waiter->ws_id = id;
     say(c->p, "ws_post");
-    (void)yodel_ws_post(c->p->server, (yodel_ws_id){id}, run_post, waiter, free_post);
+    (void)yodel_ws_post(c->p->server, (yodel_id){id}, run_post, waiter, free_post);
 }
 
 static void note_decision(struct program *p, uint64_t id)
@@ -202,7 +202,7 @@ static void note_decision(struct program *p, uint64_t id)
 static void call_by_id(struct ctx *c)
 {
     yodel_server *server = c->p->server;
-    yodel_ws_id id = {choose_ws_id(c->p)};
+    yodel_id id = {choose_ws_id(c->p)};
     unsigned what = pick(c->p, 4);
 
     note_decision(c->p, id.value);
@@ -256,7 +256,7 @@ static void call_channel_event(struct ctx *c)
         (void)yodel_channel_send_event(c->p->layer, yodel_str_of(ws->channel), "to.one", NULL);
 }
 
-static void on_members(const yodel_ws_id *members, size_t num, void *user)
+static void on_members(const yodel_id *members, size_t num, void *user)
 {
     struct waiter *waiter = user;
 
@@ -340,16 +340,17 @@ static void choose_target(struct ctx *c, struct aim *aim)
         choose_rooms(c, aim, ns);
         if (c->ss != NULL && aim->what.name == c->ss->name && aim->what.service == c->ss->service &&
             once_in(c->p, 4)) {
-            aim->target = yodel_sio_but(aim->target, c->ss->socket);
+            aim->target = yodel_sio_target_but(aim->target, c->ss->socket);
             aim->what.but = c->ss;
         }
     }
     if (once_in(c->p, 6)) {
         aim->what.except = 1 + pick(c->p, 7);
-        aim->target = yodel_sio_except(aim->target, list_rooms(aim->what.except, aim->except));
+        aim->target =
+            yodel_sio_target_except(aim->target, list_rooms(aim->what.except, aim->except));
     }
     if (once_in(c->p, 8))
-        aim->target = yodel_sio_with(aim->target, YODEL_SIO_VOLATILE);
+        aim->target = yodel_sio_target_with(aim->target, YODEL_SIO_VOLATILE);
 }
 
 static unsigned note_emit(struct program *p, const struct aim *aim)
@@ -430,7 +431,7 @@ static void call_emit_ack(struct ctx *c)
     say(c->p, "emit_ack %u to %s rooms %x, %u ms", serial,
         aim.what.to != NULL ? aim.what.to->id : program_names[aim.what.name % NUM_NAMES],
         aim.what.rooms, ms);
-    rc = yodel_sio_emit_ack(yodel_sio_timeout(aim.target, ms), "ev",
+    rc = yodel_sio_emit_ack(yodel_sio_target_timeout(aim.target, ms), "ev",
                             &(yodel_sio_args){.json = yodel_str_of(args)}, on_answers, waiter);
     waiter_returned(waiter, rc);
     sent_returned(c->p, serial, rc);
@@ -446,13 +447,13 @@ static bool has_rooms(const struct ssock *ss)
 static void call_join(struct ctx *c)
 {
     unsigned room = pick(c->p, NUM_ROOMS);
-    int rc = yodel_sio_join(c->ss->socket, program_rooms[room]);
+    int rc = yodel_sio_socket_join(c->ss->socket, program_rooms[room]);
 
     say(c->p, "join %s to %s: %d", c->ss->id, program_rooms[room], rc);
     if (rc == 0)
         ssock_join(c->ss, room, has_rooms(c->ss) ? IN : MAYBE);
     else if (rc != YODEL_ERR_CLOSED && rc != YODEL_ERR_TOO_BIG && !failed_now(c, rc))
-        broken(c->p, "yodel_sio_join: %s", yodel_err_name(rc));
+        broken(c->p, "yodel_sio_socket_join: %s", yodel_error_name(rc));
 }
 
 static void call_leave(struct ctx *c)
@@ -460,7 +461,7 @@ static void call_leave(struct ctx *c)
     unsigned room = pick(c->p, NUM_ROOMS);
 
     say(c->p, "leave %s from %s", c->ss->id, program_rooms[room]);
-    yodel_sio_leave(c->ss->socket, program_rooms[room]);
+    yodel_sio_socket_leave(c->ss->socket, program_rooms[room]);
     if (!c->ss->without_rooms)
         ssock_join(c->ss, room, OUT);
 }
@@ -476,7 +477,7 @@ static void each_room(yodel_str room, void *user)
 static void call_each_room(struct ctx *c)
 {
     say(c->p, "each_room %s", c->ss->id);
-    yodel_sio_each_room(c->ss->socket, each_room, c);
+    yodel_sio_socket_each_room(c->ss->socket, each_room, c);
 }
 
 static void call_disconnect(struct ctx *c)
@@ -484,13 +485,13 @@ static void call_disconnect(struct ctx *c)
     int close = once_in(c->p, 3);
 
     say(c->p, "disconnect %s, close %d", c->ss->id, close);
-    yodel_sio_disconnect(c->ss->socket, close);
+    yodel_sio_socket_disconnect(c->ss->socket, close);
 }
 
 static void on_once(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     struct program *p = user;
-    struct ssock *ss = yodel_sio_data(socket);
+    struct ssock *ss = yodel_sio_socket_data(socket);
 
     (void)event;
     act(p, NULL, ss);
@@ -500,13 +501,13 @@ static void call_look(struct ctx *c)
 {
     yodel_sio_socket *socket = c->ss->socket;
 
-    json_decref(yodel_sio_handshake(socket));
-    (void)yodel_sio_auth(socket);
-    (void)yodel_sio_header(socket, "host");
-    (void)yodel_sio_peer(socket);
+    json_decref(yodel_sio_socket_handshake(socket));
+    (void)yodel_sio_socket_auth(socket);
+    (void)yodel_sio_socket_header(socket, "host");
+    (void)yodel_sio_socket_peer(socket);
     (void)yodel_sio_socket_transport(socket);
     (void)yodel_sio_socket_json(socket);
-    (void)yodel_sio_once(socket, "hello", on_once, c->p);
+    (void)yodel_sio_socket_once(socket, "hello", on_once, c->p);
 }
 
 /* ---- Socket.IO: many sockets ---- */
@@ -532,9 +533,9 @@ static void call_sockets_rooms(struct ctx *c)
     become_unsure(c->p, bits);
     say(c->p, "sockets join or leave %x", bits);
     if (once_in(c->p, 2))
-        (void)yodel_sio_sockets_leave(aim.target, list_rooms(bits, rooms));
+        (void)yodel_sio_target_leave(aim.target, list_rooms(bits, rooms));
     else
-        (void)yodel_sio_sockets_join(aim.target, list_rooms(bits, rooms));
+        (void)yodel_sio_target_join(aim.target, list_rooms(bits, rooms));
 }
 
 static void call_disconnect_sockets(struct ctx *c)
@@ -543,7 +544,7 @@ static void call_disconnect_sockets(struct ctx *c)
 
     choose_target(c, &aim);
     say(c->p, "disconnect_sockets");
-    (void)yodel_sio_disconnect_sockets(aim.target, once_in(c->p, 3));
+    (void)yodel_sio_target_disconnect(aim.target, once_in(c->p, 3));
 }
 
 static void on_sockets(const json_t *sockets, void *user)
@@ -566,9 +567,9 @@ static void call_fetch(struct ctx *c)
     waiter->due = c->p->now + 10000;
     say(c->p, "fetch");
     if (once_in(c->p, 2))
-        rc = yodel_sio_fetch_rooms(aim.target.ns, on_sockets, waiter);
+        rc = yodel_sio_namespace_fetch_rooms(aim.target.ns, on_sockets, waiter);
     else
-        rc = yodel_sio_fetch_sockets(aim.target, on_sockets, waiter);
+        rc = yodel_sio_target_fetch(aim.target, on_sockets, waiter);
     waiter_returned(waiter, rc);
 }
 
@@ -614,7 +615,7 @@ static void call_find(struct ctx *c)
         name = (unsigned)c->ss->name;
         ns = yodel_sio_namespace_ref(yodel_sio_socket_namespace(c->ss->socket));
     } else {
-        ns = yodel_sio_find(sio, yodel_str_of(program_names[name]));
+        ns = yodel_sio_find_namespace(sio, yodel_str_of(program_names[name]));
     }
     say(c->p, "find %s: %s", program_names[name], ns != NULL ? "kept" : "none");
     if (ns != NULL)

@@ -28,7 +28,7 @@ void waiter_called(struct waiter *waiter)
         broken(waiter->p, "%s: called twice", waiter->what);
     if (waiter->returned && waiter->rc < 0)
         broken(waiter->p, "%s: called though it failed with %s", waiter->what,
-               yodel_err_name(waiter->rc));
+               yodel_error_name(waiter->rc));
 }
 
 void waiter_returned(struct waiter *waiter, int rc)
@@ -36,7 +36,7 @@ void waiter_returned(struct waiter *waiter, int rc)
     waiter->rc = rc;
     waiter->returned = true;
     if (rc < 0 && waiter->calls > 0)
-        broken(waiter->p, "%s: called, and failed with %s", waiter->what, yodel_err_name(rc));
+        broken(waiter->p, "%s: called, and failed with %s", waiter->what, yodel_error_name(rc));
 }
 
 void waiters_check(struct program *p)
@@ -113,7 +113,8 @@ void sent_returned(struct program *p, unsigned serial, int rc)
     sent->failed = rc < 0 && rc != YODEL_ERR_CLOSED;
     sent->may_miss = sent->may_miss || rc < 0;
     if (sent->failed && sent->has_left)
-        broken(p, "message %u came, though sending it failed with %s", serial, yodel_err_name(rc));
+        broken(p, "message %u came, though sending it failed with %s", serial,
+               yodel_error_name(rc));
 }
 
 static struct sent *come(struct program *p, unsigned serial)

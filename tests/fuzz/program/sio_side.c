@@ -77,14 +77,14 @@ static struct ssock *make_ssock(struct service *service, yodel_sio_socket *socke
     (void)snprintf(ss->id, sizeof ss->id, "%" YODEL_PRI, YODEL_ARG(id));
     ss->next = p->ssocks;
     p->ssocks = ss;
-    yodel_sio_set_data(socket, ss, forget);
+    yodel_sio_socket_set_data(socket, ss, forget);
     return ss;
 }
 
 static struct ssock *meet(struct service *service, yodel_sio_socket *socket, const char *handler)
 {
     struct program *p = service->p;
-    struct ssock *ss = yodel_sio_data(socket);
+    struct ssock *ss = yodel_sio_socket_data(socket);
     yodel_str id = yodel_sio_socket_id(socket);
 
     if (ss == NULL)
@@ -305,16 +305,16 @@ static void handle(struct service *service, yodel_sio_namespace *ns)
         .on_error = on_error,
         .on_drain = on_drain,
     };
-    int rc = yodel_sio_handle(ns, &handlers, service);
+    int rc = yodel_sio_namespace_handle(ns, &handlers, service);
 
     if (rc == 0)
-        rc = yodel_sio_on(ns, "hello", on_hello, service);
+        rc = yodel_sio_namespace_on(ns, "hello", on_hello, service);
     if (rc == 0 && once_in(p, 2))
-        rc = yodel_sio_use(ns, on_middleware, service);
+        rc = yodel_sio_namespace_use(ns, on_middleware, service);
     if (rc == 0 && once_in(p, 4))
-        rc = yodel_sio_use_event(ns, on_event_middleware, service);
+        rc = yodel_sio_namespace_use_event(ns, on_event_middleware, service);
     if (rc == 0 && once_in(p, 4))
-        rc = yodel_sio_on_any_outgoing(ns, on_outgoing, service);
+        rc = yodel_sio_namespace_on_outgoing(ns, on_outgoing, service);
     if (rc < 0)
         abort();
 }

@@ -22,7 +22,7 @@ static struct wsock *make_wsock(struct program *p, yodel_ws *ws, yodel_request *
     record->ws = ws;
     record->loop = (unsigned)p->current;
     record->line = query.len > 2 ? atoi(query.ptr + 2) : -1;
-    record->id = yodel_ws_get_id(ws).value;
+    record->id = yodel_ws_id(ws).value;
     yodel_ws_channel_name(ws, record->channel);
     record->next = p->wsocks;
     p->wsocks = record;
@@ -44,7 +44,7 @@ static struct wsock *meet(yodel_ws *ws, void *user, const char *handler)
         broken(p, "%s: after on_close", handler);
     if (p->current != (int)record->loop && !p->over && p->current >= 0)
         broken(p, "%s: on another loop", handler);
-    if (yodel_ws_get_id(ws).value != record->id)
+    if (yodel_ws_id(ws).value != record->id)
         broken(p, "%s: its id has changed", handler);
     say(p, "%s %d", handler, record->line);
     return record;

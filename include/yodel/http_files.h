@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YODEL_HTTP_FILES_H
+#define YODEL_HTTP_FILES_H
+
+#include <yodel/http.h>
+
+YODEL_C_BEGIN
+
+/* Static files, and cross-origin sharing. */
+
+typedef struct yodel_static_options {
+    size_t size;
+    const char *index;         /* file served for a directory; NULL: "index.html" */
+    const char *cache_control; /* NULL: "no-cache" (kept, but revalidated with the ETag) */
+    int dot_files;             /* 1: names that begin with a dot are served; 0: 404 */
+} yodel_static_options;
+
+/*
+ * Serves the files below a directory under a path prefix: types by extension, ETag and 304, ranges,
+ * HEAD.  Names are percent-decoded once; what would leave the directory, also by a symbolic link,
+ * is 404.  So is what begins with a dot, or is below such a directory, but for ".well-known" (RFC
+ * 8615).  Routes win over files.
+ *
+ * prefix      "/" or "/static/"; copied
+ * directory   copied; must exist
+ *
+ * Returns 0, -ENOMEM, -errno (of opening directory), YODEL_ERR_CONFLICT, YODEL_ERR_STATE.
+ */
+YODEL_API YODEL_CHECK_RESULT int
+yodel_server_static(yodel_server *server, const char *prefix, const char *directory,
+                    const yodel_static_options *options) YODEL_SETUP_THREAD;
+
+/* Cross-origin sharing (Fetch standard) for paths below a prefix. */
+typedef struct yodel_cors_options {
+    size_t size;
+    const char *const
+        *origins;        /* ends with NULL: "https://a.example", ".example.com", "*"; required */
+    int credentials;     /* 1: allow cookies; the origin is then echoed, never "*" */
+    const char *methods; /* of a preflight; NULL: "GET,HEAD,PUT,PATCH,POST,DELETE" */
+    const char *allow_headers;  /* of a preflight; NULL: those asked for */
+    const char *expose_headers; /* NULL: none */
+    uint32_t max_age_s;         /* of a preflight; 0: not sent */
+} yodel_cors_options;
+
+/*
+ * Adds CORS headers to answers below prefix and answers preflights with 204.  Everything copied.
+ * Returns 0, -ENOMEM, -EINVAL, YODEL_ERR_CONFLICT.
+ */
+YODEL_API YODEL_CHECK_RESULT int
+yodel_server_cors(yodel_server *server, const char *prefix,
+                  const yodel_cors_options *options) YODEL_SETUP_THREAD;
+
+YODEL_C_END
+
+#endif

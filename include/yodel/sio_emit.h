@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YODEL_SIO_EMIT_H
+#define YODEL_SIO_EMIT_H
+
+#include <yodel/sio_event.h>
+
+YODEL_C_BEGIN
+
+/* Socket.IO: which sockets an emit reaches, and what can be done to them.  Included by yodel/sio.h.
+ */
+
+/* ---- targets: the sockets that an emit reaches, as a value ---- */
+
+/* Strings and lists are borrowed for the call that takes the target.  Made by the functions below.
+ */
+typedef struct yodel_sio_target {
+    yodel_sio_namespace *ns;
+    yodel_sio_socket *socket;  /* this client alone */
+    const char *room;          /* one room; NULL: see rooms */
+    const char *const *rooms;  /* ends with NULL; NULL: everyone; without entries: no one */
+    const char *const *except; /* ends with NULL; NULL: none */
+    char but[24];              /* the id of a socket that is left out; "": none */
+    unsigned flags;
+    uint32_t timeout_ms; /* of acknowledgements; 0: 10000 */
+} yodel_sio_target;
+
+#define YODEL_SIO_VOLATILE (1u << 0)    /* drop for a client that cannot take it now */
+#define YODEL_SIO_LOCAL (1u << 1)       /* this process only */
+#define YODEL_SIO_NO_COMPRESS (1u << 2) /* of polling answers */
+
+#ifdef __cplusplus
+#define YODEL_ROOMS(...) (yodel_temporary<const char *>::yodel_list({__VA_ARGS__, NULL}))
+#else
+#define YODEL_ROOMS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#endif
+
+/* One client. */
+YODEL_API yodel_sio_target yodel_sio_to(yodel_sio_socket *socket) YODEL_LOOP_THREAD;
+/* Everyone in the namespace. */
+YODEL_API yodel_sio_target yodel_sio_to_all(yodel_sio_namespace *ns) YODEL_ANY_THREAD;
+/* Everyone in the namespace but this client. */
+YODEL_API yodel_sio_target yodel_sio_to_others(yodel_sio_socket *socket) YODEL_LOOP_THREAD;
+/* Those in a room; a socket's id is a room; NULL is no one's. */
+YODEL_API yodel_sio_target yodel_sio_to_room(yodel_sio_namespace *ns,
+                                             const char *room) YODEL_ANY_THREAD;
+/* Those in any of rooms, each once. */
+YODEL_API yodel_sio_target yodel_sio_to_rooms(yodel_sio_namespace *ns,
+                                              const char *const *rooms) YODEL_ANY_THREAD;
+/* The same target less those in any of rooms (a list given before is replaced), less one socket (in
+ * place of one given before), with more flags, with a time limit. */
+YODEL_API yodel_sio_target yodel_sio_target_except(yodel_sio_target target,
+                                                   const char *const *rooms) YODEL_ANY_THREAD;
+YODEL_API yodel_sio_target yodel_sio_target_but(yodel_sio_target target,
+                                                yodel_sio_socket *socket) YODEL_LOOP_THREAD;
+YODEL_API yodel_sio_target yodel_sio_target_with(yodel_sio_target target,
+                                                 unsigned flags) YODEL_ANY_THREAD;
+YODEL_API yodel_sio_target yodel_sio_target_timeout(yodel_sio_target target,
+                                                    uint32_t ms) YODEL_ANY_THREAD;
+
+/*
+ * Emits an event to target with arguments in jansson's packed format, one after the other:
+ *     yodel_sio_emit(yodel_sio_to_room(chat, "r1"), "said", "{s:s}", "text", text)
+ * It is encoded once.  Clients of the loop it is called on get it at once, those of others by mail;
+ * what one thread emits and answers reaches each client in that order.  A target with a socket may
+ * be used on its loop only.  To a parent it goes to all its children.
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_FORMAT, YODEL_ERR_NAME (a reserved event name), YODEL_ERR_ENCODING,
+ * YODEL_ERR_TOO_BIG (attachments), YODEL_ERR_CLOSED, YODEL_ERR_CONGESTED (to one socket
+ * max_buffered, to many max_mailbox of the server); on failure nobody gets it, but loops that
+ * have not ended and other children of a parent may have it.
+ */
+YODEL_API int yodel_sio_emit(yodel_sio_target target, const char *event, const char *format,
+                             ...) YODEL_ANY_THREAD;
+YODEL_API int yodel_sio_emit_args(yodel_sio_target target, const char *event,
+                                  const yodel_sio_args *args) YODEL_ANY_THREAD;
+/* Passes on the arguments of an event that came in, binary too, without looking into them. */
+YODEL_API int yodel_sio_emit_event(yodel_sio_target target, const char *event,
+                                   const yodel_sio_event *received) YODEL_LOOP_THREAD;
+
+/*
+ * The answers to an emit: called exactly once, on a loop's thread.
+ *
+ * result     0, -ETIMEDOUT (some clients did not answer in time), YODEL_ERR_CLOSED (one left),
+ *            YODEL_ERR_TOO_BIG (answers above max_answers are left out), -ENOMEM (one, or all, are
+ *            left out)
+ * answers    JSON array: of one client the arguments it answered with; of a broadcast the first
+ *            argument of each answer
+ * attachments  of binary in them
+ */
+typedef struct yodel_sio_answers {
+    int result;
+    yodel_str json;
+    const yodel_bytes *attachments;
+    size_t num_attachments;
+} yodel_sio_answers;
+typedef void(yodel_sio_answers_fn)(const yodel_sio_answers *answers, void *user);
+
+/* yodel_sio_emit_args() that asks for acknowledgement.  When it fails answered is not called; to
+ * one socket also YODEL_ERR_TOO_BIG (max_acks), to a parent YODEL_ERR_UNSUPPORTED. */
+YODEL_API int yodel_sio_emit_ack(yodel_sio_target target, const char *event,
+                                 const yodel_sio_args *args, yodel_sio_answers_fn *answered,
+                                 void *user) YODEL_ANY_THREAD;
+
+/* Makes all of target, of a parent its children's sockets, join or leave rooms (a list that ends
+ * with NULL); disconnects them, from the namespace or (close) altogether.  Return 0, -ENOMEM,
+ * YODEL_ERR_CONGESTED (max_mailbox; not for ends), YODEL_ERR_CLOSED. */
+YODEL_API int yodel_sio_target_join(yodel_sio_target target,
+                                    const char *const *rooms) YODEL_ANY_THREAD;
+YODEL_API int yodel_sio_target_leave(yodel_sio_target target,
+                                     const char *const *rooms) YODEL_ANY_THREAD;
+YODEL_API int yodel_sio_target_disconnect(yodel_sio_target target, int close) YODEL_ANY_THREAD;
+
+/* Gathers those of target, of a parent its children's: sockets is a JSON array of {"id", "rooms",
+ * "data", "handshake"}, borrowed; NULL: something is missing, for want of memory or time (that of
+ * target, else 10 s). Called once, on a loop's thread.  Returns as above. */
+typedef void(yodel_sio_sockets_fn)(const json_t *sockets, void *user);
+YODEL_API int yodel_sio_target_fetch(yodel_sio_target target, yodel_sio_sockets_fn *done,
+                                     void *user) YODEL_ANY_THREAD;
+
+/* Gathers the names of the rooms of ns, sockets' own ones included: a JSON array of strings. */
+YODEL_API int yodel_sio_namespace_fetch_rooms(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done,
+                                              void *user) YODEL_ANY_THREAD;
+
+YODEL_C_END
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YODEL_SIO_NAMESPACE_H
+#define YODEL_SIO_NAMESPACE_H
+
+#include <jansson.h>
+#include <yodel/sio_service.h>
+
+YODEL_C_BEGIN
+
+/* Socket.IO: namespaces, their handlers and middleware.  Included by yodel/sio.h. */
+
+typedef struct yodel_sio_namespace yodel_sio_namespace; /* "/", "/chat" */
+typedef struct yodel_sio_socket yodel_sio_socket;       /* one client in one namespace */
+typedef struct yodel_sio_ack yodel_sio_ack;             /* the right to answer one event, once */
+typedef struct yodel_sio_next yodel_sio_next;           /* the right to end one middleware, once */
+typedef struct yodel_sio_event yodel_sio_event; /* an event that came in; of a handler's call */
+
+/* Bytes of a namespace's name, its slash included; a CONNECT to a longer one is refused. */
+#define YODEL_SIO_MAX_NAME 255
+
+/* The namespace of that name ("/chat", with or without the slash), made on first use; it stays as
+ * long as sio.  If a pattern of a parent made before matches the name, it is that parent's child,
+ * with the handlers and middleware that the parent has now.  NULL when out of memory or name is too
+ * long, no UTF-8 or holds a comma. */
+YODEL_API yodel_sio_namespace *yodel_sio_of(yodel_sio *sio, const char *name) YODEL_SETUP_THREAD;
+
+/* A parent: clients may connect to every name that the PCRE2 pattern matches as a whole.  Children
+ * have the handlers and middleware of their parent.  NULL: malformed, or out of memory. */
+YODEL_API yodel_sio_namespace *yodel_sio_of_pattern(yodel_sio *sio,
+                                                    const char *pattern) YODEL_SETUP_THREAD;
+
+/* The same with a function: allows with 1, else 0.  auth is the CONNECT payload, NULL without. */
+typedef int(yodel_sio_match_fn)(yodel_str name, const json_t *auth, void *user);
+YODEL_API yodel_sio_namespace *yodel_sio_of_function(yodel_sio *sio, yodel_sio_match_fn *match,
+                                                     void *user) YODEL_SETUP_THREAD;
+
+/* The namespace of that name, with its slash, if there is one now; children included.  A reference,
+ * to be given back by yodel_sio_namespace_unref(); NULL when there is none.  A child goes with its
+ * last socket (but see keep_empty_children): with a reference it may be used still, and reaches no
+ * one. */
+YODEL_API YODEL_CHECK_RESULT yodel_sio_namespace *
+yodel_sio_find_namespace(yodel_sio *sio, yodel_str name) YODEL_ANY_THREAD;
+/* To keep a namespace that is borrowed, from yodel_sio_socket_namespace() say; also its sio. */
+YODEL_API yodel_sio_namespace *yodel_sio_namespace_ref(yodel_sio_namespace *ns) YODEL_ANY_THREAD;
+/* NULL is a no-op.  Always returns NULL. */
+YODEL_API yodel_sio_namespace *yodel_sio_namespace_unref(yodel_sio_namespace *ns) YODEL_ANY_THREAD;
+/* Calls each(name, user) for every namespace that is now, parents left out.  each must not call
+ * into the library. */
+YODEL_API void yodel_sio_each_namespace(yodel_sio *sio, void (*each)(yodel_str name, void *user),
+                                        void *user) YODEL_ANY_THREAD;
+YODEL_API yodel_str yodel_sio_namespace_name(const yodel_sio_namespace *ns) YODEL_ANY_THREAD;
+
+/* ---- handlers ---- */
+
+/* The socket has joined its namespace and the client was told: what is emitted here comes after
+ * that. */
+typedef void(yodel_sio_connection_fn)(yodel_sio_socket *socket, void *user);
+/* reason: "transport close", "client namespace disconnect", ... as the JavaScript server says. */
+typedef void(yodel_sio_disconnect_fn)(yodel_sio_socket *socket, const char *reason, void *user);
+typedef void(yodel_sio_event_fn)(yodel_sio_socket *socket, yodel_sio_event *event, void *user);
+
+typedef struct yodel_sio_handlers {
+    size_t size;
+    yodel_sio_connection_fn *on_connection;
+    yodel_sio_disconnect_fn *on_disconnecting; /* its rooms are still there */
+    /* Last; exactly once for each on_connection.  It is in no room any more, nor in that of its id.
+     */
+    yodel_sio_disconnect_fn *on_disconnect;
+    yodel_sio_event_fn *on_any;       /* every event, ahead of its own handler */
+    yodel_sio_event_fn *on_unhandled; /* events without a handler of their own */
+    /* An event middleware refused an event: message is its reason. */
+    void (*on_error)(yodel_sio_socket *socket, const char *message, void *user);
+    /* The output has emptied after an emit to this client gave YODEL_ERR_CONGESTED, or a broadcast
+     * had to pass it over. */
+    void (*on_drain)(yodel_sio_socket *socket, void *user);
+} yodel_sio_handlers;
+
+/* Sets the handlers of ns; copied.  Returns 0, -EINVAL, YODEL_ERR_OPTIONS, YODEL_ERR_STATE. */
+YODEL_API int yodel_sio_namespace_handle(yodel_sio_namespace *ns,
+                                         const yodel_sio_handlers *handlers,
+                                         void *user) YODEL_SETUP_THREAD;
+
+/* Adds a handler of one event; several of one event run in the order they were added.
+ * Returns 0, -ENOMEM, YODEL_ERR_NAME (a reserved name), YODEL_ERR_STATE. */
+YODEL_API int yodel_sio_namespace_on(yodel_sio_namespace *ns, const char *event,
+                                     yodel_sio_event_fn *handler, void *user) YODEL_SETUP_THREAD;
+
+/* A handler of one socket alone, for its next event of that name.  Returns 0, -ENOMEM,
+ * YODEL_ERR_NAME. */
+YODEL_API int yodel_sio_socket_once(yodel_sio_socket *socket, const char *event,
+                                    yodel_sio_event_fn *handler, void *user) YODEL_LOOP_THREAD;
+
+typedef struct yodel_sio_args yodel_sio_args;
+
+/* Sees every event that goes out to a socket of ns, with its arguments, binary too; borrowed for
+ * the call.  A socket that it disconnects does not get the event. */
+typedef void(yodel_sio_outgoing_fn)(yodel_sio_socket *socket, yodel_str event,
+                                    const yodel_sio_args *args, void *user);
+YODEL_API int yodel_sio_namespace_on_outgoing(yodel_sio_namespace *ns,
+                                              yodel_sio_outgoing_fn *handler,
+                                              void *user) YODEL_SETUP_THREAD;
+
+/*
+ * Middleware: runs for every socket that wants to connect, in the order added, before it is in the
+ * namespace.  It may join rooms and set data.  It ends by yodel_sio_next_go() or
+ * yodel_sio_next_refuse(), in the call or later and from any thread; next is taken by them.
+ */
+typedef void(yodel_sio_middleware_fn)(yodel_sio_socket *socket, yodel_sio_next *next, void *user);
+YODEL_API int yodel_sio_namespace_use(yodel_sio_namespace *ns, yodel_sio_middleware_fn *middleware,
+                                      void *user) YODEL_SETUP_THREAD;
+YODEL_API void yodel_sio_next_go(yodel_sio_next *next) YODEL_ANY_THREAD;
+/* The client gets connect_error with message and, unless NULL, data: JSON text, copied.  Returns 0,
+ * -ENOMEM, YODEL_ERR_ENCODING (message is not UTF-8), YODEL_ERR_FORMAT (data is not JSON): nothing
+ * is then sent and next is still the caller's.  With "" and NULL it cannot fail. */
+YODEL_API int yodel_sio_next_refuse(yodel_sio_next *next, const char *message,
+                                    const char *data) YODEL_ANY_THREAD;
+
+/* Event middleware: runs for every event of a socket ahead of its handlers.  Returns NULL to let it
+ * pass, or why it is dropped (static text, for on_error). */
+typedef const char *(yodel_sio_event_middleware_fn)(yodel_sio_socket *socket,
+                                                    yodel_sio_event *event, void *user);
+YODEL_API int yodel_sio_namespace_use_event(yodel_sio_namespace *ns,
+                                            yodel_sio_event_middleware_fn *middleware,
+                                            void *user) YODEL_SETUP_THREAD;
+
+YODEL_C_END
+
+#endif
