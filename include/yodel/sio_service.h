@@ -24,7 +24,7 @@ typedef struct yodel_sio_cookie_options {
 } yodel_sio_cookie_options;
 
 /*
- * Asked for every new session before it exists.  Returns 0 to allow it, an HTTP status (400..599)
+ * Asked for every new session before it exists.  Returns 0 to allow it, an HTTP status (300..599)
  * or a negative result to refuse it (answered 403, {"code":4,"message":"Forbidden"}), or
  * YODEL_DEFER: it is then decided by yodel_sio_allow() with yodel_sio_request_id(req), from any
  * thread, within 10 seconds.

@@ -54,7 +54,7 @@ typedef struct yodel_event yodel_event;
 
 /*
  * A client asks for a WebSocket.  req is valid for the call; with YODEL_DEFER nothing of it is.
- * Return YODEL_ACCEPT, YODEL_DEFER, an HTTP status from 400 to 599 to reject with it, or a negative
+ * Return YODEL_ACCEPT, YODEL_DEFER, an HTTP status from 300 to 599 to reject with it, or a negative
  * result: the handler failed and the client gets 500.  yodel_ws_accept() or yodel_ws_reject() may
  * be called inside; an answer to req itself, such as a redirect, rejects it too.  A deferred
  * WebSocket that is not decided within decide_ms is rejected with 503.
@@ -164,8 +164,15 @@ YODEL_API int yodel_ws_accept(yodel_ws *ws,
                               const yodel_ws_accept_options *options) YODEL_LOOP_THREAD;
 
 /*
- * Refuses ws with an HTTP response (status 400..599; 0: 403).  A deferred one has its on_close
- * after that.  Returns as yodel_ws_accept().
+ * Refuses ws with an HTTP response and closes the connection.  A deferred one has its on_close
+ * after that.
+ *
+ * response   status 300..599, 0: 403; with headers and body as in yodel_request_respond(), such as
+ *            Location of a redirect or WWW-Authenticate of a 401.  1xx and 2xx give -EINVAL: they
+ *            would not refuse.  Without body and content type the usual text of an error is sent.
+ *            NULL: a plain 403.
+ *
+ * Returns as yodel_ws_accept().
  */
 YODEL_API int yodel_ws_reject(yodel_ws *ws, const yodel_response *response) YODEL_LOOP_THREAD;
 

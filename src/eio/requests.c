@@ -81,7 +81,7 @@ static void decided(struct yd_eio_loop *home, yodel_request *req, bool upgrade, 
 {
     if (result == 0)
         open_session(home, req, upgrade);
-    else if (result >= 400 && result <= 599)
+    else if (yd_status_refuses(result))
         yd_eio_refuse_with(home->eio, req, upgrade, YD_EIO_FORBIDDEN, result);
     else
         yd_eio_refuse(home->eio, req, upgrade, YD_EIO_FORBIDDEN);

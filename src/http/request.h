@@ -77,6 +77,13 @@ int yd_request_fail(yodel_request *req, int status, const char *why, const yodel
  */
 int yd_response_check(const yodel_response *response);
 
+/* True of the final statuses that refuse a handshake: neither 1xx and 101, which go on with it, nor
+ * 2xx, which would say that what was asked for is there. */
+static inline bool yd_status_refuses(int status)
+{
+    return status >= 300 && status <= 599;
+}
+
 /* Answers the request of an id of yodel_request_defer(), on its loop.  As yodel_request_respond();
  * YODEL_ERR_NOT_FOUND when it has gone or was answered. */
 int yd_request_respond_by_id(struct yd_net *net, uint64_t id, const yodel_response *response);

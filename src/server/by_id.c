@@ -227,6 +227,8 @@ int yodel_ws_reject_id(yodel_server *server, yodel_id id, const yodel_response *
     response.size = sizeof response;
     if ((rc = yd_response_check(&response)) < 0)
         return rc;
+    if (response.status != 0 && !yd_status_refuses(response.status))
+        return -EINVAL;
     return post(pack_response(server, id.value, &response), YD_CALL_CONTROL, run_reject);
 }
 

@@ -230,9 +230,10 @@ int yodel_ws_reject(yodel_ws *ws, const yodel_response *given)
         return rc;
     if (response.status == 0)
         response.status = 403;
-    if (response.status < 400 || response.status > 599)
+    if (!yd_status_refuses(response.status))
         return -EINVAL;
-    if (response.body.len == 0 && response.content_type == NULL)
+    /* RFC 9110 15.4.5: a 304 has no content, not even that of an error */
+    if (response.body.len == 0 && response.content_type == NULL && response.status != 304)
         rc = yd_request_fail(req, response.status, NULL, response.headers, response.num_headers);
     else
         rc = yodel_request_respond(req, &response);
@@ -323,8 +324,8 @@ static int answer(yodel_ws *ws, yodel_request *req, int outcome)
         rc = yodel_ws_accept(ws, NULL);
     else
         rc = yodel_ws_reject(
-            ws, YODEL_OPTIONS(yodel_response,
-                              .status = outcome < 400 || outcome > 599 ? 500 : outcome));
+            ws,
+            YODEL_OPTIONS(yodel_response, .status = yd_status_refuses(outcome) ? outcome : 500));
     ws->in_connect = false;
     return rc;
 }

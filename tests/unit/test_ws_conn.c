@@ -226,7 +226,8 @@ static void test_ws_conn_fails_with_its_handler(void **state)
 
 static void test_ws_conn_rejects(void **state)
 {
-    static const int results[][2] = {{401, 401}, {404, 404}, {-EIO, 500}, {299, 500}, {600, 500}};
+    static const int results[][2] = {{302, 302}, {401, 401}, {404, 404}, {599, 599}, {-EIO, 500},
+                                     {101, 500}, {200, 500}, {299, 500}, {600, 500}};
 
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
         struct sim_peer *peer;
@@ -281,6 +282,49 @@ static void test_ws_conn_is_rejected_later(void **state)
     assert_int_equal(seen.closes, 1);
     assert_int_equal(seen.opens, 0);
     assert_int_equal(seen.closing.by, YODEL_WS_BY_SERVER);
+}
+
+/* Where to go, or how to come in, stands in headers; what would accept is no rejection. */
+static void test_ws_conn_is_rejected_with_any_final_status(void **state)
+{
+    static const yodel_header location = {"Location", "wss://b.example/ws"},
+                              challenge = {"WWW-Authenticate", "Bearer"};
+    static const struct {
+        int status, rc;
+        const yodel_header *header;
+    } cases[] = {{302, 0, &location},  {304, 0, NULL},       {401, 0, &challenge},
+                 {426, 0, NULL},       {0, 0, NULL},         {100, -EINVAL, NULL},
+                 {101, -EINVAL, NULL}, {200, -EINVAL, NULL}, {204, -EINVAL, NULL},
+                 {299, -EINVAL, NULL}, {600, -EINVAL, NULL}, {-1, -EINVAL, NULL}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sim_peer *peer;
+
+        assert_int_equal(setup(NULL), 0);
+        seen.connect_result = YODEL_DEFER;
+        peer = ws_sim_connect(&sim, "/ws", "");
+        assert_int_equal(
+            yodel_ws_reject(seen.ws, YODEL_OPTIONS(yodel_response, .status = cases[i].status,
+                                                   .headers = cases[i].header,
+                                                   .num_headers = cases[i].header != NULL)),
+            cases[i].rc);
+        run();
+        if (cases[i].rc < 0) {
+            ws_sim_expect_nothing(peer);
+            assert_int_equal(yodel_ws_accept(seen.ws, NULL), 0); /* as undecided as before */
+            run();
+            http_sim_assert_status(peer, 101);
+        } else {
+            http_sim_assert_status(peer, cases[i].status != 0 ? cases[i].status : 403);
+            if (cases[i].header != NULL)
+                assert_string_equal(http_sim_header(peer, cases[i].header->name),
+                                    cases[i].header->value);
+            assert_int_equal(strlen(http_sim_body(peer)) == 0, cases[i].status == 304);
+            assert_true(sim_is_shut(peer));
+            assert_int_equal(seen.closes, 1);
+        }
+        teardown(NULL);
+    }
 }
 
 static void test_ws_conn_must_be_decided_in_time(void **state)
@@ -641,6 +685,7 @@ int main(void)
         TEARDOWN_TEST(test_ws_conn_rejects),
         FIXTURE_TEST(test_ws_conn_is_accepted_later),
         FIXTURE_TEST(test_ws_conn_is_rejected_later),
+        TEARDOWN_TEST(test_ws_conn_is_rejected_with_any_final_status),
         FIXTURE_TEST(test_ws_conn_must_be_decided_in_time),
         FIXTURE_TEST(test_ws_conn_may_leave_before_it_is_decided),
         TEARDOWN_TEST(test_ws_conn_checks_the_handshake),
