@@ -4,70 +4,110 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { describe, test } from "node:test";
 
-import { artifacts, current, fitsItsWindow, openPage, panel, visit, visitSio } from "./visitor.js";
+import {
+  artifacts,
+  current,
+  fitsItsWindow,
+  goAway,
+  openPage,
+  panel,
+  sioIsUp,
+  views,
+  visit,
+  visitSio,
+} from "./visitor.js";
 
 const sizes = [
+  [1366, 768],
   [1366, 650],
   [1280, 600],
   [1024, 600],
   [1920, 1080],
   [360, 740],
 ];
+const looks = ["en", "ru"].flatMap((locale) => ["light", "dark"].map((colorScheme) => ({ locale, colorScheme })));
 const manyRooms = Array.from({ length: 13 }, (_, i) => `room${i + 1}`);
 
-function sized([width, height]) {
-  return { viewport: { width, height }, locale: "en" };
-}
-
-/* What is wrong with the boxes of a page: parts that cross, and controls that reach out of their card or lie
- * under something else. */
+/* What is wrong with the boxes of a page: parts that cross; controls that reach out of their card, lie under
+ * something else, or whose text is cut; a chosen tab that is out of sight. */
 function crossings() {
   const visible = (node) => node.checkVisibility() && node.getBoundingClientRect().width > 0;
   const name = (node) => node.id || node.className || node.tagName;
   const parts = [...document.querySelectorAll("header, footer, .card")].filter(visible);
+  const pen = document.createElement("canvas").getContext("2d");
   const found = [];
   const inside = (inner, outer) =>
     inner.left >= outer.left - 1 &&
     inner.right <= outer.right + 1 &&
     inner.top >= outer.top - 1 &&
     inner.bottom <= outer.bottom + 1;
+  const room = (node, style) => node.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  const isCut = (node) => {
+    const style = getComputedStyle(node);
+
+    pen.font = style.font;
+    if (node.placeholder) return pen.measureText(node.placeholder).width > room(node, style) + 1;
+    return node.tagName !== "INPUT" && node.tagName !== "PRE" && node.scrollWidth > node.clientWidth + 1;
+  };
 
   for (const [i, one] of parts.entries())
     for (const other of parts.slice(i + 1)) {
       const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()];
 
-      if (getComputedStyle(one).position === "sticky") continue;
+      if (getComputedStyle(one).position === "sticky" && one.tagName === "HEADER") continue;
       if (a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1)
         found.push(`${name(one)} crosses ${name(other)}`);
     }
-  for (const control of [...document.querySelectorAll(".card :is(button, input, select, a, pre)")].filter(visible)) {
+  for (const control of [...document.querySelectorAll(":is(.card, .top) :is(button, input, select, a, pre)")]) {
+    const card = control.closest(".card, .top");
     const scroller = control.closest(".tabs");
 
-    if (!scroller && !inside(control.getBoundingClientRect(), control.closest(".card").getBoundingClientRect()))
+    if (!visible(control)) continue;
+    if (!scroller && !inside(control.getBoundingClientRect(), card.getBoundingClientRect()))
       found.push(`${name(control)} reaches out of its card`);
+    if (isCut(control)) found.push(`${name(control)} is cut: ${control.placeholder || control.textContent}`);
     if (scroller && control.getAttribute("aria-selected") !== "true") continue;
     control.scrollIntoView({ block: "center" });
     const box = control.getBoundingClientRect();
     const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
 
     if (!top || !(control.contains(top) || top.contains(control))) found.push(`${name(control)} is covered`);
+    if (scroller && !inside(box, scroller.getBoundingClientRect())) found.push(`${name(control)} is out of sight`);
   }
   scrollTo(0, 0);
   return found;
 }
 
-describe("layout", () => {
-  for (const size of sizes)
-    test(`nothing covers anything at ${size.join("x")}`, async () => {
-      const page = await visit({ rooms: manyRooms, options: sized(size) });
-      const sio = await visitSio({ options: sized(size) });
+/* Of the card on the left, what one writes in is in sight without scrolling. */
+function hiddenInputs() {
+  return [...document.querySelectorAll("main:not([hidden]) .chat .compose input")]
+    .filter((node) => node.checkVisibility() && node.getBoundingClientRect().bottom > innerHeight)
+    .map((node) => node.id || node.className);
+}
 
-      assert.deepEqual(await page.evaluate(crossings), []);
-      assert.deepEqual(await sio.evaluate(crossings), []);
-      await fitsItsWindow(page);
-      await fitsItsWindow(sio);
-      await page.screenshot({ path: path.join(artifacts, `layout-${size.join("x")}.png`) });
-      await sio.screenshot({ path: path.join(artifacts, `layout-sio-${size.join("x")}.png`) });
+async function look(page, view) {
+  await page.click(`#views a[href="#${view}"]`);
+  if (view === "socketio") await sioIsUp(page);
+  assert.deepEqual(await page.evaluate(crossings), []);
+  if (page.viewportSize().width > 900) assert.deepEqual(await page.evaluate(hiddenInputs), []);
+  await fitsItsWindow(page);
+}
+
+describe("layout", () => {
+  for (const [width, height] of sizes)
+    test(`nothing covers anything at ${width}x${height}`, async () => {
+      for (const { locale, colorScheme } of looks) {
+        const page = await visit({ rooms: manyRooms, options: { viewport: { width, height }, locale, colorScheme } });
+
+        await page.click('#tabs [data-room="room9"]');
+        for (const view of views) {
+          await look(page, view);
+          await page.screenshot({
+            path: path.join(artifacts, `layout-${view}-${width}x${height}-${locale}-${colorScheme}.png`),
+          });
+        }
+        await goAway(page);
+      }
     });
 
   test("the chosen tab is in sight among many", async () => {

@@ -13,6 +13,9 @@ export const artifacts = path.join(root, "artifacts");
 export const wide = { viewport: { width: 1280, height: 800 }, locale: "en" };
 export const narrow = { viewport: { width: 390, height: 844 }, locale: "ru", isMobile: true, hasTouch: true };
 
+/** The views of the page. */
+export const views = ["websocket", "socketio"];
+
 let browser;
 let contexts;
 let faults;
