@@ -15,21 +15,71 @@ typedef struct yodel_tls_options {
     const char *ciphers;   /* TLS 1.2 cipher list; NULL: OpenSSL's default at security level 2 */
 } yodel_tls_options;
 
+/* Which addresses of a name are listened on. */
+typedef enum yodel_families {
+    YODEL_FAMILIES_ALL = 0, /* all that the name has; an IPv6 one takes IPv6 alone */
+    YODEL_FAMILIES_IPV4,    /* its IPv4 addresses */
+    YODEL_FAMILIES_IPV6,    /* its IPv6 addresses, which take IPv6 alone */
+    YODEL_FAMILIES_DUAL     /* its IPv6 addresses; "[::]:80" and "*:80" then take IPv4, too */
+} yodel_families;
+
 typedef struct yodel_listen_options {
     size_t size;
 
-    /* "0.0.0.0:8080", "[::]:8080", "localhost:8080", "unix:/run/app.sock".  Required; port 0 picks
-     * a free one.  A stale Unix socket that no one listens on is replaced. */
+    /*
+     * Required, but beside fds:
+     *
+     * "192.0.2.1:8080", "[::1]:8080"   an address
+     * "localhost:8080"     all addresses of a name, at most 16, with one port; one that the machine
+     *                      lacks (an ::1 without IPv6) is left out as long as there is another
+     * "*:8080"             all addresses of the machine, of both families
+     * "unix:/run/app.sock" a Unix socket; a stale file that no one listens on is replaced
+     * "fd:3"               a descriptor that the process was started with and that listens already
+     * "systemd:web"        those that systemd passes (LISTEN_FDS, LISTEN_PID) with that name
+     *                      (FileDescriptorName=, LISTEN_FDNAMES); "systemd" is all of them
+     *
+     * Port 0 picks a free one.
+     */
     const char *address;
 
     const yodel_tls_options *tls; /* TLS 1.2 and 1.3, ALPN http/1.1; NULL: plain text */
-    int backlog;                  /* 0: SOMAXCONN */
+    int backlog; /* connections that may wait to be accepted; 0: SOMAXCONN; not for inherited ones
+                  */
+
+    /*
+     * Descriptors that listen already, at most 64: bound TCP or Unix stream sockets, inherited or
+     * passed over a Unix socket.  The server takes them when the call succeeds: it makes them
+     * non-blocking (also for other processes that have them) and closes them when it stops; on
+     * failure they are the caller's and as they were.  With fewer than loops some loops share one.
+     * address may then be NULL; "unix:PATH" beside them names the file, which is removed at the
+     * stop as if it had been bound here.
+     */
+    const int *fds;
+    size_t num_fds;
+
+    yodel_families families;
+
+    /* Of the file of a Unix socket; set before anybody can connect.  A mode such as 0660; 0: 0777
+     * less the umask.  Names or numbers; NULL: those of the process. */
+    unsigned unix_mode;
+    const char *unix_owner;
+    const char *unix_group;
+
+    /* A name of your choice, for yodel_request_listener_tag(); copied; NULL: none. */
+    const char *tag;
 } yodel_listen_options;
 
 /*
  * Binds and listens; connections are accepted once the server runs.
- * Returns the bound port (0 for a Unix socket), -errno, -EINVAL or YODEL_ERR_TLS (the log says
- * why).
+ *
+ * options   borrowed for the call
+ *
+ * Returns the bound port (0 for a Unix socket), or: -EINVAL; -errno of what failed, such as
+ * -EADDRINUSE, -EACCES, -EADDRNOTAVAIL; for inherited sockets -EBADF, -ENOTSOCK, -EINVAL (it does
+ * not listen, or is no stream), -EAFNOSUPPORT, -E2BIG (more than 64), -ENOENT (systemd has passed
+ * none of that name to this process); -ENOENT for an owner or group that there is not; -ENOMEM;
+ * YODEL_ERR_TLS; YODEL_ERR_STATE (the server runs); YODEL_ERR_OPTIONS.  Nothing is open then.  The
+ * log has a line that names the address, descriptor or file.
  */
 YODEL_API YODEL_CHECK_RESULT int
 yodel_server_listen(yodel_server *server, const yodel_listen_options *options) YODEL_SETUP_THREAD;

@@ -106,6 +106,11 @@ int yodel_request_is_tls(const yodel_request *req)
     return yd_conn_is_tls(req->hc->conn);
 }
 
+yodel_str yodel_request_listener_tag(const yodel_request *req)
+{
+    return yodel_str_of(yd_conn_tag(req->hc->conn));
+}
+
 yodel_str yodel_request_peer(yodel_request *req)
 {
     if (req->peer[0] == '\0')

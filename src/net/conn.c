@@ -646,3 +646,8 @@ bool yd_conn_is_tls(const struct yd_conn *conn)
 {
     return conn->filter != NULL;
 }
+
+const char *yd_conn_tag(const struct yd_conn *conn)
+{
+    return conn->front->tag;
+}

@@ -54,12 +54,14 @@ enum yd_conn_phase {
 };
 
 struct yd_filter;
+struct yd_front;
 
 struct yd_conn {
     struct yd_stream stream; /* first */
     const struct yd_conn_events *events;
-    void *up;                 /* the protocol's state */
-    struct yd_filter *filter; /* NULL: plain TCP */
+    void *up;                     /* the protocol's state */
+    struct yd_filter *filter;     /* NULL: plain TCP */
+    const struct yd_front *front; /* where it came in; never NULL */
     struct yd_outq out;
     struct yd_buf *kept;   /* input not used yet; NULL: none */
     struct yd_mail task;   /* flush, delivery of kept input, or the end */
@@ -144,6 +146,9 @@ void yd_conn_abort(struct yd_conn *conn, int error);
 int yd_conn_move(struct yd_conn *conn, struct yd_net *to, const void *ahead, size_t len);
 
 bool yd_conn_is_tls(const struct yd_conn *conn);
+
+/* The tag of the listener that it came in by; NULL: none. */
+const char *yd_conn_tag(const struct yd_conn *conn);
 
 /* Writes "192.0.2.1:4711", "[2001:db8::1]:4711" or "unix". */
 #define YD_PEER_SIZE 64

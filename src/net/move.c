@@ -139,6 +139,7 @@ int yd_conn_move(struct yd_conn *conn, struct yd_net *to, const void *ahead, siz
         return YODEL_ERR_CLOSED;
     if ((twin = make_twin(to, ahead, len)) == NULL)
         return -ENOMEM;
+    twin->front = conn->front;
     yd_conn_set_timeout(conn, 0);
     yd_conn_read_into(conn, NULL);
     yd_conn_set_events(conn, &leaving, twin);

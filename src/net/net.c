@@ -54,6 +54,8 @@ void yd_net_done(struct yd_net *net)
     yd_ids_done(&net->ids);
 }
 
+static const struct yd_front plain = {.tls = NULL};
+
 static int set_up(struct yd_net *net, struct yd_conn *conn, int fd, struct yd_tls *tls)
 {
     int rc;
@@ -91,14 +93,15 @@ static size_t drop_data(struct yd_conn *conn, uint8_t *data, size_t len)
 
 static const struct yd_conn_events dropped = {.on_data = drop_data, .on_closed = ignore_close};
 
-int yd_net_add(struct yd_net *net, int fd, struct yd_tls *tls, struct yd_conn **ret_conn)
+int yd_net_add(struct yd_net *net, int fd, const struct yd_front *front, struct yd_conn **ret_conn)
 {
     struct yd_conn *conn = yd_stream_alloc(net->loop, sizeof *conn);
     int on = 1, rc = -ENOMEM;
 
     if (conn == NULL)
         goto fail_fd;
-    if ((rc = set_up(net, conn, fd, tls)) < 0)
+    conn->front = front != NULL ? front : &plain;
+    if ((rc = set_up(net, conn, fd, conn->front->tls)) < 0)
         goto fail_conn;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails for Unix sockets */
     net->num_conns++;
@@ -159,7 +162,7 @@ static void on_accept(struct yd_listener *base, int fd)
         count_refusal(net);
     if (over_limit && before >= max + REFUSED_AT_ONCE)
         (void)close(fd);
-    else if (yd_net_add(net, fd, listener->tls, &conn) == 0) {
+    else if (yd_net_add(net, fd, listener->front, &conn) == 0) {
         if (net->on_connection(conn, over_limit) < 0)
             yd_conn_abort(conn, 0);
         return;
@@ -168,13 +171,14 @@ static void on_accept(struct yd_listener *base, int fd)
         atomic_fetch_sub_explicit(net->options.num_connections, 1, memory_order_relaxed);
 }
 
-int yd_net_listen(struct yd_net *net, struct yd_net_listener *listener, int fd, struct yd_tls *tls)
+int yd_net_listen(struct yd_net *net, struct yd_net_listener *listener, int fd,
+                  const struct yd_front *front)
 {
     int rc;
 
     listener->base = (struct yd_listener){.loop = net->loop, .on_accept = on_accept, .fd = fd};
     listener->net = net;
-    listener->tls = tls;
+    listener->front = front;
     if ((rc = yd_listener_start(&listener->base)) < 0) {
         (void)close(fd);
         listener->base.fd = -1;

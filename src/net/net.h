@@ -17,6 +17,13 @@ struct yd_net_options {
 
 struct yd_tls; /* certificates of one listening address, shared by all loops */
 
+/* What the connections that came in at one listening address have in common, on every loop.  It
+ * outlives them. */
+struct yd_front {
+    struct yd_tls *tls; /* NULL: plain text */
+    const char *tag;    /* NULL: none */
+};
+
 /* Of the protocol above: the present second as text. */
 struct yd_net_date {
     uint64_t until; /* the loop's time at which it is another second */
@@ -45,17 +52,18 @@ int yd_net_init(struct yd_net *net, struct yd_loop *loop, const struct yd_net_op
 /* After the loop has gone, or before. */
 void yd_net_done(struct yd_net *net);
 
-/* A listener of this loop.  fd is taken; tls may be NULL. */
+/* A listener of this loop.  fd is taken; front NULL: plain text, nothing else. */
 struct yd_net_listener {
     struct yd_listener base;
     struct yd_net *net;
-    struct yd_tls *tls;
+    const struct yd_front *front;
 };
 
-int yd_net_listen(struct yd_net *net, struct yd_net_listener *listener, int fd, struct yd_tls *tls);
+int yd_net_listen(struct yd_net *net, struct yd_net_listener *listener, int fd,
+                  const struct yd_front *front);
 
 /* A connection for fd, which is taken.  Returns 0 or -errno (fd is closed). */
-int yd_net_add(struct yd_net *net, int fd, struct yd_tls *tls, struct yd_conn **ret_conn);
+int yd_net_add(struct yd_net *net, int fd, const struct yd_front *front, struct yd_conn **ret_conn);
 
 /* The connection of an id of this loop; NULL when it has gone. */
 struct yd_conn *yd_net_find(const struct yd_net *net, uint64_t id);
@@ -73,26 +81,5 @@ bool yd_net_is_stopping(const struct yd_net *net);
 
 /* ms, or what a peer gets for that while the server stops. */
 uint32_t yd_net_patience(const struct yd_net *net, uint32_t ms);
-
-/* ---- addresses ---- */
-
-/* Parses "host:port", "[v6]:port" or "unix:path", binds and listens with num sockets that share the
- * port (one, given num times, for Unix).  A port that another process listens on is -EADDRINUSE.
- * Returns the port (0 for Unix) or -errno; nothing is open then. */
-int yd_listen_sockets(const char *address, int backlog, int *ret_fds, unsigned num);
-
-/* The name of a Unix socket in the file system, and which file it was. */
-struct yd_unix_name {
-    char *path; /* NULL: not a Unix socket */
-    uint64_t device, inode;
-};
-
-/* For an address that yd_listen_sockets() has bound.  The path is allocated.  Returns 0 or -ENOMEM.
- */
-int yd_unix_name_note(const struct yodel_allocator *mem, const char *address,
-                      struct yd_unix_name *ret_name);
-/* Removes the file, unless another server has put its own in its place. */
-void yd_unix_name_remove(const struct yd_unix_name *name);
-void yd_unix_name_done(const struct yodel_allocator *mem, struct yd_unix_name *name);
 
 #endif

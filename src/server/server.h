@@ -10,6 +10,7 @@
 #include "bus/call.h"
 #include "http/http.h"
 #include "net/net.h"
+#include "net/sockets.h"
 #include "net/tls.h"
 #include "ws/ws.h"
 
@@ -28,10 +29,12 @@ struct yd_worker {
 /* One call of yodel_server_listen(). */
 struct yd_address {
     struct yd_address *next;
-    struct yd_tls *tls;                 /* NULL: plain text */
-    struct yd_unix_name unix_name;      /* to be removed; no path: TCP */
-    atomic_bool stopped;                /* and is */
-    struct yd_net_listener listeners[]; /* one for each loop */
+    struct yd_front front;
+    char *tag;                     /* front has it */
+    struct yd_unix_name unix_name; /* to be removed; no path: TCP */
+    atomic_bool stopped;           /* and is */
+    unsigned num_listeners;        /* number i is of loop i % num_loops */
+    struct yd_net_listener *listeners;
 };
 
 enum yd_server_state { YD_SERVER_SETUP = 0, YD_SERVER_RUNNING, YD_SERVER_STOPPED };

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/options.h"
@@ -25,24 +27,26 @@ static void forget_name(struct yd_address *address)
         yd_unix_name_remove(&address->unix_name);
 }
 
-static void close_address(yodel_server *server, struct yd_address *address)
+static void close_address(struct yd_address *address)
 {
     forget_name(address);
-    for (unsigned i = 0; i < server->num_loops; i++)
+    for (unsigned i = 0; i < address->num_listeners; i++)
         close_listener(&address->listeners[i]);
 }
 
 static void free_address(yodel_server *server, struct yd_address *address)
 {
     yd_unix_name_done(&server->mem, &address->unix_name);
-    yd_tls_free(address->tls);
+    yd_tls_free(address->front.tls);
+    yd_free(&server->mem, address->tag);
+    yd_free(&server->mem, address->listeners);
     yd_free(&server->mem, address);
 }
 
 void yd_addresses_close(yodel_server *server)
 {
     for (struct yd_address *address = server->addresses; address != NULL; address = address->next)
-        close_address(server, address);
+        close_address(address);
 }
 
 void yd_addresses_free(yodel_server *server)
@@ -56,16 +60,6 @@ void yd_addresses_free(yodel_server *server)
     server->addresses = NULL;
 }
 
-static struct yd_address *make_address(yodel_server *server)
-{
-    struct yd_address *address =
-        yd_zalloc(&server->mem, sizeof *address + server->num_loops * sizeof address->listeners[0]);
-
-    for (unsigned i = 0; address != NULL && i < server->num_loops; i++)
-        address->listeners[i].base.fd = -1;
-    return address;
-}
-
 static int set_up_tls(yodel_server *server, struct yd_address *address,
                       const yodel_tls_options *given)
 {
@@ -76,54 +70,117 @@ static int set_up_tls(yodel_server *server, struct yd_address *address,
         return 0;
     if ((rc = yd_options_read(given, &tls, sizeof tls)) < 0)
         return rc;
-    return yd_tls_new(&server->mem, &server->log, &tls, &address->tls);
+    return yd_tls_new(&server->mem, &server->log, &tls, &address->front.tls);
+}
+
+static int set_up_front(yodel_server *server, struct yd_address *address,
+                        const yodel_listen_options *options)
+{
+    if (options->tag != NULL) {
+        if ((address->tag = yd_strdup(&server->mem, options->tag)) == NULL)
+            return -ENOMEM;
+        address->front.tag = address->tag;
+    }
+    return set_up_tls(server, address, options->tls);
+}
+
+/* A descriptor that this server listens on already would be closed twice. */
+static bool has_descriptor(const yodel_server *server, int fd)
+{
+    for (const struct yd_address *i = server->addresses; i != NULL; i = i->next)
+        for (unsigned j = 0; j < i->num_listeners; j++)
+            if (i->listeners[j].base.fd == fd)
+                return true;
+    return false;
+}
+
+static int check_inherited(const yodel_server *server, const yodel_listen_options *options)
+{
+    int fds[YD_MOST_INHERITED];
+    int num = yd_inherited_list(options, fds);
+
+    for (int i = 0; i < num; i++)
+        if (has_descriptor(server, fds[i]))
+            return -EADDRINUSE;
+    return YD_MIN(num, 0);
+}
+
+static int make_listeners(yodel_server *server, struct yd_address *address,
+                          const yodel_listen_options *options, const struct yd_sockets *sockets)
+{
+    int rc = yd_unix_name_note(&server->mem, options->address, &address->unix_name);
+
+    if (rc < 0)
+        return rc;
+    address->listeners = yd_alloc_array(&server->mem, sockets->num, sizeof *address->listeners);
+    if (address->listeners == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < sockets->num; i++)
+        address->listeners[i] = (struct yd_net_listener){.base.fd = sockets->fds[i]};
+    address->num_listeners = sockets->num;
+    return 0;
 }
 
 static int open_sockets(yodel_server *server, struct yd_address *address,
-                        const yodel_listen_options *options)
+                        const yodel_listen_options *options, struct yd_sockets *sockets)
 {
-    int fds[YD_MAX_LOOPS], rc;
+    int rc;
 
-    rc = yd_listen_sockets(options->address, options->backlog, fds, server->num_loops);
-    if (rc < 0)
+    if ((rc = check_inherited(server, options)) < 0 ||
+        (rc = yd_sockets_open(&server->mem, options, server->num_loops, sockets)) < 0)
         return rc;
-    for (unsigned i = 0; i < server->num_loops; i++)
-        address->listeners[i].base.fd = fds[i];
-    return yd_unix_name_note(&server->mem, options->address, &address->unix_name) < 0 ? -ENOMEM
-                                                                                      : rc;
+    if ((rc = make_listeners(server, address, options, sockets)) < 0)
+        yd_sockets_undo(&server->mem, sockets);
+    else
+        yd_sockets_take(&server->mem, sockets);
+    return rc;
 }
 
 /* The result alone does not name what there was to open. */
-static void log_failure(yodel_server *server, const char *address, int error)
+static void log_failure(yodel_server *server, const yodel_listen_options *options,
+                        const struct yd_sockets *sockets, int error)
 {
-    yd_log(&server->log, YODEL_LOG_ERROR, "cannot listen on %s: %s", address,
+    const char *asked = options->address != NULL ? options->address : "given descriptors";
+    bool has_name = sockets->name[0] != '\0' && strcmp(sockets->name, asked) != 0;
+
+    yd_log(&server->log, YODEL_LOG_ERROR, "cannot listen on %s%s%s%s: %s", asked,
+           has_name ? " (" : "", has_name ? sockets->name : "", has_name ? ")" : "",
            yodel_strerror(error));
 }
 
-int yodel_server_listen(yodel_server *server, const yodel_listen_options *given)
+static int add_address(yodel_server *server, const yodel_listen_options *options)
 {
-    yodel_listen_options options;
-    struct yd_address *address;
-    int rc;
+    struct yd_sockets sockets = {.name = ""};
+    struct yd_address *address = yd_zalloc(&server->mem, sizeof *address);
+    int rc = -ENOMEM;
 
-    if ((rc = yd_server_check_setup(server)) < 0 ||
-        (rc = yd_options_read(given, &options, sizeof options)) < 0)
+    if (address == NULL)
         return rc;
-    if (options.address == NULL)
-        return -EINVAL;
-    if ((address = make_address(server)) == NULL)
-        return -ENOMEM;
-    if ((rc = set_up_tls(server, address, options.tls)) < 0 ||
-        (rc = open_sockets(server, address, &options)) < 0) {
-        log_failure(server, options.address, rc);
-        close_address(server, address);
+    if ((rc = set_up_front(server, address, options)) < 0 ||
+        (rc = open_sockets(server, address, options, &sockets)) < 0) {
+        log_failure(server, options, &sockets, rc);
+        yd_unix_name_done(&server->mem, &address->unix_name);
         free_address(server, address);
         return rc;
     }
     address->next = server->addresses;
     server->addresses = address;
-    yd_log(&server->log, YODEL_LOG_INFO, "listening on %s, port %d", options.address, rc);
-    return rc;
+    yd_log(&server->log, YODEL_LOG_INFO, "listening on %s, port %d",
+           options->address != NULL ? options->address : sockets.name, sockets.port);
+    return sockets.port;
+}
+
+int yodel_server_listen(yodel_server *server, const yodel_listen_options *given)
+{
+    yodel_listen_options options;
+    int rc;
+
+    if ((rc = yd_server_check_setup(server)) < 0 ||
+        (rc = yd_options_read(given, &options, sizeof options)) < 0)
+        return rc;
+    if (options.address == NULL && options.num_fds == 0)
+        return -EINVAL;
+    return add_address(server, &options);
 }
 
 int yd_addresses_start(yodel_server *server)
@@ -131,10 +188,11 @@ int yd_addresses_start(yodel_server *server)
     int rc;
 
     for (struct yd_address *address = server->addresses; address != NULL; address = address->next) {
-        for (unsigned i = 0; i < server->num_loops; i++) {
+        for (unsigned i = 0; i < address->num_listeners; i++) {
             struct yd_net_listener *listener = &address->listeners[i];
 
-            rc = yd_net_listen(&server->workers[i].net, listener, listener->base.fd, address->tls);
+            rc = yd_net_listen(&server->workers[i % server->num_loops].net, listener,
+                               listener->base.fd, &address->front);
             if (rc < 0)
                 return rc;
         }
@@ -145,13 +203,15 @@ int yd_addresses_start(yodel_server *server)
 void yd_addresses_stop(yodel_server *server, unsigned loop)
 {
     for (struct yd_address *address = server->addresses; address != NULL; address = address->next) {
-        struct yd_listener *listener = &address->listeners[loop].base;
-
         forget_name(address);
-        if (listener->fd < 0)
-            continue;
-        yd_listener_accept(listener);
-        yd_listener_stop(listener);
+        for (unsigned i = loop; i < address->num_listeners; i += server->num_loops) {
+            struct yd_listener *listener = &address->listeners[i].base;
+
+            if (listener->fd < 0)
+                continue;
+            yd_listener_accept(listener);
+            yd_listener_stop(listener);
+        }
     }
 }
 
@@ -160,7 +220,7 @@ int yodel_server_reload_tls(yodel_server *server)
     int rc = 0;
 
     for (struct yd_address *address = server->addresses; address != NULL; address = address->next)
-        if (address->tls != NULL && yd_tls_reload(address->tls) < 0)
+        if (address->front.tls != NULL && yd_tls_reload(address->front.tls) < 0)
             rc = YODEL_ERR_TLS;
     return rc;
 }

@@ -46,7 +46,7 @@ int http_sim_start(struct http_sim *hs, const struct yodel_allocator *mem, unsig
         goto fail_net;
     hs->net.on_connection = yd_http_connection;
     hs->net.user = &hs->http;
-    if ((rc = yd_net_listen(&hs->net, &hs->listener, -1, NULL)) == 0)
+    if ((rc = yd_net_listen(&hs->net, &hs->listener, -1, &hs->front)) == 0)
         return 0;
     yd_http_done(&hs->http);
 fail_net:

@@ -11,6 +11,7 @@ struct http_sim {
     struct yd_loop *loop;
     struct yd_net net;
     struct yd_net_listener listener;
+    struct yd_front front; /* of that listener */
     struct yd_http http;
     struct yodel_log_sink sink;
     atomic_uint num_connections;

@@ -21,6 +21,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "eio/eio.h"
+#include "net/sockets.h"
 #include "net/tls.h"
 #include "tls_sim.h"
 
@@ -41,7 +42,7 @@ struct server {
     struct yd_ws_service ws;
     struct yodel_log_sink sink;
     struct yd_eio *eio;
-    struct yd_tls *tls;
+    struct yd_front front;
     SSL_CTX *client_ctx; /* NULL: plain */
     int port;
 };
@@ -104,7 +105,7 @@ static void start_loop(struct server *server, unsigned i, int fd)
     server->nets[i].on_connection = yd_http_connection;
     server->nets[i].on_empty = on_empty;
     server->nets[i].user = &server->http;
-    assert_int_equal(yd_net_listen(&server->nets[i], &server->listeners[i], fd, server->tls), 0);
+    assert_int_equal(yd_net_listen(&server->nets[i], &server->listeners[i], fd, &server->front), 0);
 }
 
 static void start_services(struct server *server)
@@ -142,10 +143,17 @@ static void *run(void *loop)
 
 static void start(struct server *server)
 {
+    struct yd_sockets sockets;
     int fds[NUM_LOOPS];
 
     server->sink = (struct yodel_log_sink){on_log, YODEL_LOG_ERROR, NULL};
-    server->port = yd_listen_sockets("127.0.0.1:0", 0, fds, NUM_LOOPS);
+    assert_int_equal(yd_sockets_open(&yd_mem_default,
+                                     YODEL_OPTIONS(yodel_listen_options, .address = "127.0.0.1:0"),
+                                     NUM_LOOPS, &sockets),
+                     0);
+    server->port = sockets.port;
+    memcpy(fds, sockets.fds, sizeof fds);
+    yd_sockets_take(&yd_mem_default, &sockets);
     assert_true(server->port > 0);
     for (unsigned i = 0; i < NUM_LOOPS; i++)
         start_loop(server, i, fds[i]);
@@ -185,7 +193,7 @@ static void stop(struct server *server)
     yd_eio_free(server->eio);
     yd_ws_service_done(&server->ws);
     yd_http_done(&server->http);
-    yd_tls_free(server->tls);
+    yd_tls_free(server->front.tls);
     SSL_CTX_free(server->client_ctx);
 }
 
@@ -424,7 +432,7 @@ static void test_eio_needs_no_sticky_sessions_with_tls(void **state)
 
     memset(&server, 0, sizeof server);
     tls_sim_make_files(cert_file, key_file);
-    assert_int_equal(yd_tls_new(&yd_mem_default, &server.sink, &options, &server.tls), 0);
+    assert_int_equal(yd_tls_new(&yd_mem_default, &server.sink, &options, &server.front.tls), 0);
     server.client_ctx = SSL_CTX_new(TLS_client_method());
     assert_non_null(server.client_ctx);
     (void)unlink(cert_file);

@@ -11,6 +11,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "net/net.h"
+#include "net/sockets.h"
 
 #include <cmocka.h>
 
@@ -114,7 +115,8 @@ static int set_up(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     struct yd_net_options options = {
         .send_ms = 400, .linger_ms = 100, .num_connections = &f->num_connections};
-    int fd, port;
+    struct yd_sockets sockets;
+    int fd;
 
     num_sends = send_error = 0;
     *state = f;
@@ -122,11 +124,16 @@ static int set_up(void **state)
     assert_int_equal(yd_net_init(&f->net, f->loop, &options), 0);
     f->net.on_connection = on_connection;
     f->net.user = f;
-    assert_true((port = yd_listen_sockets("127.0.0.1:0", 0, &fd, 1)) > 0);
+    assert_int_equal(yd_sockets_open(&yd_mem_default,
+                                     YODEL_OPTIONS(yodel_listen_options, .address = "127.0.0.1:0"),
+                                     1, &sockets),
+                     0);
+    fd = sockets.fds[0];
+    yd_sockets_take(&yd_mem_default, &sockets);
     assert_int_equal(yd_net_listen(&f->net, &f->listener, fd, NULL), 0);
     yd_timer_init(&f->act, run_action);
     yd_timer_init(&f->end, run_end);
-    f->client = connect_to(port);
+    f->client = connect_to(sockets.port);
     return 0;
 }
 

@@ -97,7 +97,7 @@ static int teardown(void **state)
         tls_sim_stop(&tls);
     ws_sim_stop(&sim);
     if (over_tls)
-        yd_tls_free(sim.hs.listener.tls);
+        yd_tls_free(sim.hs.front.tls);
     failmem_assert_empty(&fm);
     return 0;
 }
@@ -132,7 +132,7 @@ static void open_plain(void)
 static void open_tls(void)
 {
     over_tls = true;
-    sim.hs.listener.tls = tls_sim_server(&fm.mem, &sim.hs.sink);
+    sim.hs.front.tls = tls_sim_server(&fm.mem, &sim.hs.sink);
     peer = sim_connect(sim.hs.loop);
     tls_sim_start(&tls, peer);
     plain = &tls.plain;
