@@ -13,7 +13,7 @@
 #include <yodel/yodel.h>
 
 #define PREFIX "Echo: "
-#define EVERYBODY YODEL_STR("everybody")
+#define EVERYBODY "everybody"
 
 struct app {
     yodel_server *server;
@@ -74,7 +74,7 @@ static int on_chat_connect(yodel_ws *ws, yodel_request *req, void *user)
         return -1;
     sprintf(group, "chat_%" YODEL_PRI, YODEL_ARG(room));
     yodel_ws_set_data(ws, group, free);
-    return yodel_group_add(app->channels, yodel_str_of(group), ws);
+    return yodel_group_add(app->channels, group, ws);
 }
 
 static int on_chat(yodel_ws *ws, const yodel_ws_message *message, void *user)
@@ -86,8 +86,8 @@ static int on_chat(yodel_ws *ws, const yodel_ws_message *message, void *user)
 
     if (rc < 0)
         return rc;
-    rc = yodel_group_send_event(app->channels, yodel_str_of(yodel_ws_data(ws)), "chat.message",
-                                "{s:s}", "message", text);
+    rc = yodel_group_send_event(app->channels, yodel_ws_data(ws), "chat.message", "{s:s}",
+                                "message", text);
     yodel_document_free(document);
     return rc;
 }
@@ -121,9 +121,8 @@ static int add_socket_io(struct app *app)
 
     if (rc < 0)
         return rc;
-    app->root = yodel_sio_of(app->sio, "/");
-    if (app->root == NULL)
-        return -ENOMEM;
+    if ((rc = yodel_sio_of(app->sio, "/", &app->root)) < 0)
+        return rc;
     rc = yodel_sio_namespace_on(app->root, "message", on_sio_message, app);
     if (rc < 0)
         return rc;

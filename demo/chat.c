@@ -9,8 +9,7 @@
 
 /* self.room_group_name = f"chat_{self.room_name}" */
 struct group {
-    yodel_str name;
-    char text[YODEL_GROUP_NAME_MAX];
+    char text[YODEL_GROUP_NAME_MAX + 1];
 };
 
 static int group_of_room(yodel_str room, struct group *ret_group)
@@ -18,11 +17,12 @@ static int group_of_room(yodel_str room, struct group *ret_group)
     static const char prefix[] = "chat_";
     const size_t prefix_len = sizeof prefix - 1;
 
-    if (room.len == 0 || room.len > sizeof ret_group->text - prefix_len)
+    if (room.len == 0 || room.len >= sizeof ret_group->text - prefix_len ||
+        memchr(room.ptr, '\0', room.len) != NULL)
         return YODEL_ERR_NAME;
     memcpy(ret_group->text, prefix, prefix_len);
     memcpy(ret_group->text + prefix_len, room.ptr, room.len);
-    ret_group->name = (yodel_str){ret_group->text, prefix_len + room.len};
+    ret_group->text[prefix_len + room.len] = '\0';
     return 0;
 }
 
@@ -40,7 +40,7 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
         return 404;
     }
     yodel_ws_set_data(ws, group, free);
-    rc = yodel_group_add(demo->channels, group->name, ws);
+    rc = yodel_group_add(demo->channels, group->text, ws);
     return rc < 0 ? rc : YODEL_ACCEPT;
 }
 
@@ -50,7 +50,7 @@ static int announce_presence(struct demo *demo, const yodel_ws *ws)
 {
     const struct group *group = yodel_ws_data(ws);
 
-    return yodel_group_send_event(demo->channels, group->name, "chat.presence", NULL);
+    return yodel_group_send_event(demo->channels, group->text, "chat.presence", NULL);
 }
 
 static int on_open(yodel_ws *ws, void *user)
@@ -85,7 +85,7 @@ static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
     }
     if (rc < 0)
         return rc;
-    rc = yodel_group_send_event(demo->channels, group->name, "chat.message", "{s:O}", "message",
+    rc = yodel_group_send_event(demo->channels, group->text, "chat.message", "{s:O}", "message",
                                 value);
     yodel_document_free(document);
     return rc;
@@ -106,7 +106,7 @@ static int on_chat_presence(yodel_ws *ws, const yodel_event *event, void *user)
 {
     struct demo *demo = user;
     const struct group *group = yodel_ws_data(ws);
-    json_int_t count = (json_int_t)yodel_group_count(demo->channels, group->name);
+    json_int_t count = (json_int_t)yodel_group_count(demo->channels, group->text);
 
     (void)event;
     return demo_after_send(ws, yodel_ws_send_pack(ws, "{s:I}", "presence", count));
@@ -129,7 +129,7 @@ static void post_message(yodel_request *req, void *user)
     }
     rc = group_of_room(yodel_request_param(req, "room"), &group);
     if (rc == 0)
-        rc = yodel_group_send_event(demo->channels, group.name, "chat.message", "{s:O}", "message",
+        rc = yodel_group_send_event(demo->channels, group.text, "chat.message", "{s:O}", "message",
                                     value);
     if (rc == YODEL_ERR_NAME) {
         (void)yodel_request_reply_text(req, 400, NULL, YODEL_STR("not a name for a room\n"));
@@ -138,7 +138,7 @@ static void post_message(yodel_request *req, void *user)
     if (rc < 0)
         return; /* the library answers 500 */
     (void)yodel_request_reply_pack(req, 202, "{s:b,s:I}", "sent", 1, "members",
-                                   (json_int_t)yodel_group_count(demo->channels, group.name));
+                                   (json_int_t)yodel_group_count(demo->channels, group.text));
 }
 
 static void show_room(yodel_request *req, void *user)
@@ -149,7 +149,7 @@ static void show_room(yodel_request *req, void *user)
     json_int_t count = 0;
 
     if (group_of_room(room, &group) == 0)
-        count = (json_int_t)yodel_group_count(demo->channels, group.name);
+        count = (json_int_t)yodel_group_count(demo->channels, group.text);
     (void)yodel_request_reply_pack(req, 200, "{s:s%,s:I}", "room", room.ptr, room.len, "members",
                                    count);
 }

@@ -183,9 +183,8 @@ static int add_chat(struct demo *demo)
                   {"room_say", on_room_say}};
     int rc;
 
-    demo->sio_chat = yodel_sio_of(demo->sio, "/chat");
-    if (demo->sio_chat == NULL)
-        return -ENOMEM;
+    if ((rc = yodel_sio_of(demo->sio, "/chat", &demo->sio_chat)) < 0)
+        return rc;
     rc = yodel_sio_namespace_handle(demo->sio_chat,
                                     YODEL_OPTIONS(yodel_sio_handlers,
                                                   .on_connection = on_chat_connection,
@@ -222,8 +221,8 @@ int demo_add_sio(struct demo *demo, const struct demo_options *options)
         fprintf(stderr, "yodel-demo: %s: no Socket.IO client there\n", client_dir);
     if (rc < 0)
         return rc;
-    if ((ns = yodel_sio_of(demo->sio, "/")) == NULL)
-        return -ENOMEM;
+    if ((rc = yodel_sio_of(demo->sio, "/", &ns)) < 0)
+        return rc;
     if ((rc = yodel_sio_namespace_on(ns, "message", on_message, NULL)) < 0)
         return rc;
     return add_chat(demo);

@@ -32,10 +32,10 @@ static void show_stats(yodel_request *req, void *user)
 {
     struct demo *demo = user;
     yodel_server_stats stats = {.size = sizeof stats};
-    size_t clients, polling;
+    yodel_sio_stats sio_stats = {.size = sizeof sio_stats};
 
     (void)yodel_server_get_stats(demo->server, &stats);
-    yodel_sio_count(demo->sio, &clients, &polling);
+    (void)yodel_sio_get_stats(demo->sio, &sio_stats);
     (void)yodel_request_reply_pack(
         req, 200, "{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "accepted",
         (long long)stats.accepted, "refused", (long long)stats.refused, "connections",
@@ -43,7 +43,7 @@ static void show_stats(yodel_request *req, void *user)
         (long long)stats.requests, "messages_in", (long long)stats.messages_in, "messages_out",
         (long long)stats.messages_out, "bytes_in", (long long)stats.bytes_in, "bytes_out",
         (long long)stats.bytes_out, "congested", (long long)stats.congested, "sio_clients",
-        (long long)clients, "sio_polling", (long long)polling);
+        (long long)sio_stats.clients, "sio_polling", (long long)sio_stats.polling);
 }
 
 int demo_add_views(struct demo *demo)

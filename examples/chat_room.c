@@ -30,7 +30,7 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
     yodel_ws_set_data(ws, group, free);
     if (snprintf(group, GROUP_SIZE, "chat_%" YODEL_PRI, YODEL_ARG(room)) >= GROUP_SIZE)
         return 404;
-    if (yodel_group_add(channels, yodel_str_of(group), ws) < 0)
+    if (yodel_group_add(channels, group, ws) < 0)
         return 503;
     return YODEL_ACCEPT;
 }
@@ -46,8 +46,8 @@ static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
         yodel_ws_close(ws, 1007, YODEL_STR("send {\"message\": \"...\"}"));
         return 0;
     }
-    rc = yodel_group_send_event(channels, yodel_str_of(yodel_ws_data(ws)), "chat.message", "{s:s}",
-                                "message", text);
+    rc = yodel_group_send_event(channels, yodel_ws_data(ws), "chat.message", "{s:s}", "message",
+                                text);
     yodel_document_free(document);
     return rc;
 }

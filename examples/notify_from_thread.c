@@ -28,7 +28,7 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
     struct app *app = user;
 
     (void)req;
-    return yodel_group_add(app->channels, YODEL_STR("everybody"), ws);
+    return yodel_group_add(app->channels, "everybody", ws);
 }
 
 static int on_open(yodel_ws *ws, void *user)
@@ -58,8 +58,8 @@ static void *tick(void *arg)
     for (int seconds = 1; !atomic_load(&app->stopped); seconds++) {
         yodel_id newest = {atomic_load(&app->newest)};
 
-        (void)yodel_group_send_event(app->channels, YODEL_STR("everybody"), "notification", "{s:i}",
-                                     "seconds", seconds);
+        (void)yodel_group_send_event(app->channels, "everybody", "notification", "{s:i}", "seconds",
+                                     seconds);
         (void)yodel_ws_send_id(app->server, newest, YODEL_WS_TEXT, for_newest);
         nanosleep(&second, NULL);
     }

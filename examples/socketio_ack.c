@@ -54,11 +54,11 @@ static void on_connection(yodel_sio_socket *socket, void *user)
 
 static int add_events(yodel_sio *sio)
 {
-    yodel_sio_namespace *ns = yodel_sio_of(sio, "/");
-    int rc;
+    yodel_sio_namespace *ns;
+    int rc = yodel_sio_of(sio, "/", &ns);
 
-    if (ns == NULL)
-        return -ENOMEM;
+    if (rc < 0)
+        return rc;
     rc = yodel_sio_namespace_handle(
         ns, YODEL_OPTIONS(yodel_sio_handlers, .on_connection = on_connection), NULL);
     return rc < 0 ? rc : yodel_sio_namespace_on(ns, "add", on_add, NULL);

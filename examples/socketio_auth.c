@@ -69,7 +69,7 @@ static void on_error(yodel_sio_socket *socket, const char *message, void *user)
 
 static void on_announce(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
-    const yodel_sio_args args = {.json = yodel_sio_event_args(event)};
+    const yodel_sio_args args = {.size = sizeof args, .json = yodel_sio_event_args(event)};
 
     (void)user;
     (void)yodel_sio_emit_args(yodel_sio_to_all(yodel_sio_socket_namespace(socket)), "announcement",
@@ -78,11 +78,11 @@ static void on_announce(yodel_sio_socket *socket, yodel_sio_event *event, void *
 
 static int add_rules(yodel_sio *sio)
 {
-    yodel_sio_namespace *ns = yodel_sio_of(sio, "/");
-    int rc;
+    yodel_sio_namespace *ns;
+    int rc = yodel_sio_of(sio, "/", &ns);
 
-    if (ns == NULL)
-        return -ENOMEM;
+    if (rc < 0)
+        return rc;
     if ((rc = yodel_sio_namespace_use(ns, check_token, NULL)) < 0 ||
         (rc = yodel_sio_namespace_use_event(ns, check_rights, NULL)) < 0 ||
         (rc = yodel_sio_namespace_on(ns, "announce", on_announce, NULL)) < 0)

@@ -25,8 +25,10 @@ enum { HEAD_LEN = 8 };
 /* What came is passed on as it came: nothing is parsed, the bytes are not looked at. */
 static void pass_on(yodel_sio_socket *socket, yodel_sio_event *event, yodel_bytes data)
 {
-    const yodel_sio_args args = {
-        .json = yodel_sio_event_args(event), .attachments = &data, .num_attachments = 1};
+    const yodel_sio_args args = {.size = sizeof args,
+                                 .json = yodel_sio_event_args(event),
+                                 .attachments = &data,
+                                 .num_attachments = 1};
 
     (void)yodel_sio_emit_args(yodel_sio_to_others(socket), "picture", &args);
 }
@@ -34,7 +36,8 @@ static void pass_on(yodel_sio_socket *socket, yodel_sio_event *event, yodel_byte
 static void answer_head(yodel_sio_ack *ack, yodel_bytes data)
 {
     const yodel_bytes head = {data.ptr, data.len < HEAD_LEN ? data.len : HEAD_LEN};
-    const yodel_sio_args args = {.json = YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"),
+    const yodel_sio_args args = {.size = sizeof args,
+                                 .json = YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"),
                                  .attachments = &head,
                                  .num_attachments = 1};
 
@@ -58,9 +61,10 @@ static void on_picture(yodel_sio_socket *socket, yodel_sio_event *event, void *u
 
 static int add_pictures(yodel_sio *sio)
 {
-    yodel_sio_namespace *ns = yodel_sio_of(sio, "/");
+    yodel_sio_namespace *ns;
+    int rc = yodel_sio_of(sio, "/", &ns);
 
-    return ns != NULL ? yodel_sio_namespace_on(ns, "picture", on_picture, NULL) : -ENOMEM;
+    return rc < 0 ? rc : yodel_sio_namespace_on(ns, "picture", on_picture, NULL);
 }
 
 int main(int argc, char **argv)

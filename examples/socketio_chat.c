@@ -55,11 +55,11 @@ static void notify(yodel_request *req, void *user)
 
 static int add_chat(yodel_server *server, yodel_sio *sio)
 {
-    yodel_sio_namespace *chat = yodel_sio_of(sio, "/chat");
-    int rc;
+    yodel_sio_namespace *chat;
+    int rc = yodel_sio_of(sio, "/chat", &chat);
 
-    if (chat == NULL)
-        return -ENOMEM;
+    if (rc < 0)
+        return rc;
     rc = yodel_sio_namespace_handle(
         chat, YODEL_OPTIONS(yodel_sio_handlers, .on_connection = on_connection), NULL);
     if (rc >= 0)

@@ -39,10 +39,9 @@ static int add_sio(yodel_server *server, yodel_sio **ret_sio)
                        YODEL_OPTIONS(yodel_sio_options,
                                      .cors = YODEL_OPTIONS(yodel_cors_options, .origins = origins)),
                        ret_sio);
-    if (rc < 0)
-        return rc;
-    ns = yodel_sio_of(*ret_sio, "/");
-    return ns != NULL ? yodel_sio_namespace_on(ns, "message", on_message, NULL) : -ENOMEM;
+    if (rc >= 0)
+        rc = yodel_sio_of(*ret_sio, "/", &ns);
+    return rc < 0 ? rc : yodel_sio_namespace_on(ns, "message", on_message, NULL);
 }
 
 int main(int argc, char **argv)

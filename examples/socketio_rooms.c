@@ -74,11 +74,11 @@ static void on_say(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 
 static int add_rooms(yodel_sio *sio)
 {
-    yodel_sio_namespace *chat = yodel_sio_of(sio, "/chat");
-    int rc;
+    yodel_sio_namespace *chat;
+    int rc = yodel_sio_of(sio, "/chat", &chat);
 
-    if (chat == NULL)
-        return -ENOMEM;
+    if (rc < 0)
+        return rc;
     rc = yodel_sio_namespace_on(chat, "join", on_join, NULL);
     if (rc >= 0)
         rc = yodel_sio_namespace_on(chat, "leave", on_leave, NULL);

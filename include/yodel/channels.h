@@ -30,11 +30,11 @@ YODEL_API yodel_channels *yodel_channels_unref(yodel_channels *channels) YODEL_A
  *
  * Returns 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_CLOSED.
  */
-YODEL_API int yodel_group_add(yodel_channels *channels, yodel_str group,
+YODEL_API int yodel_group_add(yodel_channels *channels, const char *group,
                               yodel_ws *ws) YODEL_LOOP_THREAD;
 
 /* Takes ws out of group; not being in it is no error. */
-YODEL_API void yodel_group_discard(yodel_channels *channels, yodel_str group,
+YODEL_API void yodel_group_discard(yodel_channels *channels, const char *group,
                                    yodel_ws *ws) YODEL_LOOP_THREAD;
 
 /*
@@ -48,7 +48,7 @@ YODEL_API void yodel_group_discard(yodel_channels *channels, yodel_str group,
  * YODEL_ERR_CONGESTED (a loop with members has max_mailbox bytes waiting), YODEL_ERR_CLOSED (server
  * stopped).
  */
-YODEL_API int yodel_group_send(yodel_channels *channels, yodel_str group, yodel_ws_type type,
+YODEL_API int yodel_group_send(yodel_channels *channels, const char *group, yodel_ws_type type,
                                yodel_bytes data) YODEL_ANY_THREAD;
 
 /*
@@ -61,20 +61,43 @@ YODEL_API int yodel_group_send(yodel_channels *channels, yodel_str group, yodel_
  *
  * Returns as yodel_group_send(), or YODEL_ERR_FORMAT.
  */
-YODEL_API int yodel_group_send_event(yodel_channels *channels, yodel_str group, const char *type,
+YODEL_API int yodel_group_send_event(yodel_channels *channels, const char *group, const char *type,
                                      const char *format, ...) YODEL_ANY_THREAD;
 
 /* Members of group now, over all loops.  0 for a group that is not. */
-YODEL_API size_t yodel_group_count(yodel_channels *channels, yodel_str group) YODEL_ANY_THREAD;
+YODEL_API size_t yodel_group_count(yodel_channels *channels, const char *group) YODEL_ANY_THREAD;
+
+/* One member of a group. */
+typedef struct yodel_group_member {
+    yodel_id id;       /* of a WebSocket in this process; 0: it is in another one */
+    yodel_str channel; /* its channel name, as yodel_ws_channel_name() */
+    yodel_str json;    /* what it was added with; empty: nothing */
+} yodel_group_member;
 
 /*
- * Lists the members of group: calls done(members, num, user) once, on some loop's thread, with the
- * WebSockets that were members when their loop was asked.  members is borrowed for the call.
+ * The members of a group; borrowed for the call.
+ *
+ * result    0, or why it is not complete: -ETIMEDOUT, YODEL_ERR_CLOSED (a loop has ended),
+ *           YODEL_ERR_UNSUPPORTED (another process cannot answer), -ENOMEM
+ * missing   how many loops and processes did not answer
+ * members   num_members of them, in no order
+ */
+typedef struct yodel_group_members_result {
+    size_t size; /* set by the library */
+    int result;
+    unsigned missing;
+    const yodel_group_member *members;
+    size_t num_members;
+} yodel_group_members_result;
+typedef void(yodel_group_members_fn)(const yodel_group_members_result *result, void *user);
+
+/*
+ * Lists the members of group, of all processes: calls done(result, user) once, on some loop's
+ * thread, with the WebSockets that were members when their loop was asked; within 10 s.
  * Returns 0, or an error and done is not called: -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_CONGESTED,
  * YODEL_ERR_CLOSED.
  */
-typedef void(yodel_group_members_fn)(const yodel_id *members, size_t num, void *user);
-YODEL_API int yodel_group_members(yodel_channels *channels, yodel_str group,
+YODEL_API int yodel_group_members(yodel_channels *channels, const char *group,
                                   yodel_group_members_fn *done, void *user) YODEL_ANY_THREAD;
 
 /* Bytes of a channel name with its NUL. */
@@ -88,7 +111,7 @@ YODEL_API void yodel_ws_channel_name(const yodel_ws *ws,
  * Sends a typed event to the one WebSocket of that channel name.  A WebSocket that has gone is no
  * error.  Returns as yodel_group_send_event().
  */
-YODEL_API int yodel_channel_send_event(yodel_channels *channels, yodel_str channel,
+YODEL_API int yodel_channel_send_event(yodel_channels *channels, const char *channel,
                                        const char *type, const char *format, ...) YODEL_ANY_THREAD;
 
 /* Borrowed for the handler's call. */

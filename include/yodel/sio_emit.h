@@ -78,17 +78,22 @@ YODEL_API int yodel_sio_emit_event(yodel_sio_target target, const char *event,
                                    const yodel_sio_event *received) YODEL_LOOP_THREAD;
 
 /*
- * The answers to an emit: called exactly once, on a loop's thread.
+ * The answers to an emit: told exactly once, on a loop's thread, and borrowed for the call.
  *
- * result     0, -ETIMEDOUT (some clients did not answer in time), YODEL_ERR_CLOSED (one left),
- *            YODEL_ERR_TOO_BIG (answers above max_answers are left out), -ENOMEM (one, or all, are
- *            left out)
- * answers    JSON array: of one client the arguments it answered with; of a broadcast the first
- *            argument of each answer
+ * result     0, or why the answers are not complete: -ETIMEDOUT (some clients did not answer in
+ *            time), YODEL_ERR_CLOSED (one left, or a loop has ended), YODEL_ERR_CONGESTED (one
+ * could not be sent to), YODEL_ERR_TOO_BIG (answers above max_answers are left out),
+ *            YODEL_ERR_UNSUPPORTED (another process cannot answer), -ENOMEM (one, or all, are left
+ *            out)
+ * missing    how many clients, loops and processes did not answer
+ * json       JSON array: of one client the arguments it answered with; of a broadcast the first
+ *            argument of each answer, in the order they came
  * attachments  of binary in them
  */
 typedef struct yodel_sio_answers {
+    size_t size; /* set by the library */
     int result;
+    unsigned missing;
     yodel_str json;
     const yodel_bytes *attachments;
     size_t num_attachments;
@@ -110,14 +115,30 @@ YODEL_API int yodel_sio_target_leave(yodel_sio_target target,
                                      const char *const *rooms) YODEL_ANY_THREAD;
 YODEL_API int yodel_sio_target_disconnect(yodel_sio_target target, int close) YODEL_ANY_THREAD;
 
-/* Gathers those of target, of a parent its children's: sockets is a JSON array of {"id", "rooms",
- * "data", "handshake"}, borrowed; NULL: something is missing, for want of memory or time (that of
- * target, else 10 s). Called once, on a loop's thread.  Returns as above. */
-typedef void(yodel_sio_sockets_fn)(const json_t *sockets, void *user);
+/*
+ * What was gathered of sockets or rooms; borrowed for the call.
+ *
+ * result    0, or why it is not complete: -ETIMEDOUT, YODEL_ERR_CLOSED (a loop has ended),
+ *           YODEL_ERR_UNSUPPORTED (another process cannot answer), -ENOMEM
+ * missing   how many loops and processes did not answer
+ * json      an array of what has come; NULL when there was no memory for it
+ */
+typedef struct yodel_sio_sockets {
+    size_t size; /* set by the library */
+    int result;
+    unsigned missing;
+    const json_t *json;
+} yodel_sio_sockets;
+typedef void(yodel_sio_sockets_fn)(const yodel_sio_sockets *sockets, void *user);
+
+/* Gathers the sockets of target, of a parent its children's: json is an array of {"id", "rooms",
+ * "data", "handshake"}.  done is called once, on a loop's thread, within the time limit of target
+ * (else 10 s).  Returns 0, or an error and done is not called: as above. */
 YODEL_API int yodel_sio_target_fetch(yodel_sio_target target, yodel_sio_sockets_fn *done,
                                      void *user) YODEL_ANY_THREAD;
 
-/* Gathers the names of the rooms of ns, sockets' own ones included: a JSON array of strings. */
+/* Gathers the names of the rooms of ns, sockets' own ones included: json is an array of strings.
+ * The same otherwise. */
 YODEL_API int yodel_sio_namespace_fetch_rooms(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done,
                                               void *user) YODEL_ANY_THREAD;
 

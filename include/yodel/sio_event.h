@@ -34,9 +34,11 @@ YODEL_API yodel_sio_ack *yodel_sio_event_ack(yodel_sio_event *event) YODEL_LOOP_
 
 /*
  * Arguments as text: json is a JSON array; binary stands in it as
- * {"_placeholder":true,"num":i}, i indexing attachments.  Borrowed for the call.
+ * {"_placeholder":true,"num":i}, i indexing attachments.  Borrowed for the call.  Made with
+ *     YODEL_OPTIONS(yodel_sio_args, .json = YODEL_STR("[1,2]"))
  */
 struct yodel_sio_args {
+    size_t size;    /* sizeof(yodel_sio_args) */
     yodel_str json; /* empty: no arguments */
     const yodel_bytes *attachments;
     size_t num_attachments; /* at most 10: newer clients refuse more */

@@ -18,35 +18,54 @@ typedef struct yodel_sio_event yodel_sio_event; /* an event that came in; of a h
 /* Bytes of a namespace's name, its slash included; a CONNECT to a longer one is refused. */
 #define YODEL_SIO_MAX_NAME 255
 
-/* The namespace of that name ("/chat", with or without the slash), made on first use; it stays as
- * long as sio.  If a pattern of a parent made before matches the name, it is that parent's child,
- * with the handlers and middleware that the parent has now.  NULL when out of memory or name is too
- * long, no UTF-8 or holds a comma. */
-YODEL_API yodel_sio_namespace *yodel_sio_of(yodel_sio *sio, const char *name) YODEL_SETUP_THREAD;
+/*
+ * Gives the namespace of a name, made on first use.  It stays as long as sio and is borrowed.  If a
+ * pattern of a parent made before matches the name, it is that parent's child, with the handlers
+ * and middleware that the parent has now.
+ *
+ * name   "/chat", with or without the slash; up to YODEL_SIO_MAX_NAME bytes of UTF-8 without a
+ *        comma
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_NAME (too long, no UTF-8, a comma).
+ */
+YODEL_API YODEL_CHECK_RESULT int yodel_sio_of(yodel_sio *sio, const char *name,
+                                              yodel_sio_namespace **ret_ns) YODEL_SETUP_THREAD;
 
-/* A parent: clients may connect to every name that the PCRE2 pattern matches as a whole.  Children
- * have the handlers and middleware of their parent.  NULL: malformed, or out of memory. */
-YODEL_API yodel_sio_namespace *yodel_sio_of_pattern(yodel_sio *sio,
-                                                    const char *pattern) YODEL_SETUP_THREAD;
+/*
+ * Makes a parent: clients may connect to every name that the PCRE2 pattern matches as a whole.
+ * Children have the handlers and middleware of their parent; what is emitted to the parent reaches
+ * the sockets of all children.  Several parents are asked in the order they were made.
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_PATTERN (malformed).
+ */
+YODEL_API YODEL_CHECK_RESULT int
+yodel_sio_of_pattern(yodel_sio *sio, const char *pattern,
+                     yodel_sio_namespace **ret_ns) YODEL_SETUP_THREAD;
 
-/* The same with a function: allows with 1, else 0.  auth is the CONNECT payload, NULL without. */
+/* Decides whether a client may connect to name: 1 allows, 0 does not.  auth is the CONNECT payload,
+ * borrowed; NULL without one.  Called on the client's loop. */
 typedef int(yodel_sio_match_fn)(yodel_str name, const json_t *auth, void *user);
-YODEL_API yodel_sio_namespace *yodel_sio_of_function(yodel_sio *sio, yodel_sio_match_fn *match,
-                                                     void *user) YODEL_SETUP_THREAD;
+/* As yodel_sio_of_pattern(), with a function in place of the pattern; user is borrowed and must
+ * live as long as sio.  Returns 0, -ENOMEM. */
+YODEL_API YODEL_CHECK_RESULT int
+yodel_sio_of_function(yodel_sio *sio, yodel_sio_match_fn *match, void *user,
+                      yodel_sio_namespace **ret_ns) YODEL_SETUP_THREAD;
 
-/* The namespace of that name, with its slash, if there is one now; children included.  A reference,
- * to be given back by yodel_sio_namespace_unref(); NULL when there is none.  A child goes with its
- * last socket (but see keep_empty_children): with a reference it may be used still, and reaches no
- * one. */
+/* The namespace of that name ("/chat", with its slash), if there is one now; children included.  A
+ * reference, to be given back by yodel_sio_namespace_unref(); NULL when there is none.  A child
+ * goes with its last socket (but see keep_empty_children): with a reference it may be used still,
+ * and reaches no one. */
 YODEL_API YODEL_CHECK_RESULT yodel_sio_namespace *
-yodel_sio_find_namespace(yodel_sio *sio, yodel_str name) YODEL_ANY_THREAD;
+yodel_sio_find_namespace(yodel_sio *sio, const char *name) YODEL_ANY_THREAD;
 /* To keep a namespace that is borrowed, from yodel_sio_socket_namespace() say; also its sio. */
 YODEL_API yodel_sio_namespace *yodel_sio_namespace_ref(yodel_sio_namespace *ns) YODEL_ANY_THREAD;
 /* NULL is a no-op.  Always returns NULL. */
 YODEL_API yodel_sio_namespace *yodel_sio_namespace_unref(yodel_sio_namespace *ns) YODEL_ANY_THREAD;
-/* Calls each(name, user) for every namespace that is now, parents left out.  each must not call
- * into the library. */
-YODEL_API void yodel_sio_each_namespace(yodel_sio *sio, void (*each)(yodel_str name, void *user),
+/* A name that is told: of a namespace, or of a room.  Borrowed for the call. */
+typedef void(yodel_sio_name_fn)(yodel_str name, void *user);
+/* Calls each(name, user) for every namespace that is now, parents left out, inside this call.  Out
+ * of memory it is not called. */
+YODEL_API void yodel_sio_each_namespace(yodel_sio *sio, yodel_sio_name_fn *each,
                                         void *user) YODEL_ANY_THREAD;
 YODEL_API yodel_str yodel_sio_namespace_name(const yodel_sio_namespace *ns) YODEL_ANY_THREAD;
 
@@ -58,6 +77,9 @@ typedef void(yodel_sio_connection_fn)(yodel_sio_socket *socket, void *user);
 /* reason: "transport close", "client namespace disconnect", ... as the JavaScript server says. */
 typedef void(yodel_sio_disconnect_fn)(yodel_sio_socket *socket, const char *reason, void *user);
 typedef void(yodel_sio_event_fn)(yodel_sio_socket *socket, yodel_sio_event *event, void *user);
+/* message: why an event middleware refused an event. */
+typedef void(yodel_sio_error_fn)(yodel_sio_socket *socket, const char *message, void *user);
+typedef void(yodel_sio_drain_fn)(yodel_sio_socket *socket, void *user);
 
 typedef struct yodel_sio_handlers {
     size_t size;
@@ -68,11 +90,10 @@ typedef struct yodel_sio_handlers {
     yodel_sio_disconnect_fn *on_disconnect;
     yodel_sio_event_fn *on_any;       /* every event, ahead of its own handler */
     yodel_sio_event_fn *on_unhandled; /* events without a handler of their own */
-    /* An event middleware refused an event: message is its reason. */
-    void (*on_error)(yodel_sio_socket *socket, const char *message, void *user);
+    yodel_sio_error_fn *on_error;     /* an event middleware refused an event */
     /* The output has emptied after an emit to this client gave YODEL_ERR_CONGESTED, or a broadcast
      * had to pass it over. */
-    void (*on_drain)(yodel_sio_socket *socket, void *user);
+    yodel_sio_drain_fn *on_drain;
 } yodel_sio_handlers;
 
 /* Sets the handlers of ns; copied.  Returns 0, -EINVAL, YODEL_ERR_OPTIONS, YODEL_ERR_STATE. */

@@ -102,10 +102,6 @@ YODEL_API yodel_request_id yodel_sio_request_id(yodel_request *req) YODEL_LOOP_T
 /* Decides it: 0 allows, else refuses.  Returns 0, -ENOMEM, YODEL_ERR_CLOSED. */
 YODEL_API int yodel_sio_allow(yodel_sio *sio, yodel_request_id id, int result) YODEL_ANY_THREAD;
 
-/* Clients connected now, those on polling among them. */
-YODEL_API void yodel_sio_count(const yodel_sio *sio, size_t *ret_clients,
-                               size_t *ret_polling) YODEL_ANY_THREAD;
-
 /* What the service counts. */
 typedef struct yodel_sio_stats {
     size_t size;               /* sizeof(yodel_sio_stats), set by the caller */

@@ -51,8 +51,7 @@ YODEL_API void yodel_sio_socket_leave(yodel_sio_socket *socket, const char *room
 /* Calls each(room, user) for its rooms in the order it joined them, its own id first; none in
  * on_disconnect.  each may join and leave rooms: those left before their turn, and those joined
  * meanwhile, are not told. */
-YODEL_API void yodel_sio_socket_each_room(const yodel_sio_socket *socket,
-                                          void (*each)(yodel_str room, void *user),
+YODEL_API void yodel_sio_socket_each_room(const yodel_sio_socket *socket, yodel_sio_name_fn *each,
                                           void *user) YODEL_LOOP_THREAD;
 
 YODEL_C_END

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "bus/ask.h"
 
+#include <errno.h>
+
 #include "base/container.h"
 #include "base/mem.h"
 
@@ -28,6 +30,19 @@ void yd_ask_unref(struct yd_ask *ask)
     pthread_mutex_destroy(&ask->lock);
     yd_free(ask->bus->mem, ask->asker);
     ask->ops->free(ask);
+}
+
+int yd_missing_result(unsigned missing)
+{
+    if ((missing & YD_MISSING_LATE) != 0)
+        return -ETIMEDOUT;
+    if ((missing & YD_MISSING_MEMORY) != 0)
+        return -ENOMEM;
+    if ((missing & YD_MISSING_UNABLE) != 0)
+        return YODEL_ERR_UNSUPPORTED;
+    if ((missing & YD_MISSING_REFUSED) != 0)
+        return YODEL_ERR_CONGESTED;
+    return (missing & YD_MISSING_CLOSED) != 0 ? YODEL_ERR_CLOSED : 0;
 }
 
 /* ---- the sink ---- */
@@ -105,41 +120,46 @@ void yd_ask_leave(struct yd_ask *ask)
     pthread_mutex_unlock(&ask->lock);
 }
 
-/* True for the one who must tell it. */
-static bool decide(struct yd_ask *ask, unsigned closed, unsigned missing)
+/* num: how many parts are missing, when one is closed; else all that are open are.  True for the
+ * one who must tell it. */
+static bool decide(struct yd_ask *ask, unsigned closed, unsigned missing, unsigned num)
 {
     bool mine;
 
     pthread_mutex_lock(&ask->lock);
     ask->open -= closed;
     mine = !ask->told && (closed == 0 || ask->open == 0);
-    if (!ask->told)
+    if (!ask->told) {
         ask->missing |= missing;
+        ask->num_missing += closed == 0 && missing != 0 ? ask->open : num;
+    }
     ask->told = ask->told || mine;
     pthread_mutex_unlock(&ask->lock);
     return mine;
 }
 
-static void close_part(struct yd_ask *ask, struct yd_loop *loop, unsigned missing, bool now)
+void yd_ask_close_some(struct yd_ask *ask, struct yd_loop *loop, unsigned missing, unsigned num)
 {
-    if (decide(ask, 1, missing))
-        tell(ask, loop, now);
+    if (decide(ask, 1, missing, num))
+        tell(ask, loop, false);
     yd_ask_unref(ask);
 }
 
 void yd_ask_close(struct yd_ask *ask, struct yd_loop *loop, unsigned missing)
 {
-    close_part(ask, loop, missing, false);
+    yd_ask_close_some(ask, loop, missing, missing != 0);
 }
 
 void yd_ask_close_now(struct yd_ask *ask, struct yd_loop *loop, unsigned missing)
 {
-    close_part(ask, loop, missing, true);
+    if (decide(ask, 1, missing, missing != 0))
+        tell(ask, loop, true);
+    yd_ask_unref(ask);
 }
 
 void yd_ask_cancel(struct yd_ask *ask)
 {
-    if (!decide(ask, 0, 0))
+    if (!decide(ask, 0, 0, 0))
         return;
     yd_far_forget(ask);
     yd_ask_unref(ask);
@@ -151,7 +171,7 @@ static void on_timeout(struct yd_timer *timer)
 {
     struct yd_ask *ask = yd_container_of(timer, struct yd_ask, timer);
 
-    if (decide(ask, 0, YD_MISSING_LATE))
+    if (decide(ask, 0, YD_MISSING_LATE, 0))
         finish(ask);
 }
 
@@ -171,7 +191,7 @@ static void end_asks(struct yd_list *asks)
     while (!yd_list_is_empty(asks)) {
         struct yd_ask *ask = yd_container_of(asks->next, struct yd_ask, of_loop);
 
-        (void)decide(ask, 0, YD_MISSING_CLOSED);
+        (void)decide(ask, 0, YD_MISSING_CLOSED, 0);
         finish(ask);
     }
 }

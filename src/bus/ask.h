@@ -44,9 +44,10 @@ struct yd_ask {
     pthread_mutex_t lock; /* for all below, and for what the parts add to the owner's struct */
     unsigned open;
     unsigned missing;
-    bool told;        /* the sink's turn has come: nothing more counts */
-    bool listed;      /* of_loop is, or was until the sink was called */
-    uint32_t awaited; /* far peers, by their index */
+    unsigned num_missing; /* parts that did not answer */
+    bool told;            /* the sink's turn has come: nothing more counts */
+    bool listed;          /* of_loop is, or was until the sink was called */
+    uint32_t awaited;     /* far peers, by their index */
     uint32_t timeout_ms;
     uint64_t token;
     struct yd_far_asker *asker; /* gets the result in place of the sink; NULL: none, owned */
@@ -69,6 +70,9 @@ void yd_ask_unref(struct yd_ask *ask);
 /* Opens a part, with a reference: while another one is open, or before the ask is begun. */
 void yd_ask_open(struct yd_ask *ask);
 
+/* The result that says why something is missing; 0: nothing is. */
+int yd_missing_result(unsigned missing);
+
 /* With the lock held until yd_ask_leave(): adds to what is gathered.  False, without the lock: too
  * late, nothing counts any more. */
 bool yd_ask_enter(struct yd_ask *ask);
@@ -79,7 +83,10 @@ void yd_ask_leave(struct yd_ask *ask);
  * After the last one the sink is called in a task of loop, the current one; NULL: on no loop.
  */
 void yd_ask_close(struct yd_ask *ask, struct yd_loop *loop, unsigned missing);
-/* The same, but the sink may be called in this call: no function of the program's is running. */
+/* The same, of a part that stands for several, num of which are missing. */
+void yd_ask_close_some(struct yd_ask *ask, struct yd_loop *loop, unsigned missing, unsigned num);
+/* As yd_ask_close(), but the sink may be called in this call: no function of the program's is
+ * running. */
 void yd_ask_close_now(struct yd_ask *ask, struct yd_loop *loop, unsigned missing);
 
 /* ---- between the files of this layer ---- */

@@ -141,7 +141,8 @@ int yd_channels_send(yodel_channels *channels, yodel_str name, struct yd_msg *ms
     return yd_bus_send(&op->op);
 }
 
-int yd_channels_survey(yodel_channels *channels, yodel_str name, struct yd_survey *asked)
+int yd_channels_survey(yodel_channels *channels, yodel_str name, uint32_t timeout_ms,
+                       struct yd_survey *asked)
 {
     struct yd_channel_op *op = make_op(channels, YD_CHANNEL_SURVEY, name);
 
@@ -150,5 +151,5 @@ int yd_channels_survey(yodel_channels *channels, yodel_str name, struct yd_surve
         return -ENOMEM;
     }
     op->op.local = true;
-    return yd_bus_ask(&op->op, &asked->ask, 0);
+    return yd_bus_ask(&op->op, &asked->ask, timeout_ms);
 }

@@ -118,6 +118,7 @@ struct yd_survey {
 
 /* Asks all loops for their members of name, and takes the survey's reference.  Returns as
  * yd_bus_ask(). */
-int yd_channels_survey(yodel_channels *channels, yodel_str name, struct yd_survey *survey);
+int yd_channels_survey(yodel_channels *channels, yodel_str name, uint32_t timeout_ms,
+                       struct yd_survey *survey);
 
 #endif

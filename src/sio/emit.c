@@ -244,14 +244,15 @@ int yodel_sio_emit(yodel_sio_target target, const char *name, const char *format
     return rc;
 }
 
-static int read_args(const char *name, const yodel_sio_args *args, struct yd_sio_words *words)
+static int read_args(const char *name, const yodel_sio_args *given, struct yd_sio_words *words)
 {
-    *words = (struct yd_sio_words){.name = yodel_str_of(name)};
-    if (args != NULL) {
-        words->attachments = args->attachments;
-        words->num_attachments = args->num_attachments;
-    }
-    return yd_sio_check_args(args, &words->elements);
+    yodel_sio_args args;
+    int rc = yd_sio_read_args(given, &args, &words->elements);
+
+    words->name = yodel_str_of(name);
+    words->attachments = args.attachments;
+    words->num_attachments = args.num_attachments;
+    return rc;
 }
 
 int yodel_sio_emit_args(yodel_sio_target target, const char *name, const yodel_sio_args *args)

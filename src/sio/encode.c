@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/options.h"
 #include "base/utf8.h"
 #include "eio/eio.h"
 #include "proto/json_pack.h"
@@ -28,8 +29,8 @@ int yd_sio_check_args(const yodel_sio_args *args, yodel_str *ret_elements)
     int num;
 
     *ret_elements = (yodel_str){"", 0};
-    if (args == NULL || args->json.len == 0)
-        return args != NULL && args->num_attachments > 0 ? YODEL_ERR_FORMAT : 0;
+    if (args->json.len == 0)
+        return args->num_attachments > 0 ? YODEL_ERR_FORMAT : 0;
     if (args->num_attachments > YD_SIO_MAX_ATTACHMENTS)
         return YODEL_ERR_TOO_BIG;
     if (!yd_utf8_is_valid(args->json.ptr, args->json.len) ||
@@ -41,6 +42,13 @@ int yd_sio_check_args(const yodel_sio_args *args, yodel_str *ret_elements)
         return 0;
     num = yd_sio_placeholders_count(*ret_elements, (uint32_t)args->num_attachments);
     return num < 0 ? YODEL_ERR_FORMAT : 0;
+}
+
+int yd_sio_read_args(const yodel_sio_args *given, yodel_sio_args *ret_args, yodel_str *ret_elements)
+{
+    int rc = yd_options_read(given, ret_args, sizeof *ret_args);
+
+    return rc < 0 ? rc : yd_sio_check_args(ret_args, ret_elements);
 }
 
 /* ---- packets ---- */

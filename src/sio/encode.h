@@ -31,7 +31,11 @@ void yd_sio_out_unref(struct yd_sio_out *out);
 int yd_sio_pack(const struct yodel_allocator *mem, const char *format, va_list args,
                 struct yd_buf *text, yodel_str *ret_elements);
 
-/* The elements of caller's arguments, checked.  Returns 0, YODEL_ERR_FORMAT, YODEL_ERR_TOO_BIG. */
+/* Reads a caller's arguments, which may be NULL for none, and their elements, checked.  Returns 0,
+ * -EINVAL, YODEL_ERR_OPTIONS (size), YODEL_ERR_FORMAT, YODEL_ERR_TOO_BIG. */
+int yd_sio_read_args(const yodel_sio_args *given, yodel_sio_args *ret_args,
+                     yodel_str *ret_elements);
+/* The same of the library's own.  Returns 0, YODEL_ERR_FORMAT, YODEL_ERR_TOO_BIG. */
 int yd_sio_check_args(const yodel_sio_args *args, yodel_str *ret_elements);
 
 #endif

@@ -16,7 +16,7 @@
 struct fetch {
     struct yd_ask ask;  /* first; its lock is for the two below */
     struct yd_buf text; /* elements of an array, or members of an object, as JSON */
-    int rc;             /* -ENOMEM: something is missing */
+    int rc;             /* the first that went wrong: no more is put */
     bool is_object;     /* rooms are names of members, so that each is there once */
     yodel_sio *sio;     /* a reference */
     yodel_sio_sockets_fn *fn;
@@ -61,14 +61,20 @@ static void put_socket(struct fetch *fetch, yodel_sio_socket *socket)
     put(fetch, YODEL_STR("}"));
 }
 
-static void fetch_socket(yodel_sio_socket *socket, void *arg)
+/* A socket as a whole, or not. */
+static void fetch_one(yodel_sio_socket *socket, void *arg)
 {
-    put_socket(arg, socket);
-}
+    struct fetch *fetch = arg;
+    size_t len = fetch->text.len;
 
-static void fetch_rooms(yodel_sio_socket *socket, void *fetch)
-{
-    yodel_sio_socket_each_room(socket, put_room, fetch);
+    if (fetch->rc < 0)
+        return;
+    if (fetch->is_object)
+        yodel_sio_socket_each_room(socket, put_room, fetch);
+    else
+        put_socket(fetch, socket);
+    if (fetch->rc < 0)
+        fetch->text.len = len;
 }
 
 void yd_sio_fetch_apply(struct yd_sio_op *op, struct yd_loop *loop)
@@ -77,7 +83,9 @@ void yd_sio_fetch_apply(struct yd_sio_op *op, struct yd_loop *loop)
 
     if (!yd_ask_enter(ask))
         return;
-    yd_sio_walk(op, loop, false, op->op.kind == YD_SIO_OP_ROOMS ? fetch_rooms : fetch_socket, ask);
+    yd_sio_walk(op, loop, false, fetch_one, ask);
+    if (((struct fetch *)ask)->rc < 0)
+        ask->num_missing++;
     yd_ask_leave(ask);
 }
 
@@ -104,8 +112,6 @@ static int wrap(const struct fetch *fetch, struct yd_buf *text)
 {
     yodel_str inside = {(char *)fetch->text.ptr, fetch->text.len};
 
-    if (fetch->rc < 0)
-        return fetch->rc;
     if (yd_buf_append(fetch->sio->mem, text, fetch->is_object ? "{" : "[", 1) < 0 ||
         yd_buf_append_str(fetch->sio->mem, text, inside) < 0 ||
         yd_buf_append(fetch->sio->mem, text, fetch->is_object ? "}" : "]", 1) < 0)
@@ -113,8 +119,8 @@ static int wrap(const struct fetch *fetch, struct yd_buf *text)
     return 0;
 }
 
-/* All that was gathered; NULL when something of it is missing. */
-static json_t *result_of(const struct fetch *fetch)
+/* All that was gathered; NULL when out of memory. */
+static json_t *document_of(const struct fetch *fetch)
 {
     json_t *document = NULL, *keys;
     struct yd_buf text = {0};
@@ -132,10 +138,19 @@ static json_t *result_of(const struct fetch *fetch)
 static void tell(struct yd_ask *ask, unsigned missing)
 {
     struct fetch *fetch = (struct fetch *)ask;
-    json_t *result = missing == 0 ? result_of(fetch) : NULL;
+    json_t *document = document_of(fetch);
+    yodel_sio_sockets sockets = {
+        .size = sizeof sockets,
+        .result = fetch->rc < 0 ? fetch->rc : yd_missing_result(missing),
+        .missing = ask->num_missing,
+        .json = document,
+    };
 
-    fetch->fn(result, fetch->user);
-    json_decref(result);
+    if (document == NULL)
+        sockets.result = -ENOMEM;
+
+    fetch->fn(&sockets, fetch->user);
+    json_decref(document);
 }
 
 static void free_fetch(struct yd_ask *ask)
@@ -210,7 +225,9 @@ int yd_sio_fetch_answer(struct yd_sio_op *op)
 /* An array or object, to the end. */
 int yd_sio_fetch_encode(struct yd_ask *ask, struct yd_buf *buf)
 {
-    return wrap((struct fetch *)ask, buf);
+    struct fetch *fetch = (struct fetch *)ask;
+
+    return fetch->rc < 0 ? fetch->rc : wrap(fetch, buf);
 }
 
 static int append(struct fetch *fetch, yodel_str inside)

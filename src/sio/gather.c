@@ -59,13 +59,9 @@ static int result_of(const struct yd_sio_gather *gather, unsigned missing)
 {
     if (gather->result != 0)
         return gather->result;
-    if ((missing & YD_MISSING_LATE) != 0)
-        return -ETIMEDOUT;
-    if ((missing & YD_MISSING_UNABLE) != 0)
-        return YODEL_ERR_UNSUPPORTED;
-    if ((missing & YD_MISSING_CLOSED) != 0 || (gather->single && gather->expected == 0))
+    if (missing == 0 && gather->single && gather->expected == 0)
         return YODEL_ERR_CLOSED;
-    return 0;
+    return yd_missing_result(missing);
 }
 
 /* The answers as an array, with views of their attachments. */
@@ -89,15 +85,17 @@ static void tell_answers(struct yd_ask *ask, unsigned missing)
 {
     struct yd_sio_gather *gather = yd_sio_gather_of(ask);
     const struct yodel_allocator *mem = gather->sio->mem;
-    yodel_sio_answers answers = {.result = -ENOMEM, .json = {"[]", 2}};
+    yodel_sio_answers answers = {.size = sizeof answers, .result = -ENOMEM, .json = {"[]", 2}};
     yodel_bytes *views = NULL;
     struct yd_buf array = {0};
 
-    if (show_answers(gather, &array, &views) == 0)
-        answers = (yodel_sio_answers){result_of(gather, missing),
-                                      {(char *)array.ptr, array.len},
-                                      views,
-                                      num_attachments(gather)};
+    answers.missing = ask->num_missing;
+    if (show_answers(gather, &array, &views) == 0) {
+        answers.result = result_of(gather, missing);
+        answers.json = (yodel_str){(char *)array.ptr, array.len};
+        answers.attachments = views;
+        answers.num_attachments = num_attachments(gather);
+    }
     gather->answered(&answers, gather->user);
     yd_free(mem, views);
     yd_buf_free(mem, &array);
@@ -153,6 +151,7 @@ void yd_sio_gather_miss(struct yd_sio_gather *gather, int result)
     if (!yd_ask_enter(&gather->ask))
         return;
     note_result(gather, result);
+    gather->ask.num_missing++;
     yd_ask_leave(&gather->ask);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "sio/name_pattern.h"
 
+#include <errno.h>
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -9,13 +11,18 @@
 #define DEPTH_LIMIT 10000
 #define HEAP_LIMIT_KIB 1024
 
-void *yd_sio_pattern_new(const char *pattern)
+int yd_sio_pattern_new(const char *pattern, void **ret_pattern)
 {
     uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED | PCRE2_ENDANCHORED;
     PCRE2_SIZE at;
     int error;
+    void *code =
+        pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &error, &at, NULL);
 
-    return pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &error, &at, NULL);
+    if (code == NULL)
+        return error == PCRE2_ERROR_HEAP_FAILED ? -ENOMEM : YODEL_ERR_PATTERN;
+    *ret_pattern = code;
+    return 0;
 }
 
 void yd_sio_pattern_free(void *pattern)

@@ -7,8 +7,8 @@
 
 /* Compiled PCRE2 patterns of namespaces; any thread. */
 
-/* NULL: malformed, or out of memory. */
-void *yd_sio_pattern_new(const char *pattern);
+/* Returns 0, -ENOMEM, YODEL_ERR_PATTERN (malformed). */
+int yd_sio_pattern_new(const char *pattern, void **ret_pattern);
 void yd_sio_pattern_free(void *pattern);
 /* Of the whole name.  False also when out of memory, and when the match takes more steps than one
  * may: names come from clients. */

@@ -330,9 +330,9 @@ yodel_sio_namespace *yd_sio_ns_find(yodel_sio *sio, yodel_str name)
     return ns;
 }
 
-yodel_sio_namespace *yodel_sio_find_namespace(yodel_sio *sio, yodel_str name)
+yodel_sio_namespace *yodel_sio_find_namespace(yodel_sio *sio, const char *name)
 {
-    yodel_sio_namespace *ns = yd_sio_ns_find(sio, name);
+    yodel_sio_namespace *ns = yd_sio_ns_find(sio, yodel_str_of(name));
 
     if (ns != NULL)
         (void)yodel_sio_ref(sio);
@@ -377,7 +377,7 @@ static yodel_sio_namespace **list_all(yodel_sio *sio, size_t *ret_num)
 }
 
 /* Without the lock: each may ask for one of them. */
-void yodel_sio_each_namespace(yodel_sio *sio, void (*each)(yodel_str name, void *user), void *user)
+void yodel_sio_each_namespace(yodel_sio *sio, yodel_sio_name_fn *each, void *user)
 {
     size_t num;
     yodel_sio_namespace **all = list_all(sio, &num);

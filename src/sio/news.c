@@ -67,7 +67,11 @@ int yd_sio_news_make(struct yd_sio_news *news, yodel_sio_namespace *ns,
     struct yd_sio_output output = yd_sio_words_output(ns, words);
     int rc = 0;
 
-    *news = (struct yd_sio_news){.flags = options->flags, .has_id = options->acknowledged};
+    *news = (struct yd_sio_news){
+        .flags = options->flags,
+        .has_id = options->acknowledged,
+        .args = {.size = sizeof news->args},
+    };
     if (options->acknowledged) {
         output.has_id = true;
         output.id = news->id = atomic_fetch_add(&ns->ack_id, 1) & YD_SIO_MAX_ID;
@@ -91,7 +95,7 @@ void yd_sio_news_done(struct yd_sio_news *news, const struct yodel_allocator *me
     yd_buf_free(mem, &news->text);
     yd_free(mem, news->copies);
     news->copies = NULL;
-    news->args = (yodel_sio_args){.num_attachments = 0};
+    news->args = (yodel_sio_args){.size = sizeof news->args};
 }
 
 size_t yd_sio_news_size(const struct yd_sio_news *news)

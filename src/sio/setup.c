@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
-#include "base/mem.h"
 #include "base/options.h"
 #include "base/utf8.h"
 #include "proto/sio_packet.h"
@@ -20,35 +19,46 @@ static bool is_setting_up(const yodel_sio *sio)
 
 /* ---- namespaces ---- */
 
-yodel_sio_namespace *yodel_sio_of(yodel_sio *sio, const char *name)
+int yodel_sio_of(yodel_sio *sio, const char *name, yodel_sio_namespace **ret_ns)
 {
-    yodel_sio_namespace *ns = NULL;
-    struct yd_buf full = {0};
-
-    if (strchr(name, ',') != NULL || !yd_utf8_is_valid(name, strlen(name)))
-        return NULL;
-    if (yd_buf_printf(sio->mem, &full, "%s%s", name[0] == '/' ? "" : "/", name) == 0 &&
-        full.len <= YODEL_SIO_MAX_NAME)
-        ns = yd_sio_add_ns(sio, (yodel_str){(char *)full.ptr, full.len});
-    yd_buf_free(sio->mem, &full);
-    return ns;
-}
-
-yodel_sio_namespace *yodel_sio_of_pattern(yodel_sio *sio, const char *pattern)
-{
-    void *code = yd_sio_pattern_new(pattern);
+    char full[YODEL_SIO_MAX_NAME + 2];
+    int len = snprintf(full, sizeof full, "%s%s", name[0] == '/' ? "" : "/", name);
     yodel_sio_namespace *ns;
 
-    if (code == NULL)
-        return NULL;
-    if ((ns = yd_sio_add_parent(sio, code, NULL, NULL)) == NULL)
-        yd_sio_pattern_free(code);
-    return ns;
+    if (len < 0 || len > YODEL_SIO_MAX_NAME || strchr(full, ',') != NULL ||
+        !yd_utf8_is_valid(full, (size_t)len))
+        return YODEL_ERR_NAME;
+    if ((ns = yd_sio_add_ns(sio, (yodel_str){full, (size_t)len})) == NULL)
+        return -ENOMEM;
+    *ret_ns = ns;
+    return 0;
 }
 
-yodel_sio_namespace *yodel_sio_of_function(yodel_sio *sio, yodel_sio_match_fn *match, void *user)
+int yodel_sio_of_pattern(yodel_sio *sio, const char *pattern, yodel_sio_namespace **ret_ns)
 {
-    return yd_sio_add_parent(sio, NULL, match, user);
+    yodel_sio_namespace *ns;
+    void *code = NULL;
+    int rc;
+
+    if ((rc = yd_sio_pattern_new(pattern, &code)) < 0)
+        return rc;
+    if ((ns = yd_sio_add_parent(sio, code, NULL, NULL)) == NULL) {
+        yd_sio_pattern_free(code);
+        return -ENOMEM;
+    }
+    *ret_ns = ns;
+    return 0;
+}
+
+int yodel_sio_of_function(yodel_sio *sio, yodel_sio_match_fn *match, void *user,
+                          yodel_sio_namespace **ret_ns)
+{
+    yodel_sio_namespace *ns = yd_sio_add_parent(sio, NULL, match, user);
+
+    if (ns == NULL)
+        return -ENOMEM;
+    *ret_ns = ns;
+    return 0;
 }
 
 /* ---- handlers and middleware ---- */

@@ -159,19 +159,19 @@ int yodel_sio_answer(yodel_sio_ack *ack, const char *format, ...)
     return rc;
 }
 
-int yodel_sio_answer_args(yodel_sio_ack *ack, const yodel_sio_args *args)
+int yodel_sio_answer_args(yodel_sio_ack *ack, const yodel_sio_args *given)
 {
+    yodel_sio_args args;
     yodel_str elements;
     int rc;
 
     if (ack == NULL)
         return 0;
-    if ((rc = yd_sio_check_args(args, &elements)) < 0) {
+    if ((rc = yd_sio_read_args(given, &args, &elements)) < 0) {
         yodel_sio_ack_drop(ack);
         return rc;
     }
-    return answer(ack, elements, args != NULL ? args->attachments : NULL,
-                  args != NULL ? args->num_attachments : 0);
+    return answer(ack, elements, args.attachments, args.num_attachments);
 }
 
 json_t *yodel_sio_binary(size_t i)

@@ -301,8 +301,3 @@ int yodel_sio_get_stats(const yodel_sio *sio, yodel_sio_stats *ret_stats)
     memcpy(ret_stats, &stats, YD_MIN(stats.size, sizeof stats));
     return 0;
 }
-
-void yodel_sio_count(const yodel_sio *sio, size_t *ret_clients, size_t *ret_polling)
-{
-    yd_eio_count(sio->eio, ret_clients, ret_polling);
-}

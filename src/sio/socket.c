@@ -342,8 +342,7 @@ void yodel_sio_socket_leave(yodel_sio_socket *socket, const char *room)
         yd_sio_socket_leave(socket, room);
 }
 
-void yodel_sio_socket_each_room(const yodel_sio_socket *socket,
-                                void (*each)(yodel_str room, void *user), void *user)
+void yodel_sio_socket_each_room(const yodel_sio_socket *socket, yodel_sio_name_fn *each, void *user)
 {
     struct yd_sio_rooms rooms = yd_sio_rooms_of(socket);
 

@@ -14,32 +14,32 @@
 
 #define CHANNEL_PREFIX "specific."
 
-int yodel_group_add(yodel_channels *channels, yodel_str group, yodel_ws *ws)
+int yodel_group_add(yodel_channels *channels, const char *group, yodel_ws *ws)
 {
-    if (!yd_channel_name_is_valid(group))
+    if (!yd_channel_name_is_valid(yodel_str_of(group)))
         return YODEL_ERR_NAME;
     if (ws->state > YD_WS_OPEN || ws->rejected)
         return YODEL_ERR_CLOSED;
-    return yd_channels_join(channels, yd_ws_loop_of(ws), group, &ws->member);
+    return yd_channels_join(channels, yd_ws_loop_of(ws), yodel_str_of(group), &ws->member);
 }
 
-void yodel_group_discard(yodel_channels *channels, yodel_str group, yodel_ws *ws)
+void yodel_group_discard(yodel_channels *channels, const char *group, yodel_ws *ws)
 {
-    yd_channels_leave(channels, yd_ws_loop_of(ws), group, &ws->member);
+    yd_channels_leave(channels, yd_ws_loop_of(ws), yodel_str_of(group), &ws->member);
 }
 
-size_t yodel_group_count(yodel_channels *channels, yodel_str group)
+size_t yodel_group_count(yodel_channels *channels, const char *group)
 {
-    return yd_channels_count(channels, group);
+    return yd_channels_count(channels, yodel_str_of(group));
 }
 
-int yodel_group_send(yodel_channels *channels, yodel_str group, yodel_ws_type type,
+int yodel_group_send(yodel_channels *channels, const char *group, yodel_ws_type type,
                      yodel_bytes data)
 {
     struct yd_msg *msg;
     int rc;
 
-    if (!yd_channel_name_is_valid(group))
+    if (!yd_channel_name_is_valid(yodel_str_of(group)))
         return YODEL_ERR_NAME;
     if (type != YODEL_WS_TEXT && type != YODEL_WS_BINARY)
         return -EINVAL;
@@ -47,26 +47,26 @@ int yodel_group_send(yodel_channels *channels, yodel_str group, yodel_ws_type ty
         return YODEL_ERR_ENCODING;
     if ((msg = yd_ws_make_msg(yd_channels_mem(channels), type, data)) == NULL)
         return -ENOMEM;
-    rc = yd_channels_send(channels, group, msg, NULL);
+    rc = yd_channels_send(channels, yodel_str_of(group), msg, NULL);
     yd_msg_unref(msg);
     return rc;
 }
 
-int yodel_group_send_event(yodel_channels *channels, yodel_str group, const char *type,
+int yodel_group_send_event(yodel_channels *channels, const char *group, const char *type,
                            const char *format, ...)
 {
     yodel_event *event;
     va_list args;
     int rc;
 
-    if (!yd_channel_name_is_valid(group))
+    if (!yd_channel_name_is_valid(yodel_str_of(group)))
         return YODEL_ERR_NAME;
     va_start(args, format);
     rc = yd_event_new(yd_channels_mem(channels), type, format, args, &event);
     va_end(args);
     if (rc < 0)
         return rc;
-    rc = yd_channels_send(channels, group, NULL, event);
+    rc = yd_channels_send(channels, yodel_str_of(group), NULL, event);
     yd_event_unref(event);
     return rc;
 }
@@ -116,32 +116,58 @@ void yd_ws_deliver(struct yd_member *member, struct yd_delivery *what)
 
 /* ---- listing ---- */
 
+#define LISTING_MS 10000
+
 struct listing {
     struct yd_survey survey;  /* first */
     yodel_channels *channels; /* a reference */
-    struct yd_buf ids;        /* of yodel_id */
+    struct yd_buf members;    /* of yodel_group_member, without their texts */
+    struct yd_buf names;      /* of YODEL_CHANNEL_NAME_SIZE bytes, for each */
+    int rc;                   /* the first that went wrong */
     yodel_group_members_fn *done;
     void *user;
 };
 
+/* Both, or none. */
+static int put_member(struct listing *listing, const yodel_ws *ws)
+{
+    const struct yodel_allocator *mem = yd_channels_mem(listing->channels);
+    yodel_group_member member = {.id = yodel_ws_id(ws)};
+    char name[YODEL_CHANNEL_NAME_SIZE] = "";
+
+    yodel_ws_channel_name(ws, name);
+    if (yd_buf_reserve(mem, &listing->names, sizeof name) < 0 ||
+        yd_buf_append(mem, &listing->members, &member, sizeof member) < 0)
+        return -ENOMEM;
+    return yd_buf_append(mem, &listing->names, name, sizeof name);
+}
+
 static void list_member(struct yd_member *member, struct yd_survey *survey)
 {
     struct listing *listing = (struct listing *)survey;
-    yodel_id id;
 
-    if (member->deliver != yd_ws_deliver)
+    if (member->deliver != yd_ws_deliver || listing->rc < 0)
         return;
-    id = yodel_ws_id(yd_container_of(member, yodel_ws, member));
-    (void)yd_buf_append(yd_channels_mem(listing->channels), &listing->ids, &id, sizeof id);
+    listing->rc = put_member(listing, yd_container_of(member, yodel_ws, member));
+    if (listing->rc < 0)
+        survey->ask.num_missing++;
 }
 
 static void tell_listing(struct yd_ask *ask, unsigned missing)
 {
     struct listing *listing = (struct listing *)ask;
+    yodel_group_member *members = (yodel_group_member *)(void *)listing->members.ptr;
+    yodel_group_members_result result = {
+        .size = sizeof result,
+        .result = listing->rc < 0 ? listing->rc : yd_missing_result(missing),
+        .missing = ask->num_missing,
+        .members = members,
+        .num_members = listing->members.len / sizeof *members,
+    };
 
-    (void)missing;
-    listing->done((const yodel_id *)(const void *)listing->ids.ptr,
-                  listing->ids.len / sizeof(yodel_id), listing->user);
+    for (size_t i = 0; i < result.num_members; i++)
+        members[i].channel = yodel_str_of((char *)listing->names.ptr + i * YODEL_CHANNEL_NAME_SIZE);
+    listing->done(&result, listing->user);
 }
 
 static void free_listing(struct yd_ask *ask)
@@ -149,19 +175,20 @@ static void free_listing(struct yd_ask *ask)
     struct listing *listing = (struct listing *)ask;
     yodel_channels *channels = listing->channels;
 
-    yd_buf_free(yd_channels_mem(channels), &listing->ids);
+    yd_buf_free(yd_channels_mem(channels), &listing->members);
+    yd_buf_free(yd_channels_mem(channels), &listing->names);
     yd_free(yd_channels_mem(channels), listing);
     yodel_channels_unref(channels);
 }
 
 static const struct yd_ask_ops listing_ops = {.sink = tell_listing, .free = free_listing};
 
-int yodel_group_members(yodel_channels *channels, yodel_str group, yodel_group_members_fn *done,
+int yodel_group_members(yodel_channels *channels, const char *group, yodel_group_members_fn *done,
                         void *user)
 {
     struct listing *listing;
 
-    if (!yd_channel_name_is_valid(group))
+    if (!yd_channel_name_is_valid(yodel_str_of(group)))
         return YODEL_ERR_NAME;
     if ((listing = yd_zalloc(yd_channels_mem(channels), sizeof *listing)) == NULL)
         return -ENOMEM;
@@ -170,7 +197,7 @@ int yodel_group_members(yodel_channels *channels, yodel_str group, yodel_group_m
     listing->channels = yodel_channels_ref(channels);
     listing->done = done;
     listing->user = user;
-    return yd_channels_survey(channels, group, &listing->survey);
+    return yd_channels_survey(channels, yodel_str_of(group), LISTING_MS, &listing->survey);
 }
 
 /* ---- channel names ---- */
@@ -247,7 +274,7 @@ static int send_event_call(yodel_channels *channels, uint64_t id, yodel_event *e
     return yd_bus_call(loop, sizeof *call + event->text.len, run_event_call, call, free_event_call);
 }
 
-int yodel_channel_send_event(yodel_channels *channels, yodel_str channel, const char *type,
+int yodel_channel_send_event(yodel_channels *channels, const char *channel, const char *type,
                              const char *format, ...)
 {
     yodel_event *event;
@@ -255,7 +282,7 @@ int yodel_channel_send_event(yodel_channels *channels, yodel_str channel, const 
     va_list args;
     int rc;
 
-    if ((rc = parse_channel(channels, channel, &id)) < 0)
+    if ((rc = parse_channel(channels, yodel_str_of(channel), &id)) < 0)
         return rc;
     va_start(args, format);
     rc = yd_event_new(yd_channels_mem(channels), type, format, args, &event);

@@ -48,6 +48,11 @@ extern const struct app_kind app_eio_ref, app_eio_spawn, app_eioclient, app_sio_
 /* Makes app->sio from options, with client_dir of the command line.  Returns as yodel_sio_new(). */
 int app_new_sio(struct app *app, yodel_sio_options options);
 
+/* What yodel_sio_of() and its like give; NULL when they fail. */
+yodel_sio_namespace *app_of(yodel_sio *sio, const char *name);
+yodel_sio_namespace *app_of_pattern(yodel_sio *sio, const char *pattern);
+yodel_sio_namespace *app_of_function(yodel_sio *sio, yodel_sio_match_fn *match, void *user);
+
 /* The arguments of event as those of what is sent; attachments has room for their views. */
 #define APP_MAX_ATTACHMENTS 10
 yodel_sio_args app_args(const yodel_sio_event *event, yodel_bytes attachments[APP_MAX_ATTACHMENTS]);

@@ -257,15 +257,15 @@ static int add_namespaces(struct app *app)
     yodel_sio *sio = app->sio;
     int rc;
 
-    if ((rc = add_app(yodel_sio_of(sio, "/"), app)) < 0)
+    if ((rc = add_app(app_of(sio, "/"), app)) < 0)
         return rc;
-    if ((rc = add_app(yodel_sio_of(sio, "/chat"), app)) < 0)
+    if ((rc = add_app(app_of(sio, "/chat"), app)) < 0)
         return rc;
-    if ((rc = add_with(yodel_sio_of_pattern(sio, "/dyn-\\w+"), dyn, 1, app)) < 0)
+    if ((rc = add_with(app_of_pattern(sio, "/dyn-\\w+"), dyn, 1, app)) < 0)
         return rc;
-    if ((rc = add_app(yodel_sio_of_function(sio, match_fn, app), app)) < 0)
+    if ((rc = add_app(app_of_function(sio, match_fn, app), app)) < 0)
         return rc;
-    return add_with(yodel_sio_of(sio, "/mw"), mw, 3, app);
+    return add_with(app_of(sio, "/mw"), mw, 3, app);
 }
 
 static int start(struct app *app)

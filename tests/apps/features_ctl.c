@@ -50,7 +50,7 @@ static void answer(struct command *command, json_t *answer, const yodel_sio_answ
 {
     json_t *array = json_pack("[o]", answer);
     char *text = array != NULL ? json_dumps(array, JSON_COMPACT) : NULL;
-    yodel_sio_args args = {.json = yodel_str_of(text)};
+    yodel_sio_args args = {.size = sizeof args, .json = yodel_str_of(text)};
 
     if (binary != NULL) {
         args.attachments = binary->attachments;
@@ -211,8 +211,8 @@ static char *emit_args(const struct command *command, size_t first, yodel_sio_ar
         (void)json_array_append(rest, json_array_get(command->args, i));
     text = rest != NULL ? json_dumps(rest, JSON_COMPACT) : NULL;
     json_decref(rest);
-    *ret_args =
-        (yodel_sio_args){yodel_str_of(text), command->attachments, command->num_attachments};
+    *ret_args = (yodel_sio_args){sizeof(yodel_sio_args), yodel_str_of(text), command->attachments,
+                                 command->num_attachments};
     return text;
 }
 
@@ -286,9 +286,9 @@ static void call_emit_with_ack(struct command *command)
 /* ---- operations on sockets ---- */
 
 /* All loops have done what was asked of them before. */
-static void on_all_done(const json_t *sockets, void *user)
+static void on_all_done(const yodel_sio_sockets *sockets, void *user)
 {
-    (void)sockets;
+    (void)sockets->json;
     finish(user, 0);
 }
 
@@ -325,13 +325,13 @@ static void call_disconnect(struct command *command)
     finish_everywhere(command, yodel_sio_target_disconnect(command->target, close));
 }
 
-static void on_sockets(const json_t *sockets, void *user)
+static void on_sockets(const yodel_sio_sockets *sockets, void *user)
 {
     json_t *list = json_array();
     const json_t *socket;
     size_t i;
 
-    json_array_foreach(sockets, i, socket)
+    json_array_foreach(sockets->json, i, socket)
     {
         (void)json_array_append_new(list, json_pack("{s:O, s:O, s:O}", "id",
                                                     json_object_get(socket, "id"), "rooms",
@@ -405,13 +405,13 @@ static void run(struct command *command)
 }
 
 /* The socket may be on another loop: it is asked for first. */
-static void on_socket(const json_t *sockets, void *user)
+static void on_socket(const yodel_sio_sockets *sockets, void *user)
 {
     struct command *command = user;
     const json_t *socket, *found = NULL;
     size_t i;
 
-    json_array_foreach(sockets, i, socket)
+    json_array_foreach(sockets->json, i, socket)
     {
         const char *id = json_string_value(json_object_get(socket, "id"));
 
@@ -455,9 +455,9 @@ static void list_namespaces(struct command *command)
     succeed(command, sorted);
 }
 
-static void on_rooms(const json_t *rooms, void *user)
+static void on_rooms(const yodel_sio_sockets *sockets, void *user)
 {
-    succeed(user, json_deep_copy(rooms));
+    succeed(user, json_deep_copy(sockets->json));
 }
 
 static void start(struct command *command)
@@ -469,8 +469,7 @@ static void start(struct command *command)
         list_namespaces(command);
         return;
     }
-    command->ns =
-        yodel_sio_find_namespace(command->app->sio, yodel_str_of(name != NULL ? name : "/"));
+    command->ns = yodel_sio_find_namespace(command->app->sio, name != NULL ? name : "/");
     if (command->ns == NULL)
         fail(command, "no such socket");
     else if (strcmp(command->call, "adapterRooms") == 0)
@@ -523,7 +522,7 @@ static void on_ctl(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 
 int features_add_ctl(struct app *app, yodel_sio_namespace **ret_ctl)
 {
-    *ret_ctl = yodel_sio_of(app->sio, "/ctl");
+    *ret_ctl = app_of(app->sio, "/ctl");
     if (*ret_ctl == NULL)
         return -ENOMEM;
     return yodel_sio_namespace_on(*ret_ctl, "ctl", on_ctl, app);

@@ -27,13 +27,34 @@ int app_new_sio(struct app *app, yodel_sio_options options)
     return yodel_sio_new(app->server, &options, &app->sio);
 }
 
+yodel_sio_namespace *app_of(yodel_sio *sio, const char *name)
+{
+    yodel_sio_namespace *ns = NULL;
+
+    return yodel_sio_of(sio, name, &ns) == 0 ? ns : NULL;
+}
+
+yodel_sio_namespace *app_of_pattern(yodel_sio *sio, const char *pattern)
+{
+    yodel_sio_namespace *ns = NULL;
+
+    return yodel_sio_of_pattern(sio, pattern, &ns) == 0 ? ns : NULL;
+}
+
+yodel_sio_namespace *app_of_function(yodel_sio *sio, yodel_sio_match_fn *match, void *user)
+{
+    yodel_sio_namespace *ns = NULL;
+
+    return yodel_sio_of_function(sio, match, user, &ns) == 0 ? ns : NULL;
+}
+
 yodel_sio_args app_args(const yodel_sio_event *event, yodel_bytes attachments[APP_MAX_ATTACHMENTS])
 {
     size_t num = yodel_sio_event_num_attachments(event);
 
     for (size_t i = 0; i < num; i++)
         attachments[i] = yodel_sio_event_attachment(event, i);
-    return (yodel_sio_args){yodel_sio_event_args(event), attachments, num};
+    return (yodel_sio_args){sizeof(yodel_sio_args), yodel_sio_event_args(event), attachments, num};
 }
 
 const json_t *app_arg(yodel_sio_event *event, size_t i)
@@ -78,7 +99,7 @@ void app_answer(yodel_sio_ack *ack, json_t *value)
 {
     char *text = array_of(value);
 
-    (void)yodel_sio_answer_args(ack, &(yodel_sio_args){.json = yodel_str_of(text)});
+    (void)yodel_sio_answer_args(ack, YODEL_OPTIONS(yodel_sio_args, .json = yodel_str_of(text)));
     free(text);
 }
 
@@ -86,15 +107,17 @@ void app_emit(yodel_sio_target target, const char *event, json_t *value)
 {
     char *text = array_of(value);
 
-    (void)yodel_sio_emit_args(target, event, &(yodel_sio_args){.json = yodel_str_of(text)});
+    (void)yodel_sio_emit_args(target, event,
+                              YODEL_OPTIONS(yodel_sio_args, .json = yodel_str_of(text)));
     free(text);
 }
 
 void app_emit_binary(yodel_sio_target target, const char *event, yodel_bytes data)
 {
-    (void)yodel_sio_emit_args(
-        target, event,
-        &(yodel_sio_args){YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &data, 1});
+    (void)yodel_sio_emit_args(target, event,
+                              &(yodel_sio_args){sizeof(yodel_sio_args),
+                                                YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"),
+                                                &data, 1});
 }
 
 char *app_date(void)

@@ -43,11 +43,11 @@ static int start(struct app *app)
 
     if (rc < 0)
         return rc;
-    main = yodel_sio_of(app->sio, "/");
+    main = app_of(app->sio, "/");
     if ((rc = app_on(main, handlers, app)) < 0 ||
         (rc = yodel_sio_namespace_handle(main, &both, app)) < 0)
         return rc;
-    custom = yodel_sio_of(app->sio, "/custom");
+    custom = app_of(app->sio, "/custom");
     return custom != NULL ? yodel_sio_namespace_handle(custom, &both, app) : -1;
 }
 

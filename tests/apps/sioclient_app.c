@@ -312,7 +312,7 @@ static int add_main(struct app *app)
                                                   {"getHandshake", on_get_handshake},
                                                   {"getId", on_get_id},
                                                   {NULL, NULL}};
-    yodel_sio_namespace *main = yodel_sio_of(app->sio, "/");
+    yodel_sio_namespace *main = app_of(app->sio, "/");
     int rc = app_on(main, handlers, app);
 
     if (rc < 0 || (rc = yodel_sio_namespace_use(main, check_query, app)) < 0)
@@ -325,15 +325,15 @@ static int add_others(struct app *app)
 {
     static const char *const names[] = {"/timeout_socket", "/valid", "/asd"};
     static const struct app_handler foo[] = {{"getId", on_get_id}, {NULL, NULL}};
-    yodel_sio_namespace *abc = yodel_sio_of(app->sio, "/abc"), *no = yodel_sio_of(app->sio, "/no");
+    yodel_sio_namespace *abc = app_of(app->sio, "/abc"), *no = app_of(app->sio, "/no");
     int rc;
 
     if (abc == NULL || no == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (yodel_sio_of(app->sio, names[i]) == NULL)
+        if (app_of(app->sio, names[i]) == NULL)
             return -ENOMEM;
-    if ((rc = app_on(yodel_sio_of(app->sio, "/foo"), foo, app)) < 0)
+    if ((rc = app_on(app_of(app->sio, "/foo"), foo, app)) < 0)
         return rc;
     if ((rc = yodel_sio_namespace_use(no, refuse, app)) < 0)
         return rc;

@@ -76,7 +76,8 @@ static void on_answers(const yodel_sio_answers *answers, void *user)
     char *array = answers->result == 0 ? malloc(size) : NULL;
 
     if (array != NULL) {
-        yodel_sio_args args = {.attachments = answers->attachments,
+        yodel_sio_args args = {.size = sizeof args,
+                               .attachments = answers->attachments,
                                .num_attachments = answers->num_attachments};
         int len = snprintf(array, size, "[%" YODEL_PRI "]", YODEL_ARG(answers->json));
 
@@ -90,7 +91,7 @@ static void on_answers(const yodel_sio_answers *answers, void *user)
 static void on_ask(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     struct asker *asker = calloc(1, sizeof *asker);
-    yodel_sio_args args = {.json = YODEL_STR("[1]")};
+    yodel_sio_args args = {.size = sizeof args, .json = YODEL_STR("[1]")};
 
     (void)event;
     (void)user;
@@ -160,17 +161,17 @@ static int start(struct app *app)
 
     if (rc < 0)
         return rc;
-    slow = yodel_sio_of(app->sio, "/slow");
-    denied = yodel_sio_of(app->sio, "/deny");
+    slow = app_of(app->sio, "/slow");
+    denied = app_of(app->sio, "/deny");
     if (denied == NULL || (rc = yodel_sio_namespace_use(denied, deny, app)) < 0)
         return rc < 0 ? rc : -ENOMEM;
     if ((rc = add_app(slow, app)) < 0 || (rc = yodel_sio_namespace_use(slow, be_slow, app)) < 0)
         return rc;
-    if ((rc = add_app(yodel_sio_of(app->sio, "/"), app)) < 0)
+    if ((rc = add_app(app_of(app->sio, "/"), app)) < 0)
         return rc;
-    if ((rc = add_app(yodel_sio_of(app->sio, "/custom"), app)) < 0)
+    if ((rc = add_app(app_of(app->sio, "/custom"), app)) < 0)
         return rc;
-    return add_app(yodel_sio_of_pattern(app->sio, "/dyn-\\d+"), app);
+    return add_app(app_of_pattern(app->sio, "/dyn-\\d+"), app);
 }
 
 const struct app_kind app_wire = {

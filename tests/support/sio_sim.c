@@ -146,7 +146,7 @@ int sio_sim_start(struct sio_sim *sim, const struct yodel_allocator *mem, unsign
     rc = loops_sim_start(&sim->base, mem, num_loops, 0);
     if (rc == 0)
         rc = start_sio(sim, mem, given != NULL ? given : &options);
-    if (rc == 0 && (sim->ns = yodel_sio_of(sim->sio, "/")) == NULL)
+    if (rc == 0 && yodel_sio_of(sim->sio, "/", &sim->ns) < 0)
         rc = -ENOMEM;
     if (rc == 0)
         rc = sio_sim_handle(sim, sim->ns);
@@ -344,4 +344,18 @@ void sio_sim_expect_closed(struct sio_client *client)
     while (ws_sim_next(client->peer, &frame))
         closed = closed || frame.first_byte == 0x88;
     assert_true(closed || sim_is_closed(client->peer));
+}
+
+yodel_sio_namespace *sio_sim_of(yodel_sio *sio, const char *name)
+{
+    yodel_sio_namespace *ns = NULL;
+
+    return yodel_sio_of(sio, name, &ns) == 0 ? ns : NULL;
+}
+
+yodel_sio_namespace *sio_sim_of_pattern(yodel_sio *sio, const char *pattern)
+{
+    yodel_sio_namespace *ns = NULL;
+
+    return yodel_sio_of_pattern(sio, pattern, &ns) == 0 ? ns : NULL;
 }

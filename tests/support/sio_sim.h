@@ -37,6 +37,10 @@ int sio_sim_start(struct sio_sim *sim, const struct yodel_allocator *mem, unsign
 /* Does nothing when it has not started. */
 void sio_sim_stop(struct sio_sim *sim);
 
+/* What yodel_sio_of() and yodel_sio_of_pattern() give; NULL when they fail. */
+yodel_sio_namespace *sio_sim_of(yodel_sio *sio, const char *name);
+yodel_sio_namespace *sio_sim_of_pattern(yodel_sio *sio, const char *pattern);
+
 /* Handlers that tell "connection NSP;", "disconnecting REASON ROOMS;" (but its own) and
  * "disconnect REASON;", "error TEXT;". */
 int sio_sim_handle(struct sio_sim *sim, yodel_sio_namespace *ns);

@@ -83,7 +83,7 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
     struct world *world = user;
 
     (void)req;
-    return yodel_group_add(world->channels, YODEL_STR("g"), ws) < 0 ? 400 : YODEL_ACCEPT;
+    return yodel_group_add(world->channels, "g", ws) < 0 ? 400 : YODEL_ACCEPT;
 }
 
 /* Its loop does nothing else until the test is done with it. */
@@ -153,7 +153,7 @@ static void test_bus_threads_are_refused_by_a_busy_loop(void **state)
     while (!atomic_load(&world.is_open))
         (void)usleep(1000);
     for (int i = 0; i < 150000; i++) {
-        int rc = yodel_group_send(world.channels, YODEL_STR("g"), YODEL_WS_BINARY,
+        int rc = yodel_group_send(world.channels, "g", YODEL_WS_BINARY,
                                   (yodel_bytes){payload, sizeof payload});
         size_t bytes = atomic_load(&world.bytes);
 

@@ -306,8 +306,8 @@ static void test_channels_survey_all_loops(void **state)
         init_listener(&listeners[i], i % LOOPS);
         assert_int_equal(join(&listeners[i], "g"), 0);
     }
-    assert_int_equal(yd_channels_survey(world.channels, YODEL_STR("g"), &count.survey), 0);
-    assert_int_equal(yd_channels_survey(world.channels, YODEL_STR("none"), &none.survey), 0);
+    assert_int_equal(yd_channels_survey(world.channels, YODEL_STR("g"), 0, &count.survey), 0);
+    assert_int_equal(yd_channels_survey(world.channels, YODEL_STR("none"), 0, &none.survey), 0);
     assert_int_equal(count.done + none.done, 0); /* never inside the call */
     for (int i = 0; i < LOOPS; i++)
         turn();

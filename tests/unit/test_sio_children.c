@@ -47,9 +47,9 @@ static void test_sio_children_have_their_parents_middleware(void **state)
 
     passed = refused = 0;
     assert_int_equal(sio_sim_start(&sim, &yd_mem_default, 1, NULL), 0);
-    assert_non_null(parent = yodel_sio_of_pattern(sim.sio, "/room-\\d+"));
+    assert_non_null(parent = sio_sim_of_pattern(sim.sio, "/room-\\d+"));
     assert_int_equal(yodel_sio_namespace_use(parent, refuse, NULL), 0);
-    assert_non_null(child = yodel_sio_of(sim.sio, "/room-1"));
+    assert_non_null(child = sio_sim_of(sim.sio, "/room-1"));
     assert_int_equal(yodel_sio_namespace_use(child, pass, NULL), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0/room-1,");
@@ -71,11 +71,11 @@ static void test_sio_children_may_be_made_by_the_program(void **state)
 
     passed = 0;
     assert_int_equal(sio_sim_start(&sim, &yd_mem_default, 1, NULL), 0);
-    assert_non_null(parent = yodel_sio_of_pattern(sim.sio, "/room-\\d+"));
+    assert_non_null(parent = sio_sim_of_pattern(sim.sio, "/room-\\d+"));
     assert_int_equal(sio_sim_handle(&sim, parent), 0);
     assert_int_equal(yodel_sio_namespace_on(parent, "hello", on_hello, &sim), 0);
-    assert_non_null(child = yodel_sio_of(sim.sio, "/room-1"));
-    assert_ptr_equal(yodel_sio_of(sim.sio, "/room-1"), child);
+    assert_non_null(child = sio_sim_of(sim.sio, "/room-1"));
+    assert_ptr_equal(sio_sim_of(sim.sio, "/room-1"), child);
     assert_int_equal(yodel_sio_namespace_use(child, pass, NULL), 0);
     assert_int_equal(yodel_sio_namespace_on(child, "hello", on_hello, &sim), 0);
     sio_sim_open(&sim, 0, &client);
@@ -100,20 +100,20 @@ static void test_sio_children_may_be_made_by_the_program(void **state)
 static unsigned num_fetched;
 static char fetched_rooms[300];
 
-static void count_fetched(const json_t *sockets, void *user)
+static void count_fetched(const yodel_sio_sockets *sockets, void *user)
 {
     (void)user;
-    num_fetched = (unsigned)json_array_size(sockets);
+    num_fetched = (unsigned)json_array_size(sockets->json);
 }
 
-static void note_fetched(const json_t *rooms, void *user)
+static void note_fetched(const yodel_sio_sockets *sockets, void *user)
 {
     size_t i;
     json_t *room;
 
     (void)user;
     fetched_rooms[0] = '\0';
-    json_array_foreach(rooms, i, room)
+    json_array_foreach(sockets->json, i, room)
     {
         if (json_string_length(room) != YD_ID_LEN)
             strcat(fetched_rooms, json_string_value(room));
@@ -135,7 +135,7 @@ static void test_sio_children_are_meant_by_what_their_parent_is_told(void **stat
     struct sio_sim sim;
 
     assert_int_equal(sio_sim_start(&sim, &yd_mem_default, 2, NULL), 0);
-    assert_non_null(parent = yodel_sio_of_pattern(sim.sio, "/room-\\d+"));
+    assert_non_null(parent = sio_sim_of_pattern(sim.sio, "/room-\\d+"));
     assert_int_equal(sio_sim_handle(&sim, parent), 0);
     for (unsigned i = 0; i < 4; i++) {
         sio_sim_open(&sim, i % 2, &clients[i]);
@@ -178,7 +178,7 @@ static void test_sio_children_all_get_an_emit_or_none_without_memory(void **stat
 
     failmem_init(&fm, 0);
     assert_int_equal(sio_sim_start(&sim, &fm.mem, 1, NULL), 0);
-    assert_non_null(parent = yodel_sio_of_pattern(sim.sio, "/room-\\d+"));
+    assert_non_null(parent = sio_sim_of_pattern(sim.sio, "/room-\\d+"));
     sio_sim_open(&sim, 0, &client);
     for (unsigned i = 0; i < CHILDREN; i++) {
         char name[20];

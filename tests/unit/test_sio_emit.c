@@ -170,7 +170,7 @@ static void test_sio_emit_checks_what_is_sent(void **state)
 {
     yodel_sio_target all;
     yodel_bytes bytes = {(const uint8_t *)"x", 1};
-    yodel_sio_args args = {YODEL_STR("[1, 2 ]"), NULL, 0};
+    yodel_sio_args args = {sizeof args, YODEL_STR("[1, 2 ]"), NULL, 0};
 
     all = yodel_sio_to_all(world.sim.ns);
     assert_int_equal(yodel_sio_emit(all, "connect", ""), YODEL_ERR_NAME);
@@ -179,19 +179,21 @@ static void test_sio_emit_checks_what_is_sent(void **state)
     assert_int_equal(yodel_sio_emit(all, "e", "s", "\xff"), YODEL_ERR_FORMAT);
     args.num_attachments = 11;
     assert_int_equal(yodel_sio_emit_args(all, "e", &args), YODEL_ERR_TOO_BIG);
-    args = (yodel_sio_args){YODEL_STR("[{\"_placeholder\":true,\"num\":1}]"), &bytes, 1};
+    args = (yodel_sio_args){sizeof(yodel_sio_args),
+                            YODEL_STR("[{\"_placeholder\":true,\"num\":1}]"), &bytes, 1};
     assert_int_equal(yodel_sio_emit_args(all, "e", &args), YODEL_ERR_FORMAT);
-    args = (yodel_sio_args){YODEL_STR("{}"), NULL, 0};
+    args = (yodel_sio_args){sizeof(yodel_sio_args), YODEL_STR("{}"), NULL, 0};
     assert_int_equal(yodel_sio_emit_args(all, "e", &args), YODEL_ERR_FORMAT);
-    args = (yodel_sio_args){YODEL_STR("[1"), NULL, 0};
+    args = (yodel_sio_args){sizeof(yodel_sio_args), YODEL_STR("[1"), NULL, 0};
     assert_int_equal(yodel_sio_emit_args(all, "e", &args), YODEL_ERR_FORMAT);
     expect_reached("", "");
-    args = (yodel_sio_args){YODEL_STR("[1, 2]"), NULL, 0};
+    args = (yodel_sio_args){sizeof(yodel_sio_args), YODEL_STR("[1, 2]"), NULL, 0};
     assert_int_equal(yodel_sio_emit_args(all, "e", &args), 0);
     expect_reached("2[\"e\",1, 2]", "0123");
     assert_int_equal(yodel_sio_emit_args(all, "q\"", NULL), 0);
     expect_reached("2[\"q\\\"\"]", "0123");
-    args = (yodel_sio_args){YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &bytes, 1};
+    args = (yodel_sio_args){sizeof(yodel_sio_args),
+                            YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &bytes, 1};
     assert_int_equal(yodel_sio_emit_args(all, "b", &args), 0);
     sio_sim_run(&world.sim);
     for (unsigned i = 0; i <= LOOPS; i++) {
@@ -370,7 +372,7 @@ static void test_sio_emit_keeps_namespaces_apart(void **state)
     struct sio_client client;
 
     start_with(NULL);
-    other = yodel_sio_of(world.sim.sio, "/#x"); /* room b of this one is room x#b of that */
+    other = sio_sim_of(world.sim.sio, "/#x"); /* room b of this one is room x#b of that */
     assert_int_equal(sio_sim_handle(&world.sim, other), 0);
     connect_all();
     join("0x#b");
@@ -413,11 +415,11 @@ static void test_sio_emit_operates_on_many(void **state)
         sio_sim_expect_closed(&world.clients[i]);
 }
 
-static void tell_sockets(const json_t *sockets, void *user)
+static void tell_sockets(const yodel_sio_sockets *sockets, void *user)
 {
-    sio_sim_tell(user, "%zu", json_array_size(sockets));
-    for (size_t i = 0; i < json_array_size(sockets); i++) {
-        json_t *socket = json_array_get(sockets, i);
+    sio_sim_tell(user, "%zu", json_array_size(sockets->json));
+    for (size_t i = 0; i < json_array_size(sockets->json); i++) {
+        json_t *socket = json_array_get(sockets->json, i);
         json_t *rooms = json_object_get(socket, "rooms");
 
         if (!json_is_object(socket)) {
@@ -474,12 +476,11 @@ static void test_sio_emit_gets_raw_group_messages(void **state)
     channels = world.sim.sio->channels;
     join("0a");
     join("1a");
-    assert_int_equal(yodel_group_send(channels, YODEL_STR("/#a"), YODEL_WS_TEXT,
-                                      (yodel_bytes){(const uint8_t *)"x\"", 2}),
-                     0);
+    assert_int_equal(
+        yodel_group_send(channels, "/#a", YODEL_WS_TEXT, (yodel_bytes){(const uint8_t *)"x\"", 2}),
+        0);
     expect_reached("2[\"message\",\"x\\\"\"]", "01");
-    assert_int_equal(yodel_group_send_event(channels, YODEL_STR("/#a"), "typed", "{s:i}", "n", 1),
-                     0);
+    assert_int_equal(yodel_group_send_event(channels, "/#a", "typed", "{s:i}", "n", 1), 0);
     expect_reached("2[\"typed\",{\"n\":1}]", "01");
 }
 
@@ -570,7 +571,8 @@ static void test_sio_emit_shows_binary_to_watchers(void **state)
 {
     char data[] = "abc", more[] = "de";
     yodel_bytes attachments[] = {{(uint8_t *)data, 3}, {(uint8_t *)more, 2}};
-    yodel_sio_args args = {YODEL_STR("[{\"_placeholder\":true,\"num\":0},"
+    yodel_sio_args args = {sizeof args,
+                           YODEL_STR("[{\"_placeholder\":true,\"num\":0},"
                                      "{\"_placeholder\":true,\"num\":1}]"),
                            attachments, 2};
     yodel_sio_options options;

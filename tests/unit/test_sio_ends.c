@@ -398,7 +398,8 @@ static bool comes_back_on_polling(size_t size, unsigned num)
     static char body[10000];
     uint8_t data[1000] = {0};
     yodel_bytes attachment = {data, size};
-    yodel_sio_args args = {YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &attachment, 1};
+    yodel_sio_args args = {sizeof args, YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"),
+                           &attachment, 1};
     struct sio_client client;
     struct sio_sim sim;
     char sid[21] = "", text[100];

@@ -240,7 +240,8 @@ static void drop_kept(void)
 static void test_sio_event_is_answered(void **state)
 {
     yodel_bytes bytes = {(const uint8_t *)"xyz", 3};
-    yodel_sio_args args = {YODEL_STR(" [ {\"_placeholder\":true,\"num\":0}]"), &bytes, 1};
+    yodel_sio_args args = {sizeof args, YODEL_STR(" [ {\"_placeholder\":true,\"num\":0}]"), &bytes,
+                           1};
 
     sio_sim_say(&client, "20[\"ask\",\"x\",{\"n\":1}]");
     sio_sim_expect(&client, "30[\"x\",2]");
@@ -389,7 +390,8 @@ static void say_bytes(const char *bytes, size_t len)
 static void emit_bytes(struct sio_sim *that, void *arg)
 {
     yodel_bytes bytes = {(const uint8_t *)"xy", 2};
-    yodel_sio_args args = {YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &bytes, 1};
+    yodel_sio_args args = {sizeof args, YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &bytes,
+                           1};
 
     (void)arg;
     assert_int_equal(yodel_sio_emit_args(yodel_sio_to(sim.socket), "b", &args), 0);

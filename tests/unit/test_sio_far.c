@@ -277,7 +277,8 @@ static void test_sio_far_attachments_cross(void **state)
 {
     static const uint8_t data[] = {0, 1, 255};
     const yodel_bytes attachment = {data, sizeof data};
-    const yodel_sio_args args = {.json = YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"),
+    const yodel_sio_args args = {.size = sizeof args,
+                                 .json = YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"),
                                  .attachments = &attachment,
                                  .num_attachments = 1};
 
@@ -354,7 +355,7 @@ static void test_sio_far_namespace_of_one_process(void **state)
     yodel_sio_namespace *ns;
 
     start(1, false);
-    ns = yodel_sio_of(world.processes[0].sim.sio, "/only");
+    ns = sio_sim_of(world.processes[0].sim.sio, "/only");
     assert_int_equal(yodel_sio_emit(yodel_sio_to_all(ns), "e", ""), 0);
     settle();
     run_clients();
@@ -370,10 +371,10 @@ static struct {
     char json[500];
 } answer;
 
-static void on_sockets(const json_t *sockets, void *user)
+static void on_sockets(const yodel_sio_sockets *sockets, void *user)
 {
     answer.told++;
-    answer.num = sockets != NULL ? json_array_size(sockets) : SIZE_MAX;
+    answer.num = sockets->json != NULL ? json_array_size(sockets->json) : SIZE_MAX;
 }
 
 static void on_answers(const yodel_sio_answers *answers, void *user)
@@ -526,7 +527,8 @@ static void send_every_kind(void)
 {
     static const uint8_t data[] = {1};
     const yodel_bytes attachment = {data, 1};
-    const yodel_sio_args args = {.json = YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"),
+    const yodel_sio_args args = {.size = sizeof args,
+                                 .json = YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"),
                                  .attachments = &attachment,
                                  .num_attachments = 1};
     yodel_sio_namespace *ns = world.processes[0].sim.ns;

@@ -96,7 +96,7 @@ static void test_sio_limits_let_a_refused_connect_pass(void **state)
 static void test_sio_limits_let_a_connect_pass(void **state)
 {
     struct sio_sim *sim = *state;
-    yodel_sio_namespace *ns = yodel_sio_of(sim->sio, "/chat");
+    yodel_sio_namespace *ns = sio_sim_of(sim->sio, "/chat");
     struct sio_client client;
 
     assert_int_equal(sio_sim_handle(sim, ns), 0);
@@ -118,6 +118,7 @@ static void answer_binary(yodel_sio_socket *socket, yodel_sio_event *event, void
 {
     yodel_bytes data = {(const uint8_t *)"abc", 3};
     yodel_sio_args args = {
+        sizeof args,
         YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"),
         &data,
         1,
@@ -172,7 +173,7 @@ static void test_sio_limits_let_empty_children_go(void **state)
     struct sio_client client;
     char name[20];
 
-    assert_non_null(yodel_sio_of_pattern(sim->sio, "/dyn.*"));
+    assert_non_null(sio_sim_of_pattern(sim->sio, "/dyn.*"));
     sio_sim_connect(sim, 0, &client);
     for (int i = 0; i < 150; i++) {
         (void)snprintf(name, sizeof name, "/dyn%d", i);
@@ -192,11 +193,11 @@ static void test_sio_limits_bound_a_name(void **state)
     struct sio_client client;
     char name[257], packet[400];
 
-    assert_non_null(yodel_sio_of_pattern(sim->sio, "/x+"));
+    assert_non_null(sio_sim_of_pattern(sim->sio, "/x+"));
     memset(name, 'x', sizeof name);
     name[0] = '/';
     name[256] = '\0';
-    assert_null(yodel_sio_of(sim->sio, name));
+    assert_null(sio_sim_of(sim->sio, name));
     sio_sim_connect(sim, 0, &client);
     (void)snprintf(packet, sizeof packet, "0%s,", name);
     sio_sim_say(&client, packet);
@@ -204,7 +205,7 @@ static void test_sio_limits_bound_a_name(void **state)
     sio_sim_expect(&client, packet);
     name[255] = '\0';
     sio_sim_join(&client, name, "");
-    assert_non_null(yodel_sio_of(sim->sio, name));
+    assert_non_null(sio_sim_of(sim->sio, name));
 }
 
 static void test_sio_limits_bound_children(void **state)
@@ -218,8 +219,8 @@ static void test_sio_limits_bound_children(void **state)
     sio_sim_options(&options);
     options.max_children = 2;
     assert_int_equal(sio_sim_start(sim, &yd_mem_default, 1, &options), 0);
-    assert_non_null(yodel_sio_of_pattern(sim->sio, "/a.*"));
-    assert_non_null(yodel_sio_of_pattern(sim->sio, "/b.*"));
+    assert_non_null(sio_sim_of_pattern(sim->sio, "/a.*"));
+    assert_non_null(sio_sim_of_pattern(sim->sio, "/b.*"));
     sio_sim_connect(sim, 0, &client);
     sio_sim_join(&client, "/a1", "");
     sio_sim_join(&client, "/a2", "");
@@ -242,7 +243,7 @@ static void test_sio_limits_bound_a_match(void **state)
     struct sio_client client;
     clock_t begun;
 
-    assert_non_null(yodel_sio_of_pattern(sim->sio, "/(a+)+[bc]"));
+    assert_non_null(sio_sim_of_pattern(sim->sio, "/(a+)+[bc]"));
     sio_sim_open(sim, 0, &client);
     begun = clock();
     sio_sim_say(&client, "0/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,");
@@ -338,8 +339,7 @@ static void test_sio_limits_bound_early_events_of_a_client(void **state)
     num_waiting = 0;
     sio_sim_open(sim, 0, &client);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(yodel_sio_namespace_use(yodel_sio_of(sim->sio, names[i]), wait_on, NULL),
-                         0);
+        assert_int_equal(yodel_sio_namespace_use(sio_sim_of(sim->sio, names[i]), wait_on, NULL), 0);
         (void)snprintf(packet, sizeof packet, "0%s,", names[i]);
         sio_sim_say(&client, packet);
     }

@@ -76,9 +76,9 @@ static void answered(const yodel_sio_answers *answers, void *user)
     counts_of(user)->answered++;
 }
 
-static void fetched(const json_t *sockets, void *user)
+static void fetched(const yodel_sio_sockets *sockets, void *user)
 {
-    assert_true(sockets == NULL || json_is_array(sockets));
+    assert_true(sockets->json == NULL || json_is_array(sockets->json));
     counts_of(user)->fetched++;
 }
 
@@ -87,7 +87,8 @@ static void on_event(yodel_sio_socket *socket, yodel_sio_event *event, void *use
     struct sio_sim *sim = user;
     struct counts *counts = counts_of(sim);
     yodel_bytes bytes = {(const uint8_t *)"xy", 2};
-    yodel_sio_args args = {YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &bytes, 1};
+    yodel_sio_args args = {sizeof args, YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"), &bytes,
+                           1};
     int number;
 
     (void)yodel_sio_event_unpack(event, "i", &number);
@@ -105,8 +106,8 @@ static void on_event(yodel_sio_socket *socket, yodel_sio_event *event, void *use
 
 static int set_up_children(struct sio_sim *sim)
 {
-    yodel_sio_namespace *parent = yodel_sio_of_pattern(sim->sio, "/child-.*");
-    yodel_sio_namespace *closed = yodel_sio_of(sim->sio, "/closed");
+    yodel_sio_namespace *parent = sio_sim_of_pattern(sim->sio, "/child-.*");
+    yodel_sio_namespace *closed = sio_sim_of(sim->sio, "/closed");
 
     if (parent == NULL || closed == NULL || sio_sim_handle(sim, parent) < 0)
         return -1;
@@ -246,7 +247,7 @@ static void test_sio_memory_of_a_msgpack_session(void **state)
  * when it was reached. */
 static bool emit_to_parent(struct sio_sim *sim, struct failmem *fm, size_t nth)
 {
-    yodel_sio_namespace *parent = yodel_sio_of_pattern(sim->sio, "/child-.*");
+    yodel_sio_namespace *parent = sio_sim_of_pattern(sim->sio, "/child-.*");
     struct sio_client a, b;
     bool has_failed;
     int rc;

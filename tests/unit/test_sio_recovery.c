@@ -194,7 +194,7 @@ static void run_recovery(unsigned loop)
                        "except", ""),
         0);
     assert_int_equal(yodel_sio_emit(yodel_sio_to_room(world.sim.ns, world.client.sid), "4", ""), 0);
-    assert_int_equal(yodel_group_send(world.sim.sio->channels, YODEL_STR("/#a"), YODEL_WS_BINARY,
+    assert_int_equal(yodel_group_send(world.sim.sio->channels, "/#a", YODEL_WS_BINARY,
                                       (yodel_bytes){(const uint8_t *)"x", 1}),
                      0);
     sio_sim_advance(&world.sim, RECOVERY_MS - 1);

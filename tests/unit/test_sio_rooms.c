@@ -212,7 +212,7 @@ static void test_sio_rooms_get_a_group_message_encoded_once(void **state)
     connect_clients(3);
     for (unsigned i = 0; i < 3; i++)
         join(i);
-    assert_int_equal(yodel_group_send(world.sim.sio->channels, YODEL_STR("/#room"), YODEL_WS_TEXT,
+    assert_int_equal(yodel_group_send(world.sim.sio->channels, "/#room", YODEL_WS_TEXT,
                                       (yodel_bytes){(const uint8_t *)"hi", 2}),
                      0);
     sio_sim_run(&world.sim);
@@ -235,13 +235,13 @@ static void test_sio_rooms_do_not_count_lost_clients(void **state)
     channels = world.sim.sio->channels;
     connect_clients(1);
     join(0);
-    assert_int_equal(yodel_group_count(channels, YODEL_STR("/#room")), 1);
+    assert_int_equal(yodel_group_count(channels, "/#room"), 1);
     sio_sim_leave(&world.clients[0]);
-    assert_int_equal(yodel_group_count(channels, YODEL_STR("/#room")), 0);
+    assert_int_equal(yodel_group_count(channels, "/#room"), 0);
     sio_sim_open(&world.sim, 0, &back);
     (void)snprintf(auth, sizeof auth, "{\"pid\":\"%s\"}", world.clients[0].pid);
     sio_sim_join(&back, "/", auth);
-    assert_int_equal(yodel_group_count(channels, YODEL_STR("/#room")), 1);
+    assert_int_equal(yodel_group_count(channels, "/#room"), 1);
 }
 
 /* ---- a client that moves while somebody sends ---- */
@@ -295,7 +295,7 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
     (void)req;
     (void)user;
     world.ws[world.num_ws++] = ws;
-    assert_int_equal(yodel_group_add(world.sim.sio->channels, YODEL_STR("/#room"), ws), 0);
+    assert_int_equal(yodel_group_add(world.sim.sio->channels, "/#room", ws), 0);
     return YODEL_ACCEPT;
 }
 
@@ -312,8 +312,7 @@ static int on_event(yodel_ws *ws, const yodel_event *event, void *user)
 
 static void send_event(struct sio_sim *sim, void *arg)
 {
-    assert_int_equal(yodel_group_send_event(sim->sio->channels, YODEL_STR("/#room"), "typed", NULL),
-                     0);
+    assert_int_equal(yodel_group_send_event(sim->sio->channels, "/#room", "typed", NULL), 0);
 }
 
 static void open_websockets(void)
@@ -354,7 +353,7 @@ static void test_sio_rooms_empty_inside_a_group_message(void **state)
     open_websockets();
     sio_sim_on_loop(&world.sim, 0, send_event, NULL);
     assert_int_equal(world.events, 4);
-    assert_int_equal(yodel_group_count(world.sim.sio->channels, YODEL_STR("/#room")), 0);
+    assert_int_equal(yodel_group_count(world.sim.sio->channels, "/#room"), 0);
     sio_sim_expect_nothing(&world.clients[0]);
 }
 

@@ -112,11 +112,11 @@ static void answered(const yodel_sio_answers *answers, void *user)
     atomic_fetch_add(&world->answered, 1);
 }
 
-static void fetched(const json_t *sockets, void *user)
+static void fetched(const yodel_sio_sockets *sockets, void *user)
 {
     struct world *world = user;
 
-    check(json_is_array(sockets));
+    check(json_is_array(sockets->json));
     atomic_fetch_add(&world->fetched, 1);
 }
 
@@ -131,7 +131,7 @@ static void emit_some(struct world *world, int i)
     (void)yodel_sio_emit(all, "all", "{s:i}", "i", i);
     (void)yodel_sio_emit(yodel_sio_target_except(room, YODEL_ROOMS("other")), "room", "i", i);
     (void)yodel_sio_emit(yodel_sio_target_with(all, YODEL_SIO_VOLATILE), "volatile", "");
-    (void)yodel_group_send(world->channels, YODEL_STR("/chat#room"), YODEL_WS_TEXT,
+    (void)yodel_group_send(world->channels, "/chat#room", YODEL_WS_TEXT,
                            (yodel_bytes){(const uint8_t *)"raw", 3});
     if (i % 4 == 0 &&
         yodel_sio_emit_ack(yodel_sio_target_timeout(room, 20), "ask", NULL, answered, world) == 0)
@@ -144,7 +144,7 @@ static void emit_some(struct world *world, int i)
         atomic_fetch_add(&world->fetches, 1);
     if (i % 8 == 7 && yodel_sio_namespace_fetch_rooms(world->ns, fetched, world) == 0)
         atomic_fetch_add(&world->fetches, 1);
-    ns = yodel_sio_find_namespace(world->sio, YODEL_STR("/chat"));
+    ns = yodel_sio_find_namespace(world->sio, "/chat");
     check(ns != NULL);
     (void)yodel_sio_namespace_unref(ns);
 }
@@ -316,7 +316,7 @@ static void start(struct world *world)
                                     .max_buffered = 1 << 26, .recovery_use_middleware = 1),
                       &world->sio),
         0);
-    world->ns = yodel_sio_of(world->sio, "/chat");
+    check(yodel_sio_of(world->sio, "/chat", &world->ns) == 0);
     assert_int_equal(yodel_sio_namespace_handle(world->ns, &handlers, world), 0);
     assert_int_equal(yodel_sio_namespace_on(world->ns, "ask", on_ask, world), 0);
     assert_int_equal(yodel_sio_namespace_use(world->ns, middleware, world), 0);

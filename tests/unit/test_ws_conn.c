@@ -346,12 +346,12 @@ static void test_ws_conn_may_leave_before_it_is_decided(void **state)
 
     seen.connect_result = YODEL_DEFER;
     peer = ws_sim_connect(&sim, "/ws", "");
-    assert_int_equal(yodel_group_add(sim.channels, YODEL_STR("g"), seen.ws), 0);
+    assert_int_equal(yodel_group_add(sim.channels, "g", seen.ws), 0);
     sim_break(peer, -ECONNRESET);
     run();
     assert_int_equal(seen.closes, 1);
     assert_int_equal(seen.closing.code, 1006);
-    assert_int_equal(yodel_group_count(sim.channels, YODEL_STR("g")), 0);
+    assert_int_equal(yodel_group_count(sim.channels, "g"), 0);
 }
 
 static void test_ws_conn_checks_the_handshake(void **state)

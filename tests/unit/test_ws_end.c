@@ -73,8 +73,8 @@ static void call_everything(struct fixture *f, yodel_ws *ws)
     assert_true(yodel_ws_send_pack(ws, "{s:i}", "a", 1) < 0); /* or out of memory */
     assert_int_equal(yodel_ws_accept(ws, NULL), YODEL_ERR_CLOSED);
     assert_int_equal(yodel_ws_reject(ws, NULL), YODEL_ERR_CLOSED);
-    assert_int_equal(yodel_group_add(f->sim.channels, YODEL_STR("g"), ws), YODEL_ERR_CLOSED);
-    yodel_group_discard(f->sim.channels, YODEL_STR("g"), ws);
+    assert_int_equal(yodel_group_add(f->sim.channels, "g", ws), YODEL_ERR_CLOSED);
+    yodel_group_discard(f->sim.channels, "g", ws);
     yodel_ws_close(ws, 1000, YODEL_STR("again"));
     (void)yodel_ws_buffered(ws);
     (void)yd_ws_is_idle(ws);
@@ -148,8 +148,8 @@ static void expect_over(struct fixture *f)
 {
     assert_int_equal(f->closes, 1);
     assert_int_equal(f->frees, 1);
-    assert_int_equal(yodel_group_count(f->sim.channels, YODEL_STR("g")), 0);
-    assert_int_equal(yodel_group_send(f->sim.channels, YODEL_STR("g"), YODEL_WS_TEXT,
+    assert_int_equal(yodel_group_count(f->sim.channels, "g"), 0);
+    assert_int_equal(yodel_group_send(f->sim.channels, "g", YODEL_WS_TEXT,
                                       (yodel_bytes){(const uint8_t *)"x", 1}),
                      0);
     advance(f, 60000);
@@ -234,7 +234,7 @@ static void test_ws_end_takes_any_call_in_on_close(void **state)
         assert_int_equal(set_up(&fresh), 0);
         f = fresh;
         peer = ws_sim_open(&f->sim, "/ws");
-        assert_int_equal(yodel_group_add(f->sim.channels, YODEL_STR("g"), f->ws), 0);
+        assert_int_equal(yodel_group_add(f->sim.channels, "g", f->ws), 0);
         ends[i](f, peer);
         run(f);
         expect_over(f);
@@ -265,7 +265,7 @@ static void test_ws_end_in_the_last_round_of_a_turn(void **state)
     struct sim_peer *peer = ws_sim_open(&f->sim, "/ws");
     struct busy busy = {{NULL, keep_busy}, peer, 100};
 
-    assert_int_equal(yodel_group_add(f->sim.channels, YODEL_STR("g"), f->ws), 0);
+    assert_int_equal(yodel_group_add(f->sim.channels, "g", f->ws), 0);
     yd_loop_task(f->sim.hs.loop, &busy.task);
     assert_int_equal(yodel_ws_send_text(f->ws, YODEL_STR("late")), 0);
     run(f);
@@ -294,7 +294,7 @@ static void reject_it(struct fixture *f, struct sim_peer *peer)
     assert_int_equal(yodel_ws_reject(f->ws, NULL), YODEL_ERR_STATE);
     assert_int_equal(yodel_ws_accept(f->ws, NULL), YODEL_ERR_STATE);
     assert_int_equal(yodel_ws_send_text(f->ws, YODEL_STR("x")), YODEL_ERR_CLOSED);
-    assert_int_equal(yodel_group_add(f->sim.channels, YODEL_STR("g"), f->ws), YODEL_ERR_CLOSED);
+    assert_int_equal(yodel_group_add(f->sim.channels, "g", f->ws), YODEL_ERR_CLOSED);
 }
 
 static void close_it(struct fixture *f, struct sim_peer *peer)
@@ -336,7 +336,7 @@ static void test_ws_end_of_a_deferred_one_takes_any_call_in_on_close(void **stat
         f = fresh;
         f->connect_result = YODEL_DEFER;
         peer = ws_sim_connect(&f->sim, "/ws", "");
-        assert_int_equal(yodel_group_add(f->sim.channels, YODEL_STR("g"), f->ws), 0);
+        assert_int_equal(yodel_group_add(f->sim.channels, "g", f->ws), 0);
         ends[i](f, peer);
         run(f);
         assert_int_equal(f->opens, 0);

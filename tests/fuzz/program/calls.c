@@ -127,7 +127,7 @@ static void call_ws_reject(struct ctx *c)
 static void call_group_add(struct ctx *c)
 {
     unsigned group = pick(c->p, NUM_GROUPS);
-    int rc = yodel_group_add(c->p->layer, yodel_str_of(program_groups[group]), c->ws->ws);
+    int rc = yodel_group_add(c->p->layer, program_groups[group], c->ws->ws);
 
     say(c->p, "group_add %d to %s: %d", c->ws->line, program_groups[group], rc);
     if (rc == 0 && c->ws->ending)
@@ -143,7 +143,7 @@ static void call_group_discard(struct ctx *c)
     unsigned group = pick(c->p, NUM_GROUPS);
 
     say(c->p, "group_discard %d from %s", c->ws->line, program_groups[group]);
-    yodel_group_discard(c->p->layer, yodel_str_of(program_groups[group]), c->ws->ws);
+    yodel_group_discard(c->p->layer, program_groups[group], c->ws->ws);
     wsock_join(c->ws, group, false);
 }
 
@@ -228,7 +228,7 @@ static void call_group_send(struct ctx *c)
     c->p->sent[serial - 1].group = group;
     expect_group(c->p, serial);
     say(c->p, "group_send %u to %s", serial, program_groups[group]);
-    rc = yodel_group_send(c->p->layer, yodel_str_of(program_groups[group]), YODEL_WS_TEXT,
+    rc = yodel_group_send(c->p->layer, program_groups[group], YODEL_WS_TEXT,
                           (yodel_bytes){(uint8_t *)text, (size_t)len});
     sent_returned(c->p, serial, rc);
 }
@@ -241,8 +241,8 @@ static void call_group_event(struct ctx *c)
     c->p->sent[serial - 1].group = group;
     expect_group(c->p, serial);
     say(c->p, "group_send_event %u to %s", serial, program_groups[group]);
-    rc = yodel_group_send_event(c->p->layer, yodel_str_of(program_groups[group]), "chat.message",
-                                "{s:i}", "n", (int)serial);
+    rc = yodel_group_send_event(c->p->layer, program_groups[group], "chat.message", "{s:i}", "n",
+                                (int)serial);
     sent_returned(c->p, serial, rc);
 }
 
@@ -253,17 +253,19 @@ static void call_channel_event(struct ctx *c)
     for (unsigned skip = pick(c->p, 4); ws != NULL && skip > 0; skip--)
         ws = ws->next;
     if (ws != NULL)
-        (void)yodel_channel_send_event(c->p->layer, yodel_str_of(ws->channel), "to.one", NULL);
+        (void)yodel_channel_send_event(c->p->layer, ws->channel, "to.one", NULL);
 }
 
-static void on_members(const yodel_id *members, size_t num, void *user)
+static void on_members(const yodel_group_members_result *result, void *user)
 {
     struct waiter *waiter = user;
 
     waiter_called(waiter);
-    for (size_t i = 0; i < num; i++)
-        if (members[i].value == 0)
+    for (size_t i = 0; i < result->num_members; i++)
+        if (result->members[i].id.value == 0 || result->members[i].channel.len == 0)
             broken(waiter->p, "a member without an id");
+    if ((result->result < 0) != (result->missing > 0))
+        broken(waiter->p, "members: %d, %u missing", result->result, result->missing);
     act(waiter->p, NULL, NULL);
 }
 
@@ -273,9 +275,8 @@ static void call_members(struct ctx *c)
     struct waiter *waiter = waiter_new(c->p, "group_members");
 
     say(c->p, "group_members");
-    (void)yodel_group_count(c->p->layer, yodel_str_of(group));
-    waiter_returned(waiter,
-                    yodel_group_members(c->p->layer, yodel_str_of(group), on_members, waiter));
+    (void)yodel_group_count(c->p->layer, group);
+    waiter_returned(waiter, yodel_group_members(c->p->layer, group, on_members, waiter));
 }
 
 /* ---- Socket.IO: targets ---- */
@@ -376,8 +377,10 @@ static int emit_binary(const struct aim *aim, unsigned serial)
     yodel_bytes attachment = {(const uint8_t *)"abc", 3};
     char json[80];
     int len = snprintf(json, sizeof json, "[%u,{\"_placeholder\":true,\"num\":0}]", serial);
-    yodel_sio_args args = {
-        .json = {json, (size_t)len}, .attachments = &attachment, .num_attachments = 1};
+    yodel_sio_args args = {.size = sizeof args,
+                           .json = {json, (size_t)len},
+                           .attachments = &attachment,
+                           .num_attachments = 1};
 
     return yodel_sio_emit_args(aim->target, "ev", &args);
 }
@@ -432,7 +435,8 @@ static void call_emit_ack(struct ctx *c)
         aim.what.to != NULL ? aim.what.to->id : program_names[aim.what.name % NUM_NAMES],
         aim.what.rooms, ms);
     rc = yodel_sio_emit_ack(yodel_sio_target_timeout(aim.target, ms), "ev",
-                            &(yodel_sio_args){.json = yodel_str_of(args)}, on_answers, waiter);
+                            YODEL_OPTIONS(yodel_sio_args, .json = yodel_str_of(args)), on_answers,
+                            waiter);
     waiter_returned(waiter, rc);
     sent_returned(c->p, serial, rc);
 }
@@ -547,13 +551,15 @@ static void call_disconnect_sockets(struct ctx *c)
     (void)yodel_sio_target_disconnect(aim.target, once_in(c->p, 3));
 }
 
-static void on_sockets(const json_t *sockets, void *user)
+static void on_sockets(const yodel_sio_sockets *sockets, void *user)
 {
     struct waiter *waiter = user;
 
     waiter_called(waiter);
-    if (!json_is_array(sockets) && !waiter->p->has_failed && waiter->p->now < waiter->due)
+    if (!json_is_array(sockets->json) && !waiter->p->has_failed && waiter->p->now < waiter->due)
         broken(waiter->p, "%s: no array", waiter->what);
+    if (sockets->result == 0 && sockets->missing > 0)
+        broken(waiter->p, "%s: 0, %u missing", waiter->what, sockets->missing);
     act(waiter->p, NULL, NULL);
 }
 
@@ -586,15 +592,13 @@ static void call_server_look(struct ctx *c)
     yodel_sio *sio = c->p->services[pick(c->p, c->p->num_services)].sio;
     yodel_server_stats stats = {.size = sizeof stats};
     yodel_sio_stats sio_stats = {.size = sizeof sio_stats};
-    size_t clients, polling;
 
     if (yodel_server_get_stats(c->p->server, &stats) < 0)
         broken(c->p, "yodel_server_get_stats: failed");
     if (yodel_sio_get_stats(sio, &sio_stats) < 0)
         broken(c->p, "yodel_sio_get_stats: failed");
-    yodel_sio_count(sio, &clients, &polling);
     yodel_sio_each_namespace(sio, each_name, NULL);
-    if (polling > clients)
+    if (sio_stats.polling > sio_stats.clients)
         broken(c->p, "more clients on polling than clients");
 }
 
@@ -615,7 +619,7 @@ static void call_find(struct ctx *c)
         name = (unsigned)c->ss->name;
         ns = yodel_sio_namespace_ref(yodel_sio_socket_namespace(c->ss->socket));
     } else {
-        ns = yodel_sio_find_namespace(sio, yodel_str_of(program_names[name]));
+        ns = yodel_sio_find_namespace(sio, program_names[name]);
     }
     say(c->p, "find %s: %s", program_names[name], ns != NULL ? "kept" : "none");
     if (ns != NULL)

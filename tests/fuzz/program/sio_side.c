@@ -353,12 +353,10 @@ static void make_service(struct program *p, unsigned index)
     service->index = index;
     if (yodel_sio_new(p->server, &options, &service->sio) < 0)
         abort();
-    service->ns[0] = yodel_sio_of(service->sio, "/");
-    service->ns[1] = yodel_sio_of(service->sio, "/chat");
-    service->ns[NUM_NAMES] = yodel_sio_of_pattern(service->sio, "/dyn-\\d+");
-    by_function = yodel_sio_of_function(service->sio, on_match, service);
-    if (service->ns[0] == NULL || service->ns[1] == NULL || service->ns[NUM_NAMES] == NULL ||
-        by_function == NULL)
+    if (yodel_sio_of(service->sio, "/", &service->ns[0]) < 0 ||
+        yodel_sio_of(service->sio, "/chat", &service->ns[1]) < 0 ||
+        yodel_sio_of_pattern(service->sio, "/dyn-\\d+", &service->ns[NUM_NAMES]) < 0 ||
+        yodel_sio_of_function(service->sio, on_match, service, &by_function) < 0)
         abort();
     handle(service, service->ns[0]);
     handle(service, service->ns[1]);
