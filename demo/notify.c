@@ -26,8 +26,9 @@ static void notify_time(yodel_sio_namespace *chat)
 
     if (localtime_r(&now, &parts) == NULL || strftime(clock, sizeof clock, "%H:%M:%S", &parts) == 0)
         return;
-    (void)yodel_sio_emit(yodel_sio_to_all(chat), "notification", "{s:s+}", "data",
-                         "Важное уведомление! На часах сервера ", clock);
+    (void)yodel_sio_emit(yodel_sio_to_all(chat), "notification", "{s:s+,s:s,s:s}", "data",
+                         "Важное уведомление! На часах сервера ", clock, "code", "clock", "time",
+                         clock);
 }
 
 static void add_ms(struct timespec *time, uint32_t ms)

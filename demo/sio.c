@@ -4,7 +4,8 @@
  * namespace "/chat" with a welcome, messages to all and rooms.
  *
  * As with Flask, an acknowledgement is empty when all went well; here it has an {"error": ...} when
- * something did not.
+ * something did not.  What the server says is Russian, as in the notes; a page in another language
+ * goes by the code that comes with it.
  */
 #include "demo.h"
 
@@ -24,16 +25,16 @@ struct text {
     size_t len;
 };
 
-static void refuse(yodel_sio_event *event, const char *why)
+static void refuse(yodel_sio_event *event, const char *code, const char *why)
 {
-    (void)yodel_sio_answer(yodel_sio_event_ack(event), "{s:s}", "error", why);
+    (void)yodel_sio_answer(yodel_sio_event_ack(event), "{s:s,s:s}", "error", why, "code", code);
 }
 
 /* What a handler answers when its last call gave rc. */
 static void answer(yodel_sio_event *event, int rc)
 {
     if (rc < 0)
-        refuse(event, yodel_strerror(rc));
+        refuse(event, "failed", yodel_strerror(rc));
     else
         (void)yodel_sio_answer(yodel_sio_event_ack(event), "");
 }
@@ -47,7 +48,7 @@ static void on_message(yodel_sio_socket *socket, yodel_sio_event *event, void *u
 
     (void)user;
     if (json.len == 0) {
-        refuse(event, "a message is expected");
+        refuse(event, "need_message", "a message is expected");
         return;
     }
     if (yodel_sio_event_unpack(event, "s%", &text.ptr, &text.len) < 0)
@@ -62,8 +63,8 @@ static void on_chat_connection(yodel_sio_socket *socket, void *user)
     struct demo *demo = user;
 
     atomic_fetch_add(&demo->num_sio_chat, 1);
-    (void)yodel_sio_emit(yodel_sio_to(socket), "server_response", "{s:s}", "data",
-                         "Добро пожаловать в чат!");
+    (void)yodel_sio_emit(yodel_sio_to(socket), "server_response", "{s:s,s:s}", "data",
+                         "Добро пожаловать в чат!", "code", "welcome");
 }
 
 static void on_chat_disconnect(yodel_sio_socket *socket, const char *reason, void *user)
@@ -82,12 +83,13 @@ static void on_user_message(yodel_sio_socket *socket, yodel_sio_event *event, vo
 
     (void)user;
     if (yodel_sio_event_unpack(event, "{s:s%}", "text", &text.ptr, &text.len) < 0) {
-        refuse(event, "{text} is expected");
+        refuse(event, "need_text", "{text} is expected");
         return;
     }
     answer(event,
            yodel_sio_emit(yodel_sio_to_all(yodel_sio_socket_namespace(socket)), "server_broadcast",
-                          "{s:s+%}", "data", "Пользователь написал: ", text.ptr, text.len));
+                          "{s:s+%,s:s,s:s%}", "data", "Пользователь написал: ", text.ptr, text.len,
+                          "code", "wrote", "text", text.ptr, text.len));
 }
 
 /* A socket's own id is a room, in which nobody else may listen: those of the clients have names of
@@ -99,7 +101,7 @@ static int read_room(yodel_sio_event *event, struct text *ret_room, char ret_nam
     if (yodel_sio_event_unpack(event, "{s:s%}", "room", &room.ptr, &room.len) < 0 ||
         room.len == 0 || memchr(room.ptr, '\0', room.len) != NULL ||
         snprintf(ret_name, ROOM_SIZE, "room:%s", room.ptr) >= ROOM_SIZE) {
-        refuse(event, "{room} is expected, a name of at most 240 bytes");
+        refuse(event, "need_room", "{room} is expected, a name of at most 240 bytes");
         return YODEL_ERR_NAME;
     }
     *ret_room = room;
@@ -107,10 +109,11 @@ static int read_room(yodel_sio_event *event, struct text *ret_room, char ret_nam
 }
 
 static int tell_room(yodel_sio_socket *socket, const char *name, const char *before,
-                     struct text text)
+                     const char *code, struct text room)
 {
     return yodel_sio_emit(yodel_sio_to_room(yodel_sio_socket_namespace(socket), name),
-                          "room_message", "s+%", before, text.ptr, text.len);
+                          "room_message", "s+%{s:s,s:s%}", before, room.ptr, room.len, "code", code,
+                          "room", room.ptr, room.len);
 }
 
 /* join_room(room); emit('room_message', f'Вы в комнате {room}', room=room) */
@@ -124,7 +127,7 @@ static void on_join(yodel_sio_socket *socket, yodel_sio_event *event, void *user
     if (read_room(event, &room, name) < 0)
         return;
     rc = yodel_sio_socket_join(socket, name);
-    answer(event, rc < 0 ? rc : tell_room(socket, name, "Вы в комнате ", room));
+    answer(event, rc < 0 ? rc : tell_room(socket, name, "Вы в комнате ", "entered", room));
 }
 
 static void on_leave(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -136,7 +139,7 @@ static void on_leave(yodel_sio_socket *socket, yodel_sio_event *event, void *use
     if (read_room(event, &room, name) < 0)
         return;
     yodel_sio_socket_leave(socket, name);
-    answer(event, tell_room(socket, name, "Пользователь вышел из комнаты ", room));
+    answer(event, tell_room(socket, name, "Пользователь вышел из комнаты ", "left", room));
 }
 
 static size_t count_characters(struct text text)
@@ -160,13 +163,13 @@ static void on_room_say(yodel_sio_socket *socket, yodel_sio_event *event, void *
     if (read_room(event, &room, name) < 0)
         return;
     if (yodel_sio_event_unpack(event, "{s:s%}", "text", &text.ptr, &text.len) < 0) {
-        refuse(event, "{room, text} is expected");
+        refuse(event, "need_text", "{room, text} is expected");
         return;
     }
     rc = yodel_sio_emit(yodel_sio_to_room(chat, name), "room_message", "s%++%", room.ptr, room.len,
                         ": ", text.ptr, text.len);
     if (rc < 0)
-        refuse(event, yodel_strerror(rc));
+        refuse(event, "failed", yodel_strerror(rc));
     else
         (void)yodel_sio_answer(yodel_sio_event_ack(event), "sI", "sent",
                                (json_int_t)count_characters(text));

@@ -4,7 +4,7 @@ import { startEcho } from "./echo.js";
 import { startNotify } from "./notify.js";
 import { startSio } from "./sio.js";
 import { watchers } from "./socket.js";
-import { currentLanguage, onLanguage, say, sayCount, setLanguage } from "./text.js";
+import { currentLanguage, onLanguage, put, say, setLanguage } from "./text.js";
 import { startViews } from "./views.js";
 
 const STATS_EVERY_MS = 3000;
@@ -15,6 +15,7 @@ const themeButton = document.querySelector("#theme");
 const stats = document.querySelector("#stats");
 
 let sockets = [];
+let numbers = null; // what /stats has said last
 
 /* The worst state of all sockets is the state of the page. */
 function showConnection() {
@@ -24,22 +25,27 @@ function showConnection() {
   const words = { waiting: "lost", connecting: "connecting", open: "connected" };
 
   pill.dataset.state = worst ?? "connecting";
-  pill.querySelector(".pill-text").textContent = say(words[pill.dataset.state]);
+  put(pill.querySelector(".pill-text"), words[pill.dataset.state]);
 }
 
-async function showStats() {
+function showStats() {
+  stats.textContent = numbers
+    ? [
+        say("openNow", { n: numbers.websockets }),
+        say("sioClients", { n: numbers.sio_clients }),
+        say("handled", { n: numbers.messages_out }),
+      ].join(" · ")
+    : "";
+}
+
+async function readStats() {
   if (document.hidden) return;
   try {
-    const now = await (await fetch("/stats")).json();
-
-    stats.textContent = [
-      sayCount("openNow", now.websockets),
-      sayCount("sioClients", now.sio_clients),
-      sayCount("handled", now.messages_out),
-    ].join(" · ");
+    numbers = await (await fetch("/stats")).json();
   } catch {
-    stats.textContent = "";
+    numbers = null;
   }
+  showStats();
 }
 
 function isDark() {
@@ -61,12 +67,12 @@ themeButton.addEventListener("click", () => {
 languageButton.addEventListener("click", () => {
   setLanguage(currentLanguage() === "en" ? "ru" : "en");
   localStorage.setItem("yodel.language", currentLanguage());
-  showStats();
 });
 onLanguage.add(() => {
   languageButton.textContent = currentLanguage() === "en" ? "RU" : "EN";
+  languageButton.lang = currentLanguage() === "en" ? "ru" : "en";
   languageButton.setAttribute("aria-label", `${languageButton.textContent}: ${say("otherLanguage")}`);
-  showConnection();
+  showStats();
 });
 
 watchers.add((all) => {
@@ -80,5 +86,5 @@ startChat();
 startSio();
 startViews();
 setLanguage(localStorage.getItem("yodel.language") ?? navigator.language.slice(0, 2));
-showStats();
-setInterval(showStats, STATS_EVERY_MS);
+readStats();
+setInterval(readStats, STATS_EVERY_MS);

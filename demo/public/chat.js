@@ -3,7 +3,7 @@
 
 import { appendLine, make } from "./dom.js";
 import { LiveSocket } from "./socket.js";
-import { fillText, onLanguage, say, sayCount, timeNow } from "./text.js";
+import { fillText, onLanguage, put, putPlain, say, timeNow } from "./text.js";
 
 const joinForm = document.querySelector("#join-form");
 const nameInput = document.querySelector("#chat-name");
@@ -29,19 +29,26 @@ function remember() {
 
 /* What people write is an object with a name; a program behind an HTTP view writes what it likes. */
 function describe(message) {
-  if (typeof message === "string") return { kind: "server", name: say("fromServer"), text: message };
+  if (typeof message === "string") return { kind: "server", text: message };
   if (message !== null && typeof message === "object" && typeof message.text === "string") {
     const kind = message.from === self ? "own" : "other";
-    return { kind, name: String(message.name || say("somebody")), text: message.text };
+    return { kind, name: String(message.name ?? ""), text: message.text };
   }
-  return { kind: "server", name: say("fromServer"), text: JSON.stringify(message) };
+  return { kind: "server", text: JSON.stringify(message) };
 }
 
-function hueOf(name) {
-  let hue = 7;
+function authorOf({ kind, name }) {
+  const author = make("span", { className: "author" });
 
-  for (const letter of name) hue = (hue * 31 + letter.codePointAt(0)) % 360;
-  return hue;
+  return name ? putPlain(author, name) : put(author, kind === "server" ? "fromServer" : "somebody");
+}
+
+/* One of twelve: names that look alike have colours that do not. */
+function hueOf(name) {
+  let sum = 7;
+
+  for (const letter of name) sum = (sum * 31 + letter.codePointAt(0)) % 65521;
+  return (sum % 12) * 30;
 }
 
 class Room {
@@ -79,7 +86,7 @@ class Room {
     this.leaveButton = make("button", { type: "button", className: "chip leave", data: { text: "leave" } });
     this.log = make(
       "div",
-      { className: "messages", role: "log", tabIndex: 0, data: { label: "messages" } },
+      { className: "messages", role: "log", tabIndex: 0, data: { label: "messages", empty: "quietRoom" } },
       make("ol"),
     );
     this.input = make("input", { maxLength: 2000, data: { label: "messageHint", hint: "messageHint" } });
@@ -105,7 +112,7 @@ class Room {
 
   #say() {
     const text = this.input.value.trim();
-    const message = { from: self, name: nameInput.value.trim() || say("somebody"), text };
+    const message = { from: self, name: nameInput.value.trim(), text };
 
     if (text !== "" && this.socket.send(JSON.stringify({ message }))) this.input.value = "";
   }
@@ -116,16 +123,16 @@ class Room {
       this.showState();
       return;
     }
-    const { kind, name, text } = describe(frame.message);
+    const message = describe(frame.message);
     const line = make(
       "li",
-      { className: kind },
-      make("span", { className: "author", textContent: name }),
+      { className: message.kind },
+      authorOf(message),
       make("time", { textContent: timeNow(false) }),
-      make("p", { textContent: text }),
+      make("p", { textContent: message.text }),
     );
 
-    line.style.setProperty("--hue", hueOf(name));
+    line.style.setProperty("--hue", hueOf(message.name ?? ""));
     appendLine(this.log, line);
     if (this !== active || document.hidden) this.#setUnread(this.#unread + 1);
   }
@@ -134,7 +141,7 @@ class Room {
     this.#unread = count;
     this.badge.hidden = count === 0;
     this.badge.textContent = count > 99 ? "99+" : count;
-    if (count > 0) this.badge.setAttribute("aria-label", sayCount("unread", count));
+    if (count > 0) this.badge.title = say("unread", { n: count });
   }
 
   read() {
@@ -146,14 +153,14 @@ class Room {
 
     clearTimeout(this.#retryTimer);
     if (state === "open") {
-      this.status.textContent = sayCount("here", this.#present);
+      put(this.status, "here", { n: this.#present });
     } else if (state === "waiting") {
       const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
 
-      this.status.textContent = sayCount("retryIn", seconds);
+      put(this.status, "retryIn", { n: seconds });
       this.#retryTimer = setTimeout(() => this.showState(), 1000);
     } else {
-      this.status.textContent = `${say("connecting")}…`;
+      put(this.status, "connecting");
     }
     this.retryButton.hidden = state !== "waiting";
     this.sendButton.disabled = state !== "open";
@@ -164,7 +171,6 @@ class Room {
 
   translate() {
     fillText(this.panel);
-    this.log.dataset.empty = say("quietRoom");
     this.showState();
   }
 

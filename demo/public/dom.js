@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+// Elements, and lists that grow at their end.
+
+import { put } from "./text.js";
 
 /** An element with properties and children; text among the children is text, never markup. */
 export function make(tag, properties = {}, ...children) {
@@ -11,6 +14,15 @@ export function make(tag, properties = {}, ...children) {
   }
   node.append(...children);
   return node;
+}
+
+/** An arrow up or down for what was sent ("out") and received ("in"). */
+export function makeArrow(direction) {
+  const isOut = direction === "out";
+  const what = make("span", { className: "only-heard", data: { text: isOut ? "sent" : "received" } });
+
+  put(what, what.dataset.text);
+  return make("span", { className: "arrow" }, make("span", { ariaHidden: "true" }, isOut ? "↑" : "↓"), what);
 }
 
 /** Appends to the list in a log that is kept short; follows its end unless the reader has scrolled up. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The section "Echo": frames to /ws and back.
 
-import { appendLine, make } from "./dom.js";
+import { appendLine, make, makeArrow } from "./dom.js";
 import { LiveSocket } from "./socket.js";
-import { onLanguage, say, timeNow } from "./text.js";
+import { timeNow } from "./text.js";
 
 const form = document.querySelector("#echo-form");
 const input = document.querySelector("#echo-input");
@@ -12,15 +12,13 @@ const socket = new LiveSocket("/ws");
 const sentAt = []; // answers come in the order of the questions
 
 function showFrame(direction, text, note = "") {
-  const arrow = direction === "out" ? "↑" : "↓";
-
   appendLine(
     log,
     make(
       "li",
       { data: { direction } },
       make("time", { textContent: timeNow(true) }),
-      make("span", { className: "arrow", title: say(direction === "out" ? "sent" : "received") }, arrow),
+      makeArrow(direction),
       make("span", { className: "payload", textContent: text }),
       make("span", { className: "note", textContent: note }),
     ),
@@ -56,7 +54,6 @@ export function startEcho() {
 
     showFrame("in", detail, took);
   });
-  onLanguage.add(() => (log.dataset.empty = say("noFrames")));
   showState();
   socket.start();
 }

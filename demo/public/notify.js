@@ -4,7 +4,7 @@
 import { make } from "./dom.js";
 import { onRooms } from "./chat.js";
 import { post, shellCommand } from "./post.js";
-import { onLanguage, say } from "./text.js";
+import { onLanguage, put, say } from "./text.js";
 
 const form = document.querySelector("#notify-form");
 const select = document.querySelector("#notify-room");
@@ -46,8 +46,8 @@ export function startNotify() {
   });
   copy.addEventListener("click", async () => {
     await navigator.clipboard.writeText(curl.textContent);
-    copy.textContent = say("copied");
-    setTimeout(() => (copy.textContent = say("copy")), 1500);
+    put(copy, "copied");
+    setTimeout(() => put(copy, "copy"), 1500);
   });
   // A clipboard is for pages of a secure origin only.
   copy.hidden = navigator.clipboard === undefined;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Requests to the views of the server, and how a shell would make them.
 
-import { say, sayCount } from "./text.js";
+import { put, putPlain } from "./text.js";
 
 function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
@@ -24,16 +24,15 @@ export async function post(path, body, answer) {
       headers: { "Content-Type": "application/json" },
       body,
     });
-    const text = await response.text();
+    const status = `${response.status} ${response.statusText}`;
 
     answer.dataset.state = response.ok ? "ok" : "failed";
-    answer.textContent = response.ok
-      ? `${response.status} ${response.statusText}: ${sayCount("delivered", JSON.parse(text).members)}`
-      : `${response.status}: ${text}`;
+    if (response.ok) put(answer, "delivered", { status, n: (await response.json()).members });
+    else putPlain(answer, status);
     return response.ok;
   } catch {
     answer.dataset.state = "failed";
-    answer.textContent = say("failed");
+    put(answer, "failed");
     return false;
   }
 }

@@ -5,7 +5,7 @@ import { startSioChat } from "./sio_chat.js";
 import { startSioEcho } from "./sio_echo.js";
 import { startSioNotify } from "./sio_notify.js";
 import { tellWatchers, watch } from "./socket.js";
-import { onLanguage, say } from "./text.js";
+import { put, putPlain } from "./text.js";
 
 const CLIENT = "/socket.io/socket.io.esm.min.js";
 const LONGEST_WAIT_MS = 4000;
@@ -65,11 +65,9 @@ class Link extends EventTarget {
     return this.#drops > 0;
   }
 
-  /** What there is to say about the state. */
-  get note() {
-    if (this.state === "waiting") return say("sioAttempt").replace("{n}", Math.max(1, this.#attempt));
-    if (this.state === "open" && this.isBack) return say(this.recovered ? "sioRecovered" : "sioBack");
-    return "";
+  /** Which attempt to come back this is. */
+  get attempt() {
+    return Math.max(1, this.#attempt);
   }
 
   /** Begins anew with other transports, as `io({transports})` would. */
@@ -114,14 +112,20 @@ class Link extends EventTarget {
 
 const link = new Link();
 
+function showNote() {
+  if (link.state === "waiting") put(note, "sioAttempt", { n: link.attempt });
+  else if (link.state === "open" && link.isBack) put(note, link.recovered ? "sioRecovered" : "sioBack");
+  else putPlain(note, "");
+}
+
 function showLink() {
   const words = { open: "connected", waiting: "lost", connecting: "connecting" };
   const isUp = link.state === "open";
 
   strip.dataset.state = link.state;
   strip.dataset.transport = isUp ? link.transport : "";
-  stateText.textContent = say(words[link.state]);
-  note.textContent = link.note;
+  put(stateText, words[link.state]);
+  showNote();
   idText.textContent = isUp ? link.chat.id : "—";
   again.hidden = link.state !== "waiting";
   for (const step of steps) step.classList.toggle("on", isUp && step.dataset.step === link.transport);
@@ -146,7 +150,6 @@ export async function startSio() {
   if (!client) return showMissing();
   watch(link);
   link.addEventListener("state", showLink);
-  onLanguage.add(showLink);
   link.open(client.Manager);
   startSioEcho(link);
   startSioChat(link);

@@ -2,7 +2,7 @@
 // The card "Namespace": what comes in /chat, messages to all, and rooms.
 
 import { appendLine, make } from "./dom.js";
-import { fillText, onLanguage, say, sayForServer, timeNow } from "./text.js";
+import { fillText, knowsCode, onLanguage, put, putPlain, say, timeNow } from "./text.js";
 
 const joinForm = document.querySelector("#sio-join-form");
 const roomInput = document.querySelector("#sio-room");
@@ -16,7 +16,10 @@ const rooms = new Set();
 let link;
 
 /* kind is the name of an event, or "system" for what the page itself has to say. */
-function showLine(kind, text) {
+function showLine(kind, fillIn) {
+  const payload = make("span", { className: "payload" });
+
+  fillIn(payload);
   appendLine(
     log,
     make(
@@ -24,14 +27,25 @@ function showLine(kind, text) {
       { data: { kind } },
       make("time", { textContent: timeNow(false) }),
       make("code", { className: "event", textContent: kind, hidden: kind === "system" }),
-      make("span", { className: "payload", textContent: text }),
+      payload,
     ),
+  );
+}
+
+function note(key, values) {
+  showLine("system", (payload) => put(payload, key, values));
+}
+
+/* The server says it in Russian, as the notes do, and by a code for those who know other languages. */
+function hear(event, text, meant) {
+  showLine(event, (payload) =>
+    knowsCode(meant?.code) ? put(payload, `code_${meant.code}`, meant) : putPlain(payload, String(text)),
   );
 }
 
 /* An empty acknowledgement is a yes; else it says what was wrong. */
 function failed(answer) {
-  if (answer?.error) showLine("system", answer.error);
+  if (answer?.error) hear("system", answer.error, answer);
   return Boolean(answer?.error);
 }
 
@@ -68,7 +82,7 @@ function leave(room) {
   link.chat.emit("leave", { room }, (answer) => {
     if (failed(answer)) return;
     rooms.delete(room);
-    showLine("system", say("sioLeft").replace("{room}", room));
+    note("sioLeft", { room });
     showRooms();
   });
 }
@@ -84,7 +98,7 @@ function speak() {
 
 /* A server that has been restarted knows nothing of rooms; one that recovered the session does. */
 function onConnect() {
-  if (link.isBack) showLine("system", say(link.recovered ? "sioRecovered" : "sioBack"));
+  if (link.isBack) note(link.recovered ? "sioRecovered" : "sioBack");
   if (!link.recovered) for (const room of rooms) link.chat.emit("join", { room });
 }
 
@@ -95,10 +109,10 @@ function showState() {
 
 function listen({ chat }) {
   for (const event of ["server_response", "server_broadcast", "notification"])
-    chat.on(event, (value) => showLine(event, sayForServer(String(value?.data))));
-  chat.on("room_message", (text) => showLine("room_message", sayForServer(String(text))));
+    chat.on(event, (value) => hear(event, value?.data, value));
+  chat.on("room_message", (text, meant) => hear("room_message", text, meant));
   chat.on("connect", onConnect);
-  chat.on("disconnect", (why) => showLine("system", `${say("lost")}: ${why}`));
+  chat.on("disconnect", (why) => note("lostWhy", { why }));
 }
 
 export function startSioChat(theLink) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The card "Echo to all": the event "message" of the namespace "/".
 
-import { appendLine, make } from "./dom.js";
-import { onLanguage, say, timeNow } from "./text.js";
+import { appendLine, make, makeArrow } from "./dom.js";
+import { timeNow } from "./text.js";
 
 const form = document.querySelector("#sio-echo-form");
 const input = document.querySelector("#sio-echo-input");
@@ -15,11 +15,7 @@ function showEvent(direction, text) {
       "li",
       { data: { direction } },
       make("time", { textContent: timeNow(true) }),
-      make(
-        "span",
-        { className: "arrow", title: say(direction === "out" ? "sent" : "received") },
-        direction === "out" ? "↑" : "↓",
-      ),
+      makeArrow(direction),
       make("span", { className: "payload", textContent: text }),
     ),
   );
@@ -28,7 +24,6 @@ function showEvent(direction, text) {
 export function startSioEcho(link) {
   const button = form.querySelector("button");
   const showState = () => (button.disabled = link.state !== "open");
-  const showEmpty = () => (log.dataset.empty = say("sioNoEcho"));
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -38,7 +33,5 @@ export function startSioEcho(link) {
   });
   link.root.on("message", (text) => showEvent("in", String(text)));
   link.addEventListener("state", showState);
-  onLanguage.add(showEmpty);
-  showEmpty();
   showState();
 }

@@ -1,21 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Nothing of the demo page covers anything else or is cut, in windows of any size; what a screen reader hears.
+// Nothing of the demo page covers anything else or is cut, in windows of any size.
 import assert from "node:assert/strict";
 import path from "node:path";
 import { describe, test } from "node:test";
 
-import {
-  artifacts,
-  current,
-  fitsItsWindow,
-  goAway,
-  openPage,
-  panel,
-  sioIsUp,
-  views,
-  visit,
-  visitSio,
-} from "./visitor.js";
+import { artifacts, fitsItsWindow, goAway, panel, sioIsUp, views, visit } from "./visitor.js";
 
 const sizes = [
   [1366, 768],
@@ -129,55 +118,5 @@ describe("layout", () => {
     assert.equal(await isInSight(), true);
     await page.keyboard.press("ArrowLeft");
     assert.equal(await isInSight(), true);
-  });
-});
-
-describe("what is heard", () => {
-  test("a control's name holds what it shows", async () => {
-    const page = await visitSio();
-
-    await page.fill("#sio-room", "r1");
-    await page.press("#sio-room", "Enter");
-    await page.locator('#sio-rooms [data-room="r1"]').waitFor();
-    const wrong = await page.$$eval(":is(button, a, [role=tab])[aria-label]", (nodes) =>
-      nodes
-        .map((node) => {
-          const shown = node.cloneNode(true);
-
-          for (const hidden of shown.querySelectorAll('[aria-hidden="true"]')) hidden.remove();
-          return [shown.textContent.trim().toLowerCase(), node.getAttribute("aria-label").toLowerCase()];
-        })
-        .filter(([shown, heard]) => !heard.includes(shown)),
-    );
-    assert.deepEqual(wrong, []);
-  });
-
-  test("lists are lists, and there is one first heading", async () => {
-    const page = await visit();
-
-    assert.equal(await page.locator("h1").count(), 1);
-    assert.equal(await page.locator("ol[role], ul[role]").count(), 0);
-    assert.equal(await page.locator("li:not(ol > li, ul > li)").count(), 0);
-  });
-
-  test("an English page says in English what the server says", async () => {
-    const page = await visitSio();
-
-    await page.locator('#sio-chat-log li[data-kind="server_response"]', { hasText: "Welcome to the chat!" }).waitFor();
-    await page.fill("#sio-chat-input", "good day");
-    await page.press("#sio-chat-input", "Enter");
-    await page.locator("#sio-chat-log li", { hasText: "A user wrote: good day" }).waitFor();
-    await page.fill("#sio-room", "r1");
-    await page.press("#sio-room", "Enter");
-    await page.locator("#sio-chat-log li", { hasText: "You are in the room r1" }).waitFor();
-    assert.doesNotMatch(await page.locator("#view-socketio").innerText(), /[а-яё]/i);
-  });
-
-  test("without JavaScript the page says that it needs it", async () => {
-    const page = await openPage({ javaScriptEnabled: false });
-
-    await page.goto(current.demo.url);
-    await page.locator("noscript p", { hasText: "This page needs JavaScript" }).waitFor({ timeout: 5000 });
-    await page.screenshot({ path: path.join(artifacts, "no-script.png") });
   });
 });

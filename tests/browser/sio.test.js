@@ -135,7 +135,7 @@ describe("Socket.IO", () => {
 
   test("acknowledgements", async () => {
     const page = await visitSio();
-    const refused = [{ error: "{room} is expected, a name of at most 240 bytes" }];
+    const refused = [{ error: "{room} is expected, a name of at most 240 bytes", code: "need_room" }];
 
     assert.deepEqual(await askAll(page), [
       [],
@@ -144,7 +144,7 @@ describe("Socket.IO", () => {
       [],
       refused,
       refused,
-      [{ error: "{text} is expected" }],
+      [{ error: "{text} is expected", code: "need_text" }],
     ]);
   });
 
