@@ -55,6 +55,13 @@ typedef struct yodel_server_options {
      * and sends by id give YODEL_ERR_CONGESTED and reach nobody.  Ends, answers and decisions are
      * never refused.  0: 64 MiB. */
     size_t max_mailbox;
+
+    /* What a client still sends after an early answer (413, 401, an error of a handler) or a close
+     * frame is read and dropped, so that a client which reads only when it has sent all gets that
+     * answer and no reset (RFC 9112 9.6).  The connection ends close_ms after the last piece, after
+     * discard_ms, or above max_discard. */
+    size_t max_discard;  /* bytes; 0: 64 MiB */
+    uint32_t discard_ms; /* 0: 30000 */
 } yodel_server_options;
 
 /*
@@ -106,6 +113,7 @@ typedef struct yodel_server_stats {
     uint64_t bytes_out;    /* written to sockets */
     uint64_t congested;    /* sends refused or group messages dropped at max_buffered */
     uint64_t mail_refused; /* sends refused at max_mailbox */
+    uint64_t cut_short;    /* connections ended at max_discard or discard_ms */
 } yodel_server_stats;
 
 /*

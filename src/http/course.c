@@ -41,6 +41,8 @@ static void be_over(yodel_request *req)
     struct yd_http_conn *hc = req->hc;
     bool closes = req->closes || hc->stopping;
 
+    if (!req->read)
+        yd_conn_expect_more(hc->conn);
     hc->req = NULL;
     hc->served = true;
     yd_request_free(req);

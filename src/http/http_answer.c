@@ -182,6 +182,7 @@ void yd_http_refuse(struct yd_conn *conn, const struct yd_http *http, int status
     yd_out_init(&text, http->mem);
     put_error(&text, status, why);
     answer = error_answer(status, &text, headers, num_headers);
+    yd_conn_expect_more(conn);
     if (send_answer(conn, http, NULL, &answer, true) == 0)
         yd_conn_close(conn);
     else

@@ -99,6 +99,17 @@ static bool set_deadline(struct yd_conn *conn, uint32_t ms, uint32_t *ret_at)
     return true;
 }
 
+/* Output makes no progress or, once ours has ended, the peer does not come to its end. */
+static void fail_deadline(struct yd_conn *conn)
+{
+    if (conn->phase < YD_CONN_SHUT) {
+        die(conn, -ETIMEDOUT);
+        return;
+    }
+    yd_count(&loop_of(conn)->counters.cut_short, 1);
+    die(conn, 0);
+}
+
 static void on_timer(struct yd_timer *timer)
 {
     struct yd_conn *conn = yd_container_of(timer, struct yd_conn, timer);
@@ -107,7 +118,7 @@ static void on_timer(struct yd_timer *timer)
     if (is_dead(conn))
         return;
     if (conn->has_send_by && has_passed(conn->send_by, now)) {
-        die(conn, -ETIMEDOUT);
+        fail_deadline(conn);
         return;
     }
     if (conn->has_timeout && has_passed(conn->timeout_at, now)) {
@@ -128,7 +139,30 @@ void yd_conn_set_timeout(struct yd_conn *conn, uint32_t ms)
     conn->has_timeout = !is_dead(conn) && set_deadline(conn, ms, &conn->timeout_at);
 }
 
+/* Whatever happens, no longer than this from now. */
+static void await_peer(struct yd_conn *conn)
+{
+    const struct yd_net *net = yd_conn_net(conn);
+    uint32_t ms = conn->more_due ? net->options.close_ms : net->options.linger_ms;
+
+    yd_conn_set_timeout(conn, yd_net_patience(net, ms));
+}
+
 /* ---- input ---- */
+
+/* Input after yd_conn_close(). */
+static void drop(struct yd_conn *conn, size_t len)
+{
+    conn->more_due = true;
+    conn->dropped += (uint32_t)YD_MIN(len, UINT32_MAX - (size_t)conn->dropped);
+    if (conn->dropped > yd_conn_net(conn)->options.max_discard) {
+        yd_stream_pause(&conn->stream, true); /* while output is flushed */
+        if (conn->phase == YD_CONN_SHUT)
+            fail_deadline(conn);
+    } else if (conn->phase == YD_CONN_SHUT) {
+        await_peer(conn);
+    }
+}
 
 /* Gives data to the protocol until it leaves some; returns what was used. */
 static size_t offer(struct yd_conn *conn, uint8_t *data, size_t len)
@@ -203,6 +237,10 @@ static void on_read(struct yd_stream *stream, uint8_t *data, size_t len)
     struct yd_conn *conn = conn_of(stream);
     int rc;
 
+    if (is_dead(conn))
+        return;
+    if (!is_open(conn))
+        drop(conn, len);
     if (conn->phase >= YD_CONN_SHUT)
         return;
     if (conn->filter == NULL)
@@ -308,14 +346,6 @@ static bool send_all(struct yd_conn *conn)
     return true;
 }
 
-/* Whatever happens, no longer than this from now. */
-static void await_peer(struct yd_conn *conn)
-{
-    const struct yd_net *net = yd_conn_net(conn);
-
-    yd_conn_set_timeout(conn, yd_net_patience(net, net->options.linger_ms));
-}
-
 /* All is out and we are closing: announces the end of our output, and waits for the peer's. */
 static void end_output(struct yd_conn *conn)
 {
@@ -330,8 +360,8 @@ static void end_output(struct yd_conn *conn)
     }
     yd_stream_shutdown(&conn->stream);
     enter(conn, YD_CONN_SHUT);
-    conn->paused = false;
     yd_stream_pause(&conn->stream, false);
+    conn->has_send_by = set_deadline(conn, yd_conn_net(conn)->options.discard_ms, &conn->send_by);
     await_peer(conn);
 }
 
@@ -634,7 +664,14 @@ void yd_conn_close(struct yd_conn *conn)
     if (!enter(conn, YD_CONN_CLOSING))
         return;
     conn->has_timeout = false;
+    conn->paused = false;
+    yd_stream_pause(&conn->stream, false); /* a peer may read only when it has sent all */
     queue_task(conn);
+}
+
+void yd_conn_expect_more(struct yd_conn *conn)
+{
+    conn->more_due = true;
 }
 
 void yd_conn_abort(struct yd_conn *conn, int error)

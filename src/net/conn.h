@@ -67,7 +67,8 @@ struct yd_conn {
     struct yd_mail task;   /* flush, delivery of kept input, or the end */
     struct yd_timer timer; /* runs to the earlier of the two below */
     uint32_t timeout_at;   /* of the protocol; ms, wraps */
-    uint32_t send_by;      /* output must make progress by then; ms, wraps */
+    uint32_t send_by;      /* output must make progress by then, and the peer, once ours has ended,
+                            * end its own; ms, wraps */
     uint32_t slot;         /* in the table of ids */
     int16_t error;         /* to report by on_closed */
     uint8_t phase : 3;     /* enum yd_conn_phase */
@@ -82,6 +83,8 @@ struct yd_conn {
     bool eof : 1;       /* the peer's output has ended */
     bool stop_due : 1;  /* on_stop is to come */
     bool moved : 1;     /* it has left for another loop, which counts it */
+    bool more_due : 1;  /* the peer is in the middle of something that is not read any more */
+    uint32_t dropped;   /* input since yd_conn_close(), bytes; UINT32_MAX: as many or more */
 };
 
 static inline struct yd_loop *yd_conn_loop(const struct yd_conn *conn)
@@ -129,9 +132,16 @@ void yd_conn_read_into(struct yd_conn *conn, const struct iovec *target);
 void yd_conn_pause(struct yd_conn *conn);
 void yd_conn_resume(struct yd_conn *conn);
 
-/* Flushes, ends our output, waits a moment for the peer's (so that what it still sends does not
- * reset what it has not read), then on_closed.  Input is dropped from now on. */
+/*
+ * Flushes, ends our output, waits for the peer's, then on_closed.  Input is read on, also if it was
+ * paused, and dropped: were it left in the kernel, the end of the connection would be a reset,
+ * which overtakes what the peer has not read yet (RFC 9112 9.6).  The wait ends linger_ms after the
+ * last input, or close_ms when some comes or is due, and after discard_ms or max_discard in all.
+ */
 void yd_conn_close(struct yd_conn *conn);
+/* The peer is in the middle of a message which nobody reads any more: yd_conn_close() will wait for
+ * the rest of it. */
+void yd_conn_expect_more(struct yd_conn *conn);
 
 /* Drops everything; on_closed follows in a task. */
 void yd_conn_abort(struct yd_conn *conn, int error);

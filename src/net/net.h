@@ -9,8 +9,11 @@
 
 struct yd_net_options {
     uint32_t send_ms;
-    uint32_t linger_ms; /* how long the end of the peer's output is awaited in a close */
-    uint32_t stop_ms;   /* the same while the server stops, if that is shorter; 0: it is not */
+    uint32_t linger_ms;  /* how long the end of the peer's output is awaited in a close */
+    uint32_t close_ms;   /* the same after each piece of a message that it is still sending, */
+    uint32_t discard_ms; /* up to so long in all: 0: no limit, */
+    size_t max_discard;  /* or until so many bytes have come; UINT32_MAX or more: no limit */
+    uint32_t stop_ms; /* linger_ms and close_ms while the server stops, if it is shorter; 0: not */
     unsigned max_connections;     /* of the server; 0: no limit */
     atomic_uint *num_connections; /* of the server */
 };

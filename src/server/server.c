@@ -55,6 +55,8 @@ static void fill_in(yodel_server_options *options)
     DEFAULT(close_ms, 5000);
     DEFAULT(drain_ms, 5000);
     DEFAULT(max_mailbox, (size_t)64 * 1024 * 1024);
+    DEFAULT(max_discard, 64 * 1024 * 1024);
+    DEFAULT(discard_ms, 30000);
 }
 
 #undef DEFAULT
@@ -149,6 +151,9 @@ static int init_worker(yodel_server *server, const struct yd_loop_ops *ops, unsi
     struct yd_net_options net = {
         .send_ms = server->options.send_ms,
         .linger_ms = LINGER_MS,
+        .close_ms = server->options.close_ms,
+        .discard_ms = server->options.discard_ms,
+        .max_discard = server->options.max_discard,
         .stop_ms = STOP_MS,
         .max_connections = server->options.max_connections,
         .num_connections = &server->num_connections,
@@ -350,6 +355,7 @@ static void add_counters(yodel_server_stats *stats, const struct yd_loop *loop)
     stats->bytes_in += read_counter(&counters->bytes_in);
     stats->bytes_out += read_counter(&counters->bytes_out);
     stats->congested += read_counter(&counters->congested);
+    stats->cut_short += read_counter(&counters->cut_short);
     stats->mail_refused += yd_loop_mail_refused(loop);
 }
 

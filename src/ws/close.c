@@ -106,6 +106,7 @@ void yd_ws_fail(yodel_ws *ws, unsigned code, const char *reason, yodel_ws_closer
     if (ws->state == YD_WS_DONE)
         return;
     yd_ws_send_close(ws, code, yodel_str_of(ws->route->terse ? "" : reason), by);
+    yd_conn_expect_more(ws->conn); /* it may be in the middle of a message */
     finish(ws);
 }
 

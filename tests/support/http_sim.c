@@ -32,6 +32,9 @@ int http_sim_start(struct http_sim *hs, const struct yodel_allocator *mem, unsig
 {
     struct yd_net_options options = {.send_ms = 5000,
                                      .linger_ms = 100,
+                                     .close_ms = 200,
+                                     .discard_ms = 1000,
+                                     .max_discard = 100000,
                                      .max_connections = max_connections,
                                      .num_connections = &hs->num_connections};
     int rc;

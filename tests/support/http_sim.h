@@ -20,7 +20,8 @@ struct http_sim {
 };
 
 /* Limits as small as tests like them: head 512 bytes, target 200, 10 lines, body 1000; header 1000
- * ms, body 2000, keep 3000, decide 4000, send 5000, linger 100.  At most max_connections. */
+ * ms, body 2000, keep 3000, decide 4000, send 5000, linger 100, close 200, discard 1000 ms or
+ * 100 000 bytes.  At most max_connections. */
 int http_sim_start(struct http_sim *hs, const struct yodel_allocator *mem,
                    unsigned max_connections);
 /* Aborts what is open; does nothing when it has not started. */

@@ -29,7 +29,11 @@ static void on_log(yodel_log_level level, yodel_str text, void *user)
 
 static int start_loop(struct loops_sim *sim, const struct yodel_allocator *mem, unsigned i)
 {
-    struct yd_net_options options = {.send_ms = 5000, .linger_ms = 100};
+    struct yd_net_options options = {.send_ms = 5000,
+                                     .linger_ms = 100,
+                                     .close_ms = 200,
+                                     .discard_ms = 1000,
+                                     .max_discard = 100000};
     int rc;
 
     if ((rc = yd_loop_new(&yd_loop_sim, mem, &sim->sink, i, &sim->loops[i])) < 0)

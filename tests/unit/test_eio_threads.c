@@ -97,7 +97,11 @@ static void on_empty(struct yd_net *net)
 
 static void start_loop(struct server *server, unsigned i, int fd)
 {
-    struct yd_net_options options = {.send_ms = 5000, .linger_ms = 100};
+    struct yd_net_options options = {.send_ms = 5000,
+                                     .linger_ms = 100,
+                                     .close_ms = 200,
+                                     .discard_ms = 1000,
+                                     .max_discard = 100000};
 
     assert_int_equal(yd_loop_new(&yd_loop_uv, &yd_mem_default, &server->sink, i, &server->loops[i]),
                      0);

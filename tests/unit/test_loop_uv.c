@@ -113,8 +113,12 @@ static int connect_to(int port)
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    struct yd_net_options options = {
-        .send_ms = 400, .linger_ms = 100, .num_connections = &f->num_connections};
+    struct yd_net_options options = {.send_ms = 400,
+                                     .linger_ms = 100,
+                                     .close_ms = 200,
+                                     .discard_ms = 1000,
+                                     .max_discard = 100000,
+                                     .num_connections = &f->num_connections};
     struct yd_sockets sockets;
     int fd;
 
