@@ -114,6 +114,7 @@ typedef struct yodel_server_stats {
     uint64_t congested;    /* sends refused or group messages dropped at max_buffered */
     uint64_t mail_refused; /* sends refused at max_mailbox */
     uint64_t cut_short;    /* connections ended at max_discard or discard_ms */
+    uint64_t streams;      /* answers in parts that have not ended */
 } yodel_server_stats;
 
 /*

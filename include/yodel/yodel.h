@@ -6,6 +6,7 @@
 #include <yodel/channels.h>
 #include <yodel/http.h>
 #include <yodel/http_files.h>
+#include <yodel/http_stream.h>
 #include <yodel/listen.h>
 #include <yodel/log.h>
 #include <yodel/server.h>

@@ -163,7 +163,7 @@ void yd_request_lose(yodel_request *req)
 
 int yd_request_hold(yodel_request *req, const struct yd_hold *hold, void *user, uint32_t limit_ms)
 {
-    if (req->whole || req->gone || req->hc->taken)
+    if (req->whole || req->gone || req->hc->taken || (req->held && req->answered))
         return YODEL_ERR_STATE;
     req->hold = hold;
     req->hold_user = user;

@@ -14,6 +14,7 @@
 struct yd_http_options {
     struct yd_http_limits limits; /* of a request's head */
     size_t max_body;              /* bytes */
+    size_t max_buffered;          /* of an answer in parts, bytes */
     uint32_t header_ms, body_ms, keep_ms, decide_ms;
     const char *server_name; /* copied; NULL: no Server header */
 };

@@ -42,6 +42,11 @@ static void put_length(struct yd_out *out, const struct yd_answer *answer)
 {
     if ((answer->status == 204 && !answer->says_empty) || answer->status == 304)
         return;
+    if (answer->framing != YD_FRAMED_BY_LENGTH) {
+        if (answer->framing == YD_FRAMED_BY_CHUNKS)
+            yd_out_put(out, YODEL_STR("Transfer-Encoding: chunked\r\n"));
+        return;
+    }
     yd_out_put(out, YODEL_STR("Content-Length: "));
     yd_out_number(out, answer->length);
     yd_out_put(out, YODEL_STR("\r\n"));
@@ -112,7 +117,7 @@ static int send_answer(struct yd_conn *conn, const struct yd_http *http, const y
 static bool must_close(const yodel_request *req, const struct yd_answer *answer)
 {
     return !req->head.keep_alive || !req->read || req->websocket || req->hc->stopping ||
-           has_header(answer, YODEL_STR("Connection"));
+           answer->framing == YD_FRAMED_BY_CLOSE || has_header(answer, YODEL_STR("Connection"));
 }
 
 int yd_request_answer(yodel_request *req, const struct yd_answer *answer)

@@ -118,6 +118,7 @@ static void on_eof(struct yd_conn *conn)
 
     if (req != NULL && req->held && req->hold->half_open)
         return;
+    hc->error = -ECONNRESET;
     if (req != NULL)
         yd_request_lose(req);
     yd_conn_close(conn);
@@ -152,17 +153,20 @@ static void on_drain(struct yd_conn *conn)
 static void on_stop(struct yd_conn *conn)
 {
     struct yd_http_conn *hc = conn->up;
+    yodel_request *req = hc->req;
 
     hc->stopping = true;
-    if (hc->req == NULL && !hc->begun)
+    if (req == NULL && !hc->begun)
         yd_conn_close(conn);
+    else if (req != NULL && req->held && req->hold->stop != NULL)
+        req->hold->stop(req, req->hold_user);
 }
 
 static void on_closed(struct yd_conn *conn, int error)
 {
     struct yd_http_conn *hc = conn->up;
 
-    (void)error;
+    hc->error = (int16_t)error;
     if (hc->req != NULL)
         yd_request_lose(hc->req);
     yd_http_conn_free(hc);

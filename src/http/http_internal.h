@@ -17,6 +17,7 @@ struct yd_http_conn {
     struct yd_http *http;
     struct yd_http_scan scan; /* of the head that is coming in */
     yodel_request *req;       /* being read or answered; NULL between requests */
+    int16_t error;            /* why it was lost: -errno; 0: by ourselves */
     bool begun : 1;           /* a byte of the next head has come */
     bool served : 1;          /* a request has been answered on this connection */
     bool stopping : 1;        /* no request after this one */
@@ -66,12 +67,21 @@ void yd_request_free(yodel_request *req);
 /* True when all may be sent in an answer. */
 bool yd_headers_are_valid(const yodel_header *headers, size_t num);
 
+/* How the client knows where the content ends. */
+enum yd_framing {
+    YD_FRAMED_BY_LENGTH = 0,
+    YD_FRAMED_BY_CHUNKS,
+    YD_FRAMED_BY_CLOSE,
+    YD_FRAMED_BY_NOTHING /* it has none, and nothing is said of its length */
+};
+
 struct yd_answer {
     int status;
     const char *content_type; /* may be NULL */
     uint64_t length;          /* of the content, for Content-Length */
-    bool says_empty;          /* Content-Length: 0 though RFC 9110 8.6 has none on a 204 */
-    yodel_bytes body;         /* what of it is sent with the head */
+    enum yd_framing framing;
+    bool says_empty;  /* Content-Length: 0 though RFC 9110 8.6 has none on a 204 */
+    yodel_bytes body; /* what of it is sent with the head */
     const yodel_header *headers;
     size_t num_headers;
 };

@@ -36,13 +36,15 @@ struct yd_hold {
     void (*late)(yodel_request *req, void *user);
     /* The output has emptied after yd_conn_want_drain(). */
     void (*drained)(yodel_request *req, void *user);
+    /* The server stops. */
+    void (*stop)(yodel_request *req, void *user);
     /* A peer that has ended its output but still reads is not gone. */
     bool half_open;
 };
 
 /*
  * Keeps req after its handler returns.  limit_ms: 0 for no limit.  Holding it again replaces hold,
- * user and limit.  Returns 0 or YODEL_ERR_STATE (answered already).
+ * user and limit, unless its answer has begun.  Returns 0 or YODEL_ERR_STATE (answered already).
  */
 int yd_request_hold(yodel_request *req, const struct yd_hold *hold, void *user, uint32_t limit_ms);
 

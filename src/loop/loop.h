@@ -161,7 +161,7 @@ extern const struct yd_loop_ops yd_loop_uv;
 /* Counters of one loop, written by it alone and read by anyone. */
 struct yd_counters {
     atomic_uint_least64_t accepted, refused, requests, messages_in, messages_out, bytes_in,
-        bytes_out, congested, cut_short;
+        bytes_out, congested, cut_short, streams;
 };
 
 static inline void yd_count(atomic_uint_least64_t *counter, uint64_t more)

@@ -119,6 +119,7 @@ static int init_http(yodel_server *server)
     struct yd_http_options http = {
         .limits = {options->max_header, options->max_target, options->max_headers},
         .max_body = options->max_body,
+        .max_buffered = options->max_buffered,
         .header_ms = options->header_ms,
         .body_ms = options->body_ms,
         .keep_ms = options->keep_ms,
@@ -356,6 +357,7 @@ static void add_counters(yodel_server_stats *stats, const struct yd_loop *loop)
     stats->bytes_out += read_counter(&counters->bytes_out);
     stats->congested += read_counter(&counters->congested);
     stats->cut_short += read_counter(&counters->cut_short);
+    stats->streams += read_counter(&counters->streams);
     stats->mail_refused += yd_loop_mail_refused(loop);
 }
 

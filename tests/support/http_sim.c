@@ -13,6 +13,7 @@
 static const struct yd_http_options limits = {
     .limits = {.max_head = 512, .max_target = 200, .max_fields = 10},
     .max_body = 1000,
+    .max_buffered = 1000,
     .header_ms = 1000,
     .body_ms = 2000,
     .keep_ms = 3000,

@@ -14,6 +14,7 @@
 static const struct yd_http_options limits = {
     .limits = {.max_head = 4096, .max_target = 1000, .max_fields = 30},
     .max_body = 1000,
+    .max_buffered = 1000,
     .header_ms = 1000,
     .body_ms = 2000,
     .keep_ms = 3000,

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "base/mem.h"
+#include "http/answer_stream.h"
+#include "server/server.h"
+
+/* Streams in the hands of other threads.  A reference of the program's keeps the server, whose
+ * memory the stream is in and whose loops it may be posted to. */
+
+yodel_stream *yodel_stream_ref(yodel_stream *stream)
+{
+    yodel_server_ref(yd_http_stream_server(stream));
+    yd_http_stream_ref(stream);
+    return stream;
+}
+
+yodel_stream *yodel_stream_unref(yodel_stream *stream)
+{
+    yodel_server *server;
+
+    if (stream == NULL)
+        return NULL;
+    server = yd_http_stream_server(stream);
+    yd_http_stream_unref(stream);
+    yodel_server_unref(server);
+    return NULL;
+}
+
+/* What a call of the program's counts in a mailbox: what it keeps besides is not known. */
+#define POST_WEIGHT 100
+
+/* The server outlives it: it runs or frees what was posted before it goes. */
+struct stream_call {
+    yodel_stream *stream; /* a reference, which does not keep the server */
+    const struct yodel_allocator *mem;
+    yodel_stream_post_fn *fn;
+    void *arg;
+    yodel_free_fn *free_arg;
+};
+
+static void run_call(struct yd_loop *loop, void *arg)
+{
+    struct stream_call *call = arg;
+
+    (void)loop;
+    if (yd_http_stream_is_open(call->stream))
+        call->fn(call->stream, call->arg);
+}
+
+static void free_call(void *arg)
+{
+    struct stream_call *call = arg;
+
+    if (call->free_arg != NULL)
+        call->free_arg(call->arg);
+    yd_http_stream_unref(call->stream);
+    yd_free(call->mem, call);
+}
+
+int yodel_stream_post(yodel_stream *stream, yodel_stream_post_fn *fn, void *arg,
+                      yodel_free_fn *free_arg)
+{
+    yodel_server *server = yd_http_stream_server(stream);
+    struct stream_call *call = yd_alloc(&server->mem, sizeof *call);
+
+    if (call == NULL) {
+        if (free_arg != NULL)
+            free_arg(arg);
+        return -ENOMEM;
+    }
+    yd_http_stream_ref(stream);
+    *call = (struct stream_call){stream, &server->mem, fn, arg, free_arg};
+    return yd_bus_call(yd_http_stream_loop(stream), POST_WEIGHT, run_call, call, free_call);
+}
