@@ -109,6 +109,13 @@ YODEL_API const char *yodel_strerror(int result) YODEL_ANY_THREAD;
 /* "YODEL_ERR_CLOSED", "EADDRINUSE", ...; never NULL. */
 YODEL_API const char *yodel_error_name(int result) YODEL_ANY_THREAD;
 
+/* The version of the library that the program runs with, such as "0.2.0": static text.  That of the
+ * headers it was compiled with is YODEL_VERSION (yodel/version.h). */
+YODEL_API const char *yodel_version(void) YODEL_ANY_THREAD;
+
+/* The same as a number, to be compared with YODEL_VERSION_NUMBER: 0x010203 is 1.2.3. */
+YODEL_API unsigned yodel_version_number(void) YODEL_ANY_THREAD;
+
 typedef void(yodel_free_fn)(void *data);
 
 /*

@@ -69,12 +69,44 @@ void yd_loop_free(struct yd_loop *loop)
     yd_free(loop->mem, loop);
 }
 
-void yd_loop_run(struct yd_loop *loop)
+int yd_loop_open(struct yd_loop *loop)
+{
+    return loop->ops->open != NULL ? loop->ops->open(loop) : 0;
+}
+
+static void begin(struct yd_loop *loop)
 {
     loop->thread = pthread_self();
     atomic_store_explicit(&loop->running, true, memory_order_release);
-    loop->ops->run(loop);
+}
+
+static void end(struct yd_loop *loop)
+{
     atomic_store_explicit(&loop->running, false, memory_order_release);
+}
+
+void yd_loop_run(struct yd_loop *loop)
+{
+    begin(loop);
+    loop->ops->run(loop);
+    end(loop);
+}
+
+int yd_loop_start(struct yd_loop *loop, const struct yd_guest *guest)
+{
+    int rc;
+
+    if (loop->ops->start == NULL)
+        return YODEL_ERR_UNSUPPORTED;
+    if ((rc = loop->ops->start(loop, guest)) == 0)
+        begin(loop);
+    return rc;
+}
+
+void yd_loop_leave(struct yd_loop *loop)
+{
+    end(loop);
+    loop->ops->leave(loop);
 }
 
 void yd_loop_stop(struct yd_loop *loop)

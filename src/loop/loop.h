@@ -22,6 +22,7 @@
  */
 struct yd_loop;
 struct yd_net;
+struct yd_guest;
 
 /* ---- streams ---- */
 
@@ -134,11 +135,16 @@ struct yd_loop_ops {
     size_t loop_size;   /* of the struct that begins with struct yd_loop */
     size_t stream_size; /* of the state ahead of each stream, a multiple of 16 */
     int (*init)(struct yd_loop *loop);
+    /* What it needs of the kernel; NULL: nothing. */
+    int (*open)(struct yd_loop *loop);
     void (*done)(struct yd_loop *loop);
     uint64_t (*clock)(const struct yd_loop *loop); /* monotonic, ms; at this very moment */
     /* Turns until yd_loop_stop(); calls yd_loop_turn() before each wait and
      * yd_loop_woke() after it. */
     void (*run)(struct yd_loop *loop);
+    /* In place of open and run, and its end before guest->on_end; NULL: it cannot. */
+    int (*start)(struct yd_loop *loop, const struct yd_guest *guest);
+    void (*leave)(struct yd_loop *loop);
     void (*wake)(struct yd_loop *loop); /* any thread, async-signal-safe */
     int (*listener_start)(struct yd_listener *listener);
     void (*listener_accept)(struct yd_listener *listener);
@@ -155,6 +161,15 @@ struct yd_loop_ops {
 };
 
 extern const struct yd_loop_ops yd_loop_uv;
+
+/* A loop that lives in a foreign one, on whose thread all of this is called. */
+struct yd_guest {
+    void *host; /* the foreign loop: of libuv */
+    /* yd_loop_stop() has been called: closes the loop, after its last turn. */
+    void (*on_end)(const struct yd_guest *guest);
+    /* After it: no handle and no work is left in host.  The loop may be freed. */
+    void (*on_left)(const struct yd_guest *guest);
+};
 
 /* ---- loops ---- */
 
@@ -204,8 +219,22 @@ int yd_loop_new(const struct yd_loop_ops *ops, const struct yodel_allocator *mem
 /* The loop must have ended, or never run, and its streams must be closed. */
 void yd_loop_free(struct yd_loop *loop);
 
+/* Takes what the loop needs of the kernel; ahead of yd_loop_run() and of all that has a descriptor.
+ * A loop that was made and not opened shares nothing with a child of fork().  Returns 0 or -errno.
+ */
+int yd_loop_open(struct yd_loop *loop);
+
 /* Runs on the calling thread until yd_loop_stop(). */
 void yd_loop_run(struct yd_loop *loop);
+
+/*
+ * In place of yd_loop_open() and yd_loop_run(): lives in guest->host, whose thread calls this, from
+ * now until yd_loop_stop().  guest is borrowed until on_left.  Returns 0, -errno, or
+ * YODEL_ERR_UNSUPPORTED when the backend cannot.
+ */
+int yd_loop_start(struct yd_loop *loop, const struct yd_guest *guest);
+/* Ends that without on_end; on_left follows, not inside this call.  The loop must be closed. */
+void yd_loop_leave(struct yd_loop *loop);
 /* On the loop's thread: ends yd_loop_run() after this turn. */
 void yd_loop_stop(struct yd_loop *loop);
 /* After yd_loop_run(), or instead of it: takes no more mail and runs what there is. */

@@ -206,9 +206,9 @@ int yodel_server_run(yodel_server *server)
     return yd_server_run_by(server, run_all, NULL);
 }
 
-int yd_server_run_by(yodel_server *server, yd_run_fn *run, void *arg)
+int yd_server_begin(yodel_server *server)
 {
-    int expected = YD_SERVER_SETUP, rc;
+    int expected = YD_SERVER_SETUP;
 
     if (!atomic_compare_exchange_strong(&server->state, &expected, YD_SERVER_RUNNING))
         return YODEL_ERR_STATE;
@@ -216,12 +216,42 @@ int yd_server_run_by(yodel_server *server, yd_run_fn *run, void *arg)
     atomic_store(&server->num_live, server->num_loops);
     for (unsigned i = 0; i < server->num_loops; i++)
         server->workers[i].net.on_empty = on_empty;
-    if ((rc = yd_addresses_start(server)) == 0 && (rc = watch_signals(server)) == 0)
-        rc = run(server, arg);
+    return 0;
+}
+
+int yd_server_serve(yodel_server *server)
+{
+    int rc = yd_addresses_start(server);
+
+    return rc == 0 ? watch_signals(server) : rc;
+}
+
+void yd_server_end(yodel_server *server)
+{
     for (unsigned i = 0; i < server->num_loops; i++)
         yd_loop_close(server->loops[i]);
     yd_bus_close(&server->bus);
     atomic_store(&server->state, YD_SERVER_STOPPED);
+}
+
+static int open_loops(yodel_server *server)
+{
+    int rc = 0;
+
+    for (unsigned i = 0; i < server->num_loops && rc == 0; i++)
+        rc = yd_loop_open(server->loops[i]);
+    return rc;
+}
+
+int yd_server_run_by(yodel_server *server, yd_run_fn *run, void *arg)
+{
+    int rc;
+
+    if ((rc = yd_server_begin(server)) < 0)
+        return rc;
+    if ((rc = open_loops(server)) == 0 && (rc = yd_server_serve(server)) == 0)
+        rc = run(server, arg);
+    yd_server_end(server);
     yodel_server_unref(server);
     return rc;
 }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <yodel/guest.h>
 #include <yodel/listen.h>
 
 #include "bus/bus.h"
@@ -63,6 +64,9 @@ struct yodel_server {
     unsigned num_running; /* the first loop's: others that run, and itself */
     struct yd_loop **loops;
     struct yd_worker *workers;
+    struct yd_guest guest; /* of yodel_server_start() */
+    yodel_stopped_fn *on_stopped;
+    void *stopped_user;
 };
 
 /* yodel_server_new() on loops of a backend that options cannot name; ops NULL: as they say. */
@@ -77,6 +81,14 @@ void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_lo
  * ended. */
 typedef int(yd_run_fn)(yodel_server *server, void *arg);
 int yd_server_run_by(yodel_server *server, yd_run_fn *run, void *arg);
+
+/* The parts of that.  Begin: YODEL_ERR_STATE for what is not new, else a reference is taken, for
+ * the caller to drop after the end. */
+int yd_server_begin(yodel_server *server);
+/* The loops are open, or have started: listens, and watches for signals.  Returns 0 or -errno. */
+int yd_server_serve(yodel_server *server);
+/* The loops have ended: runs what is left in them. */
+void yd_server_end(yodel_server *server);
 
 /* server_listen.c */
 int yd_addresses_start(yodel_server *server);

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import pathlib
+import signal
 
 from harness import BINARY, PUBLIC, Program, WebSocket, closed_with, equal, eventually, http, run
 
@@ -51,6 +52,16 @@ def test_chat_room():
         closed_with(b, 1007)
         a.leave()
         other.leave()
+
+
+def test_guest_uv():
+    with example("guest_uv") as program:
+        with WebSocket(program.port, "/clock") as ws:
+            first = int(ws.message().removeprefix("tick "))
+            equal(ws.message(), f"tick {first + 1}")
+            assert http(program.port, "GET", "/").body.decode().endswith(" ticks\n")
+            program.signal(signal.SIGTERM)
+            closed_with(ws, 1001)
 
 
 def test_notify_from_thread():

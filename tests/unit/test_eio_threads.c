@@ -105,6 +105,7 @@ static void start_loop(struct server *server, unsigned i, int fd)
 
     assert_int_equal(yd_loop_new(&yd_loop_uv, &yd_mem_default, &server->sink, i, &server->loops[i]),
                      0);
+    assert_int_equal(yd_loop_open(server->loops[i]), 0);
     assert_int_equal(yd_net_init(&server->nets[i], server->loops[i], &options), 0);
     server->nets[i].on_connection = yd_http_connection;
     server->nets[i].on_empty = on_empty;

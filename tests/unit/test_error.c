@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <yodel/base.h>
+#include <yodel/version.h>
 
 #include <cmocka.h>
 
@@ -51,6 +52,12 @@ static void test_error_never_null(void **state)
     }
 }
 
+static void test_error_version_of_library_is_that_of_headers(void **state)
+{
+    assert_string_equal(yodel_version(), YODEL_VERSION);
+    assert_int_equal(yodel_version_number(), YODEL_VERSION_NUMBER);
+}
+
 /* Both give the same static text, whatever was asked for in between. */
 static void test_error_text_is_static(void **state)
 {
@@ -65,8 +72,11 @@ static void test_error_text_is_static(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_error_own_results),    cmocka_unit_test(test_error_success),
-        cmocka_unit_test(test_error_errno),          cmocka_unit_test(test_error_never_null),
+        cmocka_unit_test(test_error_own_results),
+        cmocka_unit_test(test_error_success),
+        cmocka_unit_test(test_error_errno),
+        cmocka_unit_test(test_error_never_null),
+        cmocka_unit_test(test_error_version_of_library_is_that_of_headers),
         cmocka_unit_test(test_error_text_is_static),
     };
 

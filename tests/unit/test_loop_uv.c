@@ -125,6 +125,7 @@ static int set_up(void **state)
     num_sends = send_error = 0;
     *state = f;
     assert_int_equal(yd_loop_new(&yd_loop_uv, &yd_mem_default, NULL, 0, &f->loop), 0);
+    assert_int_equal(yd_loop_open(f->loop), 0);
     assert_int_equal(yd_net_init(&f->net, f->loop, &options), 0);
     f->net.on_connection = on_connection;
     f->net.user = f;

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/container.h"
+#include "loop/uv_backend.h"
+
+/* Streams: libuv polls, reads and writes are ours. */
+
+/* Reads of one stream in a turn while its data fills the whole buffer. */
+#define READS 4
+
+static struct uv_stream *state_of(struct yd_stream *stream)
+{
+    return (struct uv_stream *)((char *)stream - sizeof(struct uv_stream));
+}
+
+static struct yd_stream *stream_of(uv_poll_t *poll)
+{
+    return (struct yd_stream *)((char *)poll + sizeof(struct uv_stream));
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+/* Polls for what the stream waits for now. */
+static int set_interest(struct yd_stream *stream)
+{
+    struct uv_stream *state = state_of(stream);
+    int events = 0;
+
+    if (!stream->paused && !stream->ended)
+        events |= UV_READABLE;
+    if (stream->pending && !stream->starved)
+        events |= UV_WRITABLE;
+    return events != 0 ? uv_poll_start(&state->poll, events, on_poll) : uv_poll_stop(&state->poll);
+}
+
+static void end_input(struct yd_stream *stream, int error)
+{
+    stream->ended = true;
+    (void)set_interest(stream);
+    stream->events->on_end(stream, error);
+}
+
+static void read_some(struct yd_stream *stream)
+{
+    struct yd_loop *loop = stream->loop;
+    const struct iovec shared = {loop->read_buf, YD_READ_SIZE};
+
+    for (int i = 0; i < READS && !stream->paused && !stream->ended && !stream->closing; i++) {
+        const struct iovec into = stream->target != NULL ? *stream->target : shared;
+        ssize_t len = recv(stream->fd, into.iov_base, into.iov_len, 0);
+
+        if (len > 0) {
+            yd_count(&loop->counters.bytes_in, (uint64_t)len);
+            stream->events->on_read(stream, into.iov_base, (size_t)len);
+            if ((size_t)len < into.iov_len || into.iov_base != loop->read_buf)
+                return; /* a target is the rest of a frame: mostly nothing follows it */
+        } else if (len == 0) {
+            end_input(stream, 0);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return;
+        } else if (errno != EINTR) {
+            end_input(stream, -errno);
+        }
+    }
+}
+
+static void on_writable(struct yd_stream *stream)
+{
+    stream->pending = false;
+    (void)set_interest(stream);
+    stream->events->on_sent(stream, 0);
+}
+
+/* The socket has failed and libuv has stopped polling it; what came before can still be read. */
+static void on_broken(struct yd_stream *stream)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+
+    stream->paused = false;
+    read_some(stream);
+    if (stream->closing)
+        return;
+    (void)getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    end_input(stream, error != 0 ? -error : -ECONNRESET);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct yd_stream *stream = stream_of(poll);
+
+    yd_uv_woke(stream->loop);
+    if (status < 0) {
+        on_broken(stream);
+        return;
+    }
+    if ((events & UV_WRITABLE) != 0 && stream->pending)
+        on_writable(stream);
+    if ((events & UV_READABLE) != 0 && !stream->closing)
+        read_some(stream);
+}
+
+int yd_uv_stream_open(struct yd_stream *stream)
+{
+    struct uv_backend *backend = yd_uv_of(stream->loop);
+    struct uv_stream *state = state_of(stream);
+    int rc;
+
+    if ((rc = uv_poll_init(backend->uv, &state->poll, stream->fd)) < 0)
+        return rc;
+    backend->handles++;
+    yd_list_init(&state->starved);
+    (void)set_interest(stream);
+    return 0;
+}
+
+void yd_uv_stream_pause(struct yd_stream *stream, bool paused)
+{
+    (void)paused;
+    (void)set_interest(stream);
+}
+
+void yd_uv_stream_read(struct yd_stream *stream)
+{
+    read_some(stream);
+}
+
+static ssize_t send_once(int fd, const struct iovec *iov, int num)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)num};
+    ssize_t taken;
+
+    do {
+        taken = num == 1 ? send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+                         : sendmsg(fd, &message, MSG_NOSIGNAL);
+    } while (taken < 0 && errno == EINTR);
+    return taken;
+}
+
+static void feed(struct yd_stream *stream)
+{
+    struct uv_stream *state = state_of(stream);
+
+    yd_list_remove(&state->starved);
+    stream->starved = false;
+    (void)set_interest(stream);
+}
+
+static void on_feeding(uv_timer_t *timer)
+{
+    struct uv_backend *backend = timer->data;
+
+    while (!yd_list_is_empty(&backend->starved))
+        feed(stream_of(&yd_container_of(backend->starved.next, struct uv_stream, starved)->poll));
+}
+
+/* The kernel has no memory, and says nevertheless that the socket is writable: to ask again at once
+ * would be to spin. */
+static void starve(struct yd_stream *stream)
+{
+    struct uv_backend *backend = yd_uv_of(stream->loop);
+
+    if (!stream->starved)
+        yd_list_append(&backend->starved, &state_of(stream)->starved);
+    stream->starved = true;
+    if (!uv_is_active((uv_handle_t *)&backend->feeding))
+        uv_timer_start(&backend->feeding, on_feeding, YD_UV_REST_MS, 0);
+}
+
+static size_t total_of(const struct iovec *iov, int num)
+{
+    size_t total = 0;
+
+    for (int i = 0; i < num; i++)
+        total += iov[i].iov_len;
+    return total;
+}
+
+ssize_t yd_uv_stream_send_now(struct yd_stream *stream, const struct iovec *iov, int num)
+{
+    ssize_t taken = send_once(stream->fd, iov, num);
+
+    if (taken < 0) {
+        if (errno == ENOBUFS || errno == ENOMEM)
+            starve(stream);
+        else if (errno != EAGAIN && errno != EWOULDBLOCK)
+            return -errno;
+        stream->full = true;
+        return 0;
+    }
+    stream->full = (size_t)taken < total_of(iov, num);
+    yd_count(&stream->loop->counters.bytes_out, (uint64_t)taken);
+    return taken;
+}
+
+ssize_t yd_uv_stream_send(struct yd_stream *stream, const struct iovec *iov, int num)
+{
+    ssize_t taken = stream->full ? 0 : yd_uv_stream_send_now(stream, iov, num);
+
+    if (taken >= 0 && (size_t)taken < total_of(iov, num)) {
+        stream->pending = true;
+        (void)set_interest(stream);
+    }
+    stream->full = false;
+    return taken;
+}
+
+static void on_stream_closed(uv_handle_t *handle)
+{
+    struct yd_stream *stream = stream_of((uv_poll_t *)handle);
+    struct uv_backend *backend = yd_uv_of(stream->loop);
+
+    stream->events->on_closed(stream);
+    yd_uv_count_less(backend);
+}
+
+void yd_uv_stream_close(struct yd_stream *stream)
+{
+    if (stream->starved)
+        yd_list_remove(&state_of(stream)->starved);
+    stream->starved = false;
+    uv_close((uv_handle_t *)&state_of(stream)->poll, on_stream_closed);
+    if (stream->fd >= 0)
+        (void)close(stream->fd);
+    stream->fd = -1;
+}
