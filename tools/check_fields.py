@@ -25,14 +25,14 @@ VALUES = set(
     yodel_event""".split()
 )
 OPEN = {  # struct: the layers, the fields
-    "yd_timer": ("net eio", "due"),
+    "yd_timer": ("net eio open", "due"),
     "yd_bus": ("groups", "mem num_loops secret"),
     "yd_layer": ("channels sio", "bus name ops"),
     "yd_fence_wait": ("sio", "mail"),
     "yd_member": ("channels ws sio", "deliver"),
     "yd_loop": (
-        "bus groups net http ws eio sio server",
-        "closed counters index mem net now pool running stopping wheel",
+        "bus open groups net http ws eio sio server",
+        "closed counters index mem net now open pool running stopping wheel",
     ),
     "yd_listener": ("net server", "backend fd"),
     "yd_stream": ("net ws", "events fd loop"),

@@ -13,6 +13,7 @@ ALLOWED = {  # layer: the layers it may include, beside itself
     "proto": "base",
     "loop": "base",
     "bus": "base loop",
+    "open": "base loop bus",
     "groups": "base loop bus",
     "net": "base loop",
     "http": "base proto loop net",
@@ -20,7 +21,7 @@ ALLOWED = {  # layer: the layers it may include, beside itself
     "ws": "base proto loop bus net http groups channels",
     "eio": "base proto loop net http ws",
     "sio": "base proto loop bus http groups channels eio",
-    "server": "base proto loop bus net http groups channels ws eio sio",
+    "server": "base proto loop bus open net http groups channels ws eio sio",
 }
 # Pure protocol code does no I/O, reads no clock and starts no thread.
 FORBIDDEN = {"proto": r"sys/|netinet/|arpa/|pthread|time\.h|unistd\.h|openssl/|uv\.h"}

@@ -55,6 +55,8 @@ YODEL_API yodel_str yodel_request_host(const yodel_request *req) YODEL_LOOP_THRE
 
 /* "192.0.2.1:4711", "[2001:db8::1]:4711", "unix"; of the TCP peer, which may be a proxy. */
 YODEL_API yodel_str yodel_request_peer(yodel_request *req) YODEL_LOOP_THREAD;
+/* The loop it belongs to (yodel/loop.h). */
+YODEL_API yodel_loop *yodel_request_loop(const yodel_request *req) YODEL_LOOP_THREAD;
 
 /* The tag of the listener that the request came in by (yodel_listen_options.tag), so that a route
  * such as /metrics can be for a private one only; {NULL, 0} without one.  Lives as long as the

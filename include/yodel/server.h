@@ -9,6 +9,9 @@ YODEL_C_BEGIN
 /* Owns the listeners, the routes and N loop threads.  A connection lives on one loop for life. */
 typedef struct yodel_server yodel_server;
 
+/* One of the loops (yodel/loop.h). */
+typedef struct yodel_loop yodel_loop;
+
 typedef enum yodel_backend {
     YODEL_BACKEND_AUTO = 0, /* the best this build and this kernel have */
     YODEL_BACKEND_IO_URING, /* YODEL_ERR_UNSUPPORTED where not built or refused by the kernel */

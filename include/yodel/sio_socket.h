@@ -13,6 +13,8 @@ YODEL_API yodel_str yodel_sio_socket_id(const yodel_sio_socket *socket) YODEL_LO
 YODEL_API yodel_sio_namespace *
 yodel_sio_socket_namespace(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
 YODEL_API yodel_sio *yodel_sio_socket_sio(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
+/* The loop it belongs to (yodel/loop.h). */
+YODEL_API yodel_loop *yodel_sio_socket_loop(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
 /* "polling" or "websocket". */
 YODEL_API const char *yodel_sio_socket_transport(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
 /* 1 when its state was recovered. */

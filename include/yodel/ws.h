@@ -239,6 +239,8 @@ YODEL_API void *yodel_ws_data(const yodel_ws *ws) YODEL_LOOP_THREAD;
 
 /* The server it belongs to; borrowed. */
 YODEL_API yodel_server *yodel_ws_server(const yodel_ws *ws) YODEL_LOOP_THREAD;
+/* The loop it belongs to. */
+YODEL_API yodel_loop *yodel_ws_loop(const yodel_ws *ws) YODEL_LOOP_THREAD;
 
 /* Its name from anywhere. */
 YODEL_API yodel_id yodel_ws_id(const yodel_ws *ws) YODEL_LOOP_THREAD;

@@ -10,6 +10,7 @@
 #include <yodel/http_stream.h>
 #include <yodel/listen.h>
 #include <yodel/log.h>
+#include <yodel/loop.h>
 #include <yodel/server.h>
 #include <yodel/version.h>
 #include <yodel/ws.h>

@@ -118,6 +118,11 @@ yodel_str yodel_request_peer(yodel_request *req)
     return yodel_str_of(req->peer);
 }
 
+yodel_loop *yodel_request_loop(const yodel_request *req)
+{
+    return yd_conn_loop(req->hc->conn)->open;
+}
+
 yodel_str yodel_request_param(const yodel_request *req, const char *name)
 {
     for (size_t i = 0; i < req->num_params; i++)

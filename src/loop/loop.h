@@ -194,7 +194,7 @@ struct yd_loop {
     const struct yodel_log_sink *log;
     unsigned index;
     struct yd_net *net; /* the connections of this loop */
-    void *owner;        /* the server's state of this loop */
+    yodel_loop *open;   /* what the program has on it; NULL: no server's */
     uint64_t now;       /* monotonic, ms; when the last wait ended */
     uint8_t *read_buf;  /* YD_READ_SIZE bytes */
     struct yd_wheel wheel;

@@ -33,6 +33,7 @@ static void run_end(struct yd_loop *loop, void *arg)
 {
     struct yd_worker *worker = arg;
 
+    yd_open_close(&worker->open);
     if (loop->index == 0)
         end_one(worker->server);
     else
@@ -80,6 +81,7 @@ void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_lo
 {
     worker->server = server;
     worker->loop = loop;
+    yd_open_init(&worker->open, loop, server);
     yd_call_init(&worker->stop, YD_CALL_CONTROL, run_stop, worker);
     yd_call_init(&worker->kill, YD_CALL_CONTROL, run_kill, worker);
     yd_call_init(&worker->end, YD_CALL_CONTROL, run_end, worker);

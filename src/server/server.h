@@ -13,6 +13,7 @@
 #include "net/net.h"
 #include "net/sockets.h"
 #include "net/tls.h"
+#include "open/open.h"
 #include "ws/ws.h"
 
 /* The composition root: what a yodel_server is made of. */
@@ -21,6 +22,7 @@
 struct yd_worker {
     yodel_server *server;
     struct yd_loop *loop;
+    yodel_loop open; /* what the program has on it */
     struct yd_net net;
     pthread_t thread;
     struct yd_call stop, kill, end, ended; /* posted once each; ended to the first loop */

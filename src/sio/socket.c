@@ -370,6 +370,11 @@ yodel_sio *yodel_sio_socket_sio(const yodel_sio_socket *socket)
     return socket->ns->sio;
 }
 
+yodel_loop *yodel_sio_socket_loop(const yodel_sio_socket *socket)
+{
+    return socket->loop->open;
+}
+
 int yodel_sio_socket_recovered(const yodel_sio_socket *socket)
 {
     return socket->recovered;

@@ -243,3 +243,8 @@ yodel_server *yodel_ws_server(const yodel_ws *ws)
 {
     return ws->route->service->server;
 }
+
+yodel_loop *yodel_ws_loop(const yodel_ws *ws)
+{
+    return yd_ws_loop_of(ws)->open;
+}

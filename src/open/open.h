@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_OPEN_OPEN_H
+#define YD_OPEN_OPEN_H
+
+#include <stdbool.h>
+#include <yodel/loop.h>
+
+#include "base/list.h"
+#include "loop/loop.h"
+
+/* The open loop: what a program has on one loop of a server.  Embedded in the server's worker. */
+struct yodel_loop {
+    struct yd_loop *loop;
+    yodel_server *server;
+    struct yd_list timers; /* that run */
+    bool closed;           /* nothing begins any more; the loop's thread */
+};
+
+void yd_open_init(yodel_loop *open, struct yd_loop *loop, yodel_server *server);
+
+/* On the loop's thread, at its end: stops all that the program has left there, and lets nothing
+ * begin after that. */
+void yd_open_close(yodel_loop *open);
+
+/* Whether something may begin on the loop: 0, -EINVAL (NULL), YODEL_ERR_STATE (not on its thread:
+ * in a debug build a line of the log names call, too), YODEL_ERR_CLOSED. */
+int yd_open_check(const yodel_loop *open, const char *call);
+
+/* timer.c: stops all timers. */
+void yd_open_stop_timers(yodel_loop *open);
+
+#endif
