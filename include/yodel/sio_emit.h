@@ -11,23 +11,40 @@ YODEL_C_BEGIN
 
 /* ---- targets: the sockets that an emit reaches, as a value ---- */
 
-/* Strings and lists are borrowed for the call that takes the target.  Made by the functions below.
+/* What a target has room for: a room, a list of rooms, a socket, a list that is left out take one
+ * term each, a socket that is left out takes three. */
+#define YODEL_SIO_MAX_TERMS 12
+
+/*
+ * A value for the call that takes it: strings and lists in it are borrowed.  Made by the functions
+ * below, its fields are theirs.  One of yodel_sio_to() may be used on that socket's loop only, and
+ * while the socket is there; all others on any thread.
+ *
+ * A target that cannot be (more than YODEL_SIO_MAX_TERMS, two namespaces, no namespace, reserved
+ * words that are not zero) is still a value: the call that takes it gives YODEL_ERR_TOO_BIG for the
+ * first, else -EINVAL, and does nothing.
  */
 typedef struct yodel_sio_target {
     yodel_sio_namespace *ns;
-    yodel_sio_socket *socket;  /* this client alone */
-    const char *room;          /* one room; NULL: see rooms */
-    const char *const *rooms;  /* ends with NULL; NULL: everyone; without entries: no one */
-    const char *const *except; /* ends with NULL; NULL: none */
-    char but[24];              /* the id of a socket that is left out; "": none */
     unsigned flags;
-    uint32_t timeout_ms; /* of acknowledgements; 0: 10000 */
+    uint32_t timeout_ms; /* of acknowledgements and gathers; 0: 10000 */
+    uint8_t everyone;
+    uint8_t num_terms;
+    uint8_t wrong;
+    uint8_t reserved_byte; /* zero */
+    uint8_t kinds[YODEL_SIO_MAX_TERMS];
+    union {
+        const void *ptr;
+        uint8_t id[8]; /* the next part of one */
+    } terms[YODEL_SIO_MAX_TERMS];
+    uint64_t reserved[2]; /* zero */
 } yodel_sio_target;
 
 #define YODEL_SIO_VOLATILE (1u << 0)    /* drop for a client that cannot take it now */
 #define YODEL_SIO_LOCAL (1u << 1)       /* this process only */
 #define YODEL_SIO_NO_COMPRESS (1u << 2) /* of polling answers */
 
+/* A list of rooms for a call: YODEL_ROOMS("a", "b"). */
 #ifdef __cplusplus
 #define YODEL_ROOMS(...) (yodel_temporary<const char *>::yodel_list({__VA_ARGS__, NULL}))
 #else
@@ -43,17 +60,23 @@ YODEL_API yodel_sio_target yodel_sio_to_others(yodel_sio_socket *socket) YODEL_L
 /* Those in a room; a socket's id is a room; NULL is no one's. */
 YODEL_API yodel_sio_target yodel_sio_to_room(yodel_sio_namespace *ns,
                                              const char *room) YODEL_ANY_THREAD;
-/* Those in any of rooms, each once. */
+/* Those in any of rooms (a list that ends with NULL; NULL: no one), each once. */
 YODEL_API yodel_sio_target yodel_sio_to_rooms(yodel_sio_namespace *ns,
                                               const char *const *rooms) YODEL_ANY_THREAD;
-/* The same target less those in any of rooms (a list given before is replaced), less one socket (in
- * place of one given before), with more flags, with a time limit. */
+/* Those of a or of b, less those that either leaves out; with the flags of both, and the time limit
+ * of a, or if it has none that of b. */
+YODEL_API yodel_sio_target yodel_sio_target_and(yodel_sio_target a,
+                                                yodel_sio_target b) YODEL_ANY_THREAD;
+/* The same target less those in any of rooms (a list that ends with NULL; NULL: none), and less one
+ * client.  What was left out before stays out. */
 YODEL_API yodel_sio_target yodel_sio_target_except(yodel_sio_target target,
                                                    const char *const *rooms) YODEL_ANY_THREAD;
 YODEL_API yodel_sio_target yodel_sio_target_but(yodel_sio_target target,
                                                 yodel_sio_socket *socket) YODEL_LOOP_THREAD;
+/* The same target with more flags. */
 YODEL_API yodel_sio_target yodel_sio_target_with(yodel_sio_target target,
                                                  unsigned flags) YODEL_ANY_THREAD;
+/* The same target with a time limit for acknowledgements and gathers, ms; 0: 10000. */
 YODEL_API yodel_sio_target yodel_sio_target_timeout(yodel_sio_target target,
                                                     uint32_t ms) YODEL_ANY_THREAD;
 

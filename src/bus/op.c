@@ -64,14 +64,24 @@ void yd_op_add_except(struct yd_op *op, yodel_str prefix, yodel_str name)
     op->scope.num_except++;
 }
 
-void yd_op_set_only(struct yd_op *op, yodel_str id)
+/* What is added after it stands after it. */
+static void add_id(struct yd_op *op, yodel_str *ids, yodel_str id)
 {
-    op->scope.only = add_text(op, (yodel_str){NULL, 0}, id);
+    yodel_str added = add_text(op, (yodel_str){NULL, 0}, id);
+
+    if (ids->len == 0)
+        ids->ptr = added.ptr;
+    ids->len += added.len;
 }
 
-void yd_op_set_but(struct yd_op *op, yodel_str id)
+void yd_op_add_only(struct yd_op *op, yodel_str id)
 {
-    op->scope.but = add_text(op, (yodel_str){NULL, 0}, id);
+    add_id(op, &op->scope.only, id);
+}
+
+void yd_op_add_but(struct yd_op *op, yodel_str id)
+{
+    add_id(op, &op->scope.but, id);
 }
 
 void yd_op_ref(struct yd_op *op)

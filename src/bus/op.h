@@ -12,8 +12,8 @@ struct yd_scope {
     uint32_t num_rooms, num_except;
     struct yd_key *rooms;  /* each member once, whatever rooms it shares */
     struct yd_key *except; /* less those in any of these */
-    yodel_str only;        /* the member of this id; empty: none */
-    yodel_str but;         /* and less the member of this id; empty: none */
+    yodel_str only;        /* members by their ids, which have one length; empty: none */
+    yodel_str but;         /* and less the members of these ids; empty: none */
 };
 
 struct yd_op_node;
@@ -42,7 +42,7 @@ struct yd_op {
 /* How much a scope needs. */
 struct yd_scope_size {
     size_t keys; /* rooms and exceptions */
-    size_t text; /* bytes of all names, of only and of but */
+    size_t text; /* bytes of all names and ids */
 };
 
 /* size: of the struct that begins with struct yd_op; the rest of it is zero.  The scope is no one
@@ -52,8 +52,9 @@ void *yd_op_new(struct yd_layer *layer, unsigned kind, size_t size,
 /* The group prefix + name. */
 void yd_op_add_room(struct yd_op *op, yodel_str prefix, yodel_str name);
 void yd_op_add_except(struct yd_op *op, yodel_str prefix, yodel_str name);
-void yd_op_set_only(struct yd_op *op, yodel_str id);
-void yd_op_set_but(struct yd_op *op, yodel_str id);
+/* Members by ids, after those there are: all of only first, after the rooms and exceptions. */
+void yd_op_add_only(struct yd_op *op, yodel_str id);
+void yd_op_add_but(struct yd_op *op, yodel_str id);
 
 /* The allocator of the bus. */
 static inline const struct yodel_allocator *yd_op_mem(const struct yd_op *op)

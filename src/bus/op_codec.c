@@ -121,8 +121,8 @@ static void get_scope(struct yd_wire_reader *reader, struct yd_op *op)
         yd_op_add_room(op, none, yd_wire_get_str(reader));
     for (uint32_t num = yd_wire_get_u32(reader); num > 0; num--)
         yd_op_add_except(op, none, yd_wire_get_str(reader));
-    yd_op_set_only(op, yd_wire_get_str(reader));
-    yd_op_set_but(op, yd_wire_get_str(reader));
+    yd_op_add_only(op, yd_wire_get_str(reader));
+    yd_op_add_but(op, yd_wire_get_str(reader));
 }
 
 /* A reference; NULL when there is none that takes operations of other processes. */

@@ -103,13 +103,13 @@ static void put_joined(struct packer *packer, yodel_str piece)
 {
     struct yd_buf joined = {0};
 
-    note(packer, yd_buf_append_str(packer->mem, &joined, piece));
-    while (take(packer, '+')) {
-        piece = take_piece(packer);
-        note(packer, yd_buf_append_str(packer->mem, &joined, piece));
-    }
+    do {
+        if (packer->error == 0)
+            note(packer, yd_buf_append_str(packer->mem, &joined, piece));
+    } while (take(packer, '+') && (piece = take_piece(packer), true));
     put_text(packer, (yodel_str){(char *)joined.ptr, joined.len});
-    yd_buf_free(packer->mem, &joined);
+    if (joined.ptr != NULL)
+        yd_buf_free(packer->mem, &joined);
 }
 
 static void put_string(struct packer *packer)
@@ -314,6 +314,17 @@ static int run(const struct yodel_allocator *mem, struct yd_buf *buf, const char
     if (packer.error < 0)
         buf->len = len;
     return packer.error;
+}
+
+void yd_json_pack_nothing(const char *format, va_list args)
+{
+    struct packer packer = {.rest = format, .buf = &(struct yd_buf){0}, .error = -ECANCELED};
+
+    if (format == NULL)
+        return;
+    va_copy(packer.args, args);
+    pack_list(&packer);
+    va_end(packer.args);
 }
 
 int yd_json_pack(const struct yodel_allocator *mem, struct yd_buf *buf, const char *format,

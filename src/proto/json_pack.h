@@ -31,6 +31,9 @@ int yd_json_pack(const struct yodel_allocator *mem, struct yd_buf *buf, const ch
 int yd_json_pack_list(const struct yodel_allocator *mem, struct yd_buf *buf, const char *format,
                       va_list args);
 
+/* Takes the references that yd_json_pack_list() would, and does nothing else. */
+void yd_json_pack_nothing(const char *format, va_list args);
+
 /* Appends a document.  Returns as yd_json_pack(); YODEL_ERR_FORMAT also for a string that is not
  * UTF-8. */
 int yd_json_put_document(const struct yodel_allocator *mem, struct yd_buf *buf,

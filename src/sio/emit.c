@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "proto/json_pack.h"
 #include "sio/client.h"
 #include "sio/gather.h"
 #include "sio/sio_event.h"
@@ -75,9 +76,9 @@ int yd_sio_give(yodel_sio_socket *socket, const struct yd_sio_news *news,
 /* ---- to one, now ---- */
 
 /* Nobody else needs the packet: no acknowledgement, no watcher, nothing to be remembered. */
-static int try_small(const yodel_sio_target *target, const struct yd_sio_words *words)
+static int try_small(yodel_sio_socket *socket, const yodel_sio_target *target,
+                     const struct yd_sio_words *words)
 {
-    yodel_sio_socket *socket = target->socket;
     struct yd_sio_output output = yd_sio_words_output(target->ns, words);
 
     if (socket->ns->config->outgoing != NULL || socket->ns->sio->options.recovery_ms > 0)
@@ -85,20 +86,20 @@ static int try_small(const yodel_sio_target *target, const struct yd_sio_words *
     return yd_sio_client_send_small(socket->client, &output, session_flags(target->flags));
 }
 
-static int emit_to_one(const yodel_sio_target *target, const struct yd_sio_words *words,
-                       struct yd_sio_gather *gather)
+static int emit_to_one(yodel_sio_socket *socket, const yodel_sio_target *target,
+                       const struct yd_sio_words *words, struct yd_sio_gather *gather)
 {
     struct yd_sio_news_options options = {.flags = target->flags, .acknowledged = gather != NULL};
     struct yd_sio_news news;
     int rc;
 
-    if (target->socket->phase != YD_SIO_CONNECTED)
+    if (socket->phase != YD_SIO_CONNECTED)
         return YODEL_ERR_CLOSED;
-    if (gather == NULL && (rc = try_small(target, words)) != YODEL_ERR_STATE)
+    if (gather == NULL && (rc = try_small(socket, target, words)) != YODEL_ERR_STATE)
         return rc;
     if ((rc = yd_sio_news_make(&news, target->ns, words, &options)) < 0)
         return rc;
-    rc = yd_sio_give(target->socket, &news, gather);
+    rc = yd_sio_give(socket, &news, gather);
     yd_sio_news_done(&news, target->ns->sio->mem);
     return rc;
 }
@@ -207,40 +208,47 @@ int yd_sio_words_check(const struct yd_sio_words *words)
     return yd_utf8_is_valid(words->name.ptr, words->name.len) ? 0 : YODEL_ERR_ENCODING;
 }
 
-/* Whether it is sent in the call.  What a handler of an operation emits waits its turn. */
-static bool is_direct(const yodel_sio_target *target)
+/* The socket, if it is sent to in the call.  What a handler of an operation emits waits its turn.
+ */
+static yodel_sio_socket *direct(const yodel_sio_target *target)
 {
-    const yodel_sio_socket *socket = target->socket;
+    yodel_sio_socket *socket = target->num_terms == 1 ? yd_sio_target_socket(target) : NULL;
 
-    return socket != NULL && target->except == NULL && target->but[0] == '\0' &&
-           !yd_bus_is_busy(target->ns->sio->bus, socket->loop);
+    return socket != NULL && !yd_bus_is_busy(target->ns->sio->bus, socket->loop) ? socket : NULL;
 }
 
+/* The target has been checked. */
 static int emit(const yodel_sio_target *target, const struct yd_sio_words *words)
 {
+    yodel_sio_socket *socket;
     int rc = yd_sio_words_check(words);
 
     if (rc < 0)
         return rc;
     if (target->ns->is_parent)
         return emit_to_children(target, words);
-    return is_direct(target) ? emit_to_one(target, words, NULL) : emit_to_many(target, words);
+    socket = direct(target);
+    return socket != NULL ? emit_to_one(socket, target, words, NULL) : emit_to_many(target, words);
 }
 
 int yodel_sio_emit(yodel_sio_target target, const char *name, const char *format, ...)
 {
-    const struct yodel_allocator *mem = target.ns->sio->mem;
     struct yd_sio_words words = {.name = yodel_str_of(name)};
+    int rc = yd_sio_target_check(&target);
+    const struct yodel_allocator *mem = rc == 0 ? target.ns->sio->mem : NULL;
     struct yd_buf text = {0};
     va_list args;
-    int rc;
 
     va_start(args, format);
-    rc = yd_sio_pack(mem, format, args, &text, &words.elements);
+    if (rc < 0)
+        yd_json_pack_nothing(format, args);
+    else
+        rc = yd_sio_pack(mem, format, args, &text, &words.elements);
     va_end(args);
     if (rc == 0)
         rc = emit(&target, &words);
-    yd_buf_free(mem, &text);
+    if (mem != NULL)
+        yd_buf_free(mem, &text);
     return rc;
 }
 
@@ -258,8 +266,10 @@ static int read_args(const char *name, const yodel_sio_args *given, struct yd_si
 int yodel_sio_emit_args(yodel_sio_target target, const char *name, const yodel_sio_args *args)
 {
     struct yd_sio_words words;
-    int rc = read_args(name, args, &words);
+    int rc = yd_sio_target_check(&target);
 
+    if (rc == 0)
+        rc = read_args(name, args, &words);
     return rc < 0 ? rc : emit(&target, &words);
 }
 
@@ -271,8 +281,9 @@ int yodel_sio_emit_event(yodel_sio_target target, const char *name, const yodel_
         .attachments = received->attachments,
         .num_attachments = received->packet->num_attachments,
     };
+    int rc = yd_sio_target_check(&target);
 
-    return emit(&target, &words);
+    return rc < 0 ? rc : emit(&target, &words);
 }
 
 /* ---- to be acknowledged ---- */
@@ -280,16 +291,16 @@ int yodel_sio_emit_event(yodel_sio_target target, const char *name, const yodel_
 #define DEFAULT_ACK_MS 10000
 
 /* Takes gather. */
-static int ask_one(const yodel_sio_target *target, const struct yd_sio_words *words,
-                   struct yd_sio_gather *gather)
+static int ask_one(yodel_sio_socket *socket, const yodel_sio_target *target,
+                   const struct yd_sio_words *words, struct yd_sio_gather *gather)
 {
     struct yd_ask *ask = yd_sio_gather_ask(gather);
     int rc;
 
     yd_ask_open(ask); /* a part of our own, until the client's is there */
-    if ((rc = emit_to_one(target, words, gather)) < 0)
+    if ((rc = emit_to_one(socket, target, words, gather)) < 0)
         yd_ask_cancel(ask);
-    yd_ask_close(ask, target->socket->loop, 0);
+    yd_ask_close(ask, socket->loop, 0);
     return rc;
 }
 
@@ -312,17 +323,20 @@ int yodel_sio_emit_ack(yodel_sio_target target, const char *name, const yodel_si
                        yodel_sio_answers_fn *answered, void *user)
 {
     uint32_t timeout_ms = target.timeout_ms != 0 ? target.timeout_ms : DEFAULT_ACK_MS;
+    int rc = yd_sio_target_check(&target);
     struct yd_sio_gather *gather;
     struct yd_sio_words words;
-    int rc = read_args(name, args, &words);
+    yodel_sio_socket *socket;
 
-    if (rc < 0 || (rc = yd_sio_words_check(&words)) < 0)
+    if (rc < 0 || (rc = read_args(name, args, &words)) < 0 || (rc = yd_sio_words_check(&words)) < 0)
         return rc;
     if (target.ns->is_parent)
         return YODEL_ERR_UNSUPPORTED;
-    gather = yd_sio_gather_new(target.ns->sio, target.socket != NULL, timeout_ms, answered, user);
+    gather = yd_sio_gather_new(target.ns->sio, yd_sio_target_socket(&target) != NULL, timeout_ms,
+                               answered, user);
     if (gather == NULL)
         return -ENOMEM;
-    return is_direct(&target) ? ask_one(&target, &words, gather)
-                              : ask_many(&target, &words, gather);
+    socket = direct(&target);
+    return socket != NULL ? ask_one(socket, &target, &words, gather)
+                          : ask_many(&target, &words, gather);
 }

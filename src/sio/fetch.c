@@ -200,7 +200,9 @@ static int ask_for(enum yd_sio_kind kind, const yodel_sio_target *target, yodel_
 
 int yodel_sio_target_fetch(yodel_sio_target target, yodel_sio_sockets_fn *done, void *user)
 {
-    return ask_for(YD_SIO_OP_SOCKETS, &target, done, user);
+    int rc = yd_sio_target_check(&target);
+
+    return rc < 0 ? rc : ask_for(YD_SIO_OP_SOCKETS, &target, done, user);
 }
 
 int yodel_sio_namespace_fetch_rooms(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done, void *user)

@@ -51,9 +51,11 @@ void yd_sio_rooms_release(struct yd_sio_op *op)
 static int send_rooms(enum yd_sio_kind kind, const yodel_sio_target *target,
                       const char *const *rooms)
 {
-    struct yd_sio_rooms_op *op = yd_sio_op_new(kind, sizeof *op, target);
-    int rc = op != NULL ? 0 : -ENOMEM;
+    int rc = rooms != NULL ? yd_sio_target_check(target) : -EINVAL;
+    struct yd_sio_rooms_op *op = NULL;
 
+    if (rc == 0 && (op = yd_sio_op_new(kind, sizeof *op, target)) == NULL)
+        rc = -ENOMEM;
     for (size_t i = 0; rc == 0 && rooms[i] != NULL; i++)
         rc = yd_buf_append(target->ns->sio->mem, &op->rooms, rooms[i], strlen(rooms[i]) + 1);
     if (rc < 0) {
@@ -95,9 +97,12 @@ void yd_sio_disconnect_apply(struct yd_sio_op *op, struct yd_loop *loop)
 
 int yodel_sio_target_disconnect(yodel_sio_target target, int close)
 {
-    struct yd_sio_disconnect_op *op = yd_sio_op_new(YD_SIO_OP_DISCONNECT, sizeof *op, &target);
+    struct yd_sio_disconnect_op *op;
+    int rc = yd_sio_target_check(&target);
 
-    if (op == NULL)
+    if (rc < 0)
+        return rc;
+    if ((op = yd_sio_op_new(YD_SIO_OP_DISCONNECT, sizeof *op, &target)) == NULL)
         return -ENOMEM;
     op->close = close;
     op->base.op.control = true;

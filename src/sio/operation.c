@@ -8,25 +8,66 @@
 
 /* ---- from a target ---- */
 
-static void measure(const char *const *list, size_t prefix, struct yd_scope_size *size)
+/* The rooms of a term: its own list, or one of the room that is given room. */
+static const char *const *rooms_of(const yodel_sio_target *target, unsigned i, const char *room[2])
 {
-    for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
-        size->keys++;
-        size->text += prefix + strlen(list[i]);
+    if (target->kinds[i] != YD_SIO_TO_ROOM)
+        return target->terms[i].ptr;
+    room[0] = target->terms[i].ptr;
+    room[1] = NULL;
+    return room;
+}
+
+static bool is_rooms(const yodel_sio_target *target, unsigned i)
+{
+    return target->kinds[i] >= YD_SIO_TO_ROOM && target->kinds[i] <= YD_SIO_BUT_ROOMS;
+}
+
+static struct yd_scope_size measure(const yodel_sio_target *target)
+{
+    size_t prefix = target->ns->name_len + 1;
+    struct yd_scope_size size = {0, 0};
+    const char *one[2];
+
+    for (unsigned i = 0; i < target->num_terms; i++) {
+        if (!is_rooms(target, i)) {
+            size.text += target->kinds[i] != YD_SIO_BUT_MORE ? YD_ID_LEN : 0;
+            continue;
+        }
+        for (const char *const *room = rooms_of(target, i, one); *room != NULL; room++) {
+            size.keys++;
+            size.text += prefix + strlen(*room);
+        }
+    }
+    return size;
+}
+
+/* All rooms or exceptions of target. */
+static void fill_rooms(struct yd_op *op, const yodel_sio_target *target, yodel_str prefix,
+                       bool excepted)
+{
+    const char *one[2];
+
+    for (unsigned i = 0; i < target->num_terms; i++) {
+        if (!is_rooms(target, i) || (target->kinds[i] == YD_SIO_BUT_ROOMS) != excepted)
+            continue;
+        for (const char *const *room = rooms_of(target, i, one); *room != NULL; room++)
+            if (excepted)
+                yd_op_add_except(op, prefix, yodel_str_of(*room));
+            else
+                yd_op_add_room(op, prefix, yodel_str_of(*room));
     }
 }
 
-static struct yd_scope_size measure_target(const yodel_sio_target *target)
+/* The texts of one kind stand together. */
+static void fill_sockets(struct yd_op *op, const yodel_sio_target *target)
 {
-    size_t prefix = target->ns->name_len + 1;
-    struct yd_scope_size size = {0, 2 * YD_ID_LEN};
-
-    if (target->room != NULL)
-        measure((const char *const[]){target->room, NULL}, prefix, &size);
-    else if (target->socket == NULL)
-        measure(target->rooms, prefix, &size);
-    measure(target->except, prefix, &size);
-    return size;
+    for (unsigned i = 0; i < target->num_terms; i++)
+        if (target->kinds[i] == YD_SIO_TO_SOCKET)
+            yd_op_add_only(op, yd_sio_id(target->terms[i].ptr));
+    for (unsigned i = 0; i < target->num_terms; i++)
+        if (target->kinds[i] == YD_SIO_BUT_ID)
+            yd_op_add_but(op, yd_sio_target_id(target, i));
 }
 
 static void fill_scope(struct yd_op *op, const yodel_sio_target *target)
@@ -36,31 +77,22 @@ static void fill_scope(struct yd_op *op, const yodel_sio_target *target)
 
     memcpy(text, target->ns->name, target->ns->name_len);
     text[target->ns->name_len] = '#';
-    if (target->socket != NULL)
-        yd_op_set_only(op, yd_sio_id(target->socket));
-    else if (target->room != NULL)
-        yd_op_add_room(op, prefix, yodel_str_of(target->room));
-    else if (target->rooms == NULL)
-        op->scope.everyone = true;
-    else
-        for (size_t i = 0; target->rooms[i] != NULL; i++)
-            yd_op_add_room(op, prefix, yodel_str_of(target->rooms[i]));
-    for (size_t i = 0; target->except != NULL && target->except[i] != NULL; i++)
-        yd_op_add_except(op, prefix, yodel_str_of(target->except[i]));
-    if (target->but[0] != '\0')
-        yd_op_set_but(op, yodel_str_of(target->but));
+    op->scope.everyone = target->everyone != 0;
+    fill_rooms(op, target, prefix, false);
+    fill_rooms(op, target, prefix, true);
+    fill_sockets(op, target);
 }
 
 void *yd_sio_op_new(enum yd_sio_kind kind, size_t size, const yodel_sio_target *target)
 {
-    struct yd_scope_size scope = measure_target(target);
+    struct yd_scope_size scope = measure(target);
     struct yd_sio_op *op = yd_op_new(&target->ns->sio->layer, kind, size, &scope);
 
     if (op == NULL)
         return NULL;
     op->ns = yd_sio_ns_ref(target->ns);
     op->op.flags = target->flags;
-    op->op.local = target->socket != NULL; /* it is here, and nowhere else */
+    op->op.local = yd_sio_target_is_here(target);
     fill_scope(&op->op, target);
     return op;
 }

@@ -4,6 +4,7 @@
 
 #include "bus/op.h"
 #include "sio/news.h"
+#include "sio/target.h"
 
 /* Operations of a service on the sockets of one namespace. */
 
@@ -42,8 +43,8 @@ struct yd_sio_disconnect_op {
     int close;             /* the connection too */
 };
 
-/* The operation kind on target; size: of the struct that begins with struct yd_sio_op.  NULL when
- * out of memory. */
+/* The operation kind on target, which has been checked; size: of the struct that begins with struct
+ * yd_sio_op.  NULL when out of memory. */
 void *yd_sio_op_new(enum yd_sio_kind kind, size_t size, const yodel_sio_target *target);
 
 /* The loops that have sockets of its scope. */

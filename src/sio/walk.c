@@ -46,12 +46,15 @@ static yodel_sio_socket *find(const struct walk *walk, yodel_str id)
     return id.len == YD_ID_LEN ? yd_sio_socket_find(ns, walk->loop, id) : NULL;
 }
 
-static void visit_id(yodel_str id, struct walk *walk)
+/* ids: of YD_ID_LEN bytes each. */
+static void visit_ids(yodel_str ids, struct walk *walk)
 {
-    yodel_sio_socket *socket = find(walk, id);
+    for (; ids.len >= YD_ID_LEN; ids.ptr += YD_ID_LEN, ids.len -= YD_ID_LEN) {
+        yodel_sio_socket *socket = find(walk, (yodel_str){ids.ptr, YD_ID_LEN});
 
-    if (socket != NULL)
-        visit(socket, walk);
+        if (socket != NULL)
+            visit(socket, walk);
+    }
 }
 
 static void visit_room(const struct yd_key *key, struct walk *walk)
@@ -94,12 +97,20 @@ static bool is_in(yodel_sio_socket *socket, const struct walk *walk, const struc
     return yd_group_has(walk->ns->sio->rooms, walk->loop, &own, &socket->rooms.member);
 }
 
+static bool has_id(yodel_str ids, const yodel_sio_socket *socket)
+{
+    for (; ids.len >= YD_ID_LEN; ids.ptr += YD_ID_LEN, ids.len -= YD_ID_LEN)
+        if (memcmp(ids.ptr, socket->id, YD_ID_LEN) == 0)
+            return true;
+    return false;
+}
+
 static bool is_meant(yodel_sio_socket *socket, const struct walk *walk,
                      const struct yd_scope *scope)
 {
     bool meant = scope->everyone;
 
-    if (yodel_str_eq(yd_sio_id(socket), scope->but))
+    if (has_id(scope->but, socket))
         return false;
     for (uint32_t i = 0; i < scope->num_except; i++)
         if (is_in(socket, walk, &scope->except[i]))
@@ -134,11 +145,11 @@ void yd_sio_walk(const struct yd_sio_op *op, struct yd_loop *loop, bool away, yd
         visit_children(scope, &walk);
         return;
     }
-    visit_id(scope->but, &walk);
+    visit_ids(scope->but, &walk);
     for (uint32_t i = 0; i < scope->num_except; i++)
         visit_room(&scope->except[i], &walk);
     walk.each = each;
-    visit_id(scope->only, &walk);
+    visit_ids(scope->only, &walk);
     if (scope->everyone)
         visit_all(&walk);
     for (uint32_t i = 0; i < scope->num_rooms; i++)

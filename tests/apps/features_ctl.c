@@ -27,6 +27,7 @@ struct command {
     int is_broadcast;   /* of a socket: to all but it */
     yodel_sio_target target;
     const char *rooms[MAX_ROOMS + 1], *except[MAX_ROOMS + 1];
+    const char *own[2]; /* the room of socket */
     size_t num_rooms, num_except;
     yodel_bytes attachments[APP_MAX_ATTACHMENTS];
     size_t num_attachments;
@@ -181,17 +182,21 @@ static void aim(struct command *command)
 {
     yodel_sio_target *target = &command->target;
 
-    target->ns = command->ns;
-    if (command->socket != NULL && !command->is_broadcast) {
-        target->room = command->socket;
-        return;
-    }
-    if (command->socket != NULL)
-        snprintf(target->but, sizeof target->but, "%s", command->socket);
-    if (command->num_rooms > 0)
-        target->rooms = command->rooms;
+    unsigned flags = target->flags;
+    uint32_t timeout_ms = target->timeout_ms;
+
+    command->own[0] = command->socket;
+    if (command->socket != NULL && !command->is_broadcast)
+        *target = yodel_sio_to_room(command->ns, command->socket);
+    else if (command->num_rooms > 0)
+        *target = yodel_sio_to_rooms(command->ns, command->rooms);
+    else
+        *target = yodel_sio_to_all(command->ns);
+    if (command->socket != NULL && command->is_broadcast)
+        *target = yodel_sio_target_except(*target, command->own);
     if (command->num_except > 0)
-        target->except = command->except;
+        *target = yodel_sio_target_except(*target, command->except);
+    *target = yodel_sio_target_timeout(yodel_sio_target_with(*target, flags), timeout_ms);
 }
 
 static int is_one(const struct command *command)

@@ -618,8 +618,9 @@ static struct yd_op *make_scoped(void)
     yd_op_add_room(op, YODEL_STR("r"), YODEL_STR("one"));
     yd_op_add_room(op, YODEL_STR("r"), YODEL_STR("two"));
     yd_op_add_except(op, YODEL_STR(""), YODEL_STR("x"));
-    yd_op_set_only(op, YODEL_STR("only"));
-    yd_op_set_but(op, YODEL_STR("but."));
+    yd_op_add_only(op, YODEL_STR("on"));
+    yd_op_add_only(op, YODEL_STR("ly"));
+    yd_op_add_but(op, YODEL_STR("but."));
     return op;
 }
 

@@ -123,7 +123,7 @@ static void test_sio_emit_reaches_its_target(void **state)
     expect_target(yodel_sio_to_room(ns, "nowhere"), "");
     expect_target(yodel_sio_to_rooms(ns, YODEL_ROOMS("a", "b", "a")), "013");
     expect_target(yodel_sio_to_rooms(ns, none), "");
-    expect_target(yodel_sio_to_rooms(ns, NULL), "0123");
+    expect_target(yodel_sio_to_rooms(ns, NULL), "");
     expect_target(yodel_sio_to_room(ns, id2), "2");
     expect_target(yodel_sio_to_rooms(ns, YODEL_ROOMS(id2, "b", id1)), "123");
     expect_target(yodel_sio_target_except(yodel_sio_to_all(ns), YODEL_ROOMS("b")), "02");

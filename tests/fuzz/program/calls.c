@@ -285,6 +285,7 @@ struct aim {
     yodel_sio_target target;
     struct sent what; /* its fields for the target */
     const char *rooms[NUM_ROOMS + 1], *except[NUM_ROOMS + 1];
+    const char *more_rooms[NUM_ROOMS + 1], *more_except[NUM_ROOMS + 1];
 };
 
 static const char *const *list_rooms(unsigned bits, const char **ret_rooms)
@@ -326,6 +327,20 @@ static void choose_rooms(struct ctx *c, struct aim *aim, yodel_sio_namespace *ns
         aim->target = yodel_sio_to_rooms(ns, list_rooms(bits, aim->rooms));
 }
 
+/* A union with others, of rooms or of everyone. */
+static void choose_more(struct ctx *c, struct aim *aim)
+{
+    yodel_sio_namespace *ns = aim->target.ns;
+    unsigned bits = pick(c->p, 8);
+
+    if (bits == 0)
+        aim->target = yodel_sio_target_and(aim->target, yodel_sio_to_all(ns));
+    else
+        aim->target = yodel_sio_target_and(
+            aim->target, yodel_sio_to_rooms(ns, list_rooms(bits, aim->more_rooms)));
+    aim->what.rooms = bits == 0 || aim->what.rooms == 0 ? 0 : aim->what.rooms | bits;
+}
+
 static void choose_target(struct ctx *c, struct aim *aim)
 {
     yodel_sio_namespace *ns;
@@ -339,6 +354,8 @@ static void choose_target(struct ctx *c, struct aim *aim)
     } else {
         ns = choose_namespace(c, aim);
         choose_rooms(c, aim, ns);
+        if (once_in(c->p, 6))
+            choose_more(c, aim);
         if (c->ss != NULL && aim->what.name == c->ss->name && aim->what.service == c->ss->service &&
             once_in(c->p, 4)) {
             aim->target = yodel_sio_target_but(aim->target, c->ss->socket);
@@ -349,6 +366,12 @@ static void choose_target(struct ctx *c, struct aim *aim)
         aim->what.except = 1 + pick(c->p, 7);
         aim->target =
             yodel_sio_target_except(aim->target, list_rooms(aim->what.except, aim->except));
+        if (once_in(c->p, 3)) {
+            unsigned more = pick(c->p, 8);
+
+            aim->what.except |= more;
+            aim->target = yodel_sio_target_except(aim->target, list_rooms(more, aim->more_except));
+        }
     }
     if (once_in(c->p, 8))
         aim->target = yodel_sio_target_with(aim->target, YODEL_SIO_VOLATILE);
