@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Many handlers ask a database.  Here it is a thread that answers after a delay: the
- * handlers hand it an id and return, and it decides from where it is. */
+ * handlers hand it a decision and return, and it decides from where it is. */
 #include "demo.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ struct job {
     struct timespec due;
     enum answer answer;
     yodel_id ws;
-    yodel_request_id request;
+    yodel_decision *decision;
 };
 
 struct demo_worker {
@@ -41,28 +41,31 @@ static int is_before(const struct timespec *a, const struct timespec *b)
     return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
+/* A decision that is given back undecided is answered 503; so is one that came too late. */
 static void answer_job(yodel_server *server, const struct job *job)
 {
+    yodel_decision *decision = job->decision;
+
     switch (job->answer) {
     case ANSWER_ACCEPT:
-        if (yodel_ws_accept_id(server, job->ws, NULL) == 0)
+        if (yodel_decision_accept(decision, NULL) == 0)
             (void)yodel_ws_send_id(server, job->ws, YODEL_WS_TEXT, (yodel_bytes)BYTES("welcome"));
         break;
     case ANSWER_REJECT:
-        (void)yodel_ws_reject_id(server, job->ws,
-                                 YODEL_OPTIONS(yodel_response, .status = 403,
-                                               .content_type = "text/plain; charset=utf-8",
-                                               .body = BYTES("the worker says no\n")));
+        (void)yodel_decision_refuse(decision, "the worker says no\n", NULL);
         break;
     case ANSWER_NEVER:
         break;
     case ANSWER_VIEW:
-        (void)yodel_request_respond_id(server, job->request,
-                                       YODEL_OPTIONS(yodel_response,
-                                                     .content_type = "application/json",
-                                                     .body = BYTES("{\"answered\":\"later\"}")));
+        (void)yodel_decision_respond_pack(decision, 200, "{s:s}", "answered", "later");
         break;
     }
+}
+
+static void free_job(struct job *job)
+{
+    yodel_decision_unref(job->decision);
+    free(job);
 }
 
 static void *work(void *arg)
@@ -83,7 +86,7 @@ static void *work(void *arg)
             worker->jobs = job->next;
             pthread_mutex_unlock(&worker->lock);
             answer_job(worker->server, job);
-            free(job);
+            free_job(job);
             pthread_mutex_lock(&worker->lock);
         }
     }
@@ -150,6 +153,10 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
     job = new_job(req, answer);
     if (job == NULL)
         return -ENOMEM;
+    if ((job->decision = yodel_ws_defer(ws)) == NULL) {
+        free(job);
+        return -ENOMEM;
+    }
     job->ws = yodel_ws_id(ws);
     put_job(demo->worker, job);
     return YODEL_DEFER;
@@ -169,8 +176,10 @@ static void view_later(yodel_request *req, void *user)
 
     if (job == NULL)
         return;
-    job->request = yodel_request_defer(req);
-    put_job(demo->worker, job);
+    if ((job->decision = yodel_request_defer(req)) != NULL)
+        put_job(demo->worker, job);
+    else
+        free(job);
 }
 
 int demo_add_slow(struct demo *demo)
@@ -223,7 +232,7 @@ void demo_worker_stop(struct demo *demo)
     pthread_join(worker->thread, NULL);
     for (struct job *job = worker->jobs, *next; job != NULL; job = next) {
         next = job->next;
-        free(job);
+        free_job(job);
     }
     yodel_server_unref(worker->server);
     pthread_cond_destroy(&worker->changed);

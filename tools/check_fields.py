@@ -21,7 +21,7 @@ VALUES = set(
     """yd_buf yd_counters yd_delivery yd_eio_handshake yd_eio_packet yd_http_field yd_http_head
     yd_http_options yd_http_scan yd_key yd_list yd_loop_set yd_mail yd_map yd_map_node yd_msg yd_net_date yd_op yd_scope
     yd_scope_size yd_sio_output
-    yd_sio_packet yd_sio_placeholder yd_sio_setup yd_survey yd_twin yd_wire_reader yd_ws_deflate_params yd_ws_piece yd_ws_reader
+    yd_sio_packet yd_sio_placeholder yd_sio_setup yd_survey yd_twin yd_verdict yd_wire_reader yd_ws_deflate_params yd_ws_piece yd_ws_reader
     yodel_event""".split()
 )
 OPEN = {  # struct: the layers, the fields
@@ -31,8 +31,8 @@ OPEN = {  # struct: the layers, the fields
     "yd_fence_wait": ("sio", "mail"),
     "yd_member": ("channels ws sio", "deliver"),
     "yd_loop": (
-        "bus open groups net http ws eio sio server",
-        "closed counters index mem net now open pool running stopping wheel",
+        "bus open decision groups net http ws eio sio server",
+        "closed counters index keeper mem net now open pool running stopping wheel",
     ),
     "yd_listener": ("net server", "backend fd"),
     "yd_stream": ("net ws", "events fd loop"),

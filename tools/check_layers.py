@@ -14,13 +14,14 @@ ALLOWED = {  # layer: the layers it may include, beside itself
     "loop": "base",
     "bus": "base loop",
     "open": "base loop bus",
+    "decision": "base proto loop",
     "groups": "base loop bus",
     "net": "base loop",
-    "http": "base proto loop net",
+    "http": "base proto loop decision net",
     "channels": "base proto loop bus groups",
-    "ws": "base proto loop bus net http groups channels",
-    "eio": "base proto loop net http ws",
-    "sio": "base proto loop bus http groups channels eio",
+    "ws": "base proto loop decision bus net http groups channels",
+    "eio": "base proto loop decision net http ws",
+    "sio": "base proto loop decision bus http groups channels eio",
     "server": "base proto loop bus open net http groups channels ws eio sio",
 }
 # Pure protocol code does no I/O, reads no clock and starts no thread.

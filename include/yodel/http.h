@@ -7,7 +7,8 @@
 YODEL_C_BEGIN
 
 /*
- * One request.  Valid until its handler returns; after yodel_request_defer() until it is answered.
+ * One request.  Valid until its handler returns; after yodel_request_defer() until it is answered
+ * or the client has gone.
  * A handler may call everything of this header on it until then, also once it has answered.
  * Every view taken from it is borrowed and lives as long.
  */
@@ -118,23 +119,20 @@ YODEL_API int yodel_request_reply_pack(yodel_request *req, int status, const cha
  */
 YODEL_API int yodel_request_unpack(yodel_request *req, const char *format, ...) YODEL_LOOP_THREAD;
 
-/* A request whose answer comes later.  Names it from anywhere, also after the client has gone. */
-typedef struct yodel_request_id {
-    uint64_t value; /* never reused; 0 names none */
-} yodel_request_id;
+/* The right to decide later; see yodel/decision.h. */
+typedef struct yodel_decision yodel_decision;
 
 /*
- * Keeps the request after its handler returns; it must be answered within decide_ms, by
- * yodel_request_respond_id() from any thread.  When the client goes away first the answer is
- * dropped.  Returns the id, or {0} when it was
- * answered already.
+ * Keeps the request after its handler returns, to be answered within decide_ms from any thread, by
+ * yodel_decision_respond() (yodel/decision.h), or on its loop by yodel_request_respond(req).  The
+ * views of req live until it is answered or the client has gone.  In on_connect of a WebSocket and
+ * in allow_request of Socket.IO it defers what those decide.
+ *
+ * Returns a reference, which the caller gives back; a second call gives one more.  NULL: answered
+ * or decided already, or out of memory; the handler must then answer.
  */
-YODEL_API yodel_request_id yodel_request_defer(yodel_request *req) YODEL_LOOP_THREAD;
-
-/* As yodel_request_respond().  Returns 0 once queued to its loop, -ENOMEM, -EINVAL,
- * YODEL_ERR_CLOSED (server stopped). */
-YODEL_API int yodel_request_respond_id(yodel_server *server, yodel_request_id id,
-                                       const yodel_response *response) YODEL_ANY_THREAD;
+YODEL_API YODEL_CHECK_RESULT yodel_decision *
+yodel_request_defer(yodel_request *req) YODEL_LOOP_THREAD;
 
 typedef void(yodel_http_fn)(yodel_request *req, void *user);
 

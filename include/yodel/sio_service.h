@@ -3,6 +3,7 @@
 #define YODEL_SIO_SERVICE_H
 
 #include <yodel/channels.h>
+#include <yodel/decision.h>
 #include <yodel/http_files.h>
 
 YODEL_C_BEGIN
@@ -26,8 +27,8 @@ typedef struct yodel_sio_cookie_options {
 /*
  * Asked for every new session before it exists.  Returns 0 to allow it, an HTTP status (300..599)
  * or a negative result to refuse it (answered 403, {"code":4,"message":"Forbidden"}), or
- * YODEL_DEFER: it is then decided by yodel_sio_allow() with yodel_sio_request_id(req), from any
- * thread, within 10 seconds.
+ * YODEL_DEFER: what yodel_request_defer(req) has given then decides, from any thread; it is refused
+ * when decide_ms have passed, and when nothing was taken.
  */
 typedef int(yodel_sio_request_fn)(yodel_request *req, void *user);
 
@@ -96,11 +97,6 @@ YODEL_API YODEL_CHECK_RESULT int yodel_sio_new(yodel_server *server,
 YODEL_API yodel_sio *yodel_sio_ref(yodel_sio *sio) YODEL_ANY_THREAD;
 /* NULL is a no-op.  Always returns NULL. */
 YODEL_API yodel_sio *yodel_sio_unref(yodel_sio *sio) YODEL_ANY_THREAD;
-
-/* Names a session that allow_request defers. */
-YODEL_API yodel_request_id yodel_sio_request_id(yodel_request *req) YODEL_LOOP_THREAD;
-/* Decides it: 0 allows, else refuses.  Returns 0, -ENOMEM, YODEL_ERR_CLOSED. */
-YODEL_API int yodel_sio_allow(yodel_sio *sio, yodel_request_id id, int result) YODEL_ANY_THREAD;
 
 /* What the service counts. */
 typedef struct yodel_sio_stats {

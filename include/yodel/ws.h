@@ -50,14 +50,15 @@ typedef struct yodel_ws_closing {
 typedef struct yodel_event yodel_event;
 
 #define YODEL_ACCEPT 0 /* from on_connect: open it, with the defaults if it is not accepted yet */
-#define YODEL_DEFER 1  /* from on_connect: yodel_ws_accept() or yodel_ws_reject() comes later */
+#define YODEL_DEFER 1  /* it is decided later; see yodel/decision.h */
 
 /*
  * A client asks for a WebSocket.  req is valid for the call; with YODEL_DEFER nothing of it is.
  * Return YODEL_ACCEPT, YODEL_DEFER, an HTTP status from 300 to 599 to reject with it, or a negative
  * result: the handler failed and the client gets 500.  yodel_ws_accept() or yodel_ws_reject() may
- * be called inside; an answer to req itself, such as a redirect, rejects it too.  A deferred
- * WebSocket that is not decided within decide_ms is rejected with 503.
+ * be called inside; an answer to req itself, such as a redirect, rejects it too.  One that is
+ * deferred is decided by what yodel_ws_defer() gives, from any thread, or by those two on its loop;
+ * when decide_ms have passed it is rejected with 503.
  */
 typedef int(yodel_ws_connect_fn)(yodel_ws *ws, yodel_request *req, void *user);
 
@@ -177,6 +178,15 @@ YODEL_API int yodel_ws_accept(yodel_ws *ws,
 YODEL_API int yodel_ws_reject(yodel_ws *ws, const yodel_response *response) YODEL_LOOP_THREAD;
 
 /*
+ * The right to decide on ws later, from any thread: see yodel/decision.h.  Called in on_connect,
+ * which then returns YODEL_DEFER, or while ws is deferred.
+ *
+ * Returns a reference, which the caller gives back.  NULL: out of memory, or decided already; 503
+ * is then a good result of on_connect.
+ */
+YODEL_API YODEL_CHECK_RESULT yodel_decision *yodel_ws_defer(yodel_ws *ws) YODEL_LOOP_THREAD;
+
+/*
  * Queues one message.  data is copied before the call returns; text must be UTF-8 (RFC 6455 5.6).
  *
  * Returns 0, -ENOMEM, YODEL_ERR_ENCODING, YODEL_ERR_CLOSED, YODEL_ERR_STATE (not accepted yet), or
@@ -256,13 +266,9 @@ typedef void(yodel_ws_post_fn)(yodel_ws *ws, void *arg);
 YODEL_API int yodel_ws_post(yodel_server *server, yodel_id id, yodel_ws_post_fn *fn, void *arg,
                             yodel_free_fn *free_arg) YODEL_ANY_THREAD;
 
-/* The calls above from any thread.  Arguments are copied.  They return 0 once queued to the loop of
- * that WebSocket, -ENOMEM, YODEL_ERR_CLOSED (server stopped), yodel_ws_send_id() also
+/* Sending and closing from any thread.  Arguments are copied.  They return 0 once queued to the
+ * loop of that WebSocket, -ENOMEM, YODEL_ERR_CLOSED (server stopped), yodel_ws_send_id() also
  * YODEL_ERR_CONGESTED (max_mailbox); a WebSocket that has gone is no error. */
-YODEL_API int yodel_ws_accept_id(yodel_server *server, yodel_id id,
-                                 const yodel_ws_accept_options *options) YODEL_ANY_THREAD;
-YODEL_API int yodel_ws_reject_id(yodel_server *server, yodel_id id,
-                                 const yodel_response *response) YODEL_ANY_THREAD;
 YODEL_API int yodel_ws_send_id(yodel_server *server, yodel_id id, yodel_ws_type type,
                                yodel_bytes data) YODEL_ANY_THREAD;
 YODEL_API int yodel_ws_close_id(yodel_server *server, yodel_id id, uint16_t code,

@@ -4,6 +4,7 @@
 
 #include <yodel/base.h>
 #include <yodel/channels.h>
+#include <yodel/decision.h>
 #include <yodel/guest.h>
 #include <yodel/http.h>
 #include <yodel/http_files.h>

@@ -84,15 +84,6 @@ void yd_eio_free(struct yd_eio *eio);
 /* Closes all sessions of a loop with YD_EIO_SHUTTING_DOWN; called on that loop. */
 void yd_eio_stop(struct yd_eio *eio, struct yd_loop *loop);
 
-/* Names a request while allow_request runs, for yd_eio_decide(). */
-uint64_t yd_eio_request_id(const yodel_request *req);
-/* The loop of such an id; NULL when it names none. */
-struct yd_loop *yd_eio_request_loop(const struct yd_eio *eio, uint64_t request_id);
-
-/* Decides a request that allow_request deferred, on its loop; result as of allow_request.  Returns
- * 0 or YODEL_ERR_NOT_FOUND: it has gone, or was decided. */
-int yd_eio_decide(struct yd_eio *eio, struct yd_loop *loop, uint64_t request_id, int result);
-
 /* ---- sessions, on their loop ---- */
 
 void *yd_eio_data(const struct yd_eio_session *session);

@@ -7,6 +7,7 @@
 
 #include "base/container.h"
 #include "eio/eio_answer.h"
+#include "proto/json_scan.h"
 
 /* ---- the query ---- */
 
@@ -192,6 +193,29 @@ void yd_eio_refuse_with(struct yd_eio *eio, yodel_request *req, bool upgrade,
                             .content_type = upgrade ? "text/html" : "application/json",
                             .body = {(const uint8_t *)text, (size_t)len},
                         });
+}
+
+void yd_eio_refuse_because(struct yd_eio *eio, yodel_request *req, bool upgrade,
+                           const char *message)
+{
+    yodel_str why = yodel_str_of(message != NULL ? message : messages[YD_EIO_FORBIDDEN]);
+    struct yd_eio_answer answer = {
+        .status = 403, .content_type = upgrade ? "text/plain; charset=utf-8" : "application/json"};
+    struct yd_buf text = {0};
+    int rc;
+
+    if (upgrade)
+        rc = yd_buf_append_str(eio->mem, &text, why);
+    else if ((rc = yd_buf_append_str(eio->mem, &text, YODEL_STR("{\"code\":4,\"message\":"))) ==
+                 0 &&
+             (rc = yd_json_put_string(eio->mem, &text, why)) == 0)
+        rc = yd_buf_append_str(eio->mem, &text, YODEL_STR("}"));
+    answer.body = (yodel_bytes){text.ptr, text.len};
+    if (rc == 0)
+        (void)yd_eio_answer(eio, req, &answer);
+    else
+        yd_eio_refuse(eio, req, upgrade, YD_EIO_FORBIDDEN);
+    yd_buf_free(eio->mem, &text);
 }
 
 void yd_eio_refuse(struct yd_eio *eio, yodel_request *req, bool upgrade, enum yd_eio_error error)

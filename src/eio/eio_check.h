@@ -45,5 +45,8 @@ void yd_eio_refuse(struct yd_eio *eio, yodel_request *req, bool upgrade, enum yd
 /* The same with another status than the error's own. */
 void yd_eio_refuse_with(struct yd_eio *eio, yodel_request *req, bool upgrade,
                         enum yd_eio_error error, int status);
+/* 403 with a message of the program's, UTF-8; NULL: the usual one. */
+void yd_eio_refuse_because(struct yd_eio *eio, yodel_request *req, bool upgrade,
+                           const char *message);
 
 #endif

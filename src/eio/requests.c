@@ -10,9 +10,6 @@
 
 /* What comes in by HTTP, and whether it may. */
 
-/* Time to decide on a session that was deferred, ms. */
-#define DECIDE_MS 10000
-
 static bool has_method(const yodel_request *req, const char *method)
 {
     return yodel_str_eq(yodel_request_method(req), yodel_str_of(method));
@@ -100,67 +97,101 @@ static void refuse_late_upgrade(yodel_request *req, void *user)
 static const struct yd_hold deferred_poll = {.late = refuse_late_poll};
 static const struct yd_hold deferred_upgrade = {.late = refuse_late_upgrade};
 
-/* The name is renewed for each call of the hook, so that a late decision hits no other request. */
+/* The verdict comes as the request's mark; NULL: there is none. */
+static void resume(yodel_request *req, struct yd_eio_loop *home, bool upgrade)
+{
+    const struct yd_verdict *verdict = yd_request_mark(req);
+
+    yd_request_set_mark(req, NULL);
+    if (verdict == NULL)
+        decided(home, req, upgrade, -ECANCELED);
+    else if (verdict->verb == YD_ACCEPT)
+        decided(home, req, upgrade, 0);
+    else if (verdict->verb == YD_REFUSE)
+        yd_eio_refuse_because(home->eio, req, upgrade, verdict->message);
+    else
+        (void)yodel_request_respond(req, verdict->response);
+}
+
+static void resume_poll(yodel_request *req, void *user)
+{
+    resume(req, yd_eio_home(user, req), false);
+}
+
+static void resume_upgrade(yodel_request *req, void *user)
+{
+    resume(req, yd_eio_home(user, req), true);
+}
+
+static void resume_with(yodel_decision *d, const struct yd_verdict *verdict, yodel_http_fn *fn)
+{
+    yodel_request *req = yd_decision_subject(d);
+
+    (void)yd_request_take_decision(req);
+    yd_request_set_mark(req, (void *)verdict);
+    yd_request_resume(req, fn, yd_request_holder(req));
+}
+
+static int apply_poll(yodel_decision *d, const struct yd_verdict *verdict)
+{
+    resume_with(d, verdict, resume_poll);
+    return 0;
+}
+
+static int apply_upgrade(yodel_decision *d, const struct yd_verdict *verdict)
+{
+    resume_with(d, verdict, resume_upgrade);
+    return 0;
+}
+
+static void drop_poll(yodel_decision *d)
+{
+    resume_with(d, NULL, resume_poll);
+}
+
+static void drop_upgrade(yodel_decision *d)
+{
+    resume_with(d, NULL, resume_upgrade);
+}
+
+static int check_verdict(const struct yd_verdict *verdict)
+{
+    if (verdict->verb == YD_ACCEPT && verdict->accept != NULL)
+        return -EINVAL;
+    return yd_verdict_check_response(verdict);
+}
+
+/* A session begins in a task: its handlers are not called inside the verb. */
+static const struct yd_decision_ops poll_ops = {
+    .verbs = YD_ACCEPT | YD_REJECT | YD_REFUSE,
+    .later = true,
+    .check = check_verdict,
+    .apply = apply_poll,
+    .drop = drop_poll,
+};
+static const struct yd_decision_ops upgrade_ops = {
+    .verbs = YD_ACCEPT | YD_REJECT | YD_REFUSE,
+    .later = true,
+    .check = check_verdict,
+    .apply = apply_upgrade,
+    .drop = drop_upgrade,
+};
+
+/* What the hook has returned counts, unless it, or another thread, has decided already. */
 static void ask_hook(struct yd_eio_loop *home, yodel_request *req, bool upgrade)
 {
     const struct yd_eio_options *options = &home->eio->options;
     int result = 0;
 
     if (options->allow_request != NULL) {
-        (void)yd_conn_renew_id(yd_request_conn(req));
+        yd_request_set_deferral(req, upgrade ? &upgrade_ops : &poll_ops, req);
         result = options->allow_request(req, options->hooks_user);
     }
-    if (result == YODEL_DEFER)
+    if ((result == YODEL_DEFER && yd_request_is_deferred(req)) || yd_request_take_decision(req) < 0)
         (void)yd_request_hold(req, upgrade ? &deferred_upgrade : &deferred_poll, home->eio,
-                              DECIDE_MS);
+                              yd_request_http(req)->options.decide_ms);
     else
         decided(home, req, upgrade, result);
-}
-
-uint64_t yd_eio_request_id(const yodel_request *req)
-{
-    return yd_conn_id(yd_request_conn(req));
-}
-
-struct yd_loop *yd_eio_request_loop(const struct yd_eio *eio, uint64_t request_id)
-{
-    unsigned index = yd_id_loop(request_id);
-
-    return request_id != 0 && index < eio->num_loops ? eio->loops[index].loop : NULL;
-}
-
-/* The result comes as the request's mark. */
-static int take_result(yodel_request *req)
-{
-    const int *result = yd_request_mark(req);
-
-    yd_request_set_mark(req, NULL);
-    return *result;
-}
-
-static void resume_poll(yodel_request *req, void *user)
-{
-    decided(yd_eio_home(user, req), req, false, take_result(req));
-}
-
-static void resume_upgrade(yodel_request *req, void *user)
-{
-    decided(yd_eio_home(user, req), req, true, take_result(req));
-}
-
-int yd_eio_decide(struct yd_eio *eio, struct yd_loop *loop, uint64_t request_id, int result)
-{
-    yodel_request *poll = yd_request_held(loop->net, request_id, &deferred_poll);
-    yodel_request *upgrade = yd_request_held(loop->net, request_id, &deferred_upgrade);
-
-    if (poll == NULL && upgrade == NULL)
-        return YODEL_ERR_NOT_FOUND;
-    yd_request_set_mark(poll != NULL ? poll : upgrade, &result);
-    if (poll != NULL)
-        yd_request_resume(poll, resume_poll, eio);
-    else
-        yd_request_resume(upgrade, resume_upgrade, eio);
-    return 0;
 }
 
 /* ---- ahead of bodies: a session knows of the POST that is on the way ---- */

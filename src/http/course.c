@@ -140,12 +140,20 @@ void yd_request_run(yodel_request *req)
     settle(req, 500, NULL);
 }
 
+/* A decision that is on its way has come in time, however late it arrives. */
+#define ARRIVAL_MS 1000
+
 void yd_request_be_late(yodel_request *req)
 {
+    if (yd_decision_arrives(req->decision)) {
+        yd_conn_set_timeout(req->hc->conn, ARRIVAL_MS);
+        return;
+    }
     req->held = false;
-    req->deferred = false;
     req->running = true;
-    if (req->hold->late != NULL)
+    yd_decision_end(&req->decision);
+    /* who was just told may have answered it */
+    if (!req->answered && !req->hc->taken && req->hold->late != NULL)
         req->hold->late(req, req->hold_user);
     settle(req, 503, "no answer in time");
 }
@@ -154,6 +162,7 @@ void yd_request_lose(yodel_request *req)
 {
     req->hc->req = NULL;
     req->gone = true;
+    yd_decision_end(&req->decision);
     if (req->held && req->hold->gone != NULL)
         req->hold->gone(req, req->hold_user);
     yd_request_free(req);
@@ -168,7 +177,6 @@ int yd_request_hold(yodel_request *req, const struct yd_hold *hold, void *user, 
     req->hold = hold;
     req->hold_user = user;
     req->held = true;
-    req->deferred = false;
     yd_conn_set_timeout(req->hc->conn, limit_ms);
     return 0;
 }
@@ -176,7 +184,6 @@ int yd_request_hold(yodel_request *req, const struct yd_hold *hold, void *user, 
 void yd_request_resume(yodel_request *req, yodel_http_fn *fn, void *user)
 {
     req->held = false;
-    req->deferred = false;
     yd_conn_set_timeout(req->hc->conn, 0);
     req->fn = fn;
     req->user = user;

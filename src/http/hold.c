@@ -9,6 +9,7 @@ struct yd_conn *yd_request_take(yodel_request *req)
     yd_conn_set_timeout(conn, 0);
     conn->want_drain = false;
     hc->taken = true;
+    yd_decision_settle(&req->decision);
     if (!hc->delivering) {
         yd_conn_resume(conn);
         if (!req->running)
@@ -50,26 +51,4 @@ yodel_request *yd_request_held(struct yd_net *net, uint64_t id, const struct yd_
 void *yd_request_holder(const yodel_request *req)
 {
     return req->hold_user;
-}
-
-yodel_request_id yodel_request_defer(yodel_request *req)
-{
-    static const struct yd_hold deferred = {.gone = NULL};
-    struct yd_conn *conn = req->hc->conn;
-
-    if (req->deferred)
-        return (yodel_request_id){yd_conn_id(conn)};
-    if (yd_request_hold(req, &deferred, NULL, req->hc->http->options.decide_ms) < 0)
-        return (yodel_request_id){0};
-    req->deferred = true;
-    return (yodel_request_id){yd_conn_renew_id(conn)};
-}
-
-int yd_request_respond_by_id(struct yd_net *net, uint64_t id, const yodel_response *response)
-{
-    yodel_request *req = find_held(net, id);
-
-    if (req == NULL || !req->deferred || req->answered)
-        return YODEL_ERR_NOT_FOUND;
-    return yodel_request_respond(req, response);
 }

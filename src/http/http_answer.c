@@ -123,15 +123,21 @@ static bool must_close(const yodel_request *req, const struct yd_answer *answer)
 int yd_request_answer(yodel_request *req, const struct yd_answer *answer)
 {
     bool closes;
-    int rc;
+    int rc, claim;
 
     if (req->gone)
         return YODEL_ERR_CLOSED;
     if (req->answered || req->hc->taken)
         return YODEL_ERR_STATE;
+    if ((claim = yd_decision_claim(req->decision)) < 0)
+        return claim;
     closes = must_close(req, answer);
-    if ((rc = send_answer(req->hc->conn, req->hc->http, req, answer, closes)) < 0)
+    if ((rc = send_answer(req->hc->conn, req->hc->http, req, answer, closes)) < 0) {
+        if (claim == 0)
+            yd_decision_unclaim(req->decision);
         return rc;
+    }
+    yd_decision_settle(&req->decision);
     req->answered = true;
     req->closes = closes;
     return 0;

@@ -3,6 +3,7 @@
 #define YD_HTTP_INTERNAL_H
 
 #include "base/buf.h"
+#include "decision/decision.h"
 #include "http/arena.h"
 #include "http/request.h"
 #include "http/router.h"
@@ -43,12 +44,14 @@ struct yodel_request {
     struct json_t *json; /* the body, once it was asked for as such */
     const struct yd_hold *hold;
     void *hold_user;
+    yodel_decision *decision;          /* that was deferred; NULL: none, or made */
+    const struct yd_decision_ops *ops; /* of such a decision; NULL: a plain request's */
+    void *subject;
     char peer[YD_PEER_SIZE];
     bool websocket : 1; /* asks for an upgrade to WebSocket */
     bool read : 1;      /* the body is all there */
     bool running : 1;   /* inside its handler: nobody but who called that may free it */
     bool held : 1;
-    bool deferred : 1; /* held for yd_request_respond_by_id() */
     bool answered : 1; /* the head of the answer is queued */
     bool whole : 1;    /* all of the answer is */
     bool gone : 1;     /* the client is */

@@ -40,6 +40,7 @@ void yd_request_free(yodel_request *req)
 
     if (req->gate != NULL && req->gate->lost != NULL)
         req->gate->lost(req, req->user);
+    yd_decision_end(&req->decision);
     json_decref(req->json);
     yd_buf_free(mem, &req->body);
     yd_arena_done(&req->arena);

@@ -2,6 +2,7 @@
 #ifndef YD_HTTP_REQUEST_H
 #define YD_HTTP_REQUEST_H
 
+#include "decision/decision.h"
 #include "http/http.h"
 
 /*
@@ -86,8 +87,31 @@ static inline bool yd_status_refuses(int status)
     return status >= 300 && status <= 599;
 }
 
-/* Answers the request of an id of yodel_request_defer(), on its loop.  As yodel_request_respond();
- * YODEL_ERR_NOT_FOUND when it has gone or was answered. */
-int yd_request_respond_by_id(struct yd_net *net, uint64_t id, const yodel_response *response);
+/* ---- decided later ---- */
+
+/*
+ * From now on yodel_request_defer() makes decisions with ops on subject, and does not hold req:
+ * that is the caller's.  The decision is settled when req is answered or taken, and ends when the
+ * client has gone or the limit of its hold has passed.
+ */
+void yd_request_set_deferral(yodel_request *req, const struct yd_decision_ops *ops, void *subject);
+
+/* Whether req was deferred, and the decision is not settled yet. */
+bool yd_request_is_deferred(const yodel_request *req);
+/* Decides ahead of the program, for what cannot fail.  Returns 0, also when nothing was deferred,
+ * or YODEL_ERR_STATE: a verdict is on its way to this loop. */
+int yd_request_take_decision(yodel_request *req);
+/* The same, but a verdict that is on its way is for nothing. */
+void yd_request_override_decision(yodel_request *req);
+/* The client went away. */
+bool yd_request_is_gone(const yodel_request *req);
+/* As yd_decision_claim() and so on. */
+int yd_request_claim(yodel_request *req);
+void yd_request_unclaim(yodel_request *req);
+
+/* yd_decision_ops.check for responses. */
+int yd_verdict_check_response(const struct yd_verdict *verdict);
+/* The response for a verdict of YD_REFUSE, borrowed from it. */
+yodel_response yd_verdict_refusal(const struct yd_verdict *verdict);
 
 #endif

@@ -188,6 +188,13 @@ static inline void yd_count(atomic_uint_least64_t *counter, uint64_t more)
 /* Bytes of the loop's shared read buffer. */
 #define YD_READ_SIZE (64 * 1024)
 
+/* Who is kept in memory by what may outlive the loop's run; all zero: nobody. */
+struct yd_keeper {
+    void *owner;
+    void (*ref)(void *owner);
+    void (*unref)(void *owner);
+};
+
 struct yd_loop {
     const struct yd_loop_ops *ops;
     const struct yodel_allocator *mem;
@@ -195,8 +202,9 @@ struct yd_loop {
     unsigned index;
     struct yd_net *net; /* the connections of this loop */
     yodel_loop *open;   /* what the program has on it; NULL: no server's */
-    uint64_t now;       /* monotonic, ms; when the last wait ended */
-    uint8_t *read_buf;  /* YD_READ_SIZE bytes */
+    struct yd_keeper keeper;
+    uint64_t now;      /* monotonic, ms; when the last wait ended */
+    uint8_t *read_buf; /* YD_READ_SIZE bytes */
     struct yd_wheel wheel;
     struct yd_mail *tasks, **tasks_end;     /* to run before the flushes of this turn */
     struct yd_mail *flushes, **flushes_end; /* to run before the loop waits */
@@ -239,6 +247,20 @@ void yd_loop_leave(struct yd_loop *loop);
 void yd_loop_stop(struct yd_loop *loop);
 /* After yd_loop_run(), or instead of it: takes no more mail and runs what there is. */
 void yd_loop_close(struct yd_loop *loop);
+
+/* Keeps the loop in memory, and all that its keeper stands for, until a copy of its keeper is given
+ * to yd_keeper_release().  Any thread. */
+static inline void yd_loop_keep(struct yd_loop *loop)
+{
+    if (loop->keeper.ref != NULL)
+        loop->keeper.ref(loop->keeper.owner);
+}
+
+static inline void yd_keeper_release(const struct yd_keeper *keeper)
+{
+    if (keeper->unref != NULL)
+        keeper->unref(keeper->owner);
+}
 
 /* Where lines about what happens on the loop go; may be NULL. */
 static inline const struct yodel_log_sink *yd_loop_log(const struct yd_loop *loop)

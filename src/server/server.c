@@ -147,6 +147,11 @@ static int init_ws(yodel_server *server)
                               server->num_loops, server->process);
 }
 
+static void keep(void *server)
+{
+    (void)yodel_server_ref(server);
+}
+
 static int init_worker(yodel_server *server, const struct yd_loop_ops *ops, unsigned i)
 {
     struct yd_net_options net = {
@@ -164,6 +169,7 @@ static int init_worker(yodel_server *server, const struct yd_loop_ops *ops, unsi
 
     if ((rc = yd_loop_new(ops, &server->mem, &server->log, i, &server->loops[i])) < 0)
         return rc;
+    server->loops[i]->keeper = (struct yd_keeper){server, keep, yd_server_release};
     yd_loop_limit_mail(server->loops[i], server->options.max_mailbox);
     yd_worker_init(worker, server, server->loops[i]);
     yd_net_init(&worker->net, server->loops[i], &net);

@@ -168,6 +168,8 @@ static int check_undecided(const yodel_ws *ws)
         return YODEL_ERR_CLOSED;
     if (ws->state == YD_WS_OPEN || ws->rejected)
         return YODEL_ERR_STATE;
+    if (yd_request_is_gone(ws->in.connecting.req))
+        return YODEL_ERR_CLOSED;
     return yd_request_is_answered(ws->in.connecting.req) ? YODEL_ERR_STATE : 0;
 }
 
@@ -177,7 +179,7 @@ int yodel_ws_accept(yodel_ws *ws, const yodel_ws_accept_options *given)
     yodel_ws_accept_options options;
     const struct yd_http_head *head;
     struct yd_buf out = {0};
-    int rc;
+    int rc, claim;
 
     if ((rc = check_undecided(ws)) < 0)
         return rc;
@@ -185,9 +187,13 @@ int yodel_ws_accept(yodel_ws *ws, const yodel_ws_accept_options *given)
     if ((rc = yd_options_read(given, &options, sizeof options)) < 0 ||
         (rc = check_accept(&options, head)) < 0)
         return rc;
+    if ((claim = yd_request_claim(ws->in.connecting.req)) < 0)
+        return claim;
     if ((rc = write_head(ws, head, &options, &out)) == 0)
         rc = open_with(ws, &out);
     yd_buf_free(mem, &out);
+    if (rc < 0 && claim == 0)
+        yd_request_unclaim(ws->in.connecting.req);
     if (rc == 0 && !ws->in_connect)
         run_open(ws);
     return rc;
@@ -246,6 +252,8 @@ int yodel_ws_reject(yodel_ws *ws, const yodel_response *given)
 void yodel_ws_close(yodel_ws *ws, uint16_t code, yodel_str reason)
 {
     if (ws->state == YD_WS_CONNECTING) {
+        if (check_undecided(ws) == 0)
+            yd_request_override_decision(ws->in.connecting.req);
         if (yodel_ws_reject(ws, NULL) == -ENOMEM) /* then without an answer */
             yd_conn_abort(ws->conn, -ENOMEM);
         return;
@@ -281,6 +289,38 @@ static void on_late(yodel_request *req, void *user)
 
 const struct yd_hold yd_ws_hold = {.gone = on_gone, .late = on_late};
 
+/* ---- decided later ---- */
+
+static int apply(yodel_decision *d, const struct yd_verdict *verdict)
+{
+    yodel_ws *ws = yd_decision_subject(d);
+    yodel_response refusal = yd_verdict_refusal(verdict);
+
+    if (verdict->verb == YD_ACCEPT)
+        return yodel_ws_accept(ws, verdict->accept);
+    return yodel_ws_reject(ws, verdict->verb == YD_REJECT ? verdict->response : &refusal);
+}
+
+static void drop(yodel_decision *d)
+{
+    yodel_ws *ws = yd_decision_subject(d);
+
+    if (yodel_ws_reject(ws, YODEL_OPTIONS(yodel_response, .status = 503)) == -ENOMEM)
+        yd_conn_abort(ws->conn, -ENOMEM);
+}
+
+static const struct yd_decision_ops decision_ops = {
+    .verbs = YD_ACCEPT | YD_REJECT | YD_REFUSE,
+    .check = yd_verdict_check_response,
+    .apply = apply,
+    .drop = drop,
+};
+
+yodel_decision *yodel_ws_defer(yodel_ws *ws)
+{
+    return check_undecided(ws) == 0 ? yodel_request_defer(ws->in.connecting.req) : NULL;
+}
+
 static yodel_ws *make_ws(struct yd_ws_route *route, yodel_request *req)
 {
     yodel_ws *ws = yd_zalloc(route->service->mem, sizeof *ws);
@@ -291,6 +331,7 @@ static yodel_ws *make_ws(struct yd_ws_route *route, yodel_request *req)
     ws->conn = yd_request_conn(req);
     ws->member.deliver = yd_ws_deliver;
     ws->in.connecting.req = req;
+    yd_request_set_deferral(req, &decision_ops, ws);
     yd_conn_hold(ws->conn);
     return ws;
 }
@@ -308,11 +349,14 @@ static int call_on_connect(yodel_ws *ws, yodel_request *req)
     return rc;
 }
 
-/* Turns what on_connect returned into an answer, if it has given none itself. */
+/* Turns what on_connect returned into an answer, if it has given none itself, nor another thread.
+ */
 static int answer(yodel_ws *ws, yodel_request *req, int outcome)
 {
     int rc;
 
+    if (outcome != YODEL_DEFER && yd_request_take_decision(req) < 0)
+        outcome = YODEL_DEFER;
     if (outcome == YODEL_DEFER) {
         if ((rc = yd_request_hold(req, &yd_ws_hold, ws, ws->route->service->defaults.decide_ms)) ==
             0)

@@ -61,6 +61,9 @@ yodel_sio_args app_args(const yodel_sio_event *event, yodel_bytes attachments[AP
 const json_t *app_arg(yodel_sio_event *event, size_t i);
 /* True when value is what yodel_sio_binary() makes. */
 int app_is_binary(const json_t *value);
+/* Ends the process unless rc is 0 or what may happen; every app checks what it decides by it. */
+void app_must(int rc, int what_may_happen);
+
 /* As JavaScript sees it in a condition. */
 int app_is_true(const json_t *value);
 

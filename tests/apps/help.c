@@ -67,6 +67,14 @@ int app_is_binary(const json_t *value)
     return json_is_true(json_object_get(value, "_placeholder"));
 }
 
+void app_must(int rc, int what_may_happen)
+{
+    if (rc >= 0 || rc == what_may_happen)
+        return;
+    fprintf(stderr, "testapps: a call failed: %s\n", yodel_strerror(rc));
+    abort();
+}
+
 int app_is_true(const json_t *value)
 {
     switch (value != NULL ? json_typeof(value) : JSON_NULL) {

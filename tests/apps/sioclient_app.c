@@ -8,31 +8,22 @@
 
 /* ---- the hook: every handshake is delayed ---- */
 
-struct handshake {
-    yodel_sio *sio;
-    yodel_request_id id;
-};
-
 static void allow(void *arg)
 {
-    struct handshake *handshake = arg;
+    yodel_decision *decision = arg;
 
-    (void)yodel_sio_allow(handshake->sio, handshake->id, 0);
-    free(handshake);
+    app_must(yodel_decision_accept(decision, NULL), YODEL_ERR_CLOSED);
+    yodel_decision_unref(decision);
 }
 
 static int delay(yodel_request *req, void *user)
 {
     struct app *app = user;
-    struct handshake *handshake = malloc(sizeof *handshake);
+    yodel_decision *decision = yodel_request_defer(req);
 
-    if (handshake == NULL)
-        return -ENOMEM;
-    handshake->sio = app->sio;
-    handshake->id = yodel_sio_request_id(req);
-    if (later_call(app->later, 10, allow, handshake) == 0)
+    if (decision != NULL && later_call(app->later, 10, allow, decision) == 0)
         return YODEL_DEFER;
-    free(handshake);
+    yodel_decision_unref(decision);
     return -ENOMEM;
 }
 

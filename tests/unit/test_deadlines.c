@@ -23,7 +23,7 @@
 
 struct web {
     struct http_sim hs;
-    yodel_request_id id;
+    yodel_decision *decision;
     struct sim_peer *peer;
 };
 
@@ -34,7 +34,7 @@ static void answer(yodel_request *req, void *user)
 
 static void defer(yodel_request *req, void *user)
 {
-    ((struct web *)user)->id = yodel_request_defer(req);
+    ((struct web *)user)->decision = yodel_request_defer(req);
 }
 
 static int web_set_up(void **state)
@@ -53,6 +53,7 @@ static int web_tear_down(void **state)
 {
     struct web *web = *state;
 
+    yodel_decision_unref(web->decision);
     http_sim_stop(&web->hs);
     free(web);
     return 0;

@@ -316,7 +316,7 @@ static void test_eio_adds_headers(void **state)
 
 struct hook {
     int result;
-    uint64_t id;
+    yodel_decision *decision; /* of the last call */
     unsigned calls;
 };
 
@@ -325,7 +325,8 @@ static int allow(yodel_request *req, void *user)
     struct hook *hook = user;
 
     hook->calls++;
-    hook->id = yd_eio_request_id(req);
+    yodel_decision_unref(hook->decision);
+    hook->decision = hook->result == YODEL_DEFER ? yodel_request_defer(req) : NULL;
     return hook->result;
 }
 
@@ -367,30 +368,44 @@ static void test_eio_waits_for_a_decision(void **state)
     struct hook hook = {.result = YODEL_DEFER};
     struct eio_sim *sim = *state = start_with_hook(&hook);
     struct sim_peer *peer = eio_sim_get(sim, 0, "");
-    uint64_t first = hook.id;
+    yodel_decision *first = yodel_decision_ref(hook.decision);
 
     assert_int_equal(sim_received_len(peer), 0);
-    assert_int_equal(yd_eio_decide(sim->eio, sim->base.loops[0], first, 0), 0);
+    assert_int_equal(yodel_decision_accept(first, YODEL_OPTIONS(yodel_ws_accept_options)), -EINVAL);
+    assert_int_equal(yodel_decision_respond_text(first, 200, NULL, YODEL_STR("")), -EINVAL);
+    assert_int_equal(yodel_decision_accept(first, NULL), 0);
+    assert_int_equal(yodel_decision_accept(first, NULL), YODEL_ERR_STATE);
     eio_sim_run(sim);
     http_sim_assert_status(peer, 200);
     eio_sim_expect_told(sim, "open;");
-    assert_int_equal(yd_eio_decide(sim->eio, sim->base.loops[0], first, 0), YODEL_ERR_NOT_FOUND);
 
     sim_forget(peer);
     sim_send_text(peer, "GET /e/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n");
     eio_sim_run(sim);
-    assert_int_equal(yd_eio_decide(sim->eio, sim->base.loops[0], first, 0), YODEL_ERR_NOT_FOUND);
-    assert_int_equal(yd_eio_decide(sim->eio, sim->base.loops[0], hook.id, -EPERM), 0);
+    assert_int_equal(yodel_decision_accept(first, NULL), YODEL_ERR_STATE);
+    assert_int_equal(yodel_decision_refuse(hook.decision, "not \"you\"", NULL), 0);
+    eio_sim_run(sim);
+    eio_sim_expect(peer, 403, "{\"code\":4,\"message\":\"not \\\"you\\\"\"}");
+
+    peer = eio_sim_get(sim, 0, "");
+    assert_int_equal(
+        yodel_decision_reject(hook.decision, YODEL_OPTIONS(yodel_response, .status = 302)), 0);
+    eio_sim_run(sim);
+    http_sim_assert_status(peer, 302);
+    peer = eio_sim_get(sim, 0, "");
+    hook.decision = yodel_decision_unref(hook.decision);
     eio_sim_run(sim);
     eio_sim_expect_error(peer, 4);
-
     peer = eio_sim_get(sim, 0, "");
     eio_sim_advance(sim, 10000);
     eio_sim_expect_error(peer, 4);
+    assert_int_equal(yodel_decision_accept(hook.decision, NULL), YODEL_ERR_CLOSED);
     peer = eio_sim_get(sim, 0, "");
     sim_end(peer); /* the client has no patience */
     eio_sim_run(sim);
-    assert_int_equal(yd_eio_decide(sim->eio, sim->base.loops[0], hook.id, 0), YODEL_ERR_NOT_FOUND);
+    assert_int_equal(yodel_decision_accept(hook.decision, NULL), YODEL_ERR_CLOSED);
+    yodel_decision_unref(hook.decision);
+    yodel_decision_unref(first);
 }
 
 static void test_eio_decides_on_websockets(void **state)
@@ -400,7 +415,7 @@ static void test_eio_decides_on_websockets(void **state)
     struct sim_peer *peer = eio_sim_upgrade(sim, 0, "");
 
     assert_int_equal(sim_received_len(peer), 0);
-    assert_int_equal(yd_eio_decide(sim->eio, sim->base.loops[0], hook.id, 0), 0);
+    assert_int_equal(yodel_decision_accept(hook.decision, NULL), 0);
     eio_sim_run(sim);
     http_sim_assert_status(peer, 101);
     eio_sim_expect_told(sim, "open;");
@@ -408,12 +423,13 @@ static void test_eio_decides_on_websockets(void **state)
     eio_sim_run(sim);
     eio_sim_expect_told(sim, "text:hi;");
     peer = eio_sim_upgrade(sim, 0, "");
-    assert_int_equal(yd_eio_decide(sim->eio, sim->base.loops[0], hook.id, 418), 0);
+    assert_int_equal(yodel_decision_refuse(hook.decision, "no", NULL), 0);
     eio_sim_run(sim);
-    eio_sim_expect(peer, 418, "Forbidden");
+    eio_sim_expect(peer, 403, "no");
     peer = eio_sim_upgrade(sim, 0, "");
     eio_sim_advance(sim, 10000);
     eio_sim_expect(peer, 400, "Forbidden");
+    yodel_decision_unref(hook.decision);
 }
 
 static bool serve(yodel_request *req, yodel_str rest, void *user)

@@ -185,7 +185,7 @@ static void check_bad_answers(yodel_request *req)
                      -EINVAL);
     assert_int_equal(yodel_request_reply_text(req, 200, NULL, YODEL_STR("")), 0);
     assert_int_equal(yodel_request_reply_text(req, 200, NULL, YODEL_STR("")), YODEL_ERR_STATE);
-    assert_int_equal(yodel_request_defer(req).value, 0);
+    assert_null(yodel_request_defer(req));
 }
 
 static void test_request_bad_answers(void **state)

@@ -117,39 +117,6 @@ static void test_server_statistics_fit_the_callers_struct(void **state)
     yodel_server_unref(server);
 }
 
-/* ---- arguments from other threads ---- */
-
-static void test_server_checks_headers_before_it_copies_them(void **state)
-{
-    static const yodel_header nameless[] = {{"A", "b"}, {NULL, "b"}};
-    static const yodel_header valueless[] = {{"A", NULL}};
-    yodel_id id = {1 << 24};
-    yodel_server *server;
-
-    assert_int_equal(yodel_server_new(YODEL_OPTIONS(yodel_server_options, .loops = 1), &server), 0);
-    assert_int_equal(yodel_ws_accept_id(server, id,
-                                        YODEL_OPTIONS(yodel_ws_accept_options, .headers = nameless,
-                                                      .num_headers = 2)),
-                     -EINVAL);
-    assert_int_equal(yodel_ws_accept_id(server, id,
-                                        YODEL_OPTIONS(yodel_ws_accept_options, .headers = valueless,
-                                                      .num_headers = 1)),
-                     -EINVAL);
-    assert_int_equal(
-        yodel_ws_accept_id(server, id, YODEL_OPTIONS(yodel_ws_accept_options, .num_headers = 1)),
-        -EINVAL);
-    assert_int_equal(
-        yodel_ws_reject_id(server, id,
-                           YODEL_OPTIONS(yodel_response, .headers = nameless, .num_headers = 2)),
-        -EINVAL);
-    assert_int_equal(
-        yodel_ws_reject_id(server, id,
-                           YODEL_OPTIONS(yodel_response, .headers = valueless, .num_headers = 1)),
-        -EINVAL);
-    assert_int_equal(yodel_ws_reject_id(server, id, NULL), 0);
-    yodel_server_unref(server);
-}
-
 /* ---- failures ---- */
 
 static void keep_line(yodel_log_level level, yodel_str text, void *user)
@@ -181,7 +148,6 @@ int main(void)
         cmocka_unit_test(test_server_has_255_loops_at_most),
         cmocka_unit_test(test_server_workers_block_no_signals_of_faults),
         cmocka_unit_test(test_server_statistics_fit_the_callers_struct),
-        cmocka_unit_test(test_server_checks_headers_before_it_copies_them),
         cmocka_unit_test(test_server_names_the_address_that_failed),
     };
 

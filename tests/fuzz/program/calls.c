@@ -124,6 +124,17 @@ static void call_ws_reject(struct ctx *c)
         c->ws->decided = true;
 }
 
+static void call_ws_defer(struct ctx *c)
+{
+    struct wsock *ws = c->ws;
+    yodel_decision *d = yodel_ws_defer(ws->ws);
+
+    say(c->p, "ws_defer %d: %d", ws->line, d != NULL);
+    if (d != NULL && (ws->accepted || ws->ending))
+        broken(c->p, "yodel_ws_defer: of a WebSocket that is decided");
+    (void)decision_keep(c->p, d, "a WebSocket", ws, false);
+}
+
 static void call_group_add(struct ctx *c)
 {
     unsigned group = pick(c->p, NUM_GROUPS);
@@ -203,15 +214,11 @@ static void call_by_id(struct ctx *c)
 {
     yodel_server *server = c->p->server;
     yodel_id id = {choose_ws_id(c->p)};
-    unsigned what = pick(c->p, 4);
+    unsigned what = pick(c->p, 2);
 
     note_decision(c->p, id.value);
     say(c->p, "by id: %u", what);
     if (what == 0)
-        (void)yodel_ws_accept_id(server, id, NULL);
-    else if (what == 1)
-        (void)yodel_ws_reject_id(server, id, YODEL_OPTIONS(yodel_response, .status = 410));
-    else if (what == 2)
         (void)yodel_ws_send_id(server, id, YODEL_WS_TEXT, (yodel_bytes){(uint8_t *)"by id", 5});
     else
         (void)yodel_ws_close_id(server, id, 4001, YODEL_STR("by id"));
@@ -646,7 +653,7 @@ static void call_find(struct ctx *c)
     }
     say(c->p, "find %s: %s", program_names[name], ns != NULL ? "kept" : "none");
     if (ns != NULL)
-        keep(c->p, (struct kept){KEPT_NAMESPACE, ns, {0}, service, (int)name});
+        keep(c->p, (struct kept){KEPT_NAMESPACE, ns, service, (int)name});
 }
 
 /* To one that is kept, which may have no sockets any more, and not be found. */
@@ -690,19 +697,33 @@ static const struct call {
     enum needs needs;
     void (*fn)(struct ctx *c);
 } calls[] = {
-    {4, A_WS, call_ws_send},          {4, A_WS, call_ws_close},
-    {5, A_WS, call_ws_accept},        {3, A_WS, call_ws_reject},
-    {8, A_WS, call_group_add},        {3, A_WS, call_group_discard},
-    {3, A_WS, call_ws_look},          {3, NOTHING, call_post},
-    {5, NOTHING, call_by_id},         {5, NOTHING, call_group_send},
-    {5, NOTHING, call_group_event},   {2, NOTHING, call_channel_event},
-    {2, NOTHING, call_members},       {12, NOTHING, call_emit},
-    {6, NOTHING, call_emit_ack},      {9, A_SOCKET, call_join},
-    {4, A_SOCKET, call_leave},        {2, A_SOCKET, call_each_room},
-    {4, A_SOCKET, call_disconnect},   {2, A_SOCKET, call_look},
-    {2, NOTHING, call_sockets_rooms}, {2, NOTHING, call_disconnect_sockets},
-    {2, NOTHING, call_fetch},         {1, NOTHING, call_server_look},
-    {6, NOTHING, call_kept},          {3, NOTHING, call_find},
+    {4, A_WS, call_ws_send},
+    {4, A_WS, call_ws_close},
+    {5, A_WS, call_ws_accept},
+    {3, A_WS, call_ws_reject},
+    {6, A_WS, call_ws_defer},
+    {8, A_WS, call_group_add},
+    {3, A_WS, call_group_discard},
+    {3, A_WS, call_ws_look},
+    {3, NOTHING, call_post},
+    {5, NOTHING, call_by_id},
+    {5, NOTHING, call_group_send},
+    {5, NOTHING, call_group_event},
+    {2, NOTHING, call_channel_event},
+    {2, NOTHING, call_members},
+    {12, NOTHING, call_emit},
+    {6, NOTHING, call_emit_ack},
+    {9, A_SOCKET, call_join},
+    {4, A_SOCKET, call_leave},
+    {2, A_SOCKET, call_each_room},
+    {4, A_SOCKET, call_disconnect},
+    {2, A_SOCKET, call_look},
+    {2, NOTHING, call_sockets_rooms},
+    {2, NOTHING, call_disconnect_sockets},
+    {2, NOTHING, call_fetch},
+    {1, NOTHING, call_server_look},
+    {6, NOTHING, call_kept},
+    {3, NOTHING, call_find},
     {1, NOTHING, call_stop},
 };
 

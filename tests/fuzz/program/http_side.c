@@ -28,11 +28,10 @@ static void answer(yodel_request *req, void *user)
 static void defer(yodel_request *req, void *user)
 {
     struct program *p = user;
-    yodel_request_id id = yodel_request_defer(req);
 
     say(p, "request deferred");
-    if (id.value != 0)
-        keep(p, (struct kept){.kind = KEPT_REQUEST, .id = id});
+    for (unsigned i = pick(p, 3); i < 3; i++)
+        (void)decision_keep(p, yodel_request_defer(req), "a request", NULL, true);
     act(p, NULL, NULL);
 }
 
@@ -70,18 +69,13 @@ static void use(struct program *p, struct kept *kept)
         yodel_sio_next_go(kept->thing);
     } else if (kept->kind == KEPT_NEXT) {
         refuse(p, kept->thing);
-    } else if (kept->kind == KEPT_REQUEST && p->server != NULL) {
-        say(p, "respond");
-        (void)yodel_request_respond_id(
-            p->server, kept->id, YODEL_OPTIONS(yodel_response, .body = {(uint8_t *)"late", 4}));
+    } else if (kept->kind == KEPT_DECISION) {
+        decision_use(p, kept->thing);
     } else if (kept->kind == KEPT_NAMESPACE) {
         if (nicely && !p->over)
             emit_to_kept(p, kept);
         say(p, "give back %s", program_names[kept->name]);
         (void)yodel_sio_namespace_unref(kept->thing);
-    } else if (kept->kind == KEPT_ALLOW && p->services[kept->service].sio != NULL) {
-        say(p, "allow: %d", !nicely);
-        (void)yodel_sio_allow(p->services[kept->service].sio, kept->id, nicely ? 0 : 403);
     }
 }
 

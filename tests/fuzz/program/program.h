@@ -155,12 +155,13 @@ struct session {
 
 /* ---- what handlers keep ---- */
 
-enum kept_kind { KEPT_ACK, KEPT_NEXT, KEPT_REQUEST, KEPT_ALLOW, KEPT_NAMESPACE };
+enum kept_kind { KEPT_ACK, KEPT_NEXT, KEPT_DECISION, KEPT_NAMESPACE };
+
+struct choice;
 
 struct kept {
     enum kept_kind kind;
     void *thing;
-    yodel_request_id id;
     unsigned service;
     int name; /* of a namespace */
 };
@@ -209,6 +210,7 @@ struct program {
     struct waiter *waiters;
     struct kept kept[MAX_KEPT];
     unsigned num_kept;
+    struct choice *choices;
     struct sent *sent; /* by serial, from 1 */
     unsigned num_sent, max_sent;
     struct expected *expected;
@@ -287,6 +289,16 @@ void keep(struct program *p, struct kept kept);
 void use_kept(struct program *p);
 void refuse(struct program *p, yodel_sio_next *next);
 void drop_all_kept(struct program *p);
+
+/* ---- decide.c ---- */
+
+/* Keeps the reference d, on what (static) of ws, which may be NULL.  strict: handlers do not decide
+ * otherwise.  False for NULL. */
+bool decision_keep(struct program *p, yodel_decision *d, const char *what, struct wsock *ws,
+                   bool strict);
+void decision_use(struct program *p, void *choice);
+/* At the end, when the server has stopped. */
+void decisions_free(struct program *p);
 
 /* ---- calls.c: what handlers and other threads call ---- */
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,9 +267,9 @@ static int on_allow(yodel_request *req, void *user)
         return 0;
     if (what == 4)
         return 403;
-    keep(p, (struct kept){
-                .kind = KEPT_ALLOW, .id = yodel_sio_request_id(req), .service = service->index});
-    return YODEL_DEFER;
+    if (!decision_keep(p, yodel_request_defer(req), "a session", NULL, false))
+        return -ENOMEM;
+    return once_in(p, 8) ? 0 : YODEL_DEFER;
 }
 
 static void on_headers(const yodel_request *req, yodel_sio_add_header_fn *add, void *arg,

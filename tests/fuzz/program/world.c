@@ -306,9 +306,14 @@ static void unref_all(struct program *p)
 
 void world_finish(struct program *p)
 {
+    bool late = once_in(p, 2);
+
     p->over = true;
     drop_all_kept(p);
+    if (!late)
+        decisions_free(p);
     unref_all(p);
+    decisions_free(p);
     if (p->blocks != 0)
         broken(p, "%zu blocks of memory are left", p->blocks);
     waiters_check(p);
