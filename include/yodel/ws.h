@@ -238,6 +238,24 @@ YODEL_API int yodel_ws_send_prepared(yodel_ws *ws, yodel_prepared *message) YODE
  */
 YODEL_API void yodel_ws_close(yodel_ws *ws, uint16_t code, yodel_str reason) YODEL_LOOP_THREAD;
 
+/*
+ * Reads nothing more from ws, so that a peer cannot send faster than its messages are dealt with;
+ * after at most one read, of 64 KiB, it has to wait.  No handler for input runs until
+ * yodel_ws_resume(), which gives what had come, in order, never inside that call.
+ *
+ * While it is paused pings of the peer are not answered, and a pong cannot be heard, so pong_ms
+ * does not end it and no pings are sent.  The end of the peer's output is noticed when all before
+ * it has been read, after the resume; a broken connection at once: on_close then comes without what
+ * was not read.  yodel_ws_close() and a stop end the pause, and messages not read yet are dropped.
+ *
+ * May be called from on_connect on, also before the WebSocket is accepted, and more than once: one
+ * resume ends it.  It goes together with the rest that a peer is given which has much to read
+ * (max_buffered).  Returns 0 or YODEL_ERR_CLOSED (over).
+ */
+YODEL_API int yodel_ws_pause(yodel_ws *ws) YODEL_LOOP_THREAD;
+/* Reads on.  Returns 0, also when it was not paused, or YODEL_ERR_CLOSED (over). */
+YODEL_API int yodel_ws_resume(yodel_ws *ws) YODEL_LOOP_THREAD;
+
 /* Bytes queued and not yet taken by the kernel. */
 YODEL_API size_t yodel_ws_buffered(const yodel_ws *ws) YODEL_LOOP_THREAD;
 

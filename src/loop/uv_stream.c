@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,6 +32,8 @@ static int set_interest(struct yd_stream *stream)
 
     if (!stream->paused && !stream->ended)
         events |= UV_READABLE;
+    else if (!stream->ended && !stream->hung_up)
+        events |= UV_DISCONNECT;
     if (stream->pending && !stream->starved)
         events |= UV_WRITABLE;
     return events != 0 ? uv_poll_start(&state->poll, events, on_poll) : uv_poll_stop(&state->poll);
@@ -74,13 +77,20 @@ static void on_writable(struct yd_stream *stream)
     stream->events->on_sent(stream, 0);
 }
 
+/* The peer has ended its output, and nobody reads: said once, or the poller would not rest. */
+static void on_hang_up(struct yd_stream *stream)
+{
+    stream->hung_up = true;
+    (void)set_interest(stream);
+    stream->events->on_hang_up(stream);
+}
+
 /* The socket has failed and libuv has stopped polling it; what came before can still be read. */
 static void on_broken(struct yd_stream *stream)
 {
     int error = 0;
     socklen_t len = sizeof error;
 
-    stream->paused = false;
     read_some(stream);
     if (stream->closing)
         return;
@@ -101,6 +111,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         on_writable(stream);
     if ((events & UV_READABLE) != 0 && !stream->closing)
         read_some(stream);
+    if ((events & UV_DISCONNECT) != 0 && stream->paused && !stream->ended && !stream->closing)
+        on_hang_up(stream);
 }
 
 int yd_uv_stream_open(struct yd_stream *stream)
@@ -119,8 +131,15 @@ int yd_uv_stream_open(struct yd_stream *stream)
 
 void yd_uv_stream_pause(struct yd_stream *stream, bool paused)
 {
-    (void)paused;
+    stream->hung_up = stream->hung_up && paused;
     (void)set_interest(stream);
+}
+
+size_t yd_uv_stream_unread(struct yd_stream *stream)
+{
+    int num = 0;
+
+    return ioctl(stream->fd, FIONREAD, &num) == 0 && num > 0 ? (size_t)num : 0;
 }
 
 void yd_uv_stream_read(struct yd_stream *stream)

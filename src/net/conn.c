@@ -272,6 +272,27 @@ static void on_end(struct yd_stream *stream, int error)
         yd_conn_end_input(conn);
 }
 
+static void on_hang_up(struct yd_stream *stream)
+{
+    struct yd_conn *conn = conn_of(stream);
+
+    if (is_open(conn) && conn->events->on_hang_up != NULL)
+        conn->events->on_hang_up(conn);
+}
+
+size_t yd_conn_unread(struct yd_conn *conn)
+{
+    size_t kept = conn->kept != NULL ? conn->kept->len : 0;
+
+    return is_dead(conn) ? kept : kept + yd_stream_unread(&conn->stream);
+}
+
+void yd_conn_read_ahead(struct yd_conn *conn)
+{
+    if (!is_dead(conn))
+        yd_stream_pause(&conn->stream, false);
+}
+
 void yd_conn_read_into(struct yd_conn *conn, const struct iovec *target)
 {
     if (conn->filter != NULL)
@@ -293,11 +314,22 @@ void yd_conn_resume(struct yd_conn *conn)
     if (is_dead(conn))
         return;
     conn->paused = false;
-    yd_stream_pause(&conn->stream, false);
-    if (conn->kept != NULL) {
-        conn->redeliver = true;
-        queue_task(conn);
+    if (conn->kept == NULL) {
+        yd_stream_pause(&conn->stream, false);
+        return;
     }
+    conn->redeliver = true;
+    queue_task(conn);
+}
+
+/* Nothing is read before the protocol has had what is kept: it may pause again in the middle of
+ * that, and each pause would add what was read meanwhile. */
+static void redeliver(struct yd_conn *conn)
+{
+    conn->redeliver = false;
+    offer_kept(conn);
+    if (!conn->paused && !is_dead(conn))
+        yd_stream_pause(&conn->stream, false);
 }
 
 /* ---- output ---- */
@@ -504,10 +536,8 @@ static void run_task(struct yd_mail *task, void *receiver)
 
     (void)receiver;
     conn->task_queued = false;
-    if (conn->redeliver && !is_dead(conn)) {
-        conn->redeliver = false;
-        offer_kept(conn);
-    }
+    if (conn->redeliver && !is_dead(conn))
+        redeliver(conn);
     if (conn->stop_due)
         yd_conn_stop(conn);
     if (!is_dead(conn))
@@ -516,7 +546,8 @@ static void run_task(struct yd_mail *task, void *receiver)
         finish(conn);
 }
 
-static const struct yd_stream_events stream_events = {on_read, on_end, on_sent, on_closed};
+static const struct yd_stream_events stream_events = {on_read, on_end, on_sent, on_closed,
+                                                      on_hang_up};
 
 void yd_conn_init(struct yd_conn *conn)
 {

@@ -158,6 +158,8 @@ static int open_with(yodel_ws *ws, const struct yd_buf *head)
     atomic_fetch_add_explicit(&ws->route->service->num_open, 1, memory_order_relaxed);
     yd_conn_set_events(conn, &yd_ws_conn_events, ws);
     yd_ws_start_heartbeat(ws);
+    if (ws->paused)
+        yd_conn_pause(conn);
     return 0;
 }
 

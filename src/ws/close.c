@@ -53,6 +53,10 @@ void yd_ws_send_close(yodel_ws *ws, unsigned code, yodel_str reason, yodel_ws_cl
     ws->state = YD_WS_CLOSING;
     write_close(ws, code, reason);
     await_answer(ws);
+    if (ws->paused) { /* messages are dropped from now on; the peer's close frame is not */
+        ws->paused = false;
+        yd_ws_let_in(ws);
+    }
 }
 
 /* ---- the connection after its WebSocket: only the transport has to end ---- */
@@ -145,7 +149,7 @@ static void beat(yodel_ws *ws)
     uint32_t ping_ms = ws->route->options.ping_ms, pong_ms = ws->route->options.pong_ms;
     uint32_t silent = (uint32_t)yd_ws_loop_of(ws)->now - ws->heard_at;
 
-    if (ws->held_back) { /* it is we who do not listen; output has its own limit */
+    if (ws->held_back || ws->paused) { /* it is we who do not listen */
         yd_conn_set_timeout(ws->conn, ping_ms);
     } else if (ws->pinged) {
         yd_ws_fail(ws, 1011, "ping timeout", YODEL_WS_BY_TIMEOUT);

@@ -275,6 +275,37 @@ static void hold_back(yodel_ws *ws)
     yd_conn_want_drain(ws->conn);
 }
 
+void yd_ws_let_in(yodel_ws *ws)
+{
+    if (ws->held_back || ws->paused)
+        return;
+    ws->heard_at = (uint32_t)yd_ws_loop_of(ws)->now; /* only now it can be heard again */
+    ws->pinged = false;
+    yd_conn_resume(ws->conn);
+}
+
+int yodel_ws_pause(yodel_ws *ws)
+{
+    if (ws->state > YD_WS_OPEN || ws->rejected)
+        return YODEL_ERR_CLOSED;
+    ws->paused = true;
+    if (ws->state == YD_WS_OPEN)
+        yd_conn_pause(ws->conn);
+    return 0;
+}
+
+int yodel_ws_resume(yodel_ws *ws)
+{
+    if (ws->state > YD_WS_OPEN || ws->rejected)
+        return YODEL_ERR_CLOSED;
+    if (!ws->paused)
+        return 0;
+    ws->paused = false;
+    if (ws->state == YD_WS_OPEN)
+        yd_ws_let_in(ws);
+    return 0;
+}
+
 static size_t on_data(struct yd_conn *conn, uint8_t *data, size_t len)
 {
     yodel_ws *ws = conn->up;
@@ -293,10 +324,10 @@ static size_t on_data(struct yd_conn *conn, uint8_t *data, size_t len)
         if (rc <= 0)
             break;
         on_piece(ws, &piece);
-        if (ws->state == YD_WS_OPEN && has_much_to_read(ws)) {
+        if (ws->state == YD_WS_OPEN && has_much_to_read(ws))
             hold_back(ws);
+        if (ws->state == YD_WS_OPEN && (ws->held_back || ws->paused))
             return used;
-        }
     }
     return len;
 }
@@ -307,7 +338,7 @@ static void on_drain(struct yd_conn *conn)
 
     if (ws->held_back) {
         ws->held_back = false;
-        yd_conn_resume(conn);
+        yd_ws_let_in(ws);
     }
     if (ws->congested && ws->state == YD_WS_OPEN) {
         ws->congested = false;
@@ -342,7 +373,7 @@ uint64_t yd_ws_heard_at(const yodel_ws *ws)
 
     if (ws->state != YD_WS_OPEN)
         return 0;
-    if (ws->held_back)
+    if (ws->held_back || ws->paused)
         return now;
     return ws->in.reader.opcode != 0 ? now - (uint32_t)((uint32_t)now - ws->heard_at) : 0;
 }

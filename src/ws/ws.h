@@ -130,6 +130,7 @@ struct yodel_ws {
     bool pinged : 1;      /* nothing was heard since a ping */
     bool congested : 1;   /* a send was refused: on_drain is owed */
     bool held_back : 1;   /* input rests until the output is out */
+    bool paused : 1;      /* input rests until the program says so */
     bool has_closing : 1; /* closed_by, close_code and close_reason are set */
     bool in_connect : 1;  /* on_connect runs */
     bool deferred : 1;    /* on_connect has deferred: on_close is owed */
@@ -174,6 +175,9 @@ int yd_ws_partial_append(yodel_ws *ws, const uint8_t *data, size_t len, uint64_t
 /* Has the rest of the present frame, left bytes, read to where it belongs, if it is long: a short
  * one comes with what follows it.  0: no more of that. */
 void yd_ws_partial_read_into(yodel_ws *ws, uint64_t left);
+
+/* Input goes on, unless something else has it rest. */
+void yd_ws_let_in(yodel_ws *ws);
 
 /* A handler returned a negative result: logs it and closes with 1011. */
 void yd_ws_handler_failed(yodel_ws *ws, const char *handler, int result);

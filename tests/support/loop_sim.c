@@ -186,8 +186,15 @@ static int stream_open(struct yd_stream *stream)
 
 static void stream_pause(struct yd_stream *stream, bool paused)
 {
-    (void)paused;
+    stream->hung_up = stream->hung_up && paused;
     sim_of(stream->loop)->moved = true;
+}
+
+static size_t stream_unread(struct yd_stream *stream)
+{
+    const struct sim_peer *peer = state_of(stream)->peer;
+
+    return peer->input.len - peer->input_at;
 }
 
 static void read_some(struct sim *sim, struct sim_peer *peer);
@@ -316,6 +323,7 @@ const struct yd_loop_ops yd_loop_sim = {
     .stream_open = stream_open,
     .stream_pause = stream_pause,
     .stream_read = stream_read,
+    .stream_unread = stream_unread,
     .stream_send = stream_send,
     .stream_send_now = stream_send_now,
     .stream_close = stream_close,
@@ -492,6 +500,22 @@ static void read_some(struct sim *sim, struct sim_peer *peer)
         free(data);
 }
 
+/* What the poller tells of a stream that nobody reads from. */
+static void watch_end(struct sim *sim, struct sim_peer *peer)
+{
+    struct yd_stream *stream = peer->stream;
+
+    if (stream == NULL || !stream->paused || stream->ended || stream->closing)
+        return;
+    if (peer->error < 0) {
+        read_end(sim, peer);
+    } else if (peer->ends && !stream->hung_up) {
+        sim->moved = true;
+        stream->hung_up = true;
+        stream->events->on_hang_up(stream);
+    }
+}
+
 static void send_on(struct sim *sim, struct sim_peer *peer)
 {
     struct yd_stream *stream = peer->stream;
@@ -519,6 +543,7 @@ void sim_turn(struct yd_loop *loop)
     for (struct sim_peer *peer = sim->peers; peer != NULL; peer = peer->next) {
         send_on(sim, peer);
         read_some(sim, peer);
+        watch_end(sim, peer);
     }
     if (yd_loop_turn(loop) <= sim->clock)
         sim->moved = true;

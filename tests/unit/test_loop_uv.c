@@ -47,15 +47,23 @@ struct fixture {
     struct yd_timer act, end;
     void (*action)(struct fixture *f);
     int client;
-    size_t answer; /* bytes */
+    size_t answer; /* bytes; 0: input is paused, and nothing used */
     int closes, close_error;
+    int hang_ups, ends;
+    size_t unread, got; /* at the last hang up; in all */
 };
 
 static size_t on_data(struct yd_conn *conn, uint8_t *data, size_t len)
 {
     struct fixture *f = conn->up;
-    void *answer = calloc(1, f->answer);
+    void *answer;
 
+    f->got += len;
+    if (f->answer == 0) {
+        yd_conn_pause(conn);
+        return 0;
+    }
+    answer = calloc(1, f->answer);
     assert_int_equal(yd_conn_write(conn, answer, f->answer, NULL, 0), 0);
     free(answer);
     return len;
@@ -70,12 +78,26 @@ static void on_closed(struct yd_conn *conn, int error)
     yd_loop_stop(f->loop);
 }
 
+static void on_hang_up(struct yd_conn *conn)
+{
+    struct fixture *f = conn->up;
+
+    f->hang_ups++;
+    f->unread = yd_conn_unread(conn);
+}
+
+static void on_eof(struct yd_conn *conn)
+{
+    ((struct fixture *)conn->up)->ends++;
+}
+
 static void ignore(struct yd_conn *conn)
 {
 }
 
 static const struct yd_conn_events events = {.on_data = on_data,
-                                             .on_eof = ignore,
+                                             .on_eof = on_eof,
+                                             .on_hang_up = on_hang_up,
                                              .on_timeout = ignore,
                                              .on_drain = ignore,
                                              .on_stop = ignore,
@@ -193,6 +215,47 @@ static void test_loop_uv_sees_a_reset_after_the_peers_end(void **state)
     assert_true(f->close_error == -EPIPE || f->close_error == -ECONNRESET);
 }
 
+static void send_and_end(struct fixture *f)
+{
+    assert_int_equal(send(f->client, "more", 4, 0), 4);
+    assert_int_equal(shutdown(f->client, SHUT_WR), 0);
+}
+
+/* Its end is told once, or the loop would not rest; it is read only when reading goes on. */
+static void test_loop_uv_notices_the_end_of_a_peer_it_does_not_read(void **state)
+{
+    struct fixture *f = *state;
+    struct timespec before, after;
+
+    assert_int_equal(send(f->client, "x", 1, 0), 1);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+    run(f, 100, send_and_end, 600);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+    assert_int_equal(f->hang_ups, 1);
+    assert_int_equal(f->unread, 5);
+    assert_int_equal(f->ends + f->closes, 0);
+    assert_int_equal(f->got, 1);
+    assert_true((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 <
+                300);
+}
+
+static void send_and_reset(struct fixture *f)
+{
+    assert_int_equal(send(f->client, "more", 4, 0), 4);
+    reset_client(f);
+}
+
+static void test_loop_uv_notices_the_reset_of_a_peer_it_does_not_read(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(send(f->client, "x", 1, 0), 1);
+    run(f, 100, send_and_reset, 8000);
+    assert_int_equal(f->closes, 1);
+    assert_int_equal(f->close_error, -ECONNRESET);
+    assert_int_equal(f->got, 1);
+}
+
 static void help_the_kernel(struct fixture *f)
 {
     send_error = 0;
@@ -230,6 +293,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         UV_TEST(test_loop_uv_sees_a_reset_after_the_peers_end),
+        UV_TEST(test_loop_uv_notices_the_end_of_a_peer_it_does_not_read),
+        UV_TEST(test_loop_uv_notices_the_reset_of_a_peer_it_does_not_read),
         UV_TEST(test_loop_uv_sends_when_the_kernel_has_memory_again),
         UV_TEST(test_loop_uv_gives_up_when_the_kernel_has_no_memory),
     };

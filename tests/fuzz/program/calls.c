@@ -135,6 +135,18 @@ static void call_ws_defer(struct ctx *c)
     (void)decision_keep(c->p, d, "a WebSocket", ws, false);
 }
 
+static void call_ws_pause(struct ctx *c)
+{
+    bool pauses = once_in(c->p, 2);
+    int rc = pauses ? yodel_ws_pause(c->ws->ws) : yodel_ws_resume(c->ws->ws);
+
+    say(c->p, "ws_%s %d: %d", pauses ? "pause" : "resume", c->ws->line, rc);
+    if (rc != 0 && rc != YODEL_ERR_CLOSED)
+        broken(c->p, "yodel_ws_pause: %s", yodel_error_name(rc));
+    if (rc == 0 && c->ws->ending)
+        broken(c->p, "yodel_ws_pause: 0 for a WebSocket that has ended");
+}
+
 static void call_group_add(struct ctx *c)
 {
     unsigned group = pick(c->p, NUM_GROUPS);
@@ -702,6 +714,7 @@ static const struct call {
     {5, A_WS, call_ws_accept},
     {3, A_WS, call_ws_reject},
     {6, A_WS, call_ws_defer},
+    {3, A_WS, call_ws_pause},
     {8, A_WS, call_group_add},
     {3, A_WS, call_group_discard},
     {3, A_WS, call_ws_look},
