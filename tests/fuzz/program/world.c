@@ -171,13 +171,18 @@ static void on_log(yodel_log_level level, yodel_str text, void *user)
 /* One address whose listeners the simulated loops know; its descriptors only want to be closed. */
 static void listen_somewhere(struct program *p)
 {
-    struct yd_address *address =
-        yd_zalloc(&p->server->mem, sizeof *address + p->num_loops * sizeof address->listeners[0]);
+    struct yd_address *address = yd_zalloc(&p->server->mem, sizeof *address);
+    struct yd_net_listener *listeners =
+        yd_zalloc(&p->server->mem, p->num_loops * sizeof *listeners);
 
-    if (address == NULL)
+    if (address == NULL || listeners == NULL)
         abort();
-    for (unsigned i = 0; i < p->num_loops; i++)
-        address->listeners[i].base.fd = dup(STDERR_FILENO);
+    for (unsigned i = 0; i < p->num_loops; i++) {
+        listeners[i].base.fd = dup(STDERR_FILENO);
+        listeners[i].front = &address->front;
+    }
+    address->listeners = listeners;
+    address->num_listeners = p->num_loops;
     p->server->addresses = address;
 }
 
