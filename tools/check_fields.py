@@ -29,9 +29,9 @@ OPEN = {  # struct: the layers, the fields
     "yd_bus": ("groups", "mem num_loops secret"),
     "yd_layer": ("channels sio", "bus name ops"),
     "yd_fence_wait": ("sio", "mail"),
-    "yd_member": ("channels ws sio", "deliver"),
+    "yd_member": ("channels ws sse sio", "deliver"),
     "yd_loop": (
-        "bus open decision groups net http ws eio sio server",
+        "bus open decision groups net http ws sse eio sio server",
         "closed counters index keeper mem net now open pool running stopping wheel",
     ),
     "yd_listener": ("net server", "backend fd"),

@@ -20,9 +20,10 @@ ALLOWED = {  # layer: the layers it may include, beside itself
     "http": "base proto loop decision net",
     "channels": "base proto loop bus groups",
     "ws": "base proto loop decision bus net http groups channels",
+    "sse": "base proto loop http groups channels",
     "eio": "base proto loop decision net http ws",
     "sio": "base proto loop decision bus http groups channels eio",
-    "server": "base proto loop bus open net http groups channels ws eio sio",
+    "server": "base proto loop bus open net http groups channels ws sse eio sio",
 }
 # Pure protocol code does no I/O, reads no clock and starts no thread.
 FORBIDDEN = {"proto": r"sys/|netinet/|arpa/|pthread|time\.h|unistd\.h|openssl/|uv\.h"}

@@ -104,20 +104,22 @@ YODEL_API yodel_server *yodel_server_unref(yodel_server *server) YODEL_ANY_THREA
 
 /* What the server has done since it was made; read without stopping anything. */
 typedef struct yodel_server_stats {
-    size_t size;           /* sizeof(yodel_server_stats), set by the caller */
-    uint64_t accepted;     /* connections taken from the kernel */
-    uint64_t refused;      /* answered 503 by max_connections */
-    uint64_t connections;  /* open now */
-    uint64_t websockets;   /* open now */
-    uint64_t requests;     /* HTTP requests handled, upgrades included */
-    uint64_t messages_in;  /* WebSocket messages and Engine.IO packets received */
-    uint64_t messages_out; /* the same queued, group deliveries included */
-    uint64_t bytes_in;     /* read from sockets, before TLS is taken off */
-    uint64_t bytes_out;    /* written to sockets */
-    uint64_t congested;    /* sends refused or group messages dropped at max_buffered */
-    uint64_t mail_refused; /* sends refused at max_mailbox */
-    uint64_t cut_short;    /* connections ended at max_discard or discard_ms */
-    uint64_t streams;      /* answers in parts that have not ended */
+    size_t size;             /* sizeof(yodel_server_stats), set by the caller */
+    uint64_t accepted;       /* connections taken from the kernel */
+    uint64_t refused;        /* answered 503 by max_connections */
+    uint64_t connections;    /* open now */
+    uint64_t websockets;     /* open now */
+    uint64_t requests;       /* HTTP requests handled, upgrades included */
+    uint64_t messages_in;    /* WebSocket messages and Engine.IO packets received */
+    uint64_t messages_out;   /* the same queued, group deliveries included */
+    uint64_t bytes_in;       /* read from sockets, before TLS is taken off */
+    uint64_t bytes_out;      /* written to sockets */
+    uint64_t congested;      /* sends refused or group messages dropped at max_buffered */
+    uint64_t mail_refused;   /* sends refused at max_mailbox */
+    uint64_t cut_short;      /* connections ended at max_discard or discard_ms */
+    uint64_t streams;        /* answers in parts that have not ended, event streams included */
+    uint64_t event_streams;  /* readers of server-sent events, now */
+    uint64_t events_dropped; /* for such readers: binary, or of a name they cannot be told */
 } yodel_server_stats;
 
 /*

@@ -13,6 +13,7 @@
 #include <yodel/log.h>
 #include <yodel/loop.h>
 #include <yodel/server.h>
+#include <yodel/sse.h>
 #include <yodel/version.h>
 #include <yodel/ws.h>
 

@@ -364,6 +364,8 @@ static void add_counters(yodel_server_stats *stats, const struct yd_loop *loop)
     stats->congested += read_counter(&counters->congested);
     stats->cut_short += read_counter(&counters->cut_short);
     stats->streams += read_counter(&counters->streams);
+    stats->event_streams += read_counter(&counters->event_streams);
+    stats->events_dropped += read_counter(&counters->events_dropped);
     stats->mail_refused += yd_loop_mail_refused(loop);
 }
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "http/answer_stream.h"
 #include "server/server.h"
+#include "sse/sse.h"
 
 /* Streams in the hands of other threads.  A reference of the program's keeps the server, whose
  * memory the stream is in and whose loops it may be posted to. */
@@ -34,7 +35,8 @@ yodel_stream *yodel_stream_unref(yodel_stream *stream)
 struct stream_call {
     yodel_stream *stream; /* a reference, which does not keep the server */
     const struct yodel_allocator *mem;
-    yodel_stream_post_fn *fn;
+    yodel_stream_post_fn *fn; /* or, of a reader: */
+    yodel_sse_post_fn *sse_fn;
     void *arg;
     yodel_free_fn *free_arg;
 };
@@ -44,8 +46,12 @@ static void run_call(struct yd_loop *loop, void *arg)
     struct stream_call *call = arg;
 
     (void)loop;
-    if (yd_http_stream_is_open(call->stream))
+    if (!yd_http_stream_is_open(call->stream))
+        return;
+    if (call->fn != NULL)
         call->fn(call->stream, call->arg);
+    else
+        call->sse_fn((yodel_sse *)call->stream, call->arg);
 }
 
 static void free_call(void *arg)
@@ -58,18 +64,45 @@ static void free_call(void *arg)
     yd_free(call->mem, call);
 }
 
-int yodel_stream_post(yodel_stream *stream, yodel_stream_post_fn *fn, void *arg,
-                      yodel_free_fn *free_arg)
+static int post(yodel_stream *stream, const struct stream_call *what)
 {
     yodel_server *server = yd_http_stream_server(stream);
     struct stream_call *call = yd_alloc(&server->mem, sizeof *call);
 
     if (call == NULL) {
-        if (free_arg != NULL)
-            free_arg(arg);
+        if (what->free_arg != NULL)
+            what->free_arg(what->arg);
         return -ENOMEM;
     }
     yd_http_stream_ref(stream);
-    *call = (struct stream_call){stream, &server->mem, fn, arg, free_arg};
+    *call = *what;
+    call->stream = stream;
+    call->mem = &server->mem;
     return yd_bus_call(yd_http_stream_loop(stream), POST_WEIGHT, run_call, call, free_call);
+}
+
+int yodel_stream_post(yodel_stream *stream, yodel_stream_post_fn *fn, void *arg,
+                      yodel_free_fn *free_arg)
+{
+    return post(stream, &(struct stream_call){.fn = fn, .arg = arg, .free_arg = free_arg});
+}
+
+/* ---- readers of events ---- */
+
+yodel_sse *yodel_sse_ref(yodel_sse *sse)
+{
+    (void)yodel_stream_ref(&sse->stream);
+    return sse;
+}
+
+yodel_sse *yodel_sse_unref(yodel_sse *sse)
+{
+    (void)yodel_stream_unref((yodel_stream *)sse);
+    return NULL;
+}
+
+int yodel_sse_post(yodel_sse *sse, yodel_sse_post_fn *fn, void *arg, yodel_free_fn *free_arg)
+{
+    return post(&sse->stream,
+                &(struct stream_call){.sse_fn = fn, .arg = arg, .free_arg = free_arg});
 }
