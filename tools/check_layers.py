@@ -16,7 +16,7 @@ ALLOWED = {  # layer: the layers it may include, beside itself
     "open": "base loop bus",
     "decision": "base proto loop",
     "groups": "base loop bus",
-    "net": "base loop",
+    "net": "base proto loop",
     "http": "base proto loop decision net",
     "channels": "base proto loop bus groups",
     "ws": "base proto loop decision bus net http groups channels",

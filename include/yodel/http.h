@@ -51,20 +51,37 @@ YODEL_API void yodel_request_each_header(const yodel_request *req, yodel_header_
 YODEL_API yodel_str yodel_request_cookie(const yodel_request *req,
                                          const char *name) YODEL_LOOP_THREAD;
 
-/* Host of the request: of an absolute-form target, else the Host header; with its port if any. */
+/*
+ * Host that the client has asked for, with its port if any: of an absolute-form target, else the
+ * Host header; or what a trusted proxy says (yodel_listen_options.forwarded with
+ * YODEL_FORWARDED_HOST or YODEL_FORWARDED_RFC7239).
+ */
 YODEL_API yodel_str yodel_request_host(const yodel_request *req) YODEL_LOOP_THREAD;
 
-/* "192.0.2.1:4711", "[2001:db8::1]:4711", "unix"; of the TCP peer, which may be a proxy. */
+/*
+ * "192.0.2.1:4711", "[2001:db8::1]:4711", "unix"; without a port where none is known: "192.0.2.1",
+ * "[2001:db8::1]".  Of the TCP peer or, where that is a trusted proxy
+ * (yodel_listen_options.trusted), of the client that it names; "unknown" when it names one without
+ * an address.
+ */
 YODEL_API yodel_str yodel_request_peer(yodel_request *req) YODEL_LOOP_THREAD;
 /* The loop it belongs to (yodel/loop.h). */
 YODEL_API yodel_loop *yodel_request_loop(const yodel_request *req) YODEL_LOOP_THREAD;
+
+/* "https" or "http": what the client uses, on the connection or as a trusted proxy says. */
+YODEL_API yodel_str yodel_request_scheme(const yodel_request *req) YODEL_LOOP_THREAD;
+
+/* In lists of origins (yodel_ws_options, yodel_sio_options): pages of the host, port and scheme
+ * that the request itself asks for, as yodel_request_host() and yodel_request_scheme() give them.
+ */
+#define YODEL_ORIGIN_SAME_HOST "same-host"
 
 /* The tag of the listener that the request came in by (yodel_listen_options.tag), so that a route
  * such as /metrics can be for a private one only; {NULL, 0} without one.  Lives as long as the
  * server. */
 YODEL_API yodel_str yodel_request_listener_tag(const yodel_request *req) YODEL_LOOP_THREAD;
 
-/* 1 on a TLS connection, else 0. */
+/* 1 when yodel_request_scheme() is "https", else 0. */
 YODEL_API int yodel_request_is_tls(const yodel_request *req) YODEL_LOOP_THREAD;
 
 /* One header line to send.  A name or value that is not legal in HTTP (RFC 9110 section 5) makes

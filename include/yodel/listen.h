@@ -23,6 +23,17 @@ typedef enum yodel_families {
     YODEL_FAMILIES_DUAL     /* its IPv6 addresses; "[::]:80" and "*:80" then take IPv4, too */
 } yodel_families;
 
+/* What trusted proxies are believed to say of a client.  Choose what yours sets: fields that it
+ * does not set it hands on as the client has sent them. */
+typedef enum yodel_forwarded {
+    YODEL_FORWARDED_DEFAULT = 0, /* FOR and PROTO */
+    YODEL_FORWARDED_FOR = 1,     /* X-Forwarded-For, for yodel_request_peer() */
+    YODEL_FORWARDED_PROTO = 2,   /* X-Forwarded-Proto, for yodel_request_scheme() */
+    YODEL_FORWARDED_HOST = 4,    /* X-Forwarded-Host, for yodel_request_host() */
+    YODEL_FORWARDED_RFC7239 = 8, /* all three of Forwarded (RFC 7239), none of the others */
+    YODEL_FORWARDED_NONE = 16    /* none: of a proxy that speaks the PROXY protocol only */
+} yodel_forwarded;
+
 typedef struct yodel_listen_options {
     size_t size;
 
@@ -67,6 +78,25 @@ typedef struct yodel_listen_options {
 
     /* A name of your choice, for yodel_request_listener_tag(); copied; NULL: none. */
     const char *tag;
+
+    /*
+     * Proxies: addresses, "10.0.0.0/8", "2001:db8::/32", "unix" for all who connect by a Unix
+     * socket; at most 256.  What one of these says of its client counts as known: for
+     * yodel_request_peer(), yodel_request_scheme(), yodel_request_host(), the address of
+     * Socket.IO's handshake, origins "same-host" and the limits by address.  Lists of addresses are
+     * read from the right, past those that are trusted.  From all others such fields are ordinary
+     * headers.
+     */
+    const char *const *trusted;
+    size_t num_trusted;
+    unsigned forwarded; /* which fields, of yodel_forwarded */
+
+    /*
+     * 1: each connection begins with a header of the PROXY protocol, version 1 or 2, ahead of TLS.
+     * Needs trusted; a connection of others, or without a header within header_ms, is closed.  A
+     * header that tells no TCP address (LOCAL, UNKNOWN) leaves the proxy's own.
+     */
+    int proxy_protocol;
 } yodel_listen_options;
 
 /*
@@ -74,7 +104,8 @@ typedef struct yodel_listen_options {
  *
  * options   borrowed for the call
  *
- * Returns the bound port (0 for a Unix socket), or: -EINVAL; -errno of what failed, such as
+ * Returns the bound port (0 for a Unix socket), or: -EINVAL (also: a proxy in trusted that is no
+ * address, and proxy_protocol without any); -errno of what failed, such as
  * -EADDRINUSE, -EACCES, -EADDRNOTAVAIL; for inherited sockets -EBADF, -ENOTSOCK, -EINVAL (it does
  * not listen, or is no stream), -EAFNOSUPPORT, -E2BIG (more than 64), -ENOENT (systemd has passed
  * none of that name to this process); -ENOENT for an owner or group that there is not; -ENOMEM;

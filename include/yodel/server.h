@@ -59,6 +59,19 @@ typedef struct yodel_server_options {
      * never refused.  0: 64 MiB. */
     size_t max_mailbox;
 
+    /*
+     * Of one client, over all loops: an IPv4 address, or the first 64 bits of an IPv6 address;
+     * where proxies are trusted (yodel_listen_options.trusted) the one that they name, and not they
+     * themselves.  Peers on Unix sockets are not counted.  0: no limit.
+     */
+    unsigned max_address_connections; /* open at a time, and requests by proxies; 429 above */
+    unsigned max_address_handshakes;  /* whose TLS and first head are not whole; 429 above */
+    unsigned max_address_messages;    /* a second; as max_messages */
+
+    /* WebSocket messages and Engine.IO packets a second of one connection; above it a WebSocket is
+     * closed with 1008, an Engine.IO session with its transport.  0: no limit. */
+    unsigned max_messages;
+
     /* What a client still sends after an early answer (413, 401, an error of a handler) or a close
      * frame is read and dropped, so that a client which reads only when it has sent all gets that
      * answer and no reset (RFC 9112 9.6).  The connection ends close_ms after the last piece, after
@@ -104,22 +117,26 @@ YODEL_API yodel_server *yodel_server_unref(yodel_server *server) YODEL_ANY_THREA
 
 /* What the server has done since it was made; read without stopping anything. */
 typedef struct yodel_server_stats {
-    size_t size;             /* sizeof(yodel_server_stats), set by the caller */
-    uint64_t accepted;       /* connections taken from the kernel */
-    uint64_t refused;        /* answered 503 by max_connections */
-    uint64_t connections;    /* open now */
-    uint64_t websockets;     /* open now */
-    uint64_t requests;       /* HTTP requests handled, upgrades included */
-    uint64_t messages_in;    /* WebSocket messages and Engine.IO packets received */
-    uint64_t messages_out;   /* the same queued, group deliveries included */
-    uint64_t bytes_in;       /* read from sockets, before TLS is taken off */
-    uint64_t bytes_out;      /* written to sockets */
-    uint64_t congested;      /* sends refused or group messages dropped at max_buffered */
-    uint64_t mail_refused;   /* sends refused at max_mailbox */
-    uint64_t cut_short;      /* connections ended at max_discard or discard_ms */
-    uint64_t streams;        /* answers in parts that have not ended, event streams included */
-    uint64_t event_streams;  /* readers of server-sent events, now */
-    uint64_t events_dropped; /* for such readers: binary, or of a name they cannot be told */
+    size_t size;                  /* sizeof(yodel_server_stats), set by the caller */
+    uint64_t accepted;            /* connections taken from the kernel */
+    uint64_t refused;             /* answered 503 by max_connections */
+    uint64_t connections;         /* open now */
+    uint64_t websockets;          /* open now */
+    uint64_t requests;            /* HTTP requests handled, upgrades included */
+    uint64_t messages_in;         /* WebSocket messages and Engine.IO packets received */
+    uint64_t messages_out;        /* the same queued, group deliveries included */
+    uint64_t bytes_in;            /* read from sockets, before TLS is taken off */
+    uint64_t bytes_out;           /* written to sockets */
+    uint64_t congested;           /* sends refused or group messages dropped at max_buffered */
+    uint64_t mail_refused;        /* sends refused at max_mailbox */
+    uint64_t cut_short;           /* connections ended at max_discard or discard_ms */
+    uint64_t streams;             /* answers in parts that have not ended, event streams included */
+    uint64_t event_streams;       /* readers of server-sent events, now */
+    uint64_t events_dropped;      /* for such readers: binary, or of a name they cannot be told */
+    uint64_t limited_connections; /* refused at max_address_connections */
+    uint64_t limited_handshakes;  /* refused at max_address_handshakes */
+    uint64_t limited_messages;    /* at max_messages or max_address_messages; each ends a peer */
+    uint64_t proxy_refused;       /* on a listener with proxy_protocol: no header, or not trusted */
 } yodel_server_stats;
 
 /*

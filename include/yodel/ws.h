@@ -110,8 +110,9 @@ typedef struct yodel_ws_options {
         deflate_min; /* shorter messages are sent as they are, bytes; 0: 256; 1: all are deflated */
 
     /* Ends with NULL; NULL: every origin.  "https://app.example", "//app.example:8443",
-     * "app.example" (any scheme and port), ".example.com" (it and its subdomains), "*".  Others,
-     * and requests without an Origin, get 403 (RFC 6455 10.2). */
+     * "app.example" (any scheme and port), ".example.com" (it and its subdomains), "*",
+     * YODEL_ORIGIN_SAME_HOST (where the request itself went).  Others, and requests without an
+     * Origin, get 403 (RFC 6455 10.2). */
     const char *const *origins;
 
     /* Ends with NULL.  The first of these that the client offers is chosen, unless on_connect

@@ -69,10 +69,10 @@ struct yd_eio_session *yd_eio_find(struct yd_eio_loop *home, yodel_str sid)
 
 /* ---- origins ---- */
 
-static bool is_listed(const struct yd_eio *eio, yodel_str origin)
+static bool is_listed(const struct yd_eio *eio, const yodel_request *req, yodel_str origin)
 {
     for (size_t i = 0; eio->origins[i] != NULL; i++)
-        if (yd_ws_origin_matches(origin, yodel_str_of(eio->origins[i])))
+        if (yd_request_origin_matches(req, origin, eio->origins[i]))
             return true;
     return false;
 }
@@ -93,25 +93,26 @@ static yodel_str origin_of(yodel_str url)
 }
 
 /* Browsers send no Origin with a GET to where the page came from; they say so in another way. */
-static bool is_from_own_page(const struct yd_eio *eio, const struct yd_http_head *head)
+static bool is_from_own_page(const struct yd_eio *eio, const yodel_request *req)
 {
+    const struct yd_http_head *head = yd_request_head(req);
     yodel_str referer = yd_http_field(head, YODEL_STR("Referer"));
 
     if (is(yd_http_field(head, YODEL_STR("Sec-Fetch-Site")), "same-origin"))
         return true;
-    return referer.ptr != NULL && is_listed(eio, origin_of(referer));
+    return referer.ptr != NULL && is_listed(eio, req, origin_of(referer));
 }
 
-static bool origin_is_allowed(const struct yd_eio *eio, const struct yd_http_head *head,
-                              bool upgrade)
+static bool origin_is_allowed(const struct yd_eio *eio, const yodel_request *req, bool upgrade)
 {
+    const struct yd_http_head *head = yd_request_head(req);
     size_t num = yd_http_count_fields(head, YODEL_STR("Origin"));
 
     if (eio->origins == NULL)
         return true;
     if (num == 0)
-        return !upgrade && is_from_own_page(eio, head);
-    return num == 1 && is_listed(eio, yd_http_field(head, YODEL_STR("Origin")));
+        return !upgrade && is_from_own_page(eio, req);
+    return num == 1 && is_listed(eio, req, yd_http_field(head, YODEL_STR("Origin")));
 }
 
 /* ---- the checks ---- */
@@ -153,7 +154,7 @@ enum yd_eio_error yd_eio_check(struct yd_eio_loop *home, yodel_request *req, boo
     enum yd_eio_error error;
 
     yd_eio_read_ask(req, ret_ask);
-    if (!origin_is_allowed(home->eio, yd_request_head(req), upgrade))
+    if (!origin_is_allowed(home->eio, req, upgrade))
         return YD_EIO_ALIEN;
     if (!transport_is_known(home->eio, ret_ask->transport))
         return YD_EIO_TRANSPORT_UNKNOWN;

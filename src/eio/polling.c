@@ -7,6 +7,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "eio/eio_answer.h"
+#include "net/caller.h"
 #include "proto/eio_payload.h"
 
 /* A poll that comes while a probe is on is let wait so long, ms: the client may not be far enough
@@ -317,8 +318,21 @@ void yd_eio_poll_expect_post(struct yd_eio_session *session, yodel_request *req)
     yd_request_set_mark(req, session);
 }
 
-static void take_packets(struct yd_eio_session *session, yodel_bytes body)
+/* One packet more; false when there are too many: answers, and ends the session. */
+static bool count_one(struct yd_eio_session *session, yodel_request *req)
 {
+    static const yodel_header retry = {"Retry-After", "1"};
+
+    if (yd_conn_count_message(yd_request_conn(req)))
+        return true;
+    (void)yd_request_fail(req, 429, "too many messages", &retry, 1);
+    yd_eio_end(session, YD_EIO_TRANSPORT_ERROR);
+    return false;
+}
+
+static void take_packets(struct yd_eio_session *session, yodel_request *req)
+{
+    yodel_bytes body = yodel_request_body(req);
     struct yd_eio_payload payload;
     struct yd_eio_packet packet;
     uint8_t nothing[1];
@@ -327,6 +341,8 @@ static void take_packets(struct yd_eio_session *session, yodel_bytes body)
     /* The body is the request's own memory, and no one looks at it again. */
     yd_eio_payload_init(&payload, body.len > 0 ? (uint8_t *)body.ptr : nothing, body.len);
     while (yd_eio_is_open(session) && (rc = yd_eio_payload_next(&payload, &packet)) == 1) {
+        if (!count_one(session, req))
+            return;
         if (packet.type == YD_EIO_MESSAGE)
             yd_count(&session->home->loop->counters.messages_in, 1);
         yd_eio_on_packet(session, &packet);
@@ -368,7 +384,9 @@ void yd_eio_on_post(struct yd_eio_session *session, yodel_request *req)
         refuse_second(session, req);
         return;
     }
-    take_packets(session, yodel_request_body(req));
+    take_packets(session, req);
+    if (yd_request_is_answered(req))
+        return;
     if (!yd_eio_is_open(session) || session->poll->queue.bytes <= HOLD_BACK_ABOVE ||
         !hold_back(session->poll, req))
         answer_post(session, req);

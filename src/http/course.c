@@ -45,6 +45,7 @@ static void be_over(yodel_request *req)
         yd_conn_expect_more(hc->conn);
     hc->req = NULL;
     hc->served = true;
+    yd_request_leave_client(req);
     yd_request_free(req);
     if (closes) {
         yd_conn_close(hc->conn);

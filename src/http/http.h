@@ -85,7 +85,7 @@ int yd_http_static(struct yd_http *http, const char *prefix, const char *directo
                    const yodel_static_options *options);
 int yd_http_cors(struct yd_http *http, const char *prefix, const yodel_cors_options *options);
 
-/* For net->on_connection; net->user is the struct yd_http.  over_limit: answers 503 and closes. */
-int yd_http_connection(struct yd_conn *conn, bool over_limit);
+/* For net->on_connection; net->user is the struct yd_http.  A refusal is answered by 503 or 429. */
+int yd_http_connection(struct yd_conn *conn, int refusal);
 
 #endif

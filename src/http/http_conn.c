@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/http_internal.h"
+#include "net/caller.h"
 
 /* Input that is kept while a request is being answered. */
 #define MAX_KEPT (64 * 1024)
@@ -32,7 +33,8 @@ static void begin_request(struct yd_http_conn *hc, yodel_request *req, bool has_
     hc->begun = false;
     yd_conn_set_timeout(hc->conn, 0);
     yd_count(&yd_conn_loop(hc->conn)->counters.requests, 1);
-    wants_body = yd_http_dispatch(req);
+    yd_conn_arrived(hc->conn);
+    wants_body = yd_request_find_client(req) ? yd_http_dispatch(req) : false;
     if (!wants_body || req->read)
         yd_request_run(req);
     else if (yd_request_pass_gate(req))
@@ -192,15 +194,24 @@ static void on_refused_closed(struct yd_conn *conn, int error)
 /* They are closing from the start, so nothing else comes. */
 static const struct yd_conn_events refused_events = {.on_closed = on_refused_closed};
 
-int yd_http_connection(struct yd_conn *conn, bool over_limit)
+static void answer_refusal(struct yd_conn *conn, const struct yd_http *http, int refusal)
 {
     static const yodel_header retry = {"Retry-After", "1"};
+    bool is_full = refusal == YD_REFUSED_FULL;
+
+    yd_conn_set_events(conn, &refused_events, NULL);
+    yd_http_refuse(conn, http, is_full ? 503 : 429,
+                   is_full ? "too many connections" : "too many connections from one address",
+                   &retry, 1);
+}
+
+int yd_http_connection(struct yd_conn *conn, int refusal)
+{
     struct yd_http *http = yd_conn_loop(conn)->net->user;
     struct yd_http_conn *hc;
 
-    if (over_limit) {
-        yd_conn_set_events(conn, &refused_events, NULL);
-        yd_http_refuse(conn, http, 503, "too many connections", &retry, 1);
+    if (refusal != YD_NOT_REFUSED) {
+        answer_refusal(conn, http, refusal);
         return 0;
     }
     if ((hc = yd_zalloc(http->mem, sizeof *hc)) == NULL)

@@ -7,6 +7,7 @@
 #include "http/arena.h"
 #include "http/request.h"
 #include "http/router.h"
+#include "proto/forwarded.h"
 
 /* Between the files of this layer. */
 
@@ -48,14 +49,16 @@ struct yodel_request {
     const struct yd_decision_ops *ops; /* of such a decision; NULL: a plain request's */
     void *subject;
     char peer[YD_PEER_SIZE];
-    bool websocket : 1; /* asks for an upgrade to WebSocket */
-    bool read : 1;      /* the body is all there */
-    bool running : 1;   /* inside its handler: nobody but who called that may free it */
+    struct yd_forwarded forwarded; /* what proxies say; zero where none is trusted */
+    bool websocket : 1;            /* asks for an upgrade to WebSocket */
+    bool read : 1;                 /* the body is all there */
+    bool running : 1;              /* inside its handler: nobody but who called that may free it */
     bool held : 1;
     bool answered : 1; /* the head of the answer is queued */
     bool whole : 1;    /* all of the answer is */
     bool gone : 1;     /* the client is */
     bool closes : 1;   /* the connection closes after the answer */
+    bool proxied : 1;  /* forwarded counts */
 };
 
 /* Its fields and the bytes that they are views of lie after it. */
@@ -129,6 +132,14 @@ void yd_http_conn_go_on(struct yd_http_conn *hc);
 
 /* The time limit of a held request has passed. */
 void yd_request_be_late(yodel_request *req);
+
+/* ---- who asks (request_client.c) ---- */
+
+/* Looks what proxies say of the client, and counts the request for it.  False when that one has too
+ * many: req is to be run, and answers so. */
+bool yd_request_find_client(yodel_request *req);
+/* The request is over: the connection is its proxy's again. */
+void yd_request_leave_client(yodel_request *req);
 
 /* ---- heads to handlers (dispatch.c) ---- */
 

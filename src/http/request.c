@@ -97,28 +97,6 @@ yodel_bytes yodel_request_body(const yodel_request *req)
     return (yodel_bytes){req->body.ptr, req->body.len};
 }
 
-yodel_str yodel_request_host(const yodel_request *req)
-{
-    return req->head.host;
-}
-
-int yodel_request_is_tls(const yodel_request *req)
-{
-    return yd_conn_is_tls(req->hc->conn);
-}
-
-yodel_str yodel_request_listener_tag(const yodel_request *req)
-{
-    return yodel_str_of(yd_conn_tag(req->hc->conn));
-}
-
-yodel_str yodel_request_peer(yodel_request *req)
-{
-    if (req->peer[0] == '\0')
-        yd_conn_peer(req->hc->conn, req->peer);
-    return yodel_str_of(req->peer);
-}
-
 yodel_loop *yodel_request_loop(const yodel_request *req)
 {
     return yd_conn_loop(req->hc->conn)->open;

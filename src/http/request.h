@@ -21,6 +21,10 @@ const struct yd_http_head *yd_request_head(const yodel_request *req);
 /* Whether its answer has begun. */
 bool yd_request_is_answered(const yodel_request *req);
 
+/* Whether origin, as of an Origin header of req, is one of those that pattern stands for: as
+ * yd_ws_origin_matches(), or YODEL_ORIGIN_SAME_HOST. */
+bool yd_request_origin_matches(const yodel_request *req, yodel_str origin, const char *pattern);
+
 /* What the owner of a gate (http/http.h) keeps with a request; NULL at first. */
 void *yd_request_mark(const yodel_request *req);
 void yd_request_set_mark(yodel_request *req, void *mark);

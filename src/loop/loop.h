@@ -185,7 +185,8 @@ struct yd_guest {
 /* Counters of one loop, written by it alone and read by anyone. */
 struct yd_counters {
     atomic_uint_least64_t accepted, refused, requests, messages_in, messages_out, bytes_in,
-        bytes_out, congested, cut_short, streams, event_streams, events_dropped;
+        bytes_out, congested, cut_short, streams, event_streams, events_dropped,
+        limited_connections, limited_handshakes, limited_messages, proxy_refused;
 };
 
 static inline void yd_count(atomic_uint_least64_t *counter, uint64_t more)

@@ -6,6 +6,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "net/caller.h"
 #include "net/filter.h"
 #include "net/net_internal.h"
 
@@ -460,6 +461,7 @@ static void finish(struct yd_conn *conn)
         return;
     let_go(conn);
     conn->events->on_closed(conn, conn->error);
+    yd_caller_done(conn);
     yd_stream_close(&conn->stream);
 }
 

@@ -56,6 +56,7 @@ enum yd_conn_phase {
     YD_CONN_FREED     /* the stream, too, has let go */
 };
 
+struct yd_caller;
 struct yd_filter;
 struct yd_front;
 
@@ -65,6 +66,7 @@ struct yd_conn {
     void *up;                     /* the protocol's state */
     struct yd_filter *filter;     /* NULL: plain TCP */
     const struct yd_front *front; /* where it came in; never NULL */
+    struct yd_caller *caller;     /* who is at the other end; NULL: the socket tells */
     struct yd_outq out;
     struct yd_buf *kept;   /* input not used yet; NULL: none */
     struct yd_mail task;   /* flush, delivery of kept input, or the end */
@@ -169,7 +171,8 @@ bool yd_conn_is_tls(const struct yd_conn *conn);
 /* The tag of the listener that it came in by; NULL: none. */
 const char *yd_conn_tag(const struct yd_conn *conn);
 
-/* Writes "192.0.2.1:4711", "[2001:db8::1]:4711" or "unix". */
+/* Writes "192.0.2.1:4711", "[2001:db8::1]:4711" or "unix"; of the client that a PROXY header told.
+ */
 #define YD_PEER_SIZE 64
 void yd_conn_peer(const struct yd_conn *conn, char ret_text[YD_PEER_SIZE]);
 

@@ -4,6 +4,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "net/caller.h"
 #include "net/filter.h"
 #include "net/net_internal.h"
 
@@ -19,6 +20,7 @@ static void drop(struct yd_conn *twin)
     if (twin->filter != NULL)
         twin->filter->ops->free(twin);
     yd_conn_drop_kept(twin);
+    yd_caller_done(twin);
     if (twin->stream.fd >= 0)
         (void)close(twin->stream.fd);
     yd_stream_free(&twin->stream);
@@ -82,6 +84,8 @@ static void leave(struct yd_conn *conn)
     yd_conn_drop_kept(conn);
     twin->filter = conn->filter;
     conn->filter = NULL;
+    twin->caller = conn->caller;
+    conn->caller = NULL;
     if (twin->filter != NULL)
         twin->filter->conn = twin;
     twin->stream.fd = yd_conn_leave(conn);

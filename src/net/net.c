@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/net.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/caller.h"
 #include "net/net_internal.h"
 #include "net/tls.h"
-
-/* The least time between two lines about refused connections, ms. */
-#define REFUSAL_LOG_MS 1000
 
 /* Over max_connections this many more are told so; beyond that they are closed unheard. */
 #define REFUSED_AT_ONCE 64
@@ -101,7 +96,7 @@ int yd_net_add(struct yd_net *net, int fd, const struct yd_front *front, struct 
     if (conn == NULL)
         goto fail_fd;
     conn->front = front != NULL ? front : &plain;
-    if ((rc = set_up(net, conn, fd, conn->front->tls)) < 0)
+    if ((rc = set_up(net, conn, fd, conn->front->proxy_protocol ? NULL : conn->front->tls)) < 0)
         goto fail_conn;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails for Unix sockets */
     net->num_conns++;
@@ -127,23 +122,62 @@ int yd_net_adopt(struct yd_conn *conn, int fd)
     }
     net->num_conns++;
     yd_conn_set_events(conn, &dropped, NULL);
-    if (net->aborted || net->on_connection(conn, false) < 0)
+    if (net->aborted || net->on_connection(conn, YD_NOT_REFUSED) < 0)
         yd_conn_abort(conn, 0);
     return 0;
 }
 
 /* ---- listeners ---- */
 
-static void count_refusal(struct yd_net *net)
+static void count_full(struct yd_net *net)
 {
-    uint64_t now = net->loop->now;
-
     yd_count(&net->loop->counters.refused, 1);
-    if (net->refusal_logged_at != 0 && now - net->refusal_logged_at < REFUSAL_LOG_MS)
-        return;
-    net->refusal_logged_at = now;
-    yd_log(yd_loop_log(net->loop), YODEL_LOG_WARN,
-           "refused a connection: there are %u, the most allowed", net->options.max_connections);
+    if (yd_net_may_log(net))
+        yd_log(yd_loop_log(net->loop), YODEL_LOG_WARN,
+               "refused a connection: there are %u, the most allowed",
+               net->options.max_connections);
+}
+
+/* A client over its limits costs little: no handshake of TLS, and not many answers. */
+static bool may_answer(struct yd_conn *conn)
+{
+    struct yd_net *net = yd_conn_net(conn);
+
+    if (net->answered_in != net->loop->now / 1000) {
+        net->answered_in = net->loop->now / 1000;
+        net->num_answered = 0;
+    }
+    return conn->filter == NULL && net->num_answered++ < REFUSED_AT_ONCE;
+}
+
+void yd_net_begin(struct yd_conn *conn, int refusal)
+{
+    struct yd_net *net = yd_conn_net(conn);
+    int rc = refusal == YD_NOT_REFUSED ? yd_caller_enter(conn) : 0;
+    struct yd_ip ip;
+
+    if (rc > 0) {
+        refusal = rc;
+        yd_conn_ip(conn, &ip);
+        yd_net_count_refusal(net, refusal, &ip);
+    }
+    yd_conn_set_events(conn, &dropped, NULL);
+    if (rc < 0 || (rc > 0 && !may_answer(conn)) || net->on_connection(conn, refusal) < 0)
+        yd_conn_abort(conn, 0);
+}
+
+static void begin(struct yd_conn *conn, int refusal)
+{
+    bool proxied = conn->front->proxy_protocol;
+
+    if (proxied && refusal == YD_NOT_REFUSED) {
+        if (yd_proxied_begin(conn) < 0)
+            yd_conn_abort(conn, 0);
+    } else if (proxied && conn->front->tls != NULL) {
+        yd_conn_abort(conn, 0); /* it could not read the answer */
+    } else {
+        yd_net_begin(conn, refusal);
+    }
 }
 
 static void on_accept(struct yd_listener *base, int fd)
@@ -152,19 +186,18 @@ static void on_accept(struct yd_listener *base, int fd)
     struct yd_net *net = listener->net;
     unsigned max = net->options.max_connections, before = 0;
     struct yd_conn *conn;
-    bool over_limit;
+    bool is_full;
 
     yd_count(&net->loop->counters.accepted, 1);
     if (net->options.num_connections != NULL)
         before = atomic_fetch_add_explicit(net->options.num_connections, 1, memory_order_relaxed);
-    over_limit = max != 0 && before >= max;
-    if (over_limit)
-        count_refusal(net);
-    if (over_limit && before >= max + REFUSED_AT_ONCE)
+    is_full = max != 0 && before >= max;
+    if (is_full)
+        count_full(net);
+    if (is_full && before >= max + REFUSED_AT_ONCE)
         (void)close(fd);
     else if (yd_net_add(net, fd, listener->front, &conn) == 0) {
-        if (net->on_connection(conn, over_limit) < 0)
-            yd_conn_abort(conn, 0);
+        begin(conn, is_full ? YD_REFUSED_FULL : YD_NOT_REFUSED);
         return;
     }
     if (net->options.num_connections != NULL)
@@ -214,38 +247,4 @@ void yd_net_abort(struct yd_net *net)
 bool yd_net_is_stopping(const struct yd_net *net)
 {
     return net->stopping;
-}
-
-uint32_t yd_net_patience(const struct yd_net *net, uint32_t ms)
-{
-    bool shorter = net->stopping && net->options.stop_ms > 0 && net->options.stop_ms < ms;
-
-    return shorter ? net->options.stop_ms : ms;
-}
-
-/* ---- peers ---- */
-
-void yd_conn_peer(const struct yd_conn *conn, char ret_text[YD_PEER_SIZE])
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_storage storage;
-    } addr;
-    socklen_t len = sizeof addr;
-    char host[INET6_ADDRSTRLEN] = "";
-
-    (void)snprintf(ret_text, YD_PEER_SIZE, "unknown");
-    if (conn->stream.fd < 0 || getpeername(conn->stream.fd, &addr.any, &len) < 0)
-        return;
-    if (addr.any.sa_family == AF_INET) {
-        (void)inet_ntop(AF_INET, &addr.v4.sin_addr, host, sizeof host);
-        (void)snprintf(ret_text, YD_PEER_SIZE, "%s:%u", host, ntohs(addr.v4.sin_port));
-    } else if (addr.any.sa_family == AF_INET6) {
-        (void)inet_ntop(AF_INET6, &addr.v6.sin6_addr, host, sizeof host);
-        (void)snprintf(ret_text, YD_PEER_SIZE, "[%s]:%u", host, ntohs(addr.v6.sin6_port));
-    } else if (addr.any.sa_family == AF_UNIX) {
-        (void)snprintf(ret_text, YD_PEER_SIZE, "unix");
-    }
 }

@@ -7,6 +7,9 @@
 
 /* The connections and listeners of one loop. */
 
+struct yd_limits;
+struct yd_trust;
+
 struct yd_net_options {
     uint32_t send_ms;
     uint32_t linger_ms;  /* how long the end of the peer's output is awaited in a close */
@@ -16,6 +19,8 @@ struct yd_net_options {
     uint32_t stop_ms; /* linger_ms and close_ms while the server stops, if it is shorter; 0: not */
     unsigned max_connections;     /* of the server; 0: no limit */
     atomic_uint *num_connections; /* of the server */
+    struct yd_limits *limits;     /* of each client, for all loops; NULL: none */
+    uint32_t header_ms;           /* for a PROXY header; 0: no limit */
 };
 
 struct yd_tls; /* certificates of one listening address, shared by all loops */
@@ -23,8 +28,11 @@ struct yd_tls; /* certificates of one listening address, shared by all loops */
 /* What the connections that came in at one listening address have in common, on every loop.  It
  * outlives them. */
 struct yd_front {
-    struct yd_tls *tls; /* NULL: plain text */
-    const char *tag;    /* NULL: none */
+    struct yd_tls *tls;           /* NULL: plain text */
+    const char *tag;              /* NULL: none */
+    const struct yd_trust *trust; /* proxies whose words are believed; NULL: none */
+    unsigned forwarded;           /* which words: YD_FORWARDED_* */
+    bool proxy_protocol;          /* every connection begins with a PROXY header */
 };
 
 /* Of the protocol above: the present second as text. */
@@ -37,9 +45,9 @@ struct yd_net {
     struct yd_loop *loop;
     const struct yodel_allocator *mem;
     struct yd_net_options options;
-    /* Takes a new connection: sets its events.  over_limit: the server is full, answer and close.
-     * Returns 0 or -errno: the connection is dropped. */
-    int (*on_connection)(struct yd_conn *conn, bool over_limit);
+    /* Takes a new connection: sets its events.  refusal: enum yd_refusal of net/limits.h, answer
+     * and close.  Returns 0 or -errno: the connection is dropped. */
+    int (*on_connection)(struct yd_conn *conn, int refusal);
     void *user; /* of the protocol above */
     struct yd_net_date date;
     struct yd_ids ids;  /* of its connections */
@@ -47,6 +55,8 @@ struct yd_net {
     bool stopping;
     bool aborted;               /* and takes nobody in */
     uint64_t refusal_logged_at; /* ms; 0: never */
+    uint64_t answered_in;       /* the second in which */
+    unsigned num_answered;      /* so many refusals of one client's connections were answered */
     /* Stopping, and the server's last connection has gone, wherever it was; may come again. */
     void (*on_empty)(struct yd_net *net);
 };
@@ -83,6 +93,11 @@ void yd_net_abort(struct yd_net *net);
 bool yd_net_is_stopping(const struct yd_net *net);
 
 /* ms, or what a peer gets for that while the server stops. */
-uint32_t yd_net_patience(const struct yd_net *net, uint32_t ms);
+static inline uint32_t yd_net_patience(const struct yd_net *net, uint32_t ms)
+{
+    bool shorter = net->stopping && net->options.stop_ms > 0 && net->options.stop_ms < ms;
+
+    return shorter ? net->options.stop_ms : ms;
+}
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef YD_NET_INTERNAL_H
 #define YD_NET_INTERNAL_H
 
+#include "base/ip.h"
 #include "net/net.h"
 
 /* Between the files of this layer. */
@@ -36,5 +37,20 @@ void yd_conn_stop(struct yd_conn *conn);
 /* Adds a connection that came from another loop, with filter and kept input, to its own.  Returns 0
  * or -errno: fd is then closed, the rest still the caller's. */
 int yd_net_adopt(struct yd_conn *conn, int fd);
+
+/* ---- new connections ---- */
+
+/* All that stands ahead of the protocol has come: hands the connection to that, or lets it answer
+ * the refusal (enum yd_refusal).  It may be dead after this. */
+void yd_net_begin(struct yd_conn *conn, int refusal);
+
+/* proxied.c: awaits a PROXY header, then yd_net_begin().  Returns 0 or -ENOMEM. */
+int yd_proxied_begin(struct yd_conn *conn);
+
+/* refusals.c: whether a line about a refusal may be written: one a second. */
+bool yd_net_may_log(struct yd_net *net);
+/* Counts and logs that a client was refused, or sends too many messages. */
+void yd_net_count_refusal(struct yd_net *net, int refusal, const struct yd_ip *ip);
+void yd_net_count_flood(struct yd_net *net, const struct yd_ip *ip);
 
 #endif

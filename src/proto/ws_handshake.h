@@ -66,4 +66,8 @@ bool yd_ws_offers_subprotocol(const struct yd_http_head *head, yodel_str name);
  */
 bool yd_ws_origin_matches(yodel_str origin, yodel_str pattern);
 
+/* Whether an Origin header is where the request itself went: host as in a Host header, is_tls: by
+ * https.  The scheme's port is filled in on both sides. */
+bool yd_ws_origin_is_same_host(yodel_str origin, yodel_str host, bool is_tls);
+
 #endif

@@ -138,3 +138,15 @@ bool yd_ws_origin_matches(yodel_str origin, yodel_str pattern)
         return ours.port < 0 || ours.port == port_of(&theirs);
     return yd_str_eq_nocase(ours.scheme, theirs.scheme) && port_of(&ours) == port_of(&theirs);
 }
+
+bool yd_ws_origin_is_same_host(yodel_str origin, yodel_str host, bool is_tls)
+{
+    struct origin theirs, ours;
+
+    if (origin.len == 0 || host.len == 0 || !parse(origin, &theirs) ||
+        !parse_authority(host, &ours))
+        return false;
+    ours.scheme = is_tls ? YODEL_STR("https") : YODEL_STR("http");
+    return yd_str_eq_nocase(theirs.scheme, ours.scheme) &&
+           yd_str_eq_nocase(theirs.host, ours.host) && port_of(&theirs) == port_of(&ours);
+}

@@ -147,6 +147,22 @@ static int init_ws(yodel_server *server)
                               server->num_loops, server->process);
 }
 
+static int init_limits(yodel_server *server)
+{
+    const struct yd_limits_options limits = {
+        .connections = server->options.max_address_connections,
+        .handshakes = server->options.max_address_handshakes,
+        .messages = server->options.max_address_messages,
+        .conn_messages = server->options.max_messages,
+        .secret = server->secret,
+    };
+
+    if (!yd_limits_are_set(&limits))
+        return 0;
+    server->limits = yd_limits_new(&server->mem, &limits);
+    return server->limits != NULL ? 0 : -ENOMEM;
+}
+
 static void keep(void *server)
 {
     (void)yodel_server_ref(server);
@@ -163,6 +179,8 @@ static int init_worker(yodel_server *server, const struct yd_loop_ops *ops, unsi
         .stop_ms = STOP_MS,
         .max_connections = server->options.max_connections,
         .num_connections = &server->num_connections,
+        .limits = server->limits,
+        .header_ms = server->options.header_ms,
     };
     struct yd_worker *worker = &server->workers[i];
     int rc;
@@ -210,6 +228,7 @@ static void free_server(yodel_server *server)
         yd_loop_free(server->loops[i]);
         yd_net_done(net);
     }
+    yd_limits_free(server->limits);
     yd_addresses_free(server);
     yd_services_free(server);
     yd_ws_service_done(&server->ws);
@@ -224,8 +243,9 @@ static int init_parts(yodel_server *server, const struct yd_loop_ops *ops)
 {
     int rc;
 
-    if ((rc = init_secrets(server)) < 0 || (rc = init_workers(server, ops)) < 0 ||
-        (rc = init_bus(server)) < 0 || (rc = init_http(server)) < 0)
+    if ((rc = init_secrets(server)) < 0 || (rc = init_limits(server)) < 0 ||
+        (rc = init_workers(server, ops)) < 0 || (rc = init_bus(server)) < 0 ||
+        (rc = init_http(server)) < 0)
         return rc;
     return init_ws(server);
 }
@@ -367,6 +387,10 @@ static void add_counters(yodel_server_stats *stats, const struct yd_loop *loop)
     stats->event_streams += read_counter(&counters->event_streams);
     stats->events_dropped += read_counter(&counters->events_dropped);
     stats->mail_refused += yd_loop_mail_refused(loop);
+    stats->limited_connections += read_counter(&counters->limited_connections);
+    stats->limited_handshakes += read_counter(&counters->limited_handshakes);
+    stats->limited_messages += read_counter(&counters->limited_messages);
+    stats->proxy_refused += read_counter(&counters->proxy_refused);
 }
 
 int yodel_server_get_stats(yodel_server *server, yodel_server_stats *ret_stats)

@@ -10,6 +10,7 @@
 #include "bus/bus.h"
 #include "bus/call.h"
 #include "http/http.h"
+#include "net/limits.h"
 #include "net/net.h"
 #include "net/sockets.h"
 #include "net/tls.h"
@@ -33,7 +34,8 @@ struct yd_worker {
 struct yd_address {
     struct yd_address *next;
     struct yd_front front;
-    char *tag;                     /* front has it */
+    char *tag;                     /* front has it, */
+    struct yd_trust *trust;        /* and this */
     struct yd_unix_name unix_name; /* to be removed; no path: TCP */
     atomic_bool stopped;           /* and is */
     unsigned num_listeners;        /* number i is of loop i % num_loops */
@@ -59,6 +61,7 @@ struct yodel_server {
     struct yd_bus bus;
     struct yd_http http;
     struct yd_ws_service ws;
+    struct yd_limits *limits; /* by address; NULL: none */
     struct yd_address *addresses;
     struct yd_sio_link *services; /* Socket.IO services */
     unsigned num_loops;

@@ -9,6 +9,9 @@
 #include "base/options.h"
 #include "server/server.h"
 
+/* Entries of yodel_listen_options.trusted: each request of a proxy is compared with them. */
+#define MOST_TRUSTED 256
+
 static void close_listener(struct yd_net_listener *listener)
 {
     if (listener->base.fd < 0)
@@ -39,6 +42,7 @@ static void free_address(yodel_server *server, struct yd_address *address)
     yd_unix_name_done(&server->mem, &address->unix_name);
     yd_tls_free(address->front.tls);
     yd_free(&server->mem, address->tag);
+    yd_free(&server->mem, address->trust);
     yd_free(&server->mem, address->listeners);
     yd_free(&server->mem, address);
 }
@@ -73,9 +77,59 @@ static int set_up_tls(yodel_server *server, struct yd_address *address,
     return yd_tls_new(&server->mem, &server->log, &tls, &address->front.tls);
 }
 
+static int set_up_trust(yodel_server *server, struct yd_address *address,
+                        const yodel_listen_options *options)
+{
+    size_t num = options->num_trusted;
+    struct yd_trust *trust;
+
+    if (num == 0)
+        return 0;
+    if (num > MOST_TRUSTED || options->trusted == NULL)
+        return -EINVAL;
+    trust = yd_alloc(&server->mem, sizeof *trust + num * sizeof trust->ranges[0]);
+    if (trust == NULL)
+        return -ENOMEM;
+    address->trust = trust;
+    address->front.trust = trust;
+    for (trust->num = 0; trust->num < num; trust->num++) {
+        const char *text = options->trusted[trust->num];
+
+        if (!yd_ip_range_parse(yodel_str_of(text), &trust->ranges[trust->num])) {
+            yd_log(&server->log, YODEL_LOG_ERROR, "not an address to trust: %s",
+                   text != NULL ? text : "NULL");
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+/* Forwarded excludes the older fields: a proxy that sets the one hands on the others. */
+static int set_up_proxies(yodel_server *server, struct yd_address *address,
+                          const yodel_listen_options *options)
+{
+    static const unsigned old = YODEL_FORWARDED_FOR | YODEL_FORWARDED_PROTO | YODEL_FORWARDED_HOST;
+    unsigned forwarded = options->forwarded;
+
+    if (forwarded == YODEL_FORWARDED_DEFAULT)
+        forwarded = YODEL_FORWARDED_FOR | YODEL_FORWARDED_PROTO;
+    else if ((forwarded & ~old) != 0 && forwarded != YODEL_FORWARDED_RFC7239 &&
+             forwarded != YODEL_FORWARDED_NONE)
+        return -EINVAL;
+    if (options->proxy_protocol && options->num_trusted == 0)
+        return -EINVAL;
+    address->front.forwarded = forwarded;
+    address->front.proxy_protocol = options->proxy_protocol != 0;
+    return set_up_trust(server, address, options);
+}
+
 static int set_up_front(yodel_server *server, struct yd_address *address,
                         const yodel_listen_options *options)
 {
+    int rc;
+
+    if ((rc = set_up_proxies(server, address, options)) < 0)
+        return rc;
     if (options->tag != NULL) {
         if ((address->tag = yd_strdup(&server->mem, options->tag)) == NULL)
             return -ENOMEM;

@@ -376,8 +376,9 @@ static int answer(yodel_ws *ws, yodel_request *req, int outcome)
     return rc;
 }
 
-static bool origin_is_allowed(const struct yd_ws_route *route, const struct yd_http_head *head)
+static bool origin_is_allowed(const struct yd_ws_route *route, const yodel_request *req)
 {
+    const struct yd_http_head *head = yd_request_head(req);
     const char *const *origins = route->options.origins;
     yodel_str origin = yd_http_field(head, YODEL_STR("Origin"));
 
@@ -386,7 +387,7 @@ static bool origin_is_allowed(const struct yd_ws_route *route, const struct yd_h
     if (yd_http_count_fields(head, YODEL_STR("Origin")) != 1)
         return false;
     for (size_t i = 0; origins[i] != NULL; i++)
-        if (yd_ws_origin_matches(origin, yodel_str_of(origins[i])))
+        if (yd_request_origin_matches(req, origin, origins[i]))
             return true;
     return false;
 }
@@ -408,7 +409,7 @@ static int check_request(const struct yd_ws_route *route, yodel_request *req)
         (void)yd_request_fail(req, 405, why, allow, YD_LEN(allow));
     else if (status < 0)
         (void)yd_request_fail(req, -status, why, NULL, 0);
-    else if (!origin_is_allowed(route, head))
+    else if (!origin_is_allowed(route, req))
         (void)yd_request_fail(req, status = 403, "origin not allowed", NULL, 0);
     return status;
 }

@@ -5,6 +5,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/caller.h"
 #include "ws/ws.h"
 
 /* Scratch larger than this is not kept from message to message, bytes. */
@@ -60,6 +61,16 @@ static void fail_intake(yodel_ws *ws, int rc)
 
 /* ---- whole messages ---- */
 
+/* False when there are too many of them: the WebSocket is closing then.  A ping is one, too, as it
+ * is answered. */
+static bool count_one(yodel_ws *ws)
+{
+    if (ws->state != YD_WS_OPEN || yd_conn_count_message(ws->conn))
+        return true;
+    fail_protocol(ws, 1008, "too many messages");
+    return false;
+}
+
 static void deliver(yodel_ws *ws, uint8_t opcode, const uint8_t *data, size_t len)
 {
     yodel_ws_message message = {(yodel_ws_type)opcode, {data, len}};
@@ -67,7 +78,7 @@ static void deliver(yodel_ws *ws, uint8_t opcode, const uint8_t *data, size_t le
     int rc;
 
     yd_count(&yd_ws_loop_of(ws)->counters.messages_in, 1);
-    if (ws->state != YD_WS_OPEN || handlers->on_message == NULL)
+    if (!count_one(ws) || ws->state != YD_WS_OPEN || handlers->on_message == NULL)
         return;
     if (opcode == YD_WS_TEXT)
         yd_ws_shared(ws)->checked = message.data;
@@ -221,7 +232,7 @@ static void on_whole_control(yodel_ws *ws, uint8_t opcode, const uint8_t *data, 
 {
     if (opcode == YD_WS_CLOSE)
         yd_ws_on_close_frame(ws, data, len);
-    else if (opcode == YD_WS_PING && ws->state == YD_WS_OPEN &&
+    else if (opcode == YD_WS_PING && ws->state == YD_WS_OPEN && count_one(ws) &&
              yd_ws_send_control(ws, YD_WS_PONG, data, len) < 0)
         fail_memory(ws);
 }

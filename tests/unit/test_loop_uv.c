@@ -103,7 +103,7 @@ static const struct yd_conn_events events = {.on_data = on_data,
                                              .on_stop = ignore,
                                              .on_closed = on_closed};
 
-static int on_connection(struct yd_conn *conn, bool over_limit)
+static int on_connection(struct yd_conn *conn, int refusal)
 {
     yd_conn_set_events(conn, &events, yd_conn_loop(conn)->net->user);
     return 0;

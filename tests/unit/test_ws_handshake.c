@@ -313,9 +313,36 @@ static void test_ws_handshake_matches_origins(void **state)
     assert_false(yd_ws_origin_matches(YODEL_STR("https://a.example\0"), YODEL_STR("a.example")));
 }
 
+static void same_host(const char *origin, const char *host, bool is_tls, bool wanted)
+{
+    assert_int_equal(yd_ws_origin_is_same_host(yodel_str_of(origin), yodel_str_of(host), is_tls),
+                     wanted);
+}
+
+static void test_ws_origin_of_the_same_host(void **state)
+{
+    same_host("https://a.example", "a.example", true, true);
+    same_host("https://A.Example", "a.example:443", true, true);
+    same_host("https://a.example:443", "a.example", true, true);
+    same_host("http://a.example", "a.example:80", false, true);
+    same_host("http://[::1]:8080", "[::1]:8080", false, true);
+    same_host("https://a.example:8443", "a.example", true, false);
+    same_host("http://a.example", "a.example", true, false);
+    same_host("https://a.example", "a.example", false, false);
+    same_host("https://b.example", "a.example", true, false);
+    same_host("https://x.a.example", "a.example", true, false);
+    same_host("a.example", "a.example", true, false);
+    same_host("null", "a.example", true, false);
+    same_host("", "", false, false);
+    same_host("https://a.example", "", true, false);
+    same_host("https://.a.example", ".a.example", true, true); /* whatever it is, it is the same */
+    same_host("https://a.example", "a.example:99999", true, false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ws_origin_of_the_same_host),
         cmocka_unit_test(test_ws_handshake_takes_upgrades),
         cmocka_unit_test(test_ws_handshake_gives_the_key),
         cmocka_unit_test(test_ws_handshake_leaves_plain_requests),

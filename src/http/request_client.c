@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "http/http_internal.h"
+#include "net/caller.h"
+#include "proto/ws_handshake.h"
+
+/* Who asks: the caller of the connection, or whom its trusted proxies name. */
+
+static void answer_too_many(yodel_request *req, void *user)
+{
+    static const yodel_header retry = {"Retry-After", "1"};
+
+    (void)user;
+    (void)yd_request_fail(req, 429, "too many requests from one address", &retry, 1);
+}
+
+static void answer_no_memory(yodel_request *req, void *user)
+{
+    (void)user;
+    (void)yd_request_fail(req, 503, NULL, NULL, 0);
+}
+
+bool yd_request_find_client(yodel_request *req)
+{
+    struct yd_conn *conn = req->hc->conn;
+    const struct yd_trust *trust = yd_conn_trust(conn);
+    struct yd_ip peer;
+    int rc;
+
+    if (trust == NULL)
+        return true;
+    yd_conn_ip(conn, &peer);
+    yd_forwarded_read(&req->head, yd_conn_forwarded(conn), &peer, trust, &req->forwarded);
+    req->proxied = true;
+    if (!req->forwarded.has_client || (rc = yd_conn_set_client(conn, &req->forwarded.client)) == 0)
+        return true;
+    req->read = req->head.body == YD_HTTP_BODY_NONE;
+    req->fn = rc > 0 ? answer_too_many : answer_no_memory;
+    return false;
+}
+
+void yd_request_leave_client(yodel_request *req)
+{
+    if (req->proxied && req->forwarded.has_client)
+        yd_conn_unset_client(req->hc->conn);
+}
+
+/* ---- what a handler asks ---- */
+
+yodel_str yodel_request_host(const yodel_request *req)
+{
+    return req->proxied && req->forwarded.host.ptr != NULL ? req->forwarded.host : req->head.host;
+}
+
+int yodel_request_is_tls(const yodel_request *req)
+{
+    if (req->proxied && req->forwarded.is_tls >= 0)
+        return req->forwarded.is_tls;
+    return yd_conn_client_uses_tls(req->hc->conn);
+}
+
+yodel_str yodel_request_scheme(const yodel_request *req)
+{
+    return yodel_request_is_tls(req) ? YODEL_STR("https") : YODEL_STR("http");
+}
+
+yodel_str yodel_request_listener_tag(const yodel_request *req)
+{
+    return yodel_str_of(yd_conn_tag(req->hc->conn));
+}
+
+yodel_str yodel_request_peer(yodel_request *req)
+{
+    if (req->peer[0] == '\0' && req->proxied)
+        yd_ip_write(&req->forwarded.client, req->peer);
+    else if (req->peer[0] == '\0')
+        yd_conn_peer(req->hc->conn, req->peer);
+    return yodel_str_of(req->peer);
+}
+
+bool yd_request_origin_matches(const yodel_request *req, yodel_str origin, const char *pattern)
+{
+    if (strcmp(pattern, YODEL_ORIGIN_SAME_HOST) == 0)
+        return yd_ws_origin_is_same_host(origin, yodel_request_host(req),
+                                         yodel_request_is_tls(req) != 0);
+    return yd_ws_origin_matches(origin, yodel_str_of(pattern));
+}

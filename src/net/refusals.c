@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/log.h"
+#include "net/limits.h"
+#include "net/net_internal.h"
+
+/* Counters and lines about what is refused. */
+
+/* The least time between two lines about refused connections, ms. */
+#define REFUSAL_LOG_MS 1000
+
+bool yd_net_may_log(struct yd_net *net)
+{
+    uint64_t now = net->loop->now;
+
+    if (net->refusal_logged_at != 0 && now - net->refusal_logged_at < REFUSAL_LOG_MS)
+        return false;
+    net->refusal_logged_at = now;
+    return true;
+}
+
+void yd_net_count_refusal(struct yd_net *net, int refusal, const struct yd_ip *ip)
+{
+    const struct yd_limits_options *options = yd_limits_options(net->options.limits);
+    struct yd_counters *counters = &net->loop->counters;
+    bool by_handshakes = refusal == YD_REFUSED_HANDSHAKE;
+    char text[YD_IP_TEXT_SIZE];
+
+    yd_count(by_handshakes ? &counters->limited_handshakes : &counters->limited_connections, 1);
+    if (!yd_net_may_log(net))
+        return;
+    yd_ip_write(ip, text);
+    yd_log(yd_loop_log(net->loop), YODEL_LOG_WARN,
+           "refused a connection from %s: it has %u %s, the most allowed", text,
+           by_handshakes ? options->handshakes : options->connections,
+           by_handshakes ? "handshakes in progress" : "connections");
+}
+
+void yd_net_count_flood(struct yd_net *net, const struct yd_ip *ip)
+{
+    char text[YD_IP_TEXT_SIZE];
+
+    yd_count(&net->loop->counters.limited_messages, 1);
+    if (!yd_net_may_log(net))
+        return;
+    yd_ip_write(ip, text);
+    yd_log(yd_loop_log(net->loop), YODEL_LOG_WARN, "%s sends more messages a second than allowed",
+           text);
+}
