@@ -32,9 +32,10 @@ OPEN = {  # struct: the layers, the fields
     "yd_member": ("channels ws sse sio", "deliver"),
     "yd_loop": (
         "bus open decision groups net http ws sse eio sio server",
-        "closed counters index keeper mem net now open pool running stopping wheel",
+        "closed counters index keeper mem net now on_begin open pool running stopping wheel",
     ),
     "yd_listener": ("net server", "backend fd"),
+    "yd_watch": ("open", "events fd loop on_events"),
     "yd_stream": ("net ws", "events fd loop"),
     "yd_conn": ("http ws", "eof events kept sending stream up want_drain"),
     "yd_net": ("http server", "date loop on_connection on_empty user"),

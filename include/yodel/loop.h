@@ -12,6 +12,7 @@ YODEL_C_BEGIN
  *
  *     yodel_loop_post()      a function on a loop, from any thread
  *     yodel_timer_start()    a function after a time, or again and again
+ *     yodel_watch_start()    a function when a descriptor can be read or written
  *
  * A server has N loops, each with one thread, and every callback that belongs to a loop runs on
  * that thread, one at a time.  A callback must not block: all connections of the loop wait
@@ -46,6 +47,66 @@ YODEL_API unsigned yodel_loop_index(const yodel_loop *loop) YODEL_ANY_THREAD;
 /* Milliseconds of a clock that never goes back and has no particular beginning, at this moment: the
  * clock by which timers run. */
 YODEL_API uint64_t yodel_loop_now(const yodel_loop *loop) YODEL_ANY_THREAD;
+
+/* ---- what a program has on each loop ---- */
+
+/*
+ * A loop is about to serve: on its thread, before anything else runs there, connections, posts and
+ * timers included.  The place for what a loop has of its own, such as a connection to a database.
+ *
+ * user   what yodel_server_add_loop_handlers() was given
+ *
+ * Returns 0 or more, or a negative result: the loop cannot start.  Then the server stops at once,
+ * yodel_server_run() returns that result, and a line of the log says which loop it was; of this
+ * loop no other handler runs for this registration and for those after it.
+ */
+typedef int(yodel_loop_start_fn)(yodel_loop *loop, void *user);
+
+/* A stop has begun, or the loop ends: see yodel_loop_handlers. */
+typedef void(yodel_loop_stop_fn)(yodel_loop *loop, void *user);
+
+/* What is done at the beginning and at the end of each loop.  All are optional, all run on the
+ * thread of the loop.  It is copied. */
+typedef struct yodel_loop_handlers {
+    size_t size;
+    yodel_loop_start_fn *on_start;
+    /* The server stops: it listens no more, and its connections have not been told yet.  The loop
+     * goes on for drain_ms at most: timers, watches and jobs too. */
+    yodel_loop_stop_fn *on_stop;
+    /* Last of all: no connection is left on any loop.  What still runs of timers and watches is
+     * stopped after it. */
+    yodel_loop_stop_fn *on_end;
+} yodel_loop_handlers;
+
+/*
+ * Adds handlers for every loop of the server.  on_start runs in the order in which they were added,
+ * on_stop and on_end in the opposite one; these two for each loop whose on_start has run and not
+ * failed.
+ *
+ * user   handed to them, by several threads at once; borrowed
+ *
+ * Returns 0, -EINVAL, -ENOMEM, YODEL_ERR_OPTIONS, YODEL_ERR_STATE (the server runs, or has run).
+ */
+YODEL_API int yodel_server_add_loop_handlers(yodel_server *server,
+                                             const yodel_loop_handlers *handlers,
+                                             void *user) YODEL_SETUP_THREAD;
+
+/*
+ * Ties data to a loop, for callbacks that know the loop.
+ *
+ * data        taken
+ * free_data   NULL: nothing.  Runs on the loop after on_end, or when the data is replaced, or at
+ *             once when this call fails
+ *
+ * Returns 0, -EINVAL (no loop), YODEL_ERR_STATE (another thread), YODEL_ERR_CLOSED (it has ended).
+ */
+YODEL_API int yodel_loop_set_data(yodel_loop *loop, void *data,
+                                  yodel_free_fn *free_data) YODEL_LOOP_THREAD;
+
+/* That data; NULL without any. */
+YODEL_API void *yodel_loop_data(const yodel_loop *loop) YODEL_LOOP_THREAD;
+
+/* ---- posts ---- */
 
 /* What a loop calls with an argument of the program's. */
 typedef void(yodel_loop_fn)(yodel_loop *loop, void *arg);
@@ -140,6 +201,81 @@ YODEL_API int yodel_timer_stop(yodel_timer *timer) YODEL_LOOP_THREAD;
 
 /* 1 while it waits to fire, else 0. */
 YODEL_API int yodel_timer_is_running(const yodel_timer *timer) YODEL_LOOP_THREAD;
+
+/* ---- watched descriptors ---- */
+
+/* What may be waited for, and what has come: bits. */
+enum yodel_watch_event {
+    YODEL_WATCH_READABLE = 1, /* a read would not block: there is data, the end, or an error */
+    YODEL_WATCH_WRITABLE = 2, /* a write would not block */
+    YODEL_WATCH_HANGUP = 4,   /* the other side of a socket has ended its output, or closed */
+    YODEL_WATCH_ERROR = 8     /* comes unasked: the descriptor has failed */
+};
+
+/*
+ * Waits for what a descriptor is ready for: a socket of a database client, a pipe, an eventfd, an
+ * inotify descriptor.  It stands in a struct of the program's, as a timer does, and what does not
+ * happen costs nothing.  All zero is a watch that was not initialised and does not run.
+ */
+typedef struct yodel_watch {
+    union {
+        unsigned char storage[128]; /* the library's */
+        void *align;
+    } yodel_private;
+} yodel_watch;
+
+/*
+ * The descriptor is ready.  Called each turn as long as it is so: read, write, or change what is
+ * waited for.
+ *
+ * events   what has come of what was asked for.  YODEL_WATCH_ERROR, with all that was asked for: it
+ *          has failed (a read, or SO_ERROR, tells why), and the watch has been stopped before
+ * user     what yodel_watch_init() was given
+ *
+ * The watch may be stopped, started anew and freed in here, and so may any other.
+ */
+typedef void(yodel_watch_fn)(yodel_watch *watch, unsigned events, void *user);
+
+/*
+ * Ties a watch, which must not run, to a loop and a function.
+ *
+ * loop   whose thread calls fn(watch, events, user) and may start and stop it; borrowed
+ * fn     not NULL
+ * user   handed to fn; borrowed
+ */
+YODEL_API void yodel_watch_init(yodel_watch *watch, yodel_loop *loop, yodel_watch_fn *fn,
+                                void *user) YODEL_ANY_THREAD;
+
+/*
+ * (Re)starts it, from the next wait of the loop on.
+ *
+ * fd       borrowed: it stays the program's, is made non-blocking, and must not be closed before
+ *          yodel_watch_stop().  At most one watch of a loop has it
+ * events   YODEL_WATCH_READABLE, _WRITABLE and _HANGUP, or'ed; 0: nothing for now, also no error
+ *
+ * Returns 0; -EINVAL (not initialised, no descriptor, other bits), -ENOMEM, -EBADF, -EPERM (a
+ * regular file or a directory, which is always ready), -EEXIST (the loop watches it already), or
+ * another -errno of the kernel; YODEL_ERR_STATE (another thread), YODEL_ERR_CLOSED (the loop ends).
+ * After a failure on its own thread it does not run.
+ */
+YODEL_API int yodel_watch_start(yodel_watch *watch, int fd, unsigned events) YODEL_LOOP_THREAD;
+
+/*
+ * Changes what a watch that runs waits for, from the next wait on; 0: nothing for now.
+ * Returns 0, -EINVAL (it does not run, other bits), -errno, YODEL_ERR_STATE, YODEL_ERR_CLOSED.
+ */
+YODEL_API int yodel_watch_set_events(yodel_watch *watch, unsigned events) YODEL_LOOP_THREAD;
+
+/*
+ * Stops it: no call follows, not even for what has come already.  The kernel has forgotten the
+ * descriptor when this returns: it may be closed at once, also when copies of it (dup(), fork())
+ * stay open.  One that does not run may be stopped from anywhere.
+ * Returns 0, or YODEL_ERR_STATE (another thread; it goes on).
+ */
+YODEL_API int yodel_watch_stop(yodel_watch *watch) YODEL_LOOP_THREAD;
+
+/* 1 while it runs, else 0. */
+YODEL_API int yodel_watch_is_running(const yodel_watch *watch) YODEL_LOOP_THREAD;
 
 YODEL_C_END
 

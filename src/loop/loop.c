@@ -202,10 +202,21 @@ void yd_loop_woke(struct yd_loop *loop, uint64_t now)
     loop->now = YD_MAX(now, loop->now);
 }
 
+static inline void begin_turns(struct yd_loop *loop)
+{
+    void (*on_begin)(struct yd_loop * loop) = loop->on_begin;
+
+    if (on_begin == NULL)
+        return;
+    loop->on_begin = NULL;
+    on_begin(loop);
+}
+
 uint64_t yd_loop_turn(struct yd_loop *loop)
 {
     int64_t wait;
 
+    begin_turns(loop);
     run_chain(loop, yd_mailbox_take(&loop->mailbox));
     yd_wheel_advance(&loop->wheel, loop->now);
     for (int i = 0; i < ROUNDS && (loop->tasks != NULL || loop->flushes != NULL); i++) {
@@ -230,6 +241,22 @@ int yd_loop_signal(struct yd_loop *loop, int signum, void (*on_signal)(void *arg
                    void *arg)
 {
     return loop->ops->signal(loop, signum, on_signal, arg);
+}
+
+int yd_watch_start(struct yd_watch *watch)
+{
+    return watch->loop->ops->watch_start(watch);
+}
+
+int yd_watch_set(struct yd_watch *watch, unsigned events)
+{
+    watch->events = events;
+    return watch->loop->ops->watch_set(watch);
+}
+
+void yd_watch_stop(struct yd_watch *watch)
+{
+    watch->loop->ops->watch_stop(watch);
 }
 
 int yd_listener_start(struct yd_listener *listener)

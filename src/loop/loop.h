@@ -136,6 +136,25 @@ void yd_listener_accept(struct yd_listener *listener);
 /* Closes fd.  listener may be freed when the loop has ended. */
 void yd_listener_stop(struct yd_listener *listener);
 
+/* ---- watched descriptors ---- */
+
+/* A descriptor that somebody else reads and writes. */
+struct yd_watch {
+    struct yd_loop *loop;
+    /* Some of events: YODEL_WATCH_..., level by level, each turn until they are not so any more.
+     * With YODEL_WATCH_ERROR it is the last call, and yd_watch_stop() is still to come. */
+    void (*on_events)(struct yd_watch *watch, unsigned events);
+    int fd;
+    unsigned events; /* asked for; 0: none for now */
+    void *backend;   /* its state */
+};
+
+/* Returns 0 or -errno; fd is made non-blocking. */
+int yd_watch_start(struct yd_watch *watch);
+int yd_watch_set(struct yd_watch *watch, unsigned events);
+/* No call follows; both the watch and the descriptor may go. */
+void yd_watch_stop(struct yd_watch *watch);
+
 /* ---- backends ---- */
 
 struct yd_loop_ops {
@@ -164,6 +183,9 @@ struct yd_loop_ops {
     ssize_t (*stream_send)(struct yd_stream *stream, const struct iovec *iov, int num);
     ssize_t (*stream_send_now)(struct yd_stream *stream, const struct iovec *iov, int num);
     void (*stream_close)(struct yd_stream *stream); /* fd is -1: it was detached */
+    int (*watch_start)(struct yd_watch *watch);
+    int (*watch_set)(struct yd_watch *watch);
+    void (*watch_stop)(struct yd_watch *watch);
     int (*work)(struct yd_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg);
     int (*signal)(struct yd_loop *loop, int signum, void (*on_signal)(void *arg, int signum),
                   void *arg);
@@ -210,8 +232,9 @@ struct yd_loop {
     const struct yodel_allocator *mem;
     const struct yodel_log_sink *log;
     unsigned index;
-    struct yd_net *net; /* the connections of this loop */
-    yodel_loop *open;   /* what the program has on it; NULL: no server's */
+    struct yd_net *net;                     /* the connections of this loop */
+    void (*on_begin)(struct yd_loop *loop); /* once, first of all in the first turn; NULL: done */
+    yodel_loop *open;                       /* what the program has on it; NULL: no server's */
     struct yd_keeper keeper;
     uint64_t now;      /* monotonic, ms; when the last wait ended */
     uint8_t *read_buf; /* YD_READ_SIZE bytes */

@@ -484,6 +484,9 @@ const struct yd_loop_ops yd_loop_uv = {
     .stream_send = yd_uv_stream_send,
     .stream_send_now = yd_uv_stream_send_now,
     .stream_close = yd_uv_stream_close,
+    .watch_start = yd_uv_watch_start,
+    .watch_set = yd_uv_watch_set,
+    .watch_stop = yd_uv_watch_stop,
     .work = start_work,
     .signal = start_signal,
 };

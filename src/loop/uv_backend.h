@@ -76,4 +76,9 @@ ssize_t yd_uv_stream_send(struct yd_stream *stream, const struct iovec *iov, int
 ssize_t yd_uv_stream_send_now(struct yd_stream *stream, const struct iovec *iov, int num);
 void yd_uv_stream_close(struct yd_stream *stream);
 
+/* uv_watch.c: the watches' part. */
+int yd_uv_watch_start(struct yd_watch *watch);
+int yd_uv_watch_set(struct yd_watch *watch);
+void yd_uv_watch_stop(struct yd_watch *watch);
+
 #endif

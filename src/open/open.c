@@ -16,13 +16,8 @@ void yd_open_init(yodel_loop *open, struct yd_loop *loop, yodel_server *server)
     open->server = server;
     open->closed = false;
     yd_list_init(&open->timers);
+    yd_list_init(&open->watches);
     loop->open = open;
-}
-
-void yd_open_close(yodel_loop *open)
-{
-    open->closed = true;
-    yd_open_stop_timers(open);
 }
 
 int yd_open_check(const yodel_loop *open, const char *call)
@@ -53,6 +48,40 @@ unsigned yodel_loop_index(const yodel_loop *open)
 uint64_t yodel_loop_now(const yodel_loop *open)
 {
     return yd_loop_due(open->loop, 0);
+}
+
+/* ---- data ---- */
+
+void yd_open_free_data(yodel_loop *open)
+{
+    void *data = open->data;
+    yodel_free_fn *free_data = open->free_data;
+
+    open->data = NULL;
+    open->free_data = NULL;
+    if (free_data != NULL)
+        free_data(data);
+}
+
+int yodel_loop_set_data(yodel_loop *open, void *data, yodel_free_fn *free_data)
+{
+    int rc = yd_open_check(open, __func__);
+
+    if (rc < 0) {
+        if (free_data != NULL)
+            free_data(data);
+        return rc;
+    }
+    if (open->data != data)
+        yd_open_free_data(open);
+    open->data = data;
+    open->free_data = free_data;
+    return 0;
+}
+
+void *yodel_loop_data(const yodel_loop *open)
+{
+    return open->data;
 }
 
 /* ---- posts ---- */

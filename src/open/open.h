@@ -12,21 +12,26 @@
 struct yodel_loop {
     struct yd_loop *loop;
     yodel_server *server;
-    struct yd_list timers; /* that run */
-    bool closed;           /* nothing begins any more; the loop's thread */
+    struct yd_list timers, watches; /* that run */
+    void *data;                     /* the program's */
+    yodel_free_fn *free_data;
+    bool closed; /* nothing begins any more; the loop's thread */
 };
 
 void yd_open_init(yodel_loop *open, struct yd_loop *loop, yodel_server *server);
-
-/* On the loop's thread, at its end: stops all that the program has left there, and lets nothing
- * begin after that. */
-void yd_open_close(yodel_loop *open);
 
 /* Whether something may begin on the loop: 0, -EINVAL (NULL), YODEL_ERR_STATE (not on its thread:
  * in a debug build a line of the log names call, too), YODEL_ERR_CLOSED. */
 int yd_open_check(const yodel_loop *open, const char *call);
 
-/* timer.c: stops all timers. */
+void yd_open_free_data(yodel_loop *open);
+
+/* timer.c, watch.c: stop all. */
 void yd_open_stop_timers(yodel_loop *open);
+void yd_open_stop_watches(yodel_loop *open);
+
+/* open_close.c: on the loop's thread, at its end, stops all that the program has left there, frees
+ * its data, and lets nothing begin after that. */
+void yd_open_close(yodel_loop *open);
 
 #endif

@@ -33,6 +33,7 @@ static void run_end(struct yd_loop *loop, void *arg)
 {
     struct yd_worker *worker = arg;
 
+    yd_hooks_end(worker);
     yd_open_close(&worker->open);
     if (loop->index == 0)
         end_one(worker->server);
@@ -63,6 +64,7 @@ static void run_stop(struct yd_loop *loop, void *arg)
     yodel_server *server = worker->server;
 
     yd_addresses_stop(server, loop->index);
+    yd_hooks_stop(worker);
     yd_services_stop(server, loop);
     yd_net_stop(&worker->net);
     yd_timer_start(&loop->wheel, &worker->drain,
@@ -77,11 +79,28 @@ static void run_kill(struct yd_loop *loop, void *worker)
     yd_net_abort(&((struct yd_worker *)worker)->net);
 }
 
+/* A loop that cannot start ends all of them. */
+static void run_begin(struct yd_loop *loop)
+{
+    struct yd_worker *worker = yd_container_of(loop->open, struct yd_worker, open);
+    int rc = yd_hooks_start(worker), none = 0;
+
+    if (rc >= 0)
+        return;
+    yd_log(yd_loop_log(loop), YODEL_LOG_ERROR, "loop %u cannot start: %s", loop->index,
+           yodel_strerror(rc));
+    (void)atomic_compare_exchange_strong(&worker->server->start_error, &none, rc);
+    yodel_server_stop(worker->server, 0);
+    yodel_server_stop(worker->server, 0);
+}
+
 void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_loop *loop)
 {
     worker->server = server;
     worker->loop = loop;
+    worker->hook = &server->hooks;
     yd_open_init(&worker->open, loop, server);
+    loop->on_begin = run_begin;
     yd_call_init(&worker->stop, YD_CALL_CONTROL, run_stop, worker);
     yd_call_init(&worker->kill, YD_CALL_CONTROL, run_kill, worker);
     yd_call_init(&worker->end, YD_CALL_CONTROL, run_end, worker);
@@ -254,6 +273,8 @@ int yd_server_run_by(yodel_server *server, yd_run_fn *run, void *arg)
     if ((rc = open_loops(server)) == 0 && (rc = yd_server_serve(server)) == 0)
         rc = run(server, arg);
     yd_server_end(server);
+    if (rc == 0)
+        rc = atomic_load(&server->start_error);
     yodel_server_unref(server);
     return rc;
 }

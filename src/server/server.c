@@ -231,6 +231,7 @@ static void free_server(yodel_server *server)
     yd_limits_free(server->limits);
     yd_addresses_free(server);
     yd_services_free(server);
+    yd_hooks_free(server);
     yd_ws_service_done(&server->ws);
     yd_http_done(&server->http);
     yd_bus_done(&server->bus);
@@ -276,6 +277,7 @@ int yd_server_new_on(const struct yd_loop_ops *ops, const yodel_server_options *
         server->log = *options.log;
     server->options = options;
     atomic_init(&server->refs, 1);
+    yd_list_init(&server->hooks);
     if ((rc = init_parts(server, ops)) < 0) {
         free_server(server);
         return rc;

@@ -28,6 +28,7 @@ struct yd_worker {
     pthread_t thread;
     struct yd_call stop, kill, end, ended; /* posted once each; ended to the first loop */
     struct yd_timer drain;
+    struct yd_list *hook; /* the last whose on_start has run, of the server's */
 };
 
 /* One call of yodel_server_listen(). */
@@ -64,6 +65,8 @@ struct yodel_server {
     struct yd_limits *limits; /* by address; NULL: none */
     struct yd_address *addresses;
     struct yd_sio_link *services; /* Socket.IO services */
+    struct yd_list hooks;   /* of the program's, for each loop, in the order they were added */
+    atomic_int start_error; /* of one of them; 0: none */
     unsigned num_loops;
     unsigned num_layers;  /* of the bus, made so far */
     unsigned num_running; /* the first loop's: others that run, and itself */
@@ -103,6 +106,13 @@ void yd_addresses_stop(yodel_server *server, unsigned loop);
 void yd_addresses_close(yodel_server *server);
 /* After the loops, whose pending work may use them. */
 void yd_addresses_free(yodel_server *server);
+
+/* loops.c: the program's handlers of a loop, on that loop.  Start: 0, or what one has returned, and
+ * those after it have not run; stop and end: only of those that have. */
+int yd_hooks_start(struct yd_worker *worker);
+void yd_hooks_stop(struct yd_worker *worker);
+void yd_hooks_end(struct yd_worker *worker);
+void yd_hooks_free(yodel_server *server);
 
 /* sio.c: closes the clients of Socket.IO on a loop, on that loop. */
 void yd_services_stop(yodel_server *server, struct yd_loop *loop);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <yodel/loop.h>
 
 #include "base/container.h"
 #include "base/mem.h"
@@ -15,6 +16,12 @@ struct sim_work {
     void (*work)(void *arg);
     void (*done)(void *arg);
     void *arg;
+};
+
+struct sim_watch {
+    struct sim_watch *next;
+    struct yd_watch *owner; /* NULL: stopped */
+    unsigned ready;
 };
 
 struct sim {
@@ -27,6 +34,7 @@ struct sim {
     struct sim_peer *peers;
     struct sim_peer *connecting; /* whose stream is about to be opened */
     struct sim_work *work, **work_end;
+    struct sim_watch *watches;
     struct yd_stream *closed; /* on_closed is to come; linked by their states */
     bool moved;               /* something happened in this turn */
 };
@@ -91,12 +99,15 @@ static void run_work(struct sim *sim)
     }
 }
 
+static void free_stopped_watches(struct sim *sim);
+
 static void done(struct yd_loop *loop)
 {
     struct sim *sim = sim_of(loop);
 
     run_work(sim);
     run_closed(sim);
+    free_stopped_watches(sim);
     sim_free_peers(loop);
 }
 
@@ -281,6 +292,70 @@ static void stream_close(struct yd_stream *stream)
     sim->moved = true;
 }
 
+/* ---- watches ---- */
+
+static int watch_start(struct yd_watch *watch)
+{
+    struct sim *sim = sim_of(watch->loop);
+    void *probe = yd_alloc(watch->loop->mem, 1); /* the real ones may fail here, too */
+    struct sim_watch *state;
+
+    if (probe == NULL)
+        return -ENOMEM;
+    yd_free(watch->loop->mem, probe);
+    if ((state = calloc(1, sizeof *state)) == NULL)
+        abort();
+    state->owner = watch;
+    state->next = sim->watches;
+    sim->watches = state;
+    watch->backend = state;
+    return 0;
+}
+
+static int watch_set(struct yd_watch *watch)
+{
+    (void)watch;
+    return 0;
+}
+
+static void watch_stop(struct yd_watch *watch)
+{
+    ((struct sim_watch *)watch->backend)->owner = NULL;
+    watch->backend = NULL;
+}
+
+static void free_stopped_watches(struct sim *sim)
+{
+    struct sim_watch **link = &sim->watches;
+
+    while (*link != NULL) {
+        struct sim_watch *state = *link;
+
+        if (state->owner != NULL) {
+            link = &state->next;
+            continue;
+        }
+        *link = state->next;
+        free(state);
+    }
+}
+
+/* Those that are started meanwhile stand ahead of these. */
+static void run_watches(struct sim *sim)
+{
+    for (struct sim_watch *state = sim->watches; state != NULL; state = state->next) {
+        struct yd_watch *watch = state->owner;
+
+        if (watch == NULL || watch->events == 0)
+            continue;
+        if ((state->ready & YODEL_WATCH_ERROR) != 0)
+            watch->on_events(watch, watch->events | YODEL_WATCH_ERROR);
+        else if ((state->ready & watch->events) != 0)
+            watch->on_events(watch, state->ready & watch->events);
+    }
+    free_stopped_watches(sim);
+}
+
 static int work(struct yd_loop *loop, void (*work_fn)(void *arg), void (*done_fn)(void *arg),
                 void *arg)
 {
@@ -327,6 +402,9 @@ const struct yd_loop_ops yd_loop_sim = {
     .stream_send = stream_send,
     .stream_send_now = stream_send_now,
     .stream_close = stream_close,
+    .watch_start = watch_start,
+    .watch_set = watch_set,
+    .watch_stop = watch_stop,
     .work = work,
     .signal = on_signal,
 };
@@ -409,6 +487,22 @@ void sim_end(struct sim_peer *peer)
 void sim_break(struct sim_peer *peer, int error)
 {
     peer->error = error;
+}
+
+void sim_set_ready(struct yd_loop *loop, int fd, unsigned events)
+{
+    for (struct sim_watch *state = sim_of(loop)->watches; state != NULL; state = state->next)
+        if (state->owner != NULL && state->owner->fd == fd)
+            state->ready = events;
+}
+
+unsigned sim_num_watches(struct yd_loop *loop)
+{
+    unsigned num = 0;
+
+    for (struct sim_watch *state = sim_of(loop)->watches; state != NULL; state = state->next)
+        num += state->owner != NULL;
+    return num;
 }
 
 const char *sim_received(struct sim_peer *peer)
@@ -539,7 +633,10 @@ void sim_turn(struct yd_loop *loop)
     struct sim *sim = sim_of(loop);
 
     yd_loop_woke(loop, sim->clock);
+    if (loop->on_begin != NULL) /* ahead of the first wait */
+        (void)yd_loop_turn(loop);
     run_work(sim);
+    run_watches(sim);
     for (struct sim_peer *peer = sim->peers; peer != NULL; peer = peer->next) {
         send_on(sim, peer);
         read_some(sim, peer);

@@ -67,6 +67,12 @@ void sim_send_text(struct sim_peer *peer, const char *text);
 void sim_end(struct sim_peer *peer);
 void sim_break(struct sim_peer *peer, int error);
 
+/* What a descriptor is ready for from now on, as YODEL_WATCH_... bits: each turn its watch is told
+ * what it waits for of that, or that it has failed. */
+void sim_set_ready(struct yd_loop *loop, int fd, unsigned events);
+/* Watches that run. */
+unsigned sim_num_watches(struct yd_loop *loop);
+
 /* What has come from the server, with a NUL after it; and forgets it. */
 const char *sim_received(struct sim_peer *peer);
 size_t sim_received_len(const struct sim_peer *peer);
