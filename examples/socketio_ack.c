@@ -37,9 +37,11 @@ static void on_add(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 /* Called exactly once: with the answer, or with why there is none. */
 static void got_name(const yodel_sio_answers *answers, void *user)
 {
+    const char *name;
+
     (void)user;
-    if (answers->result == 0)
-        printf("a client is called %" YODEL_PRI "\n", YODEL_ARG(answers->json));
+    if (answers->result == 0 && yodel_sio_answers_unpack(answers, "s", &name) == 0)
+        printf("a client is called %s\n", name);
     else
         printf("a client did not tell its name: %s\n", yodel_strerror(answers->result));
 }

@@ -23,39 +23,30 @@
 enum { HEAD_LEN = 8 };
 
 /* What came is passed on as it came: nothing is parsed, the bytes are not looked at. */
-static void pass_on(yodel_sio_socket *socket, yodel_sio_event *event, yodel_bytes data)
+static void pass_on(yodel_sio_socket *socket, yodel_sio_event *event)
 {
-    const yodel_sio_args args = {.size = sizeof args,
-                                 .json = yodel_sio_event_args(event),
-                                 .attachments = &data,
-                                 .num_attachments = 1};
-
-    (void)yodel_sio_emit_args(yodel_sio_to_others(socket), "picture", &args);
+    (void)yodel_sio_emit_event(yodel_sio_to_others(socket), "picture", event);
 }
 
 static void answer_head(yodel_sio_ack *ack, yodel_bytes data)
 {
     const yodel_bytes head = {data.ptr, data.len < HEAD_LEN ? data.len : HEAD_LEN};
-    const yodel_sio_args args = {.size = sizeof args,
-                                 .json = YODEL_STR("[{\"_placeholder\":true,\"num\":0}]"),
-                                 .attachments = &head,
-                                 .num_attachments = 1};
 
-    (void)yodel_sio_answer_args(ack, &args);
+    (void)yodel_sio_answer(ack, "y", head);
 }
 
 static void on_picture(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     yodel_sio_ack *ack = yodel_sio_event_ack(event);
     const char *name;
+    yodel_bytes data;
 
     (void)user;
-    if (yodel_sio_event_num_attachments(event) != 1 ||
-        yodel_sio_event_unpack(event, "s", &name) < 0) {
+    if (yodel_sio_event_unpack(event, "sy", &name, &data) < 0) {
         (void)yodel_sio_answer(ack, "{s:s}", "error", "send a name and a picture");
         return;
     }
-    pass_on(socket, event, yodel_sio_event_attachment(event, 0));
+    pass_on(socket, event);
     answer_head(ack, yodel_sio_event_attachment(event, 0));
 }
 

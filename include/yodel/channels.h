@@ -2,6 +2,7 @@
 #ifndef YODEL_CHANNELS_H
 #define YODEL_CHANNELS_H
 
+#include <jansson.h>
 #include <yodel/ws.h>
 
 YODEL_C_BEGIN
@@ -50,6 +51,13 @@ YODEL_API void yodel_group_discard(yodel_channels *channels, const char *group,
  */
 YODEL_API int yodel_group_send(yodel_channels *channels, const char *group, yodel_ws_type type,
                                yodel_bytes data) YODEL_ANY_THREAD;
+
+/* The same with JSON as text: of jansson's packed format, "{s:s}", or of a document, which is
+ * borrowed.  Also YODEL_ERR_FORMAT; references given with "o" are taken whatever is returned. */
+YODEL_API int yodel_group_send_pack(yodel_channels *channels, const char *group, const char *format,
+                                    ...) YODEL_ANY_THREAD;
+YODEL_API int yodel_group_send_json(yodel_channels *channels, const char *group,
+                                    const json_t *document) YODEL_ANY_THREAD;
 
 /*
  * Sends a typed event to every member: each runs its handler for that type, which decides what to
@@ -124,6 +132,9 @@ YODEL_API yodel_str yodel_event_type(const yodel_event *event) YODEL_ANY_THREAD;
  */
 YODEL_API int yodel_event_unpack(const yodel_event *event, const char *format,
                                  ...) YODEL_ANY_THREAD;
+/* Its object as a document; borrowed for the handler's call.  Other loops read it at the same time:
+ * it must not be changed, and is kept by a copy. */
+YODEL_API const json_t *yodel_event_json(const yodel_event *event) YODEL_ANY_THREAD;
 
 YODEL_C_END
 

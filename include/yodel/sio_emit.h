@@ -83,6 +83,10 @@ YODEL_API yodel_sio_target yodel_sio_target_timeout(yodel_sio_target target,
 /*
  * Emits an event to target with arguments in jansson's packed format, one after the other:
  *     yodel_sio_emit(yodel_sio_to_room(chat, "r1"), "said", "{s:s}", "text", text)
+ * and "y" for a yodel_bytes, by value, which is sent as binary: at most 10 of them.
+ *     yodel_sio_emit(yodel_sio_to(socket), "picture", "sy", name, picture)
+ * References given with "o" are taken whatever is returned.
+ *
  * It is encoded once.  Clients of the loop it is called on get it at once, those of others by mail;
  * what one thread emits and answers reaches each client in that order.  A target with a socket may
  * be used on its loop only.  To a parent it goes to all its children.
@@ -94,6 +98,17 @@ YODEL_API yodel_sio_target yodel_sio_target_timeout(yodel_sio_target target,
  */
 YODEL_API int yodel_sio_emit(yodel_sio_target target, const char *event, const char *format,
                              ...) YODEL_ANY_THREAD;
+/* The same with one string; also YODEL_ERR_ENCODING when it is not UTF-8. */
+YODEL_API int yodel_sio_emit_text(yodel_sio_target target, const char *event,
+                                  yodel_str text) YODEL_ANY_THREAD;
+/* The same with the elements of an array, which is borrowed; YODEL_ERR_FORMAT when it is no array,
+ * or holds a string that is not UTF-8. */
+YODEL_API int yodel_sio_emit_json(yodel_sio_target target, const char *event,
+                                  const json_t *args) YODEL_ANY_THREAD;
+/* The same with one binary argument, which is copied. */
+YODEL_API int yodel_sio_emit_bytes(yodel_sio_target target, const char *event,
+                                   yodel_bytes data) YODEL_ANY_THREAD;
+/* The same with arguments as text; args NULL: none.  Also -EINVAL, YODEL_ERR_OPTIONS (its size). */
 YODEL_API int yodel_sio_emit_args(yodel_sio_target target, const char *event,
                                   const yodel_sio_args *args) YODEL_ANY_THREAD;
 /* Passes on the arguments of an event that came in, binary too, without looking into them. */
@@ -120,14 +135,27 @@ typedef struct yodel_sio_answers {
     yodel_str json;
     const yodel_bytes *attachments;
     size_t num_attachments;
+    void **internal; /* the library's */
 } yodel_sio_answers;
 typedef void(yodel_sio_answers_fn)(const yodel_sio_answers *answers, void *user);
+
+/* The answers as a document, an array, made on first use; borrowed for the call of that function.
+ * NULL when out of memory. */
+YODEL_API json_t *yodel_sio_answers_json(const yodel_sio_answers *answers) YODEL_LOOP_THREAD;
+/* Reads their elements as yodel_sio_event_unpack() does, "y" for binary: "si".  Returns 0, -ENOMEM,
+ * YODEL_ERR_FORMAT (other answers, or fewer, than that): then nothing has been written. */
+YODEL_API int yodel_sio_answers_unpack(const yodel_sio_answers *answers, const char *format,
+                                       ...) YODEL_LOOP_THREAD;
 
 /* yodel_sio_emit_args() that asks for acknowledgement.  When it fails answered is not called; to
  * one socket also YODEL_ERR_TOO_BIG (max_acks), to a parent YODEL_ERR_UNSUPPORTED. */
 YODEL_API int yodel_sio_emit_ack(yodel_sio_target target, const char *event,
                                  const yodel_sio_args *args, yodel_sio_answers_fn *answered,
                                  void *user) YODEL_ANY_THREAD;
+/* The same with arguments as yodel_sio_emit() takes them. */
+YODEL_API int yodel_sio_emit_ack_pack(yodel_sio_target target, const char *event,
+                                      yodel_sio_answers_fn *answered, void *user,
+                                      const char *format, ...) YODEL_ANY_THREAD;
 
 /* Makes all of target, of a parent its children's sockets, join or leave rooms (a list that ends
  * with NULL); disconnects them, from the namespace or (close) altogether.  Return 0, -ENOMEM,

@@ -13,13 +13,16 @@ YODEL_C_BEGIN
 YODEL_API yodel_str yodel_sio_event_name(const yodel_sio_event *event) YODEL_LOOP_THREAD;
 /* The arguments as JSON array text, placeholders in it where binary stands. */
 YODEL_API yodel_str yodel_sio_event_args(const yodel_sio_event *event) YODEL_LOOP_THREAD;
+/* How many there are. */
+YODEL_API size_t yodel_sio_event_num_args(const yodel_sio_event *event) YODEL_LOOP_THREAD;
 /* The i-th argument's JSON text; {NULL, 0} past the last. */
 YODEL_API yodel_str yodel_sio_event_arg(const yodel_sio_event *event, size_t i) YODEL_LOOP_THREAD;
 /* The arguments as a document, made on first use; borrowed.  Binary is what yodel_sio_binary()
  * makes; other values are as in yodel_request_unpack().  NULL when out of memory. */
 YODEL_API json_t *yodel_sio_event_json(yodel_sio_event *event) YODEL_LOOP_THREAD;
-/* jansson's unpack format for the arguments one after the other: "s{s:i}".  Returns 0, -ENOMEM or
- * YODEL_ERR_FORMAT. */
+/* jansson's unpack format for the arguments one after the other: "s{s:i}", and "y" for binary, with
+ * a yodel_bytes *.  Strings, documents of "o" and bytes are borrowed for the handler's call.
+ * Returns 0, -ENOMEM or YODEL_ERR_FORMAT: then nothing has been written. */
 YODEL_API int yodel_sio_event_unpack(yodel_sio_event *event, const char *format,
                                      ...) YODEL_LOOP_THREAD;
 YODEL_API size_t yodel_sio_event_num_attachments(const yodel_sio_event *event) YODEL_LOOP_THREAD;
@@ -47,7 +50,7 @@ struct yodel_sio_args {
 /* A new reference to the placeholder of attachment i; NULL when out of memory. */
 YODEL_API json_t *yodel_sio_binary(size_t i) YODEL_ANY_THREAD;
 
-/* Answers with arguments in jansson's packed format, one after the other ("s", "si", ""), and frees
+/* Answers with arguments as yodel_sio_emit() takes them ("s", "siy", ""), and frees
  * ack whatever is returned.  ack NULL is a no-op.  An answer goes out above max_buffered, too: who
  * asks and does not read is not listened to.  Returns 0, -ENOMEM, YODEL_ERR_FORMAT,
  * YODEL_ERR_TOO_BIG (attachments), on the client's loop also YODEL_ERR_CLOSED (it has left). */

@@ -110,6 +110,11 @@ yodel_str yodel_event_type(const yodel_event *event)
     return (yodel_str){event->type, event->type_len};
 }
 
+const json_t *yodel_event_json(const yodel_event *event)
+{
+    return event->body;
+}
+
 int yodel_event_unpack(const yodel_event *event, const char *format, ...)
 {
     va_list args;

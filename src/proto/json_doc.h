@@ -39,7 +39,10 @@ int yd_json_read_checked(yodel_str value, json_t **ret_document);
 int yd_json_unpack(json_t *document, const char *format, va_list args);
 
 /* The same for the elements of an array, one after the other: "s{s:i}".  There may be more of them
- * than the format has. */
-int yd_json_unpack_list(json_t *array, const char *format, va_list args);
+ * than the format has.
+ *
+ * data   num views that "y" gives to a yodel_bytes * for {"_placeholder":true,"num":i} */
+int yd_json_unpack_list(json_t *array, const char *format, va_list args, const yodel_bytes *data,
+                        size_t num);
 
 #endif

@@ -19,7 +19,8 @@ struct packer {
     const char *rest; /* of the format */
     unsigned depth;
     int error;
-    bool malformed; /* the format is */
+    bool malformed;                /* the format is */
+    struct yd_json_binary *binary; /* NULL: none is taken */
     va_list args;
 };
 
@@ -192,9 +193,29 @@ static void pack_real(struct packer *packer, double number)
         note(packer, yd_json_put_real(packer->mem, packer->buf, number));
 }
 
+static void pack_binary(struct packer *packer)
+{
+    struct yd_json_binary *binary = packer->binary;
+    yodel_bytes data = va_arg(packer->args, yodel_bytes);
+
+    if (binary == NULL)
+        fail(packer, YODEL_ERR_FORMAT);
+    else if (binary->num >= binary->max)
+        fail(packer, YODEL_ERR_TOO_BIG);
+    if (packer->error < 0)
+        return;
+    put(packer, YODEL_STR("{\"_placeholder\":true,\"num\":"));
+    pack_int(packer, (int64_t)binary->num);
+    put(packer, YODEL_STR("}"));
+    binary->data[binary->num++] = data;
+}
+
 static bool pack_scalar(struct packer *packer, char c)
 {
     switch (c) {
+    case 'y':
+        pack_binary(packer);
+        return true;
     case 's':
         return pack_string(packer);
     case 'o':
@@ -303,9 +324,9 @@ static void pack_list(struct packer *packer)
 }
 
 static int run(const struct yodel_allocator *mem, struct yd_buf *buf, const char *format,
-               va_list args, void (*pack)(struct packer *packer))
+               va_list args, struct yd_json_binary *binary, void (*pack)(struct packer *packer))
 {
-    struct packer packer = {.mem = mem, .buf = buf, .rest = format};
+    struct packer packer = {.mem = mem, .buf = buf, .rest = format, .binary = binary};
     size_t len = buf->len;
 
     va_copy(packer.args, args);
@@ -330,11 +351,11 @@ void yd_json_pack_nothing(const char *format, va_list args)
 int yd_json_pack(const struct yodel_allocator *mem, struct yd_buf *buf, const char *format,
                  va_list args)
 {
-    return run(mem, buf, format, args, pack_one);
+    return run(mem, buf, format, args, NULL, pack_one);
 }
 
 int yd_json_pack_list(const struct yodel_allocator *mem, struct yd_buf *buf, const char *format,
-                      va_list args)
+                      va_list args, struct yd_json_binary *binary)
 {
-    return run(mem, buf, format, args, pack_list);
+    return run(mem, buf, format, args, binary, pack_list);
 }

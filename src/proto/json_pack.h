@@ -27,9 +27,20 @@
 int yd_json_pack(const struct yodel_allocator *mem, struct yd_buf *buf, const char *format,
                  va_list args);
 
-/* The same for values one after the other, with commas between them: "s{s:i}"; "" is none. */
+/* What "y" gives, a yodel_bytes by value: in the text it is {"_placeholder":true,"num":i}, i
+ * counted from 0 on. */
+struct yd_json_binary {
+    yodel_bytes *data; /* views of what the caller gave */
+    size_t num, max;   /* num: at the beginning 0 */
+};
+
+/* The same for values one after the other, with commas between them: "s{s:i}"; "" is none.
+ *
+ * binary   where "y" puts its arguments; NULL: it is YODEL_ERR_FORMAT.  YODEL_ERR_TOO_BIG above
+ * max.
+ */
 int yd_json_pack_list(const struct yodel_allocator *mem, struct yd_buf *buf, const char *format,
-                      va_list args);
+                      va_list args, struct yd_json_binary *binary);
 
 /* Takes the references that yd_json_pack_list() would, and does nothing else. */
 void yd_json_pack_nothing(const char *format, va_list args);

@@ -15,6 +15,8 @@ struct unpacker {
     unsigned depth;
     bool assigns;
     bool failed;
+    const yodel_bytes *data; /* that placeholders stand for */
+    size_t num;
     va_list args;
 };
 
@@ -113,6 +115,19 @@ static void unpack_real(struct unpacker *unpacker, const json_t *value, bool tak
     require(unpacker, value, takes_integers ? json_is_number(value) : json_is_real(value));
     if (assigns(unpacker, value))
         *number = json_number_value(value);
+}
+
+static void unpack_binary(struct unpacker *unpacker, const json_t *value)
+{
+    yodel_bytes *data = va_arg(unpacker->args, yodel_bytes *);
+    json_int_t i = json_integer_value(json_object_get(value, "num"));
+
+    require(unpacker, value,
+            json_is_true(json_object_get(value, "_placeholder")) &&
+                json_is_integer(json_object_get(value, "num")) && i >= 0 &&
+                (json_int_t)unpacker->num > i);
+    if (assigns(unpacker, value))
+        *data = unpacker->data[i];
 }
 
 static void unpack_value(struct unpacker *unpacker, json_t *value);
@@ -214,6 +229,9 @@ static void unpack_value(struct unpacker *unpacker, json_t *value)
     case 'F':
         unpack_real(unpacker, value, c == 'F');
         break;
+    case 'y':
+        unpack_binary(unpacker, value);
+        break;
     case 'n':
         require(unpacker, value, json_is_null(value));
         break;
@@ -234,10 +252,8 @@ static void unpack_elements(struct unpacker *unpacker, json_t *array)
     }
 }
 
-static int run(json_t *document, const char *format, va_list args, bool is_list, bool assign)
+static int run(struct unpacker unpacker, json_t *document, va_list args, bool is_list)
 {
-    struct unpacker unpacker = {.rest = format, .assigns = assign};
-
     va_copy(unpacker.args, args);
     if (is_list)
         unpack_elements(&unpacker, document);
@@ -249,19 +265,25 @@ static int run(json_t *document, const char *format, va_list args, bool is_list,
     return unpacker.failed ? YODEL_ERR_FORMAT : 0;
 }
 
-static int unpack(json_t *document, const char *format, va_list args, bool is_list)
+static int unpack(struct unpacker *unpacker, json_t *document, va_list args, bool is_list)
 {
-    int rc = run(document, format, args, is_list, false);
+    int rc = run(*unpacker, document, args, is_list);
 
-    return rc < 0 ? rc : run(document, format, args, is_list, true);
+    unpacker->assigns = true;
+    return rc < 0 ? rc : run(*unpacker, document, args, is_list);
 }
 
 int yd_json_unpack(json_t *document, const char *format, va_list args)
 {
-    return unpack(document, format, args, false);
+    struct unpacker unpacker = {.rest = format};
+
+    return unpack(&unpacker, document, args, false);
 }
 
-int yd_json_unpack_list(json_t *array, const char *format, va_list args)
+int yd_json_unpack_list(json_t *array, const char *format, va_list args, const yodel_bytes *data,
+                        size_t num)
 {
-    return unpack(array, format, args, true);
+    struct unpacker unpacker = {.rest = format, .data = data, .num = num};
+
+    return unpack(&unpacker, array, args, true);
 }

@@ -6,7 +6,6 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "proto/json_pack.h"
 #include "sio/client.h"
 #include "sio/gather.h"
 #include "sio/sio_event.h"
@@ -217,8 +216,7 @@ static yodel_sio_socket *direct(const yodel_sio_target *target)
     return socket != NULL && !yd_bus_is_busy(target->ns->sio->bus, socket->loop) ? socket : NULL;
 }
 
-/* The target has been checked. */
-static int emit(const yodel_sio_target *target, const struct yd_sio_words *words)
+int yd_sio_emit(const yodel_sio_target *target, const struct yd_sio_words *words)
 {
     yodel_sio_socket *socket;
     int rc = yd_sio_words_check(words);
@@ -229,61 +227,6 @@ static int emit(const yodel_sio_target *target, const struct yd_sio_words *words
         return emit_to_children(target, words);
     socket = direct(target);
     return socket != NULL ? emit_to_one(socket, target, words, NULL) : emit_to_many(target, words);
-}
-
-int yodel_sio_emit(yodel_sio_target target, const char *name, const char *format, ...)
-{
-    struct yd_sio_words words = {.name = yodel_str_of(name)};
-    int rc = yd_sio_target_check(&target);
-    const struct yodel_allocator *mem = rc == 0 ? target.ns->sio->mem : NULL;
-    struct yd_buf text = {0};
-    va_list args;
-
-    va_start(args, format);
-    if (rc < 0)
-        yd_json_pack_nothing(format, args);
-    else
-        rc = yd_sio_pack(mem, format, args, &text, &words.elements);
-    va_end(args);
-    if (rc == 0)
-        rc = emit(&target, &words);
-    if (mem != NULL)
-        yd_buf_free(mem, &text);
-    return rc;
-}
-
-static int read_args(const char *name, const yodel_sio_args *given, struct yd_sio_words *words)
-{
-    yodel_sio_args args;
-    int rc = yd_sio_read_args(given, &args, &words->elements);
-
-    words->name = yodel_str_of(name);
-    words->attachments = args.attachments;
-    words->num_attachments = args.num_attachments;
-    return rc;
-}
-
-int yodel_sio_emit_args(yodel_sio_target target, const char *name, const yodel_sio_args *args)
-{
-    struct yd_sio_words words;
-    int rc = yd_sio_target_check(&target);
-
-    if (rc == 0)
-        rc = read_args(name, args, &words);
-    return rc < 0 ? rc : emit(&target, &words);
-}
-
-int yodel_sio_emit_event(yodel_sio_target target, const char *name, const yodel_sio_event *received)
-{
-    struct yd_sio_words words = {
-        .name = yodel_str_of(name),
-        .elements = received->packet->args,
-        .attachments = received->attachments,
-        .num_attachments = received->packet->num_attachments,
-    };
-    int rc = yd_sio_target_check(&target);
-
-    return rc < 0 ? rc : emit(&target, &words);
 }
 
 /* ---- to be acknowledged ---- */
@@ -319,24 +262,23 @@ static int ask_many(const yodel_sio_target *target, const struct yd_sio_words *w
     return yd_bus_ask(&op->base.op, ask, yd_sio_gather_timeout(gather));
 }
 
-int yodel_sio_emit_ack(yodel_sio_target target, const char *name, const yodel_sio_args *args,
-                       yodel_sio_answers_fn *answered, void *user)
+int yd_sio_ask(const yodel_sio_target *target, const struct yd_sio_words *words,
+               yodel_sio_answers_fn *answered, void *user)
 {
-    uint32_t timeout_ms = target.timeout_ms != 0 ? target.timeout_ms : DEFAULT_ACK_MS;
-    int rc = yd_sio_target_check(&target);
+    uint32_t timeout_ms = target->timeout_ms != 0 ? target->timeout_ms : DEFAULT_ACK_MS;
+    bool single = yd_sio_target_socket(target) != NULL;
     struct yd_sio_gather *gather;
-    struct yd_sio_words words;
     yodel_sio_socket *socket;
+    int rc;
 
-    if (rc < 0 || (rc = read_args(name, args, &words)) < 0 || (rc = yd_sio_words_check(&words)) < 0)
+    if ((rc = yd_sio_words_check(words)) < 0)
         return rc;
-    if (target.ns->is_parent)
+    if (target->ns->is_parent)
         return YODEL_ERR_UNSUPPORTED;
-    gather = yd_sio_gather_new(target.ns->sio, yd_sio_target_socket(&target) != NULL, timeout_ms,
-                               answered, user);
+    gather = yd_sio_gather_new(target->ns->sio, single, timeout_ms, answered, user);
     if (gather == NULL)
         return -ENOMEM;
-    socket = direct(&target);
-    return socket != NULL ? ask_one(socket, &target, &words, gather)
-                          : ask_many(&target, &words, gather);
+    socket = direct(target);
+    return socket != NULL ? ask_one(socket, target, words, gather)
+                          : ask_many(target, words, gather);
 }

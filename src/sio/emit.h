@@ -19,6 +19,12 @@ int yd_sio_give(yodel_sio_socket *socket, const struct yd_sio_news *news,
 /* Whether an event may have that name.  Returns 0, YODEL_ERR_NAME, YODEL_ERR_ENCODING. */
 int yd_sio_words_check(const struct yd_sio_words *words);
 
+/* Emits words to target, which has been checked.  Returns as yodel_sio_emit(). */
+int yd_sio_emit(const yodel_sio_target *target, const struct yd_sio_words *words);
+/* The same, to be acknowledged.  When it fails answered is not called. */
+int yd_sio_ask(const yodel_sio_target *target, const struct yd_sio_words *words,
+               yodel_sio_answers_fn *answered, void *user);
+
 /* YD_SIO_OP_EMIT: carries it out on a loop; gives back what it has besides. */
 void yd_sio_emit_apply(struct yd_sio_op *op, struct yd_loop *loop);
 void yd_sio_emit_release(struct yd_sio_op *op);

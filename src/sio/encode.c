@@ -13,14 +13,75 @@
 
 /* ---- arguments ---- */
 
-int yd_sio_pack(const struct yodel_allocator *mem, const char *format, va_list args,
-                struct yd_buf *text, yodel_str *ret_elements)
+static void begin(struct yd_sio_packed *packed)
 {
-    int rc = format != NULL ? yd_json_pack_list(mem, text, format, args) : 0;
+    packed->text = (struct yd_buf){0};
+    packed->elements = YODEL_STR("");
+    packed->num_attachments = 0;
+}
 
-    if (rc == 0)
-        *ret_elements = (yodel_str){text->len > 0 ? (char *)text->ptr : "", text->len};
+/* Elements of text from begin on, less end bytes at its end. */
+static int end(struct yd_sio_packed *packed, const struct yodel_allocator *mem, int rc, size_t at,
+               size_t less)
+{
+    if (rc < 0)
+        yd_sio_packed_done(packed, mem);
+    else if (packed->text.len > at + less)
+        packed->elements = (yodel_str){(char *)packed->text.ptr + at, packed->text.len - at - less};
     return rc;
+}
+
+int yd_sio_pack(struct yd_sio_packed *packed, const struct yodel_allocator *mem, const char *format,
+                va_list args)
+{
+    struct yd_json_binary binary = {packed->attachments, 0, YD_SIO_MAX_ATTACHMENTS};
+    int rc;
+
+    begin(packed);
+    rc = format != NULL ? yd_json_pack_list(mem, &packed->text, format, args, &binary) : 0;
+    packed->num_attachments = binary.num;
+    rc = end(packed, mem, rc, 0, 0);
+    /* documents among the values may look like binary, too */
+    if (rc == 0 && binary.num > 0 &&
+        yd_sio_placeholders_count(packed->elements, (uint32_t)binary.num) < 0)
+        return end(packed, mem, YODEL_ERR_FORMAT, 0, 0);
+    return rc;
+}
+
+int yd_sio_pack_text(struct yd_sio_packed *packed, const struct yodel_allocator *mem,
+                     yodel_str text)
+{
+    int rc = YODEL_ERR_ENCODING;
+
+    begin(packed);
+    if (yd_utf8_is_valid(text.ptr, text.len))
+        rc = yd_json_put_string(mem, &packed->text, text);
+    return end(packed, mem, rc, 0, 0);
+}
+
+int yd_sio_pack_document(struct yd_sio_packed *packed, const struct yodel_allocator *mem,
+                         const json_t *array)
+{
+    int rc = YODEL_ERR_FORMAT;
+
+    begin(packed);
+    if (json_is_array(array))
+        rc = yd_json_put_document(mem, &packed->text, array);
+    return end(packed, mem, rc, 1, 1);
+}
+
+void yd_sio_pack_bytes(struct yd_sio_packed *packed, yodel_bytes data)
+{
+    begin(packed);
+    packed->elements = YODEL_STR("{\"_placeholder\":true,\"num\":0}");
+    packed->num_attachments = 1;
+    packed->attachments[0] = data;
+}
+
+void yd_sio_packed_done(struct yd_sio_packed *packed, const struct yodel_allocator *mem)
+{
+    if (packed->text.ptr != NULL)
+        yd_buf_free(mem, &packed->text);
 }
 
 int yd_sio_check_args(const yodel_sio_args *args, yodel_str *ret_elements)

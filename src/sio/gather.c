@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "bus/op_wire.h"
+#include "proto/json_doc.h"
 
 /* Acknowledgements that the program waits for: of one socket, or of many on several loops. */
 
@@ -88,7 +89,9 @@ static void tell_answers(struct yd_ask *ask, unsigned missing)
     yodel_sio_answers answers = {.size = sizeof answers, .result = -ENOMEM, .json = {"[]", 2}};
     yodel_bytes *views = NULL;
     struct yd_buf array = {0};
+    void *document = NULL;
 
+    answers.internal = &document;
     answers.missing = ask->num_missing;
     if (show_answers(gather, &array, &views) == 0) {
         answers.result = result_of(gather, missing);
@@ -97,8 +100,33 @@ static void tell_answers(struct yd_ask *ask, unsigned missing)
         answers.num_attachments = num_attachments(gather);
     }
     gather->answered(&answers, gather->user);
+    json_decref(document);
     yd_free(mem, views);
     yd_buf_free(mem, &array);
+}
+
+json_t *yodel_sio_answers_json(const yodel_sio_answers *answers)
+{
+    json_t *document = *answers->internal;
+
+    if (document == NULL && yd_json_read_checked(answers->json, &document) == 0)
+        *answers->internal = document;
+    return document;
+}
+
+int yodel_sio_answers_unpack(const yodel_sio_answers *answers, const char *format, ...)
+{
+    json_t *document = yodel_sio_answers_json(answers);
+    va_list args;
+    int rc;
+
+    if (document == NULL)
+        return -ENOMEM;
+    va_start(args, format);
+    rc =
+        yd_json_unpack_list(document, format, args, answers->attachments, answers->num_attachments);
+    va_end(args);
+    return rc;
 }
 
 static const struct yd_ask_ops gather_ops = {.sink = tell_answers, .free = free_gather};

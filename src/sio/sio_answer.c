@@ -137,8 +137,7 @@ static int answer(yodel_sio_ack *ack, yodel_str elements, const yodel_bytes *att
 int yodel_sio_answer(yodel_sio_ack *ack, const char *format, ...)
 {
     const struct yodel_allocator *mem;
-    struct yd_buf text = {0};
-    yodel_str elements;
+    struct yd_sio_packed packed;
     yodel_sio *sio;
     va_list args;
     int rc;
@@ -148,13 +147,14 @@ int yodel_sio_answer(yodel_sio_ack *ack, const char *format, ...)
     sio = yodel_sio_ref(ack->ns->sio); /* ack may hold the last reference */
     mem = sio->mem;
     va_start(args, format);
-    rc = yd_sio_pack(mem, format, args, &text, &elements);
+    rc = yd_sio_pack(&packed, mem, format, args);
     va_end(args);
-    if (rc == 0)
-        rc = answer(ack, elements, NULL, 0);
-    else
+    if (rc == 0) {
+        rc = answer(ack, packed.elements, packed.attachments, packed.num_attachments);
+        yd_sio_packed_done(&packed, mem);
+    } else {
         yodel_sio_ack_drop(ack);
-    yd_buf_free(mem, &text);
+    }
     yodel_sio_unref(sio);
     return rc;
 }

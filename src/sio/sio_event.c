@@ -129,6 +129,17 @@ yodel_str yodel_sio_event_arg(const yodel_sio_event *event, size_t i)
     return (yodel_str){NULL, 0};
 }
 
+size_t yodel_sio_event_num_args(const yodel_sio_event *event)
+{
+    struct yd_json_iter iter = yd_json_elements(event->packet->args);
+    yodel_str value;
+    size_t num = 0;
+
+    while (yd_json_next(&iter, &value))
+        num++;
+    return num;
+}
+
 static int read_args(yodel_sio_event *event)
 {
     if (event->json != NULL)
@@ -149,7 +160,8 @@ int yodel_sio_event_unpack(yodel_sio_event *event, const char *format, ...)
     if ((rc = read_args(event)) < 0)
         return rc;
     va_start(values, format);
-    rc = yd_json_unpack_list(event->json, format, values);
+    rc = yd_json_unpack_list(event->json, format, values, event->attachments,
+                             event->packet->num_attachments);
     va_end(values);
     return rc;
 }

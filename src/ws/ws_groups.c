@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "bus/call.h"
 #include "channels/channel_event.h"
+#include "proto/json_pack.h"
 #include "ws/ws.h"
 
 /* WebSockets as members of groups. */
@@ -49,6 +50,41 @@ int yodel_group_send(yodel_channels *channels, const char *group, yodel_ws_type 
         return -ENOMEM;
     rc = yd_channels_send(channels, yodel_str_of(group), msg, NULL);
     yd_msg_unref(msg);
+    return rc;
+}
+
+static int send_text(yodel_channels *channels, const char *group, const struct yd_buf *text)
+{
+    yodel_bytes data = {text->ptr, text->len};
+
+    return yodel_group_send(channels, group, YODEL_WS_TEXT, data);
+}
+
+int yodel_group_send_pack(yodel_channels *channels, const char *group, const char *format, ...)
+{
+    struct yd_buf text = {0};
+    va_list args;
+    int rc;
+
+    va_start(args, format);
+    rc = yd_json_pack(yd_channels_mem(channels), &text, format, args);
+    va_end(args);
+    if (rc == 0)
+        rc = send_text(channels, group, &text);
+    yd_buf_free(yd_channels_mem(channels), &text);
+    return rc;
+}
+
+int yodel_group_send_json(yodel_channels *channels, const char *group, const json_t *document)
+{
+    struct yd_buf text = {0};
+    int rc = YODEL_ERR_FORMAT;
+
+    if (document != NULL)
+        rc = yd_json_put_document(yd_channels_mem(channels), &text, document);
+    if (rc == 0)
+        rc = send_text(channels, group, &text);
+    yd_buf_free(yd_channels_mem(channels), &text);
     return rc;
 }
 

@@ -147,7 +147,7 @@ static int unpack_list(json_t *document, const char *format, ...)
     int rc;
 
     va_start(args, format);
-    rc = yd_json_unpack_list(document, format, args);
+    rc = yd_json_unpack_list(document, format, args, NULL, 0);
     va_end(args);
     return rc;
 }

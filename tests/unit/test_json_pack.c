@@ -30,7 +30,7 @@ static int pack_list(const struct yodel_allocator *mem, struct yd_buf *buf, cons
     int rc;
 
     va_start(args, format);
-    rc = yd_json_pack_list(mem, buf, format, args);
+    rc = yd_json_pack_list(mem, buf, format, args, NULL);
     va_end(args);
     return rc;
 }
@@ -122,6 +122,7 @@ static void test_json_pack_refuses_values_that_are_none(void **state)
     assert_no_pack("[s+]", "a", NULL);
     assert_no_pack("[s#+]", NULL, 3, "a");
     assert_no_pack("[s%]", NULL, (size_t)3);
+    assert_no_pack("{s:y}", "a", (yodel_bytes){NULL, 0}); /* only where attachments go along */
 }
 
 static void test_json_pack_refuses_malformed_formats(void **state)
