@@ -26,6 +26,7 @@ static int group_of_room(yodel_str room, struct group *ret_group)
     return 0;
 }
 
+/* card: chat */
 static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
 {
     struct demo *demo = user;
@@ -111,8 +112,10 @@ static int on_chat_presence(yodel_ws *ws, const yodel_event *event, void *user)
     (void)event;
     return demo_after_send(ws, yodel_ws_send_pack(ws, "{s:I}", "presence", count));
 }
+/* card end */
 
 /* A view of the web site that speaks to a room. */
+/* card: notify */
 static void post_message(yodel_request *req, void *user)
 {
     struct demo *demo = user;
@@ -140,6 +143,7 @@ static void post_message(yodel_request *req, void *user)
     (void)yodel_request_reply_pack(req, 202, "{s:b,s:I}", "sent", 1, "members",
                                    (json_int_t)yodel_group_count(demo->channels, group.text));
 }
+/* card end */
 
 static void show_room(yodel_request *req, void *user)
 {
@@ -154,6 +158,7 @@ static void show_room(yodel_request *req, void *user)
                                    count);
 }
 
+/* card: chat */
 int demo_add_chat(struct demo *demo)
 {
     static const yodel_ws_event_handler events[] = {
@@ -174,3 +179,4 @@ int demo_add_chat(struct demo *demo)
         return rc;
     return yodel_server_route(demo->server, "GET /rooms/{room}", show_room, demo);
 }
+/* card end */

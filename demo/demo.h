@@ -48,6 +48,7 @@ int demo_add_views(struct demo *demo);
 int demo_add_slow(struct demo *demo);
 int demo_add_sio(struct demo *demo, const struct demo_options *options);
 int demo_add_notify(struct demo *demo);
+int demo_add_source(struct demo *demo);
 
 /* The thread behind demo_add_slow().  Returns 0 or -errno. */
 int demo_worker_start(struct demo *demo);

@@ -20,6 +20,7 @@ int demo_after_send(yodel_ws *ws, int rc)
     return rc == YODEL_ERR_CLOSED ? 0 : rc;
 }
 
+/* card: echo */
 /* await websocket.send_text(f"Echo: {data}") */
 static int on_prefix_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
 {
@@ -43,6 +44,7 @@ static int on_prefix_message(yodel_ws *ws, const yodel_ws_message *message, void
     free(answer);
     return demo_after_send(ws, rc);
 }
+/* card end */
 
 static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
 {
@@ -50,6 +52,7 @@ static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
     return demo_after_send(ws, yodel_ws_send(ws, message->type, message->data));
 }
 
+/* card: echo */
 static int add(struct demo *demo, const char *path, yodel_ws_message_fn *handler,
                const yodel_ws_options *options)
 {
@@ -58,15 +61,21 @@ static int add(struct demo *demo, const char *path, yodel_ws_message_fn *handler
         YODEL_OPTIONS(yodel_ws_handlers, .on_message = handler, .options = options), demo);
 }
 
+static int add_prefix_echo(struct demo *demo)
+{
+    return add(demo, "/ws", on_prefix_message,
+               YODEL_OPTIONS(yodel_ws_options, .max_message = PREFIX_ECHO_MAX,
+                             .max_buffered = 2 * PREFIX_ECHO_MAX,
+                             .deflate = YODEL_WS_DEFLATE_SHARED));
+}
+/* card end */
+
 int demo_add_echo(struct demo *demo, const struct demo_options *options)
 {
     static const char *const subprotocols[] = {"chat.v1", "chat.v2", NULL};
     int rc;
 
-    rc =
-        add(demo, "/ws", on_prefix_message,
-            YODEL_OPTIONS(yodel_ws_options, .max_message = PREFIX_ECHO_MAX,
-                          .max_buffered = 2 * PREFIX_ECHO_MAX, .deflate = YODEL_WS_DEFLATE_SHARED));
+    rc = add_prefix_echo(demo);
     if (rc < 0)
         return rc;
     /* Reading stops while the output is over its limit, so two of the largest messages are enough

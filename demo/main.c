@@ -53,6 +53,8 @@ static int add_routes(struct demo *demo, const struct demo_options *options)
         return rc;
     if ((rc = demo_add_notify(demo)) < 0)
         return rc;
+    if ((rc = demo_add_source(demo)) < 0)
+        return rc;
     rc = yodel_server_static(demo->server, "/", options->public_dir, NULL);
     if (rc < 0)
         fprintf(stderr, "yodel-demo: %s: no such page (see --public)\n", options->public_dir);

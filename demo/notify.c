@@ -18,6 +18,7 @@ struct demo_notifier {
     int stopped;
 };
 
+/* card: sio_notify */
 static void notify_time(yodel_sio_namespace *chat)
 {
     time_t now = time(NULL);
@@ -30,6 +31,7 @@ static void notify_time(yodel_sio_namespace *chat)
                          "Важное уведомление! На часах сервера ", clock, "code", "clock", "time",
                          clock);
 }
+/* card end */
 
 static void add_ms(struct timespec *time, uint32_t ms)
 {
@@ -110,6 +112,7 @@ void demo_notifier_stop(struct demo *demo)
     demo->notifier = NULL;
 }
 
+/* card: sio_notify */
 static void post_notification(yodel_request *req, void *user)
 {
     struct demo *demo = user;
@@ -129,6 +132,7 @@ static void post_notification(yodel_request *req, void *user)
     (void)yodel_request_reply_pack(req, 202, "{s:b,s:I}", "sent", 1, "members",
                                    (json_int_t)atomic_load(&demo->num_sio_chat));
 }
+/* card end */
 
 int demo_add_notify(struct demo *demo)
 {

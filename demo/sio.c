@@ -39,6 +39,7 @@ static void answer(yodel_sio_event *event, int rc)
         (void)yodel_sio_answer(yodel_sio_event_ack(event), "");
 }
 
+/* card: sio_echo */
 /* send(f"Server echoes: {msg}", broadcast=True); what is not a string is shown as JSON. */
 static void on_message(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
@@ -56,7 +57,9 @@ static void on_message(yodel_sio_socket *socket, yodel_sio_event *event, void *u
     answer(event, yodel_sio_emit(yodel_sio_to_all(ns), "message", "s+%",
                                  "Server echoes: ", text.ptr, text.len));
 }
+/* card end */
 
+/* card: sio_chat */
 /* emit('server_response', {'data': 'Добро пожаловать в чат!'}) */
 static void on_chat_connection(yodel_sio_socket *socket, void *user)
 {
@@ -197,6 +200,7 @@ static int add_chat(struct demo *demo)
         rc = yodel_sio_namespace_on(demo->sio_chat, events[i].event, events[i].handler, demo);
     return rc;
 }
+/* card end */
 
 /* A build without npm has no client; the page can tell. */
 static const char *find_client(const struct demo_options *options)

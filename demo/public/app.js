@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { startBehind } from "./behind.js";
 import { startChat } from "./chat.js";
 import { startEcho } from "./echo.js";
 import { startNotify } from "./notify.js";
@@ -85,6 +86,7 @@ startEcho();
 startChat();
 startSio();
 startViews();
+startBehind();
 setLanguage(localStorage.getItem("yodel.language") ?? navigator.language.slice(0, 2));
 readStats();
 setInterval(readStats, STATS_EVERY_MS);

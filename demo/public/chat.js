@@ -58,7 +58,7 @@ class Room {
 
   constructor(name) {
     this.name = name;
-    this.socket = new LiveSocket(`/ws/chat/${encodeURIComponent(name)}/`);
+    this.socket = new LiveSocket(`/ws/chat/${encodeURIComponent(name)}/`, "chat");
     this.#makeTab();
     this.#makePanel();
     this.socket.addEventListener("state", () => this.showState());

@@ -8,7 +8,7 @@ import { timeNow } from "./text.js";
 const form = document.querySelector("#echo-form");
 const input = document.querySelector("#echo-input");
 const log = document.querySelector("#echo-log");
-const socket = new LiveSocket("/ws");
+const socket = new LiveSocket("/ws", "echo");
 const sentAt = []; // answers come in the order of the questions
 
 function showFrame(direction, text, note = "") {

@@ -41,7 +41,7 @@ export function startNotify() {
   input.addEventListener("input", showCurl);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (await post(path(), body(), answer)) input.value = "";
+    if (await post(path(), body(), answer, "notify")) input.value = "";
     showCurl();
   });
   copy.addEventListener("click", async () => {

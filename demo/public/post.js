@@ -2,6 +2,7 @@
 // Requests to the views of the server, and how a shell would make them.
 
 import { put, putPlain } from "./text.js";
+import { note } from "./wire.js";
 
 function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
@@ -15,9 +16,10 @@ export function shellCommand(path, body) {
   ].join(" \\\n  ");
 }
 
-/** Posts JSON and shows in answer what came back.  Returns whether it was taken. */
-export async function post(path, body, answer) {
+/** Posts JSON and shows in answer what came back; noted as from.  Returns whether it was taken. */
+export async function post(path, body, answer, from) {
   answer.dataset.state = "busy";
+  note(from, "out", "http", "POST", `${path} ${body}`);
   try {
     const response = await fetch(path, {
       method: "POST",
@@ -26,8 +28,11 @@ export async function post(path, body, answer) {
     });
     const status = `${response.status} ${response.statusText}`;
 
+    const text = await response.text();
+
+    note(from, "in", "http", String(response.status), text);
     answer.dataset.state = response.ok ? "ok" : "failed";
-    if (response.ok) put(answer, "delivered", { status, n: (await response.json()).members });
+    if (response.ok) put(answer, "delivered", { status, n: JSON.parse(text).members });
     else putPlain(answer, status);
     return response.ok;
   } catch {

@@ -6,6 +6,7 @@ import { startSioEcho } from "./sio_echo.js";
 import { startSioNotify } from "./sio_notify.js";
 import { tellWatchers, watch } from "./socket.js";
 import { put, putPlain } from "./text.js";
+import { watchManager } from "./wire.js";
 
 const CLIENT = "/socket.io/socket.io.esm.min.js";
 const LONGEST_WAIT_MS = 4000;
@@ -36,6 +37,7 @@ class Link extends EventTarget {
       reconnectionDelay: 500,
       reconnectionDelayMax: LONGEST_WAIT_MS,
     });
+    watchManager(this.#manager, "sio");
     this.root = this.#manager.socket("/");
     this.chat = this.#manager.socket("/chat");
     this.#sockets = [this.root, this.chat];

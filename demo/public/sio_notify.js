@@ -23,7 +23,7 @@ export function startSioNotify() {
   input.addEventListener("input", showCurl);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (await post("/notify", body(), answer)) input.value = "";
+    if (await post("/notify", body(), answer, "sio_notify")) input.value = "";
     showCurl();
   });
 }

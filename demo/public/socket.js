@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A WebSocket that comes back by itself.
 
+import { note } from "./wire.js";
+
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
 const STEADY_MS = 3000; // open for so long, the next wait starts small again
@@ -26,6 +28,7 @@ export function watch(connection) {
  */
 export class LiveSocket extends EventTarget {
   #path;
+  #from;
   #socket = null;
   #timer = 0;
   #failures = 0;
@@ -33,9 +36,11 @@ export class LiveSocket extends EventTarget {
   state = "closed";
   retryAt = 0;
 
-  constructor(path) {
+  /** from is what its frames are noted as. */
+  constructor(path, from) {
     super();
     this.#path = path;
+    this.#from = from;
   }
 
   start() {
@@ -47,6 +52,7 @@ export class LiveSocket extends EventTarget {
     all.delete(this);
     clearTimeout(this.#timer);
     this.#socket?.close(1000, "left");
+    this.#note("out", "close", "1000 left");
     this.#socket = null;
     this.#become("closed");
   }
@@ -60,7 +66,12 @@ export class LiveSocket extends EventTarget {
   send(text) {
     if (this.state !== "open") return false;
     this.#socket.send(text);
+    this.#note("out", "text", text);
     return true;
+  }
+
+  #note(direction, kind, data) {
+    note(this.#from, direction, "websocket", kind, data);
   }
 
   #become(state) {
@@ -81,13 +92,18 @@ export class LiveSocket extends EventTarget {
     socket.onopen = () => {
       if (socket !== this.#socket) return;
       openedAt = performance.now();
+      this.#note("out", "GET", this.#path);
+      this.#note("in", "101", socket.extensions);
       this.#become("open");
     };
     socket.onmessage = (event) => {
-      if (socket === this.#socket) this.dispatchEvent(new CustomEvent("message", { detail: event.data }));
-    };
-    socket.onclose = () => {
       if (socket !== this.#socket) return;
+      this.#note("in", "text", event.data);
+      this.dispatchEvent(new CustomEvent("message", { detail: event.data }));
+    };
+    socket.onclose = ({ code, reason }) => {
+      if (socket !== this.#socket) return;
+      this.#note("in", "close", `${code} ${reason}`.trim());
       if (openedAt > 0 && performance.now() - openedAt >= STEADY_MS) this.#failures = 0;
       this.#wait();
     };

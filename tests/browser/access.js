@@ -118,7 +118,7 @@ export function foreignTexts() {
   const copy = document.body.cloneNode(true);
   const wanted = document.documentElement.lang;
 
-  for (const node of copy.querySelectorAll("noscript, script, [lang], .messages p, .messages .author")) node.remove();
+  for (const node of copy.querySelectorAll("noscript, script, [lang], code, .messages p, .messages .author")) node.remove();
   const texts = copy.innerText
     .split("\n")
     .concat([...copy.querySelectorAll("[aria-label]")].map((node) => node.getAttribute("aria-label")))

@@ -32,6 +32,13 @@ async function sayAs(page, name) {
   await hears(page, "lobby", `I am ${name}`, "other");
 }
 
+async function isInOrder(page, locale) {
+  assert.deepEqual(await page.evaluate(faultsOfAccess), []);
+  assert.deepEqual(await page.evaluate(faultsOfContrast), []);
+  assert.deepEqual(await page.evaluate(foreignTexts), []);
+  assert.equal(await page.getAttribute("html", "lang"), locale);
+}
+
 describe("what is heard and seen", () => {
   for (const locale of ["en", "ru"])
     for (const colorScheme of ["light", "dark"])
@@ -53,10 +60,13 @@ describe("what is heard and seen", () => {
             await page.click("#sio-notify-form button");
             await page.locator('#sio-chat-log [data-kind="notification"]').waitFor();
           }
-          assert.deepEqual(await page.evaluate(faultsOfAccess), []);
-          assert.deepEqual(await page.evaluate(faultsOfContrast), []);
-          assert.deepEqual(await page.evaluate(foreignTexts), []);
-          assert.equal(await page.getAttribute("html", "lang"), locale);
+          await isInOrder(page, locale);
+          await page.locator('main:not([hidden]) [data-behind="code"]').first().click();
+          await page.locator("#behind-code .part").first().waitFor();
+          await isInOrder(page, locale);
+          await page.click("#behind-tab-wire");
+          await isInOrder(page, locale);
+          await page.click("#behind-close");
         }
       });
 

@@ -74,12 +74,41 @@ function hiddenInputs() {
     .map((node) => node.id || node.className);
 }
 
+/* The panel at the lower edge is in the window, and so are its controls; what is above it can be reached. */
+function panelFaults() {
+  const panel = document.querySelector("#behind");
+  const edge = panel.getBoundingClientRect();
+  const found = edge.bottom > innerHeight + 1 || edge.top < 100 ? [`the panel is at ${edge.top} to ${edge.bottom}`] : [];
+
+  for (const control of panel.querySelectorAll("button, [role=tabpanel]")) {
+    if (!control.checkVisibility()) continue;
+    const box = control.getBoundingClientRect();
+
+    if (box.left < 0 || box.right > innerWidth + 1 || box.top < edge.top || box.bottom > edge.bottom + 1)
+      found.push(`${control.id} reaches out of the panel`);
+    if (control.tagName === "BUTTON" && control.scrollWidth > control.clientWidth + 1) found.push(`${control.id} is cut`);
+  }
+  return found;
+}
+
+async function lookBehind(page) {
+  for (const tab of ["code", "wire"]) {
+    await page.locator(`main:not([hidden]) [data-behind="${tab}"]`).first().click();
+    await page.locator("#behind .part, #behind .wire").first().waitFor({ state: "attached" });
+    assert.deepEqual(await page.evaluate(panelFaults), []);
+    assert.deepEqual(await page.evaluate(crossings), []);
+    await fitsItsWindow(page);
+  }
+  await page.click("#behind-close");
+}
+
 async function look(page, view) {
   await page.click(`#views a[href="#${view}"]`);
   if (view === "socketio") await sioIsUp(page);
   assert.deepEqual(await page.evaluate(crossings), []);
   if (page.viewportSize().width > 900) assert.deepEqual(await page.evaluate(hiddenInputs), []);
   await fitsItsWindow(page);
+  await lookBehind(page);
 }
 
 describe("layout", () => {

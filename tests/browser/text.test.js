@@ -62,7 +62,7 @@ describe("texts", () => {
   test("each key that the page asks for is there", () => {
     const asked = [
       ...page.matchAll(/data-(?:text|label|hint|title|empty)="(\w+)"/g),
-      ...page.matchAll(/\b(?:say|note)\("(\w+)"/g),
+      ...page.matchAll(/\b(?:say|tell)\("(\w+)"/g),
       ...page.matchAll(/\bput\([\w.]+(?:\("[^"]*"\))?, "(\w+)"/g),
       ...page.matchAll(/\b(?:text|label|hint|title|empty): "(\w+)"/g),
     ].map((found) => found[1]);
