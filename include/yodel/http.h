@@ -71,6 +71,16 @@ YODEL_API yodel_loop *yodel_request_loop(const yodel_request *req) YODEL_LOOP_TH
 /* "https" or "http": what the client uses, on the connection or as a trusted proxy says. */
 YODEL_API yodel_str yodel_request_scheme(const yodel_request *req) YODEL_LOOP_THREAD;
 
+/*
+ * Of the certificate that the client has shown in TLS, where the listener asks for one
+ * (yodel_tls_options.clients) and it was valid: its subject as in RFC 2253, "CN=alice,O=Example",
+ * in UTF-8; and the SHA-256 of the certificate, 64 lower hex digits.  {NULL, 0} without one, and
+ * when out of memory or for a subject above 2048 bytes.  The fingerprint names one certificate, the
+ * subject what its authority says of whom it is.
+ */
+YODEL_API yodel_str yodel_request_client_cert_subject(yodel_request *req) YODEL_LOOP_THREAD;
+YODEL_API yodel_str yodel_request_client_cert_fingerprint(yodel_request *req) YODEL_LOOP_THREAD;
+
 /* In lists of origins (yodel_ws_options, yodel_sio_options): pages of the host, port and scheme
  * that the request itself asks for, as yodel_request_host() and yodel_request_scheme() give them.
  */

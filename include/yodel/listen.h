@@ -8,11 +8,47 @@ YODEL_C_BEGIN
 
 /* Where a server listens: addresses and certificates. */
 
+typedef enum yodel_tls_version {
+    YODEL_TLS_DEFAULT = 0, /* TLS 1.2 */
+    YODEL_TLS_1_2,
+    YODEL_TLS_1_3
+} yodel_tls_version;
+
+/* Whether clients have to show a certificate. */
+typedef enum yodel_tls_clients {
+    YODEL_TLS_CLIENTS_ANY = 0,  /* none is asked for */
+    YODEL_TLS_CLIENTS_OPTIONAL, /* asked for; one that is not valid ends the handshake */
+    YODEL_TLS_CLIENTS_REQUIRED  /* without one the handshake ends, too */
+} yodel_tls_clients;
+
+/* A further certificate and its key, as in yodel_tls_options. */
+typedef struct yodel_tls_cert {
+    const char *cert_file;
+    const char *key_file;
+} yodel_tls_cert;
+
 typedef struct yodel_tls_options {
     size_t size;
     const char *cert_file; /* required, PEM chain; copied, read again by a reload */
     const char *key_file;  /* required, PEM without a passphrase; copied */
     const char *ciphers;   /* TLS 1.2 cipher list; NULL: OpenSSL's default at security level 2 */
+
+    /*
+     * Further certificates, at most 1000.  A client that asks for a name (SNI) gets the one that
+     * has that name, else one with a wildcard for its first label; the names are those in the
+     * certificate, in any case, with or without a final dot.  Others get the first, cert_file.
+     */
+    const yodel_tls_cert *certs;
+    size_t num_certs;
+
+    const char
+        *ciphersuites; /* of TLS 1.3, "TLS_AES_256_GCM_SHA384:..."; NULL: OpenSSL's default */
+    yodel_tls_version min_version;
+
+    /* PEM file of the authorities that sign the certificates of clients; for
+     * yodel_request_client_cert_subject().  Needed for clients, and only for that. */
+    const char *client_ca_file;
+    yodel_tls_clients clients;
 } yodel_tls_options;
 
 /* Which addresses of a name are listened on. */
@@ -116,9 +152,10 @@ YODEL_API YODEL_CHECK_RESULT int
 yodel_server_listen(yodel_server *server, const yodel_listen_options *options) YODEL_SETUP_THREAD;
 
 /*
- * Reads the certificate and key files of every TLS listener again.  New connections use them;
- * established ones keep what they have.  On failure the old ones stay in use.
- * Returns 0 or YODEL_ERR_TLS.
+ * Reads the files of every TLS listener again.  New connections use them; established ones keep
+ * what they have.  Where a file of a listener cannot be read, or a key does not match its
+ * certificate, all of that listener's stay as they were, and the log names the file. Returns 0 or
+ * YODEL_ERR_TLS (of one listener or more).
  */
 YODEL_API int yodel_server_reload_tls(yodel_server *server) YODEL_ANY_THREAD;
 

@@ -80,6 +80,30 @@ yodel_str yodel_request_peer(yodel_request *req)
     return yodel_str_of(req->peer);
 }
 
+/* Of one that is longer than this the rest is not handed out: nothing is. */
+#define MOST_OF_CERT 2048
+
+static yodel_str cert_part(yodel_request *req, enum yd_cert_part part)
+{
+    char text[MOST_OF_CERT], *copy;
+    ssize_t len = yd_conn_client_cert(req->hc->conn, part, text, sizeof text);
+
+    if (len <= 0 || (copy = yd_arena_alloc(&req->arena, (size_t)len)) == NULL)
+        return (yodel_str){NULL, 0};
+    memcpy(copy, text, (size_t)len);
+    return (yodel_str){copy, (size_t)len};
+}
+
+yodel_str yodel_request_client_cert_subject(yodel_request *req)
+{
+    return cert_part(req, YD_CERT_SUBJECT);
+}
+
+yodel_str yodel_request_client_cert_fingerprint(yodel_request *req)
+{
+    return cert_part(req, YD_CERT_FINGERPRINT);
+}
+
 bool yd_request_origin_matches(const yodel_request *req, yodel_str origin, const char *pattern)
 {
     if (strcmp(pattern, YODEL_ORIGIN_SAME_HOST) == 0)

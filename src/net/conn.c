@@ -721,3 +721,11 @@ const char *yd_conn_tag(const struct yd_conn *conn)
 {
     return conn->front->tag;
 }
+
+ssize_t yd_conn_client_cert(const struct yd_conn *conn, enum yd_cert_part part, char *ret_text,
+                            size_t size)
+{
+    if (conn->filter == NULL || conn->filter->ops->cert == NULL)
+        return YODEL_ERR_NOT_FOUND;
+    return conn->filter->ops->cert(conn, part, ret_text, size);
+}

@@ -168,6 +168,13 @@ int yd_conn_move(struct yd_conn *conn, struct yd_net *to, const void *ahead, siz
 
 bool yd_conn_is_tls(const struct yd_conn *conn);
 
+/* Of the certificate that the client has shown: its subject (RFC 2253), or the SHA-256 of all of it
+ * in lower hex.  Writes at most size bytes, without a NUL.  Returns how many, YODEL_ERR_NOT_FOUND
+ * (it has shown none), YODEL_ERR_TOO_BIG or -ENOMEM. */
+enum yd_cert_part { YD_CERT_SUBJECT, YD_CERT_FINGERPRINT };
+ssize_t yd_conn_client_cert(const struct yd_conn *conn, enum yd_cert_part part, char *ret_text,
+                            size_t size);
+
 /* The tag of the listener that it came in by; NULL: none. */
 const char *yd_conn_tag(const struct yd_conn *conn);
 

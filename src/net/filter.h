@@ -17,6 +17,9 @@ struct yd_filter_ops {
     /* Queues what announces the end of our output. */
     void (*shutdown)(struct yd_conn *conn);
     void (*free)(struct yd_conn *conn);
+    /* As yd_conn_client_cert(); may be NULL. */
+    ssize_t (*cert)(const struct yd_conn *conn, enum yd_cert_part part, char *ret_text,
+                    size_t size);
 };
 
 struct yd_filter {

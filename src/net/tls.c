@@ -10,6 +10,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/certs.h"
 #include "net/net_internal.h"
 
 /* Sealed output that may wait for the kernel before more is sealed, bytes. */
@@ -20,16 +21,18 @@
 struct yd_tls {
     const struct yodel_allocator *mem;
     const struct yodel_log_sink *log;
-    char *cert_file, *key_file, *ciphers;
+    struct yd_tls_settings settings;
     BIO_METHOD *bio_method;
-    pthread_mutex_t lock; /* for ctx */
-    SSL_CTX *ctx;
+    pthread_mutex_t reload_lock; /* one reload at a time: it ends with what was read last */
+    pthread_mutex_t lock;        /* for certs */
+    struct yd_certs *certs;
 };
 
 struct tls_filter {
     struct yd_filter base; /* first */
     SSL *ssl;
-    const uint8_t *input; /* of the stream, for the present call */
+    struct yd_certs *certs; /* to choose from by name */
+    const uint8_t *input;   /* of the stream, for the present call */
     size_t input_len;
     bool failed;
 };
@@ -41,96 +44,47 @@ static struct tls_filter *filter_of(struct yd_conn *conn)
 
 /* ---- certificates ---- */
 
-static void log_reason(const struct yodel_log_sink *log, const char *what)
+static struct yd_certs *certs_of(struct yd_tls *tls)
 {
-    char text[256] = "no reason given";
-    unsigned long error = ERR_get_error();
+    struct yd_certs *certs;
 
-    if (error != 0)
-        ERR_error_string_n(error, text, sizeof text);
-    ERR_clear_error();
-    yd_log(log, YODEL_LOG_ERROR, "%s: %s", what, text);
+    pthread_mutex_lock(&tls->lock);
+    certs = yd_certs_ref(tls->certs);
+    pthread_mutex_unlock(&tls->lock);
+    return certs;
 }
 
-static int choose_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_len,
-                       const unsigned char *offer, unsigned offer_len, void *arg)
+/* Names that nobody has get the default, without an alert: what is asked for by a name of another
+ * kind is answered all the same. */
+static int on_name(SSL *ssl, int *alert, void *arg)
 {
-    static const unsigned char ours[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
-    unsigned char *chosen;
+    const struct tls_filter *filter = SSL_get_app_data(ssl);
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 
-    (void)ssl;
     (void)arg;
-    if (SSL_select_next_proto(&chosen, ret_len, ours, sizeof ours, offer, offer_len) !=
-        OPENSSL_NPN_NEGOTIATED)
-        return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 3.2 */
-    *ret = chosen;
-    return SSL_TLSEXT_ERR_OK;
-}
-
-/* A key with a passphrase is refused: without this OpenSSL would ask at the terminal. */
-static int no_passphrase(char *text, int size, int writing, void *arg)
-{
-    (void)text;
-    (void)size;
-    (void)writing;
-    (void)arg;
-    return 0;
-}
-
-static int load_files(const struct yd_tls *tls, SSL_CTX *ctx)
-{
-    if (tls->ciphers != NULL && SSL_CTX_set_cipher_list(ctx, tls->ciphers) != 1) {
-        log_reason(tls->log, "TLS cipher list");
-        return YODEL_ERR_TLS;
-    }
-    if (SSL_CTX_use_certificate_chain_file(ctx, tls->cert_file) != 1) {
-        log_reason(tls->log, tls->cert_file);
-        return YODEL_ERR_TLS;
-    }
-    if (SSL_CTX_use_PrivateKey_file(ctx, tls->key_file, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(ctx) != 1) {
-        log_reason(tls->log, tls->key_file);
-        return YODEL_ERR_TLS;
-    }
-    return 0;
-}
-
-static int make_ctx(const struct yd_tls *tls, SSL_CTX **ret_ctx)
-{
-    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-    int rc;
-
-    if (ctx == NULL)
-        return -ENOMEM;
-    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_read_ahead(ctx, 1); /* header and body of a record at once */
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets need no memory here */
-    SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
-    SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
-    if ((rc = load_files(tls, ctx)) < 0) {
-        SSL_CTX_free(ctx);
-        return rc;
-    }
-    *ret_ctx = ctx;
-    return 0;
+    if (name == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    if (SSL_set_SSL_CTX(ssl, yd_certs_find(filter->certs, name)) != NULL)
+        return SSL_TLSEXT_ERR_OK;
+    *alert = SSL_AD_INTERNAL_ERROR;
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 int yd_tls_reload(struct yd_tls *tls)
 {
-    SSL_CTX *fresh, *old;
+    struct yd_certs *fresh, *old;
     int rc;
 
-    if ((rc = make_ctx(tls, &fresh)) < 0)
-        return YODEL_ERR_TLS;
-    pthread_mutex_lock(&tls->lock);
-    old = tls->ctx;
-    tls->ctx = fresh;
-    pthread_mutex_unlock(&tls->lock);
-    SSL_CTX_free(old);
-    return 0;
+    pthread_mutex_lock(&tls->reload_lock);
+    if ((rc = yd_certs_load(tls->mem, tls->log, &tls->settings, on_name, &fresh)) == 0) {
+        pthread_mutex_lock(&tls->lock);
+        old = tls->certs;
+        tls->certs = fresh;
+        pthread_mutex_unlock(&tls->lock);
+        yd_certs_unref(old);
+    }
+    pthread_mutex_unlock(&tls->reload_lock);
+    return rc == 0 ? 0 : YODEL_ERR_TLS;
 }
 
 /* ---- the stream as OpenSSL sees it ---- */
@@ -397,8 +351,64 @@ static void free_filter(struct yd_conn *conn)
 
     conn->filter = NULL;
     SSL_free(filter->ssl);
+    yd_certs_unref(filter->certs);
     yd_outq_clear(loop, &filter->base.sealed);
     yd_free(loop->mem, filter);
+}
+
+/* ---- the client's certificate ---- */
+
+static ssize_t write_subject(X509 *cert, char *ret_text, size_t size)
+{
+    static const unsigned long how = XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB;
+    BIO *bio = BIO_new(BIO_s_mem());
+    ssize_t len = -ENOMEM;
+    char *data;
+
+    if (bio == NULL)
+        return len;
+    if (X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0, how) >= 0) {
+        len = (ssize_t)BIO_get_mem_data(bio, &data);
+        if ((size_t)len > size)
+            len = YODEL_ERR_TOO_BIG;
+        else if (len > 0)
+            memcpy(ret_text, data, (size_t)len);
+    }
+    BIO_free(bio);
+    return len;
+}
+
+static ssize_t write_fingerprint(X509 *cert, char *ret_text, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+
+    if (X509_digest(cert, EVP_sha256(), bytes, &len) != 1)
+        return -ENOMEM;
+    if (2 * (size_t)len > size)
+        return YODEL_ERR_TOO_BIG;
+    for (unsigned i = 0; i < len; i++) {
+        ret_text[2 * i] = digits[bytes[i] >> 4];
+        ret_text[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    return 2 * (ssize_t)len;
+}
+
+/* A certificate that is not valid has ended the handshake. */
+static ssize_t write_cert(const struct yd_conn *conn, enum yd_cert_part part, char *ret_text,
+                          size_t size)
+{
+    X509 *cert = SSL_get0_peer_certificate(((struct tls_filter *)conn->filter)->ssl);
+    ssize_t len;
+
+    if (cert == NULL)
+        return YODEL_ERR_NOT_FOUND;
+    ERR_clear_error();
+    len = part == YD_CERT_SUBJECT ? write_subject(cert, ret_text, size)
+                                  : write_fingerprint(cert, ret_text, size);
+    ERR_clear_error();
+    return len;
 }
 
 static const struct yd_filter_ops tls_ops = {
@@ -407,56 +417,49 @@ static const struct yd_filter_ops tls_ops = {
     .seal = seal_rest,
     .shutdown = shut_down,
     .free = free_filter,
+    .cert = write_cert,
 };
 
-static SSL *make_ssl(struct yd_tls *tls)
-{
-    SSL *ssl;
+/* ---- new connections ---- */
 
-    pthread_mutex_lock(&tls->lock);
-    ssl = SSL_new(tls->ctx);
-    pthread_mutex_unlock(&tls->lock);
-    return ssl;
+static int make_ssl(struct yd_tls *tls, struct tls_filter *filter)
+{
+    BIO *bio;
+
+    ERR_clear_error();
+    filter->certs = certs_of(tls);
+    if ((filter->ssl = SSL_new(filter->certs->ctxs[0])) == NULL)
+        return -ENOMEM;
+    if ((bio = BIO_new(tls->bio_method)) == NULL)
+        return -ENOMEM;
+    BIO_set_data(bio, filter);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(filter->ssl, bio, bio);
+    SSL_set_app_data(filter->ssl, filter);
+    SSL_set_accept_state(filter->ssl);
+    return 0;
 }
 
 int yd_tls_attach(struct yd_tls *tls, struct yd_conn *conn)
 {
     struct tls_filter *filter = yd_zalloc(tls->mem, sizeof *filter);
-    BIO *bio;
 
     if (filter == NULL)
         return -ENOMEM;
-    if ((filter->ssl = make_ssl(tls)) == NULL)
-        goto fail_filter;
-    if ((bio = BIO_new(tls->bio_method)) == NULL)
-        goto fail_ssl;
-    BIO_set_data(bio, filter);
-    BIO_set_init(bio, 1);
-    SSL_set_bio(filter->ssl, bio, bio);
-    SSL_set_accept_state(filter->ssl);
+    if (make_ssl(tls, filter) < 0) {
+        SSL_free(filter->ssl);
+        yd_certs_unref(filter->certs);
+        yd_free(tls->mem, filter);
+        ERR_clear_error();
+        return -ENOMEM;
+    }
     filter->base.ops = &tls_ops;
     filter->base.conn = conn;
     conn->filter = &filter->base;
     return 0;
-
-fail_ssl:
-    SSL_free(filter->ssl);
-fail_filter:
-    yd_free(tls->mem, filter);
-    ERR_clear_error();
-    return -ENOMEM;
 }
 
 /* ---- settings ---- */
-
-static int copy_options(struct yd_tls *tls, const yodel_tls_options *options)
-{
-    tls->cert_file = yd_strdup(tls->mem, options->cert_file);
-    tls->key_file = yd_strdup(tls->mem, options->key_file);
-    if (options->ciphers != NULL && (tls->ciphers = yd_strdup(tls->mem, options->ciphers)) == NULL)
-        return -ENOMEM;
-    return tls->cert_file != NULL && tls->key_file != NULL ? 0 : -ENOMEM;
-}
 
 int yd_tls_new(const struct yodel_allocator *mem, const struct yodel_log_sink *log,
                const yodel_tls_options *options, struct yd_tls **ret_tls)
@@ -464,19 +467,18 @@ int yd_tls_new(const struct yodel_allocator *mem, const struct yodel_log_sink *l
     struct yd_tls *tls;
     int rc;
 
-    if (options->cert_file == NULL || options->key_file == NULL)
-        return -EINVAL;
     if ((tls = yd_zalloc(mem, sizeof *tls)) == NULL)
         return -ENOMEM;
     tls->mem = mem;
     tls->log = log;
     pthread_mutex_init(&tls->lock, NULL);
-    if ((rc = copy_options(tls, options)) < 0)
+    pthread_mutex_init(&tls->reload_lock, NULL);
+    if ((rc = yd_tls_settings_copy(mem, options, &tls->settings)) < 0)
         goto fail;
     rc = -ENOMEM;
     if ((tls->bio_method = make_bio_method()) == NULL)
         goto fail;
-    if ((rc = make_ctx(tls, &tls->ctx)) < 0)
+    if ((rc = yd_certs_load(mem, log, &tls->settings, on_name, &tls->certs)) < 0)
         goto fail;
     *ret_tls = tls;
     return 0;
@@ -490,11 +492,10 @@ void yd_tls_free(struct yd_tls *tls)
 {
     if (tls == NULL)
         return;
-    SSL_CTX_free(tls->ctx);
+    yd_certs_unref(tls->certs);
     BIO_meth_free(tls->bio_method);
     pthread_mutex_destroy(&tls->lock);
-    yd_free(tls->mem, tls->cert_file);
-    yd_free(tls->mem, tls->key_file);
-    yd_free(tls->mem, tls->ciphers);
+    pthread_mutex_destroy(&tls->reload_lock);
+    yd_tls_settings_done(tls->mem, &tls->settings);
     yd_free(tls->mem, tls);
 }
