@@ -27,7 +27,7 @@ struct text {
 
 static void refuse(yodel_sio_event *event, const char *code, const char *why)
 {
-    (void)yodel_sio_answer(yodel_sio_event_ack(event), "{s:s,s:s}", "error", why, "code", code);
+    (void)yodel_sio_event_answer(event, "{s:s,s:s}", "error", why, "code", code);
 }
 
 /* What a handler answers when its last call gave rc. */
@@ -36,7 +36,7 @@ static void answer(yodel_sio_event *event, int rc)
     if (rc < 0)
         refuse(event, "failed", yodel_strerror(rc));
     else
-        (void)yodel_sio_answer(yodel_sio_event_ack(event), "");
+        (void)yodel_sio_event_answer(event, "");
 }
 
 /* card: sio_echo */
@@ -174,8 +174,7 @@ static void on_room_say(yodel_sio_socket *socket, yodel_sio_event *event, void *
     if (rc < 0)
         refuse(event, "failed", yodel_strerror(rc));
     else
-        (void)yodel_sio_answer(yodel_sio_event_ack(event), "sI", "sent",
-                               (json_int_t)count_characters(text));
+        (void)yodel_sio_event_answer(event, "sI", "sent", (json_int_t)count_characters(text));
 }
 
 static int add_chat(struct demo *demo)

@@ -3,7 +3,7 @@
  * Acknowledgements both ways.  The notes do without; in Flask-SocketIO they would be
  *
  *     @socketio.on('add')                                          on_add()
- *     def handle_add(a, b): return a + b                           yodel_sio_answer()
+ *     def handle_add(a, b): return a + b                           yodel_sio_event_answer()
  *
  *     emit('name?', callback=got_name)                             yodel_sio_emit_ack()
  *     def got_name(name): ...                                      got_name()
@@ -19,19 +19,17 @@
 #include <yodel/sio.h>
 #include <yodel/yodel.h>
 
-/* The client may not have asked for an answer: then there is no right to give one, and that is no
- * error. */
+/* The client may not have asked for an answer: then none is sent, and that is no error. */
 static void on_add(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
-    yodel_sio_ack *ack = yodel_sio_event_ack(event);
     double a, b;
 
     (void)socket;
     (void)user;
     if (yodel_sio_event_unpack(event, "FF", &a, &b) == 0)
-        (void)yodel_sio_answer(ack, "f", a + b);
+        (void)yodel_sio_event_answer(event, "f", a + b);
     else
-        (void)yodel_sio_answer(ack, "{s:s}", "error", "send two numbers");
+        (void)yodel_sio_event_answer(event, "{s:s}", "error", "send two numbers");
 }
 
 /* Called exactly once: with the answer, or with why there is none. */

@@ -5,13 +5,14 @@
  *     @socketio.on('connect')
  *     def handle_connect(auth):                                    check_token(), a middleware
  *         if auth['token'] not in users:
- *             raise ConnectionRefusedError('unauthorized', {...})  yodel_sio_next_refuse()
+ *             raise ConnectionRefusedError('unauthorized', {...})  yodel_sio_socket_refuse()
  *         session['user'] = users[auth['token']]                   yodel_sio_socket_json()
  *
  *     const socket = io("http://localhost:8000", {auth: {token: "sesame"}})
  *     socket.on("connect_error", (error) => console.log(error.message, error.data))
  *
- * A middleware may keep `next` and end from another thread, when a database has answered.
+ * A middleware may also take yodel_sio_socket_defer() and decide from another thread, when a
+ * database has answered.
  *
  * Usage: socketio_auth [address]
  */
@@ -29,19 +30,15 @@ static const char *user_of(const char *token)
 }
 
 /* Ahead of on_connection; the socket hears no broadcast before it is accepted. */
-static void check_token(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int check_token(yodel_sio_socket *socket, void *user)
 {
     const char *token = json_string_value(json_object_get(yodel_sio_socket_auth(socket), "token"));
     const char *name = user_of(token);
 
     (void)user;
-    if (name == NULL) {
-        if (yodel_sio_next_refuse(next, "unauthorized", "{\"hint\":\"ask for a token\"}") < 0)
-            (void)yodel_sio_next_refuse(next, "", NULL); /* out of memory; this needs none */
-        return;
-    }
-    (void)json_object_set_new(yodel_sio_socket_json(socket), "user", json_string(name));
-    yodel_sio_next_go(next);
+    if (name == NULL)
+        return yodel_sio_socket_refuse(socket, "unauthorized", "{\"hint\":\"ask for a token\"}");
+    return json_object_set_new(yodel_sio_socket_json(socket), "user", json_string(name));
 }
 
 static const char *name_of(yodel_sio_socket *socket)
@@ -52,13 +49,13 @@ static const char *name_of(yodel_sio_socket *socket)
 }
 
 /* Ahead of every handler of an event. */
-static const char *check_rights(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+static int check_rights(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     (void)user;
     if (yodel_str_eq(yodel_sio_event_name(event), YODEL_STR("announce")) &&
         strcmp(name_of(socket), "admin") != 0)
-        return "only the admin may announce";
-    return NULL;
+        return yodel_sio_event_refuse(event, "only the admin may announce");
+    return 0;
 }
 
 static void on_error(yodel_sio_socket *socket, const char *message, void *user)

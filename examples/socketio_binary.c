@@ -6,7 +6,7 @@
  *     def handle_picture(name, data):
  *         emit('picture', (name, data), broadcast=True,
  *              include_self=False)                                 yodel_sio_to_others()
- *         return data[:8]                                          yodel_sio_answer_args()
+ *         return data[:8]                                          yodel_sio_event_answer_args()
  *
  *     socket.emit("picture", "cat.png", bytes, (head) => ...)      // an ArrayBuffer, a Blob
  *     socket.on("picture", (name, bytes) => ...)
@@ -28,26 +28,25 @@ static void pass_on(yodel_sio_socket *socket, yodel_sio_event *event)
     (void)yodel_sio_emit_event(yodel_sio_to_others(socket), "picture", event);
 }
 
-static void answer_head(yodel_sio_ack *ack, yodel_bytes data)
+static void answer_head(yodel_sio_event *event, yodel_bytes data)
 {
     const yodel_bytes head = {data.ptr, data.len < HEAD_LEN ? data.len : HEAD_LEN};
 
-    (void)yodel_sio_answer(ack, "y", head);
+    (void)yodel_sio_event_answer(event, "y", head);
 }
 
 static void on_picture(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
-    yodel_sio_ack *ack = yodel_sio_event_ack(event);
     const char *name;
     yodel_bytes data;
 
     (void)user;
     if (yodel_sio_event_unpack(event, "sy", &name, &data) < 0) {
-        (void)yodel_sio_answer(ack, "{s:s}", "error", "send a name and a picture");
+        (void)yodel_sio_event_answer(event, "{s:s}", "error", "send a name and a picture");
         return;
     }
     pass_on(socket, event);
-    answer_head(ack, yodel_sio_event_attachment(event, 0));
+    answer_head(event, yodel_sio_event_attachment(event, 0));
 }
 
 static int add_pictures(yodel_sio *sio)

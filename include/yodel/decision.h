@@ -16,17 +16,25 @@ YODEL_C_BEGIN
  *     an HTTP request           yodel_request_defer()       respond, reject, refuse
  *     a Socket.IO session       yodel_request_defer()       accept, reject, refuse
  *                               in allow_request
+ *     a client's namespace      yodel_sio_entry_defer()     accept, refuse
+ *                               in a namespace's function
+ *     a Socket.IO socket        yodel_sio_socket_defer()    accept, refuse
+ *                               in middleware
+ *     an event that came in     yodel_sio_event_defer()     accept, refuse
+ *                               in event middleware
+ *     an acknowledgement        yodel_sio_event_ack()       answer
  *
  * The first verb that succeeds wins; so does what the handler returned, if that was not
  * YODEL_DEFER.  A verb that fails leaves the decision open.  When the last reference is given back
- * undecided, it is dropped: the handshake or request is answered 503, the session refused with 403.
- * So it is when decide_ms of the server have passed.
+ * undecided, it is dropped: the handshake or request is answered 503, the session refused with 403,
+ * the namespace or socket refused, the event dropped, the acknowledgement not given.  So it is when
+ * decide_ms of the server have passed; an acknowledgement has no limit.
  *
- * On the loop of what it is about a verb for a handshake or a request takes effect in the call,
- * with the results of yodel_ws_accept(), yodel_ws_reject() and yodel_request_respond().  Every
- * other verb takes effect after the present callback, or on the loop's next turn; should it turn
- * out to be impossible there (no memory, a subprotocol that was not offered), the decision counts
- * as dropped.
+ * On the loop of what it is about a verb for a handshake, a request or an acknowledgement takes
+ * effect in the call, with the results of yodel_ws_accept(), yodel_ws_reject(),
+ * yodel_request_respond() and yodel_sio_event_answer().  Every other verb takes effect after the
+ * present callback, or on the loop's next turn; should it turn out to be impossible there (no
+ * memory, a subprotocol that was not offered), the decision counts as dropped.
  *
  * Every verb returns 0, or
  *     -EINVAL            not a verb for this kind, or arguments that cannot be
@@ -69,7 +77,8 @@ YODEL_API int yodel_decision_reject(yodel_decision *d,
 /*
  * Refuses with a reason for the client.  message is UTF-8, data_json a JSON value; both are copied,
  * either may be NULL.  A handshake or request is answered 403 with the data as its JSON body, or
- * else the message as text; a session 403, {"code":4,"message":message}.  Also returns
+ * else the message as text; a session 403, {"code":4,"message":message}; a socket's client gets
+ * connect_error with both, and for an event on_error is called with the message.  Also returns
  * YODEL_ERR_ENCODING (message) and YODEL_ERR_FORMAT (data_json).
  */
 YODEL_API int yodel_decision_refuse(yodel_decision *d, const char *message,

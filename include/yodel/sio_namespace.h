@@ -11,8 +11,6 @@ YODEL_C_BEGIN
 
 typedef struct yodel_sio_namespace yodel_sio_namespace; /* "/", "/chat" */
 typedef struct yodel_sio_socket yodel_sio_socket;       /* one client in one namespace */
-typedef struct yodel_sio_ack yodel_sio_ack;             /* the right to answer one event, once */
-typedef struct yodel_sio_next yodel_sio_next;           /* the right to end one middleware, once */
 typedef struct yodel_sio_event yodel_sio_event; /* an event that came in; of a handler's call */
 
 /* Bytes of a namespace's name, its slash included; a CONNECT to a longer one is refused. */
@@ -42,9 +40,31 @@ YODEL_API YODEL_CHECK_RESULT int
 yodel_sio_of_pattern(yodel_sio *sio, const char *pattern,
                      yodel_sio_namespace **ret_ns) YODEL_SETUP_THREAD;
 
-/* Decides whether a client may connect to name: 1 allows, 0 does not.  auth is the CONNECT payload,
- * borrowed; NULL without one.  Called on the client's loop. */
-typedef int(yodel_sio_match_fn)(yodel_str name, const json_t *auth, void *user);
+/* A client that asks for a namespace; of a function's call. */
+typedef struct yodel_sio_entry yodel_sio_entry;
+
+/*
+ * Decides whether a client may connect to name.  auth is the CONNECT payload, borrowed; NULL
+ * without one.  Called on the client's loop.
+ *
+ * Returns 0 to allow it; YODEL_DEFER, when yodel_sio_entry_defer() has given a decision; anything
+ * else: the next parent is asked, and after the last one the client gets "Invalid namespace".
+ */
+typedef int(yodel_sio_match_fn)(yodel_sio_entry *entry, yodel_str name, const json_t *auth,
+                                void *user);
+
+/*
+ * The right to decide later, from any thread: see yodel/decision.h.  Called in the function, which
+ * then returns YODEL_DEFER.  The verbs are yodel_decision_accept() and yodel_decision_refuse():
+ * with a message the client gets that, without one the next parent is asked.  Dropped it is refused
+ * with "Refused", after decide_ms with "Not decided in time".  What the client sends to the
+ * namespace meanwhile waits, bounded by max_payload.
+ *
+ * Returns a reference, which the caller gives back.  NULL: out of memory, or decided already.
+ */
+YODEL_API YODEL_CHECK_RESULT yodel_decision *
+yodel_sio_entry_defer(yodel_sio_entry *entry) YODEL_LOOP_THREAD;
+
 /* As yodel_sio_of_pattern(), with a function in place of the pattern; user is borrowed and must
  * live as long as sio.  Returns 0, -ENOMEM. */
 YODEL_API YODEL_CHECK_RESULT int
@@ -123,23 +143,54 @@ YODEL_API int yodel_sio_namespace_on_outgoing(yodel_sio_namespace *ns,
 
 /*
  * Middleware: runs for every socket that wants to connect, in the order added, before it is in the
- * namespace.  It may join rooms and set data.  It ends by yodel_sio_next_go() or
- * yodel_sio_next_refuse(), in the call or later and from any thread; next is taken by them.
+ * namespace.  It may join rooms and set data.
+ *
+ * Returns 0 to let it go on; what yodel_sio_socket_refuse() returns; YODEL_DEFER, when
+ * yodel_sio_socket_defer() has given a decision; anything else refuses it with the message
+ * "Refused".  What is decided in the call, or by another thread meanwhile, counts ahead of the
+ * result.
  */
-typedef void(yodel_sio_middleware_fn)(yodel_sio_socket *socket, yodel_sio_next *next, void *user);
+typedef int(yodel_sio_middleware_fn)(yodel_sio_socket *socket, void *user);
+/* Adds a middleware of connections to ns.  user is borrowed and must live as long as the sio of ns.
+ * Returns 0, -ENOMEM, YODEL_ERR_STATE (the loops run). */
 YODEL_API int yodel_sio_namespace_use(yodel_sio_namespace *ns, yodel_sio_middleware_fn *middleware,
                                       void *user) YODEL_SETUP_THREAD;
-YODEL_API void yodel_sio_next_go(yodel_sio_next *next) YODEL_ANY_THREAD;
-/* The client gets connect_error with message and, unless NULL, data: JSON text, copied.  Returns 0,
- * -ENOMEM, YODEL_ERR_ENCODING (message is not UTF-8), YODEL_ERR_FORMAT (data is not JSON): nothing
- * is then sent and next is still the caller's.  With "" and NULL it cannot fail. */
-YODEL_API int yodel_sio_next_refuse(yodel_sio_next *next, const char *message,
-                                    const char *data) YODEL_ANY_THREAD;
 
-/* Event middleware: runs for every event of a socket ahead of its handlers.  Returns NULL to let it
- * pass, or why it is dropped (static text, for on_error). */
-typedef const char *(yodel_sio_event_middleware_fn)(yodel_sio_socket *socket,
-                                                    yodel_sio_event *event, void *user);
+/*
+ * Refuses a socket whose middleware runs, or is deferred: its client gets connect_error.
+ *     return yodel_sio_socket_refuse(socket, "unauthorized", "{\"hint\":\"log in\"}");
+ *
+ * message    UTF-8; NULL: ""
+ * data_json  a JSON value; NULL: none
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_ENCODING (message), YODEL_ERR_FORMAT (data_json), YODEL_ERR_STATE
+ * (decided already), YODEL_ERR_CLOSED (the client has gone).  After a failure it is undecided; a
+ * middleware that returns the failure refuses it.
+ */
+YODEL_API int yodel_sio_socket_refuse(yodel_sio_socket *socket, const char *message,
+                                      const char *data_json) YODEL_LOOP_THREAD;
+
+/*
+ * The right to decide later, from any thread, whether socket goes on: see yodel/decision.h.  Called
+ * in its middleware, which then returns YODEL_DEFER, or until that is decided.  The verbs are
+ * yodel_decision_accept() and yodel_decision_refuse(); dropped it is refused with "Refused", after
+ * decide_ms with "Not decided in time".
+ *
+ * Returns a reference, which the caller gives back.  NULL: out of memory, or decided already.
+ */
+YODEL_API YODEL_CHECK_RESULT yodel_decision *
+yodel_sio_socket_defer(yodel_sio_socket *socket) YODEL_LOOP_THREAD;
+
+/*
+ * Event middleware: runs for every event of a socket ahead of its handlers, in the order added.
+ *
+ * Returns 0 to let it pass; what yodel_sio_event_refuse() returns; YODEL_DEFER, when
+ * yodel_sio_event_defer() has given a decision; anything else drops it, and on_error is called with
+ * yodel_strerror() of a negative result.
+ */
+typedef int(yodel_sio_event_middleware_fn)(yodel_sio_socket *socket, yodel_sio_event *event,
+                                           void *user);
+/* Adds a middleware of events to ns.  As yodel_sio_namespace_use(). */
 YODEL_API int yodel_sio_namespace_use_event(yodel_sio_namespace *ns,
                                             yodel_sio_event_middleware_fn *middleware,
                                             void *user) YODEL_SETUP_THREAD;

@@ -85,6 +85,7 @@ typedef struct yodel_sio_options {
     yodel_sio_headers_fn *initial_headers; /* of a session's first answer */
     yodel_sio_headers_fn *headers;         /* of every answer */
     void *hooks_user;
+    unsigned max_held_acks; /* acknowledgements that the program holds for one socket; 0: 1000 */
 } yodel_sio_options;
 
 /* Adds Socket.IO to server.  options may be NULL.  *ret_sio is one reference, to be given back
@@ -109,6 +110,7 @@ typedef struct yodel_sio_stats {
     uint64_t too_big;          /* clients closed: attachments, or early events, above max_payload */
     uint64_t attachments_late; /* clients closed by attachment_timeout_ms */
     uint64_t answers_dropped;  /* left out of what an emit collects, at max_answers */
+    uint64_t acks_refused;     /* not given to the program, at max_held_acks */
 } yodel_sio_stats;
 
 /* Fills in what the caller's size has room for.  Returns 0 or -EINVAL (size is not set). */

@@ -233,6 +233,8 @@ static void detach(yodel_decision **place)
     *place = NULL;
     d->subject = NULL;
     d->is_claimed = false;
+    if (d->ops->detached != NULL)
+        d->ops->detached(d);
     release(d);
 }
 

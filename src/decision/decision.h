@@ -21,6 +21,10 @@ struct yd_verdict {
     const yodel_ws_accept_options *accept; /* NULL: none */
     const yodel_response *response;        /* NULL: none */
     const char *message, *data;            /* NULL: none */
+    yodel_str args;                        /* of an answer: JSON values with commas between them */
+    const yodel_bytes *attachments;
+    size_t num_attachments;
+    bool is_packed; /* the answer is elsewhere: see the layer of its kind */
 };
 
 struct yd_decision_ops {
@@ -37,6 +41,8 @@ struct yd_decision_ops {
     int (*apply)(yodel_decision *d, const struct yd_verdict *verdict);
     /* The same for one that is dropped, or whose verdict could not be applied; it cannot fail. */
     void (*drop)(yodel_decision *d);
+    /* On the loop: it has no subject any more.  NULL: nothing to do. */
+    void (*detached)(yodel_decision *d);
     /* Frees it, when all references are gone.  Any thread.  NULL: it is a block of the loop's
      * allocator. */
     void (*free)(yodel_decision *d);
@@ -100,6 +106,9 @@ bool yd_decision_arrives(const yodel_decision *d);
 void yd_decision_override(yodel_decision **d);
 
 /* ---- verdicts ---- */
+
+/* 0, YODEL_ERR_ENCODING or YODEL_ERR_FORMAT, as yodel_decision_refuse(). */
+int yd_decision_check_refusal(const char *message, const char *data);
 
 /* A copy in one block, to be freed by yd_free(); NULL when out of memory. */
 struct yd_verdict *yd_verdict_copy(const struct yodel_allocator *mem,

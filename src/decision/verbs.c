@@ -98,9 +98,8 @@ int yodel_decision_respond_pack(yodel_decision *d, int status, const char *forma
     return rc;
 }
 
-int yodel_decision_refuse(yodel_decision *d, const char *message, const char *data)
+int yd_decision_check_refusal(const char *message, const char *data)
 {
-    struct yd_verdict verdict = {.verb = YD_REFUSE, .message = message, .data = data};
     yodel_str text = yodel_str_of(message), value;
 
     if (!yd_utf8_is_valid(text.ptr, text.len))
@@ -108,5 +107,13 @@ int yodel_decision_refuse(yodel_decision *d, const char *message, const char *da
     if (data != NULL && !(yd_utf8_is_valid(data, strlen(data)) &&
                           yd_json_check(yodel_str_of(data), YD_JSON_MAX_DEPTH, &value)))
         return YODEL_ERR_FORMAT;
-    return yd_decision_decide(d, &verdict);
+    return 0;
+}
+
+int yodel_decision_refuse(yodel_decision *d, const char *message, const char *data)
+{
+    struct yd_verdict verdict = {.verb = YD_REFUSE, .message = message, .data = data};
+    int rc = yd_decision_check_refusal(message, data);
+
+    return rc == 0 ? yd_decision_decide(d, &verdict) : rc;
 }

@@ -43,6 +43,7 @@ int yodel_sio_new(yodel_server *server, const yodel_sio_options *options, yodel_
         .loops = server->loops,
         .num_loops = server->num_loops,
         .secret = {server->secret[0], server->secret[1]},
+        .decide_ms = server->options.decide_ms,
         .owner = server,
         .release_owner = yd_server_release,
     };

@@ -25,6 +25,7 @@ struct yd_sio_client *yd_sio_client_new(yodel_sio *sio, struct yd_eio_session *s
     client->sio = sio;
     client->session = session;
     yd_list_init(&client->sockets);
+    yd_list_init(&client->entries);
     yd_timer_init(&client->timer, on_connect_timeout);
     yd_timer_start(&loop->wheel, &client->timer,
                    yd_loop_due(loop, sio->options.connect_timeout_ms));
@@ -105,6 +106,8 @@ unsigned yd_sio_client_count(const struct yd_sio_client *client)
     unsigned num = 0;
 
     for (struct yd_list *node = client->sockets.next; node != &client->sockets; node = node->next)
+        num++;
+    for (struct yd_list *node = client->entries.next; node != &client->entries; node = node->next)
         num++;
     return num;
 }

@@ -12,6 +12,7 @@ struct yd_sio_client {
     yodel_sio *sio;
     struct yd_eio_session *session; /* NULL: it has closed, a task of ours frees the client */
     struct yd_list sockets;         /* of all namespaces */
+    struct yd_list entries;         /* namespaces that it waits for */
     struct yd_timer timer;          /* connect_timeout */
     struct yd_mail leave;           /* ends sockets that are LEAVING */
     struct yd_sio_pending *pending; /* a packet whose attachments are still to come */
@@ -49,7 +50,7 @@ void yd_sio_client_fail(struct yd_sio_client *client, const char *why);
 
 /* Its socket in a namespace; NULL when there is none. */
 yodel_sio_socket *yd_sio_client_socket(const struct yd_sio_client *client, yodel_str nsp);
-/* How many sockets it has, those that are LEAVING too. */
+/* How many sockets it has, those that are LEAVING too, and namespaces that it waits for. */
 unsigned yd_sio_client_count(const struct yd_sio_client *client);
 
 #endif

@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "bus/call.h"
+#include "sio/entry.h"
+#include "sio/later.h"
 #include "sio/recovery.h"
 #include "sio/sio_event.h"
 
@@ -15,17 +17,22 @@
 
 /* ---- answers ---- */
 
-static void refuse(struct yd_sio_client *client, yodel_str nsp, yodel_str message, yodel_str data)
+static const yodel_str nothing = {NULL, 0};
+
+/* Returns 0 or -ENOMEM; to a client that has gone nothing is sent. */
+static int refuse(struct yd_sio_client *client, yodel_str nsp, yodel_str message, yodel_str data)
 {
     const struct yodel_allocator *mem = client->sio->mem;
     struct yd_sio_output output = {.type = YD_SIO_CONNECT_ERROR, .nsp = nsp};
     struct yd_buf json = {0};
+    int rc = yd_sio_put_error_data(mem, &json, message, data);
 
-    if (yd_sio_put_error_data(mem, &json, message, data) == 0) {
+    if (rc == 0) {
         output.data = (yodel_str){(char *)json.ptr, json.len};
-        (void)yd_sio_client_send(client, &output);
+        rc = yd_sio_client_send(client, &output);
     }
     yd_buf_free(mem, &json);
+    return rc == -ENOMEM ? rc : 0;
 }
 
 static yodel_str pid_of(const yodel_sio_socket *socket)
@@ -50,22 +57,6 @@ static int send_connect(yodel_sio_socket *socket)
     return rc;
 }
 
-/* ---- events that came before the answer ---- */
-
-static void run_early(yodel_sio_socket *socket)
-{
-    const struct yodel_allocator *mem = socket->ns->sio->mem;
-    struct yd_sio_early_packet *early;
-
-    while (socket->phase == YD_SIO_CONNECTED &&
-           (early = yd_sio_early_take(socket->early)) != NULL) {
-        if (early->packet.type == YD_SIO_EVENT || early->packet.type == YD_SIO_BINARY_EVENT)
-            yd_sio_on_event(socket, &early->packet, early->attachments);
-        yd_free(mem, early);
-    }
-    yd_sio_early_free(&socket->early, mem);
-}
-
 /* ---- being connected ---- */
 
 static void be_connected(yodel_sio_socket *socket)
@@ -87,146 +78,140 @@ static void be_connected(yodel_sio_socket *socket)
     yd_sio_socket_set_phase(socket, YD_SIO_CONNECTED);
     if (config->handlers.on_connection != NULL)
         config->handlers.on_connection(socket, config->user);
-    run_early(socket);
+    yd_sio_run_early(socket);
 }
 
 /* ---- middleware ---- */
 
-struct yodel_sio_next {
-    struct yd_call call; /* from other threads */
-    struct yd_mail task; /* on the loop itself */
-    struct yd_loop *loop;
-    yodel_sio_namespace *ns; /* a reference */
-    char id[YD_ID_LEN];
-    bool refused;
-    size_t message_len, data_len;
-    char *reason; /* message, then data; NULL: out of memory */
-};
-
-static void free_next(yodel_sio_next *next)
+static bool is_joining(const yodel_sio_socket *socket)
 {
-    yodel_sio_namespace *ns = next->ns;
-    yodel_sio *sio = ns->sio;
-
-    yd_free(sio->mem, next->reason);
-    yd_free(sio->mem, next);
-    yd_sio_ns_unref(ns);
-    yodel_sio_unref(sio);
+    return (socket->phase == YD_SIO_CONNECTING || socket->phase == YD_SIO_NOTING) &&
+           !socket->client->closing;
 }
 
-static void run_middleware(yodel_sio_socket *socket);
-
-static void end_middleware(yodel_sio_next *next, yodel_sio_socket *socket)
+/* Its client was told. */
+static void drop_refused(yodel_sio_socket *socket)
 {
-    struct yd_sio_client *client = socket->client;
-
-    if (!next->refused) {
-        run_middleware(socket);
-        return;
-    }
-    refuse(client, yodel_sio_namespace_name(socket->ns),
-           (yodel_str){next->reason, next->reason != NULL ? next->message_len : 0},
-           (yodel_str){next->reason != NULL ? next->reason + next->message_len : NULL,
-                       next->data_len});
-    client->has_left = true; /* events may be under way as if it had been accepted */
+    socket->client->has_left = true; /* events may be under way as if it had been accepted */
     yd_sio_socket_free(socket);
 }
 
-static bool is_joining(const yodel_sio_socket *socket)
+static void turn_away(yodel_sio_socket *socket, yodel_str message, yodel_str data)
 {
-    return socket->phase == YD_SIO_CONNECTING || socket->phase == YD_SIO_NOTING;
+    if (refuse(socket->client, yodel_sio_namespace_name(socket->ns), message, data) < 0)
+        yd_sio_client_fail(socket->client, "out of memory");
+    else
+        drop_refused(socket);
 }
 
-static void run_next(struct yd_loop *loop, void *arg)
+/* After a middleware has returned rc.  True: the next one is to run. */
+static bool settle(yodel_sio_socket *socket, int rc)
 {
-    yodel_sio_next *next = arg;
-    yodel_sio_socket *socket = yd_sio_socket_find(next->ns, loop, (yodel_str){next->id, YD_ID_LEN});
-
-    if (socket != NULL && is_joining(socket) && !socket->client->closing)
-        end_middleware(next, socket);
-    free_next(next);
-}
-
-static void run_task(struct yd_mail *task, void *loop)
-{
-    run_next(loop, yd_container_of(task, yodel_sio_next, task));
-}
-
-/* The loop may have used next, and the program stopped, before posting it is over. */
-static void post_next(yodel_sio_next *next)
-{
-    yodel_sio *sio = yodel_sio_ref(next->ns->sio);
-
-    if (yd_loop_is_current(next->loop))
-        yd_loop_task(next->loop, &next->task);
-    else if (yd_call_post(&next->call, next->loop) < 0)
-        free_next(next);
-    yodel_sio_unref(sio);
-}
-
-void yodel_sio_next_go(yodel_sio_next *next)
-{
-    post_next(next);
-}
-
-static int check_refusal(yodel_str message, yodel_str data)
-{
-    yodel_str value;
-
-    if (!yd_utf8_is_valid(message.ptr, message.len))
-        return YODEL_ERR_ENCODING;
-    if (data.ptr == NULL)
-        return 0;
-    return yd_utf8_is_valid(data.ptr, data.len) && yd_json_check(data, YD_JSON_MAX_DEPTH, &value)
-               ? 0
-               : YODEL_ERR_FORMAT;
-}
-
-int yodel_sio_next_refuse(yodel_sio_next *next, const char *message, const char *data)
-{
-    yodel_str text = yodel_str_of(message), json = yodel_str_of(data);
-    char *reason = NULL;
-    int rc;
-
-    if ((rc = check_refusal(text, json)) < 0)
-        return rc;
-    if (text.len + json.len > 0 &&
-        (reason = yd_alloc(next->ns->sio->mem, text.len + json.len)) == NULL)
-        return -ENOMEM;
-    if (text.len > 0)
-        memcpy(reason, text.ptr, text.len);
-    if (json.len > 0)
-        memcpy(reason + text.len, json.ptr, json.len);
-    next->refused = true;
-    next->reason = reason;
-    next->message_len = text.len;
-    next->data_len = json.len;
-    post_next(next);
-    return 0;
+    if (!is_joining(socket))
+        return false; /* it is about to end */
+    if (socket->is_refused) {
+        drop_refused(socket);
+        return false;
+    }
+    if (rc == YODEL_DEFER ? socket->decision != NULL : yd_decision_take(&socket->decision) < 0)
+        return false; /* a decision comes */
+    if (rc != 0)
+        turn_away(socket, YODEL_STR("Refused"), nothing);
+    return rc == 0;
 }
 
 static void run_middleware(yodel_sio_socket *socket)
 {
-    struct yd_sio_middleware *middleware = socket->middleware;
-    yodel_sio_next *next;
+    struct yd_sio_middleware *middleware;
+    int rc;
 
-    if (middleware == NULL) {
-        be_connected(socket);
-        return;
+    while ((middleware = socket->middleware) != NULL) {
+        socket->middleware = middleware->next;
+        if (yd_sio_read_auth(socket) < 0) {
+            yd_sio_client_fail(socket->client, "out of memory");
+            return;
+        }
+        socket->in_middleware = true;
+        rc = middleware->fn(socket, middleware->user);
+        socket->in_middleware = false;
+        if (!settle(socket, rc))
+            return;
     }
-    socket->middleware = middleware->next;
-    if (yd_sio_read_auth(socket) < 0 ||
-        (next = yd_zalloc(socket->ns->sio->mem, sizeof *next)) == NULL) {
-        yd_sio_client_fail(socket->client, "out of memory");
-        return;
-    }
-    yd_call_init(&next->call, YD_CALL_CONTROL, run_next, next);
-    next->task.run = run_task;
-    next->loop = socket->loop;
-    next->ns = yd_sio_ns_ref(socket->ns);
-    (void)yodel_sio_ref(socket->ns->sio); /* the program may keep it as long as it likes */
-    memcpy(next->id, socket->id, YD_ID_LEN);
-    middleware->fn(socket, next, middleware->user);
+    be_connected(socket);
+}
+
+/* ---- decided later ---- */
+
+static int apply(yodel_decision *d, const struct yd_verdict *verdict)
+{
+    yodel_sio_socket *socket = yd_decision_subject(d);
+
+    yd_decision_settle(&socket->decision);
+    if (!is_joining(socket))
+        return 0;
+    if (verdict->verb == YD_ACCEPT)
+        run_middleware(socket);
+    else
+        turn_away(socket, yodel_str_of(verdict->message), yodel_str_of(verdict->data));
+    return 0;
+}
+
+static void drop(yodel_decision *d)
+{
+    yodel_sio_socket *socket = yd_decision_subject(d);
+
+    yd_decision_settle(&socket->decision);
+    if (is_joining(socket))
+        turn_away(socket, YODEL_STR("Refused"), nothing);
+}
+
+static void be_late(void *subject)
+{
+    yodel_sio_socket *socket = subject;
+
+    yd_decision_end(&socket->decision);
+    if (is_joining(socket))
+        turn_away(socket, YODEL_STR("Not decided in time"), nothing);
+}
+
+/* A client's handlers are not called inside a verb. */
+static const struct yd_decision_ops connect_ops = {
+    .verbs = YD_ACCEPT | YD_REFUSE,
+    .later = true,
+    .check = yd_sio_check_verdict,
+    .apply = apply,
+    .drop = drop,
+    .detached = yd_sio_later_detached,
+};
+
+yodel_decision *yodel_sio_socket_defer(yodel_sio_socket *socket)
+{
+    if (!is_joining(socket) || socket->is_refused)
+        return NULL;
+    if (socket->decision != NULL)
+        return yd_decision_again(socket->decision);
+    if (!socket->in_middleware)
+        return NULL;
+    return socket->decision = yd_sio_later_new(socket->loop, &connect_ops, socket,
+                                               socket->ns->sio->decide_ms, be_late);
+}
+
+int yodel_sio_socket_refuse(yodel_sio_socket *socket, const char *message, const char *data)
+{
+    int rc;
+
+    if (!is_joining(socket))
+        return socket->phase == YD_SIO_CONNECTED ? YODEL_ERR_STATE : YODEL_ERR_CLOSED;
+    if (socket->decision != NULL)
+        return yodel_decision_refuse(socket->decision, message, data);
+    if (!socket->in_middleware || socket->is_refused)
+        return YODEL_ERR_STATE;
+    if ((rc = yd_decision_check_refusal(message, data)) < 0 ||
+        (rc = refuse(socket->client, yodel_sio_namespace_name(socket->ns), yodel_str_of(message),
+                     yodel_str_of(data))) < 0)
+        return rc;
+    socket->is_refused = true;
+    return 0;
 }
 
 static void on_recovered(yodel_sio_socket *socket, enum yd_sio_recovery outcome)
@@ -277,45 +262,53 @@ static int set_up(yodel_sio_socket *socket, yodel_str auth)
 }
 
 /* There is no namespace for it. */
-static void turn_down(struct yd_sio_client *client, yodel_str nsp, int rc)
+static void turn_down(struct yd_sio_client *client, yodel_str nsp,
+                      const struct yd_sio_entered *entered)
 {
-    yodel_str nothing = {NULL, 0};
-
-    if (rc == -ENOMEM) {
+    if (entered->rc == -ENOMEM) {
         yd_sio_client_fail(client, "out of memory");
-    } else if (rc == YODEL_ERR_TOO_BIG) {
+    } else if (entered->rc == YODEL_ERR_TOO_BIG) {
         yd_sio_count_one(&client->sio->counters.children_refused);
-        refuse(client, nsp, YODEL_STR("Too many namespaces"), nothing);
+        (void)refuse(client, nsp, YODEL_STR("Too many namespaces"), nothing);
+    } else if (entered->message.ptr != NULL) {
+        (void)refuse(client, nsp, entered->message, entered->data);
     } else {
-        refuse(client, nsp, YODEL_STR("Invalid namespace"), nothing);
+        (void)refuse(client, nsp, YODEL_STR("Invalid namespace"), nothing);
     }
 }
 
-void yd_sio_on_connect(struct yd_sio_client *client, const struct yd_sio_packet *packet)
+static void on_entered(struct yd_sio_client *client, yodel_str nsp, yodel_str auth,
+                       const struct yd_sio_entered *entered)
 {
-    yodel_sio *sio = client->sio;
-    yodel_sio_namespace *ns;
     yodel_sio_socket *socket;
-    int rc;
 
-    if (yd_sio_client_count(client) >= sio->options.max_namespaces) {
-        yd_sio_client_fail(client, "too many namespaces");
+    if (entered->rc < 0) {
+        client->has_left = client->has_left || entered->early != NULL;
+        turn_down(client, nsp, entered);
         return;
     }
-    if ((rc = yd_sio_ns_for_client(sio, packet->nsp, packet->data, &ns)) < 0) {
-        turn_down(client, packet->nsp, rc);
-        return;
-    }
-    if ((socket = yd_sio_socket_new(ns, yd_eio_loop(client->session))) == NULL) {
+    if ((socket = yd_sio_socket_new(entered->ns, yd_eio_loop(client->session))) == NULL) {
         yd_sio_client_fail(client, "out of memory");
         return;
     }
     socket->client = client;
     yd_list_append(&client->sockets, &socket->of_client);
-    if (set_up(socket, packet->data) < 0) {
+    if (set_up(socket, auth) < 0) {
         yd_sio_socket_free(socket);
         yd_sio_client_fail(client, "out of memory");
         return;
     }
-    recover(socket, packet->data);
+    if (entered->early != NULL) {
+        socket->early = *entered->early;
+        *entered->early = NULL;
+    }
+    recover(socket, auth);
+}
+
+void yd_sio_on_connect(struct yd_sio_client *client, const struct yd_sio_packet *packet)
+{
+    if (yd_sio_client_count(client) >= client->sio->options.max_namespaces)
+        yd_sio_client_fail(client, "too many namespaces");
+    else
+        yd_sio_enter(client, packet->nsp, packet->data, on_entered);
 }

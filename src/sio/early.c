@@ -42,6 +42,29 @@ static void fill(struct yd_sio_early_packet *copy, const struct yd_sio_packet *p
     }
 }
 
+static size_t size_of(const struct yd_sio_packet *packet, const yodel_bytes *attachments)
+{
+    size_t size = sizeof(struct yd_sio_early_packet) + packet->data.len;
+
+    for (uint32_t i = 0; i < packet->num_attachments; i++)
+        size += attachments[i].len;
+    return size;
+}
+
+struct yd_sio_early_packet *yd_sio_early_copy(const struct yodel_allocator *mem,
+                                              const struct yd_sio_packet *packet,
+                                              const yodel_bytes *attachments)
+{
+    size_t size = size_of(packet, attachments);
+    struct yd_sio_early_packet *copy = yd_zalloc(mem, size);
+
+    if (copy == NULL)
+        return NULL;
+    copy->size = size;
+    fill(copy, packet, attachments);
+    return copy;
+}
+
 static struct yd_sio_early *get_list(struct yd_sio_early **early, const struct yodel_allocator *mem)
 {
     if (*early == NULL && (*early = yd_zalloc(mem, sizeof **early)) != NULL)
@@ -54,18 +77,14 @@ int yd_sio_early_keep(struct yd_sio_early **early, const struct yodel_allocator 
 {
     struct yd_sio_early *list = get_list(early, mem);
     struct yd_sio_early_packet *copy;
-    size_t size = sizeof *copy + packet->data.len;
 
     if (list == NULL)
         return -ENOMEM;
-    for (uint32_t i = 0; i < packet->num_attachments; i++)
-        size += attachments[i].len;
-    if (list->bytes + size > max)
+    if (list->bytes + size_of(packet, attachments) > max)
         return YODEL_ERR_TOO_BIG;
-    if ((copy = yd_zalloc(mem, size)) == NULL)
+    if ((copy = yd_sio_early_copy(mem, packet, attachments)) == NULL)
         return -ENOMEM;
-    list->bytes += size;
-    fill(copy, packet, attachments);
+    list->bytes += copy->size;
     *list->last = copy;
     list->last = &copy->next;
     return 0;
@@ -75,8 +94,11 @@ struct yd_sio_early_packet *yd_sio_early_take(struct yd_sio_early *early)
 {
     struct yd_sio_early_packet *taken = early != NULL ? early->first : NULL;
 
-    if (taken != NULL && (early->first = taken->next) == NULL)
+    if (taken == NULL)
+        return NULL;
+    if ((early->first = taken->next) == NULL)
         early->last = &early->first;
+    early->bytes -= taken->size;
     return taken;
 }
 

@@ -2,6 +2,7 @@
 #include "sio/leave.h"
 
 #include "base/container.h"
+#include "sio/entry.h"
 
 /* ---- the end ---- */
 
@@ -44,8 +45,10 @@ static bool go_away(yodel_sio_socket *socket)
 
 bool yd_sio_leave_now(yodel_sio_socket *socket, const char *reason, bool may_return)
 {
-    bool was_connected = socket->phase == YD_SIO_CONNECTED;
+    bool was_connected;
 
+    yd_sio_socket_end_decisions(socket);
+    was_connected = socket->phase == YD_SIO_CONNECTED;
     socket->client->has_left = true;
     if (socket->phase == YD_SIO_LEAVING) {
         was_connected = socket->reason != NULL;
@@ -103,6 +106,7 @@ void yd_sio_leave_all(struct yd_sio_client *client, enum yd_eio_reason reason)
 {
     client->closing = true;
     yd_timer_stop(&yd_eio_loop(client->session)->wheel, &client->timer);
+    yd_sio_entries_end(client);
     while (!yd_list_is_empty(&client->sockets))
         (void)yd_sio_leave_now(yd_container_of(client->sockets.next, yodel_sio_socket, of_client),
                                yd_eio_reason_text(reason), reason != YD_EIO_PARSE_ERROR);

@@ -195,30 +195,6 @@ yodel_sio_namespace *yd_sio_add_parent(yodel_sio *sio, void *pattern, yodel_sio_
 
 /* ---- what clients connect to ---- */
 
-static bool allows(const struct yd_sio_parent *parent, yodel_str name, yodel_str auth)
-{
-    json_t *document = NULL;
-    bool allowed;
-
-    if (parent->pattern != NULL)
-        return yd_sio_pattern_matches(parent->pattern, name);
-    if (auth.len > 0 && yd_json_read_checked(auth, &document) < 0)
-        return false; /* a function that did not see it cannot refuse it */
-    allowed = parent->match(name, document, parent->user) != 0;
-    json_decref(document);
-    return allowed;
-}
-
-/* The program's function is asked without the lock. */
-static struct yd_sio_parent *find_parent(yodel_sio *sio, yodel_str name, yodel_str auth)
-{
-    struct yd_sio_parent *parent = sio->namespaces.parents;
-
-    while (parent != NULL && !allows(parent, name, auth))
-        parent = parent->next;
-    return parent;
-}
-
 /* With the lock held. */
 static int add_child(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent,
                      yodel_sio_namespace **ret_ns)
@@ -232,9 +208,8 @@ static int add_child(yodel_sio *sio, yodel_str name, struct yd_sio_parent *paren
     return rc;
 }
 
-/* The namespace of name, with one more socket; parent NULL: only if it is there. */
-static int enter(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent,
-                 yodel_sio_namespace **ret_ns)
+int yd_sio_ns_enter(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent,
+                    yodel_sio_namespace **ret_ns)
 {
     yodel_sio_namespace *ns;
     int rc = 0;
@@ -248,20 +223,6 @@ static int enter(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent,
     }
     pthread_mutex_unlock(&sio->namespaces.lock);
     return rc;
-}
-
-int yd_sio_ns_for_client(yodel_sio *sio, yodel_str name, yodel_str auth,
-                         yodel_sio_namespace **ret_ns)
-{
-    struct yd_sio_parent *parent;
-
-    if (name.len > YODEL_SIO_MAX_NAME)
-        return YODEL_ERR_NOT_FOUND;
-    if (enter(sio, name, NULL, ret_ns) == 0)
-        return 0;
-    if ((parent = find_parent(sio, name, auth)) == NULL)
-        return YODEL_ERR_NOT_FOUND;
-    return enter(sio, name, parent, ret_ns);
 }
 
 void yd_sio_ns_left(yodel_sio_namespace *ns)

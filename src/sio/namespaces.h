@@ -84,11 +84,11 @@ yodel_sio_namespace *yd_sio_ns_find(yodel_sio *sio, yodel_str name);
  * yd_buf_free() once they are given back.  Returns how many, or -ENOMEM. */
 int yd_sio_ns_children(yodel_sio_namespace *parent, struct yd_buf *ret_children);
 
-/* The namespace that a client may connect to under name, a child made now perhaps.  auth: the
- * CONNECT payload's text, empty without.  *ret_ns is a reference, given back by yd_sio_ns_left().
- * Returns 0, YODEL_ERR_NOT_FOUND, YODEL_ERR_TOO_BIG (max_children), -ENOMEM. */
-int yd_sio_ns_for_client(yodel_sio *sio, yodel_str name, yodel_str auth,
-                         yodel_sio_namespace **ret_ns);
+/* The namespace of a name, with one more socket; a child of parent when it is not there, parent
+ * NULL: only if it is.  *ret_ns is a reference, given back by yd_sio_ns_left().  Returns 0,
+ * YODEL_ERR_NOT_FOUND, YODEL_ERR_TOO_BIG (max_children), -ENOMEM. */
+int yd_sio_ns_enter(yodel_sio *sio, yodel_str name, struct yd_sio_parent *parent,
+                    yodel_sio_namespace **ret_ns);
 /* A socket has gone: a child without any goes too, unless the options say no. */
 void yd_sio_ns_left(yodel_sio_namespace *ns);
 

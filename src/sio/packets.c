@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "proto/sio_msgpack.h"
 #include "sio/connect.h"
+#include "sio/entry.h"
 #include "sio/leave.h"
 #include "sio/sio_event.h"
 
@@ -60,23 +61,27 @@ static size_t early_bytes(const struct yd_sio_client *client)
         if (socket->early != NULL)
             bytes += socket->early->bytes;
     }
-    return bytes;
+    return bytes + yd_sio_entries_bytes(client);
 }
 
 /* The limit is the client's, however many sockets share it. */
-static void keep_early(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
-                       const yodel_bytes *attachments)
+static void keep_early(struct yd_sio_client *client, struct yd_sio_early **early,
+                       const struct yd_sio_packet *packet, const yodel_bytes *attachments)
 {
-    struct yd_sio_client *client = socket->client;
     size_t max = client->sio->options.max_payload, used = early_bytes(client);
-    size_t own = socket->early != NULL ? socket->early->bytes : 0;
-    int rc = yd_sio_early_keep(&socket->early, mem_of(client), max > used ? max - used + own : own,
-                               packet, attachments);
+    size_t own = *early != NULL ? (*early)->bytes : 0;
+    int rc = yd_sio_early_keep(early, mem_of(client), max > used ? max - used + own : own, packet,
+                               attachments);
 
     if (rc == YODEL_ERR_TOO_BIG)
-        fail_too_big(client, "too many events before CONNECT was answered");
+        fail_too_big(client, "too many events wait for a decision");
     else if (rc < 0)
         yd_sio_client_fail(client, "out of memory");
+}
+
+static bool is_event(const struct yd_sio_packet *packet)
+{
+    return packet->type == YD_SIO_EVENT || packet->type == YD_SIO_BINARY_EVENT;
 }
 
 static void on_socket_packet(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
@@ -86,9 +91,9 @@ static void on_socket_packet(yodel_sio_socket *socket, const struct yd_sio_packe
         return; /* it was under way when the socket left */
     if (packet->type == YD_SIO_DISCONNECT)
         yd_sio_leave_soon(socket, "client namespace disconnect");
-    else if (socket->phase != YD_SIO_CONNECTED) {
-        keep_early(socket, packet, attachments);
-    } else if (packet->type == YD_SIO_EVENT || packet->type == YD_SIO_BINARY_EVENT) {
+    else if (socket->phase != YD_SIO_CONNECTED || (socket->held != NULL && is_event(packet))) {
+        keep_early(socket->client, &socket->early, packet, attachments);
+    } else if (is_event(packet)) {
         yd_sio_on_event(socket, packet, attachments);
     } else if (packet->has_id) {
         struct yd_sio_answer answer = {packet->args, attachments, packet->num_attachments};
@@ -111,14 +116,31 @@ static void on_connect_packet(struct yd_sio_client *client, yodel_sio_socket *so
         yd_sio_on_connect(client, packet);
 }
 
+/* It is not decided yet whether there is such a namespace for it. */
+static void on_entry_packet(yodel_sio_entry *entry, struct yd_sio_client *client,
+                            const struct yd_sio_packet *packet, const yodel_bytes *attachments)
+{
+    if (packet->type == YD_SIO_CONNECT) {
+        yd_sio_client_fail(client, "CONNECT twice");
+    } else if (packet->type == YD_SIO_DISCONNECT) {
+        client->has_left = true;
+        yd_sio_entry_end(entry);
+    } else {
+        keep_early(client, yd_sio_entry_early(entry), packet, attachments);
+    }
+}
+
 /* What comes for a namespace that was left meanwhile is dropped; for one never joined it is a
  * fault of the client. */
 static void on_packet(struct yd_sio_client *client, const struct yd_sio_packet *packet,
                       const yodel_bytes *attachments)
 {
     yodel_sio_socket *socket = yd_sio_client_socket(client, packet->nsp);
+    yodel_sio_entry *entry = socket == NULL ? yd_sio_find_entry(client, packet->nsp) : NULL;
 
-    if (packet->type == YD_SIO_CONNECT)
+    if (entry != NULL)
+        on_entry_packet(entry, client, packet, attachments);
+    else if (packet->type == YD_SIO_CONNECT)
         on_connect_packet(client, socket, packet);
     else if (socket != NULL)
         on_socket_packet(socket, packet, attachments);

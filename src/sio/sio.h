@@ -22,6 +22,7 @@ struct yd_sio_setup {
     struct yd_loop **loops;
     unsigned num_loops;
     uint64_t secret[2];
+    uint32_t decide_ms; /* for what the program decides later */
     struct yd_bus *bus;
     const char *name;         /* on the bus, the same in every process; copied */
     yodel_channels *channels; /* a reference, taken; NULL: none */

@@ -3,175 +3,339 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/mem.h"
-#include "bus/call.h"
 #include "sio/client.h"
 #include "sio/encode.h"
 #include "sio/sio_event.h"
 
 /* Answers to events that ask for an acknowledgement. */
 
-struct yodel_sio_ack {
-    struct yd_call call;
-    struct yd_loop *loop;
-    yodel_sio_namespace *ns; /* a reference */
+struct ack {
+    struct yd_sio_asked asked; /* first: the decision */
+    yodel_sio_namespace *ns;   /* a reference */
     uint64_t ack_id;
-    struct yd_sio_out out;
-    char id[YD_ID_LEN]; /* of the socket */
 };
 
-yodel_sio_ack *yodel_sio_event_ack(yodel_sio_event *event)
-{
-    yodel_sio_socket *socket = event->socket;
-    yodel_sio_ack *ack;
+/* A verdict on its way: the messages. */
+struct packed {
+    struct yd_verdict verdict;
+    struct yd_sio_out out;
+};
 
-    if (!event->packet->has_id || event->ack_taken)
-        return NULL;
-    if ((ack = yd_zalloc(socket->ns->sio->mem, sizeof *ack)) == NULL)
-        return NULL;
-    ack->loop = socket->loop;
-    ack->ns = yd_sio_ns_ref(socket->ns);
-    (void)yodel_sio_ref(socket->ns->sio); /* the program may keep it as long as it likes */
-    ack->ack_id = event->packet->id;
-    memcpy(ack->id, socket->id, YD_ID_LEN);
-    event->ack_taken = true;
-    return ack;
+static const struct yd_decision_ops ack_ops;
+
+static struct ack *ack_of(const yodel_decision *d)
+{
+    return yd_container_of(d, struct ack, asked.decision);
 }
 
-void yodel_sio_ack_drop(yodel_sio_ack *ack)
-{
-    yodel_sio_namespace *ns;
-    yodel_sio *sio;
+/* ---- sending ---- */
 
-    if (ack == NULL)
-        return;
-    ns = ack->ns;
-    sio = ns->sio;
-    yd_sio_out_unref(&ack->out);
+static struct yd_sio_output output_of(yodel_sio_namespace *ns, uint64_t ack_id,
+                                      const struct yd_verdict *verdict)
+{
+    return (struct yd_sio_output){
+        .type = YD_SIO_ACK,
+        .has_id = true,
+        .id = ack_id,
+        .nsp = yodel_sio_namespace_name(ns),
+        .args = verdict->args,
+        .num_attachments = (uint32_t)verdict->num_attachments,
+    };
+}
+
+static int encode(yodel_sio_namespace *ns, uint64_t ack_id, const struct yd_verdict *verdict,
+                  struct yd_sio_out *ret_out)
+{
+    struct yd_sio_output output = output_of(ns, ack_id, verdict);
+
+    return yd_sio_encode_out(ns->sio->mem, ns->sio->options.parser, &output, verdict->attachments,
+                             ret_out);
+}
+
+/* On the loop of socket. */
+static int send_answer(yodel_sio_socket *socket, uint64_t ack_id, const struct yd_verdict *verdict)
+{
+    struct yd_sio_output output = output_of(socket->ns, ack_id, verdict);
+    struct yd_sio_out out = {.num = 0};
+    int rc;
+
+    if (socket->phase != YD_SIO_CONNECTED)
+        return YODEL_ERR_CLOSED;
+    rc = yd_sio_client_send_small(socket->client, &output, YD_EIO_ALWAYS);
+    if (rc != YODEL_ERR_STATE)
+        return rc;
+    if ((rc = encode(socket->ns, ack_id, verdict, &out)) == 0)
+        rc = yd_eio_send(socket->client->session, out.msgs, out.num, YD_EIO_ALWAYS);
+    yd_sio_out_unref(&out);
+    return rc;
+}
+
+/* ---- the decision ---- */
+
+static int pack(const yodel_decision *d, const struct yd_verdict *verdict,
+                struct yd_verdict **ret_copy)
+{
+    const struct ack *ack = ack_of(d);
+    const struct yodel_allocator *mem = ack->ns->sio->mem;
+    struct packed *packed = yd_zalloc(mem, sizeof *packed);
+    int rc;
+
+    if (packed == NULL)
+        return -ENOMEM;
+    if ((rc = encode(ack->ns, ack->ack_id, verdict, &packed->out)) < 0) {
+        yd_free(mem, packed);
+        return rc;
+    }
+    packed->verdict.verb = YD_ANSWER;
+    packed->verdict.is_packed = true;
+    *ret_copy = &packed->verdict;
+    return 0;
+}
+
+static void unpack(const struct yodel_allocator *mem, struct yd_verdict *copy)
+{
+    struct packed *packed = yd_container_of(copy, struct packed, verdict);
+
+    yd_sio_out_unref(&packed->out);
+    yd_free(mem, packed);
+}
+
+static int send_packed(yodel_sio_socket *socket, const struct yd_verdict *verdict)
+{
+    const struct packed *packed = yd_container_of(verdict, const struct packed, verdict);
+
+    if (socket->phase != YD_SIO_CONNECTED)
+        return YODEL_ERR_CLOSED;
+    return yd_eio_send(socket->client->session, packed->out.msgs, packed->out.num, YD_EIO_ALWAYS);
+}
+
+static int apply(yodel_decision *d, const struct yd_verdict *verdict)
+{
+    yodel_sio_socket *socket = yd_decision_subject(d);
+    int rc;
+
+    if (verdict->is_packed)
+        rc = send_packed(socket, verdict);
+    else
+        rc = send_answer(socket, ack_of(d)->ack_id, verdict);
+    if (rc == 0)
+        yd_decision_settle(&d);
+    return rc;
+}
+
+static void drop(yodel_decision *d)
+{
+    yd_decision_settle(&d);
+}
+
+static void detached(yodel_decision *d)
+{
+    struct ack *ack = ack_of(d);
+
+    yd_list_remove(&ack->asked.of_socket);
+    ack->asked.socket->num_asked--;
+}
+
+static void free_ack(yodel_decision *d)
+{
+    struct ack *ack = ack_of(d);
+    yodel_sio_namespace *ns = ack->ns;
+    yodel_sio *sio = ns->sio;
+
     yd_free(sio->mem, ack);
     yd_sio_ns_unref(ns);
     yodel_sio_unref(sio);
 }
 
-/* The socket that waits for the answer; NULL when it has left. */
-static yodel_sio_socket *find_asker(const yodel_sio_ack *ack)
-{
-    yodel_sio_socket *socket =
-        yd_sio_socket_find(ack->ns, ack->loop, (yodel_str){ack->id, YD_ID_LEN});
+static const struct yd_decision_ops ack_ops = {
+    .verbs = YD_ANSWER,
+    .pack = pack,
+    .unpack = unpack,
+    .apply = apply,
+    .drop = drop,
+    .detached = detached,
+    .free = free_ack,
+};
 
-    return socket != NULL && socket->phase == YD_SIO_CONNECTED ? socket : NULL;
+static yodel_decision *make_ack(yodel_sio_socket *socket, uint64_t ack_id)
+{
+    struct ack *ack = yd_zalloc(socket->ns->sio->mem, sizeof *ack);
+
+    if (ack == NULL)
+        return NULL;
+    ack->ns = yd_sio_ns_ref(socket->ns);
+    (void)yodel_sio_ref(socket->ns->sio); /* the program may keep it as long as it likes */
+    ack->ack_id = ack_id;
+    ack->asked.socket = socket;
+    yd_list_append(&socket->asked, &ack->asked.of_socket);
+    socket->num_asked++;
+    yd_decision_init(&ack->asked.decision, &ack_ops, socket->loop, socket);
+    return &ack->asked.decision;
 }
 
-static int send_answer(yodel_sio_ack *ack)
+yodel_decision *yodel_sio_event_ack(yodel_sio_event *event)
 {
-    yodel_sio_socket *socket = find_asker(ack);
-    int rc = YODEL_ERR_CLOSED;
+    yodel_sio_socket *socket = event->socket;
+    yodel_decision *d;
 
-    if (socket != NULL)
-        rc = yd_eio_send(socket->client->session, ack->out.msgs, ack->out.num, YD_EIO_ALWAYS);
-    yodel_sio_ack_drop(ack);
-    return rc;
+    if (!event->packet->has_id || event->ack_taken || socket->phase != YD_SIO_CONNECTED)
+        return NULL;
+    if (socket->num_asked >= socket->ns->sio->options.max_held_acks) {
+        yd_sio_count_one(&socket->ns->sio->counters.acks_refused);
+        return NULL;
+    }
+    if ((d = make_ack(socket, event->packet->id)) != NULL)
+        event->ack_taken = true;
+    return d;
 }
 
-static void run_answer(struct yd_loop *loop, void *ack)
+/* ---- what the program calls ---- */
+
+/* Where an answer goes: what the program holds, or an event. */
+struct to {
+    yodel_decision *d;
+    yodel_sio_event *event;
+};
+
+/* The service of an answer; NULL: there is nobody to answer. */
+static yodel_sio *sio_of(const struct to *to)
 {
-    (void)loop;
-    (void)send_answer(ack);
+    if (to->event != NULL)
+        return to->event->packet->has_id ? to->event->socket->ns->sio : NULL;
+    return ack_of(to->d)->ns->sio;
 }
 
-/* Takes ack, unless it gives YODEL_ERR_STATE. */
-static int answer_small(yodel_sio_ack *ack, const struct yd_sio_output *output)
+static int give(const struct to *to, const struct yd_verdict *verdict)
 {
-    yodel_sio_socket *socket = find_asker(ack);
+    yodel_sio_event *event = to->event;
     int rc;
 
-    if (socket == NULL)
+    if (event == NULL)
+        return yd_decision_decide(to->d, verdict);
+    if (event->ack_taken)
         return YODEL_ERR_STATE;
-    if ((rc = yd_sio_client_send_small(socket->client, output, YD_EIO_ALWAYS)) != YODEL_ERR_STATE)
-        yodel_sio_ack_drop(ack);
+    rc = send_answer(event->socket, event->packet->id, verdict);
+    event->ack_taken = rc == 0;
     return rc;
 }
 
-static int drop_answer(yodel_sio_ack *ack, int rc)
+/* packed is done here. */
+static int give_packed(const struct to *to, int rc, struct yd_sio_packed *packed)
 {
-    yodel_sio_ack_drop(ack);
-    return rc;
-}
+    const struct yodel_allocator *mem = sio_of(to)->mem;
+    struct yd_verdict verdict = {.verb = YD_ANSWER};
 
-/* The loop may have used ack, and the program stopped, before posting it is over. */
-static int post_answer(yodel_sio_ack *ack)
-{
-    yodel_sio *sio = yodel_sio_ref(ack->ns->sio);
-    int rc;
-
-    yd_call_init(&ack->call, YD_CALL_CONTROL, run_answer, ack);
-    if ((rc = yd_call_post(&ack->call, ack->loop)) < 0)
-        yodel_sio_ack_drop(ack);
-    yodel_sio_unref(sio);
-    return rc;
-}
-
-/* Takes ack. */
-static int answer(yodel_sio_ack *ack, yodel_str elements, const yodel_bytes *attachments,
-                  size_t num_attachments)
-{
-    struct yd_sio_output output = {
-        .type = YD_SIO_ACK,
-        .has_id = true,
-        .id = ack->ack_id,
-        .nsp = yodel_sio_namespace_name(ack->ns),
-        .args = elements,
-        .num_attachments = (uint32_t)num_attachments,
-    };
-    int rc;
-
-    if (yd_loop_is_current(ack->loop) && (rc = answer_small(ack, &output)) != YODEL_ERR_STATE)
+    if (rc < 0)
         return rc;
-    rc = yd_sio_encode_out(ack->ns->sio->mem, ack->ns->sio->options.parser, &output, attachments,
-                           &ack->out);
-    if (rc == 0 && yd_loop_is_current(ack->loop))
-        return send_answer(ack);
-    return rc == 0 ? post_answer(ack) : drop_answer(ack, rc);
+    verdict.args = packed->elements;
+    verdict.attachments = packed->attachments;
+    verdict.num_attachments = packed->num_attachments;
+    rc = give(to, &verdict);
+    yd_sio_packed_done(packed, mem);
+    return rc;
 }
 
-int yodel_sio_answer(yodel_sio_ack *ack, const char *format, ...)
+static int give_format(const struct to *to, const char *format, va_list args)
 {
-    const struct yodel_allocator *mem;
     struct yd_sio_packed packed;
-    yodel_sio *sio;
+
+    if (sio_of(to) == NULL)
+        return 0;
+    return give_packed(to, yd_sio_pack(&packed, sio_of(to)->mem, format, args), &packed);
+}
+
+static int give_args(const struct to *to, const yodel_sio_args *given)
+{
+    struct yd_verdict verdict = {.verb = YD_ANSWER};
+    yodel_sio_args args;
+    int rc;
+
+    if (sio_of(to) == NULL)
+        return 0;
+    if ((rc = yd_sio_read_args(given, &args, &verdict.args)) < 0)
+        return rc;
+    verdict.attachments = args.attachments;
+    verdict.num_attachments = args.num_attachments;
+    return give(to, &verdict);
+}
+
+static int give_json(const struct to *to, const json_t *array)
+{
+    struct yd_sio_packed packed;
+
+    if (sio_of(to) == NULL)
+        return 0;
+    return give_packed(to, yd_sio_pack_document(&packed, sio_of(to)->mem, array), &packed);
+}
+
+/* 1: d is NULL, since the client has asked for nothing; -EINVAL: it is no acknowledgement. */
+static int check(const yodel_decision *d)
+{
+    if (d == NULL)
+        return 1;
+    return yd_decision_ops_of(d) == &ack_ops ? 0 : -EINVAL;
+}
+
+int yodel_decision_answer(yodel_decision *d, const char *format, ...)
+{
+    struct to to = {.d = d};
+    int rc = check(d);
+    va_list args;
+
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    va_start(args, format);
+    rc = give_format(&to, format, args);
+    va_end(args);
+    return rc;
+}
+
+int yodel_decision_answer_args(yodel_decision *d, const yodel_sio_args *args)
+{
+    struct to to = {.d = d};
+    int rc = check(d);
+
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    return give_args(&to, args);
+}
+
+int yodel_decision_answer_json(yodel_decision *d, const json_t *array)
+{
+    struct to to = {.d = d};
+    int rc = check(d);
+
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    return give_json(&to, array);
+}
+
+int yodel_sio_event_answer(yodel_sio_event *event, const char *format, ...)
+{
+    struct to to = {.event = event};
     va_list args;
     int rc;
 
-    if (ack == NULL)
-        return 0;
-    sio = yodel_sio_ref(ack->ns->sio); /* ack may hold the last reference */
-    mem = sio->mem;
     va_start(args, format);
-    rc = yd_sio_pack(&packed, mem, format, args);
+    rc = give_format(&to, format, args);
     va_end(args);
-    if (rc == 0) {
-        rc = answer(ack, packed.elements, packed.attachments, packed.num_attachments);
-        yd_sio_packed_done(&packed, mem);
-    } else {
-        yodel_sio_ack_drop(ack);
-    }
-    yodel_sio_unref(sio);
     return rc;
 }
 
-int yodel_sio_answer_args(yodel_sio_ack *ack, const yodel_sio_args *given)
+int yodel_sio_event_answer_args(yodel_sio_event *event, const yodel_sio_args *args)
 {
-    yodel_sio_args args;
-    yodel_str elements;
-    int rc;
+    struct to to = {.event = event};
 
-    if (ack == NULL)
-        return 0;
-    if ((rc = yd_sio_read_args(given, &args, &elements)) < 0) {
-        yodel_sio_ack_drop(ack);
-        return rc;
-    }
-    return answer(ack, elements, args.attachments, args.num_attachments);
+    return give_args(&to, args);
+}
+
+int yodel_sio_event_answer_json(yodel_sio_event *event, const json_t *array)
+{
+    struct to to = {.event = event};
+
+    return give_json(&to, array);
 }
 
 json_t *yodel_sio_binary(size_t i)

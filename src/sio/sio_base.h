@@ -27,7 +27,7 @@ struct yd_sio_loop {
 /* What yodel_sio_get_stats() tells; counted by every loop. */
 struct yd_sio_counters {
     atomic_uint_least64_t answers_dropped, lost, lost_forgotten, children_refused, too_big,
-        attachments_late;
+        attachments_late, acks_refused;
 };
 
 static inline void yd_sio_count_one(atomic_uint_least64_t *counter)
@@ -49,6 +49,7 @@ struct yodel_sio {
                                  NULL: none */
     struct yd_loop **loops;
     unsigned num_loops;
+    uint32_t decide_ms;
     struct yd_sio_loop *per_loop;
     struct yd_sio_ids ids;
     uint64_t secret[2]; /* of hashes */

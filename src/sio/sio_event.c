@@ -8,6 +8,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "proto/json_doc.h"
+#include "sio/later.h"
 
 /* Events that come in. */
 
@@ -36,35 +37,82 @@ static bool run_listener(yodel_sio_socket *socket, yodel_sio_event *event)
     return true;
 }
 
-static bool passes_middleware(yodel_sio_socket *socket, yodel_sio_event *event)
+static void tell_error(yodel_sio_socket *socket, const char *message)
 {
     const struct yd_sio_config *config = socket->ns->config;
 
-    for (struct yd_sio_middleware *m = config->event_middleware; m != NULL; m = m->next) {
-        const char *why = m->event_fn(socket, event, m->user);
-
-        if (why == NULL)
-            continue;
-        if (config->handlers.on_error != NULL)
-            config->handlers.on_error(socket, why, config->user);
-        return false;
-    }
-    return true;
+    if (config->handlers.on_error != NULL)
+        config->handlers.on_error(socket, message, config->user);
 }
 
-static void dispatch(yodel_sio_socket *socket, yodel_sio_event *event)
+static void hold(yodel_sio_event *event)
 {
+    struct yd_sio_held *held = event->socket->held;
+
+    held->next = event->next;
+    held->ack_taken = event->ack_taken;
+}
+
+/* After a middleware has returned rc.  True: the event goes on. */
+static bool settle(yodel_sio_event *event, int rc)
+{
+    yodel_sio_socket *socket = event->socket;
+
+    if (socket->phase != YD_SIO_CONNECTED)
+        return false;
+    if (event->refusal != NULL) {
+        tell_error(socket, event->refusal);
+        return false;
+    }
+    if (rc == YODEL_DEFER ? socket->decision != NULL : yd_decision_take(&socket->decision) < 0) {
+        hold(event); /* a decision comes */
+        return false;
+    }
+    yd_sio_held_free(&socket->held, socket->ns->sio->mem);
+    if (rc != 0)
+        tell_error(socket, rc < 0 ? yodel_strerror(rc) : "refused");
+    return rc == 0;
+}
+
+/* The middleware from event->next on. */
+static bool passes_middleware(yodel_sio_event *event)
+{
+    struct yd_sio_middleware *m;
+    int rc;
+
+    while ((m = event->next) != NULL) {
+        event->next = m->next;
+        event->in_middleware = true;
+        rc = m->event_fn(event->socket, event, m->user);
+        event->in_middleware = false;
+        if (!settle(event, rc))
+            return false;
+    }
+    return event->socket->phase == YD_SIO_CONNECTED;
+}
+
+static void run_handlers(yodel_sio_event *event)
+{
+    yodel_sio_socket *socket = event->socket;
     const struct yd_sio_config *config = socket->ns->config;
     bool handled;
 
-    if (config->handlers.on_any != NULL) /* ahead of middleware, as in the reference */
-        config->handlers.on_any(socket, event, config->user);
-    if (!passes_middleware(socket, event) || socket->phase != YD_SIO_CONNECTED)
-        return; /* dropped, or disconnected by one of them */
+    if (!passes_middleware(event))
+        return;
     handled = run_onces(socket, event);
     handled = run_listener(socket, event) || handled;
     if (!handled && config->handlers.on_unhandled != NULL)
         config->handlers.on_unhandled(socket, event, config->user);
+}
+
+static void dispatch(yodel_sio_event *event)
+{
+    const struct yd_sio_config *config = event->socket->ns->config;
+
+    if (config->handlers.on_any != NULL) /* ahead of middleware, as in the reference */
+        config->handlers.on_any(event->socket, event, config->user);
+    event->next = config->event_middleware;
+    run_handlers(event);
 }
 
 static int unescape_name(yodel_sio_event *event)
@@ -84,6 +132,15 @@ static int unescape_name(yodel_sio_event *event)
     return 0;
 }
 
+static void done(yodel_sio_event *event)
+{
+    const struct yodel_allocator *mem = event->socket->ns->sio->mem;
+
+    json_decref(event->json);
+    yd_buf_free(mem, &event->scratch);
+    yd_free(mem, event->refusal);
+}
+
 void yd_sio_on_event(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
                      const yodel_bytes *attachments)
 {
@@ -92,9 +149,133 @@ void yd_sio_on_event(yodel_sio_socket *socket, const struct yd_sio_packet *packe
     if (packet->name.ptr == NULL)
         return; /* an event without anything: legal, and nothing to do */
     if (unescape_name(&event) == 0)
-        dispatch(socket, &event);
-    json_decref(event.json);
-    yd_buf_free(socket->ns->sio->mem, &event.scratch);
+        dispatch(&event);
+    done(&event);
+}
+
+void yd_sio_run_early(yodel_sio_socket *socket)
+{
+    const struct yodel_allocator *mem = socket->ns->sio->mem;
+    struct yd_sio_early_packet *early;
+
+    while (socket->phase == YD_SIO_CONNECTED && socket->held == NULL &&
+           (early = yd_sio_early_take(socket->early)) != NULL) {
+        if (early->packet.type == YD_SIO_EVENT || early->packet.type == YD_SIO_BINARY_EVENT)
+            yd_sio_on_event(socket, &early->packet, early->attachments);
+        yd_free(mem, early);
+    }
+    if (socket->held == NULL)
+        yd_sio_early_free(&socket->early, mem);
+}
+
+/* ---- an event that is decided later ---- */
+
+static void resume(yodel_sio_socket *socket, const struct yd_sio_held *held)
+{
+    yodel_sio_event event = {.socket = socket,
+                             .packet = &held->packet->packet,
+                             .attachments = held->packet->attachments,
+                             .next = held->next,
+                             .ack_taken = held->ack_taken};
+
+    if (unescape_name(&event) == 0)
+        run_handlers(&event);
+    done(&event);
+}
+
+/* What is held has its decision; why NULL: it passes.  Then those go on that waited for it. */
+static void let_go(yodel_sio_socket *socket, const char *why)
+{
+    struct yd_sio_held *held = socket->held;
+
+    socket->held = NULL;
+    if (socket->phase == YD_SIO_CONNECTED && why != NULL)
+        tell_error(socket, why);
+    else if (socket->phase == YD_SIO_CONNECTED)
+        resume(socket, held);
+    yd_sio_held_free(&held, socket->ns->sio->mem);
+    yd_sio_run_early(socket);
+}
+
+static int apply(yodel_decision *d, const struct yd_verdict *verdict)
+{
+    yodel_sio_socket *socket = yd_decision_subject(d);
+
+    yd_decision_settle(&socket->decision);
+    if (verdict->verb == YD_ACCEPT)
+        let_go(socket, NULL);
+    else
+        let_go(socket, verdict->message != NULL ? verdict->message : "refused");
+    return 0;
+}
+
+static void drop(yodel_decision *d)
+{
+    yodel_sio_socket *socket = yd_decision_subject(d);
+
+    yd_decision_settle(&socket->decision);
+    let_go(socket, "dropped");
+}
+
+static void be_late(void *subject)
+{
+    yodel_sio_socket *socket = subject;
+
+    yd_decision_end(&socket->decision);
+    let_go(socket, "not decided in time");
+}
+
+static const struct yd_decision_ops event_ops = {
+    .verbs = YD_ACCEPT | YD_REFUSE,
+    .later = true,
+    .check = yd_sio_check_verdict,
+    .apply = apply,
+    .drop = drop,
+    .detached = yd_sio_later_detached,
+};
+
+static int keep(yodel_sio_event *event)
+{
+    yodel_sio_socket *socket = event->socket;
+    const struct yodel_allocator *mem = socket->ns->sio->mem;
+
+    if ((socket->held = yd_zalloc(mem, sizeof *socket->held)) == NULL)
+        return -ENOMEM;
+    socket->held->packet = yd_sio_early_copy(mem, event->packet, event->attachments);
+    socket->decision = socket->held->packet != NULL
+                           ? yd_sio_later_new(socket->loop, &event_ops, socket,
+                                              socket->ns->sio->decide_ms, be_late)
+                           : NULL;
+    if (socket->decision == NULL)
+        yd_sio_held_free(&socket->held, mem);
+    return socket->decision != NULL ? 0 : -ENOMEM;
+}
+
+yodel_decision *yodel_sio_event_defer(yodel_sio_event *event)
+{
+    yodel_sio_socket *socket = event->socket;
+
+    if (!event->in_middleware || event->refusal != NULL || socket->phase != YD_SIO_CONNECTED)
+        return NULL;
+    if (socket->decision != NULL)
+        return yd_decision_again(socket->decision);
+    return keep(event) == 0 ? socket->decision : NULL;
+}
+
+int yodel_sio_event_refuse(yodel_sio_event *event, const char *message)
+{
+    yodel_str text = yodel_str_of(message);
+    int rc;
+
+    if (!event->in_middleware || event->refusal != NULL)
+        return YODEL_ERR_STATE;
+    if (event->socket->decision != NULL)
+        return yodel_decision_refuse(event->socket->decision, message, NULL);
+    if ((rc = yd_decision_check_refusal(message, NULL)) < 0)
+        return rc;
+    event->refusal =
+        yd_strndup(event->socket->ns->sio->mem, text.ptr != NULL ? text.ptr : "", text.len);
+    return event->refusal != NULL ? 0 : -ENOMEM;
 }
 
 /* ---- what a handler asks ---- */

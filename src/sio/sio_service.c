@@ -34,6 +34,7 @@ static void fill_in(yodel_sio_options *options)
     DEFAULT(max_children, 10000);
     DEFAULT(max_rooms, 10000);
     DEFAULT(max_acks, 10000);
+    DEFAULT(max_held_acks, 1000);
     DEFAULT(max_answers, 16 * 1024 * 1024);
     DEFAULT(transports, YODEL_SIO_POLLING | YODEL_SIO_WEBSOCKET);
     DEFAULT(compress_min, 1024);
@@ -196,6 +197,7 @@ static yodel_sio *make_sio(const struct yd_sio_setup *setup, const yodel_sio_opt
     sio->bus = setup->bus;
     sio->loops = setup->loops;
     sio->num_loops = setup->num_loops;
+    sio->decide_ms = setup->decide_ms;
     memcpy(sio->secret, setup->secret, sizeof sio->secret);
     yd_sio_namespaces_init(&sio->namespaces, mem, sio->secret);
     sio->deliver = yd_sio_deliver;
@@ -291,6 +293,7 @@ int yodel_sio_get_stats(const yodel_sio *sio, yodel_sio_stats *ret_stats)
     stats.clients = clients;
     stats.polling = polling;
     stats.answers_dropped = value_of(&sio->counters.answers_dropped);
+    stats.acks_refused = value_of(&sio->counters.acks_refused);
     stats.lost = value_of(&sio->counters.lost);
     stats.lost_forgotten = value_of(&sio->counters.lost_forgotten);
     stats.children_refused = value_of(&sio->counters.children_refused);

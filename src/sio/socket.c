@@ -64,6 +64,7 @@ yodel_sio_socket *yd_sio_socket_new(yodel_sio_namespace *ns, struct yd_loop *loo
     yd_list_init(&socket->of_client);
     yd_list_init(&socket->of_shard);
     yd_list_init(&socket->of_parent);
+    yd_list_init(&socket->asked);
     if (yd_sio_make_id(&sio->ids, loop->index, id) < 0 || yd_sio_socket_set_id(socket, id) < 0) {
         yd_sio_socket_free(socket);
         return NULL;
@@ -86,6 +87,31 @@ void yd_sio_socket_free_data(yodel_sio_socket *socket)
         yodel_sio_socket_set_data(socket, NULL, NULL);
 }
 
+void yd_sio_held_free(struct yd_sio_held **held, const struct yodel_allocator *mem)
+{
+    if (*held == NULL)
+        return;
+    yd_free(mem, (*held)->packet);
+    yd_free(mem, *held);
+    *held = NULL;
+}
+
+void yd_sio_socket_end_decisions(yodel_sio_socket *socket)
+{
+    const struct yodel_allocator *mem = socket->ns->sio->mem;
+
+    yd_decision_end(&socket->decision);
+    while (!yd_list_is_empty(&socket->asked)) {
+        struct yd_sio_asked *asked =
+            yd_container_of(socket->asked.next, struct yd_sio_asked, of_socket);
+        yodel_decision *ack = &asked->decision;
+
+        yd_decision_end(&ack); /* which takes it off the list */
+    }
+    yd_sio_held_free(&socket->held, mem);
+    yd_sio_early_free(&socket->early, mem);
+}
+
 void yd_sio_socket_free(yodel_sio_socket *socket)
 {
     const struct yodel_allocator *mem = socket->ns->sio->mem;
@@ -93,6 +119,7 @@ void yd_sio_socket_free(yodel_sio_socket *socket)
     if (socket->phase == YD_SIO_AWAY)
         stop_waiting(socket);
     socket->phase = YD_SIO_LEAVING; /* so the program's function sees it */
+    yd_sio_socket_end_decisions(socket);
     yd_sio_socket_free_data(socket);
     yd_sio_socket_leave_rooms(socket);
     leave_shard(socket);
@@ -101,7 +128,6 @@ void yd_sio_socket_free(yodel_sio_socket *socket)
         yd_map_remove(&yd_sio_shard_of(socket)->by_id, &socket->by_id);
     yd_sio_socket_owe_nothing(socket);
     yd_sio_socket_forget(socket);
-    yd_sio_early_free(&socket->early, mem);
     yd_sio_onces_free(&socket->onces, mem);
     json_decref(socket->json);
     json_decref(socket->auth);

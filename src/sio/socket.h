@@ -2,6 +2,7 @@
 #ifndef YD_SIO_SOCKET_H
 #define YD_SIO_SOCKET_H
 
+#include "decision/decision.h"
 #include "sio/early.h"
 #include "sio/membership.h"
 #include "sio/memory.h"
@@ -39,13 +40,19 @@ struct yodel_sio_socket {
     yodel_free_fn *free_data;
     struct yd_sio_middleware *middleware; /* to run next, while it is not CONNECTED */
     struct yd_sio_early *early;           /* NULL: none */
+    yodel_decision *decision; /* on its middleware, or on the event that is held; NULL: none */
+    struct yd_sio_held *held; /* an event whose middleware decides later; NULL: none */
+    struct yd_list asked;     /* acknowledgements that the program holds */
+    unsigned num_asked;
     struct yd_sio_once *onces;
     struct yd_sio_waits *waits;   /* NULL: it owes nothing */
     struct yd_sio_memory *memory; /* connection state recovery; NULL: off */
     const char *reason; /* why it is LEAVING; NULL: it was not CONNECTED, no handler is called */
     uint8_t phase;
     bool recovered;
-    bool in_own_room; /* the room of its id */
+    bool in_middleware; /* that of the connection runs */
+    bool is_refused;    /* by it */
+    bool in_own_room;   /* the room of its id */
     char id[YD_ID_LEN];
 };
 
@@ -104,6 +111,26 @@ int yd_sio_read_auth(yodel_sio_socket *socket);
 /* sio_handshake.c: appends what yodel_sio_socket_handshake() gives, as JSON text.  Returns 0 or
  * -ENOMEM, buf then keeps its length. */
 int yd_sio_put_handshake(const yodel_sio_socket *socket, struct yd_buf *buf);
+
+/* An acknowledgement that the program holds; begins its owner. */
+struct yd_sio_asked {
+    yodel_decision decision;
+    struct yd_list of_socket;
+    yodel_sio_socket *socket; /* while it is on the list */
+};
+
+/* An event of which the program's middleware decides later. */
+struct yd_sio_held {
+    struct yd_sio_early_packet *packet;
+    struct yd_sio_middleware *next; /* to run when it passes */
+    bool ack_taken;
+};
+/* Takes NULL, and leaves it. */
+void yd_sio_held_free(struct yd_sio_held **held, const struct yodel_allocator *mem);
+
+/* What the program was to decide or to answer is over, and what has waited for that is dropped.
+ * Calls what the program wants to be told by. */
+void yd_sio_socket_end_decisions(yodel_sio_socket *socket);
 
 /* It owes id to asker: see yd_sio_waits_add(). */
 int yd_sio_socket_owe(yodel_sio_socket *socket, uint64_t id, struct yd_sio_asker *asker,

@@ -67,8 +67,12 @@ void app_must(int rc, int what_may_happen);
 /* As JavaScript sees it in a condition. */
 int app_is_true(const json_t *value);
 
-/* Answers with one argument, which is taken; ack may be NULL. */
-void app_answer(yodel_sio_ack *ack, json_t *value);
+/* Answers with one argument, which is taken. */
+void app_answer(yodel_sio_event *event, json_t *value);
+
+/* Accepts after ms; takes decision, which may be NULL: out of memory.  Returns what a handler does.
+ */
+int app_decide_later(struct app *app, unsigned ms, yodel_decision *decision);
 /* Emits with one argument, which is taken. */
 void app_emit(yodel_sio_target target, const char *event, json_t *value);
 /* The same with one binary argument. */

@@ -14,7 +14,7 @@ struct features {
 
 static void answer_nothing(yodel_sio_event *event)
 {
-    (void)yodel_sio_answer(yodel_sio_event_ack(event), "");
+    (void)yodel_sio_event_answer(event, "");
 }
 
 static void on_echo(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -24,7 +24,7 @@ static void on_echo(yodel_sio_socket *socket, yodel_sio_event *event, void *user
 
     (void)socket;
     (void)user;
-    (void)yodel_sio_answer_args(yodel_sio_event_ack(event), &args);
+    (void)yodel_sio_event_answer_args(event, &args);
 }
 
 static void on_join(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -70,13 +70,13 @@ static json_t *rooms_of(const yodel_sio_socket *socket)
 static void on_rooms(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     (void)user;
-    app_answer(yodel_sio_event_ack(event), rooms_of(socket));
+    app_answer(event, rooms_of(socket));
 }
 
 static void on_seen(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     (void)user;
-    app_answer(yodel_sio_event_ack(event), json_incref(yodel_sio_socket_data(socket)));
+    app_answer(event, json_incref(yodel_sio_socket_data(socket)));
 }
 
 static json_t *text_of(yodel_str text)
@@ -95,7 +95,7 @@ static void on_info(yodel_sio_socket *socket, yodel_sio_event *event, void *user
         yodel_sio_socket_transport(socket));
 
     (void)user;
-    app_answer(yodel_sio_event_ack(event), info);
+    app_answer(event, info);
     json_decref(handshake);
 }
 
@@ -129,11 +129,13 @@ static void on_any(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
     append_text(yodel_sio_event_name(event), yodel_sio_socket_data(socket));
 }
 
-static const char *block(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+static int block(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     (void)socket;
     (void)user;
-    return yodel_str_eq(yodel_sio_event_name(event), YODEL_STR("blocked")) ? "blocked event" : NULL;
+    if (yodel_str_eq(yodel_sio_event_name(event), YODEL_STR("blocked")))
+        return yodel_sio_event_refuse(event, "blocked event");
+    return 0;
 }
 
 static void on_error(yodel_sio_socket *socket, const char *message, void *user)
@@ -166,59 +168,54 @@ static void on_disconnect(yodel_sio_socket *socket, const char *reason, void *us
 
 /* ---- middleware ---- */
 
-static void refuse_dyn(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int refuse_dyn(yodel_sio_socket *socket, void *user)
 {
     (void)user;
     if (app_is_true(json_object_get(yodel_sio_socket_auth(socket), "fail")))
-        yodel_sio_next_refuse(next, "dyn refused", NULL);
-    else
-        yodel_sio_next_go(next);
+        return yodel_sio_socket_refuse(socket, "dyn refused", NULL);
+    return 0;
 }
 
-static int match_fn(yodel_str name, const json_t *auth, void *user)
+static int match_fn(yodel_sio_entry *entry, yodel_str name, const json_t *auth, void *user)
 {
     const char *key = json_string_value(json_object_get(auth, "key"));
 
     (void)user;
-    return yodel_str_eq(name, YODEL_STR("/fn")) && key != NULL && strcmp(key, "k") == 0;
+    (void)entry;
+    return yodel_str_eq(name, YODEL_STR("/fn")) && key != NULL && strcmp(key, "k") == 0 ? 0
+                                                                                        : -EPERM;
 }
 
-static void first(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int first(yodel_sio_socket *socket, void *user)
 {
     (void)user;
     (void)json_object_set_new(yodel_sio_socket_json(socket), "mw", json_pack("[i]", 1));
-    yodel_sio_next_go(next);
+    return 0;
 }
 
-static void second(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int second(yodel_sio_socket *socket, void *user)
 {
     const json_t *auth = yodel_sio_socket_auth(socket), *data = json_object_get(auth, "data");
     char *text;
+    int rc;
 
     (void)user;
     (void)json_array_append_new(json_object_get(yodel_sio_socket_json(socket), "mw"),
                                 json_integer(2));
-    if (!app_is_true(json_object_get(auth, "fail"))) {
-        yodel_sio_next_go(next);
-        return;
-    }
+    if (!app_is_true(json_object_get(auth, "fail")))
+        return 0;
     text = app_is_true(data) ? json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    yodel_sio_next_refuse(next, "refused", text);
+    rc = yodel_sio_socket_refuse(socket, "refused", text);
     free(text);
+    return rc;
 }
 
-static void go(void *next)
-{
-    yodel_sio_next_go(next);
-}
-
-static void third(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int third(yodel_sio_socket *socket, void *user)
 {
     struct app *app = user;
 
     (void)yodel_sio_socket_join(socket, "from-mw");
-    if (later_call(app->later, 50, go, next) < 0)
-        yodel_sio_next_refuse(next, "out of memory", NULL);
+    return app_decide_later(app, 50, yodel_sio_socket_defer(socket));
 }
 
 /* ---- namespaces ---- */

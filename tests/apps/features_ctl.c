@@ -18,9 +18,9 @@ enum { MAX_ROOMS = 64 };
 
 struct command {
     struct app *app;
-    yodel_sio_ack *ack;
-    json_t *request; /* a copy */
-    json_t *args;    /* of it, with placeholders for binary; borrowed */
+    yodel_decision *ack; /* NULL: nobody asks */
+    json_t *request;     /* a copy */
+    json_t *args;        /* of it, with placeholders for binary; borrowed */
     yodel_sio_namespace *ns;
     const char *call;   /* borrowed from request, as all strings */
     const char *socket; /* NULL: of the namespace */
@@ -39,7 +39,7 @@ static const char too_late[] = "operation has timed out";
 
 static void free_command(struct command *command)
 {
-    yodel_sio_ack_drop(command->ack);
+    yodel_decision_unref(command->ack);
     json_decref(command->request);
     for (size_t i = 0; i < command->num_attachments; i++)
         free((void *)(uintptr_t)command->attachments[i].ptr);
@@ -57,8 +57,7 @@ static void answer(struct command *command, json_t *answer, const yodel_sio_answ
         args.attachments = binary->attachments;
         args.num_attachments = binary->num_attachments;
     }
-    (void)yodel_sio_answer_args(command->ack, &args);
-    command->ack = NULL;
+    app_must(yodel_decision_answer_args(command->ack, &args), YODEL_ERR_CLOSED);
     free(text);
     json_decref(array);
     free_command(command);

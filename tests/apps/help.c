@@ -103,11 +103,28 @@ static char *array_of(json_t *value)
     return text;
 }
 
-void app_answer(yodel_sio_ack *ack, json_t *value)
+static void accept_now(void *arg)
+{
+    yodel_decision *decision = arg;
+
+    app_must(yodel_decision_accept(decision, NULL), YODEL_ERR_CLOSED);
+    yodel_decision_unref(decision);
+}
+
+int app_decide_later(struct app *app, unsigned ms, yodel_decision *decision)
+{
+    if (decision != NULL && later_call(app->later, ms, accept_now, decision) == 0)
+        return YODEL_DEFER;
+    yodel_decision_unref(decision);
+    return -ENOMEM;
+}
+
+void app_answer(yodel_sio_event *event, json_t *value)
 {
     char *text = array_of(value);
 
-    (void)yodel_sio_answer_args(ack, YODEL_OPTIONS(yodel_sio_args, .json = yodel_str_of(text)));
+    (void)yodel_sio_event_answer_args(event,
+                                      YODEL_OPTIONS(yodel_sio_args, .json = yodel_str_of(text)));
     free(text);
 }
 

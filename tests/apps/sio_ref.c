@@ -24,7 +24,7 @@ static void on_message_with_ack(yodel_sio_socket *socket, yodel_sio_event *event
 
     (void)socket;
     (void)user;
-    (void)yodel_sio_answer_args(yodel_sio_event_ack(event), &args);
+    (void)yodel_sio_event_answer_args(event, &args);
 }
 
 static int start(struct app *app)

@@ -8,45 +8,30 @@
 
 /* ---- the hook: every handshake is delayed ---- */
 
-static void allow(void *arg)
-{
-    yodel_decision *decision = arg;
-
-    app_must(yodel_decision_accept(decision, NULL), YODEL_ERR_CLOSED);
-    yodel_decision_unref(decision);
-}
-
 static int delay(yodel_request *req, void *user)
 {
-    struct app *app = user;
-    yodel_decision *decision = yodel_request_defer(req);
-
-    if (decision != NULL && later_call(app->later, 10, allow, decision) == 0)
-        return YODEL_DEFER;
-    yodel_decision_unref(decision);
-    return -ENOMEM;
+    return app_decide_later(user, 10, yodel_request_defer(req));
 }
 
 /* ---- middleware ---- */
 
-static void check_query(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int check_query(yodel_sio_socket *socket, void *user)
 {
     json_t *handshake = yodel_sio_socket_handshake(socket);
     const json_t *query = json_object_get(handshake, "query");
+    int rc = 0;
 
     (void)user;
     if (app_is_true(json_object_get(query, "fail")))
-        yodel_sio_next_refuse(next, "Auth failed (main namespace)", NULL);
-    else
-        yodel_sio_next_go(next);
+        rc = yodel_sio_socket_refuse(socket, "Auth failed (main namespace)", NULL);
     json_decref(handshake);
+    return rc;
 }
 
-static void refuse(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int refuse(yodel_sio_socket *socket, void *user)
 {
-    (void)socket;
     (void)user;
-    yodel_sio_next_refuse(next, "Auth failed (custom namespace)", NULL);
+    return yodel_sio_socket_refuse(socket, "Auth failed (custom namespace)", NULL);
 }
 
 /* ---- events ---- */
@@ -84,7 +69,7 @@ static void on_echo(yodel_sio_socket *socket, yodel_sio_event *event, void *user
 
     (void)socket;
     (void)user;
-    (void)yodel_sio_answer_args(yodel_sio_event_ack(event), &args);
+    (void)yodel_sio_event_answer_args(event, &args);
 }
 
 /* By its room, as it may have gone. */
@@ -126,7 +111,7 @@ static void on_get_ack_date(yodel_sio_socket *socket, yodel_sio_event *event, vo
 
     (void)socket;
     (void)user;
-    (void)yodel_sio_answer(yodel_sio_event_ack(event), "s", date);
+    (void)yodel_sio_event_answer(event, "s", date);
     free(date);
 }
 
@@ -260,7 +245,7 @@ static void on_blob3(yodel_sio_socket *socket, yodel_sio_event *event, void *use
 static void on_get_handshake(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     (void)user;
-    app_answer(yodel_sio_event_ack(event), yodel_sio_socket_handshake(socket));
+    app_answer(event, yodel_sio_socket_handshake(socket));
 }
 
 static void on_get_id(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -268,7 +253,7 @@ static void on_get_id(yodel_sio_socket *socket, yodel_sio_event *event, void *us
     yodel_str id = yodel_sio_socket_id(socket);
 
     (void)user;
-    (void)yodel_sio_answer(yodel_sio_event_ack(event), "s%", id.ptr, id.len);
+    (void)yodel_sio_event_answer(event, "s%", id.ptr, id.len);
 }
 
 /* ---- namespaces ---- */

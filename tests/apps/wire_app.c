@@ -29,7 +29,7 @@ static void on_with_ack(yodel_sio_socket *socket, yodel_sio_event *event, void *
 
     (void)socket;
     (void)user;
-    (void)yodel_sio_answer_args(yodel_sio_event_ack(event), &args);
+    (void)yodel_sio_event_answer_args(event, &args);
 }
 
 static void on_kick(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -113,25 +113,17 @@ static void on_vol(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
     (void)yodel_sio_emit(target, "v", "i", 2);
 }
 
-static void deny(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int deny(yodel_sio_socket *socket, void *user)
 {
-    (void)socket;
     (void)user;
-    yodel_sio_next_refuse(next, "denied", "{\"code\":42}");
+    return yodel_sio_socket_refuse(socket, "denied", "{\"code\":42}");
 }
 
-static void go(void *next)
-{
-    yodel_sio_next_go(next);
-}
-
-static void be_slow(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int be_slow(yodel_sio_socket *socket, void *user)
 {
     struct app *app = user;
 
-    (void)socket;
-    if (later_call(app->later, 200, go, next) < 0)
-        yodel_sio_next_refuse(next, "out of memory", NULL);
+    return app_decide_later(app, 200, yodel_sio_socket_defer(socket));
 }
 
 static int add_app(yodel_sio_namespace *ns, struct app *app)

@@ -111,6 +111,7 @@ static int start_sio(struct sio_sim *sim, const struct yodel_allocator *mem,
         .loops = sim->base.loops,
         .num_loops = sim->base.num_loops,
         .secret = {1, 2},
+        .decide_ms = 10000,
         .owner = sim,
         .release_owner = release,
     };

@@ -15,20 +15,19 @@
 
 static int passed, refused;
 
-static void refuse(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int refuse(yodel_sio_socket *socket, void *user)
 {
-    (void)socket;
     (void)user;
     refused++;
-    (void)yodel_sio_next_refuse(next, "no", NULL);
+    return yodel_sio_socket_refuse(socket, "no", NULL);
 }
 
-static void pass(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int pass(yodel_sio_socket *socket, void *user)
 {
     (void)socket;
     (void)user;
     passed++;
-    yodel_sio_next_go(next);
+    return 0;
 }
 
 static void on_hello(yodel_sio_socket *socket, yodel_sio_event *event, void *user)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -273,27 +274,34 @@ static void test_sio_connect_tells_why_it_ends(void **state)
 
 /* ---- middleware ---- */
 
-static void go_on(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int go_on(yodel_sio_socket *socket, void *user)
 {
     sio_sim_tell(user, "go;");
     assert_int_equal(yodel_sio_socket_join(socket, "from middleware"), 0);
-    yodel_sio_next_go(next);
+    return 0;
 }
 
-static yodel_sio_next *kept;
+static yodel_decision *kept;
 
-static void keep(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int keep(yodel_sio_socket *socket, void *user)
 {
-    (void)socket;
     sio_sim_tell(user, "keep;");
-    kept = next;
+    yodel_decision_unref(kept); /* the one before */
+    kept = yodel_sio_socket_defer(socket);
+    return YODEL_DEFER;
 }
 
-static void refuse(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+/* As from another thread. */
+static void let_go(void)
 {
-    (void)socket;
+    (void)yodel_decision_accept(kept, NULL);
+    kept = yodel_decision_unref(kept);
+}
+
+static int refuse(yodel_sio_socket *socket, void *user)
+{
     sio_sim_tell(user, "refuse;");
-    yodel_sio_next_refuse(next, "not \"you\"", "{\"code\":7}");
+    return yodel_sio_socket_refuse(socket, "not \"you\"", "{\"code\":7}");
 }
 
 static void broadcast(struct sio_sim *that, void *arg)
@@ -319,7 +327,7 @@ static void test_sio_connect_runs_middleware(void **state)
     sio_sim_expect_told(&sim, "go;keep;");
     sio_sim_on_loop(&sim, 0, broadcast, NULL); /* it is not there yet */
     sio_sim_expect_nothing(&client);
-    yodel_sio_next_go(kept); /* as from another thread */
+    let_go(); /* as from another thread */
     sio_sim_run(&sim);
     assert_int_equal(sio_sim_next(&client)[0], '0');
     sio_sim_expect(&client, "2[\"hello\"]");
@@ -339,13 +347,14 @@ static void test_sio_connect_is_refused_by_middleware(void **state)
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0");
     sio_sim_say(&client, "2[\"early\"]");
-    yodel_sio_next_go(kept);
+    let_go();
     sio_sim_run(&sim);
     sio_sim_expect(&client, "4{\"message\":\"not \\\"you\\\"\",\"data\":{\"code\":7}}");
     sio_sim_say(&client, "2[\"late\"]"); /* as if it had come a moment before */
     sio_sim_expect_nothing(&client);
     sio_sim_say(&client, "0"); /* once more */
-    yodel_sio_next_refuse(kept, "no", NULL);
+    (void)yodel_decision_refuse(kept, "no", NULL);
+    kept = yodel_decision_unref(kept);
     sio_sim_run(&sim);
     sio_sim_expect(&client, "4{\"message\":\"no\"}");
     sio_sim_expect_told(&sim, "keep;refuse;keep;");
@@ -355,7 +364,7 @@ static void test_sio_connect_is_refused_by_middleware(void **state)
 
 static void go_at_end(void)
 {
-    yodel_sio_next_go(kept);
+    let_go();
 }
 
 static void test_sio_connect_may_be_given_up_meanwhile(void **state)
@@ -367,12 +376,13 @@ static void test_sio_connect_may_be_given_up_meanwhile(void **state)
     sio_sim_say(&client, "0");
     sio_sim_say(&client, "2[\"early\"]");
     sio_sim_leave(&client);
-    yodel_sio_next_go(kept);
+    let_go();
     sio_sim_run(&sim);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0");
     sio_sim_say(&client, "1");
-    yodel_sio_next_refuse(kept, "late", NULL);
+    (void)yodel_decision_refuse(kept, "late", NULL);
+    kept = yodel_decision_unref(kept);
     sio_sim_run(&sim);
     sio_sim_expect_nothing(&client);
     sio_sim_expect_told(&sim, "keep;keep;"); /* never connected, never disconnected */
@@ -397,18 +407,20 @@ static void test_sio_connect_bounds_what_comes_early(void **state)
     for (int i = 0; i < 3; i++)
         sio_sim_say(&client, text);
     sio_sim_expect_closed(&client);
-    yodel_sio_next_go(kept);
+    let_go();
     sio_sim_run(&sim);
     sio_sim_expect_told(&sim, "keep;");
 }
 
 /* ---- dynamic namespaces ---- */
 
-static int match(yodel_str name, const json_t *auth, void *user)
+static int match(yodel_sio_entry *entry, yodel_str name, const json_t *auth, void *user)
 {
     (void)user;
     return name.len > 3 && memcmp(name.ptr, "/f-", 3) == 0 &&
-           json_is_true(json_object_get(auth, "ok"));
+                   json_is_true(json_object_get(auth, "ok"))
+               ? 0
+               : -EPERM;
 }
 
 static void count(yodel_str name, void *user)

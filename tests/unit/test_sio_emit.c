@@ -210,7 +210,7 @@ static void on_order(yodel_sio_socket *socket, yodel_sio_event *event, void *use
 
     assert_int_equal(yodel_sio_emit(yodel_sio_to(socket), "1", ""), 0);
     assert_int_equal(yodel_sio_emit(yodel_sio_to_room(sim->ns, "a"), "2", ""), 0);
-    assert_int_equal(yodel_sio_answer(yodel_sio_event_ack(event), "i", 3), 0);
+    assert_int_equal(yodel_sio_event_answer(event, "i", 3), 0);
     assert_int_equal(yodel_sio_emit(yodel_sio_to_all(sim->ns), "4", ""), 0);
     assert_int_equal(yodel_sio_emit(yodel_sio_to(socket), "5", ""), 0);
 }

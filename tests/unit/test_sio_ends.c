@@ -15,13 +15,20 @@
 
 #define RECOVERY_MS 5000
 
-static yodel_sio_next *kept; /* by middleware */
+static yodel_decision *kept; /* by middleware */
 
-static void keep(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int keep(yodel_sio_socket *socket, void *user)
 {
-    (void)socket;
-    (void)user;
-    kept = next;
+    yodel_decision_unref(kept); /* the one before */
+    kept = yodel_sio_socket_defer(socket);
+    return YODEL_DEFER;
+}
+
+/* As from another thread. */
+static void let_go(void)
+{
+    (void)yodel_decision_accept(kept, NULL);
+    kept = yodel_decision_unref(kept);
 }
 
 static void start(struct sio_sim *sim, int use_middleware)
@@ -307,7 +314,7 @@ static void run_lost_again(unsigned loop, unsigned second)
     sio_sim_open(&sim, 0, &client);
     sio_sim_put(&client, "0");
     sio_sim_run(&sim);
-    yodel_sio_next_go(kept);
+    let_go();
     sio_sim_run(&sim);
     assert_int_equal(sscanf(sio_sim_next(&client), "0{\"sid\":\"%20[^\"]\",\"pid\":\"%20[^\"]",
                             client.sid, client.pid),
@@ -317,12 +324,12 @@ static void run_lost_again(unsigned loop, unsigned second)
     put_back(&sim, &client, loop, &again);
     sio_sim_run(&sim);
     sio_sim_leave(&again);
-    yodel_sio_next_go(kept); /* too late */
+    let_go(); /* too late */
     assert_int_equal(yodel_sio_emit(yodel_sio_to_all(sim.ns), "2", ""), 0);
     sio_sim_advance(&sim, RECOVERY_MS - 1);
     put_back(&sim, &client, second, &third);
     sio_sim_run(&sim);
-    yodel_sio_next_go(kept);
+    let_go();
     sio_sim_run(&sim);
     expect_event(&third, "1");
     expect_event(&third, "2");

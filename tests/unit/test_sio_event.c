@@ -20,7 +20,7 @@ static struct failmem fm;
 static struct sio_sim sim;
 static struct sio_client client;
 
-static yodel_sio_ack *kept;
+static yodel_decision *kept;
 
 static void on_show(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
@@ -43,37 +43,40 @@ static void on_note(yodel_sio_socket *socket, yodel_sio_event *event, void *user
     sio_sim_tell(yodel_sio_socket_data(socket), "%s;", (const char *)user);
 }
 
-static const char *check(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+static int check(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     yodel_str name = yodel_sio_event_name(event);
 
     (void)user;
     if (yodel_str_eq(name, YODEL_STR("kick")))
         yodel_sio_socket_disconnect(socket, 0);
-    return yodel_str_eq(name, YODEL_STR("secret")) ? "not allowed" : NULL;
+    return yodel_str_eq(name, YODEL_STR("secret")) ? yodel_sio_event_refuse(event, "not allowed")
+                                                   : 0;
 }
 
 static void on_answer(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
-    yodel_sio_ack *ack = yodel_sio_event_ack(event);
     const char *text = NULL;
     int number = 0;
 
     (void)socket;
     (void)user;
-    assert_null(yodel_sio_event_ack(event)); /* once */
     if (yodel_sio_event_unpack(event, "s{s:i}", &text, "n", &number) == 0)
-        assert_int_equal(yodel_sio_answer(ack, "si", text, number + 1), 0);
+        assert_int_equal(yodel_sio_event_answer(event, "si", text, number + 1), 0);
     else
-        assert_int_equal(yodel_sio_answer(ack, ""), 0);
+        assert_int_equal(yodel_sio_event_answer(event, ""), 0);
+    assert_null(yodel_sio_event_ack(event)); /* once */
 }
 
 static void on_keep(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     (void)socket;
     (void)user;
+    yodel_decision_unref(kept); /* the one before */
     kept = yodel_sio_event_ack(event);
     assert_non_null(kept);
+    assert_null(yodel_sio_event_ack(event)); /* once */
+    assert_int_equal(yodel_sio_event_answer(event, ""), YODEL_ERR_STATE);
 }
 
 static void on_ignore(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -234,7 +237,8 @@ static void test_sio_event_is_handled_once(void **state)
 
 static void drop_kept(void)
 {
-    assert_int_equal(yodel_sio_answer(kept, "s", "too late"), YODEL_ERR_CLOSED);
+    assert_int_equal(yodel_decision_answer(kept, "s", "too late"), YODEL_ERR_CLOSED);
+    kept = yodel_decision_unref(kept);
 }
 
 static void test_sio_event_is_answered(void **state)
@@ -251,20 +255,22 @@ static void test_sio_event_is_answered(void **state)
     sio_sim_say(&client, "29[\"ignore\"]");
     sio_sim_expect_nothing(&client);
     sio_sim_say(&client, "29007199254740991[\"keep\"]");
-    assert_int_equal(yodel_sio_answer_args(kept, &args), 0); /* as from another thread */
+    assert_int_equal(yodel_decision_answer_args(kept, &args), 0); /* as from another thread */
     sio_sim_expect_nothing(&client);
     sio_sim_run(&sim);
     sio_sim_expect(&client, "61-9007199254740991[{\"_placeholder\":true,\"num\":0}]");
     sio_sim_expect_binary(&client, "xyz", 3);
     sio_sim_say(&client, "21[\"keep\"]");
-    assert_int_equal(yodel_sio_answer(kept, "q"), YODEL_ERR_FORMAT); /* freed all the same */
+    assert_int_equal(yodel_decision_answer(kept, "q"), YODEL_ERR_FORMAT);
+    assert_int_equal(yodel_decision_accept(kept, NULL), -EINVAL);
+    assert_int_equal(yodel_decision_is_open(kept), 1);
     sio_sim_say(&client, "21[\"keep\"]");
     args.num_attachments = 11;
-    assert_int_equal(yodel_sio_answer_args(kept, &args), YODEL_ERR_TOO_BIG);
+    assert_int_equal(yodel_decision_answer_args(kept, &args), YODEL_ERR_TOO_BIG);
     sio_sim_say(&client, "21[\"keep\"]");
     sio_sim_leave(&client);
-    assert_int_equal(yodel_sio_answer(kept, "s", "gone"), 0);
-    assert_int_equal(yodel_sio_answer(NULL, "s", "gone"), 0);
+    assert_int_equal(yodel_decision_answer(kept, "s", "gone"), YODEL_ERR_CLOSED);
+    assert_int_equal(yodel_decision_answer(NULL, "s", "gone"), 0);
     sio_sim_connect(&sim, 0, &client);
     sio_sim_say(&client, "21[\"keep\"]");
     sim.at_end = drop_kept;

@@ -102,12 +102,11 @@ static void test_sio_json_every_argument_has_a_document(void **state)
 
 /* ---- the payload of CONNECT ---- */
 
-static void refuse_who_fails(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int refuse_who_fails(yodel_sio_socket *socket, void *user)
 {
     if (!json_is_true(json_object_get(yodel_sio_socket_auth(socket), "fail")))
-        yodel_sio_next_go(next);
-    else if (yodel_sio_next_refuse(next, "no", NULL) < 0)
-        (void)yodel_sio_next_refuse(next, "", NULL);
+        return 0;
+    return yodel_sio_socket_refuse(socket, "no", NULL);
 }
 
 static void test_sio_json_middleware_sees_every_payload(void **state)
@@ -128,11 +127,13 @@ static void test_sio_json_middleware_sees_every_payload(void **state)
     sio_sim_expect_told(&sim, "");
 }
 
-static int matches_a_nul(yodel_str name, const json_t *auth, void *user)
+static int matches_a_nul(yodel_sio_entry *entry, yodel_str name, const json_t *auth, void *user)
 {
     const json_t *value = json_object_get(auth, "s");
 
-    return json_string_length(value) == 3 && memcmp(json_string_value(value), "a\0b", 3) == 0;
+    return json_string_length(value) == 3 && memcmp(json_string_value(value), "a\0b", 3) == 0
+               ? 0
+               : -EPERM;
 }
 
 static void test_sio_json_match_functions_see_every_payload(void **state)
@@ -171,11 +172,13 @@ static void test_sio_json_no_memory_does_not_let_in(void **state)
 
 /* ---- refusals ---- */
 
-static yodel_sio_next *kept;
+static yodel_decision *kept;
 
-static void keep(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int keep(yodel_sio_socket *socket, void *user)
 {
-    kept = next;
+    yodel_decision_unref(kept); /* the one before */
+    kept = yodel_sio_socket_defer(socket);
+    return YODEL_DEFER;
 }
 
 static void test_sio_json_refusals_must_be_json(void **state)
@@ -183,19 +186,20 @@ static void test_sio_json_refusals_must_be_json(void **state)
     assert_int_equal(yodel_sio_namespace_use(sim.ns, keep, &sim), 0);
     sio_sim_open(&sim, 0, &client);
     sio_sim_say(&client, "0");
-    assert_int_equal(yodel_sio_next_refuse(kept, "\xff\xfe", "{}"), YODEL_ERR_ENCODING);
-    assert_int_equal(yodel_sio_next_refuse(kept, "no", "{oops"), YODEL_ERR_FORMAT);
-    assert_int_equal(yodel_sio_next_refuse(kept, "no", "\"\xff\""), YODEL_ERR_FORMAT);
-    assert_int_equal(yodel_sio_next_refuse(kept, "no", ""), YODEL_ERR_FORMAT);
+    assert_int_equal(yodel_decision_refuse(kept, "\xff\xfe", "{}"), YODEL_ERR_ENCODING);
+    assert_int_equal(yodel_decision_refuse(kept, "no", "{oops"), YODEL_ERR_FORMAT);
+    assert_int_equal(yodel_decision_refuse(kept, "no", "\"\xff\""), YODEL_ERR_FORMAT);
+    assert_int_equal(yodel_decision_refuse(kept, "no", ""), YODEL_ERR_FORMAT);
     sio_sim_run(&sim);
     sio_sim_expect_nothing(&client);
-    assert_int_equal(yodel_sio_next_refuse(kept, "no", " [1] "), 0);
+    assert_int_equal(yodel_decision_refuse(kept, "no", " [1] "), 0);
     sio_sim_run(&sim);
     sio_sim_expect(&client, "4{\"message\":\"no\",\"data\": [1] }");
     sio_sim_say(&client, "0");
-    assert_int_equal(yodel_sio_next_refuse(kept, "", NULL), 0);
+    assert_int_equal(yodel_decision_refuse(kept, "", NULL), 0);
     sio_sim_run(&sim);
     sio_sim_expect(&client, "4{\"message\":\"\"}");
+    kept = yodel_decision_unref(kept);
 }
 
 /* ---- what MessagePack has and JSON has not ---- */
@@ -212,7 +216,7 @@ static void on_echo(yodel_sio_socket *socket, yodel_sio_event *event, void *user
         attachments[i] = yodel_sio_event_attachment(event, i);
     assert_int_equal(yodel_sio_emit_event(yodel_sio_to(socket), "passed", event), 0);
     assert_int_equal(yodel_sio_emit_args(yodel_sio_to(socket), "echo", &args), 0);
-    assert_int_equal(yodel_sio_answer_args(yodel_sio_event_ack(event), &args), 0);
+    assert_int_equal(yodel_sio_event_answer_args(event, &args), 0);
 }
 
 /* Sends value as the argument of an event; it must come back three times as it was. */
@@ -354,7 +358,7 @@ static void test_sio_json_emits_all_or_nothing(void **state)
     }
 }
 
-static yodel_sio_ack *asked;
+static yodel_decision *asked;
 
 static void on_ask(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
@@ -366,8 +370,9 @@ static void answer_it(struct sio_sim *that, void *arg)
     int *result = arg;
 
     failmem_resume(&fm);
-    *result = yodel_sio_answer(asked, "s{s:[f, n]}", "text that is long enough to grow twice",
-                               "list", 0.5);
+    *result = yodel_decision_answer(asked, "s{s:[f, n]}", "text that is long enough to grow twice",
+                                    "list", 0.5);
+    asked = yodel_decision_unref(asked);
 }
 
 static void test_sio_json_answers_all_or_nothing(void **state)

@@ -111,7 +111,7 @@ static void test_sio_limits_let_a_connect_pass(void **state)
 
 static void answer_short(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
-    assert_int_equal(yodel_sio_answer(yodel_sio_event_ack(event), "s", "short"), 0);
+    assert_int_equal(yodel_sio_event_answer(event, "s", "short"), 0);
 }
 
 static void answer_binary(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -124,7 +124,7 @@ static void answer_binary(yodel_sio_socket *socket, yodel_sio_event *event, void
         1,
     };
 
-    assert_int_equal(yodel_sio_answer_args(yodel_sio_event_ack(event), &args), 0);
+    assert_int_equal(yodel_sio_event_answer_args(event, &args), 0);
 }
 
 static void test_sio_limits_let_an_answer_pass(void **state)
@@ -321,12 +321,13 @@ static void test_sio_limits_wait_for_a_slow_attachment(void **state)
 
 /* ---- events ahead of the answer to CONNECT ---- */
 
-static yodel_sio_next *waiting[4];
+static yodel_decision *waiting[4];
 static int num_waiting;
 
-static void wait_on(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int wait_on(yodel_sio_socket *socket, void *user)
 {
-    waiting[num_waiting++] = next;
+    waiting[num_waiting++] = yodel_sio_socket_defer(socket);
+    return YODEL_DEFER;
 }
 
 static void test_sio_limits_bound_early_events_of_a_client(void **state)
@@ -355,7 +356,7 @@ static void test_sio_limits_bound_early_events_of_a_client(void **state)
     sio_sim_expect_closed(&client);
     expect_stats(sim, 1, 0);
     while (num_waiting > 0)
-        yodel_sio_next_go(waiting[--num_waiting]);
+        yodel_decision_unref(waiting[--num_waiting]);
     sio_sim_run(sim);
 }
 

@@ -46,19 +46,17 @@ static struct counts *counts_of(struct sio_sim *sim)
     return (struct counts *)(void *)(sim + 1);
 }
 
-static void go_on(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int go_on(yodel_sio_socket *socket, void *user)
 {
     (void)socket;
     (void)user;
-    yodel_sio_next_go(next);
+    return 0;
 }
 
-static void refuse(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int refuse(yodel_sio_socket *socket, void *user)
 {
-    (void)socket;
     (void)user;
-    if (yodel_sio_next_refuse(next, "no", "{\"a\":1}") < 0)
-        (void)yodel_sio_next_refuse(next, "", NULL); /* which needs no memory */
+    return yodel_sio_socket_refuse(socket, "no", "{\"a\":1}");
 }
 
 static void watch(yodel_sio_socket *socket, yodel_str event, const yodel_sio_args *args, void *user)
@@ -92,7 +90,7 @@ static void on_event(yodel_sio_socket *socket, yodel_sio_event *event, void *use
     int number;
 
     (void)yodel_sio_event_unpack(event, "i", &number);
-    (void)yodel_sio_answer(yodel_sio_event_ack(event), "s", "answer");
+    (void)yodel_sio_event_answer(event, "s", "answer");
     (void)yodel_sio_emit_args(yodel_sio_to_room(sim->ns, "room"), "b", &args);
     (void)yodel_sio_emit(yodel_sio_target_except(yodel_sio_to_others(socket), YODEL_ROOMS("x")),
                          "o", "");

@@ -557,13 +557,21 @@ static void test_sio_recovery_is_for_one(void **state)
 
 /* ---- middleware ---- */
 
-static yodel_sio_next *kept;
+static yodel_decision *kept;
 
-static void keep(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int keep(yodel_sio_socket *socket, void *user)
 {
-    (void)socket;
     sio_sim_tell(user, "keep;");
-    kept = next;
+    yodel_decision_unref(kept); /* the one before */
+    kept = yodel_sio_socket_defer(socket);
+    return YODEL_DEFER;
+}
+
+/* As from another thread. */
+static void let_go(void)
+{
+    (void)yodel_decision_accept(kept, NULL);
+    kept = yodel_decision_unref(kept);
 }
 
 static void run_middleware(int use, unsigned loop)
@@ -579,7 +587,7 @@ static void run_middleware(int use, unsigned loop)
     assert_int_equal(yodel_sio_namespace_use(world.sim.ns, keep, &world.sim), 0);
     sio_sim_open(&world.sim, 0, &world.client);
     sio_sim_say(&world.client, "0");
-    yodel_sio_next_go(kept);
+    let_go();
     sio_sim_run(&world.sim);
     (void)sscanf(sio_sim_next(&world.client), "0{\"sid\":\"%20[^\"]\",\"pid\":\"%20[^\"]",
                  world.client.sid, world.client.pid);
@@ -592,7 +600,7 @@ static void run_middleware(int use, unsigned loop)
         sio_sim_expect_nothing(&client);
         emit("2"); /* it misses nothing while it waits */
         sio_sim_run(&world.sim);
-        yodel_sio_next_go(kept);
+        let_go();
         sio_sim_run(&world.sim);
     }
     expect(&client, "1");

@@ -68,14 +68,15 @@ static void on_disconnect(yodel_sio_socket *socket, const char *reason, void *us
 
 static void *answer_later(void *ack)
 {
-    (void)yodel_sio_answer(ack, "i", 5);
+    (void)yodel_decision_answer(ack, "i", 5);
+    yodel_decision_unref(ack);
     return NULL;
 }
 
 /* From a thread of its own. */
 static void on_ask(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
-    yodel_sio_ack *ack = yodel_sio_event_ack(event);
+    yodel_decision *ack = yodel_sio_event_ack(event);
     pthread_t thread;
 
     (void)socket;
@@ -83,25 +84,28 @@ static void on_ask(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
     if (pthread_create(&thread, NULL, answer_later, ack) == 0)
         (void)pthread_detach(thread);
     else
-        yodel_sio_ack_drop(ack);
+        yodel_decision_unref(ack);
 }
 
-static void *go_later(void *next)
+static void *go_later(void *decision)
 {
-    yodel_sio_next_go(next);
+    (void)yodel_decision_accept(decision, NULL);
+    yodel_decision_unref(decision);
     return NULL;
 }
 
-static void middleware(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int middleware(yodel_sio_socket *socket, void *user)
 {
+    yodel_decision *decision = yodel_sio_socket_defer(socket);
     pthread_t thread;
 
-    (void)socket;
     (void)user;
-    if (pthread_create(&thread, NULL, go_later, next) == 0)
-        (void)pthread_detach(thread);
-    else
-        yodel_sio_next_go(next);
+    if (pthread_create(&thread, NULL, go_later, decision) != 0) {
+        yodel_decision_unref(decision);
+        return 0;
+    }
+    (void)pthread_detach(thread);
+    return YODEL_DEFER;
 }
 
 static void answered(const yodel_sio_answers *answers, void *user)

@@ -121,7 +121,7 @@ static void on_event(yodel_sio_socket *socket, yodel_sio_event *event, void *use
     assert_memory_equal(one.ptr, "ab", 2);
     assert_int_equal(two.len, 1);
     assert_memory_equal(two.ptr, "c", 1);
-    (void)yodel_sio_answer(yodel_sio_event_ack(event), "yi", one, 3);
+    (void)yodel_sio_event_answer(event, "yi", one, 3);
 }
 
 static void test_sio_typed_binary_is_unpacked(void **state)

@@ -44,32 +44,11 @@ void http_side_set_up(struct program *p)
 
 /* ---- kept ---- */
 
-/* What cannot be refused is let in. */
-void refuse(struct program *p, yodel_sio_next *next)
-{
-    int rc = yodel_sio_next_refuse(next, "not you", once_in(p, 2) ? "{\"a\":1}" : NULL);
-
-    say(p, "next: refuse: %d", rc);
-    if (rc < 0)
-        yodel_sio_next_go(next);
-}
-
 static void use(struct program *p, struct kept *kept)
 {
     bool nicely = !once_in(p, 3);
 
-    if (kept->kind == KEPT_ACK && nicely) {
-        say(p, "answer");
-        (void)yodel_sio_answer(kept->thing, "i", 7);
-    } else if (kept->kind == KEPT_ACK) {
-        say(p, "drop an ack");
-        yodel_sio_ack_drop(kept->thing);
-    } else if (kept->kind == KEPT_NEXT && nicely) {
-        say(p, "next: go");
-        yodel_sio_next_go(kept->thing);
-    } else if (kept->kind == KEPT_NEXT) {
-        refuse(p, kept->thing);
-    } else if (kept->kind == KEPT_DECISION) {
+    if (kept->kind == KEPT_DECISION) {
         decision_use(p, kept->thing);
     } else if (kept->kind == KEPT_NAMESPACE) {
         if (nicely && !p->over)

@@ -155,7 +155,7 @@ struct session {
 
 /* ---- what handlers keep ---- */
 
-enum kept_kind { KEPT_ACK, KEPT_NEXT, KEPT_DECISION, KEPT_NAMESPACE };
+enum kept_kind { KEPT_DECISION, KEPT_NAMESPACE };
 
 struct choice;
 
@@ -287,7 +287,6 @@ void sio_side_set_up(struct program *p);
 void keep(struct program *p, struct kept kept);
 /* Uses one that is kept, in some way. */
 void use_kept(struct program *p);
-void refuse(struct program *p, yodel_sio_next *next);
 void drop_all_kept(struct program *p);
 
 /* ---- decide.c ---- */

@@ -114,21 +114,23 @@ static struct ssock *meet_connected(struct service *service, yodel_sio_socket *s
 
 /* ---- handlers ---- */
 
-static void on_middleware(yodel_sio_socket *socket, yodel_sio_next *next, void *user)
+static int on_middleware(yodel_sio_socket *socket, void *user)
 {
     struct service *service = user;
     struct program *p = service->p;
     struct ssock *ss = meet(service, socket, "middleware");
-    unsigned what = pick(p, 8);
+    unsigned what = pick(p, 10);
+    int rc = 0;
 
     act(p, NULL, ss);
-    if (what < 4)
-        yodel_sio_next_go(next);
-    else if (what == 4)
-        refuse(p, next);
-    else
-        keep(p, (struct kept){.kind = KEPT_NEXT, .thing = next});
+    if (what >= 5)
+        (void)decision_keep(p, yodel_sio_socket_defer(socket), "a socket", NULL, false);
     act(p, NULL, ss->socket != NULL ? ss : NULL);
+    if (what == 4 || what == 9)
+        rc = yodel_sio_socket_refuse(socket, once_in(p, 8) ? "\xff" : "not you",
+                                     once_in(p, 2) ? "{\"a\":1}" : NULL);
+    say(p, "middleware: %u: %d", what, rc);
+    return what >= 5 && what < 9 ? YODEL_DEFER : rc;
 }
 
 static void on_connection(yodel_sio_socket *socket, void *user)
@@ -174,14 +176,10 @@ static void on_disconnect(yodel_sio_socket *socket, const char *reason, void *us
 
 static void take_ack(struct program *p, yodel_sio_event *event)
 {
-    yodel_sio_ack *ack = once_in(p, 2) ? yodel_sio_event_ack(event) : NULL;
-
-    if (ack == NULL)
-        return;
-    if (once_in(p, 2))
-        (void)yodel_sio_answer(ack, "si", "yes", 1);
-    else
-        keep(p, (struct kept){.kind = KEPT_ACK, .thing = ack});
+    if (once_in(p, 4))
+        (void)yodel_sio_event_answer(event, once_in(p, 8) ? "q" : "si", "yes", 1);
+    else if (once_in(p, 2))
+        (void)decision_keep(p, yodel_sio_event_ack(event), "an acknowledgement", NULL, false);
 }
 
 static void handle_event(yodel_sio_socket *socket, yodel_sio_event *event, void *user,
@@ -228,14 +226,23 @@ static void on_drain(yodel_sio_socket *socket, void *user)
     act(service->p, NULL, meet_connected(service, socket, "on_drain"));
 }
 
-static const char *on_event_middleware(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+static int on_event_middleware(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     struct service *service = user;
+    struct program *p = service->p;
     struct ssock *ss = meet_connected(service, socket, "event middleware");
+    unsigned what = pick(p, 12);
+    int rc = 0;
 
-    (void)event;
-    act(service->p, NULL, ss);
-    return once_in(service->p, 8) ? "not allowed" : NULL;
+    act(p, NULL, ss);
+    if (what >= 9)
+        (void)decision_keep(p, yodel_sio_event_defer(event), "an event", NULL, false);
+    if (what == 8)
+        take_ack(p, event);
+    act(p, NULL, ss->socket != NULL ? ss : NULL);
+    if (what == 7 || what == 9)
+        rc = yodel_sio_event_refuse(event, once_in(p, 8) ? "\xff" : "no");
+    return what > 9 ? YODEL_DEFER : rc;
 }
 
 static void on_outgoing(yodel_sio_socket *socket, yodel_str event, const yodel_sio_args *args,
@@ -282,13 +289,20 @@ static void on_headers(const yodel_request *req, yodel_sio_add_header_fn *add, v
     add("X-Test", "yes", arg);
 }
 
-static int on_match(yodel_str name, const json_t *auth, void *user)
+static int on_match(yodel_sio_entry *entry, yodel_str name, const json_t *auth, void *user)
 {
     struct service *service = user;
+    struct program *p = service->p;
 
     (void)auth;
-    act(service->p, NULL, NULL);
-    return yodel_str_eq(name, YODEL_STR("/fn-1")) && !once_in(service->p, 8);
+    act(p, NULL, NULL);
+    if (!yodel_str_eq(name, YODEL_STR("/fn-1")) || once_in(p, 8))
+        return -EPERM;
+    if (!once_in(p, 3))
+        return 0;
+    (void)decision_keep(p, yodel_sio_entry_defer(entry), "a namespace", NULL, false);
+    act(p, NULL, NULL);
+    return once_in(p, 8) ? 0 : YODEL_DEFER;
 }
 
 /* ---- set-up ---- */
