@@ -27,7 +27,9 @@ static int make_server(struct demo *demo, const struct demo_options *options)
 
     return yodel_server_new(
         YODEL_OPTIONS(yodel_server_options, .loops = options->loops, .log = &log,
-                      .max_connections = options->max_connections, .header_ms = options->header_ms,
+                      .max_connections = options->max_connections,
+                      .max_address_connections = options->max_address_connections,
+                      .max_messages = options->max_messages, .header_ms = options->header_ms,
                       .decide_ms = options->decide_ms, .keep_ms = options->keep_ms,
                       .ping_ms = options->ping_ms, .pong_ms = options->pong_ms,
                       .send_ms = options->send_ms, .drain_ms = options->drain_ms,
@@ -61,7 +63,25 @@ static int add_routes(struct demo *demo, const struct demo_options *options)
     return rc;
 }
 
-/* Returns the port or a failure, which it has told. */
+/* One listener, with the proxies that are trusted.  Returns the port or a failure, which it has
+ * told. */
+static int listen_at(struct demo *demo, const struct demo_options *options, const char *address,
+                     const yodel_tls_options *tls, int proxy_protocol)
+{
+    size_t num = 0;
+    int rc;
+
+    while (options->trusted != NULL && options->trusted[num] != NULL)
+        num++;
+    rc = yodel_server_listen(demo->server,
+                             YODEL_OPTIONS(yodel_listen_options, .address = address, .tls = tls,
+                                           .trusted = options->trusted, .num_trusted = num,
+                                           .proxy_protocol = proxy_protocol));
+    if (rc < 0 && rc != -EADDRNOTAVAIL && rc != -EAFNOSUPPORT)
+        fprintf(stderr, "yodel-demo: %s: %s\n", address, yodel_strerror(rc));
+    return rc;
+}
+
 static int listen_on(struct demo *demo, const struct demo_options *options, const char *host,
                      unsigned port)
 {
@@ -69,15 +89,9 @@ static int listen_on(struct demo *demo, const struct demo_options *options, cons
         .size = sizeof tls, .cert_file = options->tls_cert, .key_file = options->tls_key};
     const int is_v6 = strchr(host, ':') != NULL && host[0] != '[';
     char address[300];
-    int rc;
 
     snprintf(address, sizeof address, is_v6 ? "[%s]:%u" : "%s:%u", host, port);
-    rc = yodel_server_listen(demo->server,
-                             YODEL_OPTIONS(yodel_listen_options, .address = address,
-                                           .tls = options->tls_cert != NULL ? &tls : NULL));
-    if (rc < 0 && rc != -EADDRNOTAVAIL && rc != -EAFNOSUPPORT)
-        fprintf(stderr, "yodel-demo: %s: %s\n", address, yodel_strerror(rc));
-    return rc;
+    return listen_at(demo, options, address, options->tls_cert != NULL ? &tls : NULL, 0);
 }
 
 /* localhost is two addresses, of which a machine may lack the second. */
@@ -92,16 +106,16 @@ static int listen_locally(struct demo *demo, const struct demo_options *options)
     return rc >= 0 || rc == -EADDRNOTAVAIL || rc == -EAFNOSUPPORT ? port : rc;
 }
 
-static int listen_on_unix(struct demo *demo, const char *path)
+/* path NULL: nothing to do. */
+static int listen_on_unix(struct demo *demo, const struct demo_options *options, const char *path,
+                          int proxy_protocol)
 {
     char address[300];
-    int rc;
 
+    if (path == NULL)
+        return 0;
     snprintf(address, sizeof address, "unix:%s", path);
-    rc = yodel_server_listen(demo->server, YODEL_OPTIONS(yodel_listen_options, .address = address));
-    if (rc < 0)
-        fprintf(stderr, "yodel-demo: %s: %s\n", address, yodel_strerror(rc));
-    return rc;
+    return listen_at(demo, options, address, NULL, proxy_protocol);
 }
 
 static int listen_everywhere(struct demo *demo, const struct demo_options *options)
@@ -114,7 +128,8 @@ static int listen_everywhere(struct demo *demo, const struct demo_options *optio
                                  : listen_locally(demo, options);
     if (port < 0)
         return port;
-    if (options->unix_path != NULL && (rc = listen_on_unix(demo, options->unix_path)) < 0)
+    if ((rc = listen_on_unix(demo, options, options->unix_path, 0)) < 0 ||
+        (rc = listen_on_unix(demo, options, options->proxy_path, 1)) < 0)
         return rc;
     if (options->port == 0)
         printf("PORT %d\n", port);

@@ -13,7 +13,7 @@
 
 enum { DEFAULT_PORT = 8000, DEFAULT_NOTIFY_MS = 30000 };
 
-enum kind { TEXT, NUMBER, FLAG, TLS, ORIGINS };
+enum kind { TEXT, NUMBER, FLAG, TLS, LIST };
 
 struct option {
     const char *name;
@@ -34,8 +34,16 @@ static const struct option known_options[] = {
     {"--public", TEXT, FIELD(public_dir), "DIR", "directory of the page"},
     {"--client-dir", TEXT, FIELD(client_dir), "DIR", "directory of the Socket.IO client to serve"},
     {"--notify-ms", NUMBER, FIELD(notify_ms), "N", "between notifications to /chat; 0: none"},
-    {"--origins", ORIGINS, 0, "LIST", "origins let in to /restricted, separated by commas"},
+    {"--origins", LIST, FIELD(origins), "LIST",
+     "origins let in to /restricted, with commas between"},
+    {"--trust", LIST, FIELD(trusted), "LIST",
+     "proxies: addresses, networks, unix, with commas between"},
+    {"--proxy-unix", TEXT, FIELD(proxy_path), "PATH",
+     "Unix socket for the PROXY protocol; needs --trust"},
     {"--max-connections", NUMBER, FIELD(max_connections), "N", "further ones are answered 503"},
+    {"--max-address-connections", NUMBER, FIELD(max_address_connections), "N",
+     "of one client; 429"},
+    {"--max-messages", NUMBER, FIELD(max_messages), "N", "a second of one connection; close 1008"},
     {"--header-timeout-ms", NUMBER, FIELD(header_ms), "N", "for the head of a request"},
     {"--decide-timeout-ms", NUMBER, FIELD(decide_ms), "N", "for a deferred answer"},
     {"--keep-timeout-ms", NUMBER, FIELD(keep_ms), "N", "between the requests of a connection"},
@@ -81,36 +89,36 @@ static int parse_number(const char *text, uint32_t *ret_number)
     return 0;
 }
 
-static void free_origins(const char *const *origins)
+static void free_list(const char *const *list)
 {
-    if (origins == NULL || origins == default_origins)
+    if (list == NULL || list == default_origins)
         return;
-    free((void *)(uintptr_t)origins[0]); /* all names lie in one copy of the argument */
-    free((void *)(uintptr_t)origins);
+    free((void *)(uintptr_t)list[0]); /* all texts lie in one copy of the argument */
+    free((void *)(uintptr_t)list);
 }
 
-static int parse_origins(const char *text, struct demo_options *options)
+static int parse_list(const char *text, const char *const **list)
 {
     size_t num = 1;
-    const char **origins;
+    const char **made;
     char *copy;
 
     for (const char *c = text; *c != '\0'; c++)
         num += *c == ',';
-    origins = calloc(num + 1, sizeof *origins);
+    made = calloc(num + 1, sizeof *made);
     copy = strdup(text);
-    if (origins == NULL || copy == NULL) {
-        free(origins);
+    if (made == NULL || copy == NULL) {
+        free(made);
         free(copy);
         return -1;
     }
     for (size_t i = 0; i < num; i++) {
-        origins[i] = copy;
+        made[i] = copy;
         copy += strcspn(copy, ",");
         *copy++ = '\0';
     }
-    free_origins(options->origins);
-    options->origins = origins;
+    free_list(*list);
+    *list = made;
     return 0;
 }
 
@@ -138,8 +146,8 @@ static int parse_option(const struct option *option, char **values, int num_valu
         options->tls_cert = values[0];
         options->tls_key = values[1];
         break;
-    case ORIGINS:
-        if (parse_origins(values[0], options) < 0)
+    case LIST:
+        if (parse_list(values[0], field) < 0)
             return -1;
         break;
     }
@@ -179,6 +187,7 @@ int demo_options_parse(int argc, char **argv, struct demo_options *ret_options)
 
 void demo_options_done(struct demo_options *options)
 {
-    free_origins(options->origins);
-    options->origins = NULL;
+    free_list(options->origins);
+    free_list(options->trusted);
+    options->origins = options->trusted = NULL;
 }

@@ -28,6 +28,17 @@ static void show_health(yodel_request *req, void *user)
     (void)yodel_request_reply_pack(req, 200, "{s:s}", "status", "ok");
 }
 
+/* Whom the server takes the client for: the peer, or the one whom a trusted proxy names. */
+static void show_client(yodel_request *req, void *user)
+{
+    yodel_str peer = yodel_request_peer(req), scheme = yodel_request_scheme(req);
+    yodel_str host = yodel_request_host(req);
+
+    (void)user;
+    (void)yodel_request_reply_pack(req, 200, "{s:s%,s:s%,s:s%}", "peer", peer.ptr, peer.len,
+                                   "scheme", scheme.ptr, scheme.len, "host", host.ptr, host.len);
+}
+
 static void show_stats(yodel_request *req, void *user)
 {
     struct demo *demo = user;
@@ -50,6 +61,8 @@ int demo_add_views(struct demo *demo)
 {
     int rc = yodel_server_route(demo->server, "GET /health", show_health, demo);
 
+    if (rc >= 0)
+        rc = yodel_server_route(demo->server, "GET /whoami", show_client, demo);
     if (rc < 0)
         return rc;
     return yodel_server_route(demo->server, "GET /stats", show_stats, demo);
