@@ -76,12 +76,12 @@ static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
     int rc;
 
     if (message->type != YODEL_WS_TEXT) {
-        yodel_ws_close(ws, 1003, YODEL_STR("a chat takes text"));
+        yodel_ws_close(ws, 1003, "a chat takes text");
         return 0;
     }
     rc = yodel_ws_unpack(message, &document, "{s:o}", "message", &value);
     if (rc == YODEL_ERR_FORMAT) {
-        yodel_ws_close(ws, 1007, YODEL_STR("send JSON: {\"message\": ...}"));
+        yodel_ws_close(ws, 1007, "send JSON: {\"message\": ...}");
         return 0;
     }
     if (rc < 0)

@@ -14,7 +14,7 @@ enum {
 int demo_after_send(yodel_ws *ws, int rc)
 {
     if (rc == YODEL_ERR_CONGESTED) {
-        yodel_ws_close(ws, 1013, YODEL_STR("the answers are not being read"));
+        yodel_ws_close(ws, 1013, "the answers are not being read");
         return 0;
     }
     return rc == YODEL_ERR_CLOSED ? 0 : rc;
@@ -31,7 +31,7 @@ static int on_prefix_message(yodel_ws *ws, const yodel_ws_message *message, void
 
     (void)user;
     if (message->type != YODEL_WS_TEXT) {
-        yodel_ws_close(ws, 1003, YODEL_STR("this endpoint takes text"));
+        yodel_ws_close(ws, 1003, "this endpoint takes text");
         return 0;
     }
     answer = malloc(prefix_len + message->data.len);

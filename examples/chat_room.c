@@ -43,7 +43,7 @@ static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
     int rc;
 
     if (yodel_ws_unpack(message, &document, "{s:s}", "message", &text) < 0) {
-        yodel_ws_close(ws, 1007, YODEL_STR("send {\"message\": \"...\"}"));
+        yodel_ws_close(ws, 1007, "send {\"message\": \"...\"}");
         return 0;
     }
     rc = yodel_group_send_event(channels, yodel_ws_data(ws), "chat.message", "{s:s}", "message",

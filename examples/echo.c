@@ -21,7 +21,7 @@ static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
 
     (void)user;
     if (message->type != YODEL_WS_TEXT) {
-        yodel_ws_close(ws, 1003, YODEL_STR("text only"));
+        yodel_ws_close(ws, 1003, "text only");
         return 0;
     }
     if (message->data.len > 0)

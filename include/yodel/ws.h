@@ -27,6 +27,7 @@ typedef enum yodel_ws_type { YODEL_WS_TEXT = 1, YODEL_WS_BINARY = 2 } yodel_ws_t
 
 /* One whole message.  data is borrowed for the call; text has been checked to be UTF-8. */
 typedef struct yodel_ws_message {
+    size_t size; /* sizeof(yodel_ws_message), set by the library */
     yodel_ws_type type;
     yodel_bytes data;
 } yodel_ws_message;
@@ -41,6 +42,7 @@ typedef enum yodel_ws_closer {
 } yodel_ws_closer;
 
 typedef struct yodel_ws_closing {
+    size_t size;      /* sizeof(yodel_ws_closing), set by the library */
     uint16_t code;    /* as received (1005: none given), or as sent; 1006: neither (RFC 6455 7.4) */
     yodel_str reason; /* UTF-8, borrowed for the call */
     yodel_ws_closer by;
@@ -235,9 +237,9 @@ YODEL_API int yodel_ws_send_prepared(yodel_ws *ws, yodel_prepared *message) YODE
  * before it are sent first; later ones give YODEL_ERR_CLOSED.
  *
  * code     1000, 1001, 1003, 1007..1014 or 3000..4999; any other is sent as 1000; 0: no status
- * reason   UTF-8, copied; cut to 123 bytes at a character's end
+ * reason   UTF-8, copied; cut to 123 bytes at a character's end; NULL: none
  */
-YODEL_API void yodel_ws_close(yodel_ws *ws, uint16_t code, yodel_str reason) YODEL_LOOP_THREAD;
+YODEL_API void yodel_ws_close(yodel_ws *ws, uint16_t code, const char *reason) YODEL_LOOP_THREAD;
 
 /*
  * Reads nothing more from ws, so that a peer cannot send faster than its messages are dealt with;
@@ -291,7 +293,7 @@ YODEL_API int yodel_ws_post(yodel_server *server, yodel_id id, yodel_ws_post_fn 
 YODEL_API int yodel_ws_send_id(yodel_server *server, yodel_id id, yodel_ws_type type,
                                yodel_bytes data) YODEL_ANY_THREAD;
 YODEL_API int yodel_ws_close_id(yodel_server *server, yodel_id id, uint16_t code,
-                                yodel_str reason) YODEL_ANY_THREAD;
+                                const char *reason) YODEL_ANY_THREAD;
 
 YODEL_C_END
 

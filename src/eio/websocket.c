@@ -61,7 +61,7 @@ static void want_drain(struct yd_eio_session *session)
 void yd_eio_ws_drop(yodel_ws *ws, unsigned code, const char *why)
 {
     yodel_ws_set_data(ws, NULL, NULL);
-    yodel_ws_close(ws, (uint16_t)code, yodel_str_of(why));
+    yodel_ws_close(ws, (uint16_t)code, why);
 }
 
 static void close_ws(struct yd_eio_session *session, enum yd_eio_reason reason)

@@ -105,15 +105,16 @@ static void run_close(yodel_ws *ws, void *arg)
 {
     struct action *action = arg;
 
-    yodel_ws_close(ws, (uint16_t)action->kind,
-                   (yodel_str){(const char *)action->data.ptr, action->data.len});
+    yodel_ws_close(ws, (uint16_t)action->kind, (const char *)action->data.ptr);
 }
 
-int yodel_ws_close_id(yodel_server *server, yodel_id id, uint16_t code, yodel_str reason)
+int yodel_ws_close_id(yodel_server *server, yodel_id id, uint16_t code, const char *reason)
 {
-    return post(
-        pack_data(server, id.value, code, (yodel_bytes){(const uint8_t *)reason.ptr, reason.len}),
-        YD_CALL_CONTROL, run_close);
+    size_t size = reason != NULL ? strlen(reason) + 1 : 1; /* with its NUL */
+
+    return post(pack_data(server, id.value, code,
+                          (yodel_bytes){(const uint8_t *)(reason != NULL ? reason : ""), size}),
+                YD_CALL_CONTROL, run_close);
 }
 
 int yodel_prepared_new(yodel_server *server, yodel_ws_type type, yodel_bytes data,

@@ -251,7 +251,7 @@ int yodel_ws_reject(yodel_ws *ws, const yodel_response *given)
     return rc;
 }
 
-void yodel_ws_close(yodel_ws *ws, uint16_t code, yodel_str reason)
+void yodel_ws_close(yodel_ws *ws, uint16_t code, const char *reason)
 {
     if (ws->state == YD_WS_CONNECTING) {
         if (check_undecided(ws) == 0)
@@ -262,7 +262,7 @@ void yodel_ws_close(yodel_ws *ws, uint16_t code, yodel_str reason)
     }
     if (code != 0 && !yd_ws_close_code_is_valid(code))
         code = 1000;
-    yd_ws_send_close(ws, code, reason, YODEL_WS_BY_SERVER);
+    yd_ws_send_close(ws, code, yodel_str_of(reason), YODEL_WS_BY_SERVER);
 }
 
 /* ---- requests ---- */

@@ -186,12 +186,14 @@ static void tell_close(yodel_ws *ws, int error)
 {
     yodel_ws_close_fn *on_close = ws->route->handlers.on_close;
     yodel_ws_closing closing = {
+        .size = sizeof closing,
         .code = 1006,
         .by = error == -ETIMEDOUT ? YODEL_WS_BY_TIMEOUT : YODEL_WS_BY_LOSS,
     };
 
     if (ws->has_closing)
-        closing = (yodel_ws_closing){ws->close_code,
+        closing = (yodel_ws_closing){sizeof closing,
+                                     ws->close_code,
                                      {ws->close_reason, ws->close_reason_len},
                                      (yodel_ws_closer)ws->closed_by};
     if (on_close != NULL)

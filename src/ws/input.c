@@ -73,7 +73,7 @@ static bool count_one(yodel_ws *ws)
 
 static void deliver(yodel_ws *ws, uint8_t opcode, const uint8_t *data, size_t len)
 {
-    yodel_ws_message message = {(yodel_ws_type)opcode, {data, len}};
+    yodel_ws_message message = {sizeof message, (yodel_ws_type)opcode, {data, len}};
     const yodel_ws_handlers *handlers = &ws->route->handlers;
     int rc;
 

@@ -196,7 +196,7 @@ static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
     sim_sleep(chat->sim.hs.loop, chat->slow_ms);
     if (yodel_str_eq((yodel_str){(const char *)message->data.ptr, message->data.len},
                      YODEL_STR("close")))
-        yodel_ws_close(ws, 1000, YODEL_STR(""));
+        yodel_ws_close(ws, 1000, NULL);
     return 0;
 }
 

@@ -438,7 +438,7 @@ static int accept_in_gone(yodel_decision *d)
 
 static int close_in_gone(yodel_decision *d)
 {
-    yodel_ws_close(seen.ws, 1000, YODEL_STR(""));
+    yodel_ws_close(seen.ws, 1000, NULL);
     return 0;
 }
 
@@ -564,7 +564,7 @@ static void test_decision_the_first_one_wins(void **state)
 
     peer = ask_ws();
     assert_int_equal(accept_it(seen.decision), 0);
-    yodel_ws_close(seen.ws, 1000, YODEL_STR(""));
+    yodel_ws_close(seen.ws, 1000, NULL);
     sim_run(sim.hs.loop);
     http_sim_assert_status(peer, 403);
     give_back();

@@ -306,7 +306,7 @@ static int on_event(yodel_ws *ws, const yodel_event *event, void *user)
     (void)user;
     world.events++;
     assert_int_equal(yodel_sio_emit(yodel_sio_to_room(world.sim.ns, "room"), "e", ""), 0);
-    yodel_ws_close(ws, 1000, YODEL_STR(""));
+    yodel_ws_close(ws, 1000, NULL);
     return 0;
 }
 

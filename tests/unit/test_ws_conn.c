@@ -46,11 +46,12 @@ static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
 {
     char answer[2048];
 
+    assert_int_equal(message->size, sizeof *message);
     seen.messages++;
     snprintf(seen.text, sizeof seen.text, "%.*s", (int)message->data.len,
              (const char *)message->data.ptr);
     if (seen.close_on_message)
-        yodel_ws_close(ws, 4001, YODEL_STR("enough"));
+        yodel_ws_close(ws, 4001, "enough");
     if (seen.echo_prefix != NULL) {
         snprintf(answer, sizeof answer, "%s%s", seen.echo_prefix, seen.text);
         seen.sent += yodel_ws_send_text(ws, yodel_str_of(answer)) == 0;

@@ -43,7 +43,7 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
         assert_int_equal(yodel_ws_reject(ws, NULL), YODEL_ERR_STATE);
     }
     if (f->close_at_once)
-        yodel_ws_close(ws, 1000, YODEL_STR("no"));
+        yodel_ws_close(ws, 1000, "no");
     return f->connect_result;
 }
 
@@ -75,7 +75,7 @@ static void call_everything(struct fixture *f, yodel_ws *ws)
     assert_int_equal(yodel_ws_reject(ws, NULL), YODEL_ERR_CLOSED);
     assert_int_equal(yodel_group_add(f->sim.channels, "g", ws), YODEL_ERR_CLOSED);
     yodel_group_discard(f->sim.channels, "g", ws);
-    yodel_ws_close(ws, 1000, YODEL_STR("again"));
+    yodel_ws_close(ws, 1000, "again");
     (void)yodel_ws_buffered(ws);
     (void)yd_ws_is_idle(ws);
     yodel_ws_set_data(ws, f, free_data);
@@ -177,13 +177,13 @@ static void end_by_peer(struct fixture *f, struct sim_peer *peer)
 
 static void end_by_server(struct fixture *f, struct sim_peer *peer)
 {
-    yodel_ws_close(f->ws, 1000, YODEL_STR("bye"));
+    yodel_ws_close(f->ws, 1000, "bye");
     ws_sim_close(peer, 1000, "bye");
 }
 
 static void end_by_server_alone(struct fixture *f, struct sim_peer *peer)
 {
-    yodel_ws_close(f->ws, 1000, YODEL_STR("bye"));
+    yodel_ws_close(f->ws, 1000, "bye");
     advance(f, 300);
 }
 
@@ -299,7 +299,7 @@ static void reject_it(struct fixture *f, struct sim_peer *peer)
 
 static void close_it(struct fixture *f, struct sim_peer *peer)
 {
-    yodel_ws_close(f->ws, 1000, YODEL_STR("no"));
+    yodel_ws_close(f->ws, 1000, "no");
 }
 
 static void be_late(struct fixture *f, struct sim_peer *peer)
@@ -318,7 +318,7 @@ static void reject_when_lost(struct fixture *f, struct sim_peer *peer)
 static void close_when_lost(struct fixture *f, struct sim_peer *peer)
 {
     yd_conn_abort(f->ws->conn, 0);
-    yodel_ws_close(f->ws, 1000, YODEL_STR("no"));
+    yodel_ws_close(f->ws, 1000, "no");
 }
 
 static void test_ws_end_of_a_deferred_one_takes_any_call_in_on_close(void **state)

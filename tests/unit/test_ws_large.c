@@ -410,7 +410,7 @@ static void test_ws_large_input_rests_for_a_slow_reader_over_tls(void **state)
 
 static void close_it(yodel_ws *ws)
 {
-    yodel_ws_close(ws, 1000, YODEL_STR("enough"));
+    yodel_ws_close(ws, 1000, "enough");
 }
 
 static void abort_all(yodel_ws *ws)
@@ -421,7 +421,7 @@ static void abort_all(yodel_ws *ws)
 static void leave_all(yodel_ws *ws)
 {
     yd_net_abort(&sim.hs.net);
-    yodel_ws_close(ws, 1000, YODEL_STR("enough"));
+    yodel_ws_close(ws, 1000, "enough");
 }
 
 /* Inside on_message, with more of the next message there already, or half a message under way. */

@@ -219,7 +219,7 @@ static void test_ws_pause_ends_with_a_close(void **state)
 
     ws_sim_text(peer, "a");
     run();
-    yodel_ws_close(seen.ws, 4001, YODEL_STR(""));
+    yodel_ws_close(seen.ws, 4001, NULL);
     assert_int_equal(yodel_ws_pause(seen.ws), YODEL_ERR_CLOSED);
     run();
     ws_sim_expect_close(peer, 4001);

@@ -33,6 +33,7 @@ static void on_close(yodel_ws *ws, const yodel_ws_closing *closing, void *user)
     struct fixture *f = user;
 
     f->closing = *closing;
+    assert_int_equal(closing->size, sizeof *closing);
     if (closing->reason.len > 0)
         memcpy(f->reason, closing->reason.ptr, closing->reason.len);
 }
@@ -137,6 +138,19 @@ static void test_ws_send_that_fails_does_not_spoil_later_messages(void **state)
 
 /* ---- the reason of a close ---- */
 
+static void test_ws_send_close_without_a_reason(void **state)
+{
+    struct fixture *f = *state;
+    struct ws_sim_frame frame;
+
+    yodel_ws_close(f->ws, 4000, NULL);
+    ws_sim_close(f->peer, 4000, "");
+    sim_run(f->sim.hs.loop);
+    assert_true(ws_sim_next(f->peer, &frame));
+    assert_int_equal(frame.len, 2);
+    assert_int_equal(f->closing.reason.len, 0);
+}
+
 /* Filled with a's up to a character of several bytes that begins at start. */
 static void check_reason(size_t start, const char *character, size_t expected)
 {
@@ -149,7 +163,7 @@ static void check_reason(size_t start, const char *character, size_t expected)
     f = fresh;
     memset(reason, 'a', start);
     strcpy(reason + start, character);
-    yodel_ws_close(f->ws, 4000, yodel_str_of(reason));
+    yodel_ws_close(f->ws, 4000, reason);
     ws_sim_close(f->peer, 4000, "");
     sim_run(f->sim.hs.loop);
     assert_true(ws_sim_next(f->peer, &frame));
@@ -176,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ws_send_that_fails_does_not_spoil_later_messages),
         cmocka_unit_test(test_ws_send_cuts_a_reason_between_characters),
+        cmocka_unit_test_setup_teardown(test_ws_send_close_without_a_reason, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

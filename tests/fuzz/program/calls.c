@@ -94,7 +94,7 @@ static void call_ws_close(struct ctx *c)
     c->ws->decided = true;
     for (unsigned i = 0; i < NUM_GROUPS; i++)
         wsock_join(c->ws, i, false);
-    yodel_ws_close(c->ws->ws, codes[pick(c->p, 5)], YODEL_STR("bye"));
+    yodel_ws_close(c->ws->ws, codes[pick(c->p, 5)], "bye");
 }
 
 static void call_ws_accept(struct ctx *c)
@@ -233,7 +233,7 @@ static void call_by_id(struct ctx *c)
     if (what == 0)
         (void)yodel_ws_send_id(server, id, YODEL_WS_TEXT, (yodel_bytes){(uint8_t *)"by id", 5});
     else
-        (void)yodel_ws_close_id(server, id, 4001, YODEL_STR("by id"));
+        (void)yodel_ws_close_id(server, id, 4001, "by id");
 }
 
 /* ---- groups ---- */
