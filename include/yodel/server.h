@@ -37,7 +37,8 @@ typedef struct yodel_server_options {
     unsigned max_connections; /* of the whole server; 0: no limit (503 above) */
 
     uint32_t header_ms; /* from accept, or a request's first byte, to its head's end; 0: 10000 */
-    uint32_t body_ms;   /* for a whole request body; 0: 30000 (408 after) */
+    uint32_t body_ms;   /* for a whole request body, or between parts of one that is read in parts
+                         * (yodel/http_body.h); 0: 30000 (408 after) */
     uint32_t keep_ms;   /* an HTTP connection between requests; 0: 75000 */
     uint32_t decide_ms; /* a deferred WebSocket or request must be decided; 0: 10000 (503 after) */
     uint32_t ping_ms;   /* ping a WebSocket after this long without a frame from it; 0: 25000 */

@@ -7,6 +7,7 @@
 #include <yodel/decision.h>
 #include <yodel/guest.h>
 #include <yodel/http.h>
+#include <yodel/http_body.h>
 #include <yodel/http_files.h>
 #include <yodel/http_stream.h>
 #include <yodel/listen.h>

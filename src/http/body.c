@@ -2,9 +2,11 @@
 #include "base/container.h"
 #include "http/http_internal.h"
 
-static size_t max_body(const yodel_request *req)
+static uint64_t max_body(const yodel_request *req)
 {
-    return req->gate != NULL ? req->gate->max_body : req->hc->http->options.max_body;
+    if (req->gate != NULL)
+        return req->gate->max_body;
+    return req->rule.max != 0 ? req->rule.max : req->hc->http->options.max_body;
 }
 
 /* Refuses a body, or has it refused by who is at the gate. */
@@ -19,22 +21,21 @@ static void be_too_big(yodel_request *req)
         yd_request_resume(req, gate->too_big, req->user);
 }
 
-void yd_body_begin(yodel_request *req, bool has_more)
+void yd_body_begin(yodel_request *req)
 {
-    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    struct yd_http_conn *hc = req->hc;
+    const struct yd_http_options *options = &req->hc->http->options;
+    struct yd_conn *conn = req->hc->conn;
 
     if (req->head.body == YD_HTTP_BODY_LENGTH && req->head.content_length > max_body(req)) {
         be_too_big(req);
         return;
     }
-    if (req->head.expect_continue && !has_more &&
-        yd_conn_write(hc->conn, go_on, sizeof go_on - 1, NULL, 0) < 0) {
+    if (yd_request_invite(req) < 0) {
         yd_request_refuse(req, 503, NULL);
         return;
     }
-    req->heard_at = yd_conn_loop(hc->conn)->now;
-    yd_conn_set_timeout(hc->conn, hc->http->options.body_ms);
+    req->heard_at = yd_conn_loop(conn)->now;
+    yd_conn_set_timeout(conn, req->rule.limit_ms != 0 ? req->rule.limit_ms : options->body_ms);
 }
 
 uint64_t yd_request_heard_at(const yodel_request *req)
@@ -47,10 +48,11 @@ static bool keep(yodel_request *req, const uint8_t *data, size_t len)
 {
     const struct yd_http *http = req->hc->http;
 
-    if (len > max_body(req) - req->body.len) {
+    if (len > max_body(req) - req->received) {
         be_too_big(req);
         return false;
     }
+    req->received += len;
     if (yd_buf_append(http->mem, &req->body, data, len) < 0) {
         yd_request_refuse(req, 503, NULL);
         return false;
@@ -67,7 +69,7 @@ static void finish(yodel_request *req)
 
 static size_t take_length(yodel_request *req, const uint8_t *data, size_t len)
 {
-    uint64_t left = req->head.content_length - req->body.len;
+    uint64_t left = req->head.content_length - req->received;
 
     len = (size_t)YD_MIN(left, len);
     if (keep(req, data, len) && len == left)

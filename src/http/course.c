@@ -36,11 +36,12 @@ void yd_http_conn_go_on(struct yd_http_conn *hc)
     }
 }
 
-static void be_over(yodel_request *req)
+void yd_request_be_over(yodel_request *req)
 {
     struct yd_http_conn *hc = req->hc;
     bool closes = req->closes || hc->stopping;
 
+    yd_body_cancel(req);
     if (!req->read)
         yd_conn_expect_more(hc->conn);
     hc->req = NULL;
@@ -58,8 +59,8 @@ static void be_over(yodel_request *req)
 void yd_request_end(yodel_request *req)
 {
     req->whole = true;
-    if (!req->running)
-        be_over(req);
+    if (!req->running && !yd_body_end_later(req))
+        yd_request_be_over(req);
 }
 
 int yd_request_fail(yodel_request *req, int status, const char *why, const yodel_header *headers,
@@ -82,7 +83,7 @@ void yd_request_refuse(yodel_request *req, int status, const char *why)
         yd_conn_abort(conn, 0); /* on_closed frees req */
 }
 
-static void warn(const yodel_request *req)
+void yd_request_warn(const yodel_request *req)
 {
     struct yd_http *http = req->hc->http;
     uint64_t now = yd_conn_loop(req->hc->conn)->now + 1;
@@ -95,8 +96,7 @@ static void warn(const yodel_request *req)
            YODEL_ARG(req->head.method), YODEL_ARG(req->head.path));
 }
 
-/* After a call of a handler or holder; what they left open is answered with status. */
-static void settle(yodel_request *req, int status, const char *why)
+void yd_request_settle(yodel_request *req, int status, const char *why)
 {
     struct yd_http_conn *hc = req->hc;
 
@@ -105,8 +105,8 @@ static void settle(yodel_request *req, int status, const char *why)
         if (!hc->delivering)
             yd_http_conn_free(hc);
     } else if (req->whole) {
-        be_over(req);
-    } else if (!req->held) {
+        yd_request_be_over(req);
+    } else if (!req->held && !yd_body_is_read(req)) {
         yd_request_refuse(req, status, why);
     }
 }
@@ -127,7 +127,7 @@ bool yd_request_pass_gate(yodel_request *req)
         return true;
     }
     if (req->whole)
-        be_over(req);
+        yd_request_be_over(req);
     return false;
 }
 
@@ -136,9 +136,9 @@ void yd_request_run(yodel_request *req)
     req->gate = NULL;
     req->running = true;
     req->fn(req, req->user);
-    if (!req->whole && !req->held && !req->hc->taken)
-        warn(req);
-    settle(req, 500, NULL);
+    if (!req->whole && !req->held && !req->hc->taken && !yd_body_is_read(req))
+        yd_request_warn(req);
+    yd_request_settle(req, 500, NULL);
 }
 
 /* A decision that is on its way has come in time, however late it arrives. */
@@ -156,13 +156,14 @@ void yd_request_be_late(yodel_request *req)
     /* who was just told may have answered it */
     if (!req->answered && !req->hc->taken && req->hold->late != NULL)
         req->hold->late(req, req->hold_user);
-    settle(req, 503, "no answer in time");
+    yd_request_settle(req, 503, "no answer in time");
 }
 
 void yd_request_lose(yodel_request *req)
 {
     req->hc->req = NULL;
     req->gone = true;
+    yd_body_cancel(req);
     yd_decision_end(&req->decision);
     if (req->held && req->hold->gone != NULL)
         req->hold->gone(req, req->hold_user);
@@ -178,7 +179,9 @@ int yd_request_hold(yodel_request *req, const struct yd_hold *hold, void *user, 
     req->hold = hold;
     req->hold_user = user;
     req->held = true;
-    yd_conn_set_timeout(req->hc->conn, limit_ms);
+    req->hold_ms = limit_ms;
+    if (!yd_body_is_read(req))
+        yd_conn_set_timeout(req->hc->conn, limit_ms);
     return 0;
 }
 

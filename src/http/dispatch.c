@@ -127,6 +127,7 @@ static void set_match(yodel_request *req, const struct yd_match *match)
     req->user = match->user;
     req->params = match->params;
     req->num_params = match->num_params;
+    req->rule = match->body;
 }
 
 /* No route takes the method: a WebSocket, a file, or nothing. */
@@ -163,7 +164,7 @@ static bool dispatch_route(yodel_request *req)
     if (rc == 0)
         return dispatch_rest(req);
     set_match(req, &match);
-    return true;
+    return !match.body.streams;
 }
 
 bool yd_http_dispatch(yodel_request *req)

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "base/options.h"
 #include "http/cors.h"
 #include "http/router.h"
 #include "http/static.h"
@@ -47,6 +48,21 @@ void yd_http_done(struct yd_http *http)
 int yd_http_route(struct yd_http *http, const char *pattern, yodel_http_fn *fn, void *user)
 {
     return yd_router_add(http->router, pattern, false, fn, user);
+}
+
+int yd_http_route_with(struct yd_http *http, const char *pattern, const yodel_route_options *given,
+                       void *user)
+{
+    yodel_route_options options;
+    struct yd_body_rule body;
+    int rc;
+
+    if ((rc = yd_options_read(given, &options, sizeof options)) < 0)
+        return rc;
+    if (options.on_request == NULL)
+        return -EINVAL;
+    body = (struct yd_body_rule){options.max_body, options.body_ms, options.stream_body != 0};
+    return yd_router_add_with(http->router, pattern, false, &body, options.on_request, user);
 }
 
 int yd_http_route_upgrade(struct yd_http *http, const char *pattern, yd_upgrade_fn *fn, void *user)

@@ -3,6 +3,7 @@
 #define YD_HTTP_HTTP_H
 
 #include <stdatomic.h>
+#include <yodel/http_body.h>
 #include <yodel/http_files.h>
 
 #include "net/net.h"
@@ -71,6 +72,10 @@ static inline void *yd_http_server(const struct yd_http *http)
 
 /* As yodel_server_route(). */
 int yd_http_route(struct yd_http *http, const char *pattern, yodel_http_fn *fn, void *user);
+
+/* As yodel_server_route_with(). */
+int yd_http_route_with(struct yd_http *http, const char *pattern,
+                       const yodel_route_options *options, void *user);
 
 /* A pattern without method for requests that ask to upgrade to WebSocket: the method need not be
  * GET, nor version and key be right.  Plain requests to it get 426 unless another route takes them.

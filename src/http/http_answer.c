@@ -143,6 +143,15 @@ int yd_request_answer(yodel_request *req, const struct yd_answer *answer)
     return 0;
 }
 
+int yd_request_invite(yodel_request *req)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+    if (!req->head.expect_continue || req->has_more || req->answered)
+        return 0;
+    return yd_conn_write(req->hc->conn, go_on, sizeof go_on - 1, NULL, 0);
+}
+
 /* ---- errors ---- */
 
 static void put_error(struct yd_out *out, int status, const char *why)

@@ -30,6 +30,7 @@ static void begin_request(struct yd_http_conn *hc, yodel_request *req, bool has_
     bool wants_body;
 
     hc->req = req;
+    req->has_more = has_more;
     hc->begun = false;
     yd_conn_set_timeout(hc->conn, 0);
     yd_count(&yd_conn_loop(hc->conn)->counters.requests, 1);
@@ -38,7 +39,7 @@ static void begin_request(struct yd_http_conn *hc, yodel_request *req, bool has_
     if (!wants_body || req->read)
         yd_request_run(req);
     else if (yd_request_pass_gate(req))
-        yd_body_begin(req, has_more);
+        yd_body_begin(req);
 }
 
 /* Header lines that need no memory while a head that comes in one piece is scanned. */
@@ -85,8 +86,11 @@ static size_t take(struct yd_http_conn *hc, uint8_t *data, size_t len)
 {
     if (hc->req == NULL)
         return read_head(hc, data, len);
+    if (!hc->req->read && hc->req->reader != NULL)
+        return yd_body_give(hc->req, data, len);
     if (!hc->req->read && !hc->req->held)
         return yd_body_take(hc->req, data, len);
+    hc->req->has_more = true;
     if (len > MAX_KEPT)
         yd_conn_pause(hc->conn);
     return 0;
@@ -107,7 +111,7 @@ static size_t on_data(struct yd_conn *conn, uint8_t *data, size_t len)
         return used;
     }
     hc->delivering = false;
-    busy = hc->req != NULL && hc->req->held;
+    busy = hc->req != NULL && (hc->req->held || yd_body_is_read(hc->req));
     if (conn->eof && !busy && (used == 0 || used == len))
         yd_conn_close(conn); /* what was to come has come */
     return used;
@@ -126,6 +130,15 @@ static void on_eof(struct yd_conn *conn)
     yd_conn_close(conn);
 }
 
+/* Requests of a pipeline that are still to be read are answered. */
+static void on_hang_up(struct yd_conn *conn)
+{
+    struct yd_http_conn *hc = conn->up;
+
+    if (hc->req != NULL)
+        on_eof(conn);
+}
+
 static void on_timeout(struct yd_conn *conn)
 {
     struct yd_http_conn *hc = conn->up;
@@ -135,6 +148,8 @@ static void on_timeout(struct yd_conn *conn)
         yd_conn_close(conn);
     else if (req == NULL)
         refuse(hc, 408, "the head took too long");
+    else if (yd_body_is_read(req))
+        yd_body_be_late(req);
     else if (req->held)
         yd_request_be_late(req);
     else
@@ -177,6 +192,7 @@ static void on_closed(struct yd_conn *conn, int error)
 const struct yd_conn_events yd_http_events = {
     .on_data = on_data,
     .on_eof = on_eof,
+    .on_hang_up = on_hang_up,
     .on_timeout = on_timeout,
     .on_drain = on_drain,
     .on_stop = on_stop,

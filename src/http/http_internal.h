@@ -27,6 +27,23 @@ struct yd_http_conn {
     bool taken : 1;           /* the connection is no longer HTTP's */
 };
 
+/* A body on its way to the program in parts. */
+struct yd_body_reader {
+    struct yd_mail task;
+    const struct yodel_allocator *mem;
+    yodel_request *req; /* NULL: over, and its task frees this */
+    yodel_body_data_fn *on_data;
+    yodel_body_end_fn *on_end;
+    void *user;
+    uint64_t max;
+    uint32_t limit_ms;
+    bool queued : 1;
+    bool paused : 1;
+    bool has_whole : 1; /* the body was read ahead, and is still to be given */
+    bool too_big : 1;   /* it says so itself: on_end is owed, and nothing of it is given */
+    bool told : 1;      /* on_end was called: nothing is called any more */
+};
+
 struct yodel_request {
     struct yd_http_conn *hc;
     struct yd_http_head head;
@@ -39,19 +56,24 @@ struct yodel_request {
     const char *file;                /* below the mount that answers it; decoded */
     void *mark;                      /* of the gate's owner */
     const struct yd_http_gate *gate; /* let it through, and the handler has not run; NULL: none */
+    struct yd_body_rule rule;
     struct yd_buf body;
-    uint64_t heard_at; /* when bytes of it came last; ms */
+    struct yd_body_reader *reader; /* NULL: the program has not asked for the body in parts */
+    uint64_t received;             /* bytes of the body's content */
+    uint64_t heard_at;             /* when bytes of it came last; ms */
     struct yd_http_chunked chunked;
     struct json_t *json; /* the body, once it was asked for as such */
     const struct yd_hold *hold;
     void *hold_user;
-    yodel_decision *decision;          /* that was deferred; NULL: none, or made */
+    uint32_t hold_ms;         /* its limit, which does not run while the body is read in parts */
+    yodel_decision *decision; /* that was deferred; NULL: none, or made */
     const struct yd_decision_ops *ops; /* of such a decision; NULL: a plain request's */
     void *subject;
     char peer[YD_PEER_SIZE];
     struct yd_forwarded forwarded; /* what proxies say; zero where none is trusted */
     bool websocket : 1;            /* asks for an upgrade to WebSocket */
     bool read : 1;                 /* the body is all there */
+    bool has_more : 1;             /* some of the body came with the head */
     bool running : 1;              /* inside its handler: nobody but who called that may free it */
     bool held : 1;
     bool answered : 1; /* the head of the answer is queued */
@@ -97,6 +119,10 @@ struct yd_answer {
  * yodel_request_respond(). */
 int yd_request_answer(yodel_request *req, const struct yd_answer *answer);
 
+/* Tells a client that waits for it to send the body, unless it has begun to.  Results of
+ * yd_conn_write(). */
+int yd_request_invite(yodel_request *req);
+
 /* yd_request_fail() without its check and its end. */
 int yd_request_answer_error(yodel_request *req, int status, const char *why,
                             const yodel_header *headers, size_t num_headers);
@@ -113,6 +139,14 @@ bool yd_request_pass_gate(yodel_request *req);
 
 /* Runs req->fn and looks what it has done; req may be over then. */
 void yd_request_run(yodel_request *req);
+
+/* After a call of a handler or holder, which is not inside another: req is over, or kept, or, when
+ * nobody answers it, answered with status.  req may be over then. */
+void yd_request_settle(yodel_request *req, int status, const char *why);
+/* Logs that a handler gave no answer. */
+void yd_request_warn(const yodel_request *req);
+/* Its answer is whole, and no handler runs: goes on with the connection. */
+void yd_request_be_over(yodel_request *req);
 
 /* The answer is whole: the request is over, the connection closes or goes on. */
 void yd_request_end(yodel_request *req);
@@ -148,11 +182,28 @@ bool yd_http_dispatch(yodel_request *req);
 
 /* ---- bodies (body.c) ---- */
 
-/* Gets ready to read what the head announced; has_more: some of it came with the head. */
-void yd_body_begin(yodel_request *req, bool has_more);
+/* Gets ready to read what the head announced. */
+void yd_body_begin(yodel_request *req);
 /* Takes data; returns the bytes used.  The request is run, or refused, when the body is whole, or
  * cannot be. */
 size_t yd_body_take(yodel_request *req, uint8_t *data, size_t len);
+
+/* ---- bodies in parts (body_read.c) ---- */
+
+/* The program reads it, and has not been told its end. */
+static inline bool yd_body_is_read(const yodel_request *req)
+{
+    return req->reader != NULL && !req->reader->told;
+}
+
+/* As yd_body_take(), for a body that is or was read in parts: what nobody wants is dropped. */
+size_t yd_body_give(yodel_request *req, uint8_t *data, size_t len);
+/* Nothing of it has come in time. */
+void yd_body_be_late(yodel_request *req);
+/* on_end, if it is owed: req is about to be over, by an answer or because the client has gone. */
+void yd_body_cancel(yodel_request *req);
+/* The answer is whole; on_end and the end of req come in a task.  False when no on_end is owed. */
+bool yd_body_end_later(yodel_request *req);
 
 /* The events of a connection that speaks HTTP. */
 extern const struct yd_conn_events yd_http_events;

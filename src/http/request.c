@@ -34,6 +34,16 @@ int yd_request_new(struct yd_http_conn *hc, const uint8_t *data, size_t len,
     return 0;
 }
 
+/* Its task may be still to come. */
+static void free_reader(struct yd_body_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    reader->req = NULL;
+    if (!reader->queued)
+        yd_free(reader->mem, reader);
+}
+
 void yd_request_free(yodel_request *req)
 {
     const struct yodel_allocator *mem = req->hc->http->mem;
@@ -41,6 +51,7 @@ void yd_request_free(yodel_request *req)
     if (req->gate != NULL && req->gate->lost != NULL)
         req->gate->lost(req, req->user);
     yd_decision_end(&req->decision);
+    free_reader(req->reader);
     json_decref(req->json);
     yd_buf_free(mem, &req->body);
     yd_arena_done(&req->arena);

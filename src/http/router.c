@@ -20,6 +20,7 @@ struct route {
     bool upgrade;
     yodel_http_fn *fn;
     void *user;
+    struct yd_body_rule body;
     size_t num_names; /* of a path of segments, in their order */
     yodel_str *names;
     char *text; /* the pattern; method and names point into it */
@@ -290,6 +291,14 @@ static int parse(struct yd_router *router, const struct route *route, struct yd_
 int yd_router_add(struct yd_router *router, const char *pattern, bool upgrade, yodel_http_fn *fn,
                   void *user)
 {
+    static const struct yd_body_rule usual = {.max = 0};
+
+    return yd_router_add_with(router, pattern, upgrade, &usual, fn, user);
+}
+
+int yd_router_add_with(struct yd_router *router, const char *pattern, bool upgrade,
+                       const struct yd_body_rule *body, yodel_http_fn *fn, void *user)
+{
     struct route *route = yd_zalloc(router->mem, sizeof *route);
     struct yd_pattern parsed;
     int rc = -ENOMEM;
@@ -299,6 +308,7 @@ int yd_router_add(struct yd_router *router, const char *pattern, bool upgrade, y
     route->upgrade = upgrade;
     route->fn = fn;
     route->user = user;
+    route->body = *body;
     if ((route->text = yd_strdup(router->mem, pattern)) == NULL)
         goto fail;
     if ((rc = parse(router, route, &parsed)) < 0)
@@ -570,6 +580,7 @@ static int visit_to_find(struct walk *walk, const struct endpoint *endpoint)
         return rc;
     finding->ret_match->fn = route->fn;
     finding->ret_match->user = route->user;
+    finding->ret_match->body = route->body;
     return 1;
 }
 

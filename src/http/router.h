@@ -16,9 +16,17 @@ struct yd_param {
     yodel_str name, value;
 };
 
+/* What holds for the bodies of a route; zero: as for all. */
+struct yd_body_rule {
+    uint64_t max;      /* bytes */
+    uint32_t limit_ms; /* of a whole one, or between its parts */
+    bool streams;      /* its handler runs ahead of them */
+};
+
 struct yd_match {
     yodel_http_fn *fn;
     void *user;
+    struct yd_body_rule body;
     const struct yd_param *params; /* of the arena; their names are the router's */
     size_t num_params;
 };
@@ -35,6 +43,9 @@ void yd_router_free(struct yd_router *router);
  * pattern has no method.  Returns 0, -ENOMEM, YODEL_ERR_PATTERN or YODEL_ERR_CONFLICT. */
 int yd_router_add(struct yd_router *router, const char *pattern, bool upgrade, yodel_http_fn *fn,
                   void *user);
+/* The same, with what holds for its bodies. */
+int yd_router_add_with(struct yd_router *router, const char *pattern, bool upgrade,
+                       const struct yd_body_rule *body, yodel_http_fn *fn, void *user);
 
 /*
  * Finds who takes method on path (as sent, percent-encoded).  HEAD falls back to GET.  The path

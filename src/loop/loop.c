@@ -318,11 +318,6 @@ void yd_stream_read(struct yd_stream *stream)
     stream->loop->ops->stream_read(stream);
 }
 
-size_t yd_stream_unread(struct yd_stream *stream)
-{
-    return stream->loop->ops->stream_unread(stream);
-}
-
 ssize_t yd_stream_send(struct yd_stream *stream, const struct iovec *iov, int num)
 {
     return stream->loop->ops->stream_send(stream, iov, num);

@@ -41,9 +41,9 @@ struct yd_stream_events {
     void (*on_sent)(struct yd_stream *stream, ssize_t result);
     /* After yd_stream_close(), last: the memory may go. */
     void (*on_closed)(struct yd_stream *stream);
-    /* While nothing is read the peer has ended its output: what it sent before, yd_stream_unread(),
-     * can still be read, and on_end comes after that.  At most once from pause to pause.  An error
-     * of the stream needs no reading: on_end tells it at once, and what came before is lost. */
+    /* While nothing is read the peer has ended its output: what it sent before can still be read,
+     * and on_end comes after that.  At most once from pause to pause.  An error of the stream needs
+     * no reading: on_end tells it at once, and what came before is lost. */
     void (*on_hang_up)(struct yd_stream *stream);
 };
 
@@ -73,9 +73,6 @@ int yd_stream_open(struct yd_stream *stream, int fd);
 
 /* Stops and goes on with reading. */
 void yd_stream_pause(struct yd_stream *stream, bool paused);
-
-/* Bytes that have come and were not read. */
-size_t yd_stream_unread(struct yd_stream *stream);
 
 /* Hands over now what can be read without a wait, as long as the stream is not paused. */
 void yd_stream_read(struct yd_stream *stream);
@@ -179,7 +176,6 @@ struct yd_loop_ops {
     int (*stream_open)(struct yd_stream *stream);
     void (*stream_pause)(struct yd_stream *stream, bool paused);
     void (*stream_read)(struct yd_stream *stream);
-    size_t (*stream_unread)(struct yd_stream *stream);
     ssize_t (*stream_send)(struct yd_stream *stream, const struct iovec *iov, int num);
     ssize_t (*stream_send_now)(struct yd_stream *stream, const struct iovec *iov, int num);
     void (*stream_close)(struct yd_stream *stream); /* fd is -1: it was detached */

@@ -480,7 +480,6 @@ const struct yd_loop_ops yd_loop_uv = {
     .stream_open = yd_uv_stream_open,
     .stream_pause = yd_uv_stream_pause,
     .stream_read = yd_uv_stream_read,
-    .stream_unread = yd_uv_stream_unread,
     .stream_send = yd_uv_stream_send,
     .stream_send_now = yd_uv_stream_send_now,
     .stream_close = yd_uv_stream_close,

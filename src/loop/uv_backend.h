@@ -71,7 +71,6 @@ static inline void yd_uv_count_less(struct uv_backend *backend)
 int yd_uv_stream_open(struct yd_stream *stream);
 void yd_uv_stream_pause(struct yd_stream *stream, bool paused);
 void yd_uv_stream_read(struct yd_stream *stream);
-size_t yd_uv_stream_unread(struct yd_stream *stream);
 ssize_t yd_uv_stream_send(struct yd_stream *stream, const struct iovec *iov, int num);
 ssize_t yd_uv_stream_send_now(struct yd_stream *stream, const struct iovec *iov, int num);
 void yd_uv_stream_close(struct yd_stream *stream);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -133,13 +132,6 @@ void yd_uv_stream_pause(struct yd_stream *stream, bool paused)
 {
     stream->hung_up = stream->hung_up && paused;
     (void)set_interest(stream);
-}
-
-size_t yd_uv_stream_unread(struct yd_stream *stream)
-{
-    int num = 0;
-
-    return ioctl(stream->fd, FIONREAD, &num) == 0 && num > 0 ? (size_t)num : 0;
 }
 
 void yd_uv_stream_read(struct yd_stream *stream)

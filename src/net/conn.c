@@ -281,19 +281,6 @@ static void on_hang_up(struct yd_stream *stream)
         conn->events->on_hang_up(conn);
 }
 
-size_t yd_conn_unread(struct yd_conn *conn)
-{
-    size_t kept = conn->kept != NULL ? conn->kept->len : 0;
-
-    return is_dead(conn) ? kept : kept + yd_stream_unread(&conn->stream);
-}
-
-void yd_conn_read_ahead(struct yd_conn *conn)
-{
-    if (!is_dead(conn))
-        yd_stream_pause(&conn->stream, false);
-}
-
 void yd_conn_read_into(struct yd_conn *conn, const struct iovec *target)
 {
     if (conn->filter != NULL)

@@ -25,8 +25,8 @@ struct yd_conn_events {
     size_t (*on_data)(struct yd_conn *conn, uint8_t *data, size_t len);
     /* The peer has ended its output.  Ours still goes; the usual answer is yd_conn_close(). */
     void (*on_eof)(struct yd_conn *conn);
-    /* Optional.  The same while input is paused: what came before, yd_conn_unread(), has still to
-     * be read, and on_eof comes after that. */
+    /* Optional.  The same while input is paused: what came before has still to be read, and on_eof
+     * comes after that. */
     void (*on_hang_up)(struct yd_conn *conn);
     /* The time set by yd_conn_set_timeout() has passed. */
     void (*on_timeout)(struct yd_conn *conn);
@@ -136,12 +136,6 @@ void yd_conn_read_into(struct yd_conn *conn, const struct iovec *target);
 /* Stops input; yd_conn_resume() gives what was kept, in a task of its own, and goes on. */
 void yd_conn_pause(struct yd_conn *conn);
 void yd_conn_resume(struct yd_conn *conn);
-
-/* Bytes of input that the protocol has not used; under TLS those still sealed count as they are. */
-size_t yd_conn_unread(struct yd_conn *conn);
-/* Reads on although input is paused: what comes is kept until yd_conn_resume(), and on_eof comes
- * ahead of it.  For a peer that has hung up, with little left unread. */
-void yd_conn_read_ahead(struct yd_conn *conn);
 
 /*
  * Flushes, ends our output, waits for the peer's, then on_closed.  Input is read on, also if it was

@@ -314,6 +314,14 @@ int yodel_server_route(yodel_server *server, const char *pattern, yodel_http_fn 
     return rc < 0 ? rc : yd_http_route(&server->http, pattern, handler, user);
 }
 
+int yodel_server_route_with(yodel_server *server, const char *pattern,
+                            const yodel_route_options *options, void *user)
+{
+    int rc = yd_server_check_setup(server);
+
+    return rc < 0 ? rc : yd_http_route_with(&server->http, pattern, options, user);
+}
+
 int yodel_server_route_ws(yodel_server *server, const char *pattern,
                           const yodel_ws_handlers *handlers, void *user)
 {

@@ -201,13 +201,6 @@ static void stream_pause(struct yd_stream *stream, bool paused)
     sim_of(stream->loop)->moved = true;
 }
 
-static size_t stream_unread(struct yd_stream *stream)
-{
-    const struct sim_peer *peer = state_of(stream)->peer;
-
-    return peer->input.len - peer->input_at;
-}
-
 static void read_some(struct sim *sim, struct sim_peer *peer);
 
 static void stream_read(struct yd_stream *stream)
@@ -398,7 +391,6 @@ const struct yd_loop_ops yd_loop_sim = {
     .stream_open = stream_open,
     .stream_pause = stream_pause,
     .stream_read = stream_read,
-    .stream_unread = stream_unread,
     .stream_send = stream_send,
     .stream_send_now = stream_send_now,
     .stream_close = stream_close,
