@@ -22,7 +22,7 @@ ALLOWED = {  # layer: the layers it may include, beside itself
     "ws": "base proto loop decision bus net http groups channels",
     "sse": "base proto loop http groups channels",
     "eio": "base proto loop decision net http ws",
-    "sio": "base proto loop decision bus http groups channels eio",
+    "sio": "base proto loop decision bus http groups channels sse eio",
     "server": "base proto loop bus open net http groups channels ws sse eio sio",
 }
 # Pure protocol code does no I/O, reads no clock and starts no thread.

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <yodel/sio_service.h>
+#include <yodel/sse.h>
 
 YODEL_C_BEGIN
 
@@ -194,6 +195,23 @@ typedef int(yodel_sio_event_middleware_fn)(yodel_sio_socket *socket, yodel_sio_e
 YODEL_API int yodel_sio_namespace_use_event(yodel_sio_namespace *ns,
                                             yodel_sio_event_middleware_fn *middleware,
                                             void *user) YODEL_SETUP_THREAD;
+
+/* ---- readers of server-sent events ---- */
+
+/*
+ * Has reader get what is emitted to room of ns, or to all of ns if room is NULL: as an event of the
+ * emitted name whose data is the JSON array of its arguments.  What has attachments, or a name of
+ * several lines, is not for readers: dropped and counted (events_dropped).  A reader cannot answer,
+ * so it counts in no acknowledgement.  A message of the service's channel layer to the group
+ * "/chat#room" reaches it as one of its groups' does.  It leaves by itself when it ends.
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_CLOSED, YODEL_ERR_UNSUPPORTED (ns is a parent).
+ */
+YODEL_API int yodel_sio_namespace_reader_add(yodel_sio_namespace *ns, const char *room,
+                                             yodel_sse *reader) YODEL_LOOP_THREAD;
+/* Not being in it is no error. */
+YODEL_API void yodel_sio_namespace_reader_discard(yodel_sio_namespace *ns, const char *room,
+                                                  yodel_sse *reader) YODEL_LOOP_THREAD;
 
 YODEL_C_END
 

@@ -24,10 +24,18 @@ struct yd_twin {
     void (*free)(struct yd_twin *twin);
 };
 
-/* A message that is ready to be sent, or an event: one of the two is NULL. */
+/* An event of Socket.IO, as what it says. */
+struct yd_words {
+    yodel_str name, json; /* json: an array */
+    size_t num_attachments;
+};
+
+/* A message that is ready to be sent, an event, or the words of one: all but one are NULL.  Words
+ * come only to members that have joined for them. */
 struct yd_delivery {
     struct yd_msg *msg;
     yodel_event *event;
+    const struct yd_words *words;
     _Atomic(struct yd_twin *) twins;
 };
 

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "sio/client.h"
 #include "sio/gather.h"
+#include "sio/readers.h"
 #include "sio/sio_event.h"
 #include "sio/walk.h"
 
@@ -125,12 +126,29 @@ static void give_each(yodel_sio_socket *socket, void *arg)
 
 void yd_sio_emit_apply(struct yd_sio_op *op, struct yd_loop *loop)
 {
+    struct yd_sio_emit_op *emit_op = (struct yd_sio_emit_op *)op;
+
     yd_sio_walk(op, loop, true, give_each, op);
+    if (emit_op->reading.words != NULL)
+        yd_sio_give_readers(op, loop, &emit_op->reading);
+}
+
+void yd_sio_emit_prepare_readers(struct yd_sio_emit_op *op)
+{
+    if (!yd_sio_has_readers(op->base.ns->sio))
+        return;
+    op->words = (struct yd_words){.name = op->news.event,
+                                  .json = op->news.args.json,
+                                  .num_attachments = op->news.args.num_attachments};
+    op->reading.words = &op->words;
 }
 
 void yd_sio_emit_release(struct yd_sio_op *op)
 {
-    yd_sio_news_done(&((struct yd_sio_emit_op *)op)->news, op->ns->sio->mem);
+    struct yd_sio_emit_op *emit_op = (struct yd_sio_emit_op *)op;
+
+    yd_delivery_done(&emit_op->reading);
+    yd_sio_news_done(&emit_op->news, op->ns->sio->mem);
 }
 
 static int make_op(const yodel_sio_target *target, const struct yd_sio_words *words,
@@ -142,12 +160,15 @@ static int make_op(const yodel_sio_target *target, const struct yd_sio_words *wo
 
     if (op == NULL)
         return -ENOMEM;
-    options.keeps_words = !op->base.op.local && yd_bus_has_peers(target->ns->sio->bus);
+    options.keeps_words = !op->base.op.local && (yd_bus_has_peers(target->ns->sio->bus) ||
+                                                 yd_sio_has_readers(target->ns->sio));
     rc = yd_sio_news_make(&op->news, target->ns, words, &options);
     if (rc < 0) {
         yd_op_unref(&op->base.op);
         return rc;
     }
+    if (options.keeps_words)
+        yd_sio_emit_prepare_readers(op);
     op->base.op.weight += yd_sio_news_size(&op->news);
     *ret_op = op;
     return 0;

@@ -28,5 +28,7 @@ int yd_sio_ask(const yodel_sio_target *target, const struct yd_sio_words *words,
 /* YD_SIO_OP_EMIT: carries it out on a loop; gives back what it has besides. */
 void yd_sio_emit_apply(struct yd_sio_op *op, struct yd_loop *loop);
 void yd_sio_emit_release(struct yd_sio_op *op);
+/* Ahead of sending one whose news have kept their words: has it reach readers, if there are any. */
+void yd_sio_emit_prepare_readers(struct yd_sio_emit_op *op);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sio/membership.h"
+#include "sio/readers.h"
 #include "sio/socket.h"
 
 /* ---- from a target ---- */
@@ -120,4 +121,5 @@ void yd_sio_op_find(const struct yd_op *op, struct yd_loop_set *set)
     }
     if (anywhere)
         add_populated(ns, set);
+    yd_sio_readers_find(op, set);
 }

@@ -28,6 +28,8 @@ struct yd_sio_emit_op {
     struct yd_sio_op base;       /* first */
     struct yd_sio_emit_op *next; /* to be sent together with it */
     struct yd_sio_news news;
+    struct yd_words words;      /* of news, for readers */
+    struct yd_delivery reading; /* without words: for no reader */
 };
 
 /* YD_SIO_OP_JOIN, YD_SIO_OP_LEAVE */

@@ -57,6 +57,7 @@ struct yodel_sio {
     struct yd_sio_counters counters;
     struct yd_sio_bundle *bundle; /* the client's files; NULL: none */
     yd_deliver_fn *deliver;       /* of sockets as members of groups */
+    atomic_bool has_readers;      /* of server-sent events: once there was one */
     void (*free)(yodel_sio *sio); /* without references */
     void *owner;                  /* kept alive until release_owner(owner) */
     void (*release_owner)(void *owner);

@@ -10,6 +10,7 @@
 #include "sio/fetch.h"
 #include "sio/gather.h"
 #include "sio/many.h"
+#include "sio/readers.h"
 
 /*
  * What is done to sockets of a namespace, as bytes:
@@ -138,7 +139,10 @@ static int get_emit(struct yd_sio_emit_op *op, struct yd_wire_reader *reader)
 
     if ((rc = get_words(reader, attachments, &words)) < 0)
         return rc;
+    options.keeps_words = yd_sio_has_readers(op->base.ns->sio);
     rc = yd_sio_news_make(&op->news, op->base.ns, &words, &options);
+    if (rc == 0 && options.keeps_words)
+        yd_sio_emit_prepare_readers(op);
     if (rc < 0 || !base->wants_reply)
         return rc == 0 || rc == -ENOMEM ? rc : YODEL_ERR_PROTOCOL;
     gather = yd_sio_gather_new(op->base.ns->sio, false, timeout_ms, NULL, NULL);

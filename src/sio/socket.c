@@ -18,6 +18,11 @@ static void deliver(struct yd_member *member, struct yd_delivery *what)
     socket->ns->sio->deliver(member, what);
 }
 
+bool yd_sio_is_socket(const struct yd_member *member)
+{
+    return member->deliver == deliver;
+}
+
 yodel_sio_socket *yd_sio_socket_of_member(struct yd_member *member)
 {
     return yd_container_of(member, yodel_sio_socket, rooms.member);

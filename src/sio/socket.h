@@ -83,6 +83,8 @@ void yd_sio_socket_free(yodel_sio_socket *socket);
 /* The socket of an id in ns on this loop; NULL when there is none. */
 yodel_sio_socket *yd_sio_socket_find(yodel_sio_namespace *ns, struct yd_loop *loop, yodel_str id);
 /* The socket that is this member of the service's rooms. */
+/* Whether a member of a room is a socket, and which. */
+bool yd_sio_is_socket(const struct yd_member *member);
 yodel_sio_socket *yd_sio_socket_of_member(struct yd_member *member);
 
 /* The one function that changes a socket's phase. */

@@ -29,13 +29,14 @@ static void visit(yodel_sio_socket *socket, struct walk *walk)
     walk->each(socket, walk->user);
 }
 
-/* A group's name may be that of another namespace's room: "/#x" with "b", "/" with "x#b". */
+/* Readers of server-sent events are not of this walk.  A group's name may be that of another
+ * namespace's room: "/#x" with "b", "/" with "x#b". */
 static void visit_member(struct yd_member *member, void *user)
 {
     struct walk *walk = user;
     yodel_sio_socket *socket = yd_sio_socket_of_member(member);
 
-    if (socket->ns == walk->ns)
+    if (yd_sio_is_socket(member) && socket->ns == walk->ns)
         visit(socket, walk);
 }
 

@@ -32,6 +32,12 @@ static inline struct yd_member *yd_sse_member(yodel_sse *sse)
     return &sse->member;
 }
 
+/* Whether it may be a member of groups. */
+static inline bool yd_sse_is_open(const yodel_sse *sse)
+{
+    return yd_http_stream_is_open(&sse->stream);
+}
+
 /* ---- event_text.c ---- */
 
 /* The fields of an event; a view with ptr NULL is not sent. */

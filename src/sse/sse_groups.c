@@ -35,6 +35,11 @@ static bool fields_of(const struct yd_delivery *what, struct yd_sse_fields *fiel
         fields->data = (yodel_str){(const char *)yd_msg_payload(what->msg), what->msg->len};
         return what->msg->type == YODEL_WS_TEXT;
     }
+    if (what->words != NULL) {
+        fields->event = what->words->name;
+        fields->data = what->words->json;
+        return what->words->num_attachments == 0 && yd_sse_is_line(fields->event);
+    }
     fields->event = yodel_event_type(what->event);
     fields->data = yd_event_json(what->event);
     return yd_sse_is_line(fields->event);
