@@ -109,12 +109,29 @@ YODEL_API int yodel_server_run(yodel_server *server) YODEL_SETUP_THREAD;
 YODEL_API void yodel_server_stop(yodel_server *server, uint32_t drain_ms) YODEL_ANY_THREAD;
 
 /*
- * The last unref frees the server; it must have stopped, or never run.  While another thread holds
+ * The last unref frees the server; it must have stopped, or never run: what was posted to one that
+ * never ran is freed then.  While another thread holds
  * a reference every YODEL_ANY_THREAD function on it stays callable and gives YODEL_ERR_CLOSED.
  */
 YODEL_API yodel_server *yodel_server_ref(yodel_server *server) YODEL_ANY_THREAD;
 /* NULL is a no-op.  Always returns NULL: server = yodel_server_unref(server). */
 YODEL_API yodel_server *yodel_server_unref(yodel_server *server) YODEL_ANY_THREAD;
+
+/*
+ * fork(): a server that was made and has not run yet may be run in the parent, in a child, or in
+ * any number of them at once; they then share its listening sockets, and each gives
+ * yodel_server_unref() for itself.  (The file of a Unix socket is removed by the process that
+ * called yodel_server_listen().)
+ *
+ * A child that was made while the server ran has no part in it: there yodel_server_stop() and
+ * yodel_server_unref() do nothing, what is sent or posted gives YODEL_ERR_CLOSED, and nothing of
+ * the parent's is touched.  No other function may be called on it or on its objects.  The child may
+ * make servers of its own, or execute another program, for which all descriptors are closed.
+ *
+ * A child that does neither keeps the parent's listening sockets open, and with them the port once
+ * the parent has stopped.  This closes the child's, and in any other process does nothing.
+ */
+YODEL_API void yodel_server_after_fork(yodel_server *server) YODEL_ANY_THREAD;
 
 /* What the server has done since it was made; read without stopping anything. */
 typedef struct yodel_server_stats {

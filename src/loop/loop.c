@@ -122,9 +122,11 @@ bool yd_loop_is_current(const struct yd_loop *loop)
 
 int yd_loop_post(struct yd_loop *loop, struct yd_mail *mail)
 {
-    int rc = yd_mailbox_put(&loop->mailbox, mail);
+    int rc;
 
-    if (rc > 0)
+    if (yd_loop_is_parents(loop))
+        return YODEL_ERR_CLOSED;
+    if ((rc = yd_mailbox_put(&loop->mailbox, mail)) > 0)
         loop->ops->wake(loop);
     return rc < 0 ? rc : 0;
 }

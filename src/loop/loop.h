@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 #include <yodel/server.h>
 
+#include "base/fork_mark.h"
 #include "base/mailbox.h"
 #include "base/pool.h"
 #include "base/wheel.h"
@@ -240,7 +241,8 @@ struct yd_loop {
     struct yd_pool pool;                    /* blocks of output and of partial input */
     struct yd_timer aging;                  /* of the pool; runs while it holds anything */
     struct yd_counters counters;
-    pthread_t thread; /* that runs it */
+    _Atomic(const struct yd_fork_mark *) mark; /* borrowed; NULL: it may run in a child of fork() */
+    pthread_t thread;                          /* that runs it */
     atomic_bool running;
     bool stopping;
     size_t max_mail; /* bytes that wait in the mailbox; above it sends are refused */
@@ -302,8 +304,8 @@ bool yd_loop_is_current(const struct yd_loop *loop);
 
 /*
  * Runs mail->run(mail, loop) on the loop.  Any thread; what one thread posts runs in its order.
- * Returns 0: it will run, be it by yd_loop_close(); or YODEL_ERR_CLOSED when the loop has ended:
- * mail is then still the caller's.
+ * Returns 0: it will run, be it by yd_loop_close(); or YODEL_ERR_CLOSED when the loop has ended, or
+ * runs in the parent of this process: mail is then still the caller's.
  */
 int yd_loop_post(struct yd_loop *loop, struct yd_mail *mail);
 
@@ -311,6 +313,18 @@ int yd_loop_post(struct yd_loop *loop, struct yd_mail *mail);
 static inline void yd_loop_limit_mail(struct yd_loop *loop, size_t max)
 {
     loop->max_mail = max;
+}
+
+/* Ahead of running: in children of the process that made mark the loop takes no mail from now on.
+ */
+static inline void yd_loop_set_mark(struct yd_loop *loop, const struct yd_fork_mark *mark)
+{
+    atomic_store_explicit(&loop->mark, mark, memory_order_release);
+}
+
+static inline bool yd_loop_is_parents(struct yd_loop *loop)
+{
+    return yd_fork_mark_is_childs(atomic_load_explicit(&loop->mark, memory_order_acquire));
 }
 
 /* How often mail was refused.  Any thread. */

@@ -2,6 +2,7 @@
 #ifndef YD_NET_SOCKETS_H
 #define YD_NET_SOCKETS_H
 
+#include <sys/types.h>
 #include <yodel/listen.h>
 
 /* Listening sockets: bound here, or inherited. */
@@ -57,6 +58,7 @@ int yd_inherited_check(int fd);
 struct yd_unix_name {
     char *path; /* NULL: not a Unix socket */
     uint64_t device, inode;
+    pid_t pid; /* of the process that has made it: a child of fork() leaves it there */
 };
 
 /* For an address that yd_sockets_open() has bound.  The path is allocated.  Returns 0 or -ENOMEM.

@@ -143,6 +143,7 @@ int yd_unix_name_note(const struct yodel_allocator *mem, const char *address,
     (void)lstat(path, &info);
     name.device = info.st_dev;
     name.inode = info.st_ino;
+    name.pid = getpid();
     *ret_name = name;
     return 0;
 }
@@ -151,8 +152,8 @@ void yd_unix_name_remove(const struct yd_unix_name *name)
 {
     struct stat info;
 
-    if (name->path != NULL && lstat(name->path, &info) == 0 && info.st_dev == name->device &&
-        info.st_ino == name->inode)
+    if (name->path != NULL && name->pid == getpid() && lstat(name->path, &info) == 0 &&
+        info.st_dev == name->device && info.st_ino == name->inode)
         (void)unlink(name->path);
 }
 

@@ -22,7 +22,7 @@ static void on_left(const struct yd_guest *guest)
 
     if (server->on_stopped != NULL)
         server->on_stopped(server, server->stopped_user);
-    yodel_server_unref(server);
+    yd_server_release(server);
 }
 
 /* The handles that are there go in the loop's next turn. */
@@ -50,7 +50,7 @@ int yodel_server_start(yodel_server *server, struct uv_loop_s *loop, yodel_stopp
     if ((rc = yd_loop_start(server->loops[0], &server->guest)) < 0) {
         yd_addresses_close(server);
         yd_server_end(server);
-        yodel_server_unref(server);
+        yd_server_release(server);
     } else if ((rc = yd_server_serve(server)) < 0) {
         give_up(server);
     }

@@ -111,9 +111,9 @@ void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_lo
 /* Lock-free all through: called from signal handlers. */
 void yodel_server_stop(yodel_server *server, uint32_t drain_ms)
 {
-    int before = atomic_fetch_add(&server->num_stops, 1);
+    int before;
 
-    if (before > 1)
+    if (yd_server_is_parents(server) || (before = atomic_fetch_add(&server->num_stops, 1)) > 1)
         return;
     if (before == 0)
         atomic_store(&server->drain_ms, drain_ms);
@@ -229,11 +229,16 @@ int yodel_server_run(yodel_server *server)
 
 int yd_server_begin(yodel_server *server)
 {
+    const struct yd_fork_mark *mark;
     int expected = YD_SERVER_SETUP;
 
     if (!atomic_compare_exchange_strong(&server->state, &expected, YD_SERVER_RUNNING))
         return YODEL_ERR_STATE;
-    yodel_server_ref(server);
+    (void)yd_server_hold(server);
+    mark = yd_fork_mark_new();
+    atomic_store_explicit(&server->mark, mark, memory_order_release);
+    for (unsigned i = 0; i < server->num_loops; i++)
+        yd_loop_set_mark(server->loops[i], mark);
     atomic_store(&server->num_live, server->num_loops);
     for (unsigned i = 0; i < server->num_loops; i++)
         server->workers[i].net.on_empty = on_empty;
@@ -242,8 +247,10 @@ int yd_server_begin(yodel_server *server)
 
 int yd_server_serve(yodel_server *server)
 {
-    int rc = yd_addresses_start(server);
+    int rc = yd_server_name_process(server);
 
+    if (rc == 0)
+        rc = yd_addresses_start(server);
     return rc == 0 ? watch_signals(server) : rc;
 }
 
@@ -253,6 +260,14 @@ void yd_server_end(yodel_server *server)
         yd_loop_close(server->loops[i]);
     yd_bus_close(&server->bus);
     atomic_store(&server->state, YD_SERVER_STOPPED);
+}
+
+void yd_server_give_up(yodel_server *server)
+{
+    int expected = YD_SERVER_SETUP;
+
+    if (atomic_compare_exchange_strong(&server->state, &expected, YD_SERVER_STOPPED))
+        yd_server_end(server);
 }
 
 static int open_loops(yodel_server *server)
@@ -275,6 +290,6 @@ int yd_server_run_by(yodel_server *server, yd_run_fn *run, void *arg)
     yd_server_end(server);
     if (rc == 0)
         rc = atomic_load(&server->start_error);
-    yodel_server_unref(server);
+    yd_server_release(server);
     return rc;
 }

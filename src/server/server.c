@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/container.h"
 #include "base/log.h"
@@ -88,16 +89,28 @@ static int check_options(const yodel_server_options *options)
 
 /* ---- parts ---- */
 
-static int init_secrets(yodel_server *server)
+/* A child that runs what its parent has made is another process: on the bus, and in names. */
+int yd_server_name_process(yodel_server *server)
 {
     uint8_t bytes[16];
 
-    if (RAND_bytes((unsigned char *)server->secret, sizeof server->secret) != 1 ||
-        RAND_bytes(bytes, sizeof bytes) != 1)
+    if (server->pid == getpid())
+        return 0;
+    if (RAND_bytes(bytes, sizeof bytes) != 1)
         return -EIO;
     for (size_t i = 0; i < sizeof bytes; i++)
         snprintf(server->process + 2 * i, 3, "%02x", bytes[i]);
+    memcpy(server->bus.process, server->process, YD_PROCESS_SIZE);
+    memcpy(server->ws.process, server->process, YD_PROCESS_SIZE);
+    server->pid = getpid();
     return 0;
+}
+
+static int init_secrets(yodel_server *server)
+{
+    if (RAND_bytes((unsigned char *)server->secret, sizeof server->secret) != 1)
+        return -EIO;
+    return yd_server_name_process(server);
 }
 
 static int init_bus(yodel_server *server)
@@ -235,6 +248,7 @@ static void free_server(yodel_server *server)
     yd_ws_service_done(&server->ws);
     yd_http_done(&server->http);
     yd_bus_done(&server->bus);
+    yd_fork_mark_free(server->mark);
     yd_free(&mem, server->loops);
     yd_free(&mem, server->workers);
     yd_free(&mem, server);
@@ -277,6 +291,7 @@ int yd_server_new_on(const struct yd_loop_ops *ops, const yodel_server_options *
         server->log = *options.log;
     server->options = options;
     atomic_init(&server->refs, 1);
+    atomic_init(&server->program_refs, 1);
     yd_list_init(&server->hooks);
     if ((rc = init_parts(server, ops)) < 0) {
         free_server(server);
@@ -286,16 +301,33 @@ int yd_server_new_on(const struct yd_loop_ops *ops, const yodel_server_options *
     return 0;
 }
 
-yodel_server *yodel_server_ref(yodel_server *server)
+yodel_server *yd_server_hold(yodel_server *server)
 {
     atomic_fetch_add_explicit(&server->refs, 1, memory_order_relaxed);
     return server;
 }
 
+void yd_server_release(void *owned)
+{
+    yodel_server *server = owned;
+
+    if (atomic_fetch_sub_explicit(&server->refs, 1, memory_order_acq_rel) == 1)
+        free_server(server);
+}
+
+yodel_server *yodel_server_ref(yodel_server *server)
+{
+    atomic_fetch_add_explicit(&server->program_refs, 1, memory_order_relaxed);
+    return yd_server_hold(server);
+}
+
 yodel_server *yodel_server_unref(yodel_server *server)
 {
-    if (server != NULL && atomic_fetch_sub_explicit(&server->refs, 1, memory_order_acq_rel) == 1)
-        free_server(server);
+    if (server == NULL || yd_server_is_parents(server))
+        return NULL;
+    if (atomic_fetch_sub_explicit(&server->program_refs, 1, memory_order_acq_rel) == 1)
+        yd_server_give_up(server);
+    yd_server_release(server);
     return NULL;
 }
 
@@ -350,11 +382,6 @@ int yodel_server_cors(yodel_server *server, const char *prefix, const yodel_cors
     return rc < 0 ? rc : yd_http_cors(&server->http, prefix, options);
 }
 
-void yd_server_release(void *server)
-{
-    yodel_server_unref(server);
-}
-
 int yodel_channels_new_memory(yodel_server *server, yodel_channels **ret_channels)
 {
     char name[YD_LAYER_NAME_SIZE];
@@ -362,14 +389,14 @@ int yodel_channels_new_memory(yodel_server *server, yodel_channels **ret_channel
         .bus = &server->bus,
         .name = name,
         .make_msg = yd_ws_make_msg,
-        .owner = yodel_server_ref(server),
+        .owner = yd_server_hold(server),
         .release_owner = yd_server_release,
     };
     int rc;
 
     (void)snprintf(name, sizeof name, "groups%u", server->num_layers++);
     if ((rc = yd_channels_new(&options, ret_channels)) < 0)
-        yodel_server_unref(server);
+        yd_server_release(server);
     return rc;
 }
 

@@ -46,7 +46,8 @@ struct yd_address {
 enum yd_server_state { YD_SERVER_SETUP = 0, YD_SERVER_RUNNING, YD_SERVER_STOPPED };
 
 struct yodel_server {
-    atomic_uint refs;
+    atomic_uint refs;         /* of the program and of what belongs to the server */
+    atomic_uint program_refs; /* of the program */
     atomic_int state;
     atomic_int num_stops;
     atomic_uint drain_ms;
@@ -59,6 +60,8 @@ struct yodel_server {
     yodel_server_options options; /* filled in; its pointers are not kept */
     uint64_t secret[2];
     char process[YD_PROCESS_SIZE];
+    pid_t pid;                                 /* that has the name, and the Unix sockets */
+    _Atomic(const struct yd_fork_mark *) mark; /* since it runs */
     struct yd_bus bus;
     struct yd_http http;
     struct yd_ws_service ws;
@@ -81,6 +84,9 @@ struct yodel_server {
 int yd_server_new_on(const struct yd_loop_ops *ops, const yodel_server_options *options,
                      yodel_server **ret_server);
 
+/* A new name, unless it has that of this process already.  Returns 0 or -EIO. */
+int yd_server_name_process(yodel_server *server);
+
 /* run.c */
 void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_loop *loop);
 
@@ -97,6 +103,8 @@ int yd_server_begin(yodel_server *server);
 int yd_server_serve(yodel_server *server);
 /* The loops have ended: runs what is left in them. */
 void yd_server_end(yodel_server *server);
+/* The program has let go of it.  If it has never run, it never will. */
+void yd_server_give_up(yodel_server *server);
 
 /* server_listen.c */
 int yd_addresses_start(yodel_server *server);
@@ -121,8 +129,16 @@ void yd_services_free(yodel_server *server);
 /* The loop of an id, or NULL when there is none. */
 struct yd_loop *yd_server_loop(const yodel_server *server, uint64_t id);
 
-/* yodel_server_unref() for owners that keep the server behind a void pointer. */
+/* References of what belongs to the server, which do not keep what waits for it to run when the
+ * program has let go of it before. */
+yodel_server *yd_server_hold(yodel_server *server);
 void yd_server_release(void *server);
+
+/* A child of fork() has it, whose parent runs it. */
+static inline bool yd_server_is_parents(const yodel_server *server)
+{
+    return yd_fork_mark_is_childs(atomic_load_explicit(&server->mark, memory_order_acquire));
+}
 
 /* 0 while routes and listeners may be added, else YODEL_ERR_STATE. */
 static inline int yd_server_check_setup(const yodel_server *server)

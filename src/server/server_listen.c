@@ -53,6 +53,18 @@ void yd_addresses_close(yodel_server *server)
         close_address(address);
 }
 
+void yodel_server_after_fork(yodel_server *server)
+{
+    if (!yd_server_is_parents(server))
+        return;
+    for (struct yd_address *address = server->addresses; address != NULL; address = address->next)
+        for (unsigned i = 0; i < address->num_listeners; i++)
+            if (address->listeners[i].base.fd >= 0) {
+                (void)close(address->listeners[i].base.fd);
+                address->listeners[i].base.fd = -1;
+            }
+}
+
 void yd_addresses_free(yodel_server *server)
 {
     struct yd_address *next;

@@ -64,7 +64,7 @@ int yodel_sio_new(yodel_server *server, const yodel_sio_options *options, yodel_
     link->sio = *ret_sio;
     link->next = server->services;
     server->services = link;
-    yodel_server_ref(server);
+    (void)yd_server_hold(server);
     return 0;
 
 fail_link:
