@@ -148,7 +148,7 @@ YODEL_API int yodel_sio_answers_unpack(const yodel_sio_answers *answers, const c
                                        ...) YODEL_LOOP_THREAD;
 
 /* yodel_sio_emit_args() that asks for acknowledgement.  When it fails answered is not called; to
- * one socket also YODEL_ERR_TOO_BIG (max_acks), to a parent YODEL_ERR_UNSUPPORTED. */
+ * one socket also YODEL_ERR_TOO_BIG (max_acks).  Of a parent all its children are asked. */
 YODEL_API int yodel_sio_emit_ack(yodel_sio_target target, const char *event,
                                  const yodel_sio_args *args, yodel_sio_answers_fn *answered,
                                  void *user) YODEL_ANY_THREAD;

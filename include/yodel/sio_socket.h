@@ -42,6 +42,37 @@ YODEL_API yodel_str yodel_sio_socket_header(const yodel_sio_socket *socket,
                                             const char *name) YODEL_LOOP_THREAD;
 YODEL_API yodel_str yodel_sio_socket_peer(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
 
+/* ---- by id ---- */
+
+/*
+ * Runs fn(socket, arg) on the loop of the socket of ns (of a parent: of its children) that has that
+ * id, after the caller's present callback; it is not called if there is none that is connected.
+ * What one thread posts and emits comes in that order.
+ *
+ * arg   taken: free_arg(arg) (may be NULL) runs exactly once, after fn or in place of it, also when
+ *       this call fails, and on whatever thread
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_NAME (not the form of an id), YODEL_ERR_CONGESTED (max_mailbox: it
+ * is not called), YODEL_ERR_CLOSED (a loop has ended).
+ */
+typedef void(yodel_sio_post_fn)(yodel_sio_socket *socket, void *arg);
+YODEL_API int yodel_sio_namespace_post(yodel_sio_namespace *ns, const char *socket_id,
+                                       yodel_sio_post_fn *fn, void *arg,
+                                       yodel_free_fn *free_arg) YODEL_ANY_THREAD;
+
+/* The connected socket of ns that has that id, if it is one of the present loop: a socket belongs
+ * to one loop and is used there only.  NULL otherwise, and on any other thread. */
+YODEL_API yodel_sio_socket *yodel_sio_namespace_find_socket(yodel_sio_namespace *ns,
+                                                            const char *socket_id) YODEL_ANY_THREAD;
+
+/* Sockets of ns, of a parent of its children, that are connected now, over all loops of this
+ * process. */
+YODEL_API size_t yodel_sio_namespace_count(const yodel_sio_namespace *ns) YODEL_ANY_THREAD;
+/* Those that are in a room.  Clients that are lost and may come back are not counted, nor is a
+ * socket in the room of its own id; 0 when out of memory for the children of a parent. */
+YODEL_API size_t yodel_sio_namespace_room_count(yodel_sio_namespace *ns,
+                                                const char *room) YODEL_ANY_THREAD;
+
 /* ---- rooms ---- */
 
 /* room: at most 255 bytes of UTF-8.  A socket is in the room of its id from the beginning.  Returns

@@ -184,7 +184,7 @@ static int emit_to_many(const yodel_sio_target *target, const struct yd_sio_word
 
 /* One operation for each child, whose packet has a name of its own; all of them or none. */
 static int make_ops(const yodel_sio_target *target, const struct yd_sio_words *words,
-                    struct yd_sio_emit_op **ret_first)
+                    bool acknowledged, struct yd_sio_emit_op **ret_first)
 {
     struct yd_buf children = {0};
     int num = yd_sio_ns_children(target->ns, &children), rc = num < 0 ? num : 0;
@@ -194,7 +194,7 @@ static int make_ops(const yodel_sio_target *target, const struct yd_sio_words *w
         struct yd_sio_emit_op *op;
 
         child.ns = ((yodel_sio_namespace **)(void *)children.ptr)[i];
-        if (rc == 0 && (rc = make_op(&child, words, false, &op)) == 0) {
+        if (rc == 0 && (rc = make_op(&child, words, acknowledged, &op)) == 0) {
             op->next = *ret_first;
             *ret_first = op;
         }
@@ -207,7 +207,7 @@ static int make_ops(const yodel_sio_target *target, const struct yd_sio_words *w
 static int emit_to_children(const yodel_sio_target *target, const struct yd_sio_words *words)
 {
     struct yd_sio_emit_op *op = NULL, *next;
-    int rc = make_ops(target, words, &op), made = rc, failed;
+    int rc = make_ops(target, words, false, &op), made = rc, failed;
 
     for (; op != NULL; op = next) {
         next = op->next;
@@ -283,6 +283,55 @@ static int ask_many(const yodel_sio_target *target, const struct yd_sio_words *w
     return yd_bus_ask(&op->base.op, ask, yd_sio_gather_timeout(gather));
 }
 
+/* Asks one child in the name of gather; what goes wrong now is told with the answers. */
+static void ask_child(struct yd_sio_emit_op *op, struct yd_sio_gather *gather)
+{
+    struct yd_sio_gather *part = yd_sio_gather_new_part(gather);
+    uint32_t timeout_ms = yd_sio_gather_timeout(gather);
+    int rc = -ENOMEM;
+
+    yd_ask_open(yd_sio_gather_ask(gather));
+    if (part != NULL)
+        rc = yd_bus_ask(&op->base.op, yd_sio_gather_ask(part), timeout_ms);
+    else
+        yd_op_unref(&op->base.op);
+    if (rc == 0)
+        return;
+    yd_sio_gather_miss(gather, rc);
+    yd_ask_close(yd_sio_gather_ask(gather), NULL, 0);
+}
+
+/* An operation for the ask of all answers, which has no receivers; then one for each child.  Takes
+ * gather. */
+static int ask_children(const yodel_sio_target *target, const struct yd_sio_words *words,
+                        struct yd_sio_gather *gather)
+{
+    struct yd_sio_op *nothing = yd_sio_op_new(YD_SIO_OP_NOTHING, sizeof *nothing, target);
+    struct yd_sio_emit_op *op = NULL, *next;
+    struct yd_ask *ask = yd_sio_gather_ask(gather);
+    int rc = nothing != NULL ? make_ops(target, words, true, &op) : -ENOMEM;
+
+    yd_ask_open(ask); /* a part of our own, until all others are */
+    if (nothing == NULL) {
+        yd_ask_cancel(ask);
+    } else if (rc < 0) {
+        yd_op_unref(&nothing->op);
+        yd_ask_cancel(ask);
+    } else {
+        nothing->op.local = true;
+        rc = yd_bus_ask(&nothing->op, ask, 0);
+    }
+    for (; op != NULL; op = next) {
+        next = op->next;
+        if (rc < 0)
+            yd_op_unref(&op->base.op);
+        else
+            ask_child(op, gather);
+    }
+    yd_ask_close(ask, NULL, 0);
+    return rc;
+}
+
 int yd_sio_ask(const yodel_sio_target *target, const struct yd_sio_words *words,
                yodel_sio_answers_fn *answered, void *user)
 {
@@ -294,11 +343,11 @@ int yd_sio_ask(const yodel_sio_target *target, const struct yd_sio_words *words,
 
     if ((rc = yd_sio_words_check(words)) < 0)
         return rc;
-    if (target->ns->is_parent)
-        return YODEL_ERR_UNSUPPORTED;
     gather = yd_sio_gather_new(target->ns->sio, single, timeout_ms, answered, user);
     if (gather == NULL)
         return -ENOMEM;
+    if (target->ns->is_parent)
+        return ask_children(target, words, gather);
     socket = direct(target);
     return socket != NULL ? ask_one(socket, target, words, gather)
                           : ask_many(target, words, gather);

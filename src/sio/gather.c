@@ -20,6 +20,7 @@ struct yd_sio_gather {
     uint32_t timeout_ms;
     yodel_sio_answers_fn *answered;
     void *user;
+    struct yd_sio_gather *whole; /* whose part this is; NULL: it is told to the program */
     unsigned expected;
     int result;                /* the first that went wrong */
     size_t bytes;              /* of answers that were taken */
@@ -82,6 +83,26 @@ static int show_answers(struct yd_sio_gather *gather, struct yd_buf *array, yode
     return 0;
 }
 
+static void put_elements(struct yd_sio_gather *gather, yodel_str elements, const yodel_bytes *data,
+                         uint32_t num);
+static void note_result(struct yd_sio_gather *gather, int result);
+
+/* The answers of a part go to the whole.  answers: with the brackets of an array. */
+static void add_part(struct yd_sio_gather *part, const yodel_sio_answers *answers)
+{
+    struct yd_sio_gather *whole = part->whole;
+    yodel_str elements = {answers->json.ptr + 1, answers->json.len - 2};
+
+    if (yd_ask_enter(&whole->ask)) {
+        note_result(whole, answers->result);
+        whole->ask.num_missing += answers->missing;
+        if (elements.len > 0)
+            put_elements(whole, elements, answers->attachments, (uint32_t)answers->num_attachments);
+        yd_ask_leave(&whole->ask);
+    }
+    yd_ask_close_now(&whole->ask, part->ask.home, 0);
+}
+
 static void tell_answers(struct yd_ask *ask, unsigned missing)
 {
     struct yd_sio_gather *gather = yd_sio_gather_of(ask);
@@ -99,7 +120,10 @@ static void tell_answers(struct yd_ask *ask, unsigned missing)
         answers.attachments = views;
         answers.num_attachments = num_attachments(gather);
     }
-    gather->answered(&answers, gather->user);
+    if (gather->whole != NULL)
+        add_part(gather, &answers);
+    else
+        gather->answered(&answers, gather->user);
     json_decref(document);
     yd_free(mem, views);
     yd_buf_free(mem, &array);
@@ -146,6 +170,16 @@ struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, bool single, uint32_t ti
     gather->answered = answered;
     gather->user = user;
     return gather;
+}
+
+struct yd_sio_gather *yd_sio_gather_new_part(struct yd_sio_gather *whole)
+{
+    struct yd_sio_gather *part =
+        yd_sio_gather_new(whole->sio, false, whole->timeout_ms, NULL, NULL);
+
+    if (part != NULL)
+        part->whole = whole;
+    return part;
 }
 
 struct yd_ask *yd_sio_gather_ask(struct yd_sio_gather *gather)
@@ -234,33 +268,55 @@ static void take_back(struct yd_sio_gather *gather, size_t json_len, size_t num)
     gather->result = -ENOMEM;
 }
 
-/* One that does not fit any more is left out. */
-static bool fits(struct yd_sio_gather *gather, yodel_str elements, const yodel_bytes *data,
-                 uint32_t num)
+/* With the lock held. */
+static bool reserve(struct yd_sio_gather *gather, size_t size)
 {
+    if (size > gather->sio->options.max_answers - gather->bytes)
+        return false;
+    gather->bytes += size;
+    return true;
+}
+
+/* One that does not fit any more is left out. */
+static bool has_room(struct yd_sio_gather *gather, yodel_str elements, const yodel_bytes *data,
+                     uint32_t num)
+{
+    struct yd_sio_gather *whole = gather->whole;
     size_t size = elements.len;
+    bool fits;
 
     for (uint32_t i = 0; i < num; i++)
         size += data[i].len;
-    if (size > gather->sio->options.max_answers - gather->bytes) {
-        yd_sio_count_one(&gather->sio->counters.answers_dropped);
-        note_result(gather, YODEL_ERR_TOO_BIG);
-        return false;
+    if (whole == NULL) {
+        fits = reserve(gather, size);
+    } else {
+        if (!yd_ask_enter(&whole->ask))
+            return false;
+        fits = reserve(whole, size);
+        yd_ask_leave(&whole->ask);
     }
-    gather->bytes += size;
-    return true;
+    if (fits)
+        return true;
+    yd_sio_count_one(&gather->sio->counters.answers_dropped);
+    note_result(gather, YODEL_ERR_TOO_BIG);
+    return false;
+}
+
+static void put_elements(struct yd_sio_gather *gather, yodel_str elements, const yodel_bytes *data,
+                         uint32_t num)
+{
+    size_t first = num_attachments(gather), json_len = gather->json.len;
+
+    if (append_elements(gather, elements, num, first) < 0 ||
+        append_attachments(gather, data, num) < 0)
+        take_back(gather, json_len, first);
 }
 
 static void take_elements(struct yd_sio_gather *gather, yodel_str elements, const yodel_bytes *data,
                           uint32_t num)
 {
-    size_t first = num_attachments(gather), json_len = gather->json.len;
-
-    if (elements.len == 0 || !fits(gather, elements, data, num))
-        return;
-    if (append_elements(gather, elements, num, first) < 0 ||
-        append_attachments(gather, data, num) < 0)
-        take_back(gather, json_len, first);
+    if (elements.len > 0 && has_room(gather, elements, data, num))
+        put_elements(gather, elements, data, num);
 }
 
 /* Of a broadcast only the first argument counts. */

@@ -13,6 +13,9 @@ struct yd_sio_gather;
  * of memory. */
 struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, bool single, uint32_t timeout_ms,
                                         yodel_sio_answers_fn *answered, void *user);
+/* One whose answers are added to those of whole, of which a part is open for it, and closed after
+ * that.  NULL when out of memory. */
+struct yd_sio_gather *yd_sio_gather_new_part(struct yd_sio_gather *whole);
 struct yd_ask *yd_sio_gather_ask(struct yd_sio_gather *gather);
 struct yd_sio_gather *yd_sio_gather_of(struct yd_ask *ask);
 /* Whether an ask is that of a gather. */

@@ -22,6 +22,7 @@ struct yd_sio_shard {
     struct yd_map by_id;        /* those that are CONNECTING as well */
     struct yd_map by_pid;       /* those that can be recovered */
     atomic_size_t count;        /* of sockets; read by any thread */
+    atomic_size_t connected;    /* those that are CONNECTED; of a parent: its children's */
 };
 
 struct yodel_sio_namespace {

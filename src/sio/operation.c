@@ -112,8 +112,12 @@ static void add_populated(const yodel_sio_namespace *ns, struct yd_loop_set *set
 void yd_sio_op_find(const struct yd_op *op, struct yd_loop_set *set)
 {
     const yodel_sio_namespace *ns = ((const struct yd_sio_op *)op)->ns;
-    bool anywhere = ns->is_parent || op->scope.everyone || op->scope.only.len > 0 ||
-                    atomic_load(&ns->num_joins) > 0;
+    bool anywhere = false;
+
+    if (op->kind == YD_SIO_OP_NOTHING)
+        return;
+    anywhere = ns->is_parent || op->scope.everyone || op->scope.only.len > 0 ||
+               atomic_load(&ns->num_joins) > 0;
 
     for (uint32_t i = 0; i < op->scope.num_rooms && !anywhere; i++) {
         anywhere = yd_sio_room_of_key(ns, &op->scope.rooms[i]).len == YD_ID_LEN;

@@ -14,7 +14,9 @@ enum yd_sio_kind {
     YD_SIO_OP_LEAVE,      /* all leave rooms */
     YD_SIO_OP_DISCONNECT, /* all leave the namespace, or their connections end */
     YD_SIO_OP_SOCKETS,    /* asks what they are */
-    YD_SIO_OP_ROOMS       /* asks for the names of their rooms */
+    YD_SIO_OP_ROOMS,      /* asks for the names of their rooms */
+    YD_SIO_OP_CALL,       /* calls a function of the program with one of them */
+    YD_SIO_OP_NOTHING     /* only carries an ask */
 };
 
 /* Begins the struct of each kind. */

@@ -78,6 +78,9 @@ int yd_sio_op_encode(const struct yd_op *op, struct yd_buf *buf)
         return put_rooms((const struct yd_sio_rooms_op *)op, buf);
     case YD_SIO_OP_DISCONNECT:
         return yd_wire_put_u8(mem, buf, ((const struct yd_sio_disconnect_op *)op)->close != 0);
+    case YD_SIO_OP_CALL: /* stay here */
+    case YD_SIO_OP_NOTHING:
+        break;
     case YD_SIO_OP_SOCKETS:
     case YD_SIO_OP_ROOMS:
         return 0;
@@ -100,7 +103,7 @@ size_t yd_sio_op_size(unsigned kind)
     case YD_SIO_OP_SOCKETS:
     case YD_SIO_OP_ROOMS:
         return sizeof(struct yd_sio_op);
-    default:
+    default: /* others stay in their process */
         return 0;
     }
 }
@@ -200,6 +203,9 @@ static int get_kind(struct yd_sio_op *op, struct yd_wire_reader *reader)
         return get_rooms((struct yd_sio_rooms_op *)op, reader->rest);
     case YD_SIO_OP_DISCONNECT:
         return get_disconnect((struct yd_sio_disconnect_op *)op, reader);
+    case YD_SIO_OP_CALL: /* stay here */
+    case YD_SIO_OP_NOTHING:
+        break;
     case YD_SIO_OP_SOCKETS:
     case YD_SIO_OP_ROOMS:
         return get_fetch(op, reader);

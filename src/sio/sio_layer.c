@@ -6,6 +6,7 @@
 #include "sio/fetch.h"
 #include "sio/many.h"
 #include "sio/sio_codec.h"
+#include "sio/sio_post.h"
 
 static void apply(struct yd_op *op, struct yd_loop *loop)
 {
@@ -26,6 +27,11 @@ static void apply(struct yd_op *op, struct yd_loop *loop)
     case YD_SIO_OP_ROOMS:
         yd_sio_fetch_apply(sio_op, loop);
         break;
+    case YD_SIO_OP_CALL:
+        yd_sio_call_apply(sio_op, loop);
+        break;
+    case YD_SIO_OP_NOTHING:
+        break;
     }
 }
 
@@ -39,6 +45,8 @@ static void release(struct yd_op *op)
         yd_sio_emit_release(sio_op);
     else if (op->kind == YD_SIO_OP_JOIN || op->kind == YD_SIO_OP_LEAVE)
         yd_sio_rooms_release(sio_op);
+    else if (op->kind == YD_SIO_OP_CALL)
+        yd_sio_call_release(sio_op);
     yd_sio_ns_unref(sio_op->ns);
 }
 

@@ -50,6 +50,17 @@ static void leave_shard(yodel_sio_socket *socket)
     atomic_fetch_sub_explicit(&yd_sio_shard_of(socket)->count, 1, memory_order_relaxed);
 }
 
+/* change: 1 or -1. */
+static void count_connected(const yodel_sio_socket *socket, size_t change)
+{
+    const struct yd_sio_parent *parent = socket->ns->parent;
+
+    atomic_fetch_add_explicit(&yd_sio_shard_of(socket)->connected, change, memory_order_relaxed);
+    if (parent != NULL)
+        atomic_fetch_add_explicit(&parent->ns->shards[socket->loop->index].connected, change,
+                                  memory_order_relaxed);
+}
+
 /* ---- lifetime ---- */
 
 yodel_sio_socket *yd_sio_socket_new(yodel_sio_namespace *ns, struct yd_loop *loop)
@@ -123,6 +134,8 @@ void yd_sio_socket_free(yodel_sio_socket *socket)
 
     if (socket->phase == YD_SIO_AWAY)
         stop_waiting(socket);
+    if (socket->phase == YD_SIO_CONNECTED)
+        count_connected(socket, (size_t)-1);
     socket->phase = YD_SIO_LEAVING; /* so the program's function sees it */
     yd_sio_socket_end_decisions(socket);
     yd_sio_socket_free_data(socket);
@@ -231,6 +244,8 @@ void yd_sio_socket_set_phase(yodel_sio_socket *socket, enum yd_sio_phase phase)
 
     assert(may_follow(before, phase));
     socket->phase = phase;
+    if (before == YD_SIO_CONNECTED || phase == YD_SIO_CONNECTED)
+        count_connected(socket, phase == YD_SIO_CONNECTED ? 1 : (size_t)-1);
     if (phase == YD_SIO_NOTING || phase == YD_SIO_CONNECTED)
         enter_shard(socket);
     else if (phase == YD_SIO_CONNECTING)

@@ -109,7 +109,7 @@ static bool has_id(yodel_str ids, const yodel_sio_socket *socket)
 static bool is_meant(yodel_sio_socket *socket, const struct walk *walk,
                      const struct yd_scope *scope)
 {
-    bool meant = scope->everyone;
+    bool meant = scope->everyone || has_id(scope->only, socket);
 
     if (has_id(scope->but, socket))
         return false;
