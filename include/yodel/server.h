@@ -79,6 +79,11 @@ typedef struct yodel_server_options {
      * discard_ms, or above max_discard. */
     size_t max_discard;  /* bytes; 0: 64 MiB */
     uint32_t discard_ms; /* 0: 30000 */
+
+    /* Of yodel_loop_work(), for the whole server: threads, which are made when there is work for
+     * them, and jobs that wait for one, above which it gives YODEL_ERR_CONGESTED. */
+    unsigned work_threads; /* at most 1024; 0: 4 */
+    unsigned max_work;     /* 0: 1000 */
 } yodel_server_options;
 
 /*
@@ -155,6 +160,8 @@ typedef struct yodel_server_stats {
     uint64_t limited_handshakes;  /* refused at max_address_handshakes */
     uint64_t limited_messages;    /* at max_messages or max_address_messages; each ends a peer */
     uint64_t proxy_refused;       /* on a listener with proxy_protocol: no header, or not trusted */
+    uint64_t work_waiting;        /* jobs of yodel_loop_work() that have not begun, now */
+    uint64_t work_refused;        /* jobs refused at max_work */
 } yodel_server_stats;
 
 /*

@@ -17,6 +17,7 @@ void yd_open_init(yodel_loop *open, struct yd_loop *loop, yodel_server *server)
     open->closed = false;
     yd_list_init(&open->timers);
     yd_list_init(&open->watches);
+    yd_list_init(&open->jobs);
     loop->open = open;
 }
 

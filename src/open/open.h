@@ -15,7 +15,11 @@ struct yodel_loop {
     struct yd_list timers, watches; /* that run */
     void *data;                     /* the program's */
     yodel_free_fn *free_data;
-    bool closed; /* nothing begins any more; the loop's thread */
+    struct yd_list jobs;                      /* that are not done */
+    struct yd_work_pool *pool;                /* that runs them; NULL: none */
+    void (*on_idle)(struct yodel_loop *open); /* the pool has no job any more, of any loop */
+    bool no_jobs;                             /* are taken any more */
+    bool closed;                              /* nothing begins any more; the loop's thread */
 };
 
 void yd_open_init(yodel_loop *open, struct yd_loop *loop, yodel_server *server);
@@ -29,6 +33,10 @@ void yd_open_free_data(yodel_loop *open);
 /* timer.c, watch.c: stop all. */
 void yd_open_stop_timers(yodel_loop *open);
 void yd_open_stop_watches(yodel_loop *open);
+
+/* work.c: takes no more jobs: those that wait are told that they were cancelled, those that run are
+ * left alone, and only freed when they return. */
+void yd_open_give_up_jobs(yodel_loop *open);
 
 /* open_close.c: on the loop's thread, at its end, stops all that the program has left there, frees
  * its data, and lets nothing begin after that. */

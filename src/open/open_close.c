@@ -3,6 +3,7 @@
 
 void yd_open_close(yodel_loop *open)
 {
+    yd_open_give_up_jobs(open);
     open->closed = true;
     yd_open_stop_timers(open);
     yd_open_stop_watches(open);

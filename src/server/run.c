@@ -5,15 +5,23 @@
 
 #include "base/container.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "server/server.h"
 
 /* Running, stopping, signals. */
 
 /* ---- stopping, on a worker's loop ---- */
 
+/* Jobs first: what they are for may still be answered. */
+static void end_now(struct yd_worker *worker)
+{
+    yd_open_give_up_jobs(&worker->open);
+    yd_net_abort(&worker->net);
+}
+
 static void on_drained(struct yd_timer *timer)
 {
-    yd_net_abort(&yd_container_of(timer, struct yd_worker, drain)->net);
+    end_now(yd_container_of(timer, struct yd_worker, drain));
 }
 
 /* The first loop takes signals, so it goes on until the others have ended. */
@@ -46,10 +54,16 @@ static void run_end(struct yd_loop *loop, void *arg)
 static void end_when_empty(yodel_server *server)
 {
     if (atomic_load(&server->num_stopped) < atomic_load(&server->num_live) ||
-        atomic_load(&server->num_connections) > 0 || atomic_exchange(&server->ending, true))
+        atomic_load(&server->num_connections) > 0 || yd_work_is_busy(server->work) ||
+        atomic_exchange(&server->ending, true))
         return;
     for (unsigned i = 0; i < server->num_loops; i++)
         (void)yd_call_post(&server->workers[i].end, server->loops[i]);
+}
+
+static void on_idle(yodel_loop *open)
+{
+    end_when_empty(open->server);
 }
 
 static void on_empty(struct yd_net *net)
@@ -76,7 +90,7 @@ static void run_stop(struct yd_loop *loop, void *arg)
 static void run_kill(struct yd_loop *loop, void *worker)
 {
     (void)loop;
-    yd_net_abort(&((struct yd_worker *)worker)->net);
+    end_now(worker);
 }
 
 /* A loop that cannot start ends all of them. */
@@ -100,6 +114,8 @@ void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_lo
     worker->loop = loop;
     worker->hook = &server->hooks;
     yd_open_init(&worker->open, loop, server);
+    worker->open.pool = server->work;
+    worker->open.on_idle = on_idle;
     loop->on_begin = run_begin;
     yd_call_init(&worker->stop, YD_CALL_CONTROL, run_stop, worker);
     yd_call_init(&worker->kill, YD_CALL_CONTROL, run_kill, worker);
@@ -173,27 +189,10 @@ static void *run_worker(void *arg)
     return NULL;
 }
 
-/* Signals go to the thread that called yodel_server_run(), but for those that a thread's own fault
- * raises: blocked they would end the process without a handler, a core or a report. */
-static void fill_blocked(sigset_t *ret_set)
-{
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
-
-    sigfillset(ret_set);
-    for (size_t i = 0; i < YD_LEN(faults); i++)
-        sigdelset(ret_set, faults[i]);
-}
-
+/* Signals go to the thread that called yodel_server_run(). */
 static int start_thread(struct yd_worker *worker)
 {
-    sigset_t blocked, before;
-    int rc;
-
-    fill_blocked(&blocked);
-    pthread_sigmask(SIG_SETMASK, &blocked, &before);
-    rc = pthread_create(&worker->thread, NULL, run_worker, worker);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -rc;
+    return yd_thread_start(&worker->thread, run_worker, worker);
 }
 
 static void join_threads(yodel_server *server, unsigned num)
@@ -259,6 +258,7 @@ void yd_server_end(yodel_server *server)
     for (unsigned i = 0; i < server->num_loops; i++)
         yd_loop_close(server->loops[i]);
     yd_bus_close(&server->bus);
+    yd_work_pool_end(server->work);
     atomic_store(&server->state, YD_SERVER_STOPPED);
 }
 

@@ -16,6 +16,7 @@
 
 /* An id has 8 bits for its loop. */
 #define MOST_LOOPS 255u
+#define MOST_THREADS 1024u
 
 /* The peer's half of a close, ms. */
 #define LINGER_MS 2000
@@ -56,6 +57,8 @@ static void fill_in(yodel_server_options *options)
     DEFAULT(close_ms, 5000);
     DEFAULT(drain_ms, 5000);
     DEFAULT(max_mailbox, (size_t)64 * 1024 * 1024);
+    DEFAULT(work_threads, 4);
+    DEFAULT(max_work, 1000);
     DEFAULT(max_discard, 64 * 1024 * 1024);
     DEFAULT(discard_ms, 30000);
 }
@@ -80,7 +83,7 @@ static int check_options(const yodel_server_options *options)
 {
     const yodel_allocator *mem = options->allocator;
 
-    if (options->loops > MOST_LOOPS)
+    if (options->loops > MOST_LOOPS || options->work_threads > MOST_THREADS)
         return -EINVAL;
     if (mem != NULL && (mem->alloc == NULL || mem->resize == NULL || mem->release == NULL))
         return -EINVAL;
@@ -245,6 +248,7 @@ static void free_server(yodel_server *server)
     yd_addresses_free(server);
     yd_services_free(server);
     yd_hooks_free(server);
+    yd_work_pool_free(server->work);
     yd_ws_service_done(&server->ws);
     yd_http_done(&server->http);
     yd_bus_done(&server->bus);
@@ -259,6 +263,8 @@ static int init_parts(yodel_server *server, const struct yd_loop_ops *ops)
     int rc;
 
     if ((rc = init_secrets(server)) < 0 || (rc = init_limits(server)) < 0 ||
+        (rc = yd_work_pool_new(&server->mem, server->options.work_threads, server->options.max_work,
+                               &server->work)) < 0 ||
         (rc = init_workers(server, ops)) < 0 || (rc = init_bus(server)) < 0 ||
         (rc = init_http(server)) < 0)
         return rc;
@@ -435,6 +441,8 @@ int yodel_server_get_stats(yodel_server *server, yodel_server_stats *ret_stats)
     yodel_server_stats stats = {
         .connections = atomic_load_explicit(&server->num_connections, memory_order_relaxed),
         .websockets = atomic_load_explicit(&server->ws.num_open, memory_order_relaxed),
+        .work_waiting = yd_work_waiting(server->work),
+        .work_refused = yd_work_refused(server->work),
     };
 
     for (unsigned i = 0; i < server->num_loops; i++)

@@ -14,7 +14,7 @@
 #include "net/net.h"
 #include "net/sockets.h"
 #include "net/tls.h"
-#include "open/open.h"
+#include "open/work.h"
 #include "ws/ws.h"
 
 /* The composition root: what a yodel_server is made of. */
@@ -75,7 +75,8 @@ struct yodel_server {
     unsigned num_running; /* the first loop's: others that run, and itself */
     struct yd_loop **loops;
     struct yd_worker *workers;
-    struct yd_guest guest; /* of yodel_server_start() */
+    struct yd_work_pool *work; /* the program's jobs */
+    struct yd_guest guest;     /* of yodel_server_start() */
     yodel_stopped_fn *on_stopped;
     void *stopped_user;
 };
