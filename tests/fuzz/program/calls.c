@@ -644,6 +644,12 @@ static void call_server_look(struct ctx *c)
         broken(c->p, "more clients on polling than clients");
 }
 
+static void call_upload(struct ctx *c)
+{
+    if (c->p->current >= 0)
+        upload_act(c->p);
+}
+
 static void call_kept(struct ctx *c)
 {
     use_kept(c->p);
@@ -709,20 +715,35 @@ static const struct call {
     enum needs needs;
     void (*fn)(struct ctx *c);
 } calls[] = {
-    {4, A_WS, call_ws_send},          {4, A_WS, call_ws_close},
-    {5, A_WS, call_ws_accept},        {3, A_WS, call_ws_reject},
-    {6, A_WS, call_ws_defer},         {3, A_WS, call_ws_pause},
-    {8, A_WS, call_group_add},        {3, A_WS, call_group_discard},
-    {3, A_WS, call_ws_look},          {3, NOTHING, call_post},
-    {5, NOTHING, call_by_id},         {5, NOTHING, call_group_send},
-    {5, NOTHING, call_group_event},   {2, NOTHING, call_channel_event},
-    {2, NOTHING, call_members},       {12, NOTHING, call_emit},
-    {6, NOTHING, call_emit_ack},      {9, A_SOCKET, call_join},
-    {4, A_SOCKET, call_leave},        {2, A_SOCKET, call_each_room},
-    {4, A_SOCKET, call_disconnect},   {2, A_SOCKET, call_look},
-    {2, NOTHING, call_sockets_rooms}, {2, NOTHING, call_disconnect_sockets},
-    {2, NOTHING, call_fetch},         {1, NOTHING, call_server_look},
-    {6, NOTHING, call_kept},          {3, NOTHING, call_find},
+    {4, A_WS, call_ws_send},
+    {4, A_WS, call_ws_close},
+    {5, A_WS, call_ws_accept},
+    {3, A_WS, call_ws_reject},
+    {6, A_WS, call_ws_defer},
+    {3, A_WS, call_ws_pause},
+    {6, NOTHING, call_upload},
+    {8, A_WS, call_group_add},
+    {3, A_WS, call_group_discard},
+    {3, A_WS, call_ws_look},
+    {3, NOTHING, call_post},
+    {5, NOTHING, call_by_id},
+    {5, NOTHING, call_group_send},
+    {5, NOTHING, call_group_event},
+    {2, NOTHING, call_channel_event},
+    {2, NOTHING, call_members},
+    {12, NOTHING, call_emit},
+    {6, NOTHING, call_emit_ack},
+    {9, A_SOCKET, call_join},
+    {4, A_SOCKET, call_leave},
+    {2, A_SOCKET, call_each_room},
+    {4, A_SOCKET, call_disconnect},
+    {2, A_SOCKET, call_look},
+    {2, NOTHING, call_sockets_rooms},
+    {2, NOTHING, call_disconnect_sockets},
+    {2, NOTHING, call_fetch},
+    {1, NOTHING, call_server_look},
+    {6, NOTHING, call_kept},
+    {3, NOTHING, call_find},
     {1, NOTHING, call_stop},
 };
 

@@ -40,6 +40,7 @@ void http_side_set_up(struct program *p)
     if (yodel_server_route(p->server, "/now", answer, p) < 0 ||
         yodel_server_route(p->server, "/later", defer, p) < 0)
         abort();
+    uploads_set_up(p);
 }
 
 /* ---- kept ---- */

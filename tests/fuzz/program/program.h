@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <yodel/http_body.h>
+#include <yodel/http_stream.h>
 #include <yodel/sio.h>
 
 #include "loop_sim.h"
@@ -133,6 +135,8 @@ struct line {
     bool got_close;
     bool is_raw;
     unsigned close_code;
+    bool uploads, upload_chunked;   /* an upload is still to be sent */
+    unsigned upload_len, upload_at; /* bytes */
 };
 
 struct joined {
@@ -208,6 +212,7 @@ struct program {
     struct wsock *wsocks;
     struct ssock *ssocks;
     struct waiter *waiters;
+    struct upload *uploads;
     struct kept kept[MAX_KEPT];
     unsigned num_kept;
     struct choice *choices;
@@ -298,6 +303,17 @@ bool decision_keep(struct program *p, yodel_decision *d, const char *what, struc
 void decision_use(struct program *p, void *choice);
 /* At the end, when the server has stopped. */
 void decisions_free(struct program *p);
+
+/* ---- uploads.c: bodies that are read in parts ---- */
+
+void uploads_set_up(struct program *p);
+/* All must have ended. */
+void uploads_free(struct program *p);
+/* A call on one of this loop, if there is one. */
+void upload_act(struct program *p);
+/* A client begins one; one that has begun goes on. */
+void upload_begin(struct program *p, unsigned loop);
+void upload_go_on(struct program *p);
 
 /* ---- calls.c: what handlers and other threads call ---- */
 

@@ -37,11 +37,20 @@ static void step_request(struct program *p)
     int line = once_in(p, 3) ? choose_line(p) : client_connect(p, choose_loop(p));
     const char *target = targets[pick(p, 3)];
 
-    if (line < 0 || p->lines[line].mode != LINE_HTTP || p->lines[line].session >= 0)
+    if (line < 0 || p->lines[line].mode != LINE_HTTP || p->lines[line].session >= 0 ||
+        p->lines[line].uploads)
         return;
     client_send(p, line, "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n", target,
                 once_in(p, 6) ? "Connection: close\r\n" : "");
     client_ask(p, line, ASKED_OTHER);
+}
+
+static void step_upload(struct program *p)
+{
+    if (once_in(p, 3))
+        upload_begin(p, choose_loop(p));
+    else
+        upload_go_on(p);
 }
 
 /* ---- raw WebSockets ---- */
@@ -304,7 +313,7 @@ static void step_rubbish(struct program *p)
         "GET ", "x\r\n\r\n", "POST /now HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc", "\r\n", "\x81"};
     int line = choose_line(p);
 
-    if (line < 0)
+    if (line < 0 || p->lines[line].uploads)
         return;
     p->lines[line].said_close = true;
     client_send(p, line, "%s", texts[pick(p, 5)]);
@@ -368,6 +377,7 @@ static const struct step {
     void (*fn)(struct program *p);
 } steps[] = {
     {3, "request", step_request},
+    {8, "upload", step_upload},
     {10, "open", step_open},
     {12, "message", step_message},
     {4, "frames", step_frames},

@@ -322,5 +322,6 @@ void world_finish(struct program *p)
     if (p->blocks != 0)
         broken(p, "%zu blocks of memory are left", p->blocks);
     waiters_check(p);
+    uploads_free(p);
     notes_free(p);
 }
