@@ -13,13 +13,17 @@ typedef struct yodel_static_options {
     const char *index;         /* file served for a directory; NULL: "index.html" */
     const char *cache_control; /* NULL: "no-cache" (kept, but revalidated with the ETag) */
     int dot_files;             /* 1: names that begin with a dot are served; 0: 404 */
+    int plain_only;            /* 1: files that lie compressed beside others are not looked for */
 } yodel_static_options;
 
 /*
  * Serves the files below a directory under a path prefix: types by extension, ETag and 304, ranges,
- * HEAD.  Names are percent-decoded once; what would leave the directory, also by a symbolic link,
- * is 404.  So is what begins with a dot, or is below such a directory, but for ".well-known" (RFC
- * 8615).  Routes win over files.
+ * HEAD.  Where "app.js.br" or "app.js.gz" lies beside "app.js" and is not older, clients that take
+ * that coding (RFC 9110 12.5.3; the heavier weight wins, br before gzip) get it in place of it,
+ * with Content-Encoding and an ETag of its own; ranges are of the compressed bytes then.  Names are
+ * percent-decoded once; what would leave the directory, also by a symbolic link, is 404.  So is
+ * what begins with a dot, or is below such a directory, but for ".well-known" (RFC 8615).  Routes
+ * win over files.
  *
  * prefix      "/" or "/static/"; copied
  * directory   copied; must exist

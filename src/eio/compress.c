@@ -9,48 +9,6 @@
 
 /* ---- what the client takes (RFC 9110 12.5.3) ---- */
 
-/* A weight in thousandths; malformed ones count as none. */
-static int parse_weight(yodel_str text)
-{
-    int weight = 0, scale = 1000;
-
-    for (size_t i = 0; i < text.len; i++) {
-        if (i == 1 && text.ptr[i] == '.')
-            continue;
-        if (text.ptr[i] < '0' || text.ptr[i] > '9' || i > 4)
-            return 0;
-        weight += (text.ptr[i] - '0') * scale;
-        scale /= 10;
-    }
-    return weight <= 1000 ? weight : 0;
-}
-
-static yodel_str trim(yodel_str text)
-{
-    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
-        text.ptr++;
-        text.len--;
-    }
-    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
-/* Cuts "gzip;q=0.5" into its name and weight. */
-static int take_weight(yodel_str *element)
-{
-    const char *mark = memchr(element->ptr, ';', element->len);
-    yodel_str rest;
-
-    if (mark == NULL)
-        return 1000;
-    rest = trim((yodel_str){mark + 1, (size_t)(element->ptr + element->len - mark - 1)});
-    *element = trim((yodel_str){element->ptr, (size_t)(mark - element->ptr)});
-    if (rest.len < 2 || (rest.ptr[0] != 'q' && rest.ptr[0] != 'Q') || rest.ptr[1] != '=')
-        return 0;
-    return parse_weight((yodel_str){rest.ptr + 2, rest.len - 2});
-}
-
 static enum yd_eio_coding coding_of(yodel_str name)
 {
     if (yd_str_eq_nocase(name, YODEL_STR("gzip")) || yodel_str_eq(name, YODEL_STR("*")))
@@ -65,7 +23,7 @@ enum yd_eio_coding yd_eio_choose_coding(const struct yd_http_head *head)
     int best_weight = 0, weight;
 
     while (yd_http_list_next(&list, &element)) {
-        weight = take_weight(&element);
+        weight = yd_http_take_weight(&element);
         coding = coding_of(element);
         if (coding != YD_EIO_IDENTITY && weight > best_weight) {
             best = coding;

@@ -2,7 +2,11 @@
 #ifndef YD_HTTP_FILE_H
 #define YD_HTTP_FILE_H
 
+#include <stdbool.h>
+#include <sys/stat.h>
 #include <yodel/http.h>
+
+#include "proto/http1.h"
 
 /* A file that may be served. */
 struct yd_file_source {
@@ -11,6 +15,7 @@ struct yd_file_source {
     const char *index; /* of a directory */
     const char *url;   /* of the root, with a slash at its end */
     const char *cache_control;
+    bool plain_only; /* what lies compressed beside a file is not looked for */
 };
 
 /* Opens path for reading below the directory root; what leads out of it, also by a symbolic link,
@@ -18,6 +23,19 @@ struct yd_file_source {
 int yd_file_open(int root, const char *path);
 /* The same for kernels without openat2(2): follows no symbolic link at all. */
 int yd_file_open_walking(int root, const char *path);
+
+/* What lies compressed beside a file. */
+struct yd_file_coded {
+    struct stat stat;
+    const char *coding; /* "br", "gzip" */
+    bool varies;        /* there is some, whether the client takes it or not */
+};
+
+/* Opens what the client likes best of the compressed forms of path, which plain is about and which
+ * has room for 3 more characters; not what is older.  Returns a descriptor, or -errno: the file
+ * itself is to be sent, and of ret_coded only varies is set. */
+int yd_file_open_coded(int root, char *path, const struct yd_http_codings *codings,
+                       const struct stat *plain, struct yd_file_coded *ret_coded);
 
 /* Answers req with the file.  What source points to must stay while the server runs, but for path.
  */

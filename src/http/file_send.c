@@ -28,15 +28,18 @@ struct job {
     const struct yodel_allocator *mem;
     struct yd_loop *loop;
     struct yd_file_source source;
-    bool working;        /* a thread of the pool has it */
-    bool is_dir;         /* what is asked for must be a directory */
-    bool redirects;      /* it is one, but was asked for as a file */
-    int fd;              /* -1: not open */
-    int error;           /* -errno */
-    struct stat stat;    /* of fd */
-    struct yd_msg *step; /* being read */
+    bool working;                   /* a thread of the pool has it */
+    bool is_dir;                    /* what is asked for must be a directory */
+    bool redirects;                 /* it is one, but was asked for as a file */
+    int fd;                         /* -1: not open */
+    int error;                      /* -errno */
+    struct stat stat;               /* of fd */
+    const char *coding;             /* of what fd is; NULL: none */
+    bool varies;                    /* another client would get another coding */
+    struct yd_http_codings codings; /* that the client takes */
+    struct yd_msg *step;            /* being read */
     uint64_t offset, left;
-    char path[]; /* with room for the index after it */
+    char path[]; /* with room for the index and a suffix after it */
 };
 
 static void free_job(struct job *job)
@@ -95,11 +98,27 @@ static int open_file(struct job *job)
     return rc;
 }
 
+static void look_beside(struct job *job)
+{
+    struct yd_file_coded coded;
+    int fd = yd_file_open_coded(job->source.root, job->path, &job->codings, &job->stat, &coded);
+
+    job->varies = coded.varies;
+    if (fd < 0)
+        return;
+    (void)close(job->fd);
+    job->fd = fd;
+    job->stat = coded.stat;
+    job->coding = coded.coding;
+}
+
 static void do_open(void *arg)
 {
     struct job *job = arg;
 
     job->error = open_file(job);
+    if (job->error == 0 && !job->redirects && !job->source.plain_only)
+        look_beside(job);
 }
 
 static void do_read(void *arg)
@@ -271,27 +290,36 @@ static void describe(const struct stat *stat, struct yd_file_meta *ret_meta)
                    (unsigned long)stat->st_mtim.tv_nsec, (unsigned long long)stat->st_ino);
 }
 
-/* The header lines of a file's answers; those that a 304 has come first. */
-#define NUM_304_HEADERS 3
-#define NUM_HEADERS 5
+/* The header lines of a file's answers; those that a 304 has come first, Content-Range last. */
+#define MAX_HEADERS 8
 struct file_headers {
-    yodel_header list[NUM_HEADERS + 1];
+    yodel_header list[MAX_HEADERS];
+    size_t num_304, num; /* without Content-Range */
     char modified[YD_HTTP_DATE_LEN + 1];
     char range[80];
 };
 
+static void put(struct file_headers *headers, const char *name, const char *value)
+{
+    headers->list[headers->num++] = (yodel_header){name, value};
+}
+
 static void set_headers(struct file_headers *headers, const struct job *job,
                         const struct yd_file_meta *meta)
 {
-    const yodel_header list[NUM_HEADERS] = {{"ETag", meta->etag},
-                                            {"Last-Modified", headers->modified},
-                                            {"Cache-Control", job->source.cache_control},
-                                            {"Accept-Ranges", "bytes"},
-                                            {"X-Content-Type-Options", "nosniff"}};
-
     yd_http_date_write(meta->modified, headers->modified);
-    memcpy(headers->list, list, sizeof list);
-    headers->list[NUM_HEADERS] = (yodel_header){"Content-Range", headers->range};
+    headers->num = 0;
+    put(headers, "ETag", meta->etag);
+    put(headers, "Last-Modified", headers->modified);
+    put(headers, "Cache-Control", job->source.cache_control);
+    if (job->varies)
+        put(headers, "Vary", "Accept-Encoding");
+    headers->num_304 = headers->num;
+    put(headers, "Accept-Ranges", "bytes");
+    put(headers, "X-Content-Type-Options", "nosniff");
+    if (job->coding != NULL)
+        put(headers, "Content-Encoding", job->coding);
+    headers->list[headers->num] = (yodel_header){"Content-Range", headers->range};
 }
 
 /* Ends the job unless there is content to follow. */
@@ -334,18 +362,18 @@ static void answer_file(struct job *job)
                                .content_type = yd_mime_type(job->path),
                                .length = len,
                                .headers = headers.list,
-                               .num_headers = status == 206 ? NUM_HEADERS + 1 : NUM_HEADERS};
+                               .num_headers = headers.num + (status == 206)};
 
         answer(job, &ok, first);
     } else if (status == 304) {
         struct yd_answer unchanged = {
-            .status = status, .headers = headers.list, .num_headers = NUM_304_HEADERS};
+            .status = status, .headers = headers.list, .num_headers = headers.num_304};
 
         answer(job, &unchanged, 0);
     } else {
         yodel_request *req = end_job(job);
 
-        if (yd_request_fail(req, status, NULL, &headers.list[NUM_HEADERS], status == 416) < 0)
+        if (yd_request_fail(req, status, NULL, &headers.list[headers.num], status == 416) < 0)
             yd_request_refuse(req, 503, NULL);
     }
 }
@@ -371,7 +399,7 @@ static struct job *new_job(yodel_request *req, const struct yd_file_source *sour
     const struct yodel_allocator *mem = yd_request_http(req)->mem;
     yodel_str url = yd_request_head(req)->path;
     size_t len = strlen(source->path);
-    struct job *job = yd_zalloc(mem, sizeof *job + len + strlen(source->index) + 2);
+    struct job *job = yd_zalloc(mem, sizeof *job + len + strlen(source->index) + sizeof "/.br");
 
     if (job == NULL)
         return NULL;
@@ -381,6 +409,7 @@ static struct job *new_job(yodel_request *req, const struct yd_file_source *sour
     job->source = *source;
     job->is_dir = url.ptr[url.len - 1] == '/';
     job->fd = -1;
+    yd_http_accepted_codings(yd_request_head(req), &job->codings);
     memcpy(job->path, source->path, len);
     return job;
 }

@@ -22,7 +22,7 @@ struct yd_mount {
     char *url;        /* the prefix between slashes: "/static/", "/" */
     yodel_str prefix; /* trimmed; of url */
     char *index, *cache_control;
-    bool dot_files;
+    bool dot_files, plain_only;
 };
 
 static void free_one(struct yd_mount *mount, const struct yodel_allocator *mem)
@@ -72,6 +72,7 @@ static int set_up(struct yd_mount *mount, const struct yodel_allocator *mem, con
         !yd_http_is_field_value(yodel_str_of(prefix)) || strchr(index, '/') != NULL)
         return -EINVAL;
     mount->dot_files = options->dot_files != 0;
+    mount->plain_only = options->plain_only != 0;
     mount->url = url_of(mem, yd_prefix_trim(yodel_str_of(prefix)));
     mount->index = yd_strdup(mem, index);
     mount->cache_control = yd_strdup(mem, control);
@@ -158,7 +159,8 @@ void yd_mount_serve(yodel_request *req, void *user)
                                           .path = req->file,
                                           .index = mount->index,
                                           .url = mount->url,
-                                          .cache_control = mount->cache_control};
+                                          .cache_control = mount->cache_control,
+                                          .plain_only = mount->plain_only};
 
     yd_file_send(req, &source);
 }

@@ -112,6 +112,19 @@ bool yd_http_is_token(yodel_str text);
 bool yd_http_is_field_value(yodel_str text);
 bool yd_str_eq_nocase(yodel_str a, yodel_str b);
 
+/* Cuts an element of Accept-Encoding or the like, "gzip;q=0.5", to its name.  Returns its weight in
+ * thousandths; 0 too for what is malformed. */
+int yd_http_take_weight(yodel_str *element);
+
+/* How much a client wants of each coding, in thousandths; 0: it does not take it. */
+struct yd_http_codings {
+    int br, gzip;
+    int identity; /* 0: it was not named, and stands below the others */
+};
+
+/* By Accept-Encoding (RFC 9110 12.5.3); a client that sends none is taken to know no coding. */
+void yd_http_accepted_codings(const struct yd_http_head *head, struct yd_http_codings *ret_codings);
+
 /* Chunked bodies (RFC 9112 7.1).  Zero is the start. */
 struct yd_http_chunked {
     uint8_t state;

@@ -59,6 +59,15 @@ static void make_dir(const char *name)
     assert_int_equal(mkdir(path, 0700), 0);
 }
 
+static void make_old(const char *name)
+{
+    const struct timespec times[2] = {{1000000000, 0}, {1000000000, 0}};
+    char path[200];
+
+    (void)snprintf(path, sizeof path, "%s/%s", base, name);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
 static void make_link(const char *name, const char *target)
 {
     char path[200];
@@ -96,6 +105,23 @@ static int make_tree(void **state)
     make_text("www/.well-known/security.txt", "Contact: us");
     make_text("www/.well-known/.env", "SECRET=1");
     make_text("www/.well-known.txt", "text");
+    make_text("www/app.js", "plain");
+    make_text("www/app.js.br", "brotli");
+    make_text("www/app.js.gz", "gzipped!");
+    make_text("www/only.css", "plain");
+    make_text("www/only.css.gz", "gzipped!");
+    make_text("www/old.js.br", "brotli");
+    make_text("www/old.js", "plain");
+    make_old("www/old.js.br");
+    make_text("www/odd.js", "plain");
+    make_dir("www/odd.js.br");
+    make_link("www/odd.js.gz", "../secret.txt");
+    make_text("www/empty.js", "plain");
+    make_text("www/empty.js.br", "");
+    make_text("www/gone.js.br", "brotli");
+    make_dir("www/coded");
+    make_text("www/coded/index.html", "plain");
+    make_text("www/coded/index.html.br", "brotli");
     make_link("www/out", "../secret.txt");
     make_link("www/abs", "/etc/passwd");
     make_link("www/up", "..");
@@ -358,6 +384,109 @@ static void assert_big(const char *body)
             fail_msg("byte %zu", i);
 }
 
+/* What each client gets, and how that is told; NULL: no Accept-Encoding. */
+static void test_static_compressed(void **state)
+{
+    static const struct {
+        const char *target, *accepts, *coding, *body;
+        bool varies;
+    } cases[] = {
+        {"/app.js", NULL, "", "plain", true},
+        {"/app.js", "", "", "plain", true},
+        {"/app.js", "gzip, deflate, br", "br", "brotli", true},
+        {"/app.js", "GZIP", "gzip", "gzipped!", true},
+        {"/app.js", "x-gzip", "gzip", "gzipped!", true},
+        {"/app.js", "deflate, zstd", "", "plain", true},
+        {"/app.js", "*", "br", "brotli", true},
+        {"/app.js", "br;q=0, *", "gzip", "gzipped!", true},
+        {"/app.js", "*;q=0", "", "plain", true},
+        {"/app.js", "gzip, *;q=0", "gzip", "gzipped!", true},
+        {"/app.js", "br;q=0.5, gzip;q=0.8", "gzip", "gzipped!", true},
+        {"/app.js", "br ; q=0.8,gzip;q=0.800", "br", "brotli", true},
+        {"/app.js", "br;q=0.001", "br", "brotli", true},
+        {"/app.js", "br;q=0.000, gzip;q=0", "", "plain", true},
+        {"/app.js", "br;q=x, gzip;q=2", "", "plain", true},
+        {"/app.js", "identity, br;q=0.5", "", "plain", true},
+        {"/app.js", "identity;q=0.5, br;q=0.5", "br", "brotli", true},
+        {"/app.js", "identity;q=0, gzip;q=0.1", "gzip", "gzipped!", true},
+        {"/only.css", "br, gzip;q=0.1", "gzip", "gzipped!", true},
+        {"/only.css", "br", "", "plain", true},
+        {"/only.css", "br, identity;q=0", "", "plain", true},
+        {"/old.js", "br", "", "plain", false},
+        {"/odd.js", "br, gzip", "", "plain", false},
+        {"/empty.js", "br", "", "plain", false},
+        {"/index.html", "br", "", "<p>root", false},
+        {"/coded/", "br", "br", "brotli", true},
+        {"/app.js.gz", "gzip", "", "gzipped!", false},
+    };
+
+    for (size_t i = 0; i < YD_LEN(cases); i++) {
+        char lines[100] = "";
+        struct sim_peer *peer;
+
+        if (cases[i].accepts != NULL)
+            (void)snprintf(lines, sizeof lines, "Accept-Encoding: %s\r\n", cases[i].accepts);
+        peer = ask("GET", cases[i].target, lines);
+        http_sim_assert_status(peer, 200);
+        assert_string_equal(http_sim_body(peer), cases[i].body);
+        assert_string_equal(http_sim_header(peer, "Content-Encoding"), cases[i].coding);
+        assert_string_equal(http_sim_header(peer, "Vary"),
+                            cases[i].varies ? "Accept-Encoding" : "");
+        peer = ask("HEAD", cases[i].target, lines);
+        assert_int_equal(atoi(http_sim_header(peer, "Content-Length")), strlen(cases[i].body));
+    }
+    assert_string_equal(
+        http_sim_header(ask("GET", "/app.js", "Accept-Encoding: br\r\n"), "Content-Type"),
+        "text/javascript; charset=utf-8");
+    http_sim_assert_status(ask("GET", "/gone.js", "Accept-Encoding: br\r\n"), 404);
+}
+
+/* Each form is a representation of its own (RFC 9110 8.8.3, 14.2). */
+static void test_static_compressed_conditions(void **state)
+{
+    char tags[2][100], lines[300];
+    struct sim_peer *peer;
+
+    for (int i = 0; i < 2; i++) {
+        peer = ask("GET", "/app.js", i == 0 ? "" : "Accept-Encoding: br\r\n");
+        (void)snprintf(tags[i], sizeof tags[i], "%s", http_sim_header(peer, "ETag"));
+    }
+    assert_string_not_equal(tags[0], tags[1]);
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 2; j++) {
+            (void)snprintf(lines, sizeof lines, "If-None-Match: %s\r\n%s", tags[i],
+                           j == 0 ? "" : "Accept-Encoding: br\r\n");
+            peer = ask("GET", "/app.js", lines);
+            http_sim_assert_status(peer, i == j ? 304 : 200);
+            assert_string_equal(http_sim_header(peer, "Vary"), "Accept-Encoding");
+            assert_string_equal(http_sim_header(peer, "Content-Encoding"),
+                                i == j || j == 0 ? "" : "br");
+        }
+    peer = ask("GET", "/app.js", "Accept-Encoding: br\r\nRange: bytes=1-3\r\n");
+    http_sim_assert_status(peer, 206);
+    assert_string_equal(http_sim_body(peer), "rot");
+    assert_string_equal(http_sim_header(peer, "Content-Range"), "bytes 1-3/6");
+    assert_string_equal(http_sim_header(peer, "Content-Encoding"), "br");
+    (void)snprintf(lines, sizeof lines, "Range: bytes=1-3\r\nIf-Range: %s\r\n", tags[1]);
+    peer = ask("GET", "/app.js", lines); /* of another form: all of this one */
+    http_sim_assert_status(peer, 200);
+    assert_string_equal(http_sim_body(peer), "plain");
+}
+
+static void test_static_compressed_can_be_turned_off(void **state)
+{
+    struct sim_peer *peer;
+
+    failmem_init(&fm, 0);
+    assert_int_equal(http_sim_start(&hs, &fm.mem, 0), 0);
+    assert_int_equal(
+        yd_http_static(&hs.http, "/", root, YODEL_OPTIONS(yodel_static_options, .plain_only = 1)),
+        0);
+    peer = ask("GET", "/app.js", "Accept-Encoding: br\r\n");
+    assert_string_equal(http_sim_body(peer), "plain");
+    assert_string_equal(http_sim_header(peer, "Vary"), "");
+}
+
 static void test_static_slow_client(void **state)
 {
     struct sim_peer *peer;
@@ -614,6 +743,9 @@ int main(void)
         FIXTURE_TEST(test_static_methods),
         FIXTURE_TEST(test_static_conditions),
         FIXTURE_TEST(test_static_ranges),
+        FIXTURE_TEST(test_static_compressed),
+        FIXTURE_TEST(test_static_compressed_conditions),
+        TEARDOWN_TEST(test_static_compressed_can_be_turned_off),
         FIXTURE_TEST(test_static_slow_client),
         FIXTURE_TEST(test_static_half_close),
         FIXTURE_TEST(test_static_client_leaves),
