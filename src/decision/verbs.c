@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <yodel/json.h>
 
 #include "base/buf.h"
 #include "base/options.h"
@@ -91,6 +92,23 @@ int yodel_decision_respond_pack(yodel_decision *d, int status, const char *forma
     rc = yd_json_pack(mem, &text, format, args);
     va_end(args);
     if (rc == 0)
+        rc = yodel_decision_respond(d, YODEL_OPTIONS(yodel_response, .status = status,
+                                                     .content_type = "application/json",
+                                                     .body = {text.ptr, text.len}));
+    yd_buf_free(mem, &text);
+    return rc;
+}
+
+int yodel_decision_respond_json(yodel_decision *d, int status, const json_t *json)
+{
+    const struct yodel_allocator *mem;
+    struct yd_buf text = {0};
+    int rc;
+
+    if (d == NULL || json == NULL)
+        return -EINVAL;
+    mem = d->loop->mem;
+    if ((rc = yd_json_put_document(mem, &text, json)) == 0)
         rc = yodel_decision_respond(d, YODEL_OPTIONS(yodel_response, .status = status,
                                                      .content_type = "application/json",
                                                      .body = {text.ptr, text.len}));

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdarg.h>
+#include <yodel/json.h>
 
 #include "http/http_internal.h"
 #include "proto/json_doc.h"
@@ -23,15 +25,41 @@ int yodel_request_reply_pack(yodel_request *req, int status, const char *format,
     return rc;
 }
 
-int yodel_request_unpack(yodel_request *req, const char *format, ...)
+int yodel_request_reply_json(yodel_request *req, int status, const json_t *json)
+{
+    const struct yodel_allocator *mem = req->hc->http->mem;
+    struct yd_buf text = {0};
+    int rc = json != NULL ? yd_json_put_document(mem, &text, json) : -EINVAL;
+
+    if (rc == 0) /* which may end req */
+        rc =
+            yodel_request_reply(req, status, "application/json", (yodel_bytes){text.ptr, text.len});
+    yd_buf_free(mem, &text);
+    return rc;
+}
+
+static int read_json(yodel_request *req)
 {
     yodel_str body = {(const char *)req->body.ptr, req->body.len};
-    va_list args;
-    int rc = 0;
 
-    if (req->json == NULL)
-        rc = yd_json_read(body, YD_JSON_MAX_DEPTH, &req->json);
-    if (rc < 0)
+    return req->json != NULL ? 0 : yd_json_read(body, YD_JSON_MAX_DEPTH, &req->json);
+}
+
+int yodel_request_json(yodel_request *req, const json_t **ret_json)
+{
+    int rc = read_json(req);
+
+    if (rc == 0)
+        *ret_json = req->json;
+    return rc;
+}
+
+int yodel_request_unpack(yodel_request *req, const char *format, ...)
+{
+    va_list args;
+    int rc;
+
+    if ((rc = read_json(req)) < 0)
         return rc;
     va_start(args, format);
     rc = yd_json_unpack(req->json, format, args);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <string.h>
+#include <yodel/json.h>
 
 #include "base/mem.h"
 #include "proto/json_doc.h"
@@ -277,6 +278,25 @@ int yodel_ws_send_pack(yodel_ws *ws, const char *format, ...)
         rc = yodel_ws_send_text(ws, (yodel_str){(char *)text.ptr, text.len});
     yd_buf_free(mem, &text);
     return rc;
+}
+
+int yodel_ws_send_json(yodel_ws *ws, const json_t *json)
+{
+    const struct yodel_allocator *mem = ws->route->service->mem;
+    struct yd_buf text = {0};
+    int rc = json != NULL ? yd_json_put_document(mem, &text, json) : -EINVAL;
+
+    if (rc == 0)
+        rc = yodel_ws_send_text(ws, (yodel_str){(char *)text.ptr, text.len});
+    yd_buf_free(mem, &text);
+    return rc;
+}
+
+int yodel_ws_message_json(const yodel_ws_message *message, json_t **ret_json)
+{
+    yodel_str text = {(const char *)message->data.ptr, message->data.len};
+
+    return yd_json_read(text, YD_JSON_MAX_DEPTH, ret_json);
 }
 
 int yodel_ws_unpack(const yodel_ws_message *message, yodel_document **ret_document,

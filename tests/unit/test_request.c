@@ -14,6 +14,8 @@
 #include "http_sim.h"
 
 #include <cmocka.h>
+#include <jansson.h>
+#include <yodel/json.h>
 
 /* Runs check inside a handler of every path and method. */
 typedef void(check_fn)(yodel_request *req);
@@ -349,6 +351,86 @@ static void unpack_and_reply(yodel_request *req, void *user)
                                        "some text that is long enough for a second block");
 }
 
+static int read_rc, echo_rc;
+
+/* The body back, read and written as a document. */
+static void echo_json(yodel_request *req, void *user)
+{
+    const json_t *json = NULL, *same = NULL;
+    json_t *bad = json_stringn_nocheck("\xff", 1);
+
+    read_rc = yodel_request_json(req, &json);
+    echo_rc = 1;
+    if (read_rc == 0) {
+        assert_int_equal(yodel_request_json(req, &same), 0);
+        assert_ptr_equal(json, same);
+        assert_int_equal(yodel_request_reply_json(req, 200, NULL), -EINVAL);
+        if (!failmem_has_failed(&fm) && fm.fail_at == 0)
+            assert_int_equal(yodel_request_reply_json(req, 200, bad), YODEL_ERR_FORMAT);
+        echo_rc = yodel_request_reply_json(req, 201, json);
+    } else {
+        assert_null(json);
+    }
+    json_decref(bad);
+}
+
+static void test_request_json_documents(void **state)
+{
+    static const struct {
+        const char *body, *answer; /* NULL: it is not JSON */
+    } cases[] = {
+        {"[1,{\"a\":null}]", "[1,{\"a\":null}]"},
+        {" \"x\" ", "\"x\""},
+        {"12345678901234567890", "12345678901234567000.0"},
+        {"{", NULL},
+        {"", NULL},
+    };
+
+    failmem_init(&fm, 0);
+    assert_int_equal(http_sim_start(&hs, &fm.mem, 0), 0);
+    assert_int_equal(yd_http_route(&hs.http, "/json", echo_json, NULL), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char request[200];
+        struct sim_peer *peer;
+
+        (void)snprintf(request, sizeof request,
+                       "POST /json HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n%s",
+                       strlen(cases[i].body), cases[i].body);
+        peer = http_sim_ask(&hs, request);
+        assert_int_equal(read_rc, cases[i].answer != NULL ? 0 : YODEL_ERR_FORMAT);
+        http_sim_assert_status(peer, cases[i].answer != NULL ? 201 : 500);
+        if (cases[i].answer != NULL) {
+            assert_string_equal(http_sim_header(peer, "Content-Type"), "application/json");
+            assert_string_equal(http_sim_body(peer), cases[i].answer);
+        }
+    }
+    http_sim_stop(&hs);
+    failmem_assert_empty(&fm);
+}
+
+static void test_request_json_documents_without_memory(void **state)
+{
+    FAILMEM_LOOP(&fm)
+    {
+        struct sim_peer *peer;
+
+        read_rc = echo_rc = 1;
+        if (http_sim_start(&hs, &fm.mem, 0) < 0)
+            continue;
+        if (yd_http_route(&hs.http, "/", echo_json, NULL) == 0) {
+            failmem_serve_jansson(&fm);
+            peer = http_sim_ask(&hs, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n"
+                                     "[\"x\", 12]");
+            failmem_serve_jansson(NULL);
+            assert_true(read_rc >= 0 || read_rc == -ENOMEM);
+            if (echo_rc == 0)
+                assert_string_equal(http_sim_body(peer), "[\"x\",12]");
+            assert_true(failmem_has_failed(&fm) || echo_rc == 0);
+        }
+        http_sim_stop(&hs);
+    }
+}
+
 static void test_request_json_without_memory(void **state)
 {
 
@@ -424,6 +506,8 @@ int main(void)
         TEARDOWN_TEST(test_request_json),
         cmocka_unit_test(test_request_bad_json),
         cmocka_unit_test(test_request_json_with_nul_and_big_numbers),
+        cmocka_unit_test(test_request_json_documents),
+        cmocka_unit_test(test_request_json_documents_without_memory),
         cmocka_unit_test(test_request_json_without_memory),
         cmocka_unit_test(test_request_without_memory),
     };

@@ -11,6 +11,7 @@
 #include "ws_sim.h"
 
 #include <jansson.h>
+#include <yodel/json.h>
 
 /* JSON messages: read with yodel_ws_unpack(), written with yodel_ws_send_pack(). */
 
@@ -33,10 +34,27 @@ static int relay(yodel_ws *ws, const yodel_ws_message *message, void *user)
     return 0;
 }
 
+/* The same with documents. */
+static int relay_document(yodel_ws *ws, const yodel_ws_message *message, void *user)
+{
+    json_t *json = NULL;
+
+    result = yodel_ws_message_json(message, &json);
+    if (result == 0)
+        result = yodel_ws_send_json(ws, json);
+    else
+        assert_null(json);
+    json_decref(json);
+    return 0;
+}
+
 static int start(void)
 {
     int rc = ws_sim_start(&sim, &fm.mem);
 
+    if (rc == 0)
+        rc = yd_ws_route(&sim.service, &sim.hs.http, "/doc",
+                         YODEL_OPTIONS(yodel_ws_handlers, .on_message = relay_document), NULL);
     return rc < 0 ? rc
                   : yd_ws_route(&sim.service, &sim.hs.http, "/ws",
                                 YODEL_OPTIONS(yodel_ws_handlers, .on_message = relay), NULL);
@@ -64,13 +82,17 @@ static void test_ws_json_relays_every_value(void **state)
         {"{\"message\":\"a\\u0000b\"}", "{\"message\":\"a\\u0000b\"}"},
         {"{\"message\":{\"k\\u0000\":[0.1,true]}}", "{\"message\":{\"k\\u0000\":[0.1,true]}}"},
     };
-    struct sim_peer *peer = ws_sim_open(&sim, "/ws");
+    struct sim_peer *peer = ws_sim_open(&sim, "/ws"), *other = ws_sim_open(&sim, "/doc");
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         ws_sim_text(peer, texts[i][0]);
         sim_run(sim.hs.loop);
         assert_int_equal(result, 0);
         ws_sim_expect_text(peer, texts[i][1]);
+        ws_sim_text(other, texts[i][0]);
+        sim_run(sim.hs.loop);
+        assert_int_equal(result, 0);
+        ws_sim_expect_text(other, texts[i][1]);
     }
 }
 
@@ -82,6 +104,11 @@ static void test_ws_json_refuses_what_is_none(void **state)
     sim_run(sim.hs.loop);
     assert_int_equal(result, YODEL_ERR_FORMAT);
     ws_sim_text(peer, "{}");
+    sim_run(sim.hs.loop);
+    assert_int_equal(result, YODEL_ERR_FORMAT);
+    ws_sim_expect_nothing(peer);
+    peer = ws_sim_open(&sim, "/doc");
+    ws_sim_text(peer, "{\"message\":1");
     sim_run(sim.hs.loop);
     assert_int_equal(result, YODEL_ERR_FORMAT);
     ws_sim_expect_nothing(peer);
