@@ -24,6 +24,7 @@ int client_connect(struct program *p, unsigned loop)
     world_enter(p, loop);
     line->peer = sim_connect(p->server->loops[loop]);
     world_leave(p, loop);
+    listen_side_greet(p, p->num_lines);
     say(p, "client %d connects to loop %u", p->num_lines, loop);
     return p->num_lines++;
 }
@@ -78,9 +79,10 @@ void client_upgrade(struct program *p, int line, enum asked asked, const char *t
 {
     client_send(p, line,
                 "GET %s HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s%s"
                 "\r\n",
-                target, once_in(p, 8) ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
+                target, listen_side_headers(p, line),
+                once_in(p, 8) ? "Sec-WebSocket-Extensions: permessage-deflate\r\n" : "");
     client_ask(p, line, asked);
 }
 
@@ -170,8 +172,8 @@ void session_poll(struct program *p, int session)
     if (!s->open && s->poll >= 0) /* its id is still to come */
         return;
     line = line_for(p, session, &s->poll);
-    client_send(p, line, "GET %s?EIO=4&transport=polling%s%s HTTP/1.1\r\nHost: a\r\n\r\n",
-                paths[s->service], s->open ? "&sid=" : "", s->sid);
+    client_send(p, line, "GET %s?EIO=4&transport=polling%s%s HTTP/1.1\r\nHost: a\r\n%s\r\n",
+                paths[s->service], s->open ? "&sid=" : "", s->sid, listen_side_headers(p, line));
     client_ask(p, line, ASKED_POLL);
 }
 

@@ -294,6 +294,15 @@ void keep(struct program *p, struct kept kept);
 void use_kept(struct program *p);
 void drop_all_kept(struct program *p);
 
+/* ---- listen_side.c: proxies, limits by address ---- */
+
+void listen_side_options(const struct program *p, yodel_server_options *options);
+void listen_side_set_up(const struct program *p, struct yd_address *address);
+/* What a proxy sends first on a new connection. */
+void listen_side_greet(struct program *p, int line);
+/* What it adds to each head; lines that end, or "". */
+const char *listen_side_headers(const struct program *p, int line);
+
 /* ---- decide.c ---- */
 
 /* Keeps the reference d, on what (static) of ws, which may be NULL.  strict: handlers do not decide

@@ -184,6 +184,7 @@ static void listen_somewhere(struct program *p)
     address->listeners = listeners;
     address->num_listeners = p->num_loops;
     p->server->addresses = address;
+    listen_side_set_up(p, address);
 }
 
 static void make_server(struct program *p)
@@ -208,6 +209,7 @@ static void make_server(struct program *p)
         .close_ms = 700,
     };
 
+    listen_side_options(p, &options);
     if (yd_server_new_on(&yd_loop_sim, &options, &p->server) < 0)
         abort();
     for (unsigned i = 0; i < p->num_loops; i++)
