@@ -40,12 +40,13 @@ typedef struct yodel_server_options {
     uint32_t body_ms;   /* for a whole request body, or between parts of one that is read in parts
                          * (yodel/http_body.h); 0: 30000 (408 after) */
     uint32_t keep_ms;   /* an HTTP connection between requests; 0: 75000 */
-    uint32_t decide_ms; /* a deferred WebSocket or request must be decided; 0: 10000 (503 after) */
-    uint32_t ping_ms;   /* ping a WebSocket after this long without a frame from it; 0: 25000 */
-    uint32_t pong_ms;   /* close it when nothing comes for this long after the ping; 0: 20000 */
-    uint32_t send_ms;   /* close when queued output makes no progress this long; 0: 30000 */
-    uint32_t close_ms;  /* wait for the peer's half of a close this long; 0: 5000 */
-    uint32_t drain_ms;  /* drain time of a stop asked for by a signal; 0: 5000 */
+    uint32_t
+        decide_ms; /* what is deferred must be decided (yodel/decision.h); 0: 10000 (503 after) */
+    uint32_t ping_ms;  /* ping a WebSocket after this long without a frame from it; 0: 25000 */
+    uint32_t pong_ms;  /* close it when nothing comes for this long after the ping; 0: 20000 */
+    uint32_t send_ms;  /* close when queued output makes no progress this long; 0: 30000 */
+    uint32_t close_ms; /* wait for the peer's half of a close this long; 0: 5000 */
+    uint32_t drain_ms; /* drain time of a stop asked for by a signal; 0: 5000 */
 
     /* 1: yodel_server_run() installs SIGINT and SIGTERM (stop; at once on the second) and SIGHUP
      * (reload certificates), and ignores SIGPIPE.  0: signals are left alone; the library's own

@@ -84,12 +84,28 @@ yodel_decision *yd_decision_again(yodel_decision *d)
 
 /* ---- on the way to the loop ---- */
 
-static void free_verdict(yodel_decision *d, struct yd_verdict *verdict)
+/* Verdicts that say no more than their verb: they travel without memory. */
+static const struct yd_verdict bare[] = {{.verb = YD_ACCEPT}, {.verb = YD_REFUSE}};
+
+static const struct yd_verdict *find_bare(const struct yd_verdict *verdict)
 {
+    if (verdict->accept != NULL || verdict->response != NULL || verdict->message != NULL ||
+        verdict->data != NULL)
+        return NULL;
+    for (size_t i = 0; i < YD_LEN(bare); i++)
+        if (bare[i].verb == verdict->verb)
+            return &bare[i];
+    return NULL;
+}
+
+static void free_verdict(yodel_decision *d, const struct yd_verdict *verdict)
+{
+    if (find_bare(verdict) == verdict)
+        return;
     if (d->ops->unpack != NULL)
-        d->ops->unpack(d->loop->mem, verdict);
+        d->ops->unpack(d->loop->mem, (struct yd_verdict *)verdict);
     else
-        yd_free(d->loop->mem, verdict);
+        yd_free(d->loop->mem, (struct yd_verdict *)verdict);
 }
 
 static void drop(yodel_decision *d)
@@ -101,7 +117,7 @@ static void drop(yodel_decision *d)
 
 static void run_verdict(yodel_decision *d)
 {
-    struct yd_verdict *verdict = d->verdict;
+    const struct yd_verdict *verdict = d->verdict;
     int rc = 0;
 
     d->is_claimed = true;
@@ -149,17 +165,25 @@ yodel_decision *yodel_decision_unref(yodel_decision *d)
     return NULL;
 }
 
-static int pack(yodel_decision *d, const struct yd_verdict *verdict, struct yd_verdict **ret_copy)
+static int pack(yodel_decision *d, const struct yd_verdict *verdict,
+                const struct yd_verdict **ret_copy)
 {
+    struct yd_verdict *copy = NULL;
+    int rc;
+
+    if ((*ret_copy = find_bare(verdict)) != NULL)
+        return 0;
     if (d->ops->pack != NULL)
-        return d->ops->pack(d, verdict, ret_copy);
-    *ret_copy = yd_verdict_copy(d->loop->mem, verdict);
-    return *ret_copy != NULL ? 0 : -ENOMEM;
+        rc = d->ops->pack(d, verdict, &copy);
+    else
+        rc = (copy = yd_verdict_copy(d->loop->mem, verdict)) != NULL ? 0 : -ENOMEM;
+    *ret_copy = copy;
+    return rc;
 }
 
 static int decide_there(yodel_decision *d, const struct yd_verdict *verdict)
 {
-    struct yd_verdict *copy;
+    const struct yd_verdict *copy;
     int rc;
 
     if ((rc = pack(d, verdict, &copy)) < 0)

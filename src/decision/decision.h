@@ -53,8 +53,8 @@ struct yodel_decision {
     struct yd_mail mail; /* a verdict, or a drop, is on its way to the loop: once */
     const struct yd_decision_ops *ops;
     struct yd_loop *loop;
-    void *subject;              /* on the loop only; NULL: it is over */
-    struct yd_verdict *verdict; /* under way */
+    void *subject;                    /* on the loop only; NULL: it is over */
+    const struct yd_verdict *verdict; /* under way */
     yodel_decision_gone_fn *gone;
     void *gone_user;
     atomic_uint refs;  /* of the program */

@@ -561,12 +561,6 @@ uint64_t yd_conn_id(const struct yd_conn *conn)
     return yd_ids_id(&yd_conn_net(conn)->ids, conn->slot);
 }
 
-uint64_t yd_conn_renew_id(struct yd_conn *conn)
-{
-    yd_ids_renew(&yd_conn_net(conn)->ids, conn->slot);
-    return yd_conn_id(conn);
-}
-
 static int wrote(struct yd_conn *conn, int rc)
 {
     if (rc == 0 && !conn->sending)

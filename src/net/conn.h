@@ -179,6 +179,5 @@ void yd_conn_peer(const struct yd_conn *conn, char ret_text[YD_PEER_SIZE]);
 
 /* Names the connection from any thread; never 0. */
 uint64_t yd_conn_id(const struct yd_conn *conn);
-/* Gives it another name; the old one names nothing any more. */
-uint64_t yd_conn_renew_id(struct yd_conn *conn);
+
 #endif

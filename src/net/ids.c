@@ -70,25 +70,15 @@ int yd_ids_take(struct yd_ids *ids, void *object, uint32_t *ret_slot)
     return 0;
 }
 
-static void renew(struct yd_slot *slot)
-{
-    if (++slot->generation == 0)
-        slot->generation = 1;
-}
-
 void yd_ids_free(struct yd_ids *ids, uint32_t i)
 {
     struct yd_slot *slot = slot_at(ids, i);
 
     slot->object = NULL;
-    renew(slot);
+    if (++slot->generation == 0)
+        slot->generation = 1;
     slot->next_free = ids->free_slot;
     ids->free_slot = i;
-}
-
-void yd_ids_renew(struct yd_ids *ids, uint32_t slot)
-{
-    renew(slot_at(ids, slot));
 }
 
 uint64_t yd_ids_id(const struct yd_ids *ids, uint32_t slot)

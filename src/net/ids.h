@@ -25,8 +25,6 @@ void yd_ids_done(struct yd_ids *ids);
 int yd_ids_take(struct yd_ids *ids, void *object, uint32_t *ret_slot);
 /* The slot's id names nothing from now on. */
 void yd_ids_free(struct yd_ids *ids, uint32_t slot);
-/* Gives the object of slot another id. */
-void yd_ids_renew(struct yd_ids *ids, uint32_t slot);
 
 uint64_t yd_ids_id(const struct yd_ids *ids, uint32_t slot);
 /* The object of an id of this loop; NULL when the id names nothing. */

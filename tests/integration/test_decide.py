@@ -56,6 +56,35 @@ def test_gone_before_the_decision(demo):
         equal(ws.message(), "welcome")
 
 
+def test_a_request_is_answered_later(demo):
+    answer = demo.get("/later?delay=30")
+    equal(answer.status, 200)
+    equal(answer.body, b'{"answered":"later"}')
+    equal(demo.get(f"/later?delay={DECIDE_MS * 2}").status, 503)
+
+
+def test_a_request_whose_client_goes(demo):
+    """Many decide for nobody: nothing is left of them, and the next one is served."""
+    for leave in (Stream.abort, Stream.close):
+        for _ in range(30):
+            stream = Stream(connect(demo.port))
+            stream.send(b"GET /later?delay=40 HTTP/1.1\r\nHost: a\r\n\r\n")
+            leave(stream)
+    equal(demo.get("/later?delay=100").status, 200)
+
+
+def test_requests_in_a_row_wait_for_their_turn(demo):
+    """Pipelined: the second one is not answered ahead of the first, nor by its decision."""
+    stream = Stream(connect(demo.port))
+    for delay in (80, 0, 20):
+        stream.send(f"GET /later?delay={delay} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+    stream.send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+    for _ in range(3):
+        equal(stream.response().body, b'{"answered":"later"}')
+    equal(stream.response().status, 200)
+    stream.close()
+
+
 def test_many_wait_at_once(demo):
     streams = [Stream(connect(demo.port)) for _ in range(50)]
     for i, stream in enumerate(streams):

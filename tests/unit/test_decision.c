@@ -196,6 +196,11 @@ static int refuse_it(yodel_decision *d)
     return yodel_decision_refuse(d, "not you", NULL);
 }
 
+static int refuse_silently(yodel_decision *d)
+{
+    return yodel_decision_refuse(d, NULL, NULL);
+}
+
 static int refuse_with_data(yodel_decision *d)
 {
     return yodel_decision_refuse(d, "not you", "{\"a\":1}");
@@ -230,6 +235,7 @@ static const struct verb {
     {reject_it, 307, 307, "", "307 Temporary Redirect\n", false},
     {reject_plainly, 403, 403, "", "403 Forbidden\n", false},
     {refuse_it, 403, 403, "not you", "not you", false},
+    {refuse_silently, 403, 403, "403 Forbidden\n", "403 Forbidden\n", false},
     {refuse_with_data, 403, 403, "{\"a\":1}", "{\"a\":1}", false},
     {respond_it, 201, 0, "made", "", false},
     {respond_text, 200, 0, "text", "", false},
@@ -656,6 +662,25 @@ static void test_decision_without_memory(void **state)
         }
 }
 
+/* From another thread these two need none. */
+static void test_decision_bare_verbs_need_no_memory(void **state)
+{
+    static int (*const calls[])(yodel_decision * d) = {accept_it, refuse_silently};
+    static const int statuses[] = {101, 403};
+
+    for (size_t i = 0; i < YD_LEN(calls); i++) {
+        struct sim_peer *peer = ask_ws();
+
+        fm.fail_at = 1;
+        atomic_store(&fm.calls, 0);
+        assert_int_equal(calls[i](seen.decision), 0);
+        assert_int_equal(atomic_load(&fm.calls), 0);
+        fm.fail_at = 0;
+        give_back();
+        assert_int_equal(atoi(sim_received(peer) + 9), statuses[i]);
+    }
+}
+
 /* No memory to take one, or to answer for one that is dropped: the connection ends, nothing stays.
  */
 static void test_decision_taken_and_dropped_without_memory(void **state)
@@ -686,6 +711,7 @@ int main(void)
         FIXTURE_TEST(test_decision_the_first_one_wins),
         FIXTURE_TEST(test_decision_may_be_taken_after_on_connect),
         FIXTURE_TEST(test_decision_without_memory),
+        FIXTURE_TEST(test_decision_bare_verbs_need_no_memory),
         FIXTURE_TEST(test_decision_taken_and_dropped_without_memory),
     };
 
