@@ -40,6 +40,7 @@ struct demo {
     yodel_sio *sio;
     yodel_sio_namespace *sio_chat; /* "/chat" */
     atomic_size_t num_sio_chat;    /* clients in it */
+    yodel_sio_namespace *meeting;  /* "/meeting" */
     struct demo_notifier *notifier;
 };
 
@@ -51,6 +52,11 @@ int demo_add_slow(struct demo *demo);
 int demo_add_sio(struct demo *demo, const struct demo_options *options);
 int demo_add_notify(struct demo *demo);
 int demo_add_source(struct demo *demo);
+int demo_add_question(struct demo *demo);
+int demo_add_picture(struct demo *demo);
+int demo_add_login(struct demo *demo);
+int demo_add_line(struct demo *demo);
+int demo_add_meeting(struct demo *demo);
 
 /* The thread behind demo_add_slow().  Returns 0 or -errno. */
 int demo_worker_start(struct demo *demo);

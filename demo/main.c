@@ -37,6 +37,22 @@ static int make_server(struct demo *demo, const struct demo_options *options)
         &demo->server);
 }
 
+/* The cards of the view "Features". */
+static int add_features(struct demo *demo)
+{
+    int rc;
+
+    if ((rc = demo_add_question(demo)) < 0)
+        return rc;
+    if ((rc = demo_add_picture(demo)) < 0)
+        return rc;
+    if ((rc = demo_add_login(demo)) < 0)
+        return rc;
+    if ((rc = demo_add_line(demo)) < 0)
+        return rc;
+    return demo_add_meeting(demo);
+}
+
 static int add_routes(struct demo *demo, const struct demo_options *options)
 {
     int rc;
@@ -54,6 +70,8 @@ static int add_routes(struct demo *demo, const struct demo_options *options)
     if ((rc = demo_add_sio(demo, options)) < 0)
         return rc;
     if ((rc = demo_add_notify(demo)) < 0)
+        return rc;
+    if ((rc = add_features(demo)) < 0)
         return rc;
     if ((rc = demo_add_source(demo)) < 0)
         return rc;

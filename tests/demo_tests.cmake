@@ -39,7 +39,7 @@ endforeach()
 set_tests_properties(integration.slow_reader PROPERTIES COST 1000) # the longest goes first
 
 if(YODEL_NODE)
-  foreach(name interop/crowd interop/deflate interop/echo interop/sio_bundle interop/sio_client interop/sio_engine interop/sio_features interop/sio_msgpack interop/sio_order interop/sio_recovery interop/sio_wire browser/access browser/behind browser/chat browser/flask browser/layout browser/page browser/sio browser/text)
+  foreach(name interop/crowd interop/deflate interop/echo interop/sio_bundle interop/sio_client interop/sio_engine interop/sio_features interop/sio_msgpack interop/sio_order interop/sio_recovery interop/sio_wire browser/access browser/behind browser/chat browser/flask browser/lab browser/layout browser/page browser/sio browser/text)
     string(REPLACE / . test ${name})
     yodel_demo_test(${test}
       COMMAND ${YODEL_NODE} --test ${CMAKE_CURRENT_SOURCE_DIR}/${name}.test.js)

@@ -2,6 +2,7 @@
 import { startBehind } from "./behind.js";
 import { startChat } from "./chat.js";
 import { startEcho } from "./echo.js";
+import { startLab } from "./lab.js";
 import { startNotify } from "./notify.js";
 import { startSio } from "./sio.js";
 import { watchers } from "./socket.js";
@@ -85,6 +86,7 @@ startNotify();
 startEcho();
 startChat();
 startSio();
+startLab();
 startViews();
 startBehind();
 setLanguage(localStorage.getItem("yodel.language") ?? navigator.language.slice(0, 2));

@@ -2,13 +2,13 @@
 // The view "Socket.IO": one connection of npm's client with two namespaces, and how it fares.
 
 import { startSioChat } from "./sio_chat.js";
+import { loadClient } from "./sio_client.js";
 import { startSioEcho } from "./sio_echo.js";
 import { startSioNotify } from "./sio_notify.js";
 import { tellWatchers, watch } from "./socket.js";
 import { put, putPlain } from "./text.js";
 import { watchManager } from "./wire.js";
 
-const CLIENT = "/socket.io/socket.io.esm.min.js";
 const LONGEST_WAIT_MS = 4000;
 const BOTH = ["polling", "websocket"];
 
@@ -138,16 +138,8 @@ function showMissing() {
   document.querySelector("#sio-missing").hidden = false;
 }
 
-async function load() {
-  try {
-    return await import(CLIENT);
-  } catch {
-    return null;
-  }
-}
-
 export async function startSio() {
-  const client = await load();
+  const client = await loadClient();
 
   if (!client) return showMissing();
   watch(link);

@@ -32,7 +32,7 @@ function showLine(kind, fillIn) {
   );
 }
 
-function tell(key, values) {
+function remark(key, values) {
   showLine("system", (payload) => put(payload, key, values));
 }
 
@@ -82,7 +82,7 @@ function leave(room) {
   link.chat.emit("leave", { room }, (answer) => {
     if (failed(answer)) return;
     rooms.delete(room);
-    tell("sioLeft", { room });
+    remark("sioLeft", { room });
     showRooms();
   });
 }
@@ -98,7 +98,7 @@ function speak() {
 
 /* A server that has been restarted knows nothing of rooms; one that recovered the session does. */
 function onConnect() {
-  if (link.isBack) tell(link.recovered ? "sioRecovered" : "sioBack");
+  if (link.isBack) remark(link.recovered ? "sioRecovered" : "sioBack");
   if (!link.recovered) for (const room of rooms) link.chat.emit("join", { room });
 }
 
@@ -112,7 +112,7 @@ function listen({ chat }) {
     chat.on(event, (value) => hear(event, value?.data, value));
   chat.on("room_message", (text, meant) => hear("room_message", text, meant));
   chat.on("connect", onConnect);
-  chat.on("disconnect", (why) => tell("lostWhy", { why }));
+  chat.on("disconnect", (why) => remark("lostWhy", { why }));
 }
 
 export function startSioChat(theLink) {

@@ -18,8 +18,12 @@ function showView() {
     if (link.hash === `#${found.dataset.view}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   showEnds(found);
+  for (const listener of onView) listener(found.dataset.view);
   scrollTo(0, 0);
 }
+
+/** Called with the name of the view that has come to the front. */
+export const onView = new Set();
 
 export function startViews() {
   addEventListener("hashchange", showView);

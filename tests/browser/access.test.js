@@ -5,14 +5,22 @@ import path from "node:path";
 import { describe, test } from "node:test";
 
 import { faultsOfAccess, faultsOfContrast, foreignTexts } from "./access.js";
-import { artifacts, current, goAway, hears, openPage, presence, say, sioIsUp, views, visit, visitSio } from "./visitor.js";
+import {
+  artifacts,
+  current,
+  goAway,
+  goTo,
+  hears,
+  labIsUp,
+  openPage,
+  presence,
+  say,
+  views,
+  visit,
+  visitSio,
+} from "./visitor.js";
 
 const viewport = { width: 1280, height: 800 };
-
-async function goTo(page, view) {
-  await page.click(`#views a[href="#${view}"]`);
-  if (view === "socketio") await sioIsUp(page);
-}
 
 async function joinSio(page, room) {
   await page.fill("#sio-room", room);
@@ -59,6 +67,21 @@ describe("what is heard and seen", () => {
             await joinSio(page, "r1");
             await page.click("#sio-notify-form button");
             await page.locator('#sio-chat-log [data-kind="notification"]').waitFor();
+          }
+          if (view === "features") {
+            await page.fill("#login-password", "wrong");
+            await page.click("#login-form button");
+            await page.locator('#login-log [data-kind="failed"]').waitFor();
+            await page.click("#question-form button");
+            await page.locator('#question-log [data-kind="ok"]').waitFor();
+            await page.click("#picture-draw");
+            await page.click("#picture-send");
+            await page.locator("#picture-shelf li").waitFor();
+            await page.click("#line-cut");
+            await page.locator("#line-result[data-state]").waitFor();
+            await page.click("#line-back");
+            await page.locator('#line-log [data-kind="missed"]').first().waitFor();
+            await labIsUp(page);
           }
           await isInOrder(page, locale);
           await page.locator('main:not([hidden]) [data-behind="code"]').first().click();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { describe, test } from "node:test";
 
-import { artifacts, fitsItsWindow, goAway, panel, sioIsUp, views, visit } from "./visitor.js";
+import { artifacts, fitsItsWindow, goAway, goTo, panel, views, visit } from "./visitor.js";
 
 const sizes = [
   [1366, 768],
@@ -103,8 +103,7 @@ async function lookBehind(page) {
 }
 
 async function look(page, view) {
-  await page.click(`#views a[href="#${view}"]`);
-  if (view === "socketio") await sioIsUp(page);
+  await goTo(page, view);
   assert.deepEqual(await page.evaluate(crossings), []);
   if (page.viewportSize().width > 900) assert.deepEqual(await page.evaluate(hiddenInputs), []);
   await fitsItsWindow(page);

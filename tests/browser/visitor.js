@@ -14,7 +14,7 @@ export const wide = { viewport: { width: 1280, height: 800 }, locale: "en" };
 export const narrow = { viewport: { width: 390, height: 844 }, locale: "ru", isMobile: true, hasTouch: true };
 
 /** The views of the page. */
-export const views = ["websocket", "socketio"];
+export const views = ["websocket", "socketio", "features"];
 
 let browser;
 let contexts;
@@ -120,6 +120,27 @@ export async function sioIsUp(page, transport = "websocket") {
   await page.waitForSelector(`#sio-link[data-state="open"][data-transport="${transport}"]`, {
     timeout: 20_000,
   });
+}
+
+/** A visitor of the view "Features". */
+export async function visitLab(rest = {}) {
+  const page = await visitAt("/#features", rest);
+
+  await labIsUp(page);
+  return page;
+}
+
+export async function labIsUp(page) {
+  for (const kind of ["websocket", "socketio", "eventsource"])
+    await page.waitForSelector(`#meeting-${kind}[data-state="open"]`);
+  await page.waitForSelector('#line-state[data-state="open"]');
+}
+
+/** Puts a view in front, and waits for its connections. */
+export async function goTo(page, view) {
+  await page.click(`#views a[href="#${view}"]`);
+  if (view === "socketio") await sioIsUp(page);
+  if (view === "features") await labIsUp(page);
 }
 
 export function panel(page, room) {
