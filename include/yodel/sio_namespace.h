@@ -18,9 +18,10 @@ typedef struct yodel_sio_event yodel_sio_event; /* an event that came in; of a h
 #define YODEL_SIO_MAX_NAME 255
 
 /*
- * Gives the namespace of a name, made on first use.  It stays as long as sio and is borrowed.  If a
- * pattern of a parent made before matches the name, it is that parent's child, with the handlers
- * and middleware that the parent has now.
+ * Gives the namespace of a name, made on first use, also while the server runs: clients may connect
+ * to it from then on.  It stays as long as sio and is borrowed.  If a pattern of a parent made
+ * before matches the name, it is that parent's child, with the handlers and middleware that the
+ * parent has now; so is one that clients have made, which stays from now on.
  *
  * name   "/chat", with or without the slash; up to YODEL_SIO_MAX_NAME bytes of UTF-8 without a
  *        comma
@@ -28,7 +29,7 @@ typedef struct yodel_sio_event yodel_sio_event; /* an event that came in; of a h
  * Returns 0, -ENOMEM, YODEL_ERR_NAME (too long, no UTF-8, a comma).
  */
 YODEL_API YODEL_CHECK_RESULT int yodel_sio_of(yodel_sio *sio, const char *name,
-                                              yodel_sio_namespace **ret_ns) YODEL_SETUP_THREAD;
+                                              yodel_sio_namespace **ret_ns) YODEL_ANY_THREAD;
 
 /*
  * Makes a parent: clients may connect to every name that the PCRE2 pattern matches as a whole.
@@ -39,7 +40,7 @@ YODEL_API YODEL_CHECK_RESULT int yodel_sio_of(yodel_sio *sio, const char *name,
  */
 YODEL_API YODEL_CHECK_RESULT int
 yodel_sio_of_pattern(yodel_sio *sio, const char *pattern,
-                     yodel_sio_namespace **ret_ns) YODEL_SETUP_THREAD;
+                     yodel_sio_namespace **ret_ns) YODEL_ANY_THREAD;
 
 /* A client that asks for a namespace; of a function's call. */
 typedef struct yodel_sio_entry yodel_sio_entry;
@@ -70,7 +71,7 @@ yodel_sio_entry_defer(yodel_sio_entry *entry) YODEL_LOOP_THREAD;
  * live as long as sio.  Returns 0, -ENOMEM. */
 YODEL_API YODEL_CHECK_RESULT int
 yodel_sio_of_function(yodel_sio *sio, yodel_sio_match_fn *match, void *user,
-                      yodel_sio_namespace **ret_ns) YODEL_SETUP_THREAD;
+                      yodel_sio_namespace **ret_ns) YODEL_ANY_THREAD;
 
 /* The namespace of that name ("/chat", with its slash), if there is one now; children included.  A
  * reference, to be given back by yodel_sio_namespace_unref(); NULL when there is none.  A child
@@ -117,20 +118,32 @@ typedef struct yodel_sio_handlers {
     yodel_sio_drain_fn *on_drain;
 } yodel_sio_handlers;
 
-/* Sets the handlers of ns; copied.  Returns 0, -EINVAL, YODEL_ERR_OPTIONS, YODEL_ERR_STATE. */
+/*
+ * Handlers and middleware may be set up before the server runs, and changed while it does, from any
+ * thread and in any handler.  On the loop of who changes them the change holds from the next event
+ * on, on other loops soon; an event or a CONNECT that is under way ends with the handlers and the
+ * middleware that it began with, also when a decision about it comes later.  user is borrowed and
+ * must live as long as sio, also when its handler was removed: another loop may just be calling it.
+ *
+ * All of these give YODEL_ERR_STATE for a child that clients made: it has what its parent has.
+ * yodel_sio_of() gives it handlers of its own.
+ */
+
+/* Sets the handlers of ns, in place of those there were; copied.  NULL: none.  Returns 0, -ENOMEM,
+ * -EINVAL, YODEL_ERR_OPTIONS, YODEL_ERR_STATE. */
 YODEL_API int yodel_sio_namespace_handle(yodel_sio_namespace *ns,
                                          const yodel_sio_handlers *handlers,
-                                         void *user) YODEL_SETUP_THREAD;
+                                         void *user) YODEL_ANY_THREAD;
 
 /* Adds a handler of one event; several of one event run in the order they were added.
  * Returns 0, -ENOMEM, YODEL_ERR_NAME (a reserved name), YODEL_ERR_STATE. */
 YODEL_API int yodel_sio_namespace_on(yodel_sio_namespace *ns, const char *event,
-                                     yodel_sio_event_fn *handler, void *user) YODEL_SETUP_THREAD;
+                                     yodel_sio_event_fn *handler, void *user) YODEL_ANY_THREAD;
 
-/* A handler of one socket alone, for its next event of that name.  Returns 0, -ENOMEM,
- * YODEL_ERR_NAME. */
-YODEL_API int yodel_sio_socket_once(yodel_sio_socket *socket, const char *event,
-                                    yodel_sio_event_fn *handler, void *user) YODEL_LOOP_THREAD;
+/* Removes the handlers of event (NULL: of all events) that are handler with user; handler NULL: all
+ * of them, whatever user is.  Returns how many there were, -ENOMEM, YODEL_ERR_STATE. */
+YODEL_API int yodel_sio_namespace_off(yodel_sio_namespace *ns, const char *event,
+                                      yodel_sio_event_fn *handler, void *user) YODEL_ANY_THREAD;
 
 typedef struct yodel_sio_args yodel_sio_args;
 
@@ -140,7 +153,7 @@ typedef void(yodel_sio_outgoing_fn)(yodel_sio_socket *socket, yodel_str event,
                                     const yodel_sio_args *args, void *user);
 YODEL_API int yodel_sio_namespace_on_outgoing(yodel_sio_namespace *ns,
                                               yodel_sio_outgoing_fn *handler,
-                                              void *user) YODEL_SETUP_THREAD;
+                                              void *user) YODEL_ANY_THREAD;
 
 /*
  * Middleware: runs for every socket that wants to connect, in the order added, before it is in the
@@ -155,7 +168,7 @@ typedef int(yodel_sio_middleware_fn)(yodel_sio_socket *socket, void *user);
 /* Adds a middleware of connections to ns.  user is borrowed and must live as long as the sio of ns.
  * Returns 0, -ENOMEM, YODEL_ERR_STATE (the loops run). */
 YODEL_API int yodel_sio_namespace_use(yodel_sio_namespace *ns, yodel_sio_middleware_fn *middleware,
-                                      void *user) YODEL_SETUP_THREAD;
+                                      void *user) YODEL_ANY_THREAD;
 
 /*
  * Refuses a socket whose middleware runs, or is deferred: its client gets connect_error.
@@ -194,7 +207,7 @@ typedef int(yodel_sio_event_middleware_fn)(yodel_sio_socket *socket, yodel_sio_e
 /* Adds a middleware of events to ns.  As yodel_sio_namespace_use(). */
 YODEL_API int yodel_sio_namespace_use_event(yodel_sio_namespace *ns,
                                             yodel_sio_event_middleware_fn *middleware,
-                                            void *user) YODEL_SETUP_THREAD;
+                                            void *user) YODEL_ANY_THREAD;
 
 /* ---- readers of server-sent events ---- */
 

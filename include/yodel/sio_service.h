@@ -86,6 +86,7 @@ typedef struct yodel_sio_options {
     yodel_sio_headers_fn *headers;         /* of every answer */
     void *hooks_user;
     unsigned max_held_acks; /* acknowledgements that the program holds for one socket; 0: 1000 */
+    unsigned max_handlers;  /* of one socket alone; 0: 1000 */
 } yodel_sio_options;
 
 /* Adds Socket.IO to server.  options may be NULL.  *ret_sio is one reference, to be given back

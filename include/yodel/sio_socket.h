@@ -42,6 +42,35 @@ YODEL_API yodel_str yodel_sio_socket_header(const yodel_sio_socket *socket,
                                             const char *name) YODEL_LOOP_THREAD;
 YODEL_API yodel_str yodel_sio_socket_peer(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
 
+/* ---- handlers of one socket ---- */
+
+/*
+ * Adds a handler of this socket alone: of one event, or of its next one only.  They run after those
+ * of the namespace, in the order they were added, as in the JavaScript server, where all handlers
+ * are a socket's and those for every socket are added first.  What is added while an event is being
+ * handled is for the next one.  They end with the socket, and are not recovered.
+ *
+ * handler   may do anything, also remove itself
+ * user      borrowed
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_NAME (NULL, or a reserved name), YODEL_ERR_TOO_BIG (max_handlers).
+ */
+YODEL_API int yodel_sio_socket_on(yodel_sio_socket *socket, const char *event,
+                                  yodel_sio_event_fn *handler, void *user) YODEL_LOOP_THREAD;
+YODEL_API int yodel_sio_socket_once(yodel_sio_socket *socket, const char *event,
+                                    yodel_sio_event_fn *handler, void *user) YODEL_LOOP_THREAD;
+/* The same for every event, after on_any of the namespace: ahead of middleware, too. */
+YODEL_API int yodel_sio_socket_on_any(yodel_sio_socket *socket, yodel_sio_event_fn *handler,
+                                      void *user) YODEL_LOOP_THREAD;
+/* Removes the handlers of event (NULL: of all events) that are handler with user; handler NULL: all
+ * of them, whatever user is.  They are not called any more, not even for an event that is being
+ * handled: user may go.  Returns how many there were. */
+YODEL_API int yodel_sio_socket_off(yodel_sio_socket *socket, const char *event,
+                                   yodel_sio_event_fn *handler, void *user) YODEL_LOOP_THREAD;
+/* The same of those for every event. */
+YODEL_API int yodel_sio_socket_off_any(yodel_sio_socket *socket, yodel_sio_event_fn *handler,
+                                       void *user) YODEL_LOOP_THREAD;
+
 /* ---- by id ---- */
 
 /*

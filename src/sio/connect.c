@@ -10,6 +10,7 @@
 #include "bus/call.h"
 #include "sio/entry.h"
 #include "sio/later.h"
+#include "sio/ns_config.h"
 #include "sio/recovery.h"
 #include "sio/sio_event.h"
 
@@ -59,9 +60,20 @@ static int send_connect(yodel_sio_socket *socket)
 
 /* ---- being connected ---- */
 
+/* The handlers are those of now, and middleware is over. */
+static void tell_connected(yodel_sio_socket *socket)
+{
+    struct yd_sio_config *config = yd_sio_config_begin(socket->ns, socket->loop);
+
+    yd_sio_config_end(socket->config, socket->loop);
+    socket->config = NULL;
+    if (config->handlers.on_connection != NULL)
+        config->handlers.on_connection(socket, config->user);
+    yd_sio_config_end(config, socket->loop);
+}
+
 static void be_connected(yodel_sio_socket *socket)
 {
-    const struct yd_sio_config *config = socket->ns->config;
     struct yd_sio_client *client = socket->client;
 
     if (socket->phase == YD_SIO_LEAVING || client->closing)
@@ -76,8 +88,7 @@ static void be_connected(yodel_sio_socket *socket)
     }
     yd_timer_stop(&socket->loop->wheel, &client->timer);
     yd_sio_socket_set_phase(socket, YD_SIO_CONNECTED);
-    if (config->handlers.on_connection != NULL)
-        config->handlers.on_connection(socket, config->user);
+    tell_connected(socket);
     yd_sio_run_early(socket);
 }
 
@@ -257,7 +268,8 @@ static int set_up(yodel_sio_socket *socket, yodel_str auth)
 
     if (auth.len > 0 && (socket->auth_text = yd_strndup(sio->mem, auth.ptr, auth.len)) == NULL)
         return -ENOMEM;
-    socket->middleware = socket->ns->config->middleware;
+    socket->config = yd_sio_config_begin(socket->ns, socket->loop);
+    socket->middleware = socket->config->middleware;
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "sio/client.h"
 #include "sio/gather.h"
+#include "sio/ns_config.h"
 #include "sio/readers.h"
 #include "sio/sio_event.h"
 #include "sio/walk.h"
@@ -18,10 +19,16 @@
  * which would come after the end of its namespace. */
 static int tell_watchers(yodel_sio_socket *socket, const struct yd_sio_news *news)
 {
-    struct yd_sio_middleware *watcher = socket->ns->config->outgoing;
+    struct yd_sio_middleware *watcher;
+    struct yd_sio_config *config;
 
+    if (news->args.json.ptr == NULL) /* nobody watched when it was made */
+        return 0;
+    config = yd_sio_config_begin(socket->ns, socket->loop);
+    watcher = config->outgoing;
     for (; watcher != NULL && socket->phase == YD_SIO_CONNECTED; watcher = watcher->next)
         watcher->outgoing_fn(socket, news->event, &news->args, watcher->user);
+    yd_sio_config_end(config, socket->loop);
     return socket->phase == YD_SIO_CONNECTED ? 0 : YODEL_ERR_CLOSED;
 }
 
@@ -81,7 +88,7 @@ static int try_small(yodel_sio_socket *socket, const yodel_sio_target *target,
 {
     struct yd_sio_output output = yd_sio_words_output(target->ns, words);
 
-    if (socket->ns->config->outgoing != NULL || socket->ns->sio->options.recovery_ms > 0)
+    if (yd_sio_ns_is_watched(socket->ns) || socket->ns->sio->options.recovery_ms > 0)
         return YODEL_ERR_STATE;
     return yd_sio_client_send_small(socket->client, &output, session_flags(target->flags));
 }

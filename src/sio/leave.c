@@ -3,13 +3,15 @@
 
 #include "base/container.h"
 #include "sio/entry.h"
+#include "sio/ns_config.h"
 
 /* ---- the end ---- */
 
-static void tell(yodel_sio_socket *socket, yodel_sio_disconnect_fn *handler, const char *reason)
+static void tell(yodel_sio_socket *socket, yodel_sio_disconnect_fn *handler, const char *reason,
+                 void *user)
 {
     if (handler != NULL)
-        handler(socket, reason, socket->ns->config->user);
+        handler(socket, reason, user);
 }
 
 static bool is_stopping(const yodel_sio_socket *socket)
@@ -20,17 +22,19 @@ static bool is_stopping(const yodel_sio_socket *socket)
 /* Of a socket that was CONNECTED. */
 static bool end(yodel_sio_socket *socket, const char *reason, bool may_return)
 {
-    const yodel_sio_handlers *handlers = &socket->ns->config->handlers;
+    struct yd_sio_config *config = yd_sio_config_begin(socket->ns, socket->loop);
+    const yodel_sio_handlers *handlers = &config->handlers;
 
     may_return = may_return && socket->memory != NULL && !is_stopping(socket);
     yd_sio_socket_set_phase(socket, YD_SIO_LEAVING);
     yd_sio_socket_owe_nothing(socket);
-    tell(socket, handlers->on_disconnecting, reason);
+    tell(socket, handlers->on_disconnecting, reason, config->user);
     if (may_return)
         yd_sio_socket_set_phase(socket, YD_SIO_AWAY);
     else
         yd_sio_socket_leave_rooms(socket);
-    tell(socket, handlers->on_disconnect, reason);
+    tell(socket, handlers->on_disconnect, reason, config->user);
+    yd_sio_config_end(config, socket->loop);
     return may_return;
 }
 

@@ -18,9 +18,9 @@ static void free_ns(yodel_sio_namespace *ns)
     for (unsigned i = 0; i < sio->num_loops; i++) {
         yd_map_done(&ns->shards[i].by_id);
         yd_map_done(&ns->shards[i].by_pid);
+        yd_sio_config_end(ns->shards[i].config, sio->loops[i]);
     }
-    if (ns->owns_config)
-        yd_sio_config_free(ns->config);
+    yd_sio_config_unref(ns->config);
     yd_free(sio->mem, ns->name);
     yd_free(sio->mem, ns);
 }
@@ -71,8 +71,24 @@ static yodel_sio_namespace *make_child(yodel_sio *sio, yodel_str name, struct yd
     if (ns == NULL)
         return NULL;
     ns->parent = parent;
-    ns->config = parent->ns->config;
+    atomic_init(&ns->configured, parent->ns);
     return ns;
+}
+
+/* It has a configuration of its own; with the lock held, if there is a parent. */
+static int configure(yodel_sio_namespace *ns)
+{
+    yodel_sio *sio = ns->sio;
+
+    ns->config = ns->parent != NULL ? yd_sio_config_copy(ns->parent->ns->config)
+                                    : yd_sio_config_new(sio->mem, sio->num_loops, sio->secret);
+    if (ns->config == NULL)
+        return -ENOMEM;
+    atomic_store_explicit(&ns->version, 1, memory_order_relaxed);
+    atomic_store_explicit(&ns->is_watched, ns->config->outgoing != NULL, memory_order_relaxed);
+    atomic_store_explicit(&ns->configured, ns, memory_order_release);
+    ns->stays = true;
+    return 0;
 }
 
 /* One that the program makes; parent: whose child it is, or NULL. */
@@ -83,10 +99,7 @@ static yodel_sio_namespace *make_ns(yodel_sio *sio, yodel_str name, struct yd_si
     if (ns == NULL)
         return NULL;
     ns->parent = parent;
-    ns->config = parent != NULL ? yd_sio_config_copy(parent->ns->config)
-                                : yd_sio_config_new(sio->mem, sio->secret);
-    ns->owns_config = ns->stays = true;
-    if (ns->config == NULL) {
+    if (configure(ns) < 0) {
         free_ns(ns);
         return NULL;
     }
@@ -98,7 +111,7 @@ void yd_sio_namespaces_init(struct yd_sio_namespaces *set, const struct yodel_al
 {
     pthread_mutex_init(&set->lock, NULL);
     yd_map_init(&set->map, mem, secret);
-    set->parents = NULL;
+    atomic_init(&set->parents, NULL);
 }
 
 static void free_parent(struct yd_sio_parent *parent)
@@ -119,11 +132,10 @@ void yd_sio_namespaces_done(struct yd_sio_namespaces *set)
         yd_sio_ns_unref(yd_container_of(node, yodel_sio_namespace, node));
     }
     yd_map_done(&set->map);
-    while (set->parents != NULL) {
-        struct yd_sio_parent *next = set->parents->next;
-
-        free_parent(set->parents);
-        set->parents = next;
+    for (struct yd_sio_parent *parent = atomic_load(&set->parents), *next; parent != NULL;
+         parent = next) {
+        next = atomic_load(&parent->next);
+        free_parent(parent);
     }
     pthread_mutex_destroy(&set->lock);
 }
@@ -152,12 +164,19 @@ static int add_ns(yodel_sio_namespace *ns, yodel_sio_namespace **ret_ns)
 
 static struct yd_sio_parent *find_pattern(const yodel_sio *sio, yodel_str name)
 {
-    struct yd_sio_parent *parent = sio->namespaces.parents;
+    struct yd_sio_parent *parent =
+        atomic_load_explicit(&sio->namespaces.parents, memory_order_acquire);
 
     while (parent != NULL &&
            (parent->pattern == NULL || !yd_sio_pattern_matches(parent->pattern, name)))
-        parent = parent->next;
+        parent = atomic_load_explicit(&parent->next, memory_order_acquire);
     return parent;
+}
+
+/* A child that clients made is to stay.  NULL when out of memory. */
+static yodel_sio_namespace *keep_child(yodel_sio_namespace *ns)
+{
+    return configure(ns) == 0 ? ns : NULL;
 }
 
 yodel_sio_namespace *yd_sio_add_ns(yodel_sio *sio, yodel_str name)
@@ -167,6 +186,8 @@ yodel_sio_namespace *yd_sio_add_ns(yodel_sio *sio, yodel_str name)
     pthread_mutex_lock(&sio->namespaces.lock);
     if ((ns = find_ns(sio, name)) == NULL)
         (void)add_ns(make_ns(sio, name, find_pattern(sio, name)), &ns);
+    else if (!ns->stays && (ns = keep_child(ns)) != NULL)
+        ns->parent->num_children--; /* it is the program's now */
     pthread_mutex_unlock(&sio->namespaces.lock);
     return ns;
 }
@@ -174,8 +195,8 @@ yodel_sio_namespace *yd_sio_add_ns(yodel_sio *sio, yodel_str name)
 yodel_sio_namespace *yd_sio_add_parent(yodel_sio *sio, void *pattern, yodel_sio_match_fn *match,
                                        void *user)
 {
-    struct yd_sio_parent **end = &sio->namespaces.parents;
-    struct yd_sio_parent *parent = yd_zalloc(sio->mem, sizeof *parent);
+    _Atomic(struct yd_sio_parent *) *end = &sio->namespaces.parents;
+    struct yd_sio_parent *parent = yd_zalloc(sio->mem, sizeof *parent), *last;
 
     if (parent == NULL)
         return NULL;
@@ -187,9 +208,11 @@ yodel_sio_namespace *yd_sio_add_parent(yodel_sio *sio, void *pattern, yodel_sio_
     parent->pattern = pattern;
     parent->match = match;
     parent->user = user;
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = parent;
+    pthread_mutex_lock(&sio->namespaces.lock);
+    while ((last = atomic_load_explicit(end, memory_order_relaxed)) != NULL)
+        end = &last->next;
+    atomic_store_explicit(end, parent, memory_order_release);
+    pthread_mutex_unlock(&sio->namespaces.lock);
     return parent->ns;
 }
 

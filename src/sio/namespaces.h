@@ -18,19 +18,24 @@
 /* The sockets of a namespace on one loop. */
 struct yd_sio_shard {
     struct yd_list sockets; /* those that targets can mean: NOTING, CONNECTED, AWAY, and LEAVING */
-    struct yd_list of_children; /* the same, of all children of a parent */
-    struct yd_map by_id;        /* those that are CONNECTING as well */
-    struct yd_map by_pid;       /* those that can be recovered */
-    atomic_size_t count;        /* of sockets; read by any thread */
-    atomic_size_t connected;    /* those that are CONNECTED; of a parent: its children's */
+    struct yd_list of_children;   /* the same, of all children of a parent */
+    struct yd_map by_id;          /* those that are CONNECTING as well */
+    struct yd_map by_pid;         /* those that can be recovered */
+    struct yd_sio_config *config; /* that the loop uses; NULL: none yet */
+    unsigned version;             /* of it */
+    atomic_size_t count;          /* of sockets; read by any thread */
+    atomic_size_t connected;      /* those that are CONNECTED; of a parent: its children's */
 };
 
 struct yodel_sio_namespace {
     struct yd_map_node node;
     atomic_uint refs; /* the set, sockets, operations */
     yodel_sio *sio;
-    struct yd_sio_config *config; /* a child's is its parent's, unless the program made it */
-    bool owns_config;
+    /* Whose configuration it has: its own, or that of its parent. */
+    _Atomic(yodel_sio_namespace *) configured;
+    struct yd_sio_config *config; /* a reference; with the lock held.  NULL: its parent's */
+    atomic_uint version;          /* of config */
+    atomic_bool is_watched;       /* config has functions that see what goes out */
     bool stays;                   /* the program made it: it does not go with its last socket */
     struct yd_sio_parent *parent; /* NULL: not a child */
     bool is_parent;               /* no client is in it: emits go to its children */
@@ -44,7 +49,7 @@ struct yodel_sio_namespace {
 
 /* A parent is a namespace that no client is in, with a rule for its children's names. */
 struct yd_sio_parent {
-    struct yd_sio_parent *next;
+    _Atomic(struct yd_sio_parent *) next;
     yodel_sio_namespace *ns;
     yodel_sio_match_fn *match;
     void *user;
@@ -55,7 +60,8 @@ struct yd_sio_parent {
 struct yd_sio_namespaces {
     pthread_mutex_t lock; /* for the map */
     struct yd_map map;
-    struct yd_sio_parent *parents; /* in the order they were added */
+    /* In the order they were added; they stay, so they are read without the lock. */
+    _Atomic(struct yd_sio_parent *) parents;
 };
 
 void yd_sio_namespaces_init(struct yd_sio_namespaces *set, const struct yodel_allocator *mem,
@@ -64,9 +70,8 @@ void yd_sio_namespaces_init(struct yd_sio_namespaces *set, const struct yodel_al
 void yd_sio_namespaces_done(struct yd_sio_namespaces *set);
 
 /* The namespace of a name, made if it is not there; borrowed.  One that a parent's pattern matches
- * is the parent's child, with its handlers and middleware as they are now.  NULL when out of
- * memory.
- */
+ * is the parent's child, with its handlers and middleware as they are now; one that clients made
+ * stays, and has them as its own, from now on.  NULL when out of memory. */
 yodel_sio_namespace *yd_sio_add_ns(yodel_sio *sio, yodel_str name);
 /* A parent, by pattern (compiled, taken unless it fails) or else match; borrowed.  NULL when out of
  * memory. */

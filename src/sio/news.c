@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "sio/ns_config.h"
 
 struct yd_sio_output yd_sio_words_output(const yodel_sio_namespace *ns,
                                          const struct yd_sio_words *words)
@@ -79,7 +80,7 @@ int yd_sio_news_make(struct yd_sio_news *news, yodel_sio_namespace *ns,
         yd_sio_next_offset(&sio->ids, news->offset);
         output.offset = yodel_str_of(news->offset);
     }
-    if (options->keeps_words || ns->config->outgoing != NULL)
+    if (options->keeps_words || yd_sio_ns_is_watched(ns))
         rc = keep_text(news, sio->mem, words);
     if (rc == 0)
         rc = yd_sio_encode_out(sio->mem, sio->options.parser, &output, words->attachments,

@@ -7,15 +7,10 @@
 #include "base/utf8.h"
 #include "proto/sio_packet.h"
 #include "sio/name_pattern.h"
-#include "sio/namespaces.h"
+#include "sio/ns_config.h"
 #include "sio/sio_base.h"
 
-/* What a program sets up before the loops run. */
-
-static bool is_setting_up(const yodel_sio *sio)
-{
-    return !atomic_load_explicit(&sio->loops[0]->running, memory_order_acquire);
-}
+/* What a program sets up, before the loops run or while they do. */
 
 /* ---- namespaces ---- */
 
@@ -63,50 +58,93 @@ int yodel_sio_of_function(yodel_sio *sio, yodel_sio_match_fn *match, void *user,
 
 /* ---- handlers and middleware ---- */
 
+struct handle {
+    yodel_sio_handlers handlers;
+    void *user;
+};
+
+static int change_handlers(struct yd_sio_config *config, const void *arg)
+{
+    const struct handle *handle = arg;
+
+    config->handlers = handle->handlers;
+    config->user = handle->user;
+    return 0;
+}
+
 int yodel_sio_namespace_handle(yodel_sio_namespace *ns, const yodel_sio_handlers *handlers,
                                void *user)
 {
-    if (!is_setting_up(ns->sio))
-        return YODEL_ERR_STATE;
-    ns->config->user = user;
-    return yd_options_read(handlers, &ns->config->handlers, sizeof *handlers);
+    struct handle handle = {.user = user};
+    int rc = yd_options_read(handlers, &handle.handlers, sizeof handle.handlers);
+
+    return rc < 0 ? rc : yd_sio_ns_change(ns, change_handlers, &handle);
+}
+
+/* Of one event. */
+struct listen {
+    const char *event;
+    yodel_sio_event_fn *handler;
+    void *user;
+};
+
+static int add_handler(struct yd_sio_config *config, const void *arg)
+{
+    const struct listen *listen = arg;
+
+    return yd_sio_config_listen(config, listen->event, listen->handler, listen->user);
 }
 
 int yodel_sio_namespace_on(yodel_sio_namespace *ns, const char *event, yodel_sio_event_fn *handler,
                            void *user)
 {
-    if (!is_setting_up(ns->sio))
-        return YODEL_ERR_STATE;
-    if (yd_sio_is_reserved(yodel_str_of(event)))
+    if (event == NULL || yd_sio_is_reserved(yodel_str_of(event)))
         return YODEL_ERR_NAME;
-    return yd_sio_config_listen(ns->config, event, handler, user);
+    return yd_sio_ns_change(ns, add_handler, &(struct listen){event, handler, user});
 }
 
-static int use(yodel_sio_namespace *ns, struct yd_sio_middleware **list,
-               const struct yd_sio_middleware *middleware)
+static int remove_handlers(struct yd_sio_config *config, const void *arg)
 {
-    if (!is_setting_up(ns->sio))
-        return YODEL_ERR_STATE;
-    return yd_sio_config_use(ns->config, list, middleware);
+    const struct listen *listen = arg;
+
+    return yd_sio_config_remove(config, listen->event, listen->handler, listen->user);
+}
+
+int yodel_sio_namespace_off(yodel_sio_namespace *ns, const char *event, yodel_sio_event_fn *handler,
+                            void *user)
+{
+    return yd_sio_ns_change(ns, remove_handlers, &(struct listen){event, handler, user});
+}
+
+static int add_middleware(struct yd_sio_config *config, const void *arg)
+{
+    const struct yd_sio_middleware *middleware = arg;
+    struct yd_sio_middleware **list = &config->middleware;
+
+    if (middleware->event_fn != NULL)
+        list = &config->event_middleware;
+    else if (middleware->outgoing_fn != NULL)
+        list = &config->outgoing;
+    return yd_sio_config_use(config, list, middleware);
 }
 
 int yodel_sio_namespace_use(yodel_sio_namespace *ns, yodel_sio_middleware_fn *middleware,
                             void *user)
 {
-    return use(ns, &ns->config->middleware,
-               &(struct yd_sio_middleware){.fn = middleware, .user = user});
+    return yd_sio_ns_change(ns, add_middleware,
+                            &(struct yd_sio_middleware){.fn = middleware, .user = user});
 }
 
 int yodel_sio_namespace_use_event(yodel_sio_namespace *ns,
                                   yodel_sio_event_middleware_fn *middleware, void *user)
 {
-    return use(ns, &ns->config->event_middleware,
-               &(struct yd_sio_middleware){.event_fn = middleware, .user = user});
+    return yd_sio_ns_change(ns, add_middleware,
+                            &(struct yd_sio_middleware){.event_fn = middleware, .user = user});
 }
 
 int yodel_sio_namespace_on_outgoing(yodel_sio_namespace *ns, yodel_sio_outgoing_fn *handler,
                                     void *user)
 {
-    return use(ns, &ns->config->outgoing,
-               &(struct yd_sio_middleware){.outgoing_fn = handler, .user = user});
+    return yd_sio_ns_change(ns, add_middleware,
+                            &(struct yd_sio_middleware){.outgoing_fn = handler, .user = user});
 }

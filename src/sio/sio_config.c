@@ -6,13 +6,19 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "loop/loop.h"
 
-struct yd_sio_config *yd_sio_config_new(const struct yodel_allocator *mem, const uint64_t secret[2])
+struct yd_sio_config *yd_sio_config_new(const struct yodel_allocator *mem, unsigned num_loops,
+                                        const uint64_t secret[2])
 {
-    struct yd_sio_config *config = yd_zalloc(mem, sizeof *config);
+    struct yd_sio_config *config =
+        yd_zalloc(mem, sizeof *config + num_loops * sizeof config->per_loop[0]);
 
-    if (config != NULL)
-        yd_map_init(&config->listeners, mem, secret);
+    if (config == NULL)
+        return NULL;
+    atomic_init(&config->refs, 1);
+    config->num_loops = num_loops;
+    yd_map_init(&config->listeners, mem, secret);
     return config;
 }
 
@@ -42,14 +48,11 @@ static void free_listener(const struct yodel_allocator *mem, struct yd_sio_liste
     yd_free(mem, listener);
 }
 
-void yd_sio_config_free(struct yd_sio_config *config)
+static void free_config(struct yd_sio_config *config)
 {
-    const struct yodel_allocator *mem;
+    const struct yodel_allocator *mem = mem_of(config);
     struct yd_map_node *node;
 
-    if (config == NULL)
-        return;
-    mem = mem_of(config);
     while ((node = yd_map_any(&config->listeners)) != NULL) {
         yd_map_remove(&config->listeners, node);
         free_listener(mem, yd_container_of(node, struct yd_sio_listener, node));
@@ -59,6 +62,24 @@ void yd_sio_config_free(struct yd_sio_config *config)
     free_middleware(mem, config->event_middleware);
     free_middleware(mem, config->outgoing);
     yd_free(mem, config);
+}
+
+void yd_sio_config_unref(struct yd_sio_config *config)
+{
+    if (config != NULL && atomic_fetch_sub_explicit(&config->refs, 1, memory_order_acq_rel) == 1)
+        free_config(config);
+}
+
+struct yd_sio_config *yd_sio_config_again(struct yd_sio_config *config, const struct yd_loop *loop)
+{
+    config->per_loop[loop->index].uses++;
+    return config;
+}
+
+void yd_sio_config_end(struct yd_sio_config *config, const struct yd_loop *loop)
+{
+    if (config != NULL && --config->per_loop[loop->index].uses == 0)
+        yd_sio_config_unref(config);
 }
 
 /* ---- handlers ---- */
@@ -119,6 +140,38 @@ int yd_sio_config_listen(struct yd_sio_config *config, const char *event, yodel_
     return 0;
 }
 
+static int remove_from(const struct yodel_allocator *mem, struct yd_sio_listener *listener,
+                       yodel_sio_event_fn *fn, const void *user)
+{
+    struct yd_sio_event_handler **link = &listener->first;
+    int num = 0;
+
+    while (*link != NULL) {
+        struct yd_sio_event_handler *entry = *link;
+
+        if (fn != NULL && (entry->fn != fn || entry->user != user)) {
+            link = &entry->next;
+            continue;
+        }
+        *link = entry->next;
+        yd_free(mem, entry);
+        num++;
+    }
+    listener->last = link;
+    return num;
+}
+
+int yd_sio_config_remove(struct yd_sio_config *config, const char *event, yodel_sio_event_fn *fn,
+                         void *user)
+{
+    int num = 0;
+
+    for (struct yd_sio_listener *l = config->all; l != NULL; l = l->next)
+        if (event == NULL || strcmp(l->name, event) == 0)
+            num += remove_from(mem_of(config), l, fn, user);
+    return num;
+}
+
 /* ---- middleware ---- */
 
 int yd_sio_config_use(struct yd_sio_config *config, struct yd_sio_middleware **list,
@@ -162,7 +215,8 @@ static int copy_listeners(struct yd_sio_config *copy, const struct yd_sio_listen
 
 struct yd_sio_config *yd_sio_config_copy(const struct yd_sio_config *config)
 {
-    struct yd_sio_config *copy = yd_sio_config_new(mem_of(config), config->listeners.secret);
+    struct yd_sio_config *copy =
+        yd_sio_config_new(mem_of(config), config->num_loops, config->listeners.secret);
 
     if (copy == NULL)
         return NULL;
@@ -172,7 +226,7 @@ struct yd_sio_config *yd_sio_config_copy(const struct yd_sio_config *config)
         copy_list(copy, &copy->middleware, config->middleware) < 0 ||
         copy_list(copy, &copy->event_middleware, config->event_middleware) < 0 ||
         copy_list(copy, &copy->outgoing, config->outgoing) < 0) {
-        yd_sio_config_free(copy);
+        yd_sio_config_unref(copy);
         return NULL;
     }
     return copy;

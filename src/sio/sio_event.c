@@ -9,46 +9,44 @@
 #include "base/mem.h"
 #include "proto/json_doc.h"
 #include "sio/later.h"
+#include "sio/ns_config.h"
 
 /* Events that come in. */
 
-/* All are taken off before the first one runs: what it adds is for the next event. */
-static bool run_onces(yodel_sio_socket *socket, yodel_sio_event *event)
+static bool run_listener(yodel_sio_event *event)
 {
-    struct yd_sio_once *once = yd_sio_onces_take(&socket->onces, event->name), *next;
-    bool handled = once != NULL;
+    const struct yd_sio_listener *listener = yd_sio_config_find(event->config, event->name);
 
-    for (; once != NULL; once = next) {
-        next = once->next;
-        once->fn(socket, event, once->user);
-        yd_free(socket->ns->sio->mem, once);
-    }
-    return handled;
-}
-
-static bool run_listener(yodel_sio_socket *socket, yodel_sio_event *event)
-{
-    struct yd_sio_listener *listener = yd_sio_config_find(socket->ns->config, event->name);
-
-    if (listener == NULL)
+    if (listener == NULL || listener->first == NULL)
         return false;
     for (struct yd_sio_event_handler *h = listener->first; h != NULL; h = h->next)
-        h->fn(socket, event, h->user);
+        h->fn(event->socket, event, h->user);
     return true;
+}
+
+static bool run_own(yodel_sio_event *event, bool any)
+{
+    yodel_sio_socket *socket = event->socket;
+
+    return socket->own.first != NULL &&
+           yd_sio_own_run(&socket->own, socket->ns->sio->mem, socket, event, any);
 }
 
 static void tell_error(yodel_sio_socket *socket, const char *message)
 {
-    const struct yd_sio_config *config = socket->ns->config;
+    struct yd_sio_config *config = yd_sio_config_begin(socket->ns, socket->loop);
 
     if (config->handlers.on_error != NULL)
         config->handlers.on_error(socket, message, config->user);
+    yd_sio_config_end(config, socket->loop);
 }
 
 static void hold(yodel_sio_event *event)
 {
     struct yd_sio_held *held = event->socket->held;
 
+    held->config = yd_sio_config_again(event->config, event->socket->loop);
+    held->loop = event->socket->loop;
     held->next = event->next;
     held->ack_taken = event->ack_taken;
 }
@@ -94,23 +92,24 @@ static bool passes_middleware(yodel_sio_event *event)
 static void run_handlers(yodel_sio_event *event)
 {
     yodel_sio_socket *socket = event->socket;
-    const struct yd_sio_config *config = socket->ns->config;
+    const struct yd_sio_config *config = event->config;
     bool handled;
 
     if (!passes_middleware(event))
         return;
-    handled = run_onces(socket, event);
-    handled = run_listener(socket, event) || handled;
+    handled = run_listener(event); /* what was there first is called first, as in the reference */
+    handled = run_own(event, false) || handled;
     if (!handled && config->handlers.on_unhandled != NULL)
         config->handlers.on_unhandled(socket, event, config->user);
 }
 
 static void dispatch(yodel_sio_event *event)
 {
-    const struct yd_sio_config *config = event->socket->ns->config;
+    const struct yd_sio_config *config = event->config;
 
     if (config->handlers.on_any != NULL) /* ahead of middleware, as in the reference */
         config->handlers.on_any(event->socket, event, config->user);
+    (void)run_own(event, true);
     event->next = config->event_middleware;
     run_handlers(event);
 }
@@ -136,6 +135,7 @@ static void done(yodel_sio_event *event)
 {
     const struct yodel_allocator *mem = event->socket->ns->sio->mem;
 
+    yd_sio_config_end(event->config, event->socket->loop);
     json_decref(event->json);
     yd_buf_free(mem, &event->scratch);
     yd_free(mem, event->refusal);
@@ -148,6 +148,7 @@ void yd_sio_on_event(yodel_sio_socket *socket, const struct yd_sio_packet *packe
 
     if (packet->name.ptr == NULL)
         return; /* an event without anything: legal, and nothing to do */
+    event.config = yd_sio_config_begin(socket->ns, socket->loop);
     if (unescape_name(&event) == 0)
         dispatch(&event);
     done(&event);
@@ -170,14 +171,16 @@ void yd_sio_run_early(yodel_sio_socket *socket)
 
 /* ---- an event that is decided later ---- */
 
-static void resume(yodel_sio_socket *socket, const struct yd_sio_held *held)
+static void resume(yodel_sio_socket *socket, struct yd_sio_held *held)
 {
     yodel_sio_event event = {.socket = socket,
+                             .config = held->config,
                              .packet = &held->packet->packet,
                              .attachments = held->packet->attachments,
                              .next = held->next,
                              .ack_taken = held->ack_taken};
 
+    held->config = NULL;
     if (unescape_name(&event) == 0)
         run_handlers(&event);
     done(&event);

@@ -10,6 +10,7 @@ struct yodel_sio_event {
     const struct yd_sio_packet *packet;
     const yodel_bytes *attachments;
     yodel_str name;                 /* unescaped */
+    struct yd_sio_config *config;   /* the handlers that it is given to */
     struct yd_sio_middleware *next; /* to run */
     char *refusal;                  /* by a middleware; NULL: none */
     bool in_middleware;

@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "sio/bundle.h"
 #include "sio/leave.h"
+#include "sio/ns_config.h"
 #include "sio/packets.h"
 #include "sio/raw.h"
 #include "sio/sio.h"
@@ -34,6 +35,7 @@ static void fill_in(yodel_sio_options *options)
     DEFAULT(max_children, 10000);
     DEFAULT(max_rooms, 10000);
     DEFAULT(max_acks, 10000);
+    DEFAULT(max_handlers, 1000);
     DEFAULT(max_held_acks, 1000);
     DEFAULT(max_answers, 16 * 1024 * 1024);
     DEFAULT(transports, YODEL_SIO_POLLING | YODEL_SIO_WEBSOCKET);
@@ -75,11 +77,16 @@ static void on_drain(struct yd_eio_session *session)
 
     for (; node != &client->sockets; node = next) {
         yodel_sio_socket *socket = yd_container_of(node, yodel_sio_socket, of_client);
-        const struct yd_sio_config *config = socket->ns->config;
+        struct yd_loop *loop = socket->loop;
+        struct yd_sio_config *config;
 
         next = node->next;
-        if (socket->phase == YD_SIO_CONNECTED && config->handlers.on_drain != NULL)
+        if (socket->phase != YD_SIO_CONNECTED)
+            continue;
+        config = yd_sio_config_begin(socket->ns, loop);
+        if (config->handlers.on_drain != NULL)
             config->handlers.on_drain(socket, config->user);
+        yd_sio_config_end(config, loop);
     }
 }
 

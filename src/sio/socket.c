@@ -108,6 +108,7 @@ void yd_sio_held_free(struct yd_sio_held **held, const struct yodel_allocator *m
     if (*held == NULL)
         return;
     yd_free(mem, (*held)->packet);
+    yd_sio_config_end((*held)->config, (*held)->loop);
     yd_free(mem, *held);
     *held = NULL;
 }
@@ -146,7 +147,8 @@ void yd_sio_socket_free(yodel_sio_socket *socket)
         yd_map_remove(&yd_sio_shard_of(socket)->by_id, &socket->by_id);
     yd_sio_socket_owe_nothing(socket);
     yd_sio_socket_forget(socket);
-    yd_sio_onces_free(&socket->onces, mem);
+    yd_sio_own_free(&socket->own, mem);
+    yd_sio_config_end(socket->config, socket->loop);
     json_decref(socket->json);
     json_decref(socket->auth);
     yd_free(mem, socket->auth_text);
@@ -317,12 +319,51 @@ void yd_sio_socket_owe_nothing(yodel_sio_socket *socket)
     yd_sio_waits_free(waits);
 }
 
+static int add_handler(yodel_sio_socket *socket, const char *event,
+                       const struct yd_sio_own_handler *handler)
+{
+    yodel_sio *sio = socket->ns->sio;
+
+    if (event != NULL && yd_sio_is_reserved(yodel_str_of(event)))
+        return YODEL_ERR_NAME;
+    return yd_sio_own_add(&socket->own, sio->mem, event, handler, sio->options.max_handlers);
+}
+
+int yodel_sio_socket_on(yodel_sio_socket *socket, const char *event, yodel_sio_event_fn *handler,
+                        void *user)
+{
+    if (event == NULL)
+        return YODEL_ERR_NAME;
+    return add_handler(socket, event, &(struct yd_sio_own_handler){.fn = handler, .user = user});
+}
+
 int yodel_sio_socket_once(yodel_sio_socket *socket, const char *event, yodel_sio_event_fn *handler,
                           void *user)
 {
-    if (yd_sio_is_reserved(yodel_str_of(event)))
+    if (event == NULL)
         return YODEL_ERR_NAME;
-    return yd_sio_onces_add(&socket->onces, socket->ns->sio->mem, event, handler, user);
+    return add_handler(socket, event,
+                       &(struct yd_sio_own_handler){.fn = handler, .user = user, .once = true});
+}
+
+int yodel_sio_socket_on_any(yodel_sio_socket *socket, yodel_sio_event_fn *handler, void *user)
+{
+    return add_handler(socket, NULL, &(struct yd_sio_own_handler){.fn = handler, .user = user});
+}
+
+int yodel_sio_socket_off(yodel_sio_socket *socket, const char *event, yodel_sio_event_fn *handler,
+                         void *user)
+{
+    struct yd_sio_own_match match = {false, event, handler, user};
+
+    return yd_sio_own_remove(&socket->own, socket->ns->sio->mem, &match);
+}
+
+int yodel_sio_socket_off_any(yodel_sio_socket *socket, yodel_sio_event_fn *handler, void *user)
+{
+    struct yd_sio_own_match match = {true, NULL, handler, user};
+
+    return yd_sio_own_remove(&socket->own, socket->ns->sio->mem, &match);
 }
 
 /* ---- rooms ---- */

@@ -6,7 +6,7 @@
 #include "sio/early.h"
 #include "sio/membership.h"
 #include "sio/memory.h"
-#include "sio/onces.h"
+#include "sio/own_handlers.h"
 #include "sio/sio_base.h"
 #include "sio/waits.h"
 
@@ -38,13 +38,14 @@ struct yodel_sio_socket {
     json_t *auth;
     void *data;
     yodel_free_fn *free_data;
+    struct yd_sio_config *config;         /* that middleware is of; NULL: none */
     struct yd_sio_middleware *middleware; /* to run next, while it is not CONNECTED */
     struct yd_sio_early *early;           /* NULL: none */
     yodel_decision *decision; /* on its middleware, or on the event that is held; NULL: none */
     struct yd_sio_held *held; /* an event whose middleware decides later; NULL: none */
     struct yd_list asked;     /* acknowledgements that the program holds */
     unsigned num_asked;
-    struct yd_sio_once *onces;
+    struct yd_sio_own own;        /* its handlers */
     struct yd_sio_waits *waits;   /* NULL: it owes nothing */
     struct yd_sio_memory *memory; /* connection state recovery; NULL: off */
     const char *reason; /* why it is LEAVING; NULL: it was not CONNECTED, no handler is called */
@@ -124,7 +125,9 @@ struct yd_sio_asked {
 /* An event of which the program's middleware decides later. */
 struct yd_sio_held {
     struct yd_sio_early_packet *packet;
+    struct yd_sio_config *config;   /* that next is of */
     struct yd_sio_middleware *next; /* to run when it passes */
+    struct yd_loop *loop;
     bool ack_taken;
 };
 /* Takes NULL, and leaves it. */

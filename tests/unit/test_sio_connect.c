@@ -516,14 +516,6 @@ static void test_sio_connect_cleans_up_refused_namespaces(void **state)
 
 /* ---- set-up and handshake ---- */
 
-static void set_up_late(struct sio_sim *that, void *arg)
-{
-    (void)arg;
-    assert_int_equal(yodel_sio_namespace_on(sim.ns, "a", say_hello, NULL), YODEL_ERR_STATE);
-    assert_int_equal(yodel_sio_namespace_use(sim.ns, keep, NULL), YODEL_ERR_STATE);
-    assert_int_equal(yodel_sio_namespace_handle(sim.ns, NULL, NULL), YODEL_ERR_STATE);
-}
-
 static void look_at_handshake(struct sio_sim *that, void *arg)
 {
     json_t *handshake = yodel_sio_socket_handshake(sim.socket);
@@ -595,7 +587,6 @@ static void test_sio_connect_knows_the_handshake(void **state)
     sio_sim_open(&sim, 0, &client);
     sio_sim_join(&client, "/", "{\"n\":5}");
     sio_sim_on_loop(&sim, 0, look_at_handshake, NULL);
-    sio_sim_on_loop(&sim, 0, set_up_late, NULL);
     assert_int_equal(yodel_sio_get_stats(sim.sio, &stats), 0);
     assert_int_equal(stats.clients, 1);
     assert_int_equal(stats.polling, 0);

@@ -31,6 +31,7 @@ struct world {
     int port;
     atomic_bool done;
     atomic_int connections, disconnections, recovered, asked, answered, fetches, fetched;
+    atomic_int posts, freed;
 };
 
 /* cmocka's own may be used on the main thread only. */
@@ -126,6 +127,46 @@ static void fetched(const yodel_sio_sockets *sockets, void *user)
 
 /* ---- threads that emit ---- */
 
+static void on_changed(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    (void)socket;
+    (void)event;
+    (void)user;
+}
+
+static void count_post(yodel_sio_socket *socket, void *arg)
+{
+    (void)socket;
+    (void)arg;
+}
+
+static void count_freed(void *arg)
+{
+    struct world *world = arg;
+
+    atomic_fetch_add(&world->freed, 1);
+}
+
+/* What loops use just now changes under them. */
+static void change_some(struct world *world, int i)
+{
+    yodel_sio_namespace *made;
+    char name[20];
+
+    (void)snprintf(name, sizeof name, "/made-%d", i % 64);
+    check(yodel_sio_of(world->sio, name, &made) == 0);
+    check(yodel_sio_namespace_on(made, "ask", on_changed, NULL) == 0);
+    check(yodel_sio_namespace_on(world->ns, "ask", on_changed, NULL) == 0);
+    check(yodel_sio_namespace_on(world->ns, "other", on_changed, NULL) == 0);
+    check(yodel_sio_namespace_off(world->ns, "ask", on_changed, NULL) >= 0);
+    check(yodel_sio_namespace_off(world->ns, "other", NULL, NULL) >= 0);
+    (void)yodel_sio_namespace_count(world->ns);
+    (void)yodel_sio_namespace_room_count(world->ns, "room");
+    atomic_fetch_add(&world->posts, 1);
+    (void)yodel_sio_namespace_post(world->ns, "AAAAAAAAAAAAAAAAAAAA", count_post, world,
+                                   count_freed);
+}
+
 static void emit_some(struct world *world, int i)
 {
     yodel_sio_target all = yodel_sio_to_all(world->ns);
@@ -151,6 +192,8 @@ static void emit_some(struct world *world, int i)
     ns = yodel_sio_find_namespace(world->sio, "/chat");
     check(ns != NULL);
     (void)yodel_sio_namespace_unref(ns);
+    if (i % 16 == 5)
+        change_some(world, i);
 }
 
 static void *emit(void *arg)
@@ -370,6 +413,7 @@ static void test_sio_threads_emit_while_clients_come_and_go(void **state)
     assert_int_equal(atomic_load(&world.connections), CLIENTS * SESSIONS);
     assert_int_equal(atomic_load(&world.disconnections), CLIENTS * SESSIONS);
     assert_int_equal(atomic_load(&world.asked), atomic_load(&world.answered));
+    assert_int_equal(atomic_load(&world.posts), atomic_load(&world.freed));
     assert_int_equal(atomic_load(&world.fetches), atomic_load(&world.fetched));
     assert_in_range(atomic_load(&world.recovered), CLIENTS * SESSIONS / 3, CLIENTS * SESSIONS);
 }
