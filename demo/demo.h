@@ -10,6 +10,7 @@
 struct demo_options {
     const char *host; /* NULL: 127.0.0.1, and ::1 where the machine has it */
     const char *unix_path;
+    const char *address;        /* one more, as yodel_listen_options has it; NULL: none */
     const char *proxy_path;     /* of a Unix socket whose peers speak the PROXY protocol */
     const char *const *trusted; /* ends with NULL: proxies; NULL: none */
     const char *public_dir;

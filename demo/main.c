@@ -147,7 +147,9 @@ static int listen_everywhere(struct demo *demo, const struct demo_options *optio
     if (port < 0)
         return port;
     if ((rc = listen_on_unix(demo, options, options->unix_path, 0)) < 0 ||
-        (rc = listen_on_unix(demo, options, options->proxy_path, 1)) < 0)
+        (rc = listen_on_unix(demo, options, options->proxy_path, 1)) < 0 ||
+        (options->address != NULL &&
+         (rc = listen_at(demo, options, options->address, NULL, 0)) < 0))
         return rc;
     if (options->port == 0)
         printf("PORT %d\n", port);

@@ -29,6 +29,7 @@ static const struct option known_options[] = {
     {"--port", NUMBER, FIELD(port), "N", "port to listen on; 0: a free one, printed as PORT n"},
     {"--host", TEXT, FIELD(host), "H", "address to listen on; default: localhost"},
     {"--unix", TEXT, FIELD(unix_path), "PATH", "listen on a Unix socket too"},
+    {"--listen", TEXT, FIELD(address), "ADDRESS", "listen there too, as fd:3 or systemd:NAME"},
     {"--loops", NUMBER, FIELD(loops), "N", "loop threads; default: one for each CPU"},
     {"--tls", TLS, 0, "CERT KEY", "speak TLS, with these PEM files (SIGHUP reads them again)"},
     {"--public", TEXT, FIELD(public_dir), "DIR", "directory of the page"},

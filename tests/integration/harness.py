@@ -33,7 +33,7 @@ CONTINUATION, TEXT, BINARY_FRAME, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 class Program:
     """A program of ours: started here, ended by its process id."""
 
-    def __init__(self, words, port_pattern, port_stream="stdout", env=None):
+    def __init__(self, words, port_pattern, port_stream="stdout", env=None, pass_fds=()):
         self.messages = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             words,
@@ -41,6 +41,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=self.messages if port_stream == "stdout" else subprocess.PIPE,
             env={**os.environ, **SANITIZER_ENV, **(env or {})},
+            pass_fds=pass_fds,
         )
         self.pid = self.process.pid
         self._stream = getattr(self.process, port_stream)

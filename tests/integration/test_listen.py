@@ -69,6 +69,37 @@ def test_stale_unix_socket():
             echo(0, path)
 
 
+def inherit(address, environment, path):
+    """A demo that gets a listening Unix socket as descriptor 3, the way systemd passes it."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    script = f'exec env {environment} "$0" "$@" 3<&{listener.fileno()}'
+    demo = Demo.__new__(Demo)
+    # The shell's process becomes the demo, so LISTEN_PID is known to it.
+    with listener:
+        super(Demo, demo).__init__(
+            ["sh", "-c", script, BINARY, "--port", "0", "--listen", address, "--public", PUBLIC],
+            r"^PORT (\d+)$",
+            pass_fds=[listener.fileno()],
+        )
+    return demo
+
+
+def test_inherited_descriptor():
+    for address, environment in [
+        ("fd:3", ""),
+        ("systemd:web", "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web"),
+        ("systemd", "LISTEN_PID=$$ LISTEN_FDS=1"),
+    ]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "s")
+            with inherit(address, environment, path):
+                for _ in range(8):
+                    echo(0, path)
+            assert os.path.exists(path)  # it belongs to who has made it
+
+
 def start(*words):
     """The status and the words of a demo that should not start."""
     done = subprocess.run(

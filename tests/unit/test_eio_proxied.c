@@ -35,8 +35,7 @@ static void start(struct yd_eio_options *options, struct yd_limits_options limit
     trust = calloc(1, sizeof *trust + sizeof trust->ranges[0]);
     trust->num = 1;
     assert_true(yd_ip_range_parse(YODEL_STR("unix"), &trust->ranges[0]));
-    front = (struct yd_front){.trust = trust,
-                              .forwarded = YD_FORWARDED_FOR | YD_FORWARDED_PROTO};
+    front = (struct yd_front){.trust = trust, .forwarded = YD_FORWARDED_FOR | YD_FORWARDED_PROTO};
     for (unsigned i = 0; i < 2; i++) {
         sim.base.listeners[i].front = &front;
         sim.base.nets[i].options.limits = limits;
