@@ -41,7 +41,7 @@ struct app {
 };
 
 extern const struct app_kind app_eio_ref, app_eio_spawn, app_eioclient, app_sio_ref, app_sioclient,
-    app_features, app_wire;
+    app_features, app_wire, app_body;
 
 /* ---- help.c ---- */
 

@@ -14,7 +14,7 @@ enum { DRAIN_MS = 1000 };
 
 static const struct app_kind *const kinds[] = {
     &app_eio_ref,  &app_sio_ref, &app_eioclient, &app_sioclient,
-    &app_features, &app_wire,    &app_eio_spawn,
+    &app_features, &app_wire,    &app_eio_spawn, &app_body,
 };
 
 #define NUM_KINDS (sizeof kinds / sizeof kinds[0])

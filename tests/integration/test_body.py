@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Request bodies: early answers to what is still being sent."""
+"""Request bodies: in parts, early answers to what is still being sent, and clients that leave."""
 
+import contextlib
+import os
+import socket
+import struct
 import time
 
-from harness import Stream, connect, equal, request_bytes, run
+from harness import ROOT, Program, Stream, eventually, http, connect, equal, request_bytes, run
 
 UPLOAD = 20 * 1024 * 1024
 
@@ -61,6 +65,108 @@ def test_the_next_request_does_not_hurt(demo):
         stream.send(request_bytes("GET", "/health"))
         assert_refused(stream, 413)
     equal(demo.get("/health").status, 200)
+
+
+# Bodies in parts.
+
+APPS = os.environ.get("YODEL_TESTAPPS", str(ROOT / "build/dev/yodel-testapps"))
+
+
+@contextlib.contextmanager
+def uploads():
+    """The port of an app, and a function that counts how its uploads have ended."""
+    with Program([APPS, "body-app", "--port", "0", "--host", "127.0.0.1"], r"^PORT (\d+)$") as app:
+        yield app, lambda: http(app.port, "GET", "/state").json()
+
+
+def upload_head(path, *headers):
+    lines = [f"POST {path} HTTP/1.1", "Host: a", *headers]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def reset(stream):
+    stream.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    stream.sock.close()
+
+
+def test_bodies_larger_than_max_body():
+    with uploads() as (app, state):
+        with Stream(connect(app.port)) as stream:
+            before = app.memory()
+            for i, octets in enumerate((UPLOAD, 1, 0, UPLOAD)):
+                if i % 2 == 0:
+                    stream.send(upload_head("/upload", f"Content-Length: {octets}") + bytes(octets))
+                else:
+                    stream.send(upload_head("/upload", "Transfer-Encoding: chunked"))
+                    for at in range(0, octets, 300000):
+                        part = bytes(min(300000, octets - at))
+                        stream.send(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+                    stream.send(b"0\r\nTrailer: of no use\r\n\r\n")
+                equal(stream.response().json(), {"bytes": octets})
+            assert app.memory() - before < UPLOAD / 2
+        equal(state()["whole"], 4)
+
+
+def test_early_answers_of_handlers_are_read_whole():
+    """Field case L6: 413 and 401 of a handler, 500 of one that fails, half way in an upload."""
+    with uploads() as (app, state):
+        for path, status in (
+            ("/upload?refuse=100000", 413),
+            ("/refuse", 401),
+            ("/upload?fail=100000", 500),
+        ):
+            for lines, octets in (
+                (f"Content-Length: {UPLOAD}", bytes(UPLOAD)),
+                ("Transfer-Encoding: chunked", f"{UPLOAD:x}\r\n".encode() + bytes(UPLOAD)),
+            ):
+                with Stream(connect(app.port)) as stream:
+                    stream.send(upload_head(path, lines))
+                    send_slowly(stream, octets, 2.5)
+                    assert_refused(stream, status)
+        equal(state()["other"], 4)
+
+
+def test_100_continue():
+    with uploads() as (app, _):
+        with Stream(connect(app.port)) as stream:
+            stream.send(upload_head("/upload", "Content-Length: 3", "Expect: 100-continue"))
+            equal(stream.response().status, 100)
+            stream.send(b"abc")
+            equal(stream.response().json(), {"bytes": 3})
+        with Stream(connect(app.port)) as stream:
+            stream.send(upload_head("/refuse", "Content-Length: 3", "Expect: 100-continue"))
+            assert_refused(stream, 401)
+
+
+def test_a_client_that_leaves_is_noticed_while_its_body_is_paused():
+    """Field case L7: one end soon, and no data after it."""
+    for leave in (lambda stream: stream.sock.shutdown(socket.SHUT_WR), reset):
+        with uploads() as (app, state):
+            stream = Stream(connect(app.port))
+            stream.send(upload_head("/upload?pause=1", f"Content-Length: {UPLOAD}") + bytes(1000))
+            eventually(lambda s=state: s()["begun"] == 1, "the upload has begun")
+            time.sleep(0.2)
+            equal(state()["closed"], 0)
+            stream.send(bytes(50000))
+            leave(stream)
+            eventually(lambda s=state: s()["closed"] == 1, "its end is told")
+            time.sleep(0.2)
+            equal({**state(), "begun": 0}, dict.fromkeys(state(), 0) | {"closed": 1})
+            stream.sock.close()
+
+
+def test_a_client_that_leaves_is_noticed_while_its_answer_is_due():
+    """Field case L7: the body is whole, and the answer comes much later."""
+    for leave in (lambda stream: stream.sock.shutdown(socket.SHUT_WR), reset):
+        with uploads() as (app, state):
+            stream = Stream(connect(app.port))
+            stream.send(upload_head("/upload?wait=1", "Content-Length: 4") + b"body")
+            eventually(lambda s=state: s()["whole"] == 1, "the body is whole")
+            equal(state()["gone"], 0)
+            leave(stream)
+            eventually(lambda s=state: s()["gone"] == 1, "its end is told")
+            equal(state()["closed"], 0)
+            stream.sock.close()
 
 
 if __name__ == "__main__":
