@@ -42,6 +42,11 @@ YODEL_API yodel_str yodel_request_query_param(yodel_request *req,
 YODEL_API yodel_str yodel_request_header(const yodel_request *req,
                                          const char *name) YODEL_LOOP_THREAD;
 
+/* The i-th header of that name, counted from 0, as yodel_request_header(); {NULL, 0} past the last.
+ */
+YODEL_API yodel_str yodel_request_header_at(const yodel_request *req, const char *name,
+                                            size_t i) YODEL_LOOP_THREAD;
+
 /* Calls each(name, value, user) for every header line, in order. */
 typedef void(yodel_header_fn)(yodel_str name, yodel_str value, void *user);
 YODEL_API void yodel_request_each_header(const yodel_request *req, yodel_header_fn *each,

@@ -137,6 +137,14 @@ yodel_str yodel_request_header(const yodel_request *req, const char *name)
     return yd_http_field(&req->head, yodel_str_of(name));
 }
 
+yodel_str yodel_request_header_at(const yodel_request *req, const char *name, size_t i)
+{
+    for (size_t j = 0; j < req->head.num_fields; j++)
+        if (yd_str_eq_nocase(req->head.fields[j].name, yodel_str_of(name)) && i-- == 0)
+            return req->head.fields[j].value;
+    return (yodel_str){NULL, 0};
+}
+
 void yodel_request_each_header(const yodel_request *req, yodel_header_fn *each, void *user)
 {
     for (size_t i = 0; i < req->head.num_fields; i++)

@@ -98,6 +98,10 @@ static void check_parts(yodel_request *req)
     assert_str(yodel_request_header(req, "x-one"), "1");
     assert_str(yodel_request_header(req, "X-Empty"), "");
     assert_str(yodel_request_header(req, "X-None"), NULL);
+    assert_str(yodel_request_header_at(req, "x-one", 0), "1");
+    assert_str(yodel_request_header_at(req, "X-One", 1), "2");
+    assert_str(yodel_request_header_at(req, "X-One", 2), NULL);
+    assert_str(yodel_request_header_at(req, "X-One", SIZE_MAX), NULL);
     yodel_request_each_header(req, note_header, list);
     assert_string_equal(list, "Host=h:80;X-One=1;X-One=2;X-Empty=;Content-Length=4;");
     assert_str(yodel_request_host(req), "h:80");
