@@ -103,7 +103,7 @@ static void free_verdict(yodel_decision *d, const struct yd_verdict *verdict)
     if (find_bare(verdict) == verdict)
         return;
     if (d->ops->unpack != NULL)
-        d->ops->unpack(d->loop->mem, (struct yd_verdict *)verdict);
+        d->ops->unpack(d, (struct yd_verdict *)verdict);
     else
         yd_free(d->loop->mem, (struct yd_verdict *)verdict);
 }

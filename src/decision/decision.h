@@ -32,10 +32,10 @@ struct yd_decision_ops {
     bool later;     /* what is decided on the loop itself takes effect in a task */
     /* What can be said about a verdict on any thread: 0, -EINVAL, ...  NULL: nothing. */
     int (*check)(const struct yd_verdict *verdict);
-    /* A copy of a verdict, for the way to the loop, and its end.  NULL: yd_verdict_copy(). */
-    int (*pack)(const yodel_decision *d, const struct yd_verdict *verdict,
-                struct yd_verdict **ret_copy);
-    void (*unpack)(const struct yodel_allocator *mem, struct yd_verdict *copy);
+    /* A copy of a verdict, for the way to the loop, and its end.  Any thread, several at once.
+     * NULL: yd_verdict_copy(). */
+    int (*pack)(yodel_decision *d, const struct yd_verdict *verdict, struct yd_verdict **ret_copy);
+    void (*unpack)(yodel_decision *d, struct yd_verdict *copy);
     /* On the loop, with a subject, claimed: does it to the subject.  On success it has called
      * yd_decision_settle(), ahead of any handler; on failure the subject is as it was. */
     int (*apply)(yodel_decision *d, const struct yd_verdict *verdict);

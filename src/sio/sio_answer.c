@@ -11,16 +11,18 @@
 
 /* Answers to events that ask for an acknowledgement. */
 
-struct ack {
-    struct yd_sio_asked asked; /* first: the decision */
-    yodel_sio_namespace *ns;   /* a reference */
-    uint64_t ack_id;
-};
-
 /* A verdict on its way: the messages. */
 struct packed {
     struct yd_verdict verdict;
     struct yd_sio_out out;
+};
+
+struct ack {
+    struct yd_sio_asked asked; /* first: the decision */
+    yodel_sio_namespace *ns;   /* a reference */
+    uint64_t ack_id;
+    struct packed room; /* for the verdict of the first thread that has one */
+    atomic_bool room_is_taken;
 };
 
 static const struct yd_decision_ops ack_ops;
@@ -74,32 +76,44 @@ static int send_answer(yodel_sio_socket *socket, uint64_t ack_id, const struct y
 
 /* ---- the decision ---- */
 
-static int pack(const yodel_decision *d, const struct yd_verdict *verdict,
-                struct yd_verdict **ret_copy)
+static struct packed *take_room(struct ack *ack)
 {
-    const struct ack *ack = ack_of(d);
-    const struct yodel_allocator *mem = ack->ns->sio->mem;
-    struct packed *packed = yd_zalloc(mem, sizeof *packed);
+    if (!atomic_exchange(&ack->room_is_taken, true))
+        return &ack->room;
+    return yd_alloc(ack->ns->sio->mem, sizeof(struct packed));
+}
+
+static void free_room(struct ack *ack, struct packed *packed)
+{
+    if (packed == &ack->room)
+        atomic_store(&ack->room_is_taken, false);
+    else
+        yd_free(ack->ns->sio->mem, packed);
+}
+
+static int pack(yodel_decision *d, const struct yd_verdict *verdict, struct yd_verdict **ret_copy)
+{
+    struct ack *ack = ack_of(d);
+    struct packed *packed = take_room(ack);
     int rc;
 
     if (packed == NULL)
         return -ENOMEM;
-    if ((rc = encode(ack->ns, ack->ack_id, verdict, &packed->out)) < 0) {
-        yd_free(mem, packed);
-        return rc;
-    }
-    packed->verdict.verb = YD_ANSWER;
-    packed->verdict.is_packed = true;
-    *ret_copy = &packed->verdict;
-    return 0;
+    packed->verdict = (struct yd_verdict){.verb = YD_ANSWER, .is_packed = true};
+    packed->out.num = 0;
+    if ((rc = encode(ack->ns, ack->ack_id, verdict, &packed->out)) < 0)
+        free_room(ack, packed);
+    else
+        *ret_copy = &packed->verdict;
+    return rc;
 }
 
-static void unpack(const struct yodel_allocator *mem, struct yd_verdict *copy)
+static void unpack(yodel_decision *d, struct yd_verdict *copy)
 {
     struct packed *packed = yd_container_of(copy, struct packed, verdict);
 
     yd_sio_out_unref(&packed->out);
-    yd_free(mem, packed);
+    free_room(ack_of(d), packed);
 }
 
 static int send_packed(yodel_sio_socket *socket, const struct yd_verdict *verdict)
