@@ -15,8 +15,11 @@ void yd_http_conn_free(struct yd_http_conn *hc)
 {
     const struct yodel_allocator *mem = hc->http->mem;
 
-    if (hc->req != NULL)
+    if (hc->req != NULL) {
+        hc->req->gone = true;
+        yd_body_cancel(hc->req); /* its connection was taken: nobody reads it any more */
         yd_request_free(hc->req);
+    }
     yd_http_scan_done(mem, &hc->scan);
     yd_free(mem, hc);
 }
