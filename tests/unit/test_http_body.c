@@ -70,8 +70,9 @@ static void on_end(yodel_request *req, int result, void *user)
     else if (result == -ECANCELED)
         assert_int_equal(yodel_request_reply_text(req, 200, NULL, YODEL_STR("x")), YODEL_ERR_STATE);
     else if (result == 0 && !t.silent && !t.defers && !t.streams)
-        (void)yodel_request_reply(req, 200, "text/plain",
-                                  (yodel_bytes){(const uint8_t *)t.text, t.len});
+        (void)yodel_request_reply(
+            req, 200, "text/plain",
+            (yodel_bytes){(const uint8_t *)t.text, YD_MIN(t.len, sizeof t.text)});
 }
 
 static int read_body(void)
