@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/options.h"
+#include "proto/forwarded.h"
 #include "server/server.h"
 
 /* Entries of yodel_listen_options.trusted: each request of a proxy is compared with them. */
@@ -115,6 +117,12 @@ static int set_up_trust(yodel_server *server, struct yd_address *address,
     }
     return 0;
 }
+
+static_assert((int)YODEL_FORWARDED_FOR == YD_FORWARDED_FOR &&
+                  (int)YODEL_FORWARDED_PROTO == YD_FORWARDED_PROTO &&
+                  (int)YODEL_FORWARDED_HOST == YD_FORWARDED_HOST &&
+                  (int)YODEL_FORWARDED_RFC7239 == YD_FORWARDED_RFC,
+              "the fields are handed on as they are");
 
 /* Forwarded excludes the older fields: a proxy that sets the one hands on the others. */
 static int set_up_proxies(yodel_server *server, struct yd_address *address,

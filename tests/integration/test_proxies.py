@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Behind real proxies: nginx and haproxy, with HTTP fields and the PROXY protocol.
+"""Behind real proxies: nginx, haproxy and Caddy, with HTTP fields and the PROXY protocol.
 
 Skipped where a proxy is not installed.  Each runs from a folder of its own, on a free port."""
 
@@ -15,6 +15,7 @@ from harness import LIMIT, Demo, Refused, Stream, WebSocket, connect, equal, eve
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
+CADDY = shutil.which("caddy")
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 
 
@@ -25,10 +26,12 @@ def free_port():
 
 
 @contextlib.contextmanager
-def proxy(words, port):
+def proxy(words, port, env=None):
     """A proxy in the foreground, until the block ends."""
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=env
+        )
 
         def answers():
             assert process.poll() is None, said.seek(0) or said.read().decode()
@@ -227,6 +230,37 @@ def test_haproxy_by_proxy_2():
     """L11: its health checks are LOCAL."""
     if HAPROXY:
         through_haproxy("send-proxy-v2")
+
+
+def test_caddy():
+    if not CADDY:
+        return
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder, Demo("--trust", "127.0.0.0/8") as demo:
+        config = os.path.join(folder, "Caddyfile")
+        with open(config, "w", encoding="ascii") as out:
+            out.write(f"""
+{{
+    admin off
+    auto_https off
+}}
+http://127.0.0.1:{port} {{
+    reverse_proxy 127.0.0.1:{demo.port}
+}}
+""")
+        home = {"HOME": folder, "XDG_DATA_HOME": folder, "XDG_CONFIG_HOME": folder}
+        words = [CADDY, "run", "--config", config, "--adapter", "caddyfile"]
+        with proxy(words, port, {**os.environ, **home}):
+            # Caddy answers for the hosts that it knows.
+            forged = [("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-Proto", "https")]
+            for headers in [(), forged]:
+                with Stream(connect(port)) as stream:
+                    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
+                    stream.send(
+                        f"GET /whoami HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{lines}\r\n".encode()
+                    )
+                    client = stream.response().json()
+                    equal((client["peer"], client["scheme"]), ("127.0.0.1", "http"))
 
 
 def test_proxy_headers_by_hand():

@@ -221,6 +221,41 @@ static void test_listen_names_the_address_in_use(void **state)
     (void)close(fd);
 }
 
+/* ---- proxies ---- */
+
+static int listen_with(const char *const *trusted, size_t num, unsigned forwarded, int proxied)
+{
+    return yodel_server_listen(server,
+                               YODEL_OPTIONS(yodel_listen_options, .address = "127.0.0.1:0",
+                                             .trusted = trusted, .num_trusted = num,
+                                             .forwarded = forwarded, .proxy_protocol = proxied));
+}
+
+static void test_listen_checks_whom_it_trusts(void **state)
+{
+    static const char *const good[] = {"10.0.0.0/8", "unix"}, *const bad[] = {"::1", "10.0.0.0/33"};
+    static const char *const null[] = {NULL}, *many[257];
+
+    (void)state;
+    for (size_t i = 0; i < 257; i++)
+        many[i] = "::1";
+    assert_int_equal(listen_with(bad, 2, 0, 0), -EINVAL);
+    assert_int_equal(listen_with(null, 1, 0, 0), -EINVAL);
+    assert_int_equal(listen_with(NULL, 1, 0, 0), -EINVAL);
+    assert_int_equal(listen_with(many, 257, 0, 0), -EINVAL);
+    assert_int_equal(listen_with(NULL, 0, 0, 1), -EINVAL); /* whom should it believe? */
+    assert_int_equal(listen_with(good, 2, YODEL_FORWARDED_RFC7239 | YODEL_FORWARDED_FOR, 0),
+                     -EINVAL);
+    assert_int_equal(listen_with(good, 2, YODEL_FORWARDED_NONE | YODEL_FORWARDED_FOR, 0), -EINVAL);
+    assert_int_equal(listen_with(good, 2, 32, 0), -EINVAL);
+    assert_null(server->addresses);
+    assert_true(listen_with(many, 256, YODEL_FORWARDED_RFC7239, 0) > 0);
+    assert_true(listen_with(good, 2, YODEL_FORWARDED_NONE, 1) > 0);
+    assert_true(listen_with(good, 2, 0, 0) > 0);
+    assert_int_equal(server->addresses->front.forwarded,
+                     YODEL_FORWARDED_FOR | YODEL_FORWARDED_PROTO);
+}
+
 /* ---- Unix sockets ---- */
 
 static void test_listen_sets_mode_and_owner(void **state)
@@ -478,6 +513,7 @@ int main(void)
         FIXTURE_TEST(test_listen_takes_one_family),
         FIXTURE_TEST(test_listen_refuses_what_is_no_address),
         FIXTURE_TEST(test_listen_names_the_address_in_use),
+        FIXTURE_TEST(test_listen_checks_whom_it_trusts),
         FIXTURE_TEST(test_listen_sets_mode_and_owner),
         FIXTURE_TEST(test_listen_gives_the_file_to_another),
         FIXTURE_TEST(test_listen_leaves_no_file_when_an_owner_is_missing),
