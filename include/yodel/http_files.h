@@ -8,12 +8,20 @@ YODEL_C_BEGIN
 
 /* Static files, and cross-origin sharing. */
 
+/* As many headers may be added to the answers with files of one prefix. */
+#define YODEL_STATIC_MAX_HEADERS 8
+
 typedef struct yodel_static_options {
     size_t size;
     const char *index;         /* file served for a directory; NULL: "index.html" */
     const char *cache_control; /* NULL: "no-cache" (kept, but revalidated with the ETag) */
     int dot_files;             /* 1: names that begin with a dot are served; 0: 404 */
     int plain_only;            /* 1: files that lie compressed beside others are not looked for */
+    /* Further headers of answers with a file, 200 and 206: Content-Security-Policy, say.  Copied;
+     * those that come by themselves (see RFC 9110 section 8, Cache-Control, Vary) are not for here.
+     */
+    const yodel_header *headers;
+    size_t num_headers; /* at most YODEL_STATIC_MAX_HEADERS */
 } yodel_static_options;
 
 /*
@@ -28,7 +36,8 @@ typedef struct yodel_static_options {
  * prefix      "/" or "/static/"; copied
  * directory   copied; must exist
  *
- * Returns 0, -ENOMEM, -errno (of opening directory), YODEL_ERR_CONFLICT, YODEL_ERR_STATE.
+ * Returns 0, -ENOMEM, -EINVAL (an option), -errno (of opening directory), YODEL_ERR_CONFLICT,
+ * YODEL_ERR_STATE.
  */
 YODEL_API YODEL_CHECK_RESULT int
 yodel_server_static(yodel_server *server, const char *prefix, const char *directory,

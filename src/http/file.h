@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 #include <sys/stat.h>
-#include <yodel/http.h>
+#include <yodel/http_files.h>
 
 #include "proto/http1.h"
 
@@ -15,7 +15,9 @@ struct yd_file_source {
     const char *index; /* of a directory */
     const char *url;   /* of the root, with a slash at its end */
     const char *cache_control;
-    bool plain_only; /* what lies compressed beside a file is not looked for */
+    const yodel_header *headers; /* of answers with a file */
+    size_t num_headers;          /* at most YODEL_STATIC_MAX_HEADERS */
+    bool plain_only;             /* what lies compressed beside a file is not looked for */
 };
 
 /* Opens path for reading below the directory root; what leads out of it, also by a symbolic link,

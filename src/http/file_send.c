@@ -291,7 +291,7 @@ static void describe(const struct stat *stat, struct yd_file_meta *ret_meta)
 }
 
 /* The header lines of a file's answers; those that a 304 has come first, Content-Range last. */
-#define MAX_HEADERS 8
+#define MAX_HEADERS (8 + YODEL_STATIC_MAX_HEADERS)
 struct file_headers {
     yodel_header list[MAX_HEADERS];
     size_t num_304, num; /* without Content-Range */
@@ -319,6 +319,8 @@ static void set_headers(struct file_headers *headers, const struct job *job,
     put(headers, "X-Content-Type-Options", "nosniff");
     if (job->coding != NULL)
         put(headers, "Content-Encoding", job->coding);
+    for (size_t i = 0; i < job->source.num_headers; i++)
+        put(headers, job->source.headers[i].name, job->source.headers[i].value);
     headers->list[headers->num] = (yodel_header){"Content-Range", headers->range};
 }
 

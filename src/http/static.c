@@ -22,6 +22,8 @@ struct yd_mount {
     char *url;        /* the prefix between slashes: "/static/", "/" */
     yodel_str prefix; /* trimmed; of url */
     char *index, *cache_control;
+    yodel_header headers[YODEL_STATIC_MAX_HEADERS]; /* names and values are ours */
+    size_t num_headers;
     bool dot_files, plain_only;
 };
 
@@ -32,6 +34,10 @@ static void free_one(struct yd_mount *mount, const struct yodel_allocator *mem)
     yd_free(mem, mount->url);
     yd_free(mem, mount->index);
     yd_free(mem, mount->cache_control);
+    for (size_t i = 0; i < mount->num_headers; i++) {
+        yd_free(mem, (void *)(uintptr_t)mount->headers[i].name);
+        yd_free(mem, (void *)(uintptr_t)mount->headers[i].value);
+    }
     yd_free(mem, mount);
 }
 
@@ -62,11 +68,30 @@ static char *url_of(const struct yodel_allocator *mem, yodel_str prefix)
     return url;
 }
 
+static int copy_headers(struct yd_mount *mount, const struct yodel_allocator *mem,
+                        const yodel_static_options *options)
+{
+    if (options->num_headers > YODEL_STATIC_MAX_HEADERS ||
+        !yd_headers_are_valid(options->headers, options->num_headers))
+        return -EINVAL;
+    while (mount->num_headers < options->num_headers) {
+        const yodel_header *from = &options->headers[mount->num_headers];
+        yodel_header *to = &mount->headers[mount->num_headers++];
+
+        to->name = yd_strdup(mem, from->name);
+        to->value = yd_strdup(mem, from->value);
+        if (to->name == NULL || to->value == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 static int set_up(struct yd_mount *mount, const struct yodel_allocator *mem, const char *prefix,
                   const char *directory, const yodel_static_options *options)
 {
     const char *index = options->index != NULL ? options->index : "index.html";
     const char *control = options->cache_control != NULL ? options->cache_control : "no-cache";
+    int rc;
 
     if (prefix[0] != '/' || !yd_http_is_field_value(yodel_str_of(control)) ||
         !yd_http_is_field_value(yodel_str_of(prefix)) || strchr(index, '/') != NULL)
@@ -78,6 +103,8 @@ static int set_up(struct yd_mount *mount, const struct yodel_allocator *mem, con
     mount->cache_control = yd_strdup(mem, control);
     if (mount->url == NULL || mount->index == NULL || mount->cache_control == NULL)
         return -ENOMEM;
+    if ((rc = copy_headers(mount, mem, options)) < 0)
+        return rc;
     mount->prefix = yd_prefix_trim(yodel_str_of(mount->url));
     mount->root = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return mount->root >= 0 ? 0 : -errno;
@@ -160,6 +187,8 @@ void yd_mount_serve(yodel_request *req, void *user)
                                           .index = mount->index,
                                           .url = mount->url,
                                           .cache_control = mount->cache_control,
+                                          .headers = mount->headers,
+                                          .num_headers = mount->num_headers,
                                           .plain_only = mount->plain_only};
 
     yd_file_send(req, &source);
