@@ -53,6 +53,15 @@ static int add_features(struct demo *demo)
     return demo_add_meeting(demo);
 }
 
+/* What the page loads is ours, and so is whom it talks to.  The Flask example has its scripts
+ * inside its pages, so they may be there; the page itself says more in its head. */
+static const yodel_header page_headers[3] = {
+    {"Content-Security-Policy",
+     "default-src 'self'; script-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; "
+     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Opener-Policy", "same-origin"}};
+
 static int add_routes(struct demo *demo, const struct demo_options *options)
 {
     int rc;
@@ -75,7 +84,9 @@ static int add_routes(struct demo *demo, const struct demo_options *options)
         return rc;
     if ((rc = demo_add_source(demo)) < 0)
         return rc;
-    rc = yodel_server_static(demo->server, "/", options->public_dir, NULL);
+    rc = yodel_server_static(
+        demo->server, "/", options->public_dir,
+        YODEL_OPTIONS(yodel_static_options, .headers = page_headers, .num_headers = 3));
     if (rc < 0)
         fprintf(stderr, "yodel-demo: %s: no such page (see --public)\n", options->public_dir);
     return rc;

@@ -6,7 +6,7 @@ import { startLogin } from "./lab_login.js";
 import { startMeeting } from "./lab_meeting.js";
 import { startPicture } from "./lab_picture.js";
 import { startQuestion } from "./lab_question.js";
-import { loadClient } from "./sio_client.js";
+import { loadClient, withTransports } from "./sio_client.js";
 import { onView } from "./views.js";
 import { watchManager } from "./wire.js";
 
@@ -20,7 +20,7 @@ async function start() {
     document.querySelector("#lab-missing").hidden = false;
     return;
   }
-  const manager = new client.Manager({ reconnectionDelay: 500, reconnectionDelayMax: 4000 });
+  const manager = new client.Manager(withTransports({ reconnectionDelay: 500, reconnectionDelayMax: 4000 }));
 
   watchManager(manager, "lab");
   startMeeting(manager);

@@ -2,6 +2,7 @@
 // The card "Recovery": a client whose line is cut, and another one that goes on talking.
 
 import { Log } from "./log.js";
+import { withTransports } from "./sio_client.js";
 import { onLanguage, put, putPlain, say } from "./text.js";
 import { watchManager } from "./wire.js";
 
@@ -94,7 +95,7 @@ function comeBackAnew() {
 
 export function startLine(Manager) {
   makeSocket = (options) => {
-    const manager = new Manager({ ...options, transports: ["websocket", "polling"] });
+    const manager = new Manager(withTransports({ ...options, transports: ["websocket", "polling"] }));
 
     watchManager(manager, "line");
     return manager.socket("/line", { auth: { room: ROOM } });

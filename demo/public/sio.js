@@ -2,7 +2,7 @@
 // The view "Socket.IO": one connection of npm's client with two namespaces, and how it fares.
 
 import { startSioChat } from "./sio_chat.js";
-import { loadClient } from "./sio_client.js";
+import { loadClient, transports } from "./sio_client.js";
 import { startSioEcho } from "./sio_echo.js";
 import { startSioNotify } from "./sio_notify.js";
 import { tellWatchers, watch } from "./socket.js";
@@ -10,7 +10,7 @@ import { put, putPlain } from "./text.js";
 import { watchManager } from "./wire.js";
 
 const LONGEST_WAIT_MS = 4000;
-const BOTH = ["polling", "websocket"];
+const BOTH = transports.length > 0 ? transports : ["polling", "websocket"];
 
 const view = document.querySelector("#view-socketio");
 const strip = document.querySelector("#sio-link");
@@ -148,6 +148,7 @@ export async function startSio() {
   startSioEcho(link);
   startSioChat(link);
   startSioNotify();
+  select.value = BOTH.join(" ");
   select.addEventListener("change", () => link.use(select.value.split(" ")));
   again.addEventListener("click", () => link.retry());
   view.dataset.client = "loaded";

@@ -126,6 +126,20 @@ describe("recovery", () => {
     assert.equal(await line(page, "line-log", "event", "word 4").count(), 1);
   });
 
+  for (const transport of ["websocket", "polling"])
+    test(`what was missed comes, by ${transport}`, async () => {
+      const page = await visitLab({ transport, mayFail: true });
+      const id = await page.locator("#line-id").textContent();
+
+      await page.click('[data-card="line"] [data-behind="wire"]');
+      await page.click("#line-cut");
+      await page.locator("#line-result", { hasText: "meanwhile" }).waitFor();
+      await page.click("#line-back");
+      await page.locator("#line-result", { hasText: "3 missed events" }).waitFor();
+      assert.equal(await page.locator("#line-id").textContent(), id);
+      assert.deepEqual(new Set(await page.locator("#behind-wire .transport").allTextContents()), new Set([transport]));
+    });
+
   test("again and again; other pages hear nothing of it", async () => {
     const page = await visitLab();
     const other = await visitLab();
@@ -198,6 +212,19 @@ describe("binary", () => {
     await anna.locator('#behind-wire li[data-direction="in"][data-kind="BINARY"]', { hasText: "89 50 4e 47" }).waitFor();
   });
 
+  test("by polling, too", async () => {
+    const anna = await visitLab({ transport: "polling" });
+    const boris = await visitLab({ transport: "websocket" });
+
+    await anna.click("#picture-draw");
+    await anna.click("#picture-send");
+    await boris.locator("#picture-shelf li").waitFor();
+    const bytes = await boris.locator("#picture-shelf li").getAttribute("data-bytes");
+    await anna.locator(`#picture-shelf li[data-bytes="${bytes}"]`).waitFor();
+    await boris.click("#picture-send");
+    await anna.locator("#picture-shelf li").nth(1).waitFor();
+  });
+
   test("the same pixels arrive", async () => {
     const page = await visitLab();
     await page.locator("#picture-canvas").scrollIntoViewIfNeeded();
@@ -265,14 +292,17 @@ describe("acknowledgements", () => {
     assert.match(text, /^The sum is -2\.5, in \d+\.\d ms$/);
   });
 
-  test("the server asks, and the page answers", async () => {
-    const page = await visit({ name: "Clara" });
+  for (const transport of ["", "polling"])
+    test(`the server asks, and the page answers ${transport}`, async () => {
+      const page = await visitLab({ transport });
 
-    await goTo(page, "features");
-    await page.click("#question-ask-me");
-    await line(page, "question-log", "asked", "the page answers: Clara").waitFor();
-    await line(page, "question-log", "ok", "The server knows: Clara, in").waitFor();
-  });
+      await goTo(page, "websocket");
+      await page.fill("#chat-name", "Clara");
+      await goTo(page, "features");
+      await page.click("#question-ask-me");
+      await line(page, "question-log", "asked", "the page answers: Clara").waitFor();
+      await line(page, "question-log", "ok", "The server knows: Clara, in").waitFor();
+    });
 
   test("who asks in vain waits no longer than it wants to", async () => {
     const page = await visitLab();

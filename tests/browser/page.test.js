@@ -142,4 +142,39 @@ describe("page", () => {
     await page.waitForSelector('#connection[data-state="open"]');
     assert.deepEqual([...asked], [current.demo.url]);
   });
+
+  test("runs nothing that is not its own", async () => {
+    const page = await visit({ mayFail: true });
+    const policy = (await fetch(current.demo.url)).headers.get("content-security-policy");
+
+    assert.match(policy, /default-src 'self'/);
+    assert.match(policy, /frame-ancestors 'none'/);
+    const ran = await page.evaluate(() => {
+      const script = document.createElement("script");
+
+      script.textContent = "globalThis.inlineRan = true";
+      document.body.append(script);
+      return globalThis.inlineRan === true;
+    });
+    assert.equal(ran, false);
+  });
+
+  test("is not sent again to who has it", async () => {
+    const page = await openPage();
+    const asked = new Set();
+
+    page.on("response", (response) => /\.(js|css|svg)$|\/$/.test(response.url()) && asked.add(response.url()));
+    await page.goto(current.demo.url);
+    await page.waitForSelector('#connection[data-state="open"]');
+    assert.ok(asked.size > 20, `${asked.size} files`);
+    for (const url of asked) {
+      const first = await fetch(url);
+      const etag = first.headers.get("etag");
+      const second = await fetch(url, { headers: { "If-None-Match": etag } });
+
+      assert.ok(etag, url);
+      assert.equal(second.status, 304, url);
+      assert.equal((await second.text()).length, 0);
+    }
+  });
 });

@@ -122,9 +122,9 @@ export async function sioIsUp(page, transport = "websocket") {
   });
 }
 
-/** A visitor of the view "Features". */
-export async function visitLab(rest = {}) {
-  const page = await visitAt("/#features", rest);
+/** A visitor of the view "Features"; transport is the only one that it may use. */
+export async function visitLab({ transport = "", ...rest } = {}) {
+  const page = await visitAt(`/${transport ? `?transport=${transport}` : ""}#features`, rest);
 
   await labIsUp(page);
   return page;
