@@ -646,7 +646,9 @@ static void call_server_look(struct ctx *c)
 
 static void call_upload(struct ctx *c)
 {
-    if (c->p->current >= 0)
+    if (once_in(c->p, 2))
+        stream_use(c->p);
+    else if (c->p->current >= 0)
         upload_act(c->p);
 }
 
@@ -721,7 +723,7 @@ static const struct call {
     {3, A_WS, call_ws_reject},
     {6, A_WS, call_ws_defer},
     {3, A_WS, call_ws_pause},
-    {6, NOTHING, call_upload},
+    {11, NOTHING, call_upload},
     {8, A_WS, call_group_add},
     {3, A_WS, call_group_discard},
     {3, A_WS, call_ws_look},

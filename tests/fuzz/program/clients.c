@@ -466,7 +466,7 @@ static void on_answer(struct program *p, struct line *line, int status, char *bo
 static bool read_answer(struct program *p, struct line *line)
 {
     struct yd_buf *buf = &line->peer->output;
-    const char *head = sim_received(line->peer), *end = strstr(head, "\r\n\r\n"), *length;
+    const char *head = sim_received(line->peer), *end = strstr(head, "\r\n\r\n"), *length, *chunked;
     size_t len = 0, total;
     int status;
     char *body;
@@ -479,6 +479,14 @@ static bool read_answer(struct program *p, struct line *line)
     if (length != NULL && length < end)
         len = strtoul(length + 17, NULL, 10);
     total = (size_t)(end + 4 - head) + len;
+    chunked = strcasestr(head, "\r\nTransfer-Encoding: chunked");
+    if (chunked != NULL && chunked < end) {
+        long body_len = stream_measure(p, end + 4, buf->len - total);
+
+        if (body_len == 0)
+            return false;
+        total += (size_t)body_len;
+    }
     if (buf->len < total)
         return false;
     if ((body = calloc(1, len + 1)) == NULL)
@@ -495,6 +503,8 @@ void client_read_all(struct program *p)
     for (int i = 0; i < p->num_lines; i++) {
         struct line *line = &p->lines[i];
 
+        if (line->had_head && line->mode == LINE_HTTP)
+            sim_forget(line->peer);
         if (line->peer->output.len == 0)
             continue;
         while (line->mode == LINE_HTTP ? read_answer(p, line) : read_frame(p, line))

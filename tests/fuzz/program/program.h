@@ -131,6 +131,7 @@ struct line {
     unsigned num_asked;
     int session;         /* of Engine.IO; -1: none */
     struct wsock *wsock; /* raw WebSocket */
+    bool had_head;       /* asked for a head alone: what comes cannot be told apart */
     bool said_close;     /* sent a close frame, ended its output or broke, or sent rubbish */
     bool got_close;
     bool is_raw;
@@ -216,7 +217,8 @@ struct program {
     struct kept kept[MAX_KEPT];
     unsigned num_kept;
     struct choice *choices;
-    struct sent *sent; /* by serial, from 1 */
+    struct flow *flows; /* answers in parts, the newest first */
+    struct sent *sent;  /* by serial, from 1 */
     unsigned num_sent, max_sent;
     struct expected *expected;
     size_t num_expected, max_expected;
@@ -323,6 +325,16 @@ void upload_act(struct program *p);
 /* A client begins one; one that has begun goes on. */
 void upload_begin(struct program *p, unsigned loop);
 void upload_go_on(struct program *p);
+/* ---- streams.c ---- */
+
+void streams_set_up(struct program *p);
+/* Calls something on one of them. */
+void stream_use(struct program *p);
+/* The bytes of a whole body in chunks, which data begins with; 0: it is not whole. */
+long stream_measure(const struct program *p, const char *data, size_t len);
+/* The loops have ended: all were closed. */
+void streams_check(struct program *p);
+void streams_free(struct program *p);
 
 /* ---- calls.c: what handlers and other threads call ---- */
 

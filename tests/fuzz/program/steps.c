@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "program.h"
@@ -51,6 +52,25 @@ static void step_upload(struct program *p)
         upload_begin(p, choose_loop(p));
     else
         upload_go_on(p);
+}
+
+static void step_stream(struct program *p)
+{
+    int line = once_in(p, 4) ? choose_line(p) : client_connect(p, choose_loop(p));
+    const char *target = once_in(p, 3) ? "/stream" : "/events";
+    bool is_head = once_in(p, 8);
+
+    if (line < 0 || p->lines[line].mode != LINE_HTTP || p->lines[line].session >= 0 ||
+        p->lines[line].uploads)
+        return;
+    p->lines[line].had_head = p->lines[line].had_head || is_head;
+    client_send(p, line, "%s %s HTTP/1.1\r\nHost: a\r\n\r\n", is_head ? "HEAD" : "GET", target);
+    client_ask(p, line, ASKED_OTHER);
+}
+
+static void step_use_stream(struct program *p)
+{
+    stream_use(p);
 }
 
 /* ---- raw WebSockets ---- */
@@ -396,15 +416,17 @@ static const struct step {
     {8, "drop", step_drop},
     {4, "window", step_window},
     {2, "rubbish", step_rubbish},
-    {20, "turn", step_turn},
-    {20, "run", step_run},
-    {40, "run all", step_run_all},
+    {14, "turn", step_turn},
+    {16, "run", step_run},
+    {34, "run all", step_run_all},
     {8, "time", step_time},
     {8, "jump", step_jump},
     {2, "fail", step_fail},
     {20, "abroad", act_abroad},
     {4, "stop", step_stop},
     {4, "kept", step_kept},
+    {5, "stream", step_stream},
+    {3, "use a stream", step_use_stream},
 };
 
 void run_step(struct program *p)
@@ -414,6 +436,8 @@ void run_step(struct program *p)
 
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         total += steps[i].weight;
+    if (total > 256) /* one byte chooses: the last ones would never be */
+        abort();
     chosen = pick(p, total);
     while (chosen >= step->weight)
         chosen -= step++->weight;

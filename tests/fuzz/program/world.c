@@ -234,6 +234,7 @@ void world_start(struct program *p)
         abort();
     listen_somewhere(p);
     http_side_set_up(p);
+    streams_set_up(p);
     ws_side_set_up(p);
     sio_side_set_up(p);
     p->may_cut = true;
@@ -317,10 +318,14 @@ void world_finish(struct program *p)
 
     p->over = true;
     drop_all_kept(p);
-    if (!late)
+    streams_check(p);
+    if (!late) {
         decisions_free(p);
+        streams_free(p);
+    }
     unref_all(p);
     decisions_free(p);
+    streams_free(p);
     if (p->blocks != 0)
         broken(p, "%zu blocks of memory are left", p->blocks);
     waiters_check(p);
