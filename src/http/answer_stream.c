@@ -321,7 +321,7 @@ static int write_copy(yodel_stream *stream, yodel_bytes data)
     int rc;
 
     if (!stream->is_chunked)
-        return yd_conn_write(conn_of(stream), NULL, 0, data.ptr, data.len);
+        return yd_conn_write(conn_of(stream), "", 0, data.ptr, data.len);
     start = make_head(stream, data.len, &head);
     if ((rc = yd_conn_write(conn_of(stream), start, head.len, data.ptr, data.len)) == 0)
         end_chunk(stream);
@@ -377,7 +377,7 @@ int yd_http_stream_write_chunk(yodel_stream *stream, struct yd_msg *chunk)
     if (rc <= 0)
         return rc;
     if (!stream->is_chunked)
-        return yd_conn_write(conn_of(stream), NULL, 0, yd_msg_payload(chunk), len);
+        return yd_conn_write(conn_of(stream), "", 0, yd_msg_payload(chunk), len);
     if (stream->owes_line)
         return write_copy(stream, (yodel_bytes){yd_msg_payload(chunk), len});
     return yd_conn_write_frame(conn_of(stream), chunk);
