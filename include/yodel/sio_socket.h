@@ -40,6 +40,8 @@ YODEL_API const json_t *yodel_sio_socket_auth(const yodel_sio_socket *socket) YO
  * when absent, or out of memory.  Lives as long as the client is connected. */
 YODEL_API yodel_str yodel_sio_socket_header(const yodel_sio_socket *socket,
                                             const char *name) YODEL_LOOP_THREAD;
+/* yodel_request_peer() of the request that opened the session: where proxies are trusted the client
+ * that they name.  Lives as long as the client is connected. */
 YODEL_API yodel_str yodel_sio_socket_peer(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
 
 /* ---- handlers of one socket ---- */

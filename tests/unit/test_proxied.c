@@ -473,6 +473,35 @@ static void test_limits_of_handshakes(void **state)
     http_sim_assert_status(ask_from(WS, "192.0.2.1"), 101);
 }
 
+/* One that begins TLS and says no more holds a slot; the next is dropped ahead of TLS, unanswered.
+ */
+static void test_limits_of_handshakes_of_tls(void **state)
+{
+    struct sim_peer *slow, *next, *other;
+    struct tls_sim tls;
+
+    sim.hs.front.proxy_protocol = true;
+    sim.hs.front.tls = tls_sim_server(&fm.mem, &sim.hs.sink);
+    limit((struct yd_limits_options){.handshakes = 1});
+    slow = http_sim_ask(&sim.hs, V1 "\x16\x03\x01");
+    next = http_sim_ask(&sim.hs, V1 "\x16\x03\x01");
+    assert_true(sim_is_closed(next));
+    assert_int_equal(sim_received_len(next), 0);
+    assert_int_equal(COUNT(limited_handshakes), 1);
+    other = http_sim_ask(&sim.hs, "PROXY TCP4 192.0.2.2 1.2.3.4 1 2\r\n\x16");
+    assert_false(sim_is_closed(other));
+    sim_advance(sim.hs.loop, 1100);
+    assert_true(sim_is_closed(slow));
+    next = http_sim_ask(&sim.hs, V1);
+    tls_sim_start(&tls, next);
+    sim_send_text(&tls.plain, GET "\r\n");
+    tls_sim_run(&tls, sim.hs.loop);
+    http_sim_assert_status(&tls.plain, 200);
+    http_sim_ask(&sim.hs, V1 "\x16\x03\x01"); /* whole ones do not count */
+    assert_int_equal(COUNT(limited_handshakes), 1);
+    tls_sim_stop(&tls);
+}
+
 /* ---- messages ---- */
 
 static void send_texts(struct sim_peer *peer, int num)
@@ -546,6 +575,7 @@ int main(void)
         FIXTURE_TEST(test_limits_answer_a_flood_sparingly),
         FIXTURE_TEST(test_limits_give_every_slot_back),
         FIXTURE_TEST(test_limits_of_handshakes),
+        FIXTURE_TEST(test_limits_of_handshakes_of_tls),
         FIXTURE_TEST(test_limits_of_messages_of_a_connection),
         FIXTURE_TEST(test_limits_of_messages_of_a_client),
     };
