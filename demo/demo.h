@@ -11,6 +11,7 @@ struct demo_options {
     const char *host; /* NULL: 127.0.0.1, and ::1 where the machine has it */
     const char *unix_path;
     const char *address;        /* one more, as yodel_listen_options has it; NULL: none */
+    const char *takeover_path;  /* of a Unix socket between this process, the last and the next */
     const char *proxy_path;     /* of a Unix socket whose peers speak the PROXY protocol */
     const char *const *trusted; /* ends with NULL: proxies; NULL: none */
     const char *public_dir;
@@ -20,7 +21,7 @@ struct demo_options {
     uint32_t port;
     uint32_t loops;
     uint32_t max_connections, max_address_connections, max_messages;
-    uint32_t header_ms, decide_ms, keep_ms, ping_ms, pong_ms, send_ms, drain_ms;
+    uint32_t header_ms, decide_ms, keep_ms, ping_ms, pong_ms, send_ms, drain_ms, spread_ms;
     uint32_t notify_ms; /* 0: the server says nothing by itself */
     uint32_t verbose;
 };

@@ -33,7 +33,8 @@ static int make_server(struct demo *demo, const struct demo_options *options)
                       .decide_ms = options->decide_ms, .keep_ms = options->keep_ms,
                       .ping_ms = options->ping_ms, .pong_ms = options->pong_ms,
                       .send_ms = options->send_ms, .drain_ms = options->drain_ms,
-                      .handle_signals = 1, .server_name = "yodel-demo"),
+                      .spread_ms = options->spread_ms, .handle_signals = 1,
+                      .server_name = "yodel-demo"),
         &demo->server);
 }
 
@@ -170,6 +171,17 @@ static int listen_everywhere(struct demo *demo, const struct demo_options *optio
     return 0;
 }
 
+/* From the demo that runs now, if there is one; and to the next.  path NULL: nothing to do. */
+static int take_over(struct demo *demo, const char *path)
+{
+    int rc;
+
+    if (path == NULL)
+        return 0;
+    rc = yodel_server_takeover(demo->server, path);
+    return rc >= 0 ? yodel_server_handover(demo->server, path) : rc;
+}
+
 int main(int argc, char **argv)
 {
     struct demo_options options;
@@ -182,6 +194,8 @@ int main(int argc, char **argv)
     if ((rc = make_server(&demo, &options)) < 0)
         goto done;
     if ((rc = add_routes(&demo, &options)) < 0)
+        goto done;
+    if ((rc = take_over(&demo, options.takeover_path)) < 0)
         goto done;
     if ((rc = listen_everywhere(&demo, &options)) < 0)
         goto done;

@@ -52,6 +52,9 @@ static const struct option known_options[] = {
     {"--pong-timeout-ms", NUMBER, FIELD(pong_ms), "N", "until one that stays quiet is closed"},
     {"--send-timeout-ms", NUMBER, FIELD(send_ms), "N", "until a peer that never reads is closed"},
     {"--drain-ms", NUMBER, FIELD(drain_ms), "N", "to finish in when asked to stop"},
+    {"--spread-ms", NUMBER, FIELD(spread_ms), "N", "of that, to close connections one by one"},
+    {"--takeover", TEXT, FIELD(takeover_path), "PATH",
+     "Unix socket where restarts hand over the listening sockets"},
     {"--verbose", FLAG, FIELD(verbose), "", "log to standard error what peers do wrong"},
 };
 

@@ -32,7 +32,7 @@ function(yodel_demo_test name)
 endfunction()
 
 foreach(name big body chat churn decide deflate echo examples http listen loops notify presence proxies restart shutdown
-             slow_reader static streaming tls views)
+             slow_reader static takeover streaming tls views)
   yodel_demo_test(integration.${name}
     COMMAND ${YODEL_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/integration/test_${name}.py)
 endforeach()

@@ -94,7 +94,7 @@ typedef struct yodel_listen_options {
                   */
 
     /*
-     * Descriptors that listen already, at most 64: bound TCP or Unix stream sockets, inherited or
+     * Descriptors that listen already, at most 255: bound TCP or Unix stream sockets, inherited or
      * passed over a Unix socket.  The server takes them when the call succeeds: it makes them
      * non-blocking (also for other processes that have them) and closes them when it stops; on
      * failure they are the caller's and as they were.  With fewer than loops some loops share one.
@@ -143,7 +143,7 @@ typedef struct yodel_listen_options {
  * Returns the bound port (0 for a Unix socket), or: -EINVAL (also: a proxy in trusted that is no
  * address, and proxy_protocol without any); -errno of what failed, such as
  * -EADDRINUSE, -EACCES, -EADDRNOTAVAIL; for inherited sockets -EBADF, -ENOTSOCK, -EINVAL (it does
- * not listen, or is no stream), -EAFNOSUPPORT, -E2BIG (more than 64), -ENOENT (systemd has passed
+ * not listen, or is no stream), -EAFNOSUPPORT, -E2BIG (more than 255), -ENOENT (systemd has passed
  * none of that name to this process); -ENOENT for an owner or group that there is not; -ENOMEM;
  * YODEL_ERR_TLS; YODEL_ERR_STATE (the server runs); YODEL_ERR_OPTIONS.  Nothing is open then.  The
  * log has a line that names the address, descriptor or file.

@@ -81,6 +81,12 @@ typedef struct yodel_server_options {
     size_t max_discard;  /* bytes; 0: 64 MiB */
     uint32_t discard_ms; /* 0: 30000 */
 
+    /* Of a stop by a signal, by yodel_server_stop() and after a handover, as in yodel_stop_options:
+     * the time over which closes are spread, 0: all at once; and the WebSockets' close code, 0:
+     * 1001 (yodel/restart.h). */
+    uint32_t spread_ms;
+    unsigned stop_code;
+
     /* Of yodel_loop_work(), for the whole server: threads, which are made when there is work for
      * them, and jobs that wait for one, above which it gives YODEL_ERR_CONGESTED. */
     unsigned work_threads; /* at most 1024; 0: 4 */

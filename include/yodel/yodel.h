@@ -13,6 +13,7 @@
 #include <yodel/listen.h>
 #include <yodel/log.h>
 #include <yodel/loop.h>
+#include <yodel/restart.h>
 #include <yodel/server.h>
 #include <yodel/sse.h>
 #include <yodel/version.h>

@@ -193,6 +193,16 @@ void yd_map_remove(struct yd_map *map, struct yd_map_node *node)
         shrink(map);
 }
 
+struct yd_map_node *yd_map_next(const struct yd_map *map, size_t *slot,
+                                bool (*is)(const struct yd_map_node *node))
+{
+    for (; *slot < map->num_slots; ++*slot)
+        for (struct yd_map_node *node = map->slots[*slot]; node != NULL; node = node->next)
+            if (is(node))
+                return node;
+    return NULL;
+}
+
 struct yd_map_node *yd_map_any(const struct yd_map *map)
 {
     size_t mask = map->num_slots - 1, i;

@@ -2,6 +2,7 @@
 #ifndef YD_BASE_MAP_H
 #define YD_BASE_MAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <yodel/base.h>
@@ -52,6 +53,12 @@ int yd_map_insert_hashed(struct yd_map *map, struct yd_map_node *node, uint64_t 
 
 /* node must be in map.  Never shrinks below 16 slots; shrinks when an eighth full. */
 void yd_map_remove(struct yd_map *map, struct yd_map_node *node);
+
+/* The next node from slot *slot on that is() takes, or NULL; *slot (0 at first) is then where it
+ * was. Nodes may be removed meanwhile: then those that are left may be found by another walk only.
+ */
+struct yd_map_node *yd_map_next(const struct yd_map *map, size_t *slot,
+                                bool (*is)(const struct yd_map_node *node));
 
 /* Any node, or NULL: for emptying a map. */
 struct yd_map_node *yd_map_any(const struct yd_map *map);

@@ -13,6 +13,7 @@
 #include "eio/eio_route.h"
 #include "eio/requests.h"
 #include "eio/session.h"
+#include "eio/websocket.h"
 
 /* ---- set-up ---- */
 
@@ -183,12 +184,37 @@ void yd_eio_free(struct yd_eio *eio)
 
 /* ---- the whole service ---- */
 
+static bool has_no_websocket(const struct yd_map_node *node)
+{
+    return yd_container_of((struct yd_map_node *)node, struct yd_eio_session, node)->transport !=
+           &yd_eio_websocket;
+}
+
+/* The others end with their WebSockets. */
+static void end_polling(struct yd_eio_loop *home)
+{
+    struct yd_map_node *node;
+    size_t slot;
+    bool found = true;
+
+    while (found) {
+        found = false;
+        for (slot = 0; (node = yd_map_next(&home->sessions, &slot, has_no_websocket)) != NULL;
+             found = true)
+            yd_eio_end(yd_container_of(node, struct yd_eio_session, node), YD_EIO_SHUTTING_DOWN);
+    }
+}
+
 void yd_eio_stop(struct yd_eio *eio, struct yd_loop *loop)
 {
     struct yd_eio_loop *home = &eio->loops[loop->index];
     struct yd_map_node *node;
 
     atomic_store_explicit(&home->stopping, true, memory_order_relaxed);
+    if (loop->net != NULL && yd_net_holds(loop->net)) {
+        end_polling(home);
+        return;
+    }
     while ((node = yd_map_any(&home->sessions)) != NULL)
         yd_eio_end(yd_container_of(node, struct yd_eio_session, node), YD_EIO_SHUTTING_DOWN);
 }

@@ -72,7 +72,7 @@ static void close_ws(struct yd_eio_session *session, enum yd_eio_reason reason)
     if (ws == NULL)
         return;
     if (reason == YD_EIO_SHUTTING_DOWN)
-        yd_eio_ws_drop(ws, 1001, "");
+        yd_eio_ws_drop(ws, yd_net_stop_code(yd_eio_loop(session)->net), "");
     else if (reason == YD_EIO_NOT_OPENED)
         yd_eio_ws_drop(ws, 1011, "out of memory");
     else

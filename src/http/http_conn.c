@@ -173,6 +173,8 @@ static void on_stop(struct yd_conn *conn)
     yodel_request *req = hc->req;
 
     hc->stopping = true;
+    if (yd_conn_is_held(conn))
+        return; /* its next answer says that it is the last */
     if (req == NULL && !hc->begun)
         yd_conn_close(conn);
     else if (req != NULL && req->held && req->hold->stop != NULL)

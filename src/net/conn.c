@@ -519,6 +519,11 @@ void yd_conn_stop(struct yd_conn *conn)
         conn->events->on_stop(conn);
 }
 
+bool yd_conn_is_held(const struct yd_conn *conn)
+{
+    return yd_conn_net(conn)->holds && !conn->told;
+}
+
 static void run_task(struct yd_mail *task, void *receiver)
 {
     struct yd_conn *conn = yd_container_of(task, struct yd_conn, task);

@@ -88,6 +88,7 @@ struct yd_conn {
     bool eof : 1;       /* the peer's output has ended */
     bool stop_due : 1;  /* on_stop is to come */
     bool moved : 1;     /* it has left for another loop, which counts it */
+    bool told : 1;      /* in a wave of a stop */
     bool more_due : 1;  /* the peer is in the middle of something that is not read any more */
     uint32_t dropped;   /* input since yd_conn_close(), bytes; UINT32_MAX: as many or more */
 };
@@ -100,6 +101,9 @@ static inline struct yd_loop *yd_conn_loop(const struct yd_conn *conn)
 /* Hands the connection to a protocol.  While the server stops on_stop follows at the end of this
  * turn, whichever way the connection came here. */
 void yd_conn_set_events(struct yd_conn *conn, const struct yd_conn_events *events, void *up);
+
+/* In on_stop, while the server stops in waves: what is open may stay, on_stop comes once more. */
+bool yd_conn_is_held(const struct yd_conn *conn);
 
 /* Keeps id and memory of the connection for an owner whose end comes later than on_closed. */
 void yd_conn_hold(struct yd_conn *conn);

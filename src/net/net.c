@@ -233,6 +233,44 @@ void yd_net_stop(struct yd_net *net)
     yd_conn_check_empty(net);
 }
 
+/* Whoever gets a protocol or is accepted after that is told in a wave, too. */
+void yd_net_hold(struct yd_net *net, uint32_t waves)
+{
+    net->holds = waves > 0;
+    net->waves = waves;
+}
+
+static void tell_one(struct yd_conn *conn)
+{
+    if (conn->told)
+        return;
+    conn->told = true;
+    yd_conn_stop(conn);
+}
+
+bool yd_net_wave(struct yd_net *net)
+{
+    uint32_t untold = 0, slot = 0, most;
+    struct yd_conn *conn;
+
+    if (net->waves <= 1) {
+        net->holds = false;
+        yd_net_each(net, tell_one);
+        return false;
+    }
+    while ((conn = yd_ids_next(&net->ids, &slot)) != NULL)
+        untold += conn->phase < YD_CONN_CLOSING && !conn->told;
+    most = (untold + net->waves - 1) / net->waves;
+    net->waves--;
+    for (slot = 0; most > 0 && (conn = yd_ids_next(&net->ids, &slot)) != NULL;) {
+        if (conn->phase >= YD_CONN_CLOSING || conn->told)
+            continue;
+        tell_one(conn);
+        most--;
+    }
+    return true;
+}
+
 static void abort_one(struct yd_conn *conn)
 {
     yd_conn_abort(conn, 0);

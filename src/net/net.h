@@ -53,6 +53,9 @@ struct yd_net {
     struct yd_ids ids;  /* of its connections */
     uint32_t num_conns; /* whose memory is there */
     bool stopping;
+    bool holds;                 /* stops in waves, and has not told everyone yet */
+    uint16_t stop_code;         /* of WebSockets that it closes; 0: 1001 */
+    uint32_t waves;             /* that are left */
     bool aborted;               /* and takes nobody in */
     uint64_t refusal_logged_at; /* ms; 0: never */
     uint64_t answered_in;       /* the second in which */
@@ -87,6 +90,29 @@ void yd_net_each(struct yd_net *net, void (*each)(struct yd_conn *conn));
 /* Reads what has come on every connection, then on_stop for it, now and for those that come later;
  * on_empty once none is left. */
 void yd_net_stop(struct yd_net *net);
+/*
+ * The same, but what is open may stay for a while: on_stop comes for every connection now, while
+ * yd_conn_is_held() of it, and again in one of so many calls of yd_net_wave() that share them out.
+ */
+void yd_net_hold(struct yd_net *net, uint32_t waves);
+/* Tells a share of those that are left; false when that were all. */
+bool yd_net_wave(struct yd_net *net);
+
+static inline bool yd_net_holds(const struct yd_net *net)
+{
+    return net->holds;
+}
+
+/* The close code of a stop: 1001 or another, ahead of it. */
+static inline void yd_net_set_stop_code(struct yd_net *net, unsigned code)
+{
+    net->stop_code = (uint16_t)code;
+}
+static inline unsigned yd_net_stop_code(const struct yd_net *net)
+{
+    return net->stop_code != 0 ? net->stop_code : 1001;
+}
+
 /* Aborts every connection, and those that come from other loops later. */
 void yd_net_abort(struct yd_net *net);
 

@@ -16,8 +16,8 @@ struct yd_sockets {
     char name[128];         /* of the address that was bound last, or could not be; for the log */
 };
 
-#define YD_MOST_ADDRESSES 16 /* of a name */
-#define YD_MOST_INHERITED 64 /* descriptors */
+#define YD_MOST_ADDRESSES 16  /* of a name */
+#define YD_MOST_INHERITED 255 /* descriptors */
 
 /*
  * Binds and listens as options say, for each of the loops; or takes descriptors that listen already

@@ -2,9 +2,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <yodel/restart.h>
 
 #include "base/container.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "base/thread.h"
 #include "server/server.h"
 
@@ -71,6 +73,32 @@ static void on_empty(struct yd_net *net)
     end_when_empty(yd_container_of(net, struct yd_worker, net)->server);
 }
 
+#define WAVE_MS 100
+
+/* Tells a share of the connections that the server stops, until all know. */
+static void on_wave(struct yd_timer *timer)
+{
+    struct yd_worker *worker = yd_container_of(timer, struct yd_worker, wave);
+    struct yd_loop *loop = worker->loop;
+
+    if (yd_net_wave(&worker->net))
+        yd_timer_start(&loop->wheel, timer, yd_loop_due(loop, WAVE_MS));
+    else
+        yd_services_stop(worker->server, loop);
+}
+
+static void prepare_waves(struct yd_worker *worker)
+{
+    yodel_server *server = worker->server;
+    uint32_t spread_ms = YD_MIN(atomic_load(&server->spread_ms), atomic_load(&server->drain_ms));
+    struct yd_loop *loop = worker->loop;
+
+    yd_net_set_stop_code(&worker->net, atomic_load(&server->stop_code));
+    yd_net_hold(&worker->net, spread_ms / WAVE_MS);
+    if (spread_ms >= WAVE_MS)
+        yd_timer_start(&loop->wheel, &worker->wave, yd_loop_due(loop, WAVE_MS));
+}
+
 /* Close frames and last answers still go out in this turn, however short the time is. */
 static void run_stop(struct yd_loop *loop, void *arg)
 {
@@ -78,6 +106,9 @@ static void run_stop(struct yd_loop *loop, void *arg)
     yodel_server *server = worker->server;
 
     yd_addresses_stop(server, loop->index);
+    if (loop->index == 0)
+        yd_handover_stop(server);
+    prepare_waves(worker);
     yd_hooks_stop(worker);
     yd_services_stop(server, loop);
     yd_net_stop(&worker->net);
@@ -99,6 +130,8 @@ static void run_begin(struct yd_loop *loop)
     struct yd_worker *worker = yd_container_of(loop->open, struct yd_worker, open);
     int rc = yd_hooks_start(worker), none = 0;
 
+    if (rc >= 0 && atomic_load(&worker->server->start_error) == 0)
+        yd_handover_begun(worker->server);
     if (rc >= 0)
         return;
     yd_log(yd_loop_log(loop), YODEL_LOG_ERROR, "loop %u cannot start: %s", loop->index,
@@ -122,20 +155,50 @@ void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_lo
     yd_call_init(&worker->end, YD_CALL_CONTROL, run_end, worker);
     yd_call_init(&worker->ended, YD_CALL_CONTROL, run_ended, worker);
     yd_timer_init(&worker->drain, on_drained);
+    yd_timer_init(&worker->wave, on_wave);
+}
+
+bool yd_stop_code_is_valid(unsigned code)
+{
+    return code == 0 || code == 1001 || code == 1012 || (code >= 3000 && code <= 4999);
 }
 
 /* Lock-free all through: called from signal handlers. */
-void yodel_server_stop(yodel_server *server, uint32_t drain_ms)
+static void stop(yodel_server *server, const yodel_stop_options *options)
 {
     int before;
 
     if (yd_server_is_parents(server) || (before = atomic_fetch_add(&server->num_stops, 1)) > 1)
         return;
-    if (before == 0)
-        atomic_store(&server->drain_ms, drain_ms);
+    if (before == 0) {
+        atomic_store(&server->spread_ms, options->spread_ms);
+        atomic_store(&server->stop_code, options->code);
+        atomic_store(&server->drain_ms, options->drain_ms);
+    }
     for (unsigned i = 0; i < server->num_loops; i++)
         (void)yd_call_post(before == 0 ? &server->workers[i].stop : &server->workers[i].kill,
                            server->loops[i]);
+}
+
+void yodel_server_stop(yodel_server *server, uint32_t drain_ms)
+{
+    const yodel_server_options *options = &server->options;
+
+    stop(server, YODEL_OPTIONS(yodel_stop_options, .drain_ms = drain_ms,
+                               .spread_ms = options->spread_ms, .code = options->stop_code));
+}
+
+int yodel_server_stop_with(yodel_server *server, const yodel_stop_options *given)
+{
+    yodel_stop_options options;
+    int rc;
+
+    if ((rc = yd_options_read(given, &options, sizeof options)) < 0)
+        return rc;
+    if (!yd_stop_code_is_valid(options.code))
+        return -EINVAL;
+    stop(server, &options);
+    return 0;
 }
 
 /* ---- signals ---- */
@@ -226,6 +289,11 @@ int yodel_server_run(yodel_server *server)
     return yd_server_run_by(server, run_all, NULL);
 }
 
+static void on_taken(yodel_server *server)
+{
+    yodel_server_stop(server, server->options.drain_ms);
+}
+
 int yd_server_begin(yodel_server *server)
 {
     const struct yd_fork_mark *mark;
@@ -238,6 +306,7 @@ int yd_server_begin(yodel_server *server)
     atomic_store_explicit(&server->mark, mark, memory_order_release);
     for (unsigned i = 0; i < server->num_loops; i++)
         yd_loop_set_mark(server->loops[i], mark);
+    server->handover.on_taken = on_taken;
     atomic_store(&server->num_live, server->num_loops);
     for (unsigned i = 0; i < server->num_loops; i++)
         server->workers[i].net.on_empty = on_empty;
@@ -250,6 +319,8 @@ int yd_server_serve(yodel_server *server)
 
     if (rc == 0)
         rc = yd_addresses_start(server);
+    if (rc == 0)
+        rc = yd_handover_start(server);
     return rc == 0 ? watch_signals(server) : rc;
 }
 

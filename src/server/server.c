@@ -83,7 +83,8 @@ static int check_options(const yodel_server_options *options)
 {
     const yodel_allocator *mem = options->allocator;
 
-    if (options->loops > MOST_LOOPS || options->work_threads > MOST_THREADS)
+    if (options->loops > MOST_LOOPS || options->work_threads > MOST_THREADS ||
+        !yd_stop_code_is_valid(options->stop_code))
         return -EINVAL;
     if (mem != NULL && (mem->alloc == NULL || mem->resize == NULL || mem->release == NULL))
         return -EINVAL;
@@ -235,6 +236,7 @@ static void free_server(yodel_server *server)
     yodel_allocator mem = server->mem;
 
     yd_addresses_close(server);
+    yd_handover_done(server);
     for (unsigned i = 0; i < server->num_loops; i++)
         yd_loop_close(server->loops[i]);
     yd_bus_close(&server->bus);
@@ -299,6 +301,7 @@ int yd_server_new_on(const struct yd_loop_ops *ops, const yodel_server_options *
     atomic_init(&server->refs, 1);
     atomic_init(&server->program_refs, 1);
     yd_list_init(&server->hooks);
+    yd_handover_init(&server->handover);
     if ((rc = init_parts(server, ops)) < 0) {
         free_server(server);
         return rc;

@@ -15,6 +15,7 @@
 #include "net/sockets.h"
 #include "net/tls.h"
 #include "open/work.h"
+#include "server/handover.h"
 #include "ws/ws.h"
 
 /* The composition root: what a yodel_server is made of. */
@@ -28,6 +29,7 @@ struct yd_worker {
     pthread_t thread;
     struct yd_call stop, kill, end, ended; /* posted once each; ended to the first loop */
     struct yd_timer drain;
+    struct yd_timer wave;
     struct yd_list *hook; /* the last whose on_start has run, of the server's */
 };
 
@@ -35,6 +37,7 @@ struct yd_worker {
 struct yd_address {
     struct yd_address *next;
     struct yd_front front;
+    char *name;                    /* as yodel_server_listen() was given it; NULL: descriptors */
     char *tag;                     /* front has it, */
     struct yd_trust *trust;        /* and this */
     struct yd_unix_name unix_name; /* to be removed; no path: TCP */
@@ -50,11 +53,11 @@ struct yodel_server {
     atomic_uint program_refs; /* of the program */
     atomic_int state;
     atomic_int num_stops;
-    atomic_uint drain_ms;
-    atomic_uint num_connections; /* on all loops and between them */
-    atomic_uint num_live;        /* loops that run */
-    atomic_uint num_stopped;     /* of which accept no more */
-    atomic_bool ending;          /* the loops have been told to end */
+    atomic_uint drain_ms, spread_ms, stop_code; /* of the stop */
+    atomic_uint num_connections;                /* on all loops and between them */
+    atomic_uint num_live;                       /* loops that run */
+    atomic_uint num_stopped;                    /* of which accept no more */
+    atomic_bool ending;                         /* the loops have been told to end */
     yodel_allocator mem;
     yodel_log_sink log;
     yodel_server_options options; /* filled in; its pointers are not kept */
@@ -76,7 +79,8 @@ struct yodel_server {
     struct yd_loop **loops;
     struct yd_worker *workers;
     struct yd_work_pool *work; /* the program's jobs */
-    struct yd_guest guest;     /* of yodel_server_start() */
+    struct yd_handover handover;
+    struct yd_guest guest; /* of yodel_server_start() */
     yodel_stopped_fn *on_stopped;
     void *stopped_user;
 };
@@ -89,6 +93,7 @@ int yd_server_new_on(const struct yd_loop_ops *ops, const yodel_server_options *
 int yd_server_name_process(yodel_server *server);
 
 /* run.c */
+bool yd_stop_code_is_valid(unsigned code);
 void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_loop *loop);
 
 /* yodel_server_run() with something else in place of the threads: run(server, arg) sets num_running

@@ -43,6 +43,7 @@ static void free_address(yodel_server *server, struct yd_address *address)
 {
     yd_unix_name_done(&server->mem, &address->unix_name);
     yd_tls_free(address->front.tls);
+    yd_free(&server->mem, address->name);
     yd_free(&server->mem, address->tag);
     yd_free(&server->mem, address->trust);
     yd_free(&server->mem, address->listeners);
@@ -150,6 +151,9 @@ static int set_up_front(yodel_server *server, struct yd_address *address,
 
     if ((rc = set_up_proxies(server, address, options)) < 0)
         return rc;
+    if (options->address != NULL &&
+        (address->name = yd_strdup(&server->mem, options->address)) == NULL)
+        return -ENOMEM;
     if (options->tag != NULL) {
         if ((address->tag = yd_strdup(&server->mem, options->tag)) == NULL)
             return -ENOMEM;
@@ -247,6 +251,7 @@ static int add_address(yodel_server *server, const yodel_listen_options *options
 int yodel_server_listen(yodel_server *server, const yodel_listen_options *given)
 {
     yodel_listen_options options;
+    struct yd_taken *taken = NULL;
     int rc;
 
     if ((rc = yd_server_check_setup(server)) < 0 ||
@@ -254,7 +259,14 @@ int yodel_server_listen(yodel_server *server, const yodel_listen_options *given)
         return rc;
     if (options.address == NULL && options.num_fds == 0)
         return -EINVAL;
-    return add_address(server, &options);
+    if (options.num_fds == 0 && (taken = yd_handover_find(server, options.address)) != NULL) {
+        options.fds = taken->fds;
+        options.num_fds = taken->num;
+    }
+    rc = add_address(server, &options);
+    if (rc >= 0 && taken != NULL)
+        yd_handover_forget(server, taken);
+    return rc;
 }
 
 int yd_addresses_start(yodel_server *server)

@@ -174,8 +174,11 @@ void yd_ws_on_timeout(yodel_ws *ws)
 
 void yd_ws_on_stop(yodel_ws *ws)
 {
+    if (yd_conn_is_held(ws->conn))
+        return;
     if (ws->state == YD_WS_OPEN)
-        yd_ws_send_close(ws, 1001, YODEL_STR("server stops"), YODEL_WS_BY_SERVER);
+        yd_ws_send_close(ws, yd_net_stop_code(yd_ws_loop_of(ws)->net), YODEL_STR("server stops"),
+                         YODEL_WS_BY_SERVER);
     else
         await_answer(ws); /* which may be shorter now */
 }

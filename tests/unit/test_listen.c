@@ -384,9 +384,9 @@ static void test_listen_leaves_descriptors_that_will_not_do(void **state)
         -EINVAL);
     assert_int_equal(yodel_server_listen(server, YODEL_OPTIONS(yodel_listen_options, .num_fds = 2)),
                      -EINVAL);
-    assert_int_equal(
-        yodel_server_listen(server, YODEL_OPTIONS(yodel_listen_options, .fds = fds, .num_fds = 65)),
-        -E2BIG);
+    assert_int_equal(yodel_server_listen(
+                         server, YODEL_OPTIONS(yodel_listen_options, .fds = fds, .num_fds = 256)),
+                     -E2BIG);
     assert_true(is_open(fds[0]));
     for (int i = 1; i < 4; i++)
         (void)close(bad[i]);
@@ -460,7 +460,7 @@ static void test_listen_finds_what_systemd_passes(void **state)
     pass(pid, "2", NULL);
     assert_int_equal(list("systemd", fds), 2);
     assert_int_equal(list("systemd:unknown", fds), 2);
-    pass(pid, "65", NULL);
+    pass(pid, "256", NULL);
     assert_int_equal(list("systemd", fds), -E2BIG);
     pass("1", "2", NULL); /* for another process */
     assert_int_equal(list("systemd", fds), -ENOENT);
