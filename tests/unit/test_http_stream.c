@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "decision/decision.h"
 #include "failmem.h"
 #include "fixture.h"
 #include "http/answer_stream.h"
@@ -399,6 +400,37 @@ static void test_http_stream_is_one_answer(void **state)
     assert_string_equal(http_sim_body(peer), "yes");
 }
 
+static yodel_decision *decision;
+static yodel_request *deferred;
+
+static void on_defer(yodel_request *req, void *user)
+{
+    deferred = req;
+    decision = yodel_request_defer(req);
+    assert_non_null(decision);
+}
+
+/* A request that was deferred becomes a stream on its loop, which decides it; no time limit of the
+ * decision is left. */
+static void test_http_stream_of_a_deferred_request(void **state)
+{
+    struct sim_peer *peer;
+
+    assert_int_equal(yd_http_route(&hs.http, "GET /later", on_defer, NULL), 0);
+    peer = http_sim_ask(&hs, GET("/later"));
+    assert_int_equal(sim_received_len(peer), 0);
+    assert_int_equal(yodel_request_stream_begin(deferred, &plan.options, &plan.stream), 0);
+    assert_false(yodel_decision_is_open(decision));
+    (void)yodel_decision_unref(decision);
+    sim_advance(hs.loop, 100000);
+    assert_int_equal(plan.closed, 0);
+    write_text("late");
+    end();
+    http_sim_assert_status(peer, 200);
+    assert_string_equal(http_sim_body(peer), "4\r\nlate\r\n0\r\n\r\n");
+    assert_closed(YODEL_STREAM_COMPLETE);
+}
+
 /* ---- back-pressure ---- */
 
 static char block[600];
@@ -682,6 +714,7 @@ int main(void)
         FIXTURE_TEST(test_http_stream_bounds_what_waits),
         FIXTURE_TEST(test_http_stream_refuses_bad_options),
         FIXTURE_TEST(test_http_stream_is_one_answer),
+        FIXTURE_TEST(test_http_stream_of_a_deferred_request),
         FIXTURE_TEST(test_http_stream_back_pressure),
         FIXTURE_TEST(test_http_stream_ends_while_congested),
         FIXTURE_TEST(test_http_stream_ends_in_on_drain),
