@@ -34,6 +34,20 @@ YODEL_API yodel_channels *yodel_channels_unref(yodel_channels *channels) YODEL_A
 YODEL_API int yodel_group_add(yodel_channels *channels, const char *group,
                               yodel_ws *ws) YODEL_LOOP_THREAD;
 
+/* Bytes of a member's document. */
+#define YODEL_GROUP_MAX_JSON 4096
+
+/*
+ * The same, with a document that yodel_group_members() lists: who is there.  It takes the place of
+ * one that ws had in that group.
+ *
+ * json   one JSON value, of at most YODEL_GROUP_MAX_JSON bytes; copied
+ *
+ * Returns as yodel_group_add(), or YODEL_ERR_TOO_BIG, YODEL_ERR_FORMAT (not JSON, not UTF-8).
+ */
+YODEL_API int yodel_group_add_json(yodel_channels *channels, const char *group, yodel_ws *ws,
+                                   yodel_str json) YODEL_LOOP_THREAD;
+
 /* Takes ws out of group; not being in it is no error. */
 YODEL_API void yodel_group_discard(yodel_channels *channels, const char *group,
                                    yodel_ws *ws) YODEL_LOOP_THREAD;

@@ -29,6 +29,7 @@ void yd_ask_unref(struct yd_ask *ask)
         return;
     pthread_mutex_destroy(&ask->lock);
     yd_free(ask->bus->mem, ask->asker);
+    yd_buf_free(ask->bus->mem, &ask->answered);
     ask->ops->free(ask);
 }
 

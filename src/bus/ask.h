@@ -44,10 +44,11 @@ struct yd_ask {
     pthread_mutex_t lock; /* for all below, and for what the parts add to the owner's struct */
     unsigned open;
     unsigned missing;
-    unsigned num_missing; /* parts that did not answer */
-    bool told;            /* the sink's turn has come: nothing more counts */
-    bool listed;          /* of_loop is, or was until the sink was called */
-    uint32_t awaited;     /* far peers, by their index */
+    unsigned num_missing;           /* parts that did not answer */
+    bool told;                      /* the sink's turn has come: nothing more counts */
+    bool listed;                    /* of_loop is, or was until the sink was called */
+    uint16_t awaited[YD_MAX_PEERS]; /* answers of far peers, by their index */
+    struct yd_buf answered;         /* hashes of the processes that have answered */
     uint32_t timeout_ms;
     uint64_t token;
     struct yd_far_asker *asker; /* gets the result in place of the sink; NULL: none, owned */

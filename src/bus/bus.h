@@ -95,10 +95,11 @@ struct yd_peer_ops {
     /* Takes an operation for the other processes.  Called in the order of the operations' numbers,
      * with a lock held: it must not call the bus.  Returns 0, or why it could not. */
     int (*send)(struct yd_peer *peer, yodel_bytes op);
-    /* Takes the answer to an operation with a reply token, for the process it came from.  A peer is
-     * one part of what is gathered, which its first answer closes: a peer that reaches several
-     * processes has to put their answers together, or to be several peers. */
+    /* Takes the answer to an operation with a reply token, for the process it came from. */
     int (*reply)(struct yd_peer *peer, yodel_bytes reply);
+    /* How many processes it reaches now: so many answers are awaited of it, one of each.  Called
+     * with a lock held, just before send.  NULL: one. */
+    unsigned (*num_parts)(struct yd_peer *peer);
     /* A group has its first member of all loops, or has lost its last.  Called with a lock held, in
      * their order for each group. */
     void (*group_begins)(struct yd_peer *peer, yodel_str layer, yodel_str group);

@@ -87,31 +87,40 @@ static bool register_ask(struct yd_bus *bus, struct yd_ask *ask, uint64_t token)
     return true;
 }
 
-/* With the lock held.  Returns the peers that could not take it. */
-static uint32_t send_to_peers(struct yd_bus *bus, struct yd_ask *ask, struct yd_far_send *far)
+#define MAX_PARTS 10000
+
+static unsigned num_parts(struct yd_peer *peer)
+{
+    unsigned num = peer->ops->num_parts != NULL ? peer->ops->num_parts(peer) : 1;
+
+    return YD_MIN(num, MAX_PARTS);
+}
+
+/* With the lock held.  Returns how many parts of ask are open for peers that could not take it. */
+static unsigned send_to_peers(struct yd_bus *bus, struct yd_ask *ask, struct yd_far_send *far)
 {
     yodel_bytes bytes = {far->bytes.ptr, far->bytes.len};
-    uint32_t failed = 0;
+    unsigned failed = 0;
 
     yd_op_put_sequence(&far->bytes, ++bus->sequence);
     if (ask != NULL && !register_ask(bus, ask, far->token))
         ask = NULL;
     for (struct yd_peer *peer = bus->peers; peer != NULL; peer = peer->next) {
-        uint32_t bit = (uint32_t)1 << peer->index;
+        unsigned parts = ask != NULL ? num_parts(peer) : 0;
 
-        if (ask != NULL)
+        for (unsigned i = 0; i < parts; i++)
             yd_ask_open(ask);
         if (peer->ops->send(peer, bytes) < 0)
-            failed |= ask != NULL ? bit : 0;
+            failed += parts;
         else if (ask != NULL)
-            ask->awaited |= bit;
+            ask->awaited[peer->index] = (uint16_t)parts;
     }
     return failed;
 }
 
-static void close_parts(struct yd_ask *ask, uint32_t peers, unsigned missing)
+static void close_parts(struct yd_ask *ask, unsigned num, unsigned missing)
 {
-    for (; peers != 0; peers &= peers - 1)
+    for (; num > 0; num--)
         yd_ask_close(ask, NULL, missing);
 }
 
@@ -120,7 +129,7 @@ void yd_far_send(struct yd_op *op, struct yd_far_send *far)
 {
     struct yd_bus *bus = op->layer->bus;
     struct yd_ask *ask = op->ask;
-    uint32_t failed = 0;
+    unsigned failed = 0;
 
     if (far->wanted) {
         pthread_mutex_lock(&bus->far_lock);
@@ -147,31 +156,48 @@ void yd_far_drop(struct yd_op *op, struct yd_far_send *far)
 void yd_far_forget(struct yd_ask *ask)
 {
     struct yd_bus *bus = ask->bus;
-    uint32_t awaited;
+    unsigned awaited = 0;
 
     if (bus->peers == NULL)
         return;
     pthread_mutex_lock(&bus->far_lock);
     yd_list_remove(&ask->of_bus);
-    awaited = ask->awaited;
-    ask->awaited = 0;
+    for (unsigned i = 0; i < bus->num_peers; i++) {
+        awaited += ask->awaited[i];
+        ask->awaited[i] = 0;
+    }
     pthread_mutex_unlock(&bus->far_lock);
     close_parts(ask, awaited, 0);
 }
 
-/* The part of peer, which has not answered yet; NULL: none. */
-static struct yd_ask *take_part(struct yd_bus *bus, const struct yd_peer *peer, uint64_t token)
+/* With the lock held.  Whether a process has answered already; else it has now.  Without memory for
+ * that its answer does not count: a second one of it would, too. */
+static bool has_answered(struct yd_bus *bus, struct yd_ask *ask, yodel_str process)
 {
-    uint32_t bit = (uint32_t)1 << peer->index;
+    uint64_t hash = yd_bus_key(bus, process).hash;
+    const uint8_t *at = ask->answered.ptr;
+
+    for (size_t i = 0; i < ask->answered.len; i += sizeof hash)
+        if (memcmp(at + i, &hash, sizeof hash) == 0)
+            return true;
+    return yd_buf_append(bus->mem, &ask->answered, &hash, sizeof hash) < 0;
+}
+
+/* A part of peer, whose process has not answered yet; NULL: none. */
+static struct yd_ask *take_part(struct yd_bus *bus, const struct yd_peer *peer, uint64_t token,
+                                yodel_str responder)
+{
     struct yd_ask *found = NULL;
 
     pthread_mutex_lock(&bus->far_lock);
     for (struct yd_list *node = bus->asks.next; node != &bus->asks; node = node->next) {
         struct yd_ask *ask = yd_container_of(node, struct yd_ask, of_bus);
 
-        if (ask->token != token || (ask->awaited & bit) == 0)
+        if (ask->token != token)
             continue;
-        ask->awaited &= ~bit;
+        if (ask->awaited[peer->index] == 0 || has_answered(bus, ask, responder))
+            break;
+        ask->awaited[peer->index]--;
         found = ask;
         break;
     }
@@ -179,26 +205,31 @@ static struct yd_ask *take_part(struct yd_bus *bus, const struct yd_peer *peer, 
     return found;
 }
 
-/* An answer as bytes: process, token 8, missing 1, the layer's own. */
+/* An answer as bytes: process, token 8, the process that answers, missing 1, how many are missing
+ * 4, the layer's own, or nothing: it has none of what was asked for. */
 int yd_bus_receive_reply(struct yd_bus *bus, struct yd_peer *peer, yodel_bytes reply)
 {
     struct yd_wire_reader reader = {reply, false};
     yodel_str process = yd_wire_get_str(&reader);
     uint64_t token = yd_wire_get_u64(&reader);
+    yodel_str responder = yd_wire_get_str(&reader);
     unsigned missing = yd_wire_get_u8(&reader);
+    uint32_t num_missing = yd_wire_get_u32(&reader);
     struct yd_ask *ask;
     int rc = 0;
 
     if (reader.failed)
         return YODEL_ERR_PROTOCOL;
     if (!yodel_str_eq(process, yodel_str_of(bus->process)) ||
-        (ask = take_part(bus, peer, token)) == NULL)
+        (ask = take_part(bus, peer, token, responder)) == NULL)
         return 0;
-    if ((missing & YD_MISSING_UNABLE) == 0)
+    if ((missing & YD_MISSING_UNABLE) == 0 && reader.rest.len > 0)
         rc = ask->layer->ops->take_result(ask, reader.rest);
     if (rc < 0)
         missing |= rc == -ENOMEM ? YD_MISSING_MEMORY : YD_MISSING_UNABLE;
-    yd_ask_close(ask, NULL, missing);
+    if (missing != 0 && num_missing == 0)
+        num_missing = 1;
+    yd_ask_close_some(ask, NULL, missing, num_missing);
     return rc == -ENOMEM ? 0 : rc;
 }
 
@@ -211,12 +242,15 @@ static void send_reply(struct yd_bus *bus, const struct yd_far_asker *asker, str
     int rc;
 
     if (yd_wire_put_str(bus->mem, &buf, (yodel_str){asker->process, asker->process_len}) < 0 ||
-        yd_wire_put_u64(bus->mem, &buf, asker->token) < 0 || yd_wire_put_u8(bus->mem, &buf, 0) < 0)
+        yd_wire_put_u64(bus->mem, &buf, asker->token) < 0 ||
+        yd_wire_put_str(bus->mem, &buf, yodel_str_of(bus->process)) < 0 ||
+        yd_wire_put_u8(bus->mem, &buf, 0) < 0 ||
+        yd_wire_put_u32(bus->mem, &buf, ask != NULL ? ask->num_missing : 0) < 0)
         goto done; /* the time limit of who asked ends it */
-    missing_at = buf.len - 1;
+    missing_at = buf.len - 5;
     if (ask != NULL && (rc = ask->layer->ops->encode_result(ask, &buf)) < 0) {
         missing |= rc == -ENOMEM ? YD_MISSING_MEMORY | YD_MISSING_UNABLE : YD_MISSING_UNABLE;
-        buf.len = missing_at + 1;
+        buf.len = missing_at + 5;
     }
     buf.ptr[missing_at] = (uint8_t)missing;
     (void)asker->peer->ops->reply(asker->peer, (yodel_bytes){buf.ptr, buf.len});
@@ -313,10 +347,10 @@ int yd_bus_receive(struct yd_bus *bus, struct yd_peer *peer, yodel_bytes bytes)
     if (origin.token != 0 && (asker = make_asker(bus, peer, &origin)) == NULL)
         return -ENOMEM;
     if ((rc = yd_op_decode(bus, bytes, &op)) < 0) {
-        if (asker != NULL)
-            send_reply(bus, asker, NULL, YD_MISSING_UNABLE);
+        if (asker != NULL) /* what is not here has no members: that is an answer */
+            send_reply(bus, asker, NULL, rc == YODEL_ERR_NOT_FOUND ? 0 : YD_MISSING_UNABLE);
         yd_free(bus->mem, asker);
-        return rc == YODEL_ERR_NOT_FOUND ? 0 : rc;
+        return rc == YODEL_ERR_NOT_FOUND || rc == YODEL_ERR_UNSUPPORTED ? 0 : rc;
     }
     if (asker != NULL)
         ask_here(op, asker);

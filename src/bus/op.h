@@ -82,7 +82,7 @@ struct yd_op_origin {
 /* Returns 0 or YODEL_ERR_PROTOCOL. */
 int yd_op_decode_origin(yodel_bytes bytes, struct yd_op_origin *ret_origin);
 /* Makes the operation.  Returns 0, -ENOMEM, YODEL_ERR_PROTOCOL, YODEL_ERR_NOT_FOUND (no such layer
- * or kind in this process). */
+ * in this process, or not what it is about), YODEL_ERR_UNSUPPORTED (no such kind). */
 int yd_op_decode(struct yd_bus *bus, yodel_bytes bytes, struct yd_op **ret_op);
 
 #endif

@@ -153,7 +153,7 @@ static int make_op(struct yd_layer *layer, struct yd_wire_reader *reader, bool w
     if (measure_scope(*reader, &scope) < 0)
         return YODEL_ERR_PROTOCOL;
     if (size == 0)
-        return YODEL_ERR_NOT_FOUND;
+        return YODEL_ERR_UNSUPPORTED;
     if ((op = yd_op_new(layer, kind, size, &scope)) == NULL)
         return -ENOMEM;
     op->flags = flags;

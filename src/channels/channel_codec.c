@@ -10,6 +10,8 @@
  *
  *     message   1, type 1, payload to the end
  *     event     2, type (a string), JSON text to the end
+ *
+ * A survey has nothing besides.
  */
 
 enum form { MESSAGE = 1, EVENT };
@@ -35,6 +37,8 @@ int yd_channel_encode(const struct yd_op *op, struct yd_buf *buf)
     const struct yd_delivery *what = &((const struct yd_channel_op *)op)->what;
     const struct yodel_allocator *mem = yd_op_mem(op);
 
+    if (op->kind == YD_CHANNEL_SURVEY)
+        return 0;
     return what->msg != NULL ? put_message(mem, buf, what->msg) : put_event(mem, buf, what->event);
 }
 
@@ -61,12 +65,24 @@ static int get_event(struct yd_channel_op *op, struct yd_wire_reader *reader)
     return rc == 0 || rc == -ENOMEM ? rc : YODEL_ERR_PROTOCOL;
 }
 
+/* Without somebody to tell there is nothing to ask. */
+static int get_survey(struct yd_op *op, yodel_bytes payload)
+{
+    if (!op->wants_reply || op->scope.num_rooms != 1 || payload.len > 0)
+        return YODEL_ERR_PROTOCOL;
+    op->deferred = true;
+    op->ask = yd_listing_answer(yd_channels_of(op));
+    return op->ask != NULL ? 0 : -ENOMEM;
+}
+
 int yd_channel_decode(struct yd_op *op, yodel_bytes payload)
 {
     struct yd_channel_op *channel_op = (struct yd_channel_op *)op;
     struct yd_wire_reader reader = {payload, false};
     uint8_t form = yd_wire_get_u8(&reader);
 
+    if (op->kind == YD_CHANNEL_SURVEY)
+        return get_survey(op, payload);
     op->deferred = true;
     op->weight += payload.len;
     if (op->scope.num_rooms != 1)

@@ -34,20 +34,28 @@ static void deliver(struct yd_channel_op *op, struct yd_loop *loop)
         yd_group_walk(a->groups, loop, group, deliver_to, &op->what);
 }
 
+struct surveyor {
+    struct yd_survey *survey;
+    struct yd_groups *groups;
+    struct yd_loop *loop;
+    const struct yd_key *group;
+};
+
 static void survey_member(struct yd_member *member, void *user)
 {
-    struct yd_survey *survey = user;
+    struct surveyor *s = user;
 
-    survey->each(member, survey);
+    s->survey->each(member, yd_group_note(s->groups, s->loop, s->group, member), s->survey);
 }
 
 static void survey(struct yd_op *op, struct yd_loop *loop)
 {
-    struct yd_survey *asked = yd_container_of(op->ask, struct yd_survey, ask);
+    struct surveyor surveyor = {yd_container_of(op->ask, struct yd_survey, ask),
+                                yd_channels_of(op)->groups, loop, &op->scope.rooms[0]};
 
     if (!yd_ask_enter(op->ask))
         return;
-    yd_group_walk(yd_channels_of(op)->groups, loop, &op->scope.rooms[0], survey_member, asked);
+    yd_group_walk(surveyor.groups, loop, surveyor.group, survey_member, &surveyor);
     yd_ask_leave(op->ask);
 }
 
@@ -95,7 +103,7 @@ static bool try_ref(struct yd_layer *layer)
 
 static size_t op_size(unsigned kind)
 {
-    return kind == YD_CHANNEL_SEND ? sizeof(struct yd_channel_op) : 0;
+    return kind == YD_CHANNEL_SEND || kind == YD_CHANNEL_SURVEY ? sizeof(struct yd_channel_op) : 0;
 }
 
 const struct yd_layer_ops yd_channels_layer_ops = {
@@ -108,6 +116,8 @@ const struct yd_layer_ops yd_channels_layer_ops = {
     .encode = yd_channel_encode,
     .op_size = op_size,
     .decode = yd_channel_decode,
+    .encode_result = yd_listing_encode,
+    .take_result = yd_listing_take,
 };
 
 /* ---- operations ---- */
@@ -150,6 +160,14 @@ int yd_channels_survey(yodel_channels *channels, yodel_str name, uint32_t timeou
         yd_ask_unref(&asked->ask);
         return -ENOMEM;
     }
-    op->op.local = true;
+    op->op.local = !asked->everywhere;
     return yd_bus_ask(&op->op, &asked->ask, timeout_ms);
+}
+
+int yd_channels_list(yodel_channels *channels, yodel_str name, uint32_t timeout_ms,
+                     yodel_group_members_fn *done, void *user)
+{
+    struct yd_survey *listing = yd_listing_new(channels, done, user);
+
+    return listing != NULL ? yd_channels_survey(channels, name, timeout_ms, listing) : -ENOMEM;
 }

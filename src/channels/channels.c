@@ -64,6 +64,7 @@ int yd_channels_new(const struct yd_channels_options *options, yodel_channels **
     atomic_init(&channels->refs, 1);
     channels->bus = options->bus;
     channels->make_msg = options->make_msg;
+    channels->list_member = options->list_member;
     (void)snprintf(channels->name, sizeof channels->name, "%s", options->name);
     rc = yd_groups_new(options->bus, options->name, options->owner, options->release_owner,
                        &channels->groups);
@@ -124,6 +125,15 @@ int yd_channels_join(yodel_channels *channels, struct yd_loop *loop, yodel_str n
 {
     struct yd_key key = yd_bus_key(channels->bus, name);
     int rc = yd_group_join(channels->groups, loop, &key, member);
+
+    return rc < 0 ? rc : 0;
+}
+
+int yd_channels_join_with(yodel_channels *channels, struct yd_loop *loop, yodel_str name,
+                          struct yd_member *member, yodel_str text)
+{
+    struct yd_key key = yd_bus_key(channels->bus, name);
+    int rc = yd_group_join_with(channels->groups, loop, &key, member, text);
 
     return rc < 0 ? rc : 0;
 }

@@ -59,6 +59,10 @@ struct yd_attached {
 typedef struct yd_msg *(yd_make_msg_fn)(const struct yodel_allocator *mem, yodel_ws_type type,
                                         yodel_bytes data);
 
+/* Whether member is to be listed: then its id, and its channel name.  On its loop. */
+typedef bool(yd_list_member_fn)(const struct yd_member *member, yodel_id *ret_id,
+                                char ret_name[YODEL_CHANNEL_NAME_SIZE]);
+
 struct yodel_channels {
     atomic_uint refs;
     struct yd_layer layer;
@@ -66,6 +70,7 @@ struct yodel_channels {
     struct yd_groups *groups;     /* a reference, which keeps the bus */
     struct yd_attached *attached; /* read by all once the loops run */
     yd_make_msg_fn *make_msg;
+    yd_list_member_fn *list_member;
     char name[YD_LAYER_NAME_SIZE];
 };
 
@@ -73,7 +78,8 @@ struct yd_channels_options {
     struct yd_bus *bus;
     const char *name;         /* on the bus, the same in every process; copied */
     yd_make_msg_fn *make_msg; /* of what comes from other processes */
-    void *owner;              /* bus must live as long */
+    yd_list_member_fn *list_member;
+    void *owner; /* bus must live as long */
     void (*release_owner)(void *owner);
 };
 
@@ -103,6 +109,9 @@ static inline const struct yodel_allocator *yd_channels_mem(const yodel_channels
 /* On the loop of member: a member of the layer's own group.  Returns 0 or -ENOMEM. */
 int yd_channels_join(yodel_channels *channels, struct yd_loop *loop, yodel_str name,
                      struct yd_member *member);
+/* The same, with a text that the membership carries. */
+int yd_channels_join_with(yodel_channels *channels, struct yd_loop *loop, yodel_str name,
+                          struct yd_member *member, yodel_str text);
 void yd_channels_leave(yodel_channels *channels, struct yd_loop *loop, yodel_str name,
                        struct yd_member *member);
 
@@ -120,13 +129,19 @@ size_t yd_channels_count(yodel_channels *channels, yodel_str name);
 /* First member of its owner; made with yd_ask_init(). */
 struct yd_survey {
     struct yd_ask ask;
-    /* For every member of the layer's own groups, on its loop, one at a time. */
-    void (*each)(struct yd_member *member, struct yd_survey *survey);
+    /* For every member of the layer's own groups, on its loop, one at a time; note: the text of its
+     * membership, empty without one. */
+    void (*each)(struct yd_member *member, yodel_str note, struct yd_survey *survey);
+    bool everywhere; /* in other processes too, if it is a listing */
 };
 
 /* Asks all loops for their members of name, and takes the survey's reference.  Returns as
  * yd_bus_ask(). */
 int yd_channels_survey(yodel_channels *channels, yodel_str name, uint32_t timeout_ms,
                        struct yd_survey *survey);
+
+/* Gathers the members of name over all loops and processes.  Returns as yd_bus_ask(). */
+int yd_channels_list(yodel_channels *channels, yodel_str name, uint32_t timeout_ms,
+                     yodel_group_members_fn *done, void *user);
 
 #endif

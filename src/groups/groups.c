@@ -190,6 +190,7 @@ static void remove_membership(struct yd_membership *membership, unsigned loop)
     drop_entry(group, membership->index);
     if (!membership->away)
         atomic_fetch_sub_explicit(&group->entry->members, 1, memory_order_relaxed);
+    yd_free(groups->bus->mem, membership->note);
     yd_free(groups->bus->mem, membership);
     free_group_if_empty(group, loop);
 }
@@ -210,6 +211,47 @@ int yd_group_join(struct yd_groups *groups, struct yd_loop *loop, const struct y
         return rc;
     }
     return 1;
+}
+
+static struct yd_membership *find_by_key(struct yd_groups *groups, struct yd_loop *loop,
+                                         const struct yd_key *key, struct yd_member *member)
+{
+    struct yd_shard *shard = &groups->shards[loop->index];
+    struct yd_group *group = find_group(shard, key);
+
+    return group != NULL ? find_membership(shard, group, member) : NULL;
+}
+
+int yd_group_join_with(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                       struct yd_member *member, yodel_str text)
+{
+    const struct yodel_allocator *mem = groups->bus->mem;
+    struct yd_note *note = yd_alloc(mem, sizeof *note + text.len);
+    struct yd_membership *membership;
+    int rc;
+
+    if (note == NULL)
+        return -ENOMEM;
+    note->len = text.len;
+    memcpy(note->text, text.ptr, text.len);
+    if ((rc = yd_group_join(groups, loop, key, member)) < 0) {
+        yd_free(mem, note);
+        return rc;
+    }
+    membership = find_by_key(groups, loop, key, member);
+    yd_free(mem, membership->note);
+    membership->note = note;
+    return rc;
+}
+
+yodel_str yd_group_note(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                        struct yd_member *member)
+{
+    struct yd_membership *membership = find_by_key(groups, loop, key, member);
+
+    if (membership == NULL || membership->note == NULL)
+        return (yodel_str){NULL, 0};
+    return (yodel_str){membership->note->text, membership->note->len};
 }
 
 bool yd_group_leave(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,

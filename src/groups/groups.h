@@ -49,6 +49,12 @@ struct yd_membership {
     struct yd_membership *next, **link; /* of the member; *link is this */
     uint32_t index;                     /* in group->members */
     bool away;                          /* not counted */
+    struct yd_note *note;               /* what the membership carries; NULL: nothing */
+};
+
+struct yd_note {
+    size_t len;
+    char text[];
 };
 
 /* One loop's part; touched by that loop alone. */
@@ -85,6 +91,12 @@ void yd_groups_unref(struct yd_groups *groups);
 /* Returns 1, 0 when it is a member already, or -ENOMEM. */
 int yd_group_join(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
                   struct yd_member *member);
+/* The same, with a text that the membership carries, in place of one it had; all or nothing. */
+int yd_group_join_with(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                       struct yd_member *member, yodel_str text);
+/* That text; empty: none, or no member.  Borrowed from the membership. */
+yodel_str yd_group_note(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                        struct yd_member *member);
 /* Needs no memory.  Returns whether it was a member. */
 bool yd_group_leave(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
                     struct yd_member *member);

@@ -398,6 +398,7 @@ int yodel_channels_new_memory(yodel_server *server, yodel_channels **ret_channel
         .bus = &server->bus,
         .name = name,
         .make_msg = yd_ws_make_msg,
+        .list_member = yd_ws_list_member,
         .owner = yd_server_hold(server),
         .release_owner = yd_server_release,
     };

@@ -204,6 +204,10 @@ void yd_ws_want_drain(yodel_ws *ws);
 int yd_ws_send_msg(yodel_ws *ws, struct yd_msg *msg);
 /* yodel_ws_send() of text that is known to be UTF-8. */
 int yd_ws_send_checked(yodel_ws *ws, yodel_bytes text);
+/* For channel layers: a member that is a WebSocket is listed. */
+bool yd_ws_list_member(const struct yd_member *member, yodel_id *ret_id,
+                       char ret_name[YODEL_CHANNEL_NAME_SIZE]);
+
 /* A message of data, its header included; NULL when out of memory. */
 struct yd_msg *yd_ws_make_msg(const struct yodel_allocator *mem, yodel_ws_type type,
                               yodel_bytes data);

@@ -9,6 +9,7 @@
 #include "bus/call.h"
 #include "channels/channel_event.h"
 #include "proto/json_pack.h"
+#include "proto/json_scan.h"
 #include "ws/ws.h"
 
 /* WebSockets as members of groups. */
@@ -22,6 +23,21 @@ int yodel_group_add(yodel_channels *channels, const char *group, yodel_ws *ws)
     if (ws->state > YD_WS_OPEN || ws->rejected)
         return YODEL_ERR_CLOSED;
     return yd_channels_join(channels, yd_ws_loop_of(ws), yodel_str_of(group), &ws->member);
+}
+
+int yodel_group_add_json(yodel_channels *channels, const char *group, yodel_ws *ws, yodel_str json)
+{
+    yodel_str name = yodel_str_of(group), value;
+
+    if (!yd_channel_name_is_valid(name))
+        return YODEL_ERR_NAME;
+    if (json.len > YODEL_GROUP_MAX_JSON)
+        return YODEL_ERR_TOO_BIG;
+    if (!yd_utf8_is_valid(json.ptr, json.len) || !yd_json_check(json, YD_JSON_MAX_DEPTH, &value))
+        return YODEL_ERR_FORMAT;
+    if (ws->state > YD_WS_OPEN || ws->rejected)
+        return YODEL_ERR_CLOSED;
+    return yd_channels_join_with(channels, yd_ws_loop_of(ws), name, &ws->member, value);
 }
 
 void yodel_group_discard(yodel_channels *channels, const char *group, yodel_ws *ws)
@@ -154,86 +170,25 @@ void yd_ws_deliver(struct yd_member *member, struct yd_delivery *what)
 
 #define LISTING_MS 10000
 
-struct listing {
-    struct yd_survey survey;  /* first */
-    yodel_channels *channels; /* a reference */
-    struct yd_buf members;    /* of yodel_group_member, without their texts */
-    struct yd_buf names;      /* of YODEL_CHANNEL_NAME_SIZE bytes, for each */
-    int rc;                   /* the first that went wrong */
-    yodel_group_members_fn *done;
-    void *user;
-};
-
-/* Both, or none. */
-static int put_member(struct listing *listing, const yodel_ws *ws)
+bool yd_ws_list_member(const struct yd_member *member, yodel_id *ret_id,
+                       char ret_name[YODEL_CHANNEL_NAME_SIZE])
 {
-    const struct yodel_allocator *mem = yd_channels_mem(listing->channels);
-    yodel_group_member member = {.id = yodel_ws_id(ws)};
-    char name[YODEL_CHANNEL_NAME_SIZE] = "";
+    const yodel_ws *ws;
 
-    yodel_ws_channel_name(ws, name);
-    if (yd_buf_reserve(mem, &listing->names, sizeof name) < 0 ||
-        yd_buf_append(mem, &listing->members, &member, sizeof member) < 0)
-        return -ENOMEM;
-    return yd_buf_append(mem, &listing->names, name, sizeof name);
+    if (member->deliver != yd_ws_deliver)
+        return false;
+    ws = yd_container_of(member, yodel_ws, member);
+    *ret_id = yodel_ws_id(ws);
+    yodel_ws_channel_name(ws, ret_name);
+    return true;
 }
-
-static void list_member(struct yd_member *member, struct yd_survey *survey)
-{
-    struct listing *listing = (struct listing *)survey;
-
-    if (member->deliver != yd_ws_deliver || listing->rc < 0)
-        return;
-    listing->rc = put_member(listing, yd_container_of(member, yodel_ws, member));
-    if (listing->rc < 0)
-        survey->ask.num_missing++;
-}
-
-static void tell_listing(struct yd_ask *ask, unsigned missing)
-{
-    struct listing *listing = (struct listing *)ask;
-    yodel_group_member *members = (yodel_group_member *)(void *)listing->members.ptr;
-    yodel_group_members_result result = {
-        .size = sizeof result,
-        .result = listing->rc < 0 ? listing->rc : yd_missing_result(missing),
-        .missing = ask->num_missing,
-        .members = members,
-        .num_members = listing->members.len / sizeof *members,
-    };
-
-    for (size_t i = 0; i < result.num_members; i++)
-        members[i].channel = yodel_str_of((char *)listing->names.ptr + i * YODEL_CHANNEL_NAME_SIZE);
-    listing->done(&result, listing->user);
-}
-
-static void free_listing(struct yd_ask *ask)
-{
-    struct listing *listing = (struct listing *)ask;
-    yodel_channels *channels = listing->channels;
-
-    yd_buf_free(yd_channels_mem(channels), &listing->members);
-    yd_buf_free(yd_channels_mem(channels), &listing->names);
-    yd_free(yd_channels_mem(channels), listing);
-    yodel_channels_unref(channels);
-}
-
-static const struct yd_ask_ops listing_ops = {.sink = tell_listing, .free = free_listing};
 
 int yodel_group_members(yodel_channels *channels, const char *group, yodel_group_members_fn *done,
                         void *user)
 {
-    struct listing *listing;
-
     if (!yd_channel_name_is_valid(yodel_str_of(group)))
         return YODEL_ERR_NAME;
-    if ((listing = yd_zalloc(yd_channels_mem(channels), sizeof *listing)) == NULL)
-        return -ENOMEM;
-    yd_ask_init(&listing->survey.ask, &listing_ops, yd_channels_bus(channels));
-    listing->survey.each = list_member;
-    listing->channels = yodel_channels_ref(channels);
-    listing->done = done;
-    listing->user = user;
-    return yd_channels_survey(channels, yodel_str_of(group), LISTING_MS, &listing->survey);
+    return yd_channels_list(channels, yodel_str_of(group), LISTING_MS, done, user);
 }
 
 /* ---- channel names ---- */

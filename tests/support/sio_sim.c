@@ -118,6 +118,7 @@ static int start_sio(struct sio_sim *sim, const struct yodel_allocator *mem,
     struct yd_channels_options channels = {.bus = &sim->bus,
                                            .name = "groups",
                                            .make_msg = yd_ws_make_msg,
+                                           .list_member = yd_ws_list_member,
                                            .owner = sim,
                                            .release_owner = release};
     struct yd_bus_options bus = {.mem = mem,

@@ -36,6 +36,7 @@ int ws_sim_start(struct ws_sim *sim, const struct yodel_allocator *mem)
         rc = yd_channels_new(&(struct yd_channels_options){.bus = &sim->bus,
                                                            .name = "groups",
                                                            .make_msg = yd_ws_make_msg,
+                                                           .list_member = yd_ws_list_member,
                                                            .release_owner = nothing_to_release},
                              &sim->channels);
     if (rc < 0)

@@ -60,7 +60,9 @@ static struct {
     struct packet packets[MAX_PACKETS];
     size_t num_packets;
     unsigned seed;
-    bool faulty; /* the wire is */
+    bool faulty;    /* the wire is */
+    bool doubled;   /* it brings everything twice */
+    unsigned parts; /* that a peer says it is; 0: one */
     int max_delay;
 } world;
 
@@ -88,7 +90,7 @@ static void put_on_wire(unsigned to, yodel_bytes bytes, bool is_reply)
 
     if (world.faulty && draw(10) == 0)
         copies = draw(2) * 2; /* never, or twice */
-    for (; copies > 0; copies--)
+    for (copies <<= world.doubled; copies > 0; copies--)
         put_packet(to, bytes, is_reply);
 }
 
@@ -126,8 +128,17 @@ static void group_ends(struct yd_peer *peer, yodel_str layer, yodel_str group)
     *has = false;
 }
 
-static const struct yd_peer_ops peer_ops = {
-    .send = peer_send, .reply = peer_reply, .group_begins = group_begins, .group_ends = group_ends};
+static unsigned num_parts(struct yd_peer *peer)
+{
+    (void)peer;
+    return world.parts != 0 ? world.parts : 1;
+}
+
+static const struct yd_peer_ops peer_ops = {.num_parts = num_parts,
+                                            .send = peer_send,
+                                            .reply = peer_reply,
+                                            .group_begins = group_begins,
+                                            .group_ends = group_ends};
 
 static void deliver_packet(size_t i)
 {
@@ -403,7 +414,7 @@ struct count {
     struct yd_ask ask; /* first */
     uint32_t loops;
     int told, freed;
-    unsigned missing;
+    unsigned missing, num_missing;
 };
 
 static struct counter counters[PROCESSES];
@@ -504,6 +515,7 @@ static void tell_count(struct yd_ask *ask, unsigned missing)
 
     count->told++;
     count->missing = missing;
+    count->num_missing = ask->num_missing;
 }
 
 static void free_count(struct yd_ask *ask)
@@ -555,6 +567,33 @@ static void test_bus_far_answers(void **state)
     assert_int_equal(count.loops, 2 * LOOPS);
     assert_int_equal(count.freed, 1);
     stop();
+}
+
+/* All processes that a peer reaches answer, each once. */
+static void test_bus_far_parts_of_a_peer(void **state)
+{
+    struct count count;
+
+    for (unsigned more = 0; more < 2; more++) {
+        start(1, false);
+        world.parts = PROCESSES - 1 + more;
+        world.doubled = true;
+        add_counters();
+        ask(&count, 1);
+        run_all();
+        assert_int_equal(count.told, more == 0);
+        if (more > 0) { /* one never comes */
+            for (unsigned i = 0; i < LOOPS; i++)
+                sim_advance(world.processes[0].loops[i], 1100);
+            run_all();
+        }
+        assert_int_equal(count.told, 1);
+        assert_int_equal(count.loops, PROCESSES * LOOPS);
+        assert_int_equal(count.missing, more > 0 ? YD_MISSING_LATE : 0);
+        assert_int_equal(count.num_missing, more);
+        assert_int_equal(count.freed, 1);
+        stop();
+    }
 }
 
 static void test_bus_far_cannot_answer(void **state)
@@ -696,6 +735,7 @@ int main(void)
         cmocka_unit_test(test_bus_far_reaches_every_process),
         cmocka_unit_test(test_bus_far_keeps_its_promises_on_a_bad_wire),
         cmocka_unit_test(test_bus_far_answers),
+        cmocka_unit_test(test_bus_far_parts_of_a_peer),
         cmocka_unit_test(test_bus_far_cannot_answer),
         cmocka_unit_test(test_bus_far_asks_end_once_on_a_bad_wire),
         cmocka_unit_test(test_bus_far_operations_come_as_they_were),

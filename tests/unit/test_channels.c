@@ -269,7 +269,7 @@ struct count {
     int members, done, freed;
 };
 
-static void count_member(struct yd_member *member, struct yd_survey *survey)
+static void count_member(struct yd_member *member, yodel_str note, struct yd_survey *survey)
 {
     (void)member;
     ((struct count *)survey)->members++;

@@ -367,6 +367,7 @@ static void test_sio_far_namespace_of_one_process(void **state)
 
 static struct {
     int told, result;
+    unsigned missing;
     size_t num; /* sockets, answers; -1: no list */
     char json[500];
 } answer;
@@ -374,6 +375,8 @@ static struct {
 static void on_sockets(const yodel_sio_sockets *sockets, void *user)
 {
     answer.told++;
+    answer.result = sockets->result;
+    answer.missing = sockets->missing;
     answer.num = sockets->json != NULL ? json_array_size(sockets->json) : SIZE_MAX;
 }
 
@@ -382,6 +385,7 @@ static void on_answers(const yodel_sio_answers *answers, void *user)
     answer.told++;
     answer.result = answers->result;
     (void)snprintf(answer.json, sizeof answer.json, "%" YODEL_PRI, YODEL_ARG(answers->json));
+    answer.missing = answers->missing;
     answer.num = answers->num_attachments;
 }
 
@@ -647,6 +651,24 @@ static void test_sio_far_decoding_without_memory(void **state)
     }
 }
 
+/* Where a namespace is not, nobody is missing. */
+static void test_sio_far_unknown_namespace_has_no_sockets(void **state)
+{
+    yodel_sio_namespace *ns;
+
+    start(1, false);
+    ns = sio_sim_of(world.processes[0].sim.sio, "/only");
+    answer.told = 0;
+    assert_int_equal(yodel_sio_target_fetch(yodel_sio_to_all(ns), on_sockets, NULL), 0);
+    settle();
+    run_clients();
+    assert_int_equal(answer.told, 1);
+    assert_int_equal(answer.result, 0);
+    assert_int_equal(answer.missing, 0);
+    assert_int_equal(answer.num, 0);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -655,6 +677,7 @@ int main(void)
         cmocka_unit_test(test_sio_far_rooms_and_ends_cross),
         cmocka_unit_test(test_sio_far_keeps_its_promises_on_a_bad_wire),
         cmocka_unit_test(test_sio_far_namespace_of_one_process),
+        cmocka_unit_test(test_sio_far_unknown_namespace_has_no_sockets),
         cmocka_unit_test(test_sio_far_fetches),
         cmocka_unit_test(test_sio_far_acknowledgements),
         cmocka_unit_test(test_sio_far_acknowledgements_that_are_late),
