@@ -197,8 +197,10 @@ static int read_records(struct yd_conn *conn, uint8_t *room)
         const struct iovec *target = filter->base.target;
         uint8_t *plain = target != NULL ? target->iov_base : room;
         size_t size = target != NULL ? target->iov_len : RECORD_MAX;
-        int len = SSL_read(filter->ssl, plain, (int)YD_MIN(size, RECORD_MAX));
+        int len;
 
+        forget_errors(); /* handlers may use OpenSSL, too */
+        len = SSL_read(filter->ssl, plain, (int)YD_MIN(size, RECORD_MAX));
         if (len <= 0)
             return on_ssl_result(conn, len);
         yd_conn_deliver(conn, plain, (size_t)len);
@@ -219,7 +221,6 @@ static int input(struct yd_conn *conn, uint8_t *data, size_t len)
         return -ENOMEM;
     filter->input = data;
     filter->input_len = len;
-    forget_errors();
     rc = read_records(conn, plain);
     filter->input_len = 0;
     yd_pool_put(&loop->pool, YD_BLOCK_LARGE, plain);

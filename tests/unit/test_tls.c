@@ -480,6 +480,39 @@ static void test_tls_errors_stay_with_their_connection(void **state)
     ERR_clear_error();
 }
 
+static void leave_error(yodel_request *req, void *user)
+{
+    (void)user;
+    ERR_raise(ERR_LIB_X509, X509_R_UNKNOWN_NID);
+    (void)yodel_request_reply_text(req, 200, NULL, YODEL_STR("left\n"));
+}
+
+/* A handler that uses OpenSSL and leaves an error, between two records of one read. */
+static void test_tls_errors_of_handlers_end_nothing(void **state)
+{
+    static const char request[] = "GET /error HTTP/1.1\r\nHost: h\r\n\r\n";
+    struct tls_sim tls;
+    char *data;
+    long len;
+
+    (void)state;
+    assert_int_equal(yd_http_route(&hs.http, "/error", leave_error, NULL), 0);
+    assert_int_equal(start(&(yodel_tls_options){.num_certs = 0}), 0);
+    tls_sim_start(&tls, sim_connect(hs.loop));
+    tls_sim_run(&tls, hs.loop);
+    for (int i = 0; i < 2; i++)
+        assert_true(SSL_write(tls.ssl, request, sizeof request - 1) > 0);
+    len = BIO_get_mem_data(SSL_get_wbio(tls.ssl), &data);
+    sim_send(tls.peer, data, (size_t)len - 10);
+    sim_run(hs.loop);
+    sim_send(tls.peer, data + len - 10, 10);
+    (void)BIO_reset(SSL_get_wbio(tls.ssl));
+    tls_sim_run(&tls, hs.loop);
+    assert_int_equal(http_sim_count(&tls.plain, "left\n"), 2);
+    tls_sim_stop(&tls);
+    ERR_clear_error();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,6 +525,7 @@ int main(void)
         FIXTURE_TEST(test_tls_reload_is_of_all_or_none),
         FIXTURE_TEST(test_tls_reload_leaves_open_connections),
         FIXTURE_TEST(test_tls_errors_stay_with_their_connection),
+        FIXTURE_TEST(test_tls_errors_of_handlers_end_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
