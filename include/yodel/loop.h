@@ -74,8 +74,8 @@ typedef struct yodel_loop_handlers {
     /* The server stops: it listens no more, and its connections have not been told yet.  The loop
      * goes on for drain_ms at most: timers, watches and jobs too. */
     yodel_loop_stop_fn *on_stop;
-    /* Last of all: no connection is left on any loop.  What still runs of timers and watches is
-     * stopped after it. */
+    /* Last of all: no connection is left on any loop, and every job of this one was told.  What
+     * still runs of timers and watches is stopped after it. */
     yodel_loop_stop_fn *on_end;
 } yodel_loop_handlers;
 

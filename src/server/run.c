@@ -43,6 +43,7 @@ static void run_end(struct yd_loop *loop, void *arg)
 {
     struct yd_worker *worker = arg;
 
+    yd_open_give_up_jobs(&worker->open); /* nothing is told after on_end */
     yd_hooks_end(worker);
     yd_open_close(&worker->open);
     if (loop->index == 0)

@@ -273,6 +273,13 @@ static int fill_pool(yodel_loop *open, void *user)
     return yodel_loop_post_after(open, 20, stop, NULL, NULL);
 }
 
+static unsigned cancelled_at_end;
+
+static void look_at_end(yodel_loop *open, void *user)
+{
+    cancelled_at_end = num_cancelled;
+}
+
 /* A pool full of jobs that block does not keep a stop beyond drain_ms: those that wait are told
  * once that they were cancelled, and the others end after their server (L3). */
 static void test_work_that_blocks_does_not_keep_a_stop(void **state)
@@ -287,13 +294,16 @@ static void test_work_that_blocks_does_not_keep_a_stop(void **state)
         yodel_server_new(YODEL_OPTIONS(yodel_server_options, .loops = 1, .work_threads = 3),
                          &server),
         0);
-    assert_int_equal(yodel_server_add_loop_handlers(
-                         server, YODEL_OPTIONS(yodel_loop_handlers, .on_start = fill_pool), NULL),
-                     0);
+    assert_int_equal(
+        yodel_server_add_loop_handlers(
+            server,
+            YODEL_OPTIONS(yodel_loop_handlers, .on_start = fill_pool, .on_end = look_at_end), NULL),
+        0);
     assert_int_equal(yodel_server_run(server), 0);
     assert_in_range(now_ms() - began, 200, 3000);
     assert_int_equal(num_done, 0);
     assert_int_equal(num_cancelled, 7);
+    assert_int_equal(cancelled_at_end, 7); /* nothing is told after on_end */
     assert_int_equal(num_freed, 7);
     yodel_server_unref(server);
     for (int i = 0; i < 3; i++)
