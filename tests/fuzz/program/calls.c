@@ -654,7 +654,7 @@ static void call_upload(struct ctx *c)
 
 static void call_kept(struct ctx *c)
 {
-    use_kept(c->p);
+    (once_in(c->p, 3) ? use_kept : open_side_act)(c->p);
 }
 
 /* Keeps a namespace for later, when the last of its sockets may have gone. */
@@ -744,7 +744,7 @@ static const struct call {
     {2, NOTHING, call_disconnect_sockets},
     {2, NOTHING, call_fetch},
     {1, NOTHING, call_server_look},
-    {6, NOTHING, call_kept},
+    {20, NOTHING, call_kept},
     {3, NOTHING, call_find},
     {1, NOTHING, call_stop},
 };

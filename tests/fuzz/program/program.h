@@ -214,6 +214,7 @@ struct program {
     struct ssock *ssocks;
     struct waiter *waiters;
     struct upload *uploads;
+    struct open_side *open;
     struct kept kept[MAX_KEPT];
     unsigned num_kept;
     struct choice *choices;
@@ -304,6 +305,17 @@ void listen_side_set_up(const struct program *p, struct yd_address *address);
 void listen_side_greet(struct program *p, int line);
 /* What it adds to each head; lines that end, or "". */
 const char *listen_side_headers(const struct program *p, int line);
+
+/* ---- open_side.c: timers, watches, posts and jobs ---- */
+
+void open_side_set_up(struct program *p);
+/* A call of these; in a loop's callback mostly for that loop. */
+void open_side_act(struct program *p);
+/* What a thread of the pool does next. */
+void open_side_step(struct program *p);
+/* The loops have ended, the server is there; and when all is over. */
+void open_side_end(struct program *p);
+void open_side_free(struct program *p);
 
 /* ---- decide.c ---- */
 

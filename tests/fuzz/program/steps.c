@@ -389,7 +389,7 @@ static void step_kept(struct program *p)
     use_kept(p);
 }
 
-/* ---- the table ---- */
+/* ---- the table: one byte chooses, so the weights are 256 in all ---- */
 
 static const struct step {
     unsigned weight;
@@ -418,7 +418,7 @@ static const struct step {
     {2, "rubbish", step_rubbish},
     {14, "turn", step_turn},
     {16, "run", step_run},
-    {34, "run all", step_run_all},
+    {26, "run all", step_run_all},
     {8, "time", step_time},
     {8, "jump", step_jump},
     {2, "fail", step_fail},
@@ -427,6 +427,7 @@ static const struct step {
     {4, "kept", step_kept},
     {5, "stream", step_stream},
     {3, "use a stream", step_use_stream},
+    {8, "pool", open_side_step},
 };
 
 void run_step(struct program *p)

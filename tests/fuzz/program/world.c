@@ -237,6 +237,7 @@ void world_start(struct program *p)
     streams_set_up(p);
     ws_side_set_up(p);
     sio_side_set_up(p);
+    open_side_set_up(p);
     p->may_cut = true;
 }
 
@@ -317,6 +318,7 @@ void world_finish(struct program *p)
     bool late = once_in(p, 2);
 
     p->over = true;
+    open_side_end(p);
     drop_all_kept(p);
     streams_check(p);
     if (!late) {
@@ -330,5 +332,6 @@ void world_finish(struct program *p)
         broken(p, "%zu blocks of memory are left", p->blocks);
     waiters_check(p);
     uploads_free(p);
+    open_side_free(p);
     notes_free(p);
 }
