@@ -41,7 +41,7 @@ OPEN = {  # struct: the layers, the fields
     "yd_conn": ("http ws", "eof events kept sending stream up want_drain"),
     "yd_net": ("http server", "date loop on_connection on_empty user"),
     "yd_net_listener": ("server", "base"),
-    "yd_http": ("eio server", "mem options"),
+    "yd_http": ("sse eio server", "mem options"),
     "yd_ws_service": ("server", "num_open"),
 }
 FILE = re.compile(r"([\w./-]+\.[ch]):\d+:\d+")

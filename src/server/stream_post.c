@@ -91,7 +91,7 @@ int yodel_stream_post(yodel_stream *stream, yodel_stream_post_fn *fn, void *arg,
 
 yodel_sse *yodel_sse_ref(yodel_sse *sse)
 {
-    (void)yodel_stream_ref(&sse->stream);
+    (void)yodel_stream_ref(yodel_sse_stream(sse));
     return sse;
 }
 
@@ -103,6 +103,6 @@ yodel_sse *yodel_sse_unref(yodel_sse *sse)
 
 int yodel_sse_post(yodel_sse *sse, yodel_sse_post_fn *fn, void *arg, yodel_free_fn *free_arg)
 {
-    return post(&sse->stream,
+    return post(yodel_sse_stream(sse),
                 &(struct stream_call){.sse_fn = fn, .arg = arg, .free_arg = free_arg});
 }
