@@ -5,6 +5,7 @@
 import { appendLine, make, makeArrow } from "./dom.js";
 import { highlighted } from "./highlight.js";
 import { currentLanguage, fillText, onLanguage, put, putPlain, say } from "./text.js";
+import { showEnds } from "./views.js";
 import { listeners, recordsOf } from "./wire.js";
 
 const LONGEST = 200;
@@ -158,6 +159,7 @@ function open(button) {
   }
   panel.hidden = false;
   choose(button.dataset.behind, true);
+  showEnds(document.querySelector("main:not([hidden])")); // logs have become lower
   bringUp(card);
 }
 

@@ -5,7 +5,7 @@ const links = document.querySelectorAll("#views a");
 const views = document.querySelectorAll("main[data-view]");
 
 /* A log that was filled while nobody could see it had no end to follow. */
-function showEnds(view) {
+export function showEnds(view) {
   for (const log of view.querySelectorAll("[role=log]")) log.scrollTop = log.scrollHeight;
 }
 
