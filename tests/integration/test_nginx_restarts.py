@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""Twenty restarts under load behind nginx: no request fails, WebSockets reconnect once for each."""
+
+import contextlib
+import http.client
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from harness import BINARY, PUBLIC, Closed, Program, WebSocket, eventually, run
+
+RESTARTS = 20
+HTTP_CLIENTS, WEBSOCKETS = 40, 40
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+CONFIG = """
+daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 1000; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+    map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
+    upstream demo {{ server 127.0.0.1:{backend} max_fails=0; keepalive 32; }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://demo; proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_set_header Host $host;
+        }}
+    }}
+}}
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def accepts(port):
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def nginx(folder, backend):
+    port = free_port()
+    config = pathlib.Path(folder) / "nginx.conf"
+    config.write_text(CONFIG.format(folder=folder, backend=backend, port=port), encoding="ascii")
+    process = subprocess.Popen([NGINX, "-p", folder, "-c", str(config)], stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: accepts(port), "nginx answers")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+class Load:
+    def __init__(self, port):
+        self.port = port
+        self.over = False
+        self.requests = 0
+        self.failures = []
+        self.reconnects = [0] * WEBSOCKETS
+        workers = [(self.request, [])] * HTTP_CLIENTS
+        workers += [(self.converse, [i]) for i in range(WEBSOCKETS)]
+        self.threads = [threading.Thread(target=work, args=args) for work, args in workers]
+        for thread in self.threads:
+            thread.start()
+
+    def request(self):
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        while not self.over:
+            try:
+                client.request("GET", "/")
+                answer = client.getresponse()
+                answer.read()
+                if answer.status != 200:
+                    self.failures.append(answer.status)
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(repr(error))
+                client.close()
+            self.requests += 1
+            time.sleep(0.1)
+        client.close()
+
+    def converse(self, number):
+        """Sends and waits for the echo; one that is closed connects again at once."""
+        ws = WebSocket(self.port, "/ws")
+        while not self.over:
+            try:
+                ws.send_text("x")
+                if isinstance(message := ws.message(), Closed):
+                    ws.send_close(message.code)
+                    raise EOFError
+                time.sleep(0.2)
+            except (OSError, EOFError):
+                self.reconnects[number] += 1
+                ws.close()
+                ws = WebSocket(self.port, "/ws")
+        ws.close()
+
+    def end(self):
+        self.over = True
+        for thread in self.threads:
+            thread.join(15)
+
+
+def test_twenty_restarts_behind_nginx():
+    def start(port):
+        return Program(
+            [BINARY, "--port", str(port), "--public", PUBLIC, "--drain-ms", "1200", "--spread-ms"]
+            + ["500", "--loops", "2", "--takeover", f"{folder}/takeover"],
+            r"^Yodel demo on .*:(\d+)$",
+        )
+
+    with tempfile.TemporaryDirectory() as folder:
+        now = start(free_port())
+        port = now.port
+        eventually(lambda: accepts(port), "the demo answers")
+        with nginx(folder, port) as front:
+            load = Load(front)
+            try:
+                for _ in range(RESTARTS):
+                    time.sleep(0.3)
+                    old, now = now, start(port)
+                    with old:
+                        old.wait(10)
+            finally:
+                load.end()
+                now.stop()
+    assert load.requests > 20 * HTTP_CLIENTS, load.requests
+    assert not load.failures, load.failures[:10]
+    assert max(load.reconnects) <= RESTARTS, load.reconnects
+    assert min(load.reconnects) >= RESTARTS - 2, load.reconnects
+
+
+if __name__ == "__main__":
+    if NGINX is None:
+        sys.exit(77)
+    run(globals())
