@@ -150,7 +150,9 @@ static void call_ws_pause(struct ctx *c)
 static void call_group_add(struct ctx *c)
 {
     unsigned group = pick(c->p, NUM_GROUPS);
-    int rc = yodel_group_add(c->p->layer, program_groups[group], c->ws->ws);
+    int rc = once_in(c->p, 3) ? yodel_group_add_json(c->p->layer, program_groups[group], c->ws->ws,
+                                                     YODEL_STR("{\"name\":\"x\"}"))
+                              : yodel_group_add(c->p->layer, program_groups[group], c->ws->ws);
 
     say(c->p, "group_add %d to %s: %d", c->ws->line, program_groups[group], rc);
     if (rc == 0 && c->ws->ending)
@@ -623,10 +625,9 @@ static void call_fetch(struct ctx *c)
 
 /* ---- the rest ---- */
 
-static void each_name(yodel_str name, void *user)
+static void call_sio_more(struct ctx *c)
 {
-    (void)name;
-    (void)user;
+    sio_more(c->p, c->ss);
 }
 
 static void call_server_look(struct ctx *c)
@@ -639,7 +640,7 @@ static void call_server_look(struct ctx *c)
         broken(c->p, "yodel_server_get_stats: failed");
     if (yodel_sio_get_stats(sio, &sio_stats) < 0)
         broken(c->p, "yodel_sio_get_stats: failed");
-    yodel_sio_each_namespace(sio, each_name, NULL);
+    look_at_names(sio);
     if (sio_stats.polling > sio_stats.clients)
         broken(c->p, "more clients on polling than clients");
 }
@@ -691,9 +692,8 @@ void emit_to_kept(struct program *p, const struct kept *kept)
 
 static void call_stop(struct ctx *c)
 {
-    if (!once_in(c->p, 12))
-        return;
-    program_stop(c->p);
+    if (once_in(c->p, 12))
+        program_stop(c->p);
 }
 
 void program_stop(struct program *p)
@@ -743,6 +743,7 @@ static const struct call {
     {2, NOTHING, call_sockets_rooms},
     {2, NOTHING, call_disconnect_sockets},
     {2, NOTHING, call_fetch},
+    {6, NOTHING, call_sio_more},
     {1, NOTHING, call_server_look},
     {20, NOTHING, call_kept},
     {3, NOTHING, call_find},

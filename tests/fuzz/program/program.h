@@ -363,6 +363,13 @@ extern const char *const program_names[NUM_NAMES];
 
 /* ---- notes.c: what was sent, and what came ---- */
 
+/* sio_more.c: one call; ss: a socket of this loop, or NULL. */
+void sio_more(struct program *p, struct ssock *ss);
+/* With a document, or without. */
+int group_add(struct program *p, const char *group, yodel_ws *ws);
+/* Of all namespaces. */
+void look_at_names(yodel_sio *sio);
+
 struct waiter *waiter_new(struct program *p, const char *what);
 void waiter_called(struct waiter *waiter);
 /* The call that takes it has returned. */
