@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "program.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "program.h"
 
 /* What handlers and other threads call: any call of the headers, on their own object or another. */
 
@@ -694,18 +693,6 @@ static void call_stop(struct ctx *c)
 {
     if (once_in(c->p, 12))
         program_stop(c->p);
-}
-
-void program_stop(struct program *p)
-{
-    static const uint32_t times[] = {5000, 3000, 0, 1000};
-    uint32_t ms = times[pick(p, 4)];
-
-    say(p, "stop, %u ms", ms);
-    if (p->num_stops++ == 0)
-        p->stop_ends_at = p->now + ms;
-    p->gentle = p->num_stops == 1;
-    yodel_server_stop(p->server, ms);
 }
 
 /* ---- drawing ---- */
