@@ -4,7 +4,8 @@
 
 The comments above declarations become documentation comments.  In that of a prototype a line that begins
 with the name of a parameter and two blanks begins its description, and "Returns" that of the result; the
-thread tag becomes a paragraph.  Members of structs and enums are commented after, or right above, them.
+thread tag becomes a paragraph.  Members of structs and enums are commented after, or right above, them.  A
+comment that stands alone, with a blank line after it, is about the header.
 
 A page of the guide is passed on; README.md becomes the main page."""
 
@@ -22,6 +23,7 @@ COMMENT = re.compile(r"/\*(?!\*)(.*?)\*/", re.S)
 TAG = re.compile("|".join(THREADS))
 PARAMETER = re.compile(r"(\w+)\s*(?:\[[^\]]*\])?\s*[,)]")
 CODE = re.compile(r"^ {4,}\S")
+COLUMNS = re.compile(r"\S {3,}\S")
 
 
 def lines_of(comment):
@@ -40,31 +42,52 @@ def parameters_of(declaration):
     return set(PARAMETER.findall(declaration[start:])) if start >= 0 else set()
 
 
+def kind_of(line):
+    """What an indented line begins: code, a table, or "" for the rest of a paragraph."""
+    text = line.strip()
+    if not CODE.match(line):
+        return ""
+    if text.endswith((")", ";", "{", "}", ",", ") ...")) or text.startswith("#include"):
+        return "code"
+    return "verbatim" if COLUMNS.search(text) else ""
+
+
+def goes_on(lines, i):
+    """Whether the code or table that line i - 1 is part of has not ended: blank lines may be in it."""
+    while i < len(lines) and not lines[i].strip():
+        i += 1
+    return i < len(lines) and CODE.match(lines[i])
+
+
 def described(lines, names):
     """The lines with Doxygen's commands where a description of a parameter or of the result begins."""
     parameter = re.compile(r"^ *({})  +(?=\S)".format("|".join(map(re.escape, names)))) if names else None
-    in_code = False
-    for line in lines:
+    inside = ""
+    in_parameter = False
+    for i, line in enumerate(lines):
         match = parameter.match(line) if parameter else None
+        if inside and (match or not goes_on(lines, i)):
+            yield f"@end{inside}"
+            inside = ""
+        in_parameter = bool(match or (in_parameter and line.strip()))
         if match:
             yield f"@param {match[1]} {line[match.end():]}"
             continue
-        if CODE.match(line) and not in_code and line.rstrip().endswith((")", ";", "{", "}", ",", ") ...")):
-            yield "@code{.c}"
-            in_code = True
-        elif in_code and not CODE.match(line):
-            yield "@endcode"
-            in_code = False
+        if not inside and not in_parameter and kind_of(line):
+            inside = kind_of(line)
+            yield "@code{.c}" if inside == "code" else "@verbatim"
         if re.match(r"^Returns? ", line):
             line = "@return " + re.sub(r"^Returns? ", "", line)
-        yield line if in_code else line.lstrip()
-    if in_code:
-        yield "@endcode"
+        yield line if inside else line.lstrip()
+    if inside:
+        yield f"@end{inside}"
 
 
-def documentation(comment, declaration):
+def documentation(comment, declaration, name):
     """The comment as one of Doxygen's, with as many lines as the original where that can be."""
     lines = list(described(lines_of(comment), parameters_of(declaration)))
+    if not declaration:
+        lines.insert(0, f"@file yodel/{name}")
     tag = TAG.search(declaration)
     if tag:
         lines += ["@par Thread", THREADS[tag[0]]]
@@ -80,8 +103,8 @@ def declaration_after(text, end):
     return rest[: stop.end()].strip() if stop else ""
 
 
-def converted(text):
-    """The whole header."""
+def converted(text, name):
+    """The whole header, of that name."""
     out, last = [], 0
     for match in COMMENT.finditer(text):
         out.append(text[last : match.start()])
@@ -91,7 +114,7 @@ def converted(text):
         elif before.strip():  # after a member on its line
             out.append("/**< " + " ".join(lines_of(match[1])) + " */")
         else:
-            out.append(documentation(match[1], declaration_after(text, match.end())))
+            out.append(documentation(match[1], declaration_after(text, match.end()), name))
         last = match.end()
     out.append(text[last:])
     return "".join(out)
@@ -128,10 +151,10 @@ def main():
     if sys.argv[1].endswith(".md"):
         sys.stdout.write(page(os.path.relpath(sys.argv[1]), text))
         return
+    name = sys.argv[1].rsplit("/", 1)[-1]
     if text.startswith("/* SPDX"):
-        name = sys.argv[1].rsplit("/", 1)[-1]
         text = f"/** @file yodel/{name} */\n" + text.split("\n", 1)[1]
-    sys.stdout.write(converted(text))
+    sys.stdout.write(converted(text, name))
 
 
 main()
