@@ -70,10 +70,24 @@ typedef struct yodel_bytes {
 #define YODEL_PRI ".*s"
 #define YODEL_ARG(s) (int)(s).len, (s).ptr
 
-/* The view of a NUL-terminated string; NULL gives the empty view. */
+/*
+ * The view of a NUL-terminated string, without its NUL; {NULL, 0} for NULL.
+ *
+ * cstr   borrowed: the view lives as long as the string does
+ *
+ * Counts the bytes at each call; for a literal YODEL_STR() is a constant.
+ */
 YODEL_API yodel_str yodel_str_of(const char *cstr) YODEL_ANY_THREAD;
 
-/* 1 when equal byte for byte, else 0. */
+/*
+ * Compares two views byte for byte: case counts, and UTF-8 is not normalised.
+ *
+ * a   a view; ptr may be NULL when len is 0
+ * b   the other one; all empty views are equal
+ *
+ * Returns 1 when equal, else 0.  The time it takes tells how much is equal: compare secrets by
+ * something else.
+ */
 YODEL_API int yodel_str_eq(yodel_str a, yodel_str b) YODEL_ANY_THREAD;
 
 /*
@@ -103,19 +117,49 @@ enum yodel_error {
         YODEL_OK = 0
 };
 
-/* Static text for any result of this library; never NULL. */
+/*
+ * A text for people: what a result of this library, or of a callback, means.
+ *
+ * result   any int; 0 and more is "success", what is neither an errno nor a yodel_error is "unknown
+ *          error"
+ *
+ * Returns static text in English, never NULL, that is not to be freed.
+ */
 YODEL_API const char *yodel_strerror(int result) YODEL_ANY_THREAD;
 
-/* "YODEL_ERR_CLOSED", "EADDRINUSE", ...; never NULL. */
+/*
+ * A name for logs and metrics: that of the macro or enumerator.
+ *
+ * result   any int, as for yodel_strerror()
+ *
+ * Returns static text, never NULL: "YODEL_OK" for 0 and more, "YODEL_ERR_CLOSED", "EADDRINUSE";
+ * "unknown" for another number, and "errno" for every errno where the C library has no names for
+ * them (musl, glibc before 2.32).
+ */
 YODEL_API const char *yodel_error_name(int result) YODEL_ANY_THREAD;
 
-/* The version of the library that the program runs with, such as "0.2.0": static text.  That of the
- * headers it was compiled with is YODEL_VERSION (yodel/version.h). */
+/*
+ * The version of the library that the program runs with, such as "0.2.0".  That of the headers it
+ * was compiled with is YODEL_VERSION (yodel/version.h).
+ *
+ * Returns static text, never NULL.
+ */
 YODEL_API const char *yodel_version(void) YODEL_ANY_THREAD;
 
-/* The same as a number, to be compared with YODEL_VERSION_NUMBER: 0x010203 is 1.2.3. */
+/*
+ * The version of the library that the program runs with as a number, to be compared with
+ * YODEL_VERSION_NUMBER, that of the headers.
+ *
+ * Returns 0x010203 for 1.2.3.
+ */
 YODEL_API unsigned yodel_version_number(void) YODEL_ANY_THREAD;
 
+/*
+ * Frees what a program has given with it, exactly once.  Which thread calls it is said where it is
+ * given; it must not block.
+ *
+ * data   what was given; NULL if that was given
+ */
 typedef void(yodel_free_fn)(void *data);
 
 /*

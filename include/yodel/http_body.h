@@ -34,7 +34,12 @@ typedef struct yodel_route_options {
 } yodel_route_options;
 
 /*
- * yodel_server_route() with options.  user is passed to every call and must outlive the server.
+ * yodel_server_route() with options for the bodies of its requests.
+ *
+ * pattern   as for yodel_server_route(); copied
+ * options   borrowed for the call; not NULL, as on_request is required
+ * user      passed to every call; borrowed, must outlive the server
+ *
  * Returns as yodel_server_route(); also -EINVAL (no on_request) and YODEL_ERR_OPTIONS.
  */
 YODEL_API YODEL_CHECK_RESULT int yodel_server_route_with(yodel_server *server, const char *pattern,
@@ -42,9 +47,16 @@ YODEL_API YODEL_CHECK_RESULT int yodel_server_route_with(yodel_server *server, c
                                                          void *user) YODEL_SETUP_THREAD;
 
 /*
- * A part of the body, without chunk framing, at most 64 KiB; data is borrowed for the call.  A
- * negative result gives the body up: on_end gets it, and the client 500 unless it is answered
- * otherwise.
+ * A part of the body, without chunk framing.  It may pause the body, answer the request, and
+ * anything else.
+ *
+ * req    the request
+ * data   at least one byte, at most 64 KiB (a body that was whole already comes as one part, of any
+ *        size); borrowed for the call
+ * user   what yodel_request_body_read() was given
+ *
+ * Returns 0 or more to go on.  A negative result gives the body up: on_end gets it, and the client
+ * 500 unless it is answered otherwise.
  */
 typedef int(yodel_body_data_fn)(yodel_request *req, yodel_bytes data, void *user);
 
@@ -52,20 +64,24 @@ typedef int(yodel_body_data_fn)(yodel_request *req, yodel_bytes data, void *user
  * The end of the body, exactly once for each yodel_request_body_read() that returned 0; there is no
  * on_data after it, and it is never called inside a call of yours.  result says how it ended:
  *
- *   0                   it is whole.  req must be answered now, or deferred (or have been), else
- *                       the client gets 500
- *   YODEL_ERR_CLOSED    the client left: it closed, reset or ended its sending half, or the server
- *                       has stopped.  req is over when on_end returns
- *   YODEL_ERR_TOO_BIG   it is larger than max_body: 413
- *   -ETIMEDOUT          nothing of it came for body_ms: 408
- *   YODEL_ERR_PROTOCOL  its chunks are malformed: 400
- *   -ECANCELED          the answer was whole before the body: nobody reads the rest.  req is over
- *                       when on_end returns
- *   another             what on_data returned: 500
+ *     0                    it is whole.  req must be answered now, or deferred (or have
+ *                          been), else the client gets 500
+ *     YODEL_ERR_CLOSED     the client left: it closed, reset or ended its sending half, or the
+ *                          server has stopped.  req is over when on_end returns
+ *     YODEL_ERR_TOO_BIG    it is larger than max_body: 413
+ *     -ETIMEDOUT           nothing of it came for body_ms: 408
+ *     YODEL_ERR_PROTOCOL   its chunks are malformed: 400
+ *     -ECANCELED           the answer was whole before the body: nobody reads the rest.  req is
+ *                          over when on_end returns
+ *     another              what on_data returned: 500
  *
  * The status is what the client gets unless on_end answers otherwise, or req was deferred: then
  * that decision answers.  What the client still sends is dropped, and the connection ends after the
  * answer (yodel_server_options.max_discard).
+ *
+ * req      the request; its views are still valid
+ * result   see above
+ * user     what yodel_request_body_read() was given; the last call with it
  */
 typedef void(yodel_body_end_fn)(yodel_request *req, int result, void *user);
 
@@ -89,7 +105,10 @@ typedef struct yodel_body_handlers {
  * begins with the end of its body.  It may be answered before that, at once or in parts
  * (yodel/http_stream.h); the connection ends after such an answer.
  *
- * user   for both handlers; borrowed, must outlive on_end
+ * handlers   borrowed for the call; on_data and on_end are required
+ * user       for both handlers; borrowed, must outlive on_end
+ *
+ * A Content-Length above max_body is told by on_end, without any on_data.
  *
  * Returns 0, or an error and nothing will be called: -EINVAL (a handler is missing), -ENOMEM,
  * YODEL_ERR_OPTIONS, YODEL_ERR_STATE (answered, asked for already, or a WebSocket),
@@ -101,16 +120,24 @@ YODEL_API YODEL_CHECK_RESULT int yodel_request_body_read(yodel_request *req,
 
 /*
  * Stops reading the body: no on_data, and no on_end with result 0, until
- * yodel_request_body_resume(). The client has to wait; one read buffer, of 64 KiB, is the most that
- * is kept for it.  One that leaves meanwhile is noticed at once.  There is no time limit: to go on
- * is up to the program.
+ * yodel_request_body_resume().  The client has to wait; one read buffer, of 64 KiB, is the most
+ * that is kept for it.  One that leaves meanwhile is noticed at once.  There is no time limit: to
+ * go on is up to the program.
  *
- * Returns 0, also when it is paused already, or YODEL_ERR_STATE (no body is being read).
+ * Called from on_data, or whenever the body is being read; pauses are not counted.
+ *
+ * Returns 0, also when it is paused already, or YODEL_ERR_STATE (no body is being read, or it has
+ * ended).
  */
 YODEL_API int yodel_request_body_pause(yodel_request *req) YODEL_LOOP_THREAD;
 
-/* Reads on; what had come is given to on_data, never inside this call.  Returns 0, also when it was
- * not paused, or YODEL_ERR_STATE (no body is being read). */
+/*
+ * Reads on after yodel_request_body_pause(): what had come is given to on_data, never inside this
+ * call, and body_ms runs anew.
+ *
+ * Returns 0, also when it was not paused, or YODEL_ERR_STATE (no body is being read, or it has
+ * ended).
+ */
 YODEL_API int yodel_request_body_resume(yodel_request *req) YODEL_LOOP_THREAD;
 
 YODEL_C_END

@@ -11,6 +11,7 @@ YODEL_C_BEGIN
 /* As many headers may be added to the answers with files of one prefix. */
 #define YODEL_STATIC_MAX_HEADERS 8
 
+/* How the files of a directory are served.  Everything is copied. */
 typedef struct yodel_static_options {
     size_t size;
     const char *index;         /* file served for a directory; NULL: "index.html" */
@@ -31,19 +32,26 @@ typedef struct yodel_static_options {
  * with Content-Encoding and an ETag of its own; ranges are of the compressed bytes then.  Names are
  * percent-decoded once; what would leave the directory, also by a symbolic link, is 404.  So is
  * what begins with a dot, or is below such a directory, but for ".well-known" (RFC 8615).  Routes
- * win over files.
+ * win over files, and of several prefixes the longest.
  *
- * prefix      "/" or "/static/"; copied
- * directory   copied; must exist
+ * Files are opened for each request and read on threads of their own, so what changes in the
+ * directory is served from then on.
  *
- * Returns 0, -ENOMEM, -EINVAL (an option), -errno (of opening directory), YODEL_ERR_CONFLICT,
- * YODEL_ERR_STATE.
+ * prefix      "/" or "/static/", with or without the last '/'; copied
+ * directory   must exist; opened now, so a directory that is renamed later is still the one that is
+ *             served
+ * options     borrowed for the call; NULL for every default
+ *
+ * Returns 0; -ENOMEM; -EINVAL (a prefix that does not begin with '/', an index with a '/' in it, a
+ * header that is not legal or more than YODEL_STATIC_MAX_HEADERS); -errno of opening directory;
+ * YODEL_ERR_CONFLICT (the prefix has files already); YODEL_ERR_STATE (the server runs, or has run);
+ * YODEL_ERR_OPTIONS.  A line of the log names the directory.
  */
 YODEL_API YODEL_CHECK_RESULT int
 yodel_server_static(yodel_server *server, const char *prefix, const char *directory,
                     const yodel_static_options *options) YODEL_SETUP_THREAD;
 
-/* Cross-origin sharing (Fetch standard) for paths below a prefix. */
+/* Cross-origin sharing (Fetch standard) for paths below a prefix.  Everything is copied. */
 typedef struct yodel_cors_options {
     size_t size;
     const char *const
@@ -56,8 +64,20 @@ typedef struct yodel_cors_options {
 } yodel_cors_options;
 
 /*
- * Adds CORS headers to answers below prefix and answers preflights with 204.  Everything copied.
- * Returns 0, -ENOMEM, -EINVAL, YODEL_ERR_CONFLICT.
+ * Adds CORS headers to all answers below a prefix, of routes, files and errors alike, and answers
+ * preflights there with 204, before any route.  Origins that are not allowed get the answer without
+ * these headers: it is their browser that keeps it from the page.  Of several prefixes the longest
+ * counts.
+ *
+ * WebSockets and Socket.IO do not ask for this: they check origins themselves (yodel_ws_options,
+ * yodel_sio_options).
+ *
+ * prefix    "/" or "/api", with or without the last '/'; copied
+ * options   borrowed for the call; not NULL, as origins is required
+ *
+ * Returns 0; -ENOMEM; -EINVAL (no origins, a prefix that does not begin with '/', a value that
+ * cannot be a header's); YODEL_ERR_CONFLICT (the prefix has them already); YODEL_ERR_STATE (the
+ * server runs, or has run); YODEL_ERR_OPTIONS.
  */
 YODEL_API YODEL_CHECK_RESULT int
 yodel_server_cors(yodel_server *server, const char *prefix,

@@ -25,9 +25,21 @@ typedef enum yodel_stream_reason {
     YODEL_STREAM_ABORTED       /* yodel_stream_abort(), or less than the length that was told */
 } yodel_stream_reason;
 
-/* on_drain, on_stop. */
+/*
+ * on_drain and on_stop of a stream.  It may be written to, ended and aborted in here.
+ *
+ * stream   the stream
+ * user     that of its options
+ */
 typedef void(yodel_stream_fn)(yodel_stream *stream, void *user);
 
+/*
+ * on_close of a stream: it is over.
+ *
+ * stream   valid until this returns, or as long as a reference is held
+ * reason   how it has ended
+ * user     that of the options; not used any more after this
+ */
 typedef void(yodel_stream_close_fn)(yodel_stream *stream, yodel_stream_reason reason, void *user);
 
 /* Everything but user is copied. */
@@ -63,13 +75,14 @@ typedef struct yodel_stream_options {
 /*
  * Begins to answer req in parts.  Called by its handler, or later on the loop of a request whose
  * answer was deferred; in place of yodel_request_respond().  The head is sent at the end of this
- * turn of the loop, before there is content.  There is no time limit until the stream is ended,
- * but send_ms for a client that does not take what was written.  The client's next requests on the
+ * turn of the loop, before there is content.  There is no time limit until the stream is ended, but
+ * send_ms for a client that does not take what was written.  The client's next requests on the
  * connection wait.
  *
  * An answer to HEAD, and one with status 204, 205 or 304, has no content (RFC 9110 6.4.1): it is
  * complete with its head.  Writes give 0 and are dropped until on_close, which comes at once.
  *
+ * options      borrowed for the call; NULL: status 200, no headers, no callbacks
  * ret_stream   borrowed, valid until on_close has returned; may be NULL
  *
  * Returns 0, or an error and no callback is called: -ENOMEM, -EINVAL (status, a header that is not
@@ -80,8 +93,11 @@ YODEL_API int yodel_request_stream_begin(yodel_request *req, const yodel_stream_
                                          yodel_stream **ret_stream) YODEL_LOOP_THREAD;
 
 /*
- * Writes data, copied.  Nothing happens when there are no bytes.  What is written in one turn of
- * the loop leaves in one system call.
+ * Writes a part of the content.  What is written in one turn of the loop leaves in one system call.
+ * May be called in every callback of the stream but on_close.
+ *
+ * data   copied; nothing happens when there are no bytes.  How it is cut into chunks is not for the
+ *        client to rely on
  *
  * Returns 0, or an error and nothing of data is sent: YODEL_ERR_CONGESTED (more than max_buffered
  * bytes wait; on_drain tells when to go on), YODEL_ERR_TOO_BIG (more than is left of the length),
@@ -89,47 +105,99 @@ YODEL_API int yodel_request_stream_begin(yodel_request *req, const yodel_stream_
  */
 YODEL_API int yodel_stream_write(yodel_stream *stream, yodel_bytes data) YODEL_LOOP_THREAD;
 
-/* The same with text. */
+/*
+ * yodel_stream_write() with text.
+ *
+ * text   copied; its encoding is not looked at
+ *
+ * Returns as yodel_stream_write().
+ */
 YODEL_API int yodel_stream_write_text(yodel_stream *stream, yodel_str text) YODEL_LOOP_THREAD;
 
 /*
- * Writes the content of a prepared message, which is shared and not copied if it is long.  As
- * yodel_stream_write(); but when memory ends half way the stream is cut off.
+ * Writes the content of a prepared message (yodel_prepared_new()), of either type.  From 4 KiB on
+ * it is shared by all who are sent it, and not copied.
+ *
+ * message   borrowed for the call; not NULL.  What is shared is kept as long as it is needed
+ *
+ * Returns as yodel_stream_write(); but when memory ends half way (-ENOMEM) the stream is cut off.
  */
 YODEL_API int yodel_stream_write_prepared(yodel_stream *stream,
                                           yodel_prepared *message) YODEL_LOOP_THREAD;
 
-/* Bytes of the connection that are not with the kernel yet. */
+/*
+ * How much of what was written is not with the kernel yet, for a program that would rather wait
+ * than be refused.
+ *
+ * Returns bytes of the connection, framing included; 0 when the stream is over.
+ */
 YODEL_API size_t yodel_stream_buffered(const yodel_stream *stream) YODEL_LOOP_THREAD;
 
 /*
- * Ends the answer; on_close follows.  Returns 0, YODEL_ERR_CLOSED (ended or gone already), -ENOMEM
- * (it is as open as before), or YODEL_ERR_STATE: less than the length was written, and the
- * connection is cut off, which tells the client (RFC 9112 8).
+ * Ends the answer: all that was written goes out, and the connection takes the next request.
+ * on_close follows, never inside this call.
+ *
+ * Returns 0; YODEL_ERR_CLOSED (ended or gone already); -ENOMEM (it is as open as before); or
+ * YODEL_ERR_STATE: less than the length was written, and the connection is cut off, which tells the
+ * client (RFC 9112 8).
  */
 YODEL_API int yodel_stream_end(yodel_stream *stream) YODEL_LOOP_THREAD;
 
-/* Cuts the answer off, so that the client knows it is not whole: drops what waits and closes the
- * connection.  on_close follows.  Does nothing when it is over. */
+/*
+ * Cuts the answer off, so that the client knows it is not whole: drops what waits and closes the
+ * connection.  on_close follows, with YODEL_STREAM_ABORTED.  Does nothing when it was ended or is
+ * over.
+ */
 YODEL_API void yodel_stream_abort(yodel_stream *stream) YODEL_LOOP_THREAD;
 
-/* The user of its options. */
+/*
+ * What the callbacks get, for a thread that was handed a stream.
+ *
+ * Returns the user of its options, also after on_close.
+ */
 YODEL_API void *yodel_stream_user(const yodel_stream *stream) YODEL_ANY_THREAD;
 
-/* Returns stream. */
+/*
+ * One more reference, so that another thread may post to the stream.  It keeps the memory of the
+ * stream and of its server, and not the answer: that ends as it would without.  The caller has a
+ * reference, or is on the stream's loop ahead of the end of on_close.
+ *
+ * stream   not NULL
+ *
+ * Returns stream.
+ */
 YODEL_API yodel_stream *yodel_stream_ref(yodel_stream *stream) YODEL_ANY_THREAD;
-/* NULL is a no-op.  Always returns NULL.  A reference keeps the server's memory, too. */
+
+/*
+ * Gives a reference back; the last frees the stream, when on_close has returned.
+ *
+ * stream   NULL is a no-op
+ *
+ * Always returns NULL: stream = yodel_stream_unref(stream).
+ */
 YODEL_API yodel_stream *yodel_stream_unref(yodel_stream *stream) YODEL_ANY_THREAD;
 
 /*
- * Calls fn(stream, arg) on the stream's loop, unless it is over by then; then free_arg(arg), in
- * either case (free_arg may be NULL).  What one thread posts comes in its order.  The caller holds
- * a reference, or is on its loop ahead of on_close.
+ * What yodel_stream_post() calls, on the stream's loop.
  *
- * Returns 0, or an error and arg has been freed: -ENOMEM, YODEL_ERR_CONGESTED (max_mailbox),
- * YODEL_ERR_CLOSED (server stopped).
+ * stream   open: it may be written to
+ * arg      what was posted
  */
 typedef void(yodel_stream_post_fn)(yodel_stream *stream, void *arg);
+
+/*
+ * Calls fn(stream, arg) on the stream's loop, in a later turn, unless it has been ended or is over
+ * by then.  What one thread posts comes in its order.  The caller holds a reference, or is on its
+ * loop ahead of the end of on_close.
+ *
+ * fn         not NULL
+ * arg        taken: free_arg(arg) runs exactly once, after fn or instead of it; also when this call
+ *            fails
+ * free_arg   NULL: nothing.  Runs on the stream's loop, or on the caller's thread when this fails
+ *
+ * Returns 0, or an error and arg has been freed: -ENOMEM, YODEL_ERR_CONGESTED (max_mailbox),
+ * YODEL_ERR_CLOSED (the server has stopped).
+ */
 YODEL_API int yodel_stream_post(yodel_stream *stream, yodel_stream_post_fn *fn, void *arg,
                                 yodel_free_fn *free_arg) YODEL_ANY_THREAD;
 

@@ -136,26 +136,35 @@ typedef struct yodel_listen_options {
 } yodel_listen_options;
 
 /*
- * Binds and listens; connections are accepted once the server runs.
+ * Binds and listens; connections are accepted once the server runs, and wait in the kernel until
+ * then.  Called once for each address, before it runs.
  *
- * options   borrowed for the call
+ * options   borrowed for the call, with what it points to; not NULL: it needs an address or fds
  *
  * Returns the bound port (0 for a Unix socket), or: -EINVAL (also: a proxy in trusted that is no
- * address, and proxy_protocol without any); -errno of what failed, such as
- * -EADDRINUSE, -EACCES, -EADDRNOTAVAIL; for inherited sockets -EBADF, -ENOTSOCK, -EINVAL (it does
- * not listen, or is no stream), -EAFNOSUPPORT, -E2BIG (more than 255), -ENOENT (systemd has passed
- * none of that name to this process); -ENOENT for an owner or group that there is not; -ENOMEM;
- * YODEL_ERR_TLS; YODEL_ERR_STATE (the server runs); YODEL_ERR_OPTIONS.  Nothing is open then.  The
- * log has a line that names the address, descriptor or file.
+ * address or more than 256 of them, proxy_protocol without any, YODEL_FORWARDED_RFC7239 or _NONE
+ * together with others); -errno of what failed, such as -EADDRINUSE (also: a descriptor that this
+ * server listens on already), -EACCES, -EADDRNOTAVAIL; for inherited sockets -EBADF, -ENOTSOCK,
+ * -EINVAL (it does not listen, or is no stream), -EAFNOSUPPORT, -E2BIG (more than 255), -ENOENT
+ * (systemd has passed none of that name to this process); -ENOENT for an owner or group that there
+ * is not; -ENOMEM; YODEL_ERR_TLS (a file cannot be read, a key does not match, a list of ciphers
+ * that OpenSSL does not know); YODEL_ERR_STATE (the server runs, or has run); YODEL_ERR_OPTIONS.
+ * Nothing is open then, and other addresses are as they were.  The log has a line that names the
+ * address, descriptor or file.
  */
 YODEL_API YODEL_CHECK_RESULT int
 yodel_server_listen(yodel_server *server, const yodel_listen_options *options) YODEL_SETUP_THREAD;
 
 /*
- * Reads the files of every TLS listener again.  New connections use them; established ones keep
- * what they have.  Where a file of a listener cannot be read, or a key does not match its
- * certificate, all of that listener's stay as they were, and the log names the file. Returns 0 or
- * YODEL_ERR_TLS (of one listener or more).
+ * Reads the files of every TLS listener again, as SIGHUP does with handle_signals.  New connections
+ * use them; established ones keep what they have.  Where a file of a listener cannot be read, or a
+ * key does not match its certificate, all of that listener's stay as they were, and the log names
+ * the file.
+ *
+ * Reads files in the call, so not for a callback of a loop: use yodel_loop_work() there.  Several
+ * threads may call it at once.  Without a TLS listener it does nothing.
+ *
+ * Returns 0, or YODEL_ERR_TLS (of one listener or more; the others have been reloaded).
  */
 YODEL_API int yodel_server_reload_tls(yodel_server *server) YODEL_ANY_THREAD;
 

@@ -14,8 +14,13 @@ typedef enum yodel_log_level {
 } yodel_log_level;
 
 /*
- * Receives one line, without a newline.  Called from every loop thread, possibly at once; text is
- * borrowed for the call.  It must not block and must not call into the library.
+ * Receives one line.  Called from every loop thread, possibly at once, and from any thread that
+ * calls the library.  It must not block and must not call into the library.
+ *
+ * level   what it is about
+ * text    without a newline, at most 1000 bytes of UTF-8 in which control characters are escaped,
+ *         so that no peer can forge a line; borrowed for the call
+ * user    that of the sink
  */
 typedef void(yodel_log_fn)(yodel_log_level level, yodel_str text, void *user);
 
@@ -29,10 +34,25 @@ typedef struct yodel_log_sink {
     void *user;
 } yodel_log_sink;
 
-/* "debug", "info", "warn", "error"; never NULL. */
+/*
+ * The name of a level, for a yodel_log_fn of the program's own.
+ *
+ * level   one of yodel_log_level
+ *
+ * Returns static text, never NULL: "debug", "info", "warn", "error", or "unknown" for another
+ * number.
+ */
 YODEL_API const char *yodel_log_level_name(yodel_log_level level) YODEL_ANY_THREAD;
 
-/* A yodel_log_fn for programs: one line to standard error with a UTC time stamp.  user: ignored. */
+/*
+ * A yodel_log_fn for programs: writes one line to standard error, "2026-01-31T12:00:00.000Z warn
+ * TEXT", in UTC.  Lines of several threads do not mix: each is one write().  What cannot be written
+ * is lost, and errno is left as it was.
+ *
+ * level   named in the line
+ * text    written as it is; what goes beyond about 1000 bytes is cut off
+ * user    ignored; NULL will do
+ */
 YODEL_API void yodel_log_stderr(yodel_log_level level, yodel_str text, void *user) YODEL_ANY_THREAD;
 
 YODEL_C_END

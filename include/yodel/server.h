@@ -94,39 +94,74 @@ typedef struct yodel_server_options {
 } yodel_server_options;
 
 /*
- * Makes a server that listens nowhere and has no routes.
+ * Makes a server that listens nowhere and has no routes.  It takes no thread, and no descriptor but
+ * those it is to listen on, before it runs.  There may be several in a process.
  *
  * options      borrowed for the call; NULL for every default
  * ret_server   one reference, to yodel_server_unref(); untouched on failure
  *
- * Returns 0, -ENOMEM, -EINVAL, YODEL_ERR_OPTIONS, or YODEL_ERR_UNSUPPORTED when the backend is not
- * compiled in or the kernel refuses it.
+ * Returns 0; -ENOMEM; -EINVAL (more than 255 loops or 1024 work_threads, an allocator with a
+ * function missing, a server_name that cannot be a header's value, no such backend); -EIO (no
+ * random numbers); YODEL_ERR_OPTIONS; or YODEL_ERR_UNSUPPORTED when the backend is not compiled in
+ * or the kernel refuses it.
  */
 YODEL_API YODEL_CHECK_RESULT int yodel_server_new(const yodel_server_options *options,
                                                   yodel_server **ret_server) YODEL_ANY_THREAD;
 
-/* Runs until yodel_server_stop(); the calling thread becomes loop 0.  Returns 0 or -errno. */
+/*
+ * Runs the server until yodel_server_stop() has ended it: the calling thread becomes loop 0, and a
+ * thread is made for each further loop.  Called once in the life of a server; at the end all its
+ * threads have been joined (but see yodel_loop_work()), all its connections closed, and all
+ * callbacks have returned.  It holds a reference meanwhile.  A server that was stopped before ends
+ * at once.
+ *
+ * With handle_signals SIGINT, SIGTERM and SIGHUP are watched while it runs, by each server of the
+ * process that asks for it, and SIGPIPE is ignored from then on.
+ *
+ * Returns 0; YODEL_ERR_STATE when it runs or has run already; a negative result of a
+ * yodel_loop_start_fn; or -errno of what could not be started (threads, descriptors, memory).
+ * After a failure it has stopped and does not run again: make another.
+ */
 YODEL_API int yodel_server_run(yodel_server *server) YODEL_SETUP_THREAD;
 
 /*
- * Stops: listening sockets are closed at once, after those who waited there have been accepted, and
- * the file of a Unix socket is removed, so another process may listen on the addresses from then
- * on. What has come on a connection by now is handled; every WebSocket, also one accepted later, is
- * closed with 1001; running requests finish.  The loops end when all is flushed, after at most
- * drain_ms milliseconds; for peers that have got everything and answer neither a close frame nor
- * the end of TCP, after one second.  A second call ends them at once.
+ * Stops the server: listening sockets are closed at once, after those who waited there have been
+ * accepted, and the file of a Unix socket is removed, so another process may listen on the
+ * addresses from then on.  What has come on a connection by now is handled; every WebSocket, also
+ * one accepted later, is closed with 1001 (stop_code); running requests finish.  The loops end when
+ * all is flushed, after at most drain_ms; for peers that have got everything and answer neither a
+ * close frame nor the end of TCP, after one second.
  *
- * Does not wait.  Async-signal-safe.
+ * drain_ms   milliseconds; 0: as soon as close frames and last answers were written once;
+ *            UINT32_MAX: no limit.  Only that of the first call counts
+ *
+ * Does not wait, and cannot fail.  A second call ends the loops at once: connections are cut off
+ * and jobs given up.  Further calls, and calls on one that has ended, do nothing.  One that does
+ * not run yet stops as soon as it runs.  Async-signal-safe.
  */
 YODEL_API void yodel_server_stop(yodel_server *server, uint32_t drain_ms) YODEL_ANY_THREAD;
 
 /*
- * The last unref frees the server; it must have stopped, or never run: what was posted to one that
- * never ran is freed then.  While another thread holds
- * a reference every YODEL_ANY_THREAD function on it stays callable and gives YODEL_ERR_CLOSED.
+ * One more reference to the server, for instance for a thread that posts to it.  While anyone holds
+ * one every YODEL_ANY_THREAD function on it stays callable, and gives YODEL_ERR_CLOSED once it has
+ * stopped.
+ *
+ * server   not NULL
+ *
+ * Returns server.
  */
 YODEL_API yodel_server *yodel_server_ref(yodel_server *server) YODEL_ANY_THREAD;
-/* NULL is a no-op.  Always returns NULL: server = yodel_server_unref(server). */
+
+/*
+ * Gives a reference back.  The last one frees the server, and with it its routes, listeners and
+ * loops; it must have stopped, or never run: what was posted to one that never ran is freed then,
+ * unrun.  Streams, decisions and channel layers keep the memory of their server as long as they are
+ * held.
+ *
+ * server   NULL is a no-op; must not be used by the caller after that
+ *
+ * Always returns NULL: server = yodel_server_unref(server).
+ */
 YODEL_API yodel_server *yodel_server_unref(yodel_server *server) YODEL_ANY_THREAD;
 
 /*
@@ -141,7 +176,8 @@ YODEL_API yodel_server *yodel_server_unref(yodel_server *server) YODEL_ANY_THREA
  * make servers of its own, or execute another program, for which all descriptors are closed.
  *
  * A child that does neither keeps the parent's listening sockets open, and with them the port once
- * the parent has stopped.  This closes the child's, and in any other process does nothing.
+ * the parent has stopped.  This closes the child's, and in any other process, or when called again,
+ * does nothing.
  */
 YODEL_API void yodel_server_after_fork(yodel_server *server) YODEL_ANY_THREAD;
 
@@ -172,8 +208,14 @@ typedef struct yodel_server_stats {
 } yodel_server_stats;
 
 /*
- * Reads all counters that both the caller's struct, of stats->size bytes, and this library have;
- * others in it become 0.  Returns 0, or -EINVAL when size is too small to hold itself.
+ * Reads all counters that both the caller's struct and this library have; others in it become 0.
+ * Nothing is stopped for it, so counters that change together may differ by what is under way.
+ * Cheap enough for every request of a /metrics route; also before the server runs and after it has
+ * stopped.
+ *
+ * stats   not NULL, with size set; filled in
+ *
+ * Returns 0, or -EINVAL when size is too small to hold itself: nothing is written.
  */
 YODEL_API int yodel_server_get_stats(yodel_server *server,
                                      yodel_server_stats *stats) YODEL_ANY_THREAD;
