@@ -96,27 +96,6 @@ static size_t take(struct yd_http_conn *hc, uint8_t *data, size_t len)
     return 0;
 }
 
-static size_t on_data(struct yd_conn *conn, uint8_t *data, size_t len)
-{
-    struct yd_http_conn *hc = conn->up;
-    bool busy;
-    size_t used;
-
-    hc->delivering = true;
-    used = take(hc, data, len);
-    if (hc->taken) {
-        yd_http_conn_free(hc);
-        if (conn->eof)
-            yd_conn_close(conn); /* of which the new protocol is not told any more */
-        return used;
-    }
-    hc->delivering = false;
-    busy = hc->req != NULL && (hc->req->held || yd_body_is_read(hc->req));
-    if (conn->eof && !busy && (used == 0 || used == len))
-        yd_conn_close(conn); /* what was to come has come */
-    return used;
-}
-
 static void on_eof(struct yd_conn *conn)
 {
     struct yd_http_conn *hc = conn->up;
@@ -128,6 +107,34 @@ static void on_eof(struct yd_conn *conn)
     if (req != NULL)
         yd_request_lose(req);
     yd_conn_close(conn);
+}
+
+/* All that was to come has come, ahead of this request perhaps: it hears of the end now. */
+static void be_at_end(struct yd_http_conn *hc)
+{
+    if (hc->req != NULL && (hc->req->held || yd_body_is_read(hc->req)))
+        on_eof(hc->conn);
+    else
+        yd_conn_close(hc->conn);
+}
+
+static size_t on_data(struct yd_conn *conn, uint8_t *data, size_t len)
+{
+    struct yd_http_conn *hc = conn->up;
+    size_t used;
+
+    hc->delivering = true;
+    used = take(hc, data, len);
+    if (hc->taken) {
+        yd_http_conn_free(hc);
+        if (conn->eof)
+            yd_conn_close(conn); /* of which the new protocol is not told any more */
+        return used;
+    }
+    hc->delivering = false;
+    if (conn->eof && (used == 0 || used == len))
+        be_at_end(hc);
+    return used;
 }
 
 /* Requests of a pipeline that are still to be read are answered. */
