@@ -236,9 +236,12 @@ static struct yd_conn *conn_of(const yodel_stream *stream)
     return stream->req->hc->conn;
 }
 
+/* A request whose client has gone tells the end itself: on_gone follows. */
 bool yd_http_stream_is_open(const yodel_stream *stream)
 {
-    return !stream->is_closed && !stream->has_ended && (stream->req != NULL || stream->is_mute);
+    if (stream->is_closed || stream->has_ended)
+        return false;
+    return stream->req != NULL ? !stream->req->gone : stream->is_mute;
 }
 
 bool yd_http_stream_is_idle(const yodel_stream *stream)
@@ -422,7 +425,7 @@ int yodel_stream_end(yodel_stream *stream)
 
 void yd_http_stream_finish(yodel_stream *stream, yodel_stream_reason reason)
 {
-    if (stream->req != NULL && !stream->has_ended && end(stream, reason) < 0)
+    if (stream->req != NULL && yd_http_stream_is_open(stream) && end(stream, reason) < 0)
         yodel_stream_abort(stream);
 }
 
