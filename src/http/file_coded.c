@@ -40,8 +40,11 @@ int yd_file_open_coded(int root, char *path, const struct yd_http_codings *codin
     const struct {
         const char *name, *suffix;
         int weight;
-    } br = {"br", ".br", codings->br}, gzip = {"gzip", ".gz", codings->gzip},
+    } br = {"br", ".br", yd_http_weight(codings, YD_HTTP_BR)},
+      gzip = {"gzip", ".gz", yd_http_weight(codings, YD_HTTP_GZIP)},
       order[2] = {br.weight >= gzip.weight ? br : gzip, br.weight >= gzip.weight ? gzip : br};
+
+    int identity = yd_http_weight(codings, YD_HTTP_IDENTITY);
 
     ret_coded->varies = false;
     for (int i = 0; i < 2; i++) {
@@ -51,7 +54,7 @@ int yd_file_open_coded(int root, char *path, const struct yd_http_codings *codin
             continue;
         ret_coded->varies = true;
         ret_coded->coding = order[i].name;
-        if (order[i].weight > 0 && order[i].weight >= codings->identity)
+        if (order[i].weight > 0 && order[i].weight >= identity)
             return fd;
         (void)close(fd);
     }

@@ -122,6 +122,15 @@ struct yd_http_codings {
     int identity; /* 0: it was not named, and stands below the others */
 };
 
+enum yd_http_coding { YD_HTTP_IDENTITY, YD_HTTP_BR, YD_HTTP_GZIP };
+
+static inline int yd_http_weight(const struct yd_http_codings *codings, enum yd_http_coding coding)
+{
+    if (coding == YD_HTTP_IDENTITY)
+        return codings->identity;
+    return coding == YD_HTTP_BR ? codings->br : codings->gzip;
+}
+
 /* By Accept-Encoding (RFC 9110 12.5.3); a client that sends none is taken to know no coding. */
 void yd_http_accepted_codings(const struct yd_http_head *head, struct yd_http_codings *ret_codings);
 
