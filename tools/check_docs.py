@@ -4,7 +4,8 @@
 
 In README.md and docs/ every complete program (a block marked ```c with a main()) must compile with
 warnings as errors, every link to a file or a heading must lead somewhere, and every yodel name must stand in a
-header or in CMakeLists.txt.  In docs/ the other blocks must compile as well: ```c are definitions,
+header or in CMakeLists.txt.  Every function of the headers must stand in a page of docs/, be it with the reason why
+no chapter uses it.  In docs/ the other blocks must compile as well: ```c are definitions,
 ```c statements is the inside of a function that has the names of PARAMETERS.
 
 The compiler is $CC, else cc.  Nothing has to be built: only the headers are read."""
@@ -23,6 +24,8 @@ UNUSED = ("function", "parameter", "variable", "but-set-parameter", "but-set-var
 FRAGMENT_FLAGS = [f"-Wno-unused-{what}" for what in UNUSED]
 BLOCK = re.compile(r"^```c\b([ \w]*)\n(.*?)^```$", re.M | re.S)
 NAME = re.compile(r"\b(?:yodel|YODEL)_\w+")
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+PROTOTYPE = re.compile(r"^YODEL_API\b[^;{}(]*?\b(yodel_\w+)\(", re.M)
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.M)
 OLD_NAMES = re.compile(r"^\| [^|]*\|", re.M)  # the first column of a table, in MIGRATION
@@ -127,19 +130,29 @@ def known_names(top):
     return set(NAME.findall(text)) | {f"YODEL_ERR_{error}" for error in errors}
 
 
+def check_functions(top, texts):
+    """Public functions that no page names.  The list of names that changed does not count."""
+    text = "\n".join(text for path, text in texts.items() if path.startswith("docs") and path != MIGRATION)
+    named = set(NAME.findall(text))
+    for path in tree.files(top, ("include",), (".h",)):
+        for name in PROTOTYPE.findall(COMMENT.sub("", tree.read(top, path))):
+            if name not in named:
+                yield f"{path}: {name}() is in no page of docs/"
+
+
 def main():
     """Check every file."""
     top = tree.root()
     paths = tree.files(top, ("docs",), (".md",))
     paths += [path for path in ("README.md",) if os.path.exists(os.path.join(top, path))]
     known = known_names(top)
-    problems, num = [], 0
+    texts = {path: tree.read(top, path) for path in paths}
+    problems, num = list(check_functions(top, texts)), 0
     with tempfile.TemporaryDirectory() as folder:
         make_headers(top, folder)
         command = [*shlex.split(os.environ.get("CC", "cc")), *FLAGS, *jansson_flags()]
         command += ["-I", os.path.join(top, "include"), "-I", folder]
-        for path in paths:
-            text = tree.read(top, path)
+        for path, text in texts.items():
             num += len(list(blocks(path, text)))
             problems += compile_blocks(path, text, command)
             problems += check_links(top, path, text)

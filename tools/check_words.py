@@ -17,6 +17,9 @@ WORDS = {
     "a download address": r'"resolve[d]":',
     "a conflict mark": r"^(<{7}|>{7}|={7})( |$)",
 }
+# Not the field's words: docs/README.md has those that headers and pages use.
+HOUSE_WORD = re.compile(r"\b(parcel|leg|trip|letterbox|postbox)s?\b", re.I)
+PAGES = ("include/", "docs/", "ARCHITECTURE.md", "README.md")
 PATTERNS = {what: re.compile(pattern, re.M) for what, pattern in WORDS.items()}
 BINARY = (".png", ".ico", ".gif", ".jpg", ".woff2", ".gz", ".bin", ".wasm")
 CORPUS = "tests/fuzz/corpus/"
@@ -28,6 +31,9 @@ def check_file(path, text):
     for what, pattern in PATTERNS.items():
         for match in pattern.finditer(text):
             yield f"{path}:{text.count(chr(10), 0, match.start()) + 1}: {what}: {match[0]}"
+    if path.startswith(PAGES):
+        for match in HOUSE_WORD.finditer(text):
+            yield f"{path}:{text.count(chr(10), 0, match.start()) + 1}: not a word of the glossary: {match[0]}"
     if path.endswith(LICENSED) and "SPDX-License-Identifier: MIT" not in text[:200]:
         yield f"{path}:1: no licence line"
     if text and not text.endswith("\n"):
