@@ -66,6 +66,7 @@ def test_guest_uv():
             assert http(program.port, "GET", "/").body.decode().endswith(" ticks\n")
             program.signal(signal.SIGTERM)
             closed_with(ws, 1001)
+        equal(program.wait(), 0)  # a second signal would end it at once
 
 
 def test_notify_from_thread():
