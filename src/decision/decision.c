@@ -53,8 +53,7 @@ static bool change(yodel_decision *d, enum state from, enum state to)
     return atomic_compare_exchange_strong(&d->state, &expected, to);
 }
 
-/* Why it cannot be decided; 0: it can. */
-static int closed_by(const yodel_decision *d)
+int yd_decision_closed_by(const yodel_decision *d)
 {
     switch (atomic_load(&d->state)) {
     case OPEN:
@@ -76,7 +75,7 @@ yodel_decision *yd_decision_again(yodel_decision *d)
 {
     unsigned refs = atomic_load(&d->refs);
 
-    while (refs > 0 && closed_by(d) == 0)
+    while (refs > 0 && yd_decision_closed_by(d) == 0)
         if (atomic_compare_exchange_weak(&d->refs, &refs, refs + 1))
             return d;
     return NULL;
@@ -190,7 +189,7 @@ static int decide_there(yodel_decision *d, const struct yd_verdict *verdict)
         return rc;
     if (!change(d, OPEN, DECIDED)) {
         free_verdict(d, copy);
-        return closed_by(d);
+        return yd_decision_closed_by(d);
     }
     d->verdict = copy;
     if ((rc = post(d)) < 0) {
@@ -205,7 +204,7 @@ static int decide_here(yodel_decision *d, const struct yd_verdict *verdict)
     int rc;
 
     if (!change(d, OPEN, DECIDED))
-        return closed_by(d);
+        return yd_decision_closed_by(d);
     hold(d);
     d->is_claimed = true;
     rc = d->ops->apply(d, verdict);
@@ -224,7 +223,7 @@ int yd_decision_decide(yodel_decision *d, const struct yd_verdict *verdict)
         return -EINVAL;
     if (d->ops->check != NULL && (rc = d->ops->check(verdict)) < 0)
         return rc;
-    if ((rc = closed_by(d)) < 0)
+    if ((rc = yd_decision_closed_by(d)) < 0)
         return rc;
     if (!d->ops->later && yd_loop_is_current(d->loop))
         return decide_here(d, verdict);
@@ -309,14 +308,14 @@ void yd_decision_override(yodel_decision **d)
 
 int yodel_decision_is_open(const yodel_decision *d)
 {
-    return closed_by(d) == 0;
+    return yd_decision_closed_by(d) == 0;
 }
 
 int yodel_decision_on_gone(yodel_decision *d, yodel_decision_gone_fn *fn, void *user)
 {
     int rc;
 
-    if ((rc = closed_by(d)) < 0)
+    if ((rc = yd_decision_closed_by(d)) < 0)
         return rc;
     d->gone = fn;
     d->gone_user = user;

@@ -28,8 +28,9 @@ struct yd_verdict {
 };
 
 struct yd_decision_ops {
-    unsigned verbs; /* bits of enum yd_verb */
-    bool later;     /* what is decided on the loop itself takes effect in a task */
+    unsigned verbs;  /* bits of enum yd_verb */
+    bool later;      /* what is decided on the loop itself takes effect in a task */
+    bool is_request; /* the subject is a yodel_request, which yodel_decision_post() hands out */
     /* What can be said about a verdict on any thread: 0, -EINVAL, ...  NULL: nothing. */
     int (*check)(const struct yd_verdict *verdict);
     /* A copy of a verdict, for the way to the loop, and its end.  Any thread, several at once.
@@ -77,6 +78,9 @@ static inline const struct yd_decision_ops *yd_decision_ops_of(const yodel_decis
 {
     return d->ops;
 }
+
+/* Why it cannot be decided, YODEL_ERR_STATE or YODEL_ERR_CLOSED; 0: it can.  Any thread. */
+int yd_decision_closed_by(const yodel_decision *d);
 
 /* The verbs; any thread.  As those of yodel/decision.h. */
 int yd_decision_decide(yodel_decision *d, const struct yd_verdict *verdict);

@@ -90,6 +90,7 @@ static void drop(yodel_decision *d)
 
 static const struct yd_decision_ops plain = {
     .verbs = YD_RESPOND | YD_REJECT | YD_REFUSE,
+    .is_request = true,
     .check = yd_verdict_check_response,
     .apply = apply,
     .drop = drop,

@@ -44,6 +44,7 @@ struct item {
     struct world *world;
     yodel_decision *decision;
     atomic_int won, gone;
+    atomic_int posted, freed;
     unsigned seed;
 };
 
@@ -130,6 +131,36 @@ static void on_ask(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 
 /* ---- threads that decide ---- */
 
+/* On the loop; the other user of the decision may be first. */
+static void answer_there(yodel_request *req, void *arg)
+{
+    struct item *item = arg;
+    int rc = yodel_request_stream_begin(
+        req, YODEL_OPTIONS(yodel_stream_options, .has_length = 1, .length = 0), NULL);
+
+    if (rc == 0)
+        atomic_fetch_add(&item->won, 1);
+    else
+        check(rc == YODEL_ERR_STATE || rc == YODEL_ERR_CLOSED);
+}
+
+static void free_post(void *arg)
+{
+    struct item *item = arg;
+
+    atomic_fetch_add(&item->freed, 1);
+}
+
+/* Of what is no request it is refused. */
+static int post(struct item *item)
+{
+    int rc = yodel_decision_post(item->decision, answer_there, item, free_post);
+
+    atomic_fetch_add(&item->posted, 1);
+    check(rc == 0 || rc == -EINVAL || rc == YODEL_ERR_STATE || rc == YODEL_ERR_CLOSED);
+    return rc == -EINVAL ? rc : -1;
+}
+
 static int decide(yodel_decision *d, unsigned what)
 {
     int rc;
@@ -169,7 +200,9 @@ static void use(struct item *item, bool second)
 
     if (what % 4 == 0)
         (void)usleep(what % 60000); /* beyond decide_ms, too */
-    rc = decide(item->decision, what >> 4);
+    rc = what % 3 == 0 ? post(item) : -EINVAL;
+    if (rc == -EINVAL)
+        rc = decide(item->decision, what >> 4);
     if (rc == 0)
         atomic_fetch_add(&item->won, 1);
     else
@@ -311,6 +344,7 @@ static void check_items(struct world *world)
         struct item *item = atomic_load(&world->items[i]);
 
         check(atomic_load(&item->won) + atomic_load(&item->gone) <= 1);
+        check(atomic_load(&item->posted) == atomic_load(&item->freed));
         won += (unsigned)atomic_load(&item->won);
         gone += (unsigned)atomic_load(&item->gone);
         free(item);

@@ -14,7 +14,8 @@ struct choice {
     struct wsock *ws; /* it is about; NULL: none */
     unsigned refs;
     unsigned won, gone, dropped;
-    bool strict; /* nothing else can end it */
+    bool strict;    /* nothing else can end it */
+    unsigned posts; /* under way */
 };
 
 static void check(const struct choice *choice)
@@ -75,21 +76,73 @@ bool decision_keep(struct program *p, yodel_decision *d, const char *what, struc
     return true;
 }
 
+static void lose_reference(struct choice *choice)
+{
+    yodel_decision *d = choice->d;
+
+    if (--choice->refs > 0)
+        return;
+    choice->d = NULL;
+    if (yodel_decision_is_open(d)) {
+        choice->dropped++;
+        if (choice->ws != NULL)
+            choice->ws->decided = true;
+    }
+}
+
 static void give_back(struct choice *choice)
 {
     yodel_decision *d = choice->d;
 
-    if (--choice->refs == 0) {
-        choice->d = NULL;
-        if (yodel_decision_is_open(d)) {
-            choice->dropped++;
-            if (choice->ws != NULL)
-                choice->ws->decided = true;
-        }
-    }
+    lose_reference(choice);
     say(choice->p, "%s: give back, %u left", choice->what, choice->refs);
     check(choice);
     (void)yodel_decision_unref(d);
+}
+
+/* ---- posts ---- */
+
+static void answer_there(yodel_request *req, void *arg)
+{
+    struct choice *choice = arg;
+    struct program *p = choice->p;
+    yodel_stream *stream = NULL;
+
+    say(p, "%s: posted call", choice->what);
+    act(p, NULL, NULL);
+    if (once_in(p, 3))
+        return;
+    choice->won++;
+    if (yodel_request_stream_begin(
+            req, YODEL_OPTIONS(yodel_stream_options, .has_length = (int)pick(p, 2)), &stream) < 0)
+        choice->won--;
+    else
+        (void)yodel_stream_end(stream);
+    check(choice);
+}
+
+/* The reference of the post is given back after this. */
+static void free_post(void *arg)
+{
+    struct choice *choice = arg;
+
+    if (choice->posts-- == 0)
+        broken(choice->p, "a post on %s is freed twice", choice->what);
+    lose_reference(choice);
+}
+
+static void post(struct choice *choice)
+{
+    unsigned before = choice->posts++;
+    unsigned refs = choice->refs++;
+    bool was_open = yodel_decision_is_open(choice->d);
+    int rc = yodel_decision_post(choice->d, answer_there, choice, free_post);
+
+    say(choice->p, "%s: post: %d", choice->what, rc);
+    if (rc < 0 && (choice->posts != before || choice->refs != refs))
+        broken(choice->p, "a post on %s has failed and is not freed", choice->what);
+    if (rc == 0 && !was_open)
+        broken(choice->p, "a post on %s that is over", choice->what);
 }
 
 static int call_verb(struct program *p, yodel_decision *d, bool *ret_accepts)
@@ -171,7 +224,9 @@ void decision_use(struct program *p, void *thing)
 {
     struct choice *choice = thing;
 
-    if (!once_in(p, 5))
+    if (once_in(p, 6))
+        post(choice);
+    else if (!once_in(p, 5))
         decide(choice);
     if (choice->refs > 1 && once_in(p, 8))
         return; /* and keeps it, for the other one to give back both */
@@ -184,7 +239,7 @@ void decisions_free(struct program *p)
 
     for (struct choice *choice = p->choices; choice != NULL; choice = next) {
         next = choice->next;
-        while (choice->refs > 0)
+        while (choice->refs > choice->posts)
             give_back(choice);
         if (choice->strict && choice->won + choice->gone + choice->dropped != 1)
             broken(p, "a decision on %s has not ended", choice->what);
