@@ -44,57 +44,143 @@ YODEL_C_BEGIN
  *     YODEL_ERR_CLOSED   over: the client has gone, decide_ms have passed, or the server stopped
  */
 
-/* One more reference to d; returns d. */
+/*
+ * One more reference, for another thread or another owner.
+ *
+ * d   not NULL, of which the caller has a reference
+ *
+ * Returns d.
+ */
 YODEL_API yodel_decision *yodel_decision_ref(yodel_decision *d) YODEL_ANY_THREAD;
-/* Gives one back.  NULL is a no-op.  Always returns NULL. */
+
+/*
+ * Gives a reference back.  The last one, while nothing has been decided, drops the decision: its
+ * kind says above what the client then gets.  It may be given back in any callback, by the fn of
+ * yodel_decision_on_gone() too, and after the server has stopped.
+ *
+ * d   NULL does nothing
+ *
+ * Returns NULL, always: d = yodel_decision_unref(d).
+ */
 YODEL_API yodel_decision *yodel_decision_unref(yodel_decision *d) YODEL_ANY_THREAD;
 
-/* 1 while nobody has decided and what it is about is still there, else 0.  A hint: the client may
- * go at any time. */
+/*
+ * Whether it is still worth the work: nobody has decided, and what it is about is there.  A hint
+ * only, since the client may go at any time: the verb's result is what counts.
+ *
+ * d   not NULL
+ *
+ * Returns 1 or 0.
+ */
 YODEL_API int yodel_decision_is_open(const yodel_decision *d) YODEL_ANY_THREAD;
 
 /*
- * Has fn(d, user) called, once, on the loop, when the decision is over without a verb of the
- * program's: the client has gone, or decide_ms have passed.  Never called after a verb has
- * succeeded, nor when the decision is dropped.  It replaces an fn given before; NULL: none.  d is
- * borrowed for the call; user must outlive the decision.
+ * Hears that a decision is over without a verb of the program's: the client has gone, decide_ms
+ * have passed, or the server stopped.
  *
- * Returns 0, YODEL_ERR_STATE or YODEL_ERR_CLOSED (fn will not be called).
+ * d      borrowed for the call; the program's own references are as they were
+ * user   what yodel_decision_on_gone() was given
  */
 typedef void(yodel_decision_gone_fn)(yodel_decision *d, void *user);
+
+/*
+ * Has a function called, once and on the loop of d, when it is over without a verb.  Not after a
+ * verb has succeeded, not when d is dropped, and never inside this call.  It is for work that can
+ * be given up: cancel the query, and give the reference back.
+ *
+ * d      not NULL
+ * fn     in place of one given before; NULL: none any more
+ * user   borrowed; must live until fn was called, a verb has succeeded or d was dropped
+ *
+ * Returns 0, YODEL_ERR_STATE (decided) or YODEL_ERR_CLOSED (over): fn will not be called then.
+ */
 YODEL_API int yodel_decision_on_gone(yodel_decision *d, yodel_decision_gone_fn *fn,
                                      void *user) YODEL_LOOP_THREAD;
 
-/* Lets it happen: the WebSocket opens (options as for yodel_ws_accept(), copied; NULL: the
- * defaults), the session begins.  options must be NULL for all but a handshake. */
+/*
+ * Lets it happen: the WebSocket opens, the session begins, the client joins the namespace, the
+ * event goes on to its handlers.  On its loop a handshake is opened inside this call, on_open
+ * included.
+ *
+ * d         NULL gives -EINVAL
+ * options   of a handshake, as for yodel_ws_accept(); copied.  NULL: the defaults, and for all
+ * other kinds NULL it must be
+ *
+ * Returns as every verb (above), or YODEL_ERR_OPTIONS.  From another thread a subprotocol the
+ * client did not offer is found out on the loop only: 0 is returned, and the handshake rejected
+ * with 503.
+ */
 YODEL_API int yodel_decision_accept(yodel_decision *d,
                                     const yodel_ws_accept_options *options) YODEL_ANY_THREAD;
 
-/* Answers a handshake or session with response in place of what was asked for; copied.  A final
- * status from 300 to 599; 0, and response NULL: 403.  A request as yodel_decision_respond(). */
+/*
+ * Answers a handshake or a session with an HTTP response in place of what was asked for: a
+ * redirect, 401 with WWW-Authenticate, 429 with Retry-After.  A request too: the same as
+ * yodel_decision_respond(), but for the statuses.
+ *
+ * d          NULL gives -EINVAL
+ * response   copied, body and headers too.  status is from 300 to 599 (0: 403), any other gives
+ *            -EINVAL; headers as in yodel_request_respond().  NULL: a plain 403
+ *
+ * Returns as every verb, or YODEL_ERR_OPTIONS.  For namespaces, sockets, events and
+ * acknowledgements -EINVAL: those are refused, not answered by HTTP.
+ */
 YODEL_API int yodel_decision_reject(yodel_decision *d,
                                     const yodel_response *response) YODEL_ANY_THREAD;
 
 /*
- * Refuses with a reason for the client.  message is UTF-8, data_json a JSON value; both are copied,
- * either may be NULL.  A handshake or request is answered 403 with the data as its JSON body, or
- * else the message as text; a session 403, {"code":4,"message":message}; a socket's client gets
- * connect_error with both, and for an event on_error is called with the message.  Also returns
- * YODEL_ERR_ENCODING (message) and YODEL_ERR_FORMAT (data_json).
+ * Refuses, with a reason that the client may see.  What it gets depends on the kind:
+ *
+ * a handshake, a request: 403 with data_json as JSON body, or else message as text
+ * a session: 403 with {"code":4,"message":message}
+ * a namespace, a socket: connect_error with message and data
+ * an event: nothing; on_error of the namespace is called with message
+ *
+ * d           NULL gives -EINVAL
+ * message     UTF-8, copied; NULL: none
+ * data_json   one JSON value as text, copied; NULL: none
+ *
+ * Returns as every verb, or YODEL_ERR_ENCODING (message), YODEL_ERR_FORMAT (data_json is not JSON).
  */
 YODEL_API int yodel_decision_refuse(yodel_decision *d, const char *message,
                                     const char *data_json) YODEL_ANY_THREAD;
 
-/* Answers a request, as yodel_request_respond(); response is copied. */
+/*
+ * Answers a request, as yodel_request_respond().  On its loop the answer is written inside this
+ * call and the request is gone after it; from another thread it is on its way.
+ *
+ * d          a decision on a request, else -EINVAL
+ * response   copied, headers and body too; NULL gives -EINVAL
+ *
+ * Returns as every verb, or YODEL_ERR_OPTIONS.  -EINVAL also for a status or header that cannot be.
+ */
 YODEL_API int yodel_decision_respond(yodel_decision *d,
                                      const yodel_response *response) YODEL_ANY_THREAD;
 
-/* The same with text; content_type NULL: "text/plain; charset=utf-8". */
+/*
+ * The same with text.
+ *
+ * d              as for yodel_decision_respond()
+ * status         200 to 599; 0: 200
+ * content_type   NUL-terminated; NULL: "text/plain; charset=utf-8"
+ * text           the body, copied; not checked for UTF-8
+ *
+ * Returns as yodel_decision_respond().
+ */
 YODEL_API int yodel_decision_respond_text(yodel_decision *d, int status, const char *content_type,
                                           yodel_str text) YODEL_ANY_THREAD;
 
-/* The same with JSON made from jansson's packed format, as yodel_request_reply_pack().  Also
- * returns YODEL_ERR_FORMAT. */
+/*
+ * The same with JSON, made from jansson's packed format as yodel_request_reply_pack() makes it.  A
+ * document is sent by yodel_decision_respond_json() (yodel/json.h).
+ *
+ * d        as for yodel_decision_respond()
+ * status   200 to 599; 0: 200
+ * format   "{s:i}", and its values; strings are UTF-8.  References given with "o" are taken,
+ *          whatever is returned, unless d is NULL
+ *
+ * Returns as yodel_decision_respond(), or YODEL_ERR_FORMAT.
+ */
 YODEL_API int yodel_decision_respond_pack(yodel_decision *d, int status, const char *format,
                                           ...) YODEL_ANY_THREAD;
 
