@@ -166,8 +166,7 @@ YODEL_API yodel_str yodel_request_scheme(const yodel_request *req) YODEL_LOOP_TH
 YODEL_API yodel_str yodel_request_client_cert_subject(yodel_request *req) YODEL_LOOP_THREAD;
 
 /*
- * Names one certificate of a client, where yodel_request_client_cert_subject() names whom it is
- * for.
+ * Names one certificate of a client, where yodel_request_client_cert_subject() names its owner.
  *
  * Returns the SHA-256 of the certificate as 64 lower hex digits; {NULL, 0} without one, and when
  * out of memory.

@@ -8,9 +8,9 @@
 YODEL_C_BEGIN
 
 /*
- * JSON as jansson's documents, for programs that work with those; the packed formats of the other
- * headers need no jansson in the program.  Events have yodel_event_json() (yodel/channels.h) and
- * yodel_sio_event_json() (yodel/sio_event.h).
+ * JSON as jansson's documents, for programs that work with those; with the packed formats of the
+ * other headers a program calls nothing of jansson's.  Events have yodel_event_json()
+ * (yodel/channels.h) and yodel_sio_event_json() (yodel/sio_event.h).
  *
  * What is read is as with yodel_request_unpack(): valid JSON in UTF-8, at most 256 levels deep.
  * What is written is compact; a document of more levels, or with a string that is not UTF-8, gives

@@ -166,7 +166,7 @@ typedef void(yodel_loop_fn)(yodel_loop *loop, void *arg);
 
 /*
  * Runs fn(loop, arg) on the loop, in a later turn also when called on its own thread.  What one
- * thread posts to a loop, yodel_ws_post() and its kin included, runs in the order of the calls.
+ * thread posts to a loop, yodel_ws_post() and other posts included, runs in the order of the calls.
  * May be called before the server runs; it runs then after the loop has started.
  *
  * fn         not NULL
