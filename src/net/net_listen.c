@@ -27,7 +27,7 @@ static int split_address(const char *address, char *host, size_t host_size, char
     if (colon == NULL || colon[1] == '\0')
         return -EINVAL;
     if (address[0] == '[') {
-        if (colon == address || colon[-1] != ']')
+        if (colon[-1] != ']' || colon - address <= 2)
             return -EINVAL;
         first = address + 1;
         last = colon - 1;
