@@ -85,7 +85,7 @@ int yodel_sse_send(yodel_sse *sse, const yodel_sse_message *given)
 
 int yodel_sse_send_text(yodel_sse *sse, yodel_str data)
 {
-    if (data.ptr == NULL)
+    if (data.ptr == NULL && data.len == 0)
         data.ptr = "";
     return yodel_sse_send(sse, YODEL_OPTIONS(yodel_sse_message, .data = data));
 }
