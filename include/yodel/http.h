@@ -322,8 +322,9 @@ typedef void(yodel_http_fn)(yodel_request *req, void *user);
  *
  * A path that matches only with another method is answered 405 with Allow, else 404.
  *
- * Returns 0; -ENOMEM; YODEL_ERR_PATTERN (the log says what is wrong where); YODEL_ERR_CONFLICT
- * (there is one that matches the same); YODEL_ERR_STATE (the server runs, or has run).
+ * Returns 0; -ENOMEM; -EINVAL (no handler); YODEL_ERR_PATTERN (the log says what is wrong where);
+ * YODEL_ERR_CONFLICT (there is one that matches the same); YODEL_ERR_STATE (the server runs, or has
+ * run).
  */
 YODEL_API YODEL_CHECK_RESULT int yodel_server_route(yodel_server *server, const char *pattern,
                                                     yodel_http_fn *handler,

@@ -101,7 +101,7 @@ YODEL_API int yodel_request_stream_begin(yodel_request *req, const yodel_stream_
  *
  * Returns 0, or an error and nothing of data is sent: YODEL_ERR_CONGESTED (more than max_buffered
  * bytes wait; on_drain tells when to go on), YODEL_ERR_TOO_BIG (more than is left of the length),
- * YODEL_ERR_CLOSED (ended or gone), -ENOMEM.
+ * YODEL_ERR_CLOSED (ended or gone), -EINVAL (no bytes where there should be some), -ENOMEM.
  */
 YODEL_API int yodel_stream_write(yodel_stream *stream, yodel_bytes data) YODEL_LOOP_THREAD;
 

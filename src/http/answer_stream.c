@@ -333,8 +333,11 @@ static int write_copy(yodel_stream *stream, yodel_bytes data)
 
 int yodel_stream_write(yodel_stream *stream, yodel_bytes data)
 {
-    int rc = check_write(stream, data.len);
+    int rc;
 
+    if (data.ptr == NULL && data.len > 0)
+        return -EINVAL;
+    rc = check_write(stream, data.len);
     return rc <= 0 ? rc : wrote(stream, data.len, write_copy(stream, data));
 }
 

@@ -47,7 +47,7 @@ void yd_http_done(struct yd_http *http)
 
 int yd_http_route(struct yd_http *http, const char *pattern, yodel_http_fn *fn, void *user)
 {
-    return yd_router_add(http->router, pattern, false, fn, user);
+    return fn != NULL ? yd_router_add(http->router, pattern, false, fn, user) : -EINVAL;
 }
 
 int yd_http_route_with(struct yd_http *http, const char *pattern, const yodel_route_options *given,

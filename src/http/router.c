@@ -299,11 +299,13 @@ int yd_router_add(struct yd_router *router, const char *pattern, bool upgrade, y
 int yd_router_add_with(struct yd_router *router, const char *pattern, bool upgrade,
                        const struct yd_body_rule *body, yodel_http_fn *fn, void *user)
 {
-    struct route *route = yd_zalloc(router->mem, sizeof *route);
+    struct route *route;
     struct yd_pattern parsed;
     int rc = -ENOMEM;
 
-    if (route == NULL)
+    if (pattern == NULL)
+        return YODEL_ERR_PATTERN;
+    if ((route = yd_zalloc(router->mem, sizeof *route)) == NULL)
         return rc;
     route->upgrade = upgrade;
     route->fn = fn;

@@ -93,7 +93,8 @@ static int set_up(struct yd_mount *mount, const struct yodel_allocator *mem, con
     const char *control = options->cache_control != NULL ? options->cache_control : "no-cache";
     int rc;
 
-    if (prefix[0] != '/' || !yd_http_is_field_value(yodel_str_of(control)) ||
+    if (prefix == NULL || prefix[0] != '/' || directory == NULL ||
+        !yd_http_is_field_value(yodel_str_of(control)) ||
         !yd_http_is_field_value(yodel_str_of(prefix)) || strchr(index, '/') != NULL)
         return -EINVAL;
     mount->dot_files = options->dot_files != 0;

@@ -329,6 +329,8 @@ static int run(const struct yodel_allocator *mem, struct yd_buf *buf, const char
     struct packer packer = {.mem = mem, .buf = buf, .rest = format, .binary = binary};
     size_t len = buf->len;
 
+    if (format == NULL)
+        return YODEL_ERR_FORMAT;
     va_copy(packer.args, args);
     pack(&packer);
     va_end(packer.args);

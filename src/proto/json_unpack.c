@@ -267,7 +267,7 @@ static int run(struct unpacker unpacker, json_t *document, va_list args, bool is
 
 static int unpack(struct unpacker *unpacker, json_t *document, va_list args, bool is_list)
 {
-    int rc = run(*unpacker, document, args, is_list);
+    int rc = unpacker->rest != NULL ? run(*unpacker, document, args, is_list) : YODEL_ERR_FORMAT;
 
     unpacker->assigns = true;
     return rc < 0 ? rc : run(*unpacker, document, args, is_list);
