@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <yodel/json.h>
 
 #include "base/container.h"
 #include "failmem.h"
@@ -223,6 +224,15 @@ static int respond_pack(yodel_decision *d)
     return yodel_decision_respond_pack(d, 202, "{s:i}", "n", 7);
 }
 
+static int respond_json(yodel_decision *d)
+{
+    json_t *json = json_pack("{s:i}", "n", 8);
+    int rc = yodel_decision_respond_json(d, 203, json);
+
+    json_decref(json);
+    return rc;
+}
+
 static const struct verb {
     int (*call)(yodel_decision *d);
     int request, ws; /* the status that the client sees; 0: -EINVAL */
@@ -240,6 +250,7 @@ static const struct verb {
     {respond_it, 201, 0, "made", "", false},
     {respond_text, 200, 0, "text", "", false},
     {respond_pack, 202, 0, "{\"n\":7}", "", false},
+    {respond_json, 203, 0, "{\"n\":8}", "", false},
 };
 
 /* ---- each verb, from another thread, on the loop, and in the handler ---- */
@@ -357,6 +368,8 @@ static void test_decision_arguments(void **state)
     assert_int_equal(yodel_decision_refuse(d, NULL, "\"\xff\""), YODEL_ERR_FORMAT);
     assert_int_equal(yodel_decision_respond(d, NULL), -EINVAL);
     assert_int_equal(yodel_decision_respond_pack(d, 200, "{"), YODEL_ERR_FORMAT);
+    assert_int_equal(yodel_decision_respond_json(d, 200, NULL), -EINVAL);
+    assert_int_equal(yodel_decision_respond_json(NULL, 200, NULL), -EINVAL);
     assert_int_equal(yodel_decision_accept(NULL, NULL), -EINVAL);
     assert_int_equal(yodel_decision_respond_pack(NULL, 200, "i", 1), -EINVAL);
     assert_null(yodel_decision_unref(NULL));

@@ -148,11 +148,50 @@ static void test_limits_hold_on_several_threads(void **state)
     failmem_assert_empty(&fm); /* every entry has gone with its last slot */
 }
 
+/* L14: 200 addresses of one network of 64 bits are one client; a mapped address is IPv4's. */
+static void test_limits_of_a_network(void **state)
+{
+    struct yd_limits_options options = {.connections = 5, .secret = secret};
+    struct yd_limits *limits = yd_limits_new(&yd_mem_default, &options);
+    struct yd_ip beside = ip_of("2001:db8:1:3::1"), v4 = ip_of("1.2.3.4");
+    struct yd_limited *clients[6], *other;
+    size_t num = 0;
+
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        char text[64];
+        struct yd_ip ip;
+        int rc;
+
+        (void)snprintf(text, sizeof text, "2001:db8:1:2:%x:%x:%x:%x", i, 7 * i, 65535 - i, i + 1);
+        ip = ip_of(text);
+        rc = yd_limits_enter(limits, &ip, false, &other);
+        assert_int_equal(rc, num < 5 ? 0 : YD_REFUSED_CONNECTION);
+        if (rc == 0)
+            clients[num++] = other;
+    }
+    assert_int_equal(yd_limits_enter(limits, &beside, false, &clients[num]), 0);
+    yd_limits_leave(limits, clients[num], false);
+    while (num > 0)
+        yd_limits_leave(limits, clients[--num], false);
+    for (; num < 5; num++) {
+        struct yd_ip ip = num % 2 == 0 ? ip_of("::ffff:1.2.3.4") : v4;
+
+        assert_int_equal(yd_limits_enter(limits, &ip, false, &clients[num]), 0);
+        assert_ptr_equal(clients[num], clients[0]);
+    }
+    assert_int_equal(yd_limits_enter(limits, &v4, false, &other), YD_REFUSED_CONNECTION);
+    while (num > 0)
+        yd_limits_leave(limits, clients[--num], false);
+    yd_limits_free(limits);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limits_of_a_client),
         cmocka_unit_test(test_limits_of_messages_begin_anew_each_second),
+        cmocka_unit_test(test_limits_of_a_network),
         cmocka_unit_test(test_limits_without_memory),
         cmocka_unit_test(test_limits_hold_on_several_threads),
     };
