@@ -11,7 +11,7 @@ typedef int(mode_fn)(const struct load_options *options, struct report *report);
 
 static mode_fn *const modes[] = {
     [LOAD_ECHO] = mode_echo,       [LOAD_BROADCAST] = mode_broadcast, [LOAD_IDLE] = mode_idle,
-    [LOAD_CONNECT] = mode_connect, [LOAD_POLLING] = mode_polling,
+    [LOAD_CONNECT] = mode_connect, [LOAD_POLLING] = mode_polling,     [LOAD_EVENTS] = mode_events,
 };
 
 int main(int argc, char **argv)

@@ -14,7 +14,7 @@ from pathlib import Path
 from driver import report
 from driver.measure import Effort, measure_scenario
 from driver.scenarios import SCENARIOS, SETS
-from driver.servers import OLDER, all_servers
+from driver.servers import EVENTS, OLDER, all_servers
 
 FULL = Effort(rounds=5, warmup=1, seconds=2)
 QUICK = Effort(rounds=3, warmup=0.5, seconds=1)
@@ -58,7 +58,7 @@ def pick_both(servers, only):
     unknown = wanted - {item.name for item in [*servers, *SCENARIOS]}
     if unknown:
         sys.exit(f"bench: unknown name: {', '.join(sorted(unknown))} (see --list)")
-    return pick(servers, wanted, always={report.BASE, OLDER}), pick(SCENARIOS, wanted)
+    return pick(servers, wanted, always={report.BASE, EVENTS, OLDER}), pick(SCENARIOS, wanted)
 
 
 def present(servers):

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Yodel's side of the benchmark: /echo, /ws (answers "Echo: X"), /broadcast (a message goes to all
- * as a ready frame), /chat/{room} (typed events, as in Django Channels), and Socket.IO, where
+ * as a ready frame), /chat/{room} (typed events, as in Django Channels), /events
+ * (EventSource readers, who get what a WebSocket on /publish sends), and Socket.IO, where
  * "message" is sent back and "broadcast" goes to all, the arguments as the text they came in.
  */
 #include <errno.h>
@@ -14,6 +15,7 @@
 
 #define PREFIX "Echo: "
 #define EVERYBODY "everybody"
+#define READERS "readers"
 
 struct app {
     yodel_server *server;
@@ -62,6 +64,23 @@ static int on_broadcast(yodel_ws *ws, const yodel_ws_message *message, void *use
 
     (void)ws;
     return yodel_group_send(app->channels, EVERYBODY, message->type, message->data);
+}
+
+static void on_events(yodel_request *req, void *user)
+{
+    struct app *app = user;
+    yodel_sse *reader;
+
+    if (yodel_request_sse_begin(req, NULL, &reader) == 0)
+        (void)yodel_sse_group_add(reader, app->channels, READERS);
+}
+
+static int on_publish(yodel_ws *ws, const yodel_ws_message *message, void *user)
+{
+    struct app *app = user;
+
+    (void)ws;
+    return yodel_group_send(app->channels, READERS, message->type, message->data);
 }
 
 static int on_chat_connect(yodel_ws *ws, yodel_request *req, void *user)
@@ -140,6 +159,7 @@ static int add_routes(struct app *app)
         {"/echo", {.on_message = on_echo}},
         {"/ws", {.on_message = on_prefix_echo}},
         {"/broadcast", {.on_connect = on_broadcast_connect, .on_message = on_broadcast}},
+        {"/publish", {.on_message = on_publish}},
         {"/chat/{room}",
          {.on_connect = on_chat_connect, .on_message = on_chat, .events = chat_events}},
     };
@@ -153,7 +173,7 @@ static int add_routes(struct app *app)
         if (rc < 0)
             return rc;
     }
-    return 0;
+    return yodel_server_route(app->server, "GET /events", on_events, app);
 }
 
 static int set_up(struct app *app)

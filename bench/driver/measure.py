@@ -98,7 +98,7 @@ def load_command(load, server, scenario, effort, pid, port):
     endpoint = server.endpoints[scenario.kind]
     return [
         str(load),
-        *scenario.arguments(),
+        *scenario.arguments(endpoint.mode),
         *effort.arguments(),
         *("--pid", str(pid), "--port", str(port), "--path", endpoint.path),
         *("--send", endpoint.send, "--expect", endpoint.expect),

@@ -7,7 +7,7 @@ import statistics
 from dataclasses import dataclass
 
 from .scenarios import SIZE_KINDS, SIZES, size_name
-from .servers import OLDER
+from .servers import EVENTS, OLDER
 
 BASE, UWS = "yodel", "uwebsockets"
 
@@ -157,6 +157,11 @@ def websocket_targets(outcome):
             "group_send to 1000: CPU per delivery, as a share of one echo's",
             1.0,
             outcome.delivery(),
+        ),
+        Target(
+            "broadcast to EventSource readers: CPU per delivery, as a share of a WebSocket's",
+            1.1,
+            outcome.times("sse", EVENTS),
         ),
         Target("idle WebSocket: bytes of user memory", 512, idle),
         Target(

@@ -18,9 +18,9 @@ class Scenario:
     tls: bool = False
     servers: tuple[str, ...] = ()  # the only ones that take part; none: all that can
 
-    def arguments(self):
+    def arguments(self, mode=None):
         return [
-            self.mode,
+            mode or self.mode,
             *("--connections", str(self.connections)),
             *("--in-flight", str(self.in_flight)),
             *("--size", str(self.size)),
@@ -79,6 +79,14 @@ SCENARIOS = [
         "broadcast",
         1000,
         8,
+    ),
+    Scenario(
+        "sse",
+        "Broadcast to 1000 EventSource readers and to 1000 WebSockets in turn, 20 bytes",
+        "broadcast",
+        "fan-out",
+        1000,
+        servers=("yodel", "yodel-events"),
     ),
     Scenario(
         "app-echo",

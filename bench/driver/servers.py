@@ -11,6 +11,7 @@ BENCH = Path(__file__).resolve().parent.parent
 PEERS = BENCH / "peers"
 
 OLDER = "older"  # the build that --against names
+EVENTS = "yodel-events"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Endpoint:
     path: str
     send: str = "{}"
     expect: str = "{}"
+    mode: str | None = None  # of the load generator; None: the scenario's
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,22 @@ def yodel(build, name="yodel", title="Yodel", tls_arguments=YODEL_TLS, **more):
             "echo": ECHO,
             "broadcast": BROADCAST,
             "app-echo": APP_ECHO,
+            "fan-out": BROADCAST,
             "chat": Endpoint("/chat/bench", CHAT_MESSAGE, CHAT_MESSAGE),
             **SOCKET_IO,
         },
         tls_arguments=tls_arguments,
         **more,
+    )
+
+
+def event_readers(build):
+    """The same server, whose receivers are EventSource readers: in turn with its WebSockets."""
+    return Server(
+        name=EVENTS,
+        title="Yodel, to EventSource readers",
+        command=(str(build / "bench" / "yodel_server"), "--loops", "1", "--port", "{port}"),
+        endpoints={"fan-out": Endpoint("/events", mode="sse-broadcast")},
     )
 
 
@@ -194,6 +207,7 @@ def all_servers(build, against=None):
     """Every server, Yodel first; build is the build directory, against another one to compare."""
     return [
         yodel(build),
+        event_readers(build),
         *([older_yodel(against)] if against is not None else []),
         yodel(
             build,

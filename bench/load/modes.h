@@ -10,6 +10,7 @@ int mode_echo(const struct load_options *options, struct report *report);
 int mode_broadcast(const struct load_options *options, struct report *report);
 int mode_idle(const struct load_options *options, struct report *report);
 int mode_connect(const struct load_options *options, struct report *report);
+int mode_events(const struct load_options *options, struct report *report);
 int mode_polling(const struct load_options *options, struct report *report);
 
 /*

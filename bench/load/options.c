@@ -14,6 +14,7 @@ static const char usage[] =
     "  broadcast   --in-flight messages altogether; each must reach every connection\n"
     "  idle        opens the connections, lets them rest and reads the server's memory\n"
     "  connect     connects, shakes hands and closes again, --connections at a time\n"
+    "  sse-broadcast  a WebSocket on /publish sends; each message must reach every EventSource\n"
     "  sio-echo, sio-broadcast, sio-idle, sio-connect\n"
     "              the same with Socket.IO on each connection, in its namespace \"/\"\n"
     "  sio-polling Socket.IO over long polling: a GET always waits, POSTs bring the messages\n"
@@ -84,6 +85,7 @@ static const struct mode {
     {"broadcast", "/echo", "{}", LOAD_BROADCAST, false},
     {"idle", "/echo", "{}", LOAD_IDLE, false},
     {"connect", "/echo", "{}", LOAD_CONNECT, false},
+    {"sse-broadcast", "/events", "{}", LOAD_EVENTS, false},
     {"sio-echo", SIO_PATH "websocket", SIO_MESSAGE, LOAD_ECHO, true},
     {"sio-broadcast", SIO_PATH "websocket", SIO_MESSAGE, LOAD_BROADCAST, true},
     {"sio-idle", SIO_PATH "websocket", SIO_MESSAGE, LOAD_IDLE, true},
@@ -224,6 +226,8 @@ static int check(const struct load_options *options)
         fputs("load: more --senders than --connections\n", stderr);
     else if (options->mode == LOAD_POLLING && options->in_flight != 1)
         fputs("load: sio-polling has one message in flight\n", stderr);
+    else if (options->mode == LOAD_EVENTS && (options->in_flight != 1 || options->tls))
+        fputs("load: sse-broadcast has one message in flight and no TLS\n", stderr);
     else if (options->mode == LOAD_POLLING && options->tls)
         fputs("load: sio-polling knows no TLS\n", stderr);
     else if (options->mode == LOAD_IDLE && options->pid == 0)

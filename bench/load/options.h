@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum load_mode { LOAD_ECHO, LOAD_BROADCAST, LOAD_IDLE, LOAD_CONNECT, LOAD_POLLING };
+enum load_mode { LOAD_ECHO, LOAD_BROADCAST, LOAD_IDLE, LOAD_CONNECT, LOAD_POLLING, LOAD_EVENTS };
 
 struct load_options {
     const char *name; /* of the mode, as given */
