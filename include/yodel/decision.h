@@ -103,8 +103,8 @@ YODEL_API int yodel_decision_on_gone(yodel_decision *d, yodel_decision_gone_fn *
  * included.
  *
  * d         NULL gives -EINVAL
- * options   of a handshake, as for yodel_ws_accept(); copied.  NULL: the defaults, and for all
- * other kinds NULL it must be
+ * options   of a handshake, as for yodel_ws_accept(); copied.  NULL: the defaults.  For all other
+ *           kinds it must be NULL
  *
  * Returns as every verb (above), or YODEL_ERR_OPTIONS.  From another thread a subprotocol the
  * client did not offer is found out on the loop only: 0 is returned, and the handshake rejected

@@ -55,8 +55,8 @@ YODEL_API json_t *yodel_sio_event_json(yodel_sio_event *event) YODEL_LOOP_THREAD
  * Reads the arguments, one after the other, with jansson's unpack format:
  *     yodel_sio_event_unpack(event, "s{s:i}", &name, "age", &age);
  *
- * format   as many values as are wanted, and a pointer for each; "y" is binary, with a yodel_bytes
- * *. Strings, documents of "o" and bytes are borrowed for the handler's call
+ * format   as many values as are wanted, and a pointer for each; "y" is binary, with a pointer to
+ *          a yodel_bytes.  Strings, documents of "o" and bytes are borrowed for the handler's call
  *
  * Returns 0, -ENOMEM, or YODEL_ERR_FORMAT (fewer arguments, or others): then nothing has been
  * written.
@@ -184,7 +184,8 @@ yodel_sio_event_ack(yodel_sio_event *event) YODEL_LOOP_THREAD;
  * way.
  *
  * d        of yodel_sio_event_ack(), else -EINVAL; NULL does nothing and returns 0, as the client
- * did not ask format   as for yodel_sio_emit()
+ *          did not ask
+ * format   as for yodel_sio_emit()
  *
  * Returns as yodel_sio_event_answer(), and YODEL_ERR_CLOSED when the server has stopped.
  */

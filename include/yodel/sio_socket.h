@@ -8,50 +8,133 @@ YODEL_C_BEGIN
 
 /* Socket.IO: one client in one namespace.  Included by yodel/sio.h. */
 
-/* 20 characters. */
+/*
+ * A socket is valid from its middleware on until on_disconnect has returned; after that, and for
+ * other threads, it is named by its id.  Every function here may be called in every callback of its
+ * loop; `socket` is never NULL.
+ */
+
+/*
+ * The id of a socket, which the client knows too: 20 characters.  It is also the name of a room
+ * that only this socket is in.
+ *
+ * Returns a view that lives as long as the socket.
+ */
 YODEL_API yodel_str yodel_sio_socket_id(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
+
+/*
+ * The namespace of a socket; of a parent the child.
+ *
+ * Returns it, borrowed; yodel_sio_namespace_ref() keeps it longer than the socket.
+ */
 YODEL_API yodel_sio_namespace *
 yodel_sio_socket_namespace(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
+
+/*
+ * The service of a socket.
+ *
+ * Returns it, borrowed.
+ */
 YODEL_API yodel_sio *yodel_sio_socket_sio(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
-/* The loop it belongs to (yodel/loop.h). */
+
+/*
+ * The loop that a socket belongs to, for timers and watches (yodel/loop.h).
+ *
+ * Returns it, borrowed.
+ */
 YODEL_API yodel_loop *yodel_sio_socket_loop(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
-/* "polling" or "websocket". */
+
+/*
+ * What the client's session is on at present; an upgrade changes it.
+ *
+ * Returns static text: "polling" or "websocket".
+ */
 YODEL_API const char *yodel_sio_socket_transport(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
-/* 1 when its state was recovered. */
+
+/*
+ * Whether a lost client has come back with its id, rooms and JSON object (recovery_ms).
+ *
+ * Returns 1 or 0.
+ */
 YODEL_API int yodel_sio_socket_recovered(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
-/* Leaves the namespace, or (close) ends the client's whole connection; on_disconnect comes later.
+
+/*
+ * Ends a socket.  on_disconnect comes later, not inside this call; to call it again does nothing.
+ *
+ * close   0: it leaves its namespace; 1: the client's whole connection ends, with all its
+ *         namespaces
  */
 YODEL_API void yodel_sio_socket_disconnect(yodel_sio_socket *socket, int close) YODEL_LOOP_THREAD;
 
-/* A JSON object that the program may change; seen by fetch_sockets and kept by recovery. */
+/*
+ * A JSON object that the program may change, in middleware already.  yodel_sio_target_fetch() lists
+ * it as "data", and recovery keeps it.
+ *
+ * Returns it, borrowed, empty at first; NULL when out of memory.
+ */
 YODEL_API json_t *yodel_sio_socket_json(yodel_sio_socket *socket) YODEL_LOOP_THREAD;
-/* Ties data to socket; free_data (may be NULL) runs after on_disconnect, or when replaced. */
+
+/*
+ * Ties data of the program to a socket, in middleware already.  It is not recovered.
+ *
+ * data        the program's; NULL: none
+ * free_data   frees data once, after on_disconnect or when it is replaced; NULL: nothing to free
+ */
 YODEL_API void yodel_sio_socket_set_data(yodel_sio_socket *socket, void *data,
                                          yodel_free_fn *free_data) YODEL_LOOP_THREAD;
+
+/*
+ * What yodel_sio_socket_set_data() has tied; in on_disconnect, too.
+ *
+ * Returns it; NULL: nothing.
+ */
 YODEL_API void *yodel_sio_socket_data(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
 
-/* The handshake as the JavaScript server shows it: a new document {"headers", "time", "address",
- * "xdomain", "secure", "issued", "url", "query", "auth"}; NULL when out of memory. */
+/*
+ * The handshake as the JavaScript server shows it: {"headers", "time", "address", "xdomain",
+ * "secure", "issued", "url", "query", "auth"}.
+ *
+ * Returns a new document, for json_decref(); NULL when out of memory.
+ */
 YODEL_API json_t *yodel_sio_socket_handshake(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
-/* The CONNECT payload as a document, as yodel_sio_event_json(); borrowed; an empty object without
- * one.  NULL when out of memory, but never in middleware, which does not run without it. */
+
+/*
+ * What the client sent with its CONNECT (`auth` of the JavaScript client), as a document like that
+ * of yodel_sio_event_json().
+ *
+ * Returns it, borrowed, an empty object without one.  NULL when out of memory, but never in
+ * middleware, which does not run without it.
+ */
 YODEL_API const json_t *yodel_sio_socket_auth(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
-/* A header of the request that opened the session, or else a field of its query, decoded; {NULL, 0}
- * when absent, or out of memory.  Lives as long as the client is connected. */
+
+/*
+ * A header of the request that opened the session, or else a field of its query, decoded.
+ *
+ * name   a header in any case; of a field case counts
+ *
+ * Returns a view that lives as long as the client is connected; {NULL, 0} when it is absent, or out
+ * of memory.
+ */
 YODEL_API yodel_str yodel_sio_socket_header(const yodel_sio_socket *socket,
                                             const char *name) YODEL_LOOP_THREAD;
-/* yodel_request_peer() of the request that opened the session: where proxies are trusted the client
- * that they name.  Lives as long as the client is connected. */
+
+/*
+ * yodel_request_peer() of the request that opened the session: where proxies are trusted the client
+ * that they name.
+ *
+ * Returns a view that lives as long as the client is connected.
+ */
 YODEL_API yodel_str yodel_sio_socket_peer(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
 
 /* ---- handlers of one socket ---- */
 
 /*
- * Adds a handler of this socket alone: of one event, or of its next one only.  They run after those
- * of the namespace, in the order they were added, as in the JavaScript server, where all handlers
- * are a socket's and those for every socket are added first.  What is added while an event is being
- * handled is for the next one.  They end with the socket, and are not recovered.
+ * Adds a handler of one event for this socket alone.  They run after those of the namespace, in the
+ * order they were added, as in the JavaScript server, where all handlers are a socket's and those
+ * for every socket are added first.  What is added while an event is being handled is for the next
+ * one. They end with the socket, and are not recovered.
  *
+ * event     its name; copied
  * handler   may do anything, also remove itself
  * user      borrowed
  *
@@ -59,17 +142,47 @@ YODEL_API yodel_str yodel_sio_socket_peer(const yodel_sio_socket *socket) YODEL_
  */
 YODEL_API int yodel_sio_socket_on(yodel_sio_socket *socket, const char *event,
                                   yodel_sio_event_fn *handler, void *user) YODEL_LOOP_THREAD;
+
+/*
+ * The same for the next event of that name only.
+ *
+ * event     its name; copied
+ * handler   called at most once
+ *
+ * Returns as yodel_sio_socket_on().
+ */
 YODEL_API int yodel_sio_socket_once(yodel_sio_socket *socket, const char *event,
                                     yodel_sio_event_fn *handler, void *user) YODEL_LOOP_THREAD;
-/* The same for every event, after on_any of the namespace: ahead of middleware, too. */
+
+/*
+ * The same for every event, after on_any of the namespace: ahead of middleware, too.
+ *
+ * handler   called for each event that comes
+ *
+ * Returns as yodel_sio_socket_on().
+ */
 YODEL_API int yodel_sio_socket_on_any(yodel_sio_socket *socket, yodel_sio_event_fn *handler,
                                       void *user) YODEL_LOOP_THREAD;
-/* Removes the handlers of event (NULL: of all events) that are handler with user; handler NULL: all
- * of them, whatever user is.  They are not called any more, not even for an event that is being
- * handled: user may go.  Returns how many there were. */
+
+/*
+ * Removes handlers of yodel_sio_socket_on() and _once().  They are not called any more, not even
+ * for an event that is being handled: user may go.
+ *
+ * event     NULL: of all events
+ * handler   those that are this with user; NULL: all of them, whatever user is
+ *
+ * Returns how many there were.
+ */
 YODEL_API int yodel_sio_socket_off(yodel_sio_socket *socket, const char *event,
                                    yodel_sio_event_fn *handler, void *user) YODEL_LOOP_THREAD;
-/* The same of those for every event. */
+
+/*
+ * The same of those that yodel_sio_socket_on_any() has added.
+ *
+ * handler   as for yodel_sio_socket_off()
+ *
+ * Returns how many there were.
+ */
 YODEL_API int yodel_sio_socket_off_any(yodel_sio_socket *socket, yodel_sio_event_fn *handler,
                                        void *user) YODEL_LOOP_THREAD;
 
@@ -80,8 +193,11 @@ YODEL_API int yodel_sio_socket_off_any(yodel_sio_socket *socket, yodel_sio_event
  * id, after the caller's present callback; it is not called if there is none that is connected.
  * What one thread posts and emits comes in that order.
  *
- * arg   taken: free_arg(arg) (may be NULL) runs exactly once, after fn or in place of it, also when
- *       this call fails, and on whatever thread
+ * socket_id   of yodel_sio_socket_id(), NUL-terminated; copied
+ * fn          not NULL
+ * arg         taken: free_arg(arg) runs exactly once, after fn or in place of it, also when this
+ *             call fails, and on whatever thread
+ * free_arg    NULL: nothing is to be freed
  *
  * Returns 0, -ENOMEM, YODEL_ERR_NAME (not the form of an id), YODEL_ERR_CONGESTED (max_mailbox: it
  * is not called), YODEL_ERR_CLOSED (a loop has ended).
@@ -91,30 +207,63 @@ YODEL_API int yodel_sio_namespace_post(yodel_sio_namespace *ns, const char *sock
                                        yodel_sio_post_fn *fn, void *arg,
                                        yodel_free_fn *free_arg) YODEL_ANY_THREAD;
 
-/* The connected socket of ns that has that id, if it is one of the present loop: a socket belongs
- * to one loop and is used there only.  NULL otherwise, and on any other thread. */
+/*
+ * Looks for a connected socket on the present loop: a socket belongs to one loop and is used there
+ * only.  For those of other loops see yodel_sio_namespace_post().
+ *
+ * socket_id   as for yodel_sio_namespace_post(); not copied
+ *
+ * Returns it, borrowed; NULL when there is none of that id on this loop, and on any other thread.
+ */
 YODEL_API yodel_sio_socket *yodel_sio_namespace_find_socket(yodel_sio_namespace *ns,
                                                             const char *socket_id) YODEL_ANY_THREAD;
 
-/* Sockets of ns, of a parent of its children, that are connected now, over all loops of this
- * process. */
+/*
+ * Counts the sockets of ns, of a parent those of its children, that are connected now, over all
+ * loops of this process.  A hint: it may change meanwhile.
+ *
+ * Returns how many.
+ */
 YODEL_API size_t yodel_sio_namespace_count(const yodel_sio_namespace *ns) YODEL_ANY_THREAD;
-/* Those that are in a room.  Clients that are lost and may come back are not counted, nor is a
- * socket in the room of its own id; 0 when out of memory for the children of a parent. */
+
+/*
+ * Counts those that are in a room.  Clients that are lost and may come back are not counted, nor is
+ * a socket in the room of its own id.
+ *
+ * room   its name
+ *
+ * Returns how many; 0 for a room that is not, or out of memory for the children of a parent.
+ */
 YODEL_API size_t yodel_sio_namespace_room_count(yodel_sio_namespace *ns,
                                                 const char *room) YODEL_ANY_THREAD;
 
 /* ---- rooms ---- */
 
-/* room: at most 255 bytes of UTF-8.  A socket is in the room of its id from the beginning.  Returns
- * 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_TOO_BIG (max_rooms), YODEL_ERR_CLOSED (it leaves). */
+/*
+ * Has a socket join a room, in middleware already.  It is in the room of its id from the beginning;
+ * to join twice is one membership.
+ *
+ * room   at most 255 bytes of UTF-8; copied.  It exists as long as somebody is in it
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_TOO_BIG (max_rooms), YODEL_ERR_CLOSED (it leaves).
+ */
 YODEL_API int yodel_sio_socket_join(yodel_sio_socket *socket, const char *room) YODEL_LOOP_THREAD;
-/* Cannot fail.  The room of its id can be left too: then emits to that room do not reach it, those
- * to the socket itself do. */
+
+/*
+ * Has a socket leave a room; not being in it is no error.  The room of its id can be left too: then
+ * emits to that room do not reach it, those to the socket itself do.
+ *
+ * room   as for yodel_sio_socket_join()
+ */
 YODEL_API void yodel_sio_socket_leave(yodel_sio_socket *socket, const char *room) YODEL_LOOP_THREAD;
-/* Calls each(room, user) for its rooms in the order it joined them, its own id first; none in
- * on_disconnect.  each may join and leave rooms: those left before their turn, and those joined
- * meanwhile, are not told. */
+
+/*
+ * Walks through the rooms of a socket, in the order it joined them, its own id first; none in
+ * on_disconnect.
+ *
+ * each   called for each room inside this call.  It may join and leave rooms: those left before
+ *        their turn, and those joined meanwhile, are not told
+ */
 YODEL_API void yodel_sio_socket_each_room(const yodel_sio_socket *socket, yodel_sio_name_fn *each,
                                           void *user) YODEL_LOOP_THREAD;
 

@@ -79,8 +79,8 @@ YODEL_API YODEL_CHECK_RESULT yodel_decision *yodel_ws_defer(yodel_ws *ws) YODEL_
  * it is compressed if that was agreed on.
  *
  * type   YODEL_WS_TEXT or YODEL_WS_BINARY
- * data   of any length, also empty; copied before the call returns.  Text must be UTF-8 (RFC
- * 6455 5.6)
+ * data   of any length, also empty; copied before the call returns.  Text must be UTF-8 (RFC 6455
+ *        5.6)
  *
  * Returns 0, or nothing was queued: -ENOMEM, -EINVAL (type), YODEL_ERR_ENCODING (not UTF-8),
  * YODEL_ERR_STATE (not accepted yet), YODEL_ERR_CLOSED (over), or YODEL_ERR_CONGESTED: more than
@@ -233,8 +233,9 @@ YODEL_API void yodel_ws_close(yodel_ws *ws, uint16_t code, const char *reason) Y
  * Ties data of the program to a WebSocket: from on_connect on, in on_close too.
  *
  * data        the program's; NULL: none.  What was tied before is freed, unless it is the same
- * pointer free_data   frees data, once: as the last call for ws, after on_close (also when it was
- * refused and has none), or when data is replaced; NULL: nothing is to be freed
+ *             pointer
+ * free_data   frees data, once: as the last call for ws, after on_close (also when it was refused
+ *             and has none), or when data is replaced; NULL: nothing is to be freed
  */
 YODEL_API void yodel_ws_set_data(yodel_ws *ws, void *data,
                                  yodel_free_fn *free_data) YODEL_LOOP_THREAD;
@@ -286,7 +287,8 @@ typedef void(yodel_ws_post_fn)(yodel_ws *ws, void *arg);
  * id         of one that has gone, or none at all: nothing is run, and that is no error
  * fn         as above; not NULL
  * arg        taken: free_arg(arg) runs exactly once, after fn or in place of it, also when this
- * call fails; on the thread of the caller or of a loop free_arg   NULL: nothing is to be freed
+ *            call fails; on the thread of the caller or of a loop
+ * free_arg   NULL: nothing is to be freed
  *
  * Returns 0, -ENOMEM, YODEL_ERR_CONGESTED (max_mailbox bytes wait for that loop) or
  * YODEL_ERR_CLOSED (the server has stopped).

@@ -150,10 +150,11 @@ typedef struct yodel_ws_handlers {
  * unless a route of yodel_server_route() takes them.
  *
  * server     one that does not run yet
- * pattern    as for yodel_server_route(), without a method: "/chat/{room}", or
- * "^/chat/(?<room>\\w+)$" as PCRE2; copied handlers   what is called, on the loop of each
- * WebSocket; copied, options and lists in it too.  NULL: every client is let in, and what it sends
- * is ignored user       borrowed, for all handlers; must outlive the server
+ * pattern    as for yodel_server_route(), without a method: "/chat/{room}", or a PCRE2 pattern;
+ *            copied
+ * handlers   what is called, on the loop of each WebSocket; copied, options and lists in it too.
+ *            NULL: every client is let in, and what it sends is ignored
+ * user       borrowed, for all handlers; must outlive the server
  *
  * Returns 0, -ENOMEM, -EINVAL (an event without a handler, a deflate that is none),
  * YODEL_ERR_PATTERN (malformed), YODEL_ERR_CONFLICT (a consumer has that pattern),
