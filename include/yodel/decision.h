@@ -185,20 +185,32 @@ YODEL_API int yodel_decision_respond_pack(yodel_decision *d, int status, const c
                                           ...) YODEL_ANY_THREAD;
 
 /*
- * Calls fn(req, arg) on the loop of an HTTP request that is not decided, to answer it with what
- * only its loop can do: yodel_request_stream_begin(), yodel_request_sse_begin(), files.  Not called
- * when it has been decided by then, or the client has gone; free_arg(arg) follows in either case
- * (free_arg may be NULL).  req is valid for the call.  fn may leave it open; while another thread
- * decides at the same time, what fn calls gives YODEL_ERR_STATE.  What one thread posts comes in
+ * What yodel_decision_post() runs, on the loop of the request.
+ *
+ * req   valid for the call; it may be answered here, or left undecided
+ * arg   what yodel_decision_post() was given; freed after this call
+ */
+typedef void(yodel_decision_post_fn)(yodel_request *req, void *arg);
+
+/*
+ * Runs a function on the loop of an HTTP request that is not decided, to answer it with what only
+ * its loop can do: yodel_request_stream_begin(), yodel_request_sse_begin(), files.  It is not
+ * called when the request has been decided by then, or the client has gone.  While another thread
+ * decides at the same time, what it calls gives YODEL_ERR_STATE.  What one thread posts comes in
  * its order.
  *
  * A post keeps a reference to d until arg is freed, so that the caller may give its own back at
- * once: if that was the last and fn has not answered, the request is answered 503.
+ * once: if that was the last and nobody has answered, the request is answered 503.
+ *
+ * d          a decision on a request
+ * fn         as above; not NULL
+ * arg        taken: free_arg(arg) runs exactly once, after fn or in place of it, also when this
+ *            call fails
+ * free_arg   NULL: nothing is to be freed
  *
  * Returns 0, or an error and arg has been freed: -EINVAL (not of a request; fn NULL), -ENOMEM,
  * YODEL_ERR_CONGESTED (max_mailbox), YODEL_ERR_STATE, YODEL_ERR_CLOSED.
  */
-typedef void(yodel_decision_post_fn)(yodel_request *req, void *arg);
 YODEL_API int yodel_decision_post(yodel_decision *d, yodel_decision_post_fn *fn, void *arg,
                                   yodel_free_fn *free_arg) YODEL_ANY_THREAD;
 

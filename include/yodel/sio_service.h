@@ -89,15 +89,38 @@ typedef struct yodel_sio_options {
     unsigned max_handlers;  /* of one socket alone; 0: 1000 */
 } yodel_sio_options;
 
-/* Adds Socket.IO to server.  options may be NULL.  *ret_sio is one reference, to be given back
- * after the server has stopped.  Returns 0, -ENOMEM, -EINVAL (a path without slashes at both ends,
- * ...), -ENOENT and the like (client_dir), YODEL_ERR_OPTIONS, YODEL_ERR_CONFLICT, YODEL_ERR_STATE.
+/*
+ * Adds a Socket.IO service to a server.  One server may have several, on different paths.  Clients
+ * can connect to the namespaces that yodel_sio_of() and its kin make.
+ *
+ * server    one that does not run yet
+ * options   copied, with what it points to; hooks_user is borrowed.  NULL: the defaults
+ * ret_sio   one reference, to be given back after the server has stopped
+ *
+ * Returns 0, -ENOMEM, -EINVAL (a path without slashes at both ends, ...), -ENOENT and the like
+ * (client_dir), YODEL_ERR_OPTIONS, YODEL_ERR_CONFLICT (the path is taken), or YODEL_ERR_STATE (the
+ * server runs, or has run).
  */
 YODEL_API YODEL_CHECK_RESULT int yodel_sio_new(yodel_server *server,
                                                const yodel_sio_options *options,
                                                yodel_sio **ret_sio) YODEL_SETUP_THREAD;
+
+/*
+ * One more reference.
+ *
+ * sio   not NULL
+ *
+ * Returns sio.
+ */
 YODEL_API yodel_sio *yodel_sio_ref(yodel_sio *sio) YODEL_ANY_THREAD;
-/* NULL is a no-op.  Always returns NULL. */
+
+/*
+ * Gives a reference back; the last one after the server has stopped.
+ *
+ * sio   NULL does nothing
+ *
+ * Returns NULL, always.
+ */
 YODEL_API yodel_sio *yodel_sio_unref(yodel_sio *sio) YODEL_ANY_THREAD;
 
 /* What the service counts. */
@@ -114,7 +137,14 @@ typedef struct yodel_sio_stats {
     uint64_t acks_refused;     /* not given to the program, at max_held_acks */
 } yodel_sio_stats;
 
-/* Fills in what the caller's size has room for.  Returns 0 or -EINVAL (size is not set). */
+/*
+ * Counts what the service has and has done, over all loops of this process.  Cheap enough to be
+ * asked each second; numbers of different fields need not be of one instant.
+ *
+ * ret_stats   the caller has set its size; fields that this has no room for are left out
+ *
+ * Returns 0 or -EINVAL (size is not set).
+ */
 YODEL_API int yodel_sio_get_stats(const yodel_sio *sio,
                                   yodel_sio_stats *ret_stats) YODEL_ANY_THREAD;
 

@@ -188,6 +188,9 @@ YODEL_API int yodel_sio_socket_off_any(yodel_sio_socket *socket, yodel_sio_event
 
 /* ---- by id ---- */
 
+/* What yodel_sio_namespace_post() runs; socket is connected, and arg is freed after the call. */
+typedef void(yodel_sio_post_fn)(yodel_sio_socket *socket, void *arg);
+
 /*
  * Runs fn(socket, arg) on the loop of the socket of ns (of a parent: of its children) that has that
  * id, after the caller's present callback; it is not called if there is none that is connected.
@@ -202,7 +205,6 @@ YODEL_API int yodel_sio_socket_off_any(yodel_sio_socket *socket, yodel_sio_event
  * Returns 0, -ENOMEM, YODEL_ERR_NAME (not the form of an id), YODEL_ERR_CONGESTED (max_mailbox: it
  * is not called), YODEL_ERR_CLOSED (a loop has ended).
  */
-typedef void(yodel_sio_post_fn)(yodel_sio_socket *socket, void *arg);
 YODEL_API int yodel_sio_namespace_post(yodel_sio_namespace *ns, const char *socket_id,
                                        yodel_sio_post_fn *fn, void *arg,
                                        yodel_free_fn *free_arg) YODEL_ANY_THREAD;
