@@ -17,7 +17,6 @@ MACROS = ("YODEL_API", "YODEL_CHECK_RESULT", "YODEL_C_BEGIN", "YODEL_C_END", *TA
 # Headers of which functions still share comments, or say less.  To become empty.
 NOT_DONE = (
     "sio_emit.h",
-    "sio_namespace.h",
 )
 MARK = "\x01"  # stands where a comment was
 COMMENT = re.compile(r"/\*.*?\*/", re.S)

@@ -23,8 +23,9 @@ typedef struct yodel_sio_event yodel_sio_event; /* an event that came in; of a h
  * before matches the name, it is that parent's child, with the handlers and middleware that the
  * parent has now; so is one that clients have made, which stays from now on.
  *
- * name   "/chat", with or without the slash; up to YODEL_SIO_MAX_NAME bytes of UTF-8 without a
- *        comma
+ * name     "/chat", with or without the slash; up to YODEL_SIO_MAX_NAME bytes of UTF-8 without a
+ *          comma; copied
+ * ret_ns   borrowed
  *
  * Returns 0, -ENOMEM, YODEL_ERR_NAME (too long, no UTF-8, a comma).
  */
@@ -35,6 +36,9 @@ YODEL_API YODEL_CHECK_RESULT int yodel_sio_of(yodel_sio *sio, const char *name,
  * Makes a parent: clients may connect to every name that the PCRE2 pattern matches as a whole.
  * Children have the handlers and middleware of their parent; what is emitted to the parent reaches
  * the sockets of all children.  Several parents are asked in the order they were made.
+ *
+ * pattern   PCRE2, such as "/room-[0-9]+"; copied
+ * ret_ns    the parent, borrowed; it stays as long as sio
  *
  * Returns 0, -ENOMEM, YODEL_ERR_PATTERN (malformed).
  */
@@ -62,33 +66,71 @@ typedef int(yodel_sio_match_fn)(yodel_sio_entry *entry, yodel_str name, const js
  * with "Refused", after decide_ms with "Not decided in time".  What the client sends to the
  * namespace meanwhile waits, bounded by max_payload.
  *
+ * entry   of the function's call
+ *
  * Returns a reference, which the caller gives back.  NULL: out of memory, or decided already.
  */
 YODEL_API YODEL_CHECK_RESULT yodel_decision *
 yodel_sio_entry_defer(yodel_sio_entry *entry) YODEL_LOOP_THREAD;
 
-/* As yodel_sio_of_pattern(), with a function in place of the pattern; user is borrowed and must
- * live as long as sio.  Returns 0, -ENOMEM. */
+/*
+ * Makes a parent as yodel_sio_of_pattern() does, with a function in place of the pattern.
+ *
+ * match    called on the loop of each client that asks; not NULL
+ * user     borrowed; must live as long as sio
+ * ret_ns   the parent, borrowed; it stays as long as sio
+ *
+ * Returns 0 or -ENOMEM.
+ */
 YODEL_API YODEL_CHECK_RESULT int
 yodel_sio_of_function(yodel_sio *sio, yodel_sio_match_fn *match, void *user,
                       yodel_sio_namespace **ret_ns) YODEL_ANY_THREAD;
 
-/* The namespace of that name ("/chat", with its slash), if there is one now; children included.  A
- * reference, to be given back by yodel_sio_namespace_unref(); NULL when there is none.  A child
- * goes with its last socket (but see keep_empty_children): with a reference it may be used still,
- * and reaches no one. */
+/*
+ * Looks for a namespace that is there now; children included.  A child goes with its last socket
+ * (but see keep_empty_children): with a reference it may be used still, and reaches no one.
+ *
+ * name   "/chat", with its slash
+ *
+ * Returns a reference, to be given back by yodel_sio_namespace_unref(); NULL when there is none.
+ */
 YODEL_API YODEL_CHECK_RESULT yodel_sio_namespace *
 yodel_sio_find_namespace(yodel_sio *sio, const char *name) YODEL_ANY_THREAD;
-/* To keep a namespace that is borrowed, from yodel_sio_socket_namespace() say; also its sio. */
+
+/*
+ * Keeps a namespace that is borrowed, from yodel_sio_socket_namespace() say; also its sio.
+ *
+ * ns   not NULL
+ *
+ * Returns ns.
+ */
 YODEL_API yodel_sio_namespace *yodel_sio_namespace_ref(yodel_sio_namespace *ns) YODEL_ANY_THREAD;
-/* NULL is a no-op.  Always returns NULL. */
+
+/*
+ * Gives a reference back; also after the server has stopped.
+ *
+ * ns   NULL does nothing
+ *
+ * Returns NULL, always.
+ */
 YODEL_API yodel_sio_namespace *yodel_sio_namespace_unref(yodel_sio_namespace *ns) YODEL_ANY_THREAD;
+
 /* A name that is told: of a namespace, or of a room.  Borrowed for the call. */
 typedef void(yodel_sio_name_fn)(yodel_str name, void *user);
-/* Calls each(name, user) for every namespace that is now, parents left out, inside this call.  Out
- * of memory it is not called. */
+
+/*
+ * Walks through the namespaces that are now, parents left out.  Out of memory it tells none.
+ *
+ * each   called for every name, inside this call
+ */
 YODEL_API void yodel_sio_each_namespace(yodel_sio *sio, yodel_sio_name_fn *each,
                                         void *user) YODEL_ANY_THREAD;
+
+/*
+ * The name of a namespace, with its slash.
+ *
+ * Returns a view that lives as long as ns.
+ */
 YODEL_API yodel_str yodel_sio_namespace_name(const yodel_sio_namespace *ns) YODEL_ANY_THREAD;
 
 /* ---- handlers ---- */
@@ -129,19 +171,36 @@ typedef struct yodel_sio_handlers {
  * yodel_sio_of() gives it handlers of its own.
  */
 
-/* Sets the handlers of ns, in place of those there were; copied.  NULL: none.  Returns 0, -ENOMEM,
- * -EINVAL, YODEL_ERR_OPTIONS, YODEL_ERR_STATE. */
+/*
+ * Sets the handlers of a namespace, in place of those there were.
+ *
+ * handlers   copied; NULL: none
+ *
+ * Returns 0, -ENOMEM, -EINVAL (size), YODEL_ERR_OPTIONS, YODEL_ERR_STATE.
+ */
 YODEL_API int yodel_sio_namespace_handle(yodel_sio_namespace *ns,
                                          const yodel_sio_handlers *handlers,
                                          void *user) YODEL_ANY_THREAD;
 
-/* Adds a handler of one event; several of one event run in the order they were added.
- * Returns 0, -ENOMEM, YODEL_ERR_NAME (a reserved name), YODEL_ERR_STATE. */
+/*
+ * Adds a handler of one event; several of one event run in the order they were added.
+ *
+ * event     its name; copied
+ * handler   not NULL
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_NAME (a reserved name), YODEL_ERR_STATE.
+ */
 YODEL_API int yodel_sio_namespace_on(yodel_sio_namespace *ns, const char *event,
                                      yodel_sio_event_fn *handler, void *user) YODEL_ANY_THREAD;
 
-/* Removes the handlers of event (NULL: of all events) that are handler with user; handler NULL: all
- * of them, whatever user is.  Returns how many there were, -ENOMEM, YODEL_ERR_STATE. */
+/*
+ * Removes handlers that yodel_sio_namespace_on() has added.
+ *
+ * event     NULL: of all events
+ * handler   those that are this with user; NULL: all of them, whatever user is
+ *
+ * Returns how many there were, -ENOMEM, YODEL_ERR_STATE.
+ */
 YODEL_API int yodel_sio_namespace_off(yodel_sio_namespace *ns, const char *event,
                                       yodel_sio_event_fn *handler, void *user) YODEL_ANY_THREAD;
 
@@ -151,6 +210,14 @@ typedef struct yodel_sio_args yodel_sio_args;
  * the call.  A socket that it disconnects does not get the event. */
 typedef void(yodel_sio_outgoing_fn)(yodel_sio_socket *socket, yodel_str event,
                                     const yodel_sio_args *args, void *user);
+
+/*
+ * Adds such a listener.
+ *
+ * handler   called on the loop of each socket that the event goes to
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_STATE.
+ */
 YODEL_API int yodel_sio_namespace_on_outgoing(yodel_sio_namespace *ns,
                                               yodel_sio_outgoing_fn *handler,
                                               void *user) YODEL_ANY_THREAD;
@@ -165,8 +232,15 @@ YODEL_API int yodel_sio_namespace_on_outgoing(yodel_sio_namespace *ns,
  * result.
  */
 typedef int(yodel_sio_middleware_fn)(yodel_sio_socket *socket, void *user);
-/* Adds a middleware of connections to ns.  user is borrowed and must live as long as the sio of ns.
- * Returns 0, -ENOMEM, YODEL_ERR_STATE (the loops run). */
+
+/*
+ * Adds a middleware of connections.  Sockets that have connected already are not asked.
+ *
+ * middleware   not NULL
+ * user         borrowed; must live as long as the sio of ns
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_STATE (a child that clients made).
+ */
 YODEL_API int yodel_sio_namespace_use(yodel_sio_namespace *ns, yodel_sio_middleware_fn *middleware,
                                       void *user) YODEL_ANY_THREAD;
 
@@ -204,7 +278,14 @@ yodel_sio_socket_defer(yodel_sio_socket *socket) YODEL_LOOP_THREAD;
  */
 typedef int(yodel_sio_event_middleware_fn)(yodel_sio_socket *socket, yodel_sio_event *event,
                                            void *user);
-/* Adds a middleware of events to ns.  As yodel_sio_namespace_use(). */
+
+/*
+ * Adds a middleware of events, for those that come from now on.
+ *
+ * middleware   not NULL
+ *
+ * Returns as yodel_sio_namespace_use().
+ */
 YODEL_API int yodel_sio_namespace_use_event(yodel_sio_namespace *ns,
                                             yodel_sio_event_middleware_fn *middleware,
                                             void *user) YODEL_ANY_THREAD;
@@ -218,11 +299,20 @@ YODEL_API int yodel_sio_namespace_use_event(yodel_sio_namespace *ns,
  * so it counts in no acknowledgement.  A message of the service's channel layer to the group
  * "/chat#room" reaches it as one of its groups' does.  It leaves by itself when it ends.
  *
+ * room     its name, copied; NULL: all of ns
+ * reader   of this loop
+ *
  * Returns 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_CLOSED, YODEL_ERR_UNSUPPORTED (ns is a parent).
  */
 YODEL_API int yodel_sio_namespace_reader_add(yodel_sio_namespace *ns, const char *room,
                                              yodel_sse *reader) YODEL_LOOP_THREAD;
-/* Not being in it is no error. */
+
+/*
+ * Takes a reader out again.  Not being in it is no error.
+ *
+ * room     as for yodel_sio_namespace_reader_add()
+ * reader   of this loop
+ */
 YODEL_API void yodel_sio_namespace_reader_discard(yodel_sio_namespace *ns, const char *room,
                                                   yodel_sse *reader) YODEL_LOOP_THREAD;
 
