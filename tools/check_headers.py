@@ -16,7 +16,6 @@ TAGS = ("YODEL_ANY_THREAD", "YODEL_LOOP_THREAD", "YODEL_SETUP_THREAD")
 MACROS = ("YODEL_API", "YODEL_CHECK_RESULT", "YODEL_C_BEGIN", "YODEL_C_END", *TAGS)
 # Headers of which functions still share comments, or say less.  To become empty.
 NOT_DONE = (
-    "sio_emit.h",
 )
 MARK = "\x01"  # stands where a comment was
 COMMENT = re.compile(r"/\*.*?\*/", re.S)

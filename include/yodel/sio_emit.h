@@ -51,32 +51,107 @@ typedef struct yodel_sio_target {
 #define YODEL_ROOMS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #endif
 
-/* One client. */
+/*
+ * One client, also when it has left the room of its id.
+ *
+ * socket   of this loop; not NULL
+ *
+ * Returns the target, for use on this loop.
+ */
 YODEL_API yodel_sio_target yodel_sio_to(yodel_sio_socket *socket) YODEL_LOOP_THREAD;
-/* Everyone in the namespace. */
+
+/*
+ * Everyone in a namespace; of a parent in its children.
+ *
+ * ns   NULL makes a target that cannot be
+ *
+ * Returns the target.
+ */
 YODEL_API yodel_sio_target yodel_sio_to_all(yodel_sio_namespace *ns) YODEL_ANY_THREAD;
-/* Everyone in the namespace but this client. */
+
+/*
+ * Everyone in the namespace of a client but itself.
+ *
+ * socket   of this loop; not NULL
+ *
+ * Returns the target, for any thread as long as the namespace is there.
+ */
 YODEL_API yodel_sio_target yodel_sio_to_others(yodel_sio_socket *socket) YODEL_LOOP_THREAD;
-/* Those in a room; a socket's id is a room; NULL is no one's. */
+
+/*
+ * Those in a room; a socket's id is a room.
+ *
+ * ns     as for yodel_sio_to_all()
+ * room   borrowed; NULL is no one's
+ *
+ * Returns the target.
+ */
 YODEL_API yodel_sio_target yodel_sio_to_room(yodel_sio_namespace *ns,
                                              const char *room) YODEL_ANY_THREAD;
-/* Those in any of rooms (a list that ends with NULL; NULL: no one), each once. */
+
+/*
+ * Those in any of several rooms, each once.
+ *
+ * ns      as for yodel_sio_to_all()
+ * rooms   a list that ends with NULL, YODEL_ROOMS("a", "b"); borrowed; NULL: no one
+ *
+ * Returns the target.
+ */
 YODEL_API yodel_sio_target yodel_sio_to_rooms(yodel_sio_namespace *ns,
                                               const char *const *rooms) YODEL_ANY_THREAD;
-/* Those of a or of b, less those that either leaves out; with the flags of both, and the time limit
- * of a, or if it has none that of b. */
+
+/*
+ * Those of one target or of another, less those that either leaves out; with the flags of both.
+ *
+ * a   its time limit is kept
+ * b   of the same namespace; its time limit counts if a has none
+ *
+ * Returns the target.
+ */
 YODEL_API yodel_sio_target yodel_sio_target_and(yodel_sio_target a,
                                                 yodel_sio_target b) YODEL_ANY_THREAD;
-/* The same target less those in any of rooms (a list that ends with NULL; NULL: none), and less one
- * client.  What was left out before stays out. */
+
+/*
+ * The same target less those in any of some rooms.  What was left out before stays out.
+ *
+ * target   a value; the caller's own is as it was
+ * rooms    a list that ends with NULL, borrowed; NULL: none
+ *
+ * Returns the new target.
+ */
 YODEL_API yodel_sio_target yodel_sio_target_except(yodel_sio_target target,
                                                    const char *const *rooms) YODEL_ANY_THREAD;
+
+/*
+ * The same target less one client.  What was left out before stays out.
+ *
+ * target   a value; the caller's own is as it was
+ * socket   of this loop; its id is copied
+ *
+ * Returns the new target, for any thread if target was.
+ */
 YODEL_API yodel_sio_target yodel_sio_target_but(yodel_sio_target target,
                                                 yodel_sio_socket *socket) YODEL_LOOP_THREAD;
-/* The same target with more flags. */
+
+/*
+ * The same target with more flags.
+ *
+ * target   a value; the caller's own is as it was
+ * flags    YODEL_SIO_VOLATILE, YODEL_SIO_LOCAL, YODEL_SIO_NO_COMPRESS, joined by |
+ *
+ * Returns the new target.
+ */
 YODEL_API yodel_sio_target yodel_sio_target_with(yodel_sio_target target,
                                                  unsigned flags) YODEL_ANY_THREAD;
-/* The same target with a time limit for acknowledgements and gathers, ms; 0: 10000. */
+
+/*
+ * The same target with a time limit for acknowledgements and gathers.
+ *
+ * target   a value; the caller's own is as it was
+ * ms       0: 10000
+ *
+ * Returns the new target.
+ */
 YODEL_API yodel_sio_target yodel_sio_target_timeout(yodel_sio_target target,
                                                     uint32_t ms) YODEL_ANY_THREAD;
 
@@ -91,6 +166,10 @@ YODEL_API yodel_sio_target yodel_sio_target_timeout(yodel_sio_target target,
  * what one thread emits and answers reaches each client in that order.  A target with a socket may
  * be used on its loop only.  To a parent it goes to all its children.
  *
+ * target   as its maker says: one of a socket on its loop only
+ * event    UTF-8, not one of the reserved names; copied
+ * format   "": no arguments
+ *
  * Returns 0, -ENOMEM, YODEL_ERR_FORMAT, YODEL_ERR_NAME (a reserved event name), YODEL_ERR_ENCODING,
  * YODEL_ERR_TOO_BIG (attachments), YODEL_ERR_CLOSED, YODEL_ERR_CONGESTED (to one socket
  * max_buffered, to many max_mailbox of the server); on failure nobody gets it, but loops that
@@ -98,20 +177,64 @@ YODEL_API yodel_sio_target yodel_sio_target_timeout(yodel_sio_target target,
  */
 YODEL_API int yodel_sio_emit(yodel_sio_target target, const char *event, const char *format,
                              ...) YODEL_ANY_THREAD;
-/* The same with one string; also YODEL_ERR_ENCODING when it is not UTF-8. */
+
+/*
+ * The same with one string.
+ *
+ * target   as for yodel_sio_emit()
+ * event    as for yodel_sio_emit()
+ * text     UTF-8, else YODEL_ERR_ENCODING; copied
+ *
+ * Returns as yodel_sio_emit().
+ */
 YODEL_API int yodel_sio_emit_text(yodel_sio_target target, const char *event,
                                   yodel_str text) YODEL_ANY_THREAD;
-/* The same with the elements of an array, which is borrowed; YODEL_ERR_FORMAT when it is no array,
- * or holds a string that is not UTF-8. */
+
+/*
+ * The same with the elements of an array.
+ *
+ * target   as for yodel_sio_emit()
+ * event    as for yodel_sio_emit()
+ * args     borrowed; YODEL_ERR_FORMAT when it is no array, or holds a string that is not UTF-8
+ *
+ * Returns as yodel_sio_emit().
+ */
 YODEL_API int yodel_sio_emit_json(yodel_sio_target target, const char *event,
                                   const json_t *args) YODEL_ANY_THREAD;
-/* The same with one binary argument, which is copied. */
+
+/*
+ * The same with one binary argument.
+ *
+ * target   as for yodel_sio_emit()
+ * event    as for yodel_sio_emit()
+ * data     copied
+ *
+ * Returns as yodel_sio_emit().
+ */
 YODEL_API int yodel_sio_emit_bytes(yodel_sio_target target, const char *event,
                                    yodel_bytes data) YODEL_ANY_THREAD;
-/* The same with arguments as text; args NULL: none.  Also -EINVAL, YODEL_ERR_OPTIONS (its size). */
+
+/*
+ * The same with arguments as text.
+ *
+ * target   as for yodel_sio_emit()
+ * event    as for yodel_sio_emit()
+ * args     copied; NULL: none
+ *
+ * Returns as yodel_sio_emit(), or -EINVAL, YODEL_ERR_OPTIONS (its size).
+ */
 YODEL_API int yodel_sio_emit_args(yodel_sio_target target, const char *event,
                                   const yodel_sio_args *args) YODEL_ANY_THREAD;
-/* Passes on the arguments of an event that came in, binary too, without looking into them. */
+
+/*
+ * Passes on the arguments of an event that came in, binary too, without looking into them.
+ *
+ * target     as for yodel_sio_emit()
+ * event      the name it is sent with; as for yodel_sio_emit()
+ * received   of the handler's call
+ *
+ * Returns as yodel_sio_emit().
+ */
 YODEL_API int yodel_sio_emit_event(yodel_sio_target target, const char *event,
                                    const yodel_sio_event *received) YODEL_LOOP_THREAD;
 
@@ -120,7 +243,7 @@ YODEL_API int yodel_sio_emit_event(yodel_sio_target target, const char *event,
  *
  * result     0, or why the answers are not complete: -ETIMEDOUT (some clients did not answer in
  *            time), YODEL_ERR_CLOSED (one left, or a loop has ended), YODEL_ERR_CONGESTED (one
- * could not be sent to), YODEL_ERR_TOO_BIG (answers above max_answers are left out),
+ *            could not be sent to), YODEL_ERR_TOO_BIG (answers above max_answers are left out),
  *            YODEL_ERR_UNSUPPORTED (another process cannot answer), -ENOMEM (one, or all, are left
  *            out)
  * missing    how many clients, loops and processes did not answer
@@ -139,31 +262,87 @@ typedef struct yodel_sio_answers {
 } yodel_sio_answers;
 typedef void(yodel_sio_answers_fn)(const yodel_sio_answers *answers, void *user);
 
-/* The answers as a document, an array, made on first use; borrowed for the call of that function.
- * NULL when out of memory. */
+/*
+ * The answers as a document, an array, made on first use.
+ *
+ * answers   of the call of a yodel_sio_answers_fn
+ *
+ * Returns it, borrowed for that call; NULL when out of memory.
+ */
 YODEL_API json_t *yodel_sio_answers_json(const yodel_sio_answers *answers) YODEL_LOOP_THREAD;
-/* Reads their elements as yodel_sio_event_unpack() does, "y" for binary: "si".  Returns 0, -ENOMEM,
- * YODEL_ERR_FORMAT (other answers, or fewer, than that): then nothing has been written. */
+
+/*
+ * Reads the answers as yodel_sio_event_unpack() reads arguments: "si".
+ *
+ * answers   as for yodel_sio_answers_json()
+ * format    a value for each element, and a pointer for each; "y" for binary
+ *
+ * Returns 0, -ENOMEM, YODEL_ERR_FORMAT (other answers, or fewer): then nothing has been written.
+ */
 YODEL_API int yodel_sio_answers_unpack(const yodel_sio_answers *answers, const char *format,
                                        ...) YODEL_LOOP_THREAD;
 
-/* yodel_sio_emit_args() that asks for acknowledgement.  When it fails answered is not called; to
- * one socket also YODEL_ERR_TOO_BIG (max_acks).  Of a parent all its children are asked. */
+/*
+ * Emits as yodel_sio_emit_args() does, and asks for acknowledgements; of a parent all its children.
+ *
+ * target     as for yodel_sio_emit(); its time limit is that of the answers
+ * event      as for yodel_sio_emit()
+ * args       as for yodel_sio_emit_args()
+ * answered   called exactly once, if this succeeds
+ *
+ * Returns as yodel_sio_emit_args(), to one socket also YODEL_ERR_TOO_BIG (max_acks); on failure
+ * answered is not called.
+ */
 YODEL_API int yodel_sio_emit_ack(yodel_sio_target target, const char *event,
                                  const yodel_sio_args *args, yodel_sio_answers_fn *answered,
                                  void *user) YODEL_ANY_THREAD;
-/* The same with arguments as yodel_sio_emit() takes them. */
+
+/*
+ * The same with arguments as yodel_sio_emit() takes them.
+ *
+ * target     as for yodel_sio_emit_ack()
+ * event      as for yodel_sio_emit()
+ * answered   as for yodel_sio_emit_ack()
+ * format     as for yodel_sio_emit()
+ *
+ * Returns as yodel_sio_emit_ack(), or YODEL_ERR_FORMAT.
+ */
 YODEL_API int yodel_sio_emit_ack_pack(yodel_sio_target target, const char *event,
                                       yodel_sio_answers_fn *answered, void *user,
                                       const char *format, ...) YODEL_ANY_THREAD;
 
-/* Makes all of target, of a parent its children's sockets, join or leave rooms (a list that ends
- * with NULL); disconnects them, from the namespace or (close) altogether.  Return 0, -ENOMEM,
- * YODEL_ERR_CONGESTED (max_mailbox; not for ends), YODEL_ERR_CLOSED. */
+/*
+ * Makes all of a target join rooms; of a parent its children's sockets.  Who is of it is found out
+ * on each loop; one that may not join (max_rooms) does not.
+ *
+ * target   as for yodel_sio_emit()
+ * rooms    a list that ends with NULL; copied
+ *
+ * Returns 0, -ENOMEM, -EINVAL and YODEL_ERR_TOO_BIG (a target that cannot be), YODEL_ERR_CONGESTED
+ * (max_mailbox), YODEL_ERR_CLOSED.
+ */
 YODEL_API int yodel_sio_target_join(yodel_sio_target target,
                                     const char *const *rooms) YODEL_ANY_THREAD;
+
+/*
+ * Makes all of a target leave rooms.
+ *
+ * target   as for yodel_sio_target_join()
+ * rooms    as for yodel_sio_target_join()
+ *
+ * Returns as yodel_sio_target_join().
+ */
 YODEL_API int yodel_sio_target_leave(yodel_sio_target target,
                                      const char *const *rooms) YODEL_ANY_THREAD;
+
+/*
+ * Disconnects all of a target; max_mailbox does not hinder it.
+ *
+ * target   as for yodel_sio_target_join()
+ * close    0: from the namespace; 1: their clients' whole connections end
+ *
+ * Returns as yodel_sio_target_join().
+ */
 YODEL_API int yodel_sio_target_disconnect(yodel_sio_target target, int close) YODEL_ANY_THREAD;
 
 /*
@@ -182,14 +361,27 @@ typedef struct yodel_sio_sockets {
 } yodel_sio_sockets;
 typedef void(yodel_sio_sockets_fn)(const yodel_sio_sockets *sockets, void *user);
 
-/* Gathers the sockets of target, of a parent its children's: json is an array of {"id", "rooms",
- * "data", "handshake"}.  done is called once, on a loop's thread, within the time limit of target
- * (else 10 s).  Returns 0, or an error and done is not called: as above. */
+/*
+ * Gathers the sockets of a target, of a parent its children's: json is an array of {"id", "rooms",
+ * "data", "handshake"}.
+ *
+ * target   as for yodel_sio_emit(); its time limit is that of the gather
+ * done     called once, on a loop's thread, within that time
+ *
+ * Returns 0, or an error and done is not called: as yodel_sio_target_join().
+ */
 YODEL_API int yodel_sio_target_fetch(yodel_sio_target target, yodel_sio_sockets_fn *done,
                                      void *user) YODEL_ANY_THREAD;
 
-/* Gathers the names of the rooms of ns, sockets' own ones included: json is an array of strings.
- * The same otherwise. */
+/*
+ * Gathers the names of the rooms of a namespace, sockets' own ones included: json is an array of
+ * strings.
+ *
+ * ns     not NULL
+ * done   called once, on a loop's thread, within 10 s
+ *
+ * Returns as yodel_sio_target_fetch().
+ */
 YODEL_API int yodel_sio_namespace_fetch_rooms(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done,
                                               void *user) YODEL_ANY_THREAD;
 
