@@ -138,7 +138,8 @@ YODEL_API int yodel_group_send_event(yodel_channels *channels, const char *group
                                      const char *format, ...) YODEL_ANY_THREAD;
 
 /*
- * Counts the members of a group, over all loops of this process.  A hint: it may change meanwhile.
+ * Counts the members of a group, WebSockets and readers of events, over all loops of this process.
+ * A hint: it may change meanwhile.
  *
  * group   as for yodel_group_add()
  *
