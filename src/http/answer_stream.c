@@ -187,7 +187,7 @@ static void attach(yodel_stream *stream, yodel_request *req)
         return;
     }
     (void)yd_request_hold(req, &hold, stream, 0);
-    if (req->hc->stopping) {
+    if (req->hc->stopping && !yd_conn_is_held(req->hc->conn)) { /* else its wave tells */
         stream->stop_due = true;
         yd_loop_task(stream->loop, &stream->task);
     }

@@ -29,7 +29,7 @@ static struct {
     enum act at_end; /* in on_end of the body */
     bool has_length, is_sse;
     yodel_stream *stream;
-    int begun, ends, result, closed;
+    int begun, ends, result, stopped, closed;
     yodel_stream_reason reason;
 } t;
 
@@ -57,6 +57,11 @@ static void on_end(yodel_request *req, int result, void *user)
     act(t.at_end);
 }
 
+static void on_stop(yodel_stream *stream, void *user)
+{
+    t.stopped++;
+}
+
 static void on_close(yodel_stream *stream, yodel_stream_reason reason, void *user)
 {
     t.closed++;
@@ -82,12 +87,12 @@ static void begin(yodel_request *req)
         t.stream = yodel_sse_stream(sse);
         return;
     }
-    assert_int_equal(
-        yodel_request_stream_begin(req,
-                                   YODEL_OPTIONS(yodel_stream_options, .has_length = t.has_length,
-                                                 .length = 2, .on_close = on_close),
-                                   &t.stream),
-        0);
+    assert_int_equal(yodel_request_stream_begin(
+                         req,
+                         YODEL_OPTIONS(yodel_stream_options, .has_length = t.has_length,
+                                       .length = 2, .on_stop = on_stop, .on_close = on_close),
+                         &t.stream),
+                     0);
     rc = yodel_stream_write_text(t.stream, YODEL_STR("ab"));
     assert_true(rc == 0 || rc == YODEL_ERR_CONGESTED);
 }
@@ -227,6 +232,29 @@ static void test_http_hostile_upload_after_the_end(void **state)
     assert_int_equal(t.closed, 1);
 }
 
+/* ---- streams that begin while a server stops in waves ---- */
+
+static void test_http_hostile_stream_is_told_of_a_stop_once(void **state)
+{
+    struct sim_peer *peer = http_sim_ask(&hs, "GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
+
+    sim_forget(peer);
+    yd_net_hold(&hs.net, 2);
+    yd_net_stop(&hs.net);
+    sim_run(hs.loop);
+    sim_send_text(peer, "GET /s HTTP/1.1\r\nHost: a\r\n\r\n");
+    sim_run(hs.loop);
+    assert_int_equal(t.begun, 1);
+    assert_int_equal(t.stopped, 0);
+    while (yd_net_wave(&hs.net))
+        sim_run(hs.loop);
+    sim_run(hs.loop);
+    assert_int_equal(t.stopped, 1);
+    assert_int_equal(yodel_stream_end(t.stream), 0);
+    sim_run(hs.loop);
+    assert_int_equal(t.closed, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +262,7 @@ int main(void)
         FIXTURE_TEST(test_http_hostile_stream_after_the_end),
         FIXTURE_TEST(test_http_hostile_events_after_the_end),
         FIXTURE_TEST(test_http_hostile_upload_after_the_end),
+        FIXTURE_TEST(test_http_hostile_stream_is_told_of_a_stop_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
