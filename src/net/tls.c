@@ -314,25 +314,46 @@ static ssize_t seal_head(struct yd_conn *conn, const struct iovec rest[2])
     return seal_gathered(conn, rest, 2, total);
 }
 
+static struct iovec after(struct iovec run, size_t len)
+{
+    return (struct iovec){(uint8_t *)run.iov_base + len, run.iov_len - len};
+}
+
+/* A head of more than a record is sealed up to its last one.  Returns how many bytes, or -ENOMEM.
+ */
+static ssize_t seal_long_head(struct yd_conn *conn, struct iovec *head)
+{
+    ssize_t len = 0;
+
+    for (; head->iov_len > RECORD_MAX; len += (ssize_t)RECORD_MAX) {
+        if (seal(conn, head->iov_base, RECORD_MAX) < 0)
+            return -ENOMEM;
+        *head = after(*head, RECORD_MAX);
+    }
+    return len;
+}
+
 static ssize_t seal_rest(struct yd_conn *conn, struct iovec rest[2])
 {
-    ssize_t first = 0;
+    ssize_t total, sealed;
     size_t len;
 
     if (!may_seal(conn))
         return 0;
+    if ((total = seal_long_head(conn, &rest[0])) < 0)
+        return total;
     if (rest[0].iov_len > 0) {
-        if ((first = seal_head(conn, rest)) < 0)
-            return first;
-        len = (size_t)first - rest[0].iov_len;
+        if ((sealed = seal_head(conn, rest)) < 0)
+            return sealed;
+        rest[1] = after(rest[1], (size_t)sealed - rest[0].iov_len);
         rest[0].iov_len = 0;
-        rest[1] = (struct iovec){(uint8_t *)rest[1].iov_base + len, rest[1].iov_len - len};
+        total += sealed;
     }
     len = YD_MIN(rest[1].iov_len, SEALED_MAX);
     if (len > 0 && seal(conn, rest[1].iov_base, len) < 0)
         return -ENOMEM;
-    rest[1] = (struct iovec){(uint8_t *)rest[1].iov_base + len, rest[1].iov_len - len};
-    return first + (ssize_t)len;
+    rest[1] = after(rest[1], len);
+    return total + (ssize_t)len;
 }
 
 static void shut_down(struct yd_conn *conn)

@@ -277,6 +277,47 @@ static void free_tls(void)
     hs.front.tls = NULL;
 }
 
+static void answer_with_long_head(yodel_request *req, void *user)
+{
+    static char value[60000], body[20000];
+    yodel_header header = {"X-Long", value};
+    size_t len = strtoul(yodel_request_query(req).ptr, NULL, 10);
+
+    (void)user;
+    memset(value, 'v', len);
+    value[len] = '\0';
+    memset(body, 'b', sizeof body);
+    assert_int_equal(yodel_request_respond(
+                         req, YODEL_OPTIONS(yodel_response, .headers = &header, .num_headers = 1,
+                                            .body = {(const uint8_t *)body, sizeof body})),
+                     0);
+}
+
+/* What stands ahead of a body that is sent at once may be longer than a record. */
+static void test_tls_seals_heads_of_any_length(void **state)
+{
+    static const size_t lens[] = {10, 12000, 16000, 16384, 17408, 32768, 50000};
+
+    (void)state;
+    assert_int_equal(start(&(yodel_tls_options){.size = 0}), 0);
+    assert_int_equal(yd_http_route(&hs.http, "/long", answer_with_long_head, NULL), 0);
+    for (size_t i = 0; i < YD_LEN(lens); i++) {
+        struct tls_sim tls;
+        char text[100];
+
+        (void)snprintf(text, sizeof text, "GET /long?%zu HTTP/1.1\r\nHost: a\r\n\r\n", lens[i]);
+        tls_sim_start(&tls, sim_connect(hs.loop));
+        tls_sim_run(&tls, hs.loop);
+        sim_send_text(&tls.plain, text);
+        tls_sim_run(&tls, hs.loop);
+        http_sim_assert_status(&tls.plain, 200);
+        assert_int_equal(strlen(http_sim_body(&tls.plain)), 20000);
+        assert_true(sim_received_len(&tls.plain) > 20000 + lens[i]);
+        tls_sim_stop(&tls);
+    }
+    free_tls();
+}
+
 static int version_with(int most)
 {
     struct tls_sim tls;
@@ -521,6 +562,7 @@ int main(void)
         FIXTURE_TEST(test_tls_refuses_options_that_are_wrong),
         FIXTURE_TEST(test_tls_without_memory),
         FIXTURE_TEST(test_tls_of_a_version_at_least),
+        FIXTURE_TEST(test_tls_seals_heads_of_any_length),
         FIXTURE_TEST(test_tls_of_clients_with_certificates),
         FIXTURE_TEST(test_tls_reload_is_of_all_or_none),
         FIXTURE_TEST(test_tls_reload_leaves_open_connections),
