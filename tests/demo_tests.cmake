@@ -31,7 +31,7 @@ function(yodel_demo_test name)
                YODEL_TESTAPPS=${PROJECT_BINARY_DIR}/yodel-testapps)
 endfunction()
 
-foreach(name big body chat churn decide deflate echo examples http listen loops nginx_restarts notify presence proxies restart shutdown
+foreach(name big body chat churn databases decide deflate echo examples http listen loops nginx_restarts notify presence proxies restart shutdown
              slow_reader static takeover streaming tls views)
   yodel_demo_test(integration.${name}
     COMMAND ${YODEL_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/integration/test_${name}.py)

@@ -21,6 +21,7 @@ import typing
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("YODEL_DEMO", str(ROOT / "build/dev/yodel-demo"))
+EXAMPLES = pathlib.Path(os.environ.get("YODEL_EXAMPLES", pathlib.Path(BINARY).parent / "examples"))
 PUBLIC = str(ROOT / "demo/public")
 ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 LIMIT = 10.0  # seconds for anything that should happen at once; never asserted as a speed
@@ -469,16 +470,44 @@ def closed_with(websocket, code):
     return message
 
 
+def example(name, *words):
+    """A program of the examples, when it answers."""
+    address = "127.0.0.1:0"
+    program = Program(
+        [str(EXAMPLES / name), *words, address], r"listening on port (\d+)$", port_stream="stderr"
+    )
+
+    def is_up():
+        with contextlib.suppress(OSError):
+            return http(program.port, "GET", "/").status > 0
+        return False
+
+    eventually(is_up, f"{name} answers")
+    return program
+
+
+class Skipped(Exception):
+    """A test needs what is not installed."""
+
+
+def skip(why):
+    """Ends a test, and lets run() end with 77."""
+    raise Skipped(why)
+
+
 def _too_long(*_):
     raise AssertionError(f"took longer than {TEST_LIMIT} s")
 
 
 def _attempt(name, function, *arguments):
-    """Whether it passed; tells what went wrong."""
+    """Whether it passed, None when it was skipped; tells what went wrong."""
     signal.alarm(TEST_LIMIT)
     try:
         function(*arguments)
         return True
+    except Skipped as why:
+        print(f"SKIPPED {name}: {why}", flush=True)
+        return None
     except Exception:  # pylint: disable=broad-except
         print(f"FAILED {name}\n{traceback.format_exc()}", flush=True)
         return False
@@ -488,7 +517,8 @@ def _attempt(name, function, *arguments):
 
 def run(tests, make_demo=Demo):
     """Runs tests: every function in the dict `tests` whose name begins with test_.  Those that take
-    an argument get one demo, which must end well.  Ends the process: 0 when all passed."""
+    an argument get one demo, which must end well.  Ends the process: 0 when all passed, 77 when
+    some were skipped and the others passed."""
     signal.signal(signal.SIGALRM, _too_long)
     chosen = {name: test for name, test in tests.items() if name.startswith("test_")}
     if len(sys.argv) > 1:
@@ -505,4 +535,4 @@ def run(tests, make_demo=Demo):
         if demo:
             demo.kill()
     print(f"{results.count(True)} passed, {results.count(False)} failed")
-    sys.exit(0 if all(results) else 1)
+    sys.exit(1 if False in results else 77 if None in results else 0)
