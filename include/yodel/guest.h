@@ -44,6 +44,9 @@ typedef void(yodel_stopped_fn)(yodel_server *server, void *user);
  * other work keeps the loop from running the server stands still: what peers have sent by then is
  * handled before their deadlines are looked at.
  *
+ * on_start of yodel_loop_handlers runs in the loop's first turn, not in this call.  If it fails the
+ * server ends by itself: a line of the log tells the result, and on_stopped follows.
+ *
  * handle_signals: SIGINT, SIGTERM and SIGHUP are watched in the loop as they are for
  * yodel_server_run(), beside other watchers of the program's; the first two stop this server, and
  * not the loop.

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -187,7 +189,8 @@ static int listen_to(yodel_server *server)
 struct client {
     yodel_server *server;
     int port;
-    char answer[512];
+    char answer[512]; /* its beginning */
+    size_t length;
 };
 
 /* Asks once, and stops the server. */
@@ -199,6 +202,7 @@ static void *ask(void *arg)
                                   .sin_port = htons((uint16_t)client->port),
                                   .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
+    char rest[4096];
     size_t len = 0;
     ssize_t got = -1;
 
@@ -206,6 +210,10 @@ static void *ask(void *arg)
         send(fd, request, sizeof request - 1, 0) > 0)
         while ((got = recv(fd, client->answer + len, sizeof client->answer - 1 - len, 0)) > 0)
             len += (size_t)got;
+    client->length = len;
+    if (got == 0 && len == sizeof client->answer - 1)
+        while ((got = recv(fd, rest, sizeof rest, 0)) > 0)
+            client->length += (size_t)got;
     close(fd);
     yodel_server_stop(client->server, 1000);
     return NULL;
@@ -242,6 +250,61 @@ static void test_loop_serves_beside_a_timer_that_starts_itself(void **state)
     assert_true(now_ms(CLOCK_MONOTONIC) - began < 4000);
     yodel_server_unref(client.server);
     assert_int_equal(yodel_timer_stop(&restless), 0); /* also when all is gone */
+}
+
+/* ---- jobs that block ---- */
+
+static sem_t release;
+
+static int block(void *arg)
+{
+    while (sem_wait(&release) < 0)
+        ;
+    return 0;
+}
+
+static int fill_pool(yodel_loop *loop, void *user)
+{
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(yodel_loop_work(loop, NULL, block, NULL, NULL, NULL), 0);
+    return 0;
+}
+
+/* All threads for jobs are busy: a file is served, and a name is resolved (L3). */
+static void test_jobs_that_block_keep_no_file_and_no_name(void **state)
+{
+    struct client client = {.server = make_server(1)};
+    yodel_server *other = make_server(1);
+    char folder[] = "/tmp/yodel-test-XXXXXX", path[64];
+    pthread_t thread;
+    FILE *file;
+
+    sem_init(&release, 0, 0);
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/index.html", folder);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    for (int i = 0; i < 30000; i++)
+        assert_true(fputs("a file is here\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    add_start(client.server, fill_pool, NULL);
+    assert_int_equal(yodel_server_static(client.server, "/", folder, NULL), 0);
+    client.port = yodel_server_listen(
+        client.server, YODEL_OPTIONS(yodel_listen_options, .address = "localhost:0"));
+    assert_true(client.port > 0);
+    assert_int_equal(pthread_create(&thread, NULL, ask, &client), 0);
+    assert_int_equal(yodel_server_run(client.server), 0);
+    pthread_join(thread, NULL);
+    assert_non_null(strstr(client.answer, "200 OK"));
+    assert_true(client.length > 30000 * strlen("a file is here\n"));
+    assert_true(yodel_server_listen(
+                    other, YODEL_OPTIONS(yodel_listen_options, .address = "localhost:0")) > 0);
+    yodel_server_unref(other);
+    for (int i = 0; i < 20; i++)
+        sem_post(&release);
+    yodel_server_unref(client.server);
+    (void)unlink(path);
+    (void)rmdir(folder);
 }
 
 /* ---- watches ---- */
@@ -441,6 +504,7 @@ int main(void)
         cmocka_unit_test(test_loop_handlers_are_read_by_their_size),
         cmocka_unit_test(test_server_that_never_ran_frees_posts),
         cmocka_unit_test(test_loop_serves_beside_a_timer_that_starts_itself),
+        cmocka_unit_test(test_jobs_that_block_keep_no_file_and_no_name),
         cmocka_unit_test(test_watch_is_forgotten_when_it_is_stopped),
         cmocka_unit_test(test_watch_of_a_number_that_is_used_again),
         cmocka_unit_test(test_watch_tells_a_failed_descriptor_once),
