@@ -24,12 +24,14 @@ static bool run_listener(yodel_sio_event *event)
     return true;
 }
 
-static bool run_own(yodel_sio_event *event, bool any)
+/* Few sockets have handlers of their own: asked ahead of a call. */
+static inline bool run_own(yodel_sio_event *event, bool any)
 {
     yodel_sio_socket *socket = event->socket;
 
-    return socket->own.first != NULL &&
-           yd_sio_own_run(&socket->own, socket->ns->sio->mem, socket, event, any);
+    if (socket->own.first == NULL)
+        return false;
+    return yd_sio_own_run(&socket->own, socket->ns->sio->mem, socket, event, any);
 }
 
 static void tell_error(yodel_sio_socket *socket, const char *message)
@@ -137,8 +139,10 @@ static void done(yodel_sio_event *event)
 
     yd_sio_config_end(event->config, event->socket->loop);
     json_decref(event->json);
-    yd_buf_free(mem, &event->scratch);
-    yd_free(mem, event->refusal);
+    if (event->scratch.ptr != NULL) /* most events have neither */
+        yd_buf_free(mem, &event->scratch);
+    if (event->refusal != NULL)
+        yd_free(mem, event->refusal);
 }
 
 void yd_sio_on_event(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
