@@ -40,7 +40,8 @@ YODEL_C_BEGIN
  *     -EINVAL            not a verb for this kind, or arguments that cannot be
  *     -ENOMEM            try again, or drop it; from another thread never of
  *                        yodel_decision_accept(d, NULL) and yodel_decision_refuse(d, NULL, NULL)
- *     YODEL_ERR_STATE    decided already
+ *     YODEL_ERR_STATE    decided already; or just now another call on its loop is deciding: should
+ *                        that one fail, it is open again
  *     YODEL_ERR_CLOSED   over: the client has gone, decide_ms have passed, or the server stopped
  */
 

@@ -156,7 +156,7 @@ static int post(yodel_decision *d)
 
 yodel_decision *yodel_decision_unref(yodel_decision *d)
 {
-    if (d == NULL || atomic_fetch_sub_explicit(&d->refs, 1, memory_order_acq_rel) != 1)
+    if (d == NULL || atomic_fetch_sub(&d->refs, 1) != 1)
         return NULL;
     if (change(d, OPEN, DROPPED))
         (void)post(d); /* after the loop has ended there is nobody to tell */
@@ -243,10 +243,13 @@ int yd_decision_claim(yodel_decision *d)
     return 0;
 }
 
+/* The last reference may have been given back meanwhile: then it is dropped here. */
 void yd_decision_unclaim(yodel_decision *d)
 {
     d->is_claimed = false;
     atomic_store(&d->state, d->was_dropped ? DROPPED : OPEN);
+    if (!d->was_dropped && atomic_load(&d->refs) == 0 && change(d, OPEN, DROPPED))
+        (void)post(d);
 }
 
 static void detach(yodel_decision **place)

@@ -533,6 +533,24 @@ static void test_decision_dropped_is_answered_503(void **state)
     assert_int_equal(seen.closes, 3);
 }
 
+/* A thread gives the last reference back while the loop tries to answer, in vain. */
+static void test_decision_dropped_during_a_claim_is_answered_503(void **state)
+{
+    struct sim_peer *peer = ask("/later");
+    yodel_decision *d = seen.decision;
+
+    enter();
+    assert_int_equal(yd_decision_claim(d), 0);
+    assert_int_equal(yodel_decision_accept(d, NULL), -EINVAL);
+    assert_int_equal(yodel_decision_is_open(d), 0);
+    seen.decision = yodel_decision_unref(d);
+    yd_decision_unclaim(d);
+    leave();
+    sim_run(sim.hs.loop);
+    http_sim_assert_status(peer, 503);
+    assert_int_equal(seen.gone, 0);
+}
+
 /* What the handler returns, or answers, counts if nothing was decided: also when it has given the
  * decision back. */
 static void test_decision_the_result_of_the_handler_counts(void **state)
@@ -720,6 +738,7 @@ int main(void)
         FIXTURE_TEST(test_decision_is_over_with_the_server),
         FIXTURE_TEST(test_decision_gone_may_do_anything),
         FIXTURE_TEST(test_decision_dropped_is_answered_503),
+        FIXTURE_TEST(test_decision_dropped_during_a_claim_is_answered_503),
         FIXTURE_TEST(test_decision_the_result_of_the_handler_counts),
         FIXTURE_TEST(test_decision_the_first_one_wins),
         FIXTURE_TEST(test_decision_may_be_taken_after_on_connect),
