@@ -67,16 +67,20 @@ void yd_open_free_data(yodel_loop *open)
 int yodel_loop_set_data(yodel_loop *open, void *data, yodel_free_fn *free_data)
 {
     int rc = yd_open_check(open, __func__);
+    yodel_free_fn *free_before;
+    void *before;
 
     if (rc < 0) {
         if (free_data != NULL)
             free_data(data);
         return rc;
     }
-    if (open->data != data)
-        yd_open_free_data(open);
+    before = open->data;
+    free_before = before != data ? open->free_data : NULL;
     open->data = data;
     open->free_data = free_data;
+    if (free_before != NULL)
+        free_before(before); /* which may set other data */
     return 0;
 }
 

@@ -174,6 +174,39 @@ static void test_guest_is_called_by_its_host(void **state)
     assert_int_equal(host->stopped, 1);
 }
 
+static void set_other_data(void *arg)
+{
+    struct host *host = arg;
+
+    assert_int_equal(yodel_loop_set_data(yodel_server_loop(host->server, 0), host, count_free), 0);
+}
+
+static int data_start(yodel_loop *loop, void *user)
+{
+    struct host *host = user;
+
+    assert_int_equal(yodel_loop_set_data(loop, host, set_other_data), 0);
+    assert_int_equal(yodel_loop_set_data(loop, &host->fds, NULL), 0);
+    assert_ptr_equal(yodel_loop_data(loop), host);
+    yodel_server_stop(host->server, 0);
+    return 0;
+}
+
+/* The free function of a loop's data may set data: all is freed once. */
+static void test_guest_data_is_replaced_inside_its_end(void **state)
+{
+    struct host *host = *state;
+
+    host->start_result = 1; /* no job */
+    assert_int_equal(
+        yodel_server_add_loop_handlers(
+            host->server, YODEL_OPTIONS(yodel_loop_handlers, .on_start = data_start), host),
+        0);
+    start(host);
+    assert_int_equal(uv_run(&host->loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(host->freed, 1);
+}
+
 /* It ends by itself; what it had begun is ended. */
 static void test_guest_whose_on_start_fails_ends(void **state)
 {
@@ -195,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HOST_TEST(test_guest_has_timers_watches_posts_and_jobs),
         HOST_TEST(test_guest_is_called_by_its_host),
+        HOST_TEST(test_guest_data_is_replaced_inside_its_end),
         HOST_TEST(test_guest_whose_on_start_fails_ends),
     };
 
