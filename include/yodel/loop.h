@@ -190,6 +190,9 @@ YODEL_API int yodel_loop_post(yodel_loop *loop, yodel_loop_fn *fn, void *arg,
  *            of it; also when this call fails
  * free_arg   NULL: nothing
  *
+ * Each takes memory until then, and their number has no limit: for what a peer can cause take a
+ * yodel_timer in the struct of that peer, or count.
+ *
  * Returns 0, -EINVAL (no loop or no fn), -ENOMEM, YODEL_ERR_STATE (another thread),
  * YODEL_ERR_CLOSED (the loop ends).
  */
