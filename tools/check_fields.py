@@ -18,8 +18,8 @@ import tree
 from check_docs import jansson_flags, make_headers
 
 VALUES = set(
-    """yd_buf yd_counters yd_delivery yd_eio_handshake yd_eio_packet yd_forwarded yd_front yd_http_field yd_http_head
-    yd_http_options yd_http_scan yd_ip yd_ip_range yd_key yd_list yd_loop_set yd_mail yd_map yd_map_node yd_msg yd_net_date yd_op yd_proxy_head yd_scope
+    """yd_buf yd_counters yd_delivery yd_eio_handshake yd_eio_packet yd_forwarded yd_front yd_http_field yd_http_codings yd_http_head
+    yd_http_options yd_http_scan yd_ip yd_ip_range yd_json_binary yd_key yd_list yd_loop_set yd_mail yd_map yd_map_node yd_msg yd_net_date yd_op yd_proxy_head yd_scope
     yd_scope_size yd_sio_output
     yd_sio_packet yd_sio_placeholder yd_sio_setup yd_sockets yd_survey yd_trust yd_twin yd_verdict yd_wire_reader yd_words
     yd_ws_deflate_params yd_ws_piece yd_ws_reader

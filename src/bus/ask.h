@@ -78,6 +78,21 @@ int yd_missing_result(unsigned missing);
  * late, nothing counts any more. */
 bool yd_ask_enter(struct yd_ask *ask);
 void yd_ask_leave(struct yd_ask *ask);
+/* With the lock held: num more parts did not answer. */
+static inline void yd_ask_miss(struct yd_ask *ask, unsigned num)
+{
+    ask->num_missing += num;
+}
+/* In the sink: how many did not. */
+static inline unsigned yd_ask_num_missing(const struct yd_ask *ask)
+{
+    return ask->num_missing;
+}
+/* The loop that has its time limit; NULL: none. */
+static inline struct yd_loop *yd_ask_home(const struct yd_ask *ask)
+{
+    return ask->home;
+}
 
 /*
  * Closes a part, and gives back its reference.  missing: of enum yd_missing, 0: it is all there.

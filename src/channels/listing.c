@@ -42,7 +42,7 @@ static void list_member(struct yd_member *member, yodel_str note, struct yd_surv
     if (listing->rc < 0 || !listing->channels->list_member(member, &id, name))
         return;
     if ((listing->rc = put_member(listing, id, yodel_str_of(name), note)) < 0)
-        survey->ask.num_missing++;
+        yd_ask_miss(&survey->ask, 1);
 }
 
 static size_t show_members(struct listing *listing, yodel_group_member **ret_members)
@@ -67,7 +67,7 @@ static void tell(struct yd_ask *ask, unsigned missing)
     yodel_group_members_result result = {
         .size = sizeof result,
         .result = listing->rc < 0 ? listing->rc : yd_missing_result(missing),
-        .missing = ask->num_missing,
+        .missing = yd_ask_num_missing(ask),
     };
     yodel_group_member *members;
 

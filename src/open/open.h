@@ -24,6 +24,14 @@ struct yodel_loop {
 
 void yd_open_init(yodel_loop *open, struct yd_loop *loop, yodel_server *server);
 
+/* Its jobs run in pool; on_idle is called when that has no job any more. */
+static inline void yd_open_set_pool(yodel_loop *open, struct yd_work_pool *pool,
+                                    void (*on_idle)(yodel_loop *open))
+{
+    open->pool = pool;
+    open->on_idle = on_idle;
+}
+
 /* Whether something may begin on the loop: 0, -EINVAL (NULL), YODEL_ERR_STATE (not on its thread:
  * in a debug build a line of the log names call, too), YODEL_ERR_CLOSED. */
 int yd_open_check(const yodel_loop *open, const char *call);

@@ -66,7 +66,7 @@ static void end_when_empty(yodel_server *server)
 
 static void on_idle(yodel_loop *open)
 {
-    end_when_empty(open->server);
+    end_when_empty(yodel_loop_server(open));
 }
 
 static void on_empty(struct yd_net *net)
@@ -148,8 +148,7 @@ void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_lo
     worker->loop = loop;
     worker->hook = &server->hooks;
     yd_open_init(&worker->open, loop, server);
-    worker->open.pool = server->work;
-    worker->open.on_idle = on_idle;
+    yd_open_set_pool(&worker->open, server->work, on_idle);
     loop->on_begin = run_begin;
     yd_call_init(&worker->stop, YD_CALL_CONTROL, run_stop, worker);
     yd_call_init(&worker->kill, YD_CALL_CONTROL, run_kill, worker);

@@ -85,7 +85,7 @@ void yd_sio_fetch_apply(struct yd_sio_op *op, struct yd_loop *loop)
         return;
     yd_sio_walk(op, loop, false, fetch_one, ask);
     if (((struct fetch *)ask)->rc < 0)
-        ask->num_missing++;
+        yd_ask_miss(ask, 1);
     yd_ask_leave(ask);
 }
 
@@ -142,7 +142,7 @@ static void tell(struct yd_ask *ask, unsigned missing)
     yodel_sio_sockets sockets = {
         .size = sizeof sockets,
         .result = fetch->rc < 0 ? fetch->rc : yd_missing_result(missing),
-        .missing = ask->num_missing,
+        .missing = yd_ask_num_missing(ask),
         .json = document,
     };
 

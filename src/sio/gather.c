@@ -95,12 +95,12 @@ static void add_part(struct yd_sio_gather *part, const yodel_sio_answers *answer
 
     if (yd_ask_enter(&whole->ask)) {
         note_result(whole, answers->result);
-        whole->ask.num_missing += answers->missing;
+        yd_ask_miss(&whole->ask, answers->missing);
         if (elements.len > 0)
             put_elements(whole, elements, answers->attachments, (uint32_t)answers->num_attachments);
         yd_ask_leave(&whole->ask);
     }
-    yd_ask_close_now(&whole->ask, part->ask.home, 0);
+    yd_ask_close_now(&whole->ask, yd_ask_home(&part->ask), 0);
 }
 
 static void tell_answers(struct yd_ask *ask, unsigned missing)
@@ -113,7 +113,7 @@ static void tell_answers(struct yd_ask *ask, unsigned missing)
     void *document = NULL;
 
     answers.internal = &document;
-    answers.missing = ask->num_missing;
+    answers.missing = yd_ask_num_missing(ask);
     if (show_answers(gather, &array, &views) == 0) {
         answers.result = result_of(gather, missing);
         answers.json = (yodel_str){(char *)array.ptr, array.len};
@@ -213,7 +213,7 @@ void yd_sio_gather_miss(struct yd_sio_gather *gather, int result)
     if (!yd_ask_enter(&gather->ask))
         return;
     note_result(gather, result);
-    gather->ask.num_missing++;
+    yd_ask_miss(&gather->ask, 1);
     yd_ask_leave(&gather->ask);
 }
 
