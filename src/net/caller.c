@@ -167,13 +167,14 @@ static bool is_within(struct yd_caller *caller, unsigned most, uint64_t now)
 
 bool yd_conn_count_message(struct yd_conn *conn)
 {
-    struct yd_limits *limits = limits_of(conn);
     struct yd_caller *caller = conn->caller;
-    uint64_t now = yd_conn_loop(conn)->now;
+    struct yd_limits *limits;
+    uint64_t now;
     struct yd_ip ip;
 
-    if (limits == NULL || caller == NULL)
+    if (caller == NULL || (limits = limits_of(conn)) == NULL)
         return true;
+    now = yd_conn_loop(conn)->now;
     if (is_within(caller, yd_limits_options(limits)->conn_messages, now) &&
         (caller->client == NULL || yd_limits_message(limits, caller->client, now)))
         return true;

@@ -122,9 +122,6 @@ static int unescape_name(yodel_sio_event *event)
     yodel_str body = event->packet->name;
     char *end;
 
-    event->name = body;
-    if (!event->packet->name_is_escaped)
-        return 0;
     if (yd_buf_reserve(mem, &event->scratch, body.len) < 0)
         return -ENOMEM;
     end = yd_json_unescape((char *)event->scratch.ptr, body);
@@ -153,7 +150,8 @@ void yd_sio_on_event(yodel_sio_socket *socket, const struct yd_sio_packet *packe
     if (packet->name.ptr == NULL)
         return; /* an event without anything: legal, and nothing to do */
     event.config = yd_sio_config_begin(socket->ns, socket->loop);
-    if (unescape_name(&event) == 0)
+    event.name = packet->name;
+    if (!packet->name_is_escaped || unescape_name(&event) == 0)
         dispatch(&event);
     done(&event);
 }
@@ -181,11 +179,12 @@ static void resume(yodel_sio_socket *socket, struct yd_sio_held *held)
                              .config = held->config,
                              .packet = &held->packet->packet,
                              .attachments = held->packet->attachments,
+                             .name = held->packet->packet.name,
                              .next = held->next,
                              .ack_taken = held->ack_taken};
 
     held->config = NULL;
-    if (unescape_name(&event) == 0)
+    if (!event.packet->name_is_escaped || unescape_name(&event) == 0)
         run_handlers(&event);
     done(&event);
 }
