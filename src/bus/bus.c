@@ -12,6 +12,11 @@
 
 /* Sending operations to loops, and carrying them out there. */
 
+void yd_bus_set_process(struct yd_bus *bus, const char *process)
+{
+    (void)snprintf(bus->process, sizeof bus->process, "%s", process);
+}
+
 int yd_bus_init(struct yd_bus *bus, const struct yd_bus_options *options)
 {
     size_t size = options->num_loops * sizeof *bus->per_loop;
@@ -26,7 +31,7 @@ int yd_bus_init(struct yd_bus *bus, const struct yd_bus_options *options)
         *bus = (struct yd_bus){.mem = NULL};
         return -ENOMEM;
     }
-    (void)snprintf(bus->process, sizeof bus->process, "%s", options->process);
+    yd_bus_set_process(bus, options->process);
     for (unsigned i = 0; i < options->num_loops; i++) {
         bus->per_loop[i].waiting_end = &bus->per_loop[i].waiting;
         yd_list_init(&bus->per_loop[i].asks);

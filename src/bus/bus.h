@@ -89,6 +89,17 @@ struct yd_layer {
     yodel_str name; /* the same in every process; borrowed */
 };
 
+/* Keeps a layer for what is under way, and gives it back. */
+static inline void yd_layer_ref(struct yd_layer *layer)
+{
+    layer->ops->ref(layer);
+}
+
+static inline void yd_layer_unref(struct yd_layer *layer)
+{
+    layer->ops->unref(layer);
+}
+
 /* ---- far peers ---- */
 
 struct yd_peer_ops {
@@ -154,6 +165,8 @@ struct yd_bus_options {
 int yd_bus_init(struct yd_bus *bus, const struct yd_bus_options *options);
 /* All zero is no bus, and allowed.  No operation is under way any more. */
 void yd_bus_done(struct yd_bus *bus);
+/* Before the loops run: a child that fork() made is another process. */
+void yd_bus_set_process(struct yd_bus *bus, const char *process);
 
 /* When all loops have ended and were closed: ends the asks that wait still.  All zero is allowed.
  */

@@ -35,7 +35,7 @@ void *yd_op_new(struct yd_layer *layer, unsigned kind, size_t size,
     op->keys_end = (struct yd_key *)(void *)((char *)op->nodes + nodes);
     op->scope.rooms = op->scope.except = op->keys_end;
     op->text_end = (char *)op->keys_end + keys;
-    layer->ops->ref(layer);
+    yd_layer_ref(layer);
     return op;
 }
 
@@ -98,5 +98,5 @@ void yd_op_unref(struct yd_op *op)
         return;
     layer->ops->release(op);
     yd_free(layer->bus->mem, op);
-    layer->ops->unref(layer);
+    yd_layer_unref(layer);
 }

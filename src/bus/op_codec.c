@@ -179,6 +179,6 @@ int yd_op_decode(struct yd_bus *bus, yodel_bytes bytes, struct yd_op **ret_op)
     if ((layer = find_layer(bus, yd_wire_get_str(&reader))) == NULL)
         return reader.failed ? YODEL_ERR_PROTOCOL : YODEL_ERR_NOT_FOUND;
     rc = make_op(layer, &reader, origin.token != 0, ret_op);
-    layer->ops->unref(layer);
+    yd_layer_unref(layer);
     return rc;
 }

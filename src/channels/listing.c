@@ -84,7 +84,7 @@ static void free_listing(struct yd_ask *ask)
     yd_buf_free(yd_channels_mem(channels), &listing->members);
     yd_buf_free(yd_channels_mem(channels), &listing->texts);
     yd_free(yd_channels_mem(channels), listing);
-    channels->layer.ops->unref(&channels->layer);
+    yd_layer_unref(&channels->layer);
 }
 
 static const struct yd_ask_ops listing_ops = {.sink = tell, .free = free_listing};
@@ -99,7 +99,7 @@ static struct listing *new_listing(yodel_channels *channels)
     listing->survey.each = list_member;
     listing->survey.everywhere = true;
     listing->channels = channels;
-    channels->layer.ops->ref(&channels->layer);
+    yd_layer_ref(&channels->layer);
     return listing;
 }
 

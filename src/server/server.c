@@ -104,8 +104,8 @@ int yd_server_name_process(yodel_server *server)
         return -EIO;
     for (size_t i = 0; i < sizeof bytes; i++)
         snprintf(server->process + 2 * i, 3, "%02x", bytes[i]);
-    memcpy(server->bus.process, server->process, YD_PROCESS_SIZE);
-    memcpy(server->ws.process, server->process, YD_PROCESS_SIZE);
+    yd_bus_set_process(&server->bus, server->process);
+    yd_ws_service_set_process(&server->ws, server->process);
     server->pid = getpid();
     return 0;
 }

@@ -10,6 +10,11 @@
 /* Below this many bytes a message is sent as it is unless a route says otherwise. */
 #define DEFLATE_MIN 256
 
+void yd_ws_service_set_process(struct yd_ws_service *service, const char *process)
+{
+    (void)snprintf(service->process, sizeof service->process, "%s", process);
+}
+
 int yd_ws_service_init(struct yd_ws_service *service, const struct yodel_allocator *mem,
                        const struct yodel_log_sink *log, const struct yd_ws_defaults *defaults,
                        yodel_server *server, unsigned num_loops, const char *process)
@@ -19,7 +24,7 @@ int yd_ws_service_init(struct yd_ws_service *service, const struct yodel_allocat
     if (service->loops == NULL)
         return -ENOMEM;
     memset(service->loops, 0, num_loops * sizeof *service->loops);
-    snprintf(service->process, sizeof service->process, "%s", process);
+    yd_ws_service_set_process(service, process);
     service->mem = mem;
     service->log = log;
     service->defaults = *defaults;

@@ -62,6 +62,8 @@ int yd_ws_service_init(struct yd_ws_service *service, const struct yodel_allocat
                        const struct yodel_log_sink *log, const struct yd_ws_defaults *defaults,
                        yodel_server *server, unsigned num_loops, const char *process);
 void yd_ws_service_done(struct yd_ws_service *service);
+/* Before the loops run: a child that fork() made is another process. */
+void yd_ws_service_set_process(struct yd_ws_service *service, const char *process);
 
 /* A route that stands in no table: who has checked a request himself gives it to
  * yd_ws_on_upgrade(). It lives as long as the service.  Returns 0, -ENOMEM, -EINVAL,
