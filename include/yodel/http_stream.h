@@ -195,8 +195,8 @@ typedef void(yodel_stream_post_fn)(yodel_stream *stream, void *arg);
  *            fails
  * free_arg   NULL: nothing.  Runs on the stream's loop, or on the caller's thread when this fails
  *
- * Returns 0, or an error and arg has been freed: -ENOMEM, YODEL_ERR_CONGESTED (max_mailbox),
- * YODEL_ERR_CLOSED (the server has stopped).
+ * Returns 0, or an error and arg has been freed: -ENOMEM, -EINVAL (no fn), YODEL_ERR_CONGESTED
+ * (max_mailbox), YODEL_ERR_CLOSED (the server has stopped).
  */
 YODEL_API int yodel_stream_post(yodel_stream *stream, yodel_stream_post_fn *fn, void *arg,
                                 yodel_free_fn *free_arg) YODEL_ANY_THREAD;

@@ -229,8 +229,8 @@ YODEL_API yodel_sio_socket *yodel_sio_namespace_find_socket(yodel_sio_namespace 
 YODEL_API size_t yodel_sio_namespace_count(const yodel_sio_namespace *ns) YODEL_ANY_THREAD;
 
 /*
- * Counts those that are in a room.  Clients that are lost and may come back are not counted, nor is
- * a socket in the room of its own id.
+ * Counts those that are in a room, readers of events included.  Clients that are lost and may come
+ * back are not counted, nor is a socket in the room of its own id.
  *
  * room   its name
  *

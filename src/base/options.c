@@ -37,6 +37,8 @@ int yd_options_write(void *ret, const void *filled, size_t filled_size)
 {
     size_t size, common;
 
+    if (ret == NULL)
+        return -EINVAL;
     memcpy(&size, ret, sizeof size);
     if (size < sizeof size)
         return -EINVAL;

@@ -318,6 +318,8 @@ int yodel_decision_on_gone(yodel_decision *d, yodel_decision_gone_fn *fn, void *
 {
     int rc;
 
+    if (d == NULL)
+        return -EINVAL;
     if ((rc = yd_decision_closed_by(d)) < 0)
         return rc;
     d->gone = fn;

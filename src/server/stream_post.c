@@ -67,12 +67,13 @@ static void free_call(void *arg)
 static int post(yodel_stream *stream, const struct stream_call *what)
 {
     yodel_server *server = yd_http_stream_server(stream);
-    struct stream_call *call = yd_alloc(&server->mem, sizeof *call);
+    bool has_fn = what->fn != NULL || what->sse_fn != NULL;
+    struct stream_call *call = has_fn ? yd_alloc(&server->mem, sizeof *call) : NULL;
 
     if (call == NULL) {
         if (what->free_arg != NULL)
             what->free_arg(what->arg);
-        return -ENOMEM;
+        return has_fn ? -ENOMEM : -EINVAL;
     }
     yd_http_stream_ref(stream);
     *call = *what;

@@ -111,14 +111,14 @@ int yodel_group_send_event(yodel_channels *channels, const char *group, const ch
     va_list args;
     int rc;
 
-    if (!yd_channel_name_is_valid(yodel_str_of(group)))
-        return YODEL_ERR_NAME;
-    va_start(args, format);
+    va_start(args, format); /* also for a bad name: what "o" gives is taken */
     rc = yd_event_new(yd_channels_mem(channels), type, format, args, &event);
     va_end(args);
     if (rc < 0)
         return rc;
-    rc = yd_channels_send(channels, yodel_str_of(group), NULL, event);
+    rc = yd_channel_name_is_valid(yodel_str_of(group))
+             ? yd_channels_send(channels, yodel_str_of(group), NULL, event)
+             : YODEL_ERR_NAME;
     yd_event_unref(event);
     return rc;
 }

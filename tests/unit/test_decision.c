@@ -289,6 +289,7 @@ static void expect_decided(void)
 
         assert_true(rc == YODEL_ERR_STATE || rc == -EINVAL);
     }
+    assert_int_equal(yodel_decision_on_gone(NULL, on_gone, &seen), -EINVAL);
     assert_int_equal(yodel_decision_on_gone(seen.decision, on_gone, &seen), YODEL_ERR_STATE);
     assert_int_equal(seen.gone, 0);
 }

@@ -85,6 +85,14 @@ static void test_options_newer_caller_may_not_set_more(void **state)
     assert_int_equal(ret.idle_ms, 3);
 }
 
+static void test_options_are_written_somewhere(void **state)
+{
+    struct options_v1 filled = {.size = sizeof filled};
+
+    (void)state;
+    assert_int_equal(yd_options_write(NULL, &filled, sizeof filled), -EINVAL);
+}
+
 static void test_options_size_must_hold_itself(void **state)
 {
     struct options_v1 given = {.loops = 4};
@@ -104,6 +112,7 @@ int main(void)
         cmocka_unit_test(test_options_same_size_is_copied),
         cmocka_unit_test(test_options_older_caller_gets_defaults),
         cmocka_unit_test(test_options_newer_caller_may_not_set_more),
+        cmocka_unit_test(test_options_are_written_somewhere),
         cmocka_unit_test(test_options_size_must_hold_itself),
     };
 
