@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Twenty restarts under load behind nginx: no request fails, WebSockets reconnect once for each."""
+"""Twenty restarts under load behind nginx: no request fails, who is connected reconnects once for each, and every
+question of a Socket.IO client that repeats it until it is answered is answered."""
 
 import contextlib
 import http.client
+import json
 import pathlib
 import shutil
 import socket
@@ -15,7 +17,9 @@ import time
 from harness import BINARY, PUBLIC, Closed, Program, WebSocket, eventually, run
 
 RESTARTS = 20
-HTTP_CLIENTS, WEBSOCKETS = 40, 40
+HTTP_CLIENTS, WEBSOCKETS, SOCKETIO = 70, 60, 70
+NODE = shutil.which("node")
+CROWD = pathlib.Path(__file__).with_name("restart_crowd.mjs")
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 CONFIG = """
 daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
@@ -72,7 +76,7 @@ class Load:
         self.over = False
         self.requests = 0
         self.failures = []
-        self.reconnects = [0] * WEBSOCKETS
+        self.reconnects = [[] for _ in range(WEBSOCKETS)]  # when
         workers = [(self.request, [])] * HTTP_CLIENTS
         workers += [(self.converse, [i]) for i in range(WEBSOCKETS)]
         self.threads = [threading.Thread(target=work, args=args) for work, args in workers]
@@ -106,7 +110,7 @@ class Load:
                     raise EOFError
                 time.sleep(0.2)
             except (OSError, EOFError):
-                self.reconnects[number] += 1
+                self.reconnects[number].append(time.monotonic())
                 ws.close()
                 ws = WebSocket(self.port, "/ws")
         ws.close()
@@ -115,6 +119,41 @@ class Load:
         self.over = True
         for thread in self.threads:
             thread.join(15)
+
+
+@contextlib.contextmanager
+def crowd(port):
+    """Clients of Socket.IO; gives a function that ends them and says what they have seen."""
+    words = [NODE, str(CROWD), f"http://127.0.0.1:{port}", str(SOCKETIO)]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def seen():
+        said, _ = process.communicate(timeout=30)
+        return json.loads(said)
+
+    try:
+        yield seen
+    finally:
+        process.kill()
+        process.wait()
+
+
+def check_crowd(clients):
+    for client in clients:
+        assert client["wrong"] == client["failed"] == 0, client
+        assert client["answered"] == client["asked"] > 20, client
+        assert len(client["connects"]) <= RESTARTS + 1, client
+
+
+def check_waves(reconnects, begins):
+    """Each client once for a restart, and not all at one time."""
+    ends = begins[1:] + [begins[-1] + 60]
+    for begin, end in zip(begins, ends):
+        waves = [[at for at in client if begin <= at < end] for client in reconnects]
+        assert max(map(len, waves)) <= 1, waves
+        times = [at for wave in waves for at in wave]
+        assert len(times) >= WEBSOCKETS - 5, waves  # one may have been connecting
+        assert max(times) - min(times) > 0.15, waves
 
 
 def test_twenty_restarts_behind_nginx():
@@ -126,27 +165,29 @@ def test_twenty_restarts_behind_nginx():
         )
 
     with tempfile.TemporaryDirectory() as folder:
-        now = start(free_port())
+        now, begins = start(free_port()), []
         port = now.port
         eventually(lambda: accepts(port), "the demo answers")
-        with nginx(folder, port) as front:
+        with nginx(folder, port) as front, crowd(front) as seen:
             load = Load(front)
             try:
                 for _ in range(RESTARTS):
                     time.sleep(0.3)
+                    begins.append(time.monotonic())
                     old, now = now, start(port)
                     with old:
                         old.wait(10)
+                clients = seen()
             finally:
                 load.end()
                 now.stop()
     assert load.requests > 20 * HTTP_CLIENTS, load.requests
     assert not load.failures, load.failures[:10]
-    assert max(load.reconnects) <= RESTARTS, load.reconnects
-    assert min(load.reconnects) >= RESTARTS - 2, load.reconnects
+    check_crowd(clients)
+    check_waves(load.reconnects, begins)
 
 
 if __name__ == "__main__":
-    if NGINX is None:
+    if NGINX is None or NODE is None:
         sys.exit(77)
     run(globals())
