@@ -22,6 +22,7 @@ struct demo_options {
     uint32_t loops;
     uint32_t max_connections, max_address_connections, max_messages;
     uint32_t header_ms, decide_ms, keep_ms, ping_ms, pong_ms, send_ms, drain_ms, spread_ms;
+    uint32_t stop_code;
     uint32_t notify_ms; /* 0: the server says nothing by itself */
     uint32_t verbose;
 };

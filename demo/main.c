@@ -33,8 +33,8 @@ static int make_server(struct demo *demo, const struct demo_options *options)
                       .decide_ms = options->decide_ms, .keep_ms = options->keep_ms,
                       .ping_ms = options->ping_ms, .pong_ms = options->pong_ms,
                       .send_ms = options->send_ms, .drain_ms = options->drain_ms,
-                      .spread_ms = options->spread_ms, .handle_signals = 1,
-                      .server_name = "yodel-demo"),
+                      .spread_ms = options->spread_ms, .stop_code = options->stop_code,
+                      .handle_signals = 1, .server_name = "yodel-demo"),
         &demo->server);
 }
 

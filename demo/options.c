@@ -53,6 +53,7 @@ static const struct option known_options[] = {
     {"--send-timeout-ms", NUMBER, FIELD(send_ms), "N", "until a peer that never reads is closed"},
     {"--drain-ms", NUMBER, FIELD(drain_ms), "N", "to finish in when asked to stop"},
     {"--spread-ms", NUMBER, FIELD(spread_ms), "N", "of that, to close connections one by one"},
+    {"--stop-code", NUMBER, FIELD(stop_code), "N", "of the close frames; default: 1001"},
     {"--takeover", TEXT, FIELD(takeover_path), "PATH",
      "Unix socket where restarts hand over the listening sockets"},
     {"--verbose", FLAG, FIELD(verbose), "", "log to standard error what peers do wrong"},

@@ -135,7 +135,7 @@ def test_idle_connections_are_answered_or_ended_but_not_reset():
 
 
 def test_websockets_are_closed_in_waves():
-    with chain("--loops", "2") as demos:
+    with chain("--loops", "2", "--stop-code", "1012") as demos:
         clients = [WebSocket(demos.port, "/ws") for _ in range(40)]
         begin = time.monotonic()
         demos.restart()
@@ -154,7 +154,7 @@ def test_websockets_are_closed_in_waves():
         for thread in threads:
             thread.join(10)
         equal(len(ends), 40)
-        assert all(code == 1001 for _, code in ends)
+        assert all(code == 1012 for _, code in ends)
         times = sorted(at for at, _ in ends)
         assert times[-1] - times[0] > SPREAD_MS / 2000
         assert times[10] - times[0] > 0.1 and times[-1] - times[20] > 0.1, times
