@@ -6,6 +6,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "http/http_internal.h"
+#include "proto/http1_chars.h"
 #include "proto/url.h"
 
 /* One block for a request, its fields and its head: nothing of it lies in memory of the connection,
@@ -153,17 +154,6 @@ void yodel_request_each_header(const yodel_request *req, yodel_header_fn *each, 
 
 /* ---- cookies ---- */
 
-static yodel_str trim(yodel_str text)
-{
-    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
-        text.ptr++;
-        text.len--;
-    }
-    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
 /* Takes what stands before mark off text, and mark. */
 static yodel_str take_until(yodel_str *text, char mark)
 {
@@ -186,8 +176,8 @@ static yodel_str cookie_in(yodel_str cookies, yodel_str name)
         bool is_pair = pair.len > 0 && memchr(pair.ptr, '=', pair.len) != NULL;
         yodel_str key = take_until(&pair, '=');
 
-        if (is_pair && yodel_str_eq(trim(key), name))
-            return trim(pair);
+        if (is_pair && yodel_str_eq(yd_http_trim(key), name))
+            return yd_http_trim(pair);
     }
     return (yodel_str){NULL, 0};
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/forwarded.h"
+#include "proto/http1_chars.h"
 
 #include <string.h>
 
@@ -7,17 +8,6 @@
 
 /* Hops that are followed; a longer chain of trusted proxies ends there. */
 #define MOST_HOPS 32
-
-static yodel_str trim(yodel_str text)
-{
-    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
-        text.ptr++;
-        text.len--;
-    }
-    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
 
 /* ---- lists from the right ---- */
 
@@ -52,7 +42,7 @@ static bool previous(struct walk *walk, yodel_str *ret)
         return false;
     for (at = walk->rest.len; at > 0 && walk->rest.ptr[at - 1] != ',';)
         at--;
-    *ret = trim((yodel_str){walk->rest.ptr + at, walk->rest.len - at});
+    *ret = yd_http_trim((yodel_str){walk->rest.ptr + at, walk->rest.len - at});
     walk->in_field = at > 0;
     walk->rest.len = at > 0 ? at - 1 : 0;
     return true;
@@ -197,7 +187,7 @@ static bool take_hop(yodel_str *rest, struct hop *ret)
     for (;;) {
         yodel_str name, value;
 
-        *rest = trim(*rest);
+        *rest = yd_http_trim(*rest);
         if (rest->len > 0 && rest->ptr[0] != ';' && rest->ptr[0] != ',') {
             if (rest->ptr[0] == '"' || !take_value(rest, &name) || rest->len == 0 ||
                 rest->ptr[0] != '=')
@@ -206,7 +196,7 @@ static bool take_hop(yodel_str *rest, struct hop *ret)
             if (!take_value(rest, &value))
                 return false;
             note_pair(ret, name, value);
-            *rest = trim(*rest);
+            *rest = yd_http_trim(*rest);
         }
         if (rest->len == 0 || rest->ptr[0] == ',')
             return true;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <yodel/base.h>
 
 /* Character classes of RFC 9110 and RFC 3986, for the parsers of this folder. */
 enum {
@@ -36,6 +37,18 @@ const uint8_t *yd_http_skip_target(const uint8_t *p, const uint8_t *end);
 static inline bool yd_http_char_is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t';
+}
+
+/* text without the blanks around it (OWS of RFC 9110 5.6.3). */
+static inline yodel_str yd_http_trim(yodel_str text)
+{
+    while (text.len > 0 && yd_http_char_is_blank((uint8_t)text.ptr[0])) {
+        text.ptr++;
+        text.len--;
+    }
+    while (text.len > 0 && yd_http_char_is_blank((uint8_t)text.ptr[text.len - 1]))
+        text.len--;
+    return text;
 }
 
 static inline bool yd_http_char_is_digit(uint8_t c)

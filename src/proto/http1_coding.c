@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "proto/http1.h"
+#include "proto/http1_chars.h"
 
 #include <string.h>
 
@@ -23,17 +24,6 @@ static int parse_weight(yodel_str text)
     return weight <= 1000 ? weight : 0;
 }
 
-static yodel_str trim(yodel_str text)
-{
-    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
-        text.ptr++;
-        text.len--;
-    }
-    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
 int yd_http_take_weight(yodel_str *element)
 {
     const char *mark = memchr(element->ptr, ';', element->len);
@@ -41,8 +31,8 @@ int yd_http_take_weight(yodel_str *element)
 
     if (mark == NULL)
         return 1000;
-    rest = trim((yodel_str){mark + 1, (size_t)(element->ptr + element->len - mark - 1)});
-    *element = trim((yodel_str){element->ptr, (size_t)(mark - element->ptr)});
+    rest = yd_http_trim((yodel_str){mark + 1, (size_t)(element->ptr + element->len - mark - 1)});
+    *element = yd_http_trim((yodel_str){element->ptr, (size_t)(mark - element->ptr)});
     if (rest.len < 2 || (rest.ptr[0] != 'q' && rest.ptr[0] != 'Q') || rest.ptr[1] != '=')
         return 0;
     return parse_weight((yodel_str){rest.ptr + 2, rest.len - 2});
