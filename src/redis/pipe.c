@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+#include "redis/pipe.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/container.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "redis/core.h"
+
+/* Bytes that are under way before more is sent.  What was never sent survives the connection. */
+#define WINDOW ((size_t)1024 * 1024)
+/* Nodes that one request is sent to before it counts as refused. */
+#define MOST_MOVES 5
+
+/* ---- requests ---- */
+
+int yd_redis_request_new(yodel_redis *redis, const struct yd_redis_command *command,
+                         struct yd_redis_request **ret_request)
+{
+    size_t len = yd_resp_command_size(command->argc, command->argv);
+    struct yd_redis_request *request = yd_alloc(redis->env.mem, sizeof *request + len);
+    uint8_t *wire;
+
+    if (request == NULL)
+        return -ENOMEM;
+    wire = (uint8_t *)(request + 1);
+    *request = (struct yd_redis_request){
+        .redis = redis,
+        .fn = command->fn,
+        .arg = command->arg,
+        .free_arg = command->free_arg,
+        .slot = YD_REDIS_NO_SLOT,
+        .len = len,
+        .wire = wire,
+    };
+    yd_resp_command_write(wire, command->argc, command->argv);
+    yd_redis_hold(redis);
+    *ret_request = request;
+    return 0;
+}
+
+void yd_redis_request_free(struct yd_redis_request *request)
+{
+    yodel_redis *redis = request->redis;
+
+    yd_free(redis->env.mem, request);
+    yd_redis_release(redis);
+}
+
+static void account(const struct yd_redis_request *request, const struct yd_redis_reply *reply)
+{
+    yodel_redis *redis = request->redis;
+
+    if (reply != NULL && reply->type != YODEL_REDIS_ERROR)
+        yd_redis_count(&redis->published, 1);
+    else if (reply == NULL || request->is_message)
+        yd_redis_count(&redis->dropped, 1);
+    atomic_fetch_sub_explicit(&redis->waiting, request->len, memory_order_relaxed);
+}
+
+static void tell(struct yd_redis_request *request, const struct yd_redis_reply *reply)
+{
+    if (request->fn != NULL)
+        request->fn(reply, request->arg);
+    if (request->free_arg != NULL)
+        request->free_arg(request->arg);
+    yd_redis_request_free(request);
+}
+
+void yd_redis_request_end(struct yd_redis_request *request, const struct yd_redis_reply *reply)
+{
+    account(request, reply);
+    tell(request, reply);
+}
+
+static void run_lost(struct yd_mail *mail, void *receiver)
+{
+    (void)receiver;
+    tell(yd_container_of(mail, struct yd_redis_request, mail), NULL);
+}
+
+/* Inside a call that sends another one, whose caller may hold locks: who waits is told after it. */
+static void lose(struct yd_redis_request *request)
+{
+    account(request, NULL);
+    request->mail.run = run_lost;
+    if (request->fn != NULL || request->free_arg != NULL)
+        yd_loop_task(request->redis->env.loop, &request->mail);
+    else
+        yd_redis_request_free(request);
+}
+
+/* ---- queues ---- */
+
+static void queue_init(struct yd_redis_queue *queue)
+{
+    queue->head = NULL;
+    queue->tail = &queue->head;
+    queue->bytes = 0;
+}
+
+static void push(struct yd_redis_queue *queue, struct yd_redis_request *request)
+{
+    request->next = NULL;
+    *queue->tail = request;
+    queue->tail = &request->next;
+    queue->bytes += request->len;
+}
+
+static struct yd_redis_request *pop(struct yd_redis_queue *queue)
+{
+    struct yd_redis_request *request = queue->head;
+
+    if (request == NULL)
+        return NULL;
+    queue->head = request->next;
+    if (queue->head == NULL)
+        queue->tail = &queue->head;
+    queue->bytes -= request->len;
+    return request;
+}
+
+/* Handlers may add others meanwhile: those are left alone. */
+static void end_all(struct yd_redis_request *list, void (*end)(struct yd_redis_request *request))
+{
+    while (list != NULL) {
+        struct yd_redis_request *request = list;
+
+        list = request->next;
+        if (!request->is_ping)
+            end(request);
+    }
+}
+
+static struct yd_redis_request *take_all(struct yd_redis_queue *queue)
+{
+    struct yd_redis_request *list = queue->head;
+
+    queue_init(queue);
+    return list;
+}
+
+/* ---- what goes out ---- */
+
+static struct yd_redis_pipe *pipe_of(struct yd_redis_link *link)
+{
+    return yd_container_of(link, struct yd_redis_pipe, link);
+}
+
+static void flush(struct yd_redis_pipe *pipe)
+{
+    while (pipe->waiting.head != NULL && yd_redis_link_is_ready(&pipe->link) &&
+           (pipe->sent.head == NULL || pipe->sent.bytes < WINDOW)) {
+        struct yd_redis_request *request = pop(&pipe->waiting);
+
+        /* If that fails it has gone out in part, perhaps: the link is lost, and it with it. */
+        push(&pipe->sent, request);
+        if (yd_redis_link_send(&pipe->link, request->wire, request->len, 1) < 0)
+            return;
+    }
+}
+
+static bool starts_with(yodel_str text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
+}
+
+static void log_refusal(yodel_redis *redis, const struct yd_redis_request *request,
+                        const struct yd_redis_reply *reply)
+{
+    if (yd_redis_may_log(redis))
+        yd_log(redis->env.log, YODEL_LOG_WARN,
+               "redis refuses to publish to %" YODEL_PRI ": %" YODEL_PRI, YODEL_ARG(request->name),
+               YODEL_ARG(reply->text));
+}
+
+/* Whether an error was for this node and not for the request: it has not been carried out. */
+static bool must_move(const yodel_redis *redis, const struct yd_redis_request *request,
+                      const struct yd_redis_reply *reply)
+{
+    return yd_redis_is_cluster(redis) && request->moves < MOST_MOVES &&
+           request->slot != YD_REDIS_NO_SLOT && starts_with(reply->text, "MOVED ");
+}
+
+static void end_refused(struct yd_redis_pipe *pipe, struct yd_redis_request *request,
+                        const struct yd_redis_reply *reply)
+{
+    yodel_redis *redis = pipe->link.redis;
+    bool log_in = starts_with(reply->text, "NOAUTH");
+    bool leave = log_in || starts_with(reply->text, "READONLY");
+
+    if (must_move(redis, request, reply)) {
+        request->moves++;
+        redis->hooks->moved(redis, reply->text);
+        redis->hooks->reroute(redis, request);
+        return;
+    }
+    if (starts_with(reply->text, "CLUSTERDOWN"))
+        redis->hooks->refresh(redis);
+    if (request->is_message)
+        log_refusal(redis, request, reply);
+    yd_redis_request_end(request, reply);
+    if (leave)
+        yd_redis_link_fail(&pipe->link,
+                           log_in ? "NOAUTH: it wants a login" : "READONLY: no master");
+}
+
+static void on_reply(struct yd_redis_link *link, const struct yd_redis_reply *reply)
+{
+    struct yd_redis_pipe *pipe = pipe_of(link);
+    struct yd_redis_request *request = pop(&pipe->sent);
+    yodel_redis *redis = link->redis;
+
+    if (request == NULL) {
+        yd_redis_count_malformed(redis);
+        yd_redis_link_fail(link, "a reply to nothing");
+        return;
+    }
+    yd_redis_link_got(link);
+    if (request->is_ping)
+        return;
+    if (reply->type == YODEL_REDIS_ERROR)
+        end_refused(pipe, request, reply);
+    else
+        yd_redis_request_end(request, reply);
+    flush(pipe);
+    if (yd_redis_pipe_is_empty(pipe))
+        redis->hooks->emptied(redis);
+}
+
+/* Nothing is under way. */
+static void on_quiet(struct yd_redis_link *link)
+{
+    struct yd_redis_pipe *pipe = pipe_of(link);
+
+    push(&pipe->sent, &pipe->ping);
+    (void)yd_redis_link_send(link, pipe->ping.wire, pipe->ping.len, 1);
+}
+
+static void on_ready(struct yd_redis_link *link)
+{
+    link->redis->hooks->changed(link->redis);
+    flush(pipe_of(link));
+}
+
+/* What was sent is never sent again: Redis may have it. */
+static void on_lost(struct yd_redis_link *link)
+{
+    yodel_redis *redis = link->redis;
+
+    redis->hooks->changed(redis);
+    end_all(take_all(&pipe_of(link)->sent), lose);
+    if (yd_redis_pipe_is_empty(pipe_of(link)))
+        redis->hooks->emptied(redis);
+}
+
+static const struct yd_redis_link_ops link_ops = {
+    .on_ready = on_ready,
+    .on_reply = on_reply,
+    .on_lost = on_lost,
+    .on_quiet = on_quiet,
+    .locate = yd_redis_locate,
+    .on_failed = yd_redis_failed,
+};
+
+/* ---- the pipe ---- */
+
+void yd_redis_pipe_init(struct yd_redis_pipe *pipe, yodel_redis *redis,
+                        const struct yd_redis_address *address)
+{
+    pipe->link.redis = redis;
+    pipe->link.ops = &link_ops;
+    pipe->link.address = address;
+    pipe->link.what = "commands";
+    pipe->link.ends_last = true;
+    yd_redis_link_init(&pipe->link);
+    queue_init(&pipe->waiting);
+    queue_init(&pipe->sent);
+    pipe->ping = (struct yd_redis_request){.redis = redis,
+                                           .is_ping = true,
+                                           .wire = (const uint8_t *)yd_redis_link_ping,
+                                           .len = sizeof yd_redis_link_ping - 1};
+}
+
+void yd_redis_pipe_add(struct yd_redis_pipe *pipe, struct yd_redis_request *request)
+{
+    push(&pipe->waiting, request);
+    flush(pipe);
+}
+
+bool yd_redis_pipe_drop_oldest(struct yd_redis_pipe *pipe)
+{
+    struct yd_redis_request *request = pop(&pipe->waiting);
+
+    if (request == NULL)
+        return false;
+    lose(request);
+    return true;
+}
+
+struct yd_redis_request *yd_redis_pipe_take(struct yd_redis_pipe *pipe)
+{
+    return take_all(&pipe->waiting);
+}
+
+static void end_stopped(struct yd_redis_request *request)
+{
+    yd_redis_request_end(request, NULL);
+}
+
+void yd_redis_pipe_stop(struct yd_redis_pipe *pipe, bool gently)
+{
+    struct yd_redis_request *sent = take_all(&pipe->sent), *waiting = take_all(&pipe->waiting);
+
+    yd_redis_link_stop(&pipe->link, gently);
+    end_all(sent, end_stopped);
+    end_all(waiting, end_stopped);
+}
