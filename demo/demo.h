@@ -3,6 +3,7 @@
 #define DEMO_H
 
 #include <stdatomic.h>
+#include <yodel/cluster.h>
 #include <yodel/sio.h>
 #include <yodel/yodel.h>
 
@@ -18,11 +19,19 @@ struct demo_options {
     const char *client_dir; /* NULL: where the build has put it, if it has */
     const char *tls_cert, *tls_key;
     const char *const *origins; /* ends with NULL; of /restricted */
+    const char *redis;          /* URL; NULL: this process alone */
+    const char *node;           /* its name among the nodes; NULL: host:pid */
+    const char *form;           /* of Socket.IO on Redis; NULL: between Yodel's nodes alone */
+    const char *const *carry;  /* ends with NULL: where nodes reach each other; NULL: they do not */
+    const char *carry_address; /* in its place: of this node alone, the others are found by redis */
+    const char *secret;        /* that they share */
     uint32_t port;
     uint32_t loops;
     uint32_t max_connections, max_address_connections, max_messages;
-    uint32_t header_ms, decide_ms, keep_ms, ping_ms, pong_ms, send_ms, drain_ms, spread_ms;
+    uint32_t header_ms, body_ms, decide_ms, keep_ms, ping_ms, pong_ms, send_ms;
+    uint32_t drain_ms, spread_ms;
     uint32_t stop_code;
+    uint32_t self;      /* in carry */
     uint32_t notify_ms; /* 0: the server says nothing by itself */
     uint32_t verbose;
 };
@@ -45,6 +54,8 @@ struct demo {
     atomic_size_t num_sio_chat;    /* clients in it */
     yodel_sio_namespace *meeting;  /* "/meeting" */
     struct demo_notifier *notifier;
+    yodel_redis *redis; /* NULL: none */
+    yodel_cluster *cluster;
 };
 
 /* Each adds one part of the application to the server.  Returns 0 or a result of the library. */
@@ -60,6 +71,9 @@ int demo_add_picture(struct demo *demo);
 int demo_add_login(struct demo *demo);
 int demo_add_line(struct demo *demo);
 int demo_add_meeting(struct demo *demo);
+/* Ahead of the others, which are then shared: the node; and after them what it does for them. */
+int demo_add_redis(struct demo *demo, const struct demo_options *options);
+int demo_add_nodes(struct demo *demo, const struct demo_options *options);
 
 /* The thread behind demo_add_slow().  Returns 0 or -errno. */
 int demo_worker_start(struct demo *demo);

@@ -30,11 +30,12 @@ static int make_server(struct demo *demo, const struct demo_options *options)
                       .max_connections = options->max_connections,
                       .max_address_connections = options->max_address_connections,
                       .max_messages = options->max_messages, .header_ms = options->header_ms,
-                      .decide_ms = options->decide_ms, .keep_ms = options->keep_ms,
-                      .ping_ms = options->ping_ms, .pong_ms = options->pong_ms,
-                      .send_ms = options->send_ms, .drain_ms = options->drain_ms,
-                      .spread_ms = options->spread_ms, .stop_code = options->stop_code,
-                      .handle_signals = 1, .server_name = "yodel-demo"),
+                      .body_ms = options->body_ms, .decide_ms = options->decide_ms,
+                      .keep_ms = options->keep_ms, .ping_ms = options->ping_ms,
+                      .pong_ms = options->pong_ms, .send_ms = options->send_ms,
+                      .drain_ms = options->drain_ms, .spread_ms = options->spread_ms,
+                      .stop_code = options->stop_code, .handle_signals = 1,
+                      .server_name = "yodel-demo"),
         &demo->server);
 }
 
@@ -67,6 +68,8 @@ static int add_routes(struct demo *demo, const struct demo_options *options)
 {
     int rc;
 
+    if ((rc = demo_add_redis(demo, options)) < 0)
+        return rc;
     if ((rc = yodel_channels_new_memory(demo->server, &demo->channels)) < 0)
         return rc;
     if ((rc = demo_add_echo(demo, options)) < 0)
@@ -78,6 +81,8 @@ static int add_routes(struct demo *demo, const struct demo_options *options)
     if ((rc = demo_add_slow(demo)) < 0)
         return rc;
     if ((rc = demo_add_sio(demo, options)) < 0)
+        return rc;
+    if ((rc = demo_add_nodes(demo, options)) < 0)
         return rc;
     if ((rc = demo_add_notify(demo)) < 0)
         return rc;
@@ -210,6 +215,8 @@ done:
         fprintf(stderr, "yodel-demo: %s\n", yodel_strerror(rc));
     demo_notifier_stop(&demo);
     demo_worker_stop(&demo);
+    yodel_cluster_unref(demo.cluster);
+    yodel_redis_unref(demo.redis);
     yodel_sio_unref(demo.sio);
     yodel_channels_unref(demo.channels);
     yodel_server_unref(demo.server);

@@ -46,6 +46,7 @@ static const struct option known_options[] = {
      "of one client; 429"},
     {"--max-messages", NUMBER, FIELD(max_messages), "N", "a second of one connection; close 1008"},
     {"--header-timeout-ms", NUMBER, FIELD(header_ms), "N", "for the head of a request"},
+    {"--body-timeout-ms", NUMBER, FIELD(body_ms), "N", "for its body"},
     {"--decide-timeout-ms", NUMBER, FIELD(decide_ms), "N", "for a deferred answer"},
     {"--keep-timeout-ms", NUMBER, FIELD(keep_ms), "N", "between the requests of a connection"},
     {"--ping-interval-ms", NUMBER, FIELD(ping_ms), "N", "until a quiet WebSocket is pinged"},
@@ -56,6 +57,16 @@ static const struct option known_options[] = {
     {"--stop-code", NUMBER, FIELD(stop_code), "N", "of the close frames; default: 1001"},
     {"--takeover", TEXT, FIELD(takeover_path), "PATH",
      "Unix socket where restarts hand over the listening sockets"},
+    {"--redis", TEXT, FIELD(redis), "URL", "share rooms with the other nodes at this Redis"},
+    {"--form", TEXT, FIELD(form), "FORM",
+     "of Socket.IO there: nodes, classic, sharded or streams; default: nodes"},
+    {"--node", TEXT, FIELD(node), "NAME", "of this node; default: host:pid"},
+    {"--carry", LIST, FIELD(carry), "LIST",
+     "addresses where the nodes reach each other, the same in all; needs --secret"},
+    {"--self", NUMBER, FIELD(self), "N", "which of these is this node, from 0"},
+    {"--carry-address", TEXT, FIELD(carry_address), "HOST:PORT",
+     "in their place: where the others reach this one; they are found by --redis"},
+    {"--secret", TEXT, FIELD(secret), "TEXT", "that the nodes share, 16 to 64 bytes"},
     {"--verbose", FLAG, FIELD(verbose), "", "log to standard error what peers do wrong"},
 };
 
@@ -194,5 +205,6 @@ void demo_options_done(struct demo_options *options)
 {
     free_list(options->origins);
     free_list(options->trusted);
-    options->origins = options->trusted = NULL;
+    free_list(options->carry);
+    options->origins = options->trusted = options->carry = NULL;
 }

@@ -6,6 +6,7 @@
  *         join_room(room)                                          yodel_sio_socket_join()
  *         emit('room_message', f'...{room}', room=room)            yodel_sio_to_room()
  *     leave_room(room)                                             yodel_sio_socket_leave()
+ *     adapter.on("create-room", ...) of socket.io                  on_room()
  *
  *     const socket = io("http://localhost:8000/chat")
  *     socket.emit("join", {room: "blue"})
@@ -18,6 +19,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <yodel/sio.h>
 #include <yodel/yodel.h>
 
@@ -72,6 +74,19 @@ static void on_say(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
         tell(socket, name, text);
 }
 
+/* What a room shows could be fetched from when its first member comes until its last one leaves. */
+static void on_room(yodel_sio_namespace *ns, const yodel_sio_room_event *event, void *user)
+{
+    (void)ns;
+    (void)user;
+    if (event->room.len < 5 || memcmp(event->room.ptr, "room:", 5) != 0)
+        return; /* of an id */
+    if (event->change == YODEL_SIO_ROOM_CREATED)
+        fprintf(stderr, "%" YODEL_PRI " begins\n", YODEL_ARG(event->room));
+    else if (event->change == YODEL_SIO_ROOM_DELETED)
+        fprintf(stderr, "%" YODEL_PRI " ends\n", YODEL_ARG(event->room));
+}
+
 static int add_rooms(yodel_sio *sio)
 {
     yodel_sio_namespace *chat;
@@ -84,6 +99,8 @@ static int add_rooms(yodel_sio *sio)
         rc = yodel_sio_namespace_on(chat, "leave", on_leave, NULL);
     if (rc >= 0)
         rc = yodel_sio_namespace_on(chat, "say", on_say, NULL);
+    if (rc >= 0)
+        rc = yodel_sio_namespace_on_room(chat, on_room, NULL, NULL);
     return rc;
 }
 

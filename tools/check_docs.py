@@ -37,6 +37,7 @@ INCLUDES = """#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yodel/sio.h>
+#include <yodel/sio_python.h>
 #include <yodel/yodel.h>
 """
 PARAMETERS = """yodel_server *server, yodel_channels *channels, yodel_ws *ws, yodel_id id,

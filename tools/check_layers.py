@@ -17,13 +17,19 @@ ALLOWED = {  # layer: the layers it may include, beside itself
     "decision": "base proto loop",
     "groups": "base loop bus",
     "net": "base proto loop",
+    "redis": "base proto loop bus net",
     "http": "base proto loop decision net",
+    "nodes": "base proto loop bus redis",
     "channels": "base proto loop bus groups",
+    "channels_redis": "base proto loop bus groups channels redis",
+    "history_redis": "base proto loop bus groups channels redis",
     "ws": "base proto loop decision bus net http groups channels",
     "sse": "base proto loop http groups channels",
     "eio": "base proto loop decision net http ws",
     "sio": "base proto loop decision bus http groups channels sse eio",
-    "server": "base proto loop bus open net http groups channels ws sse eio sio",
+    "adapter": "base proto loop bus groups redis sio",
+    "carry": "base proto loop net nodes http eio",
+    "server": "base proto loop bus open net redis nodes http groups channels ws sse eio sio adapter carry channels_redis history_redis",
 }
 # Pure protocol code does no I/O, reads no clock and starts no thread.
 FORBIDDEN = {"proto": r"sys/|netinet/|arpa/|pthread|time\.h|unistd\.h|openssl/|uv\.h"}
@@ -45,6 +51,13 @@ def check_file(path, text, graph):
             graph.setdefault(path, []).append(name)
             if name.split("/")[0] not in [layer, *ALLOWED[layer].split()]:
                 yield f"{where}: {layer} may not include {name}"
+
+
+def check_outside(path, text):
+    """The Python module is a program like others: it has the public headers, its own, and what base has inline."""
+    for match in INCLUDE.finditer(text):
+        if match[1] == '"' and "/" in match[2] and not match[2].startswith("base/"):
+            yield f"{path}: may not include {match[2]}"
 
 
 def find_cycle(graph):
@@ -84,6 +97,8 @@ def main():
     top = tree.root()
     problems = list(check_names(tree.files(top, ["src"], [".c", ".h"])))
     graph = {}
+    for path in tree.files(top, ["python/src"], [".c", ".h"]):
+        problems += check_outside(path, tree.read(top, path))
     for path in tree.files(top, ["src"], [".c", ".h"]):
         problems += check_file(path.removeprefix("src/"), tree.read(top, path), graph)
     cycle = find_cycle(graph)

@@ -23,6 +23,11 @@ PAGES = ("include/", "docs/", "ARCHITECTURE.md", "README.md")
 PATTERNS = {what: re.compile(pattern, re.M) for what, pattern in WORDS.items()}
 BINARY = (".png", ".ico", ".gif", ".jpg", ".woff2", ".gz", ".bin", ".wasm")
 CORPUS = "tests/fuzz/corpus/"
+# The notes and the programs taken out of them stay byte for byte: examples/python/extract.py.
+NOTES = "examples/python/"
+VERBATIM = re.compile(
+    NOTES + r"(notes\.md|fastapi/main\.py|flask-\w+/(app\.py|templates/index\.html)|channels/chat/(consumers|routing)\.py)"
+)
 LICENSED = (".c", ".h", ".py", ".js", ".mjs", ".cjs")
 
 
@@ -49,7 +54,7 @@ def main():
     paths = [
         path
         for path in tree.files(top)
-        if not path.endswith(BINARY) and not path.startswith(CORPUS)
+        if not path.endswith(BINARY) and not path.startswith(CORPUS) and not VERBATIM.fullmatch(path)
     ]
     for path in paths:
         if not os.path.islink(os.path.join(top, path)):

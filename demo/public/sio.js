@@ -17,6 +17,8 @@ const strip = document.querySelector("#sio-link");
 const stateText = document.querySelector("#sio-state");
 const note = document.querySelector("#sio-note");
 const idText = document.querySelector("#sio-id");
+const nodeLine = document.querySelector("#sio-node");
+const nodeName = document.querySelector("#sio-node-name");
 const select = document.querySelector("#sio-transports");
 const steps = document.querySelectorAll("#sio-steps [data-step]");
 const again = document.querySelector("#sio-again");
@@ -133,6 +135,12 @@ function showLink() {
   for (const step of steps) step.classList.toggle("on", isUp && step.dataset.step === link.transport);
 }
 
+/** Which of several nodes serves us; a single server has no name. */
+function showNode({ node = "" }) {
+  nodeLine.hidden = node === "";
+  nodeName.textContent = node;
+}
+
 function showMissing() {
   view.dataset.client = "missing";
   document.querySelector("#sio-missing").hidden = false;
@@ -145,6 +153,7 @@ export async function startSio() {
   watch(link);
   link.addEventListener("state", showLink);
   link.open(client.Manager);
+  link.root.on("connect", () => link.root.emit("node", showNode));
   startSioEcho(link);
   startSioChat(link);
   startSioNotify();

@@ -62,6 +62,7 @@ export default {
   sioAttempt: "Reconnecting, attempt {n}",
   sioBack: "Back again, with a new session",
   sioRecovered: "Back again, nothing was missed",
+  nodeWord: "node",
   sioMissing:
     "The Socket.IO client is not installed on this server. Install npm and run script/server again, or name its directory with --client-dir. Clients that bring their own can connect.",
   sioPages: "The pages of the Flask example:",

@@ -46,7 +46,12 @@ YODEL_API yodel_channels *yodel_channels_unref(yodel_channels *channels) YODEL_A
 /*
  * Makes ws a member of group.  It leaves every group by itself when it ends, however it ends.
  * Joining twice is one membership.  Allowed in on_connect, before ws is accepted; ready frames and
- * events reach it only once it is open.
+ * events reach it only once it is open.  What is sent in this process from now on reaches it.
+ *
+ * Of what other processes send by Redis, Redis must have heard of the group's first member here,
+ * which takes a moment.  Until then the output of ws waits, such as the answer that accepts
+ * it: what the client is sent after this call tells it that it is a member everywhere.  It waits
+ * for a second at most, and not while Redis is away.
  *
  * group   1 to YODEL_GROUP_NAME_MAX bytes of UTF-8 without control characters; copied
  * ws      of this loop
@@ -147,6 +152,38 @@ YODEL_API int yodel_group_send_event(yodel_channels *channels, const char *group
  */
 YODEL_API size_t yodel_group_count(yodel_channels *channels, const char *group) YODEL_ANY_THREAD;
 
+/*
+ * How many members a group has; borrowed for the call.
+ *
+ * result    0, or why it is not complete: as that of yodel_group_members_result
+ * missing   how many processes did not answer
+ * count     those of the others, and of this one
+ */
+typedef struct yodel_group_count_result {
+    size_t size; /* set by the library */
+    int result;
+    unsigned missing;
+    uint64_t count;
+} yodel_group_count_result;
+
+/* Told by yodel_group_count_all(): result is borrowed for the call. */
+typedef void(yodel_group_count_fn)(const yodel_group_count_result *result, void *user);
+
+/*
+ * Counts the members of a group in all processes: the sum of what yodel_group_count() says in each.
+ * One message to all of them and a short answer of each; for a number that is to be known at any
+ * time see yodel_watcher_count().
+ *
+ * group   as for yodel_group_add()
+ * done    called once, on some loop's thread, within 10 s, never inside this call
+ * user    borrowed, until done was called
+ *
+ * Returns 0, or an error and done is not called: -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_CONGESTED,
+ * YODEL_ERR_CLOSED.
+ */
+YODEL_API int yodel_group_count_all(yodel_channels *channels, const char *group,
+                                    yodel_group_count_fn *done, void *user) YODEL_ANY_THREAD;
+
 /* One member of a group. */
 typedef struct yodel_group_member {
     yodel_id id;       /* of a WebSocket in this process; 0: it is in another one */
@@ -202,11 +239,13 @@ YODEL_API void yodel_ws_channel_name(const yodel_ws *ws,
 /*
  * Sends a typed event to one WebSocket.  One that has gone is no error.
  *
- * channel   what yodel_ws_channel_name() has written
+ * channel   what yodel_ws_channel_name() has written.  With a layer in Redis
+ *           (yodel/channels_redis.h) any name of a channel, such as one that Django has given
  * type      as for yodel_group_send_event()
  * format    as for yodel_group_send_event(); NULL: an empty object
  *
- * Returns as yodel_group_send_event().
+ * Returns as yodel_group_send_event(); YODEL_ERR_CONGESTED with a layer in Redis also when the
+ * channel's queue there is full.
  */
 YODEL_API int yodel_channel_send_event(yodel_channels *channels, const char *channel,
                                        const char *type, const char *format, ...) YODEL_ANY_THREAD;

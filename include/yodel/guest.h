@@ -52,7 +52,7 @@ typedef void(yodel_stopped_fn)(yodel_server *server, void *user);
  * not the loop.
  *
  * Returns 0; -EINVAL for no loop, or a server with more than one loop; YODEL_ERR_STATE for one that
- * runs, or has run, or was started; YODEL_ERR_UNSUPPORTED when its backend is not libuv; or -errno
+ * runs, or has run, or was started; YODEL_ERR_UNSUPPORTED when io_uring was asked for; or -errno
  * of the kernel (it listens nowhere then, has stopped, and on_stopped does not come; handles that
  * were made are closed in the loop's next turn, and until then it keeps a reference).
  */

@@ -67,8 +67,8 @@ YODEL_API yodel_str yodel_request_param(const yodel_request *req,
  * name   decoded; case counts.  Of several fields of that name the last wins
  *
  * Returns the value, which may be any bytes and is not checked for UTF-8; {NULL, 0} when it is
- * absent or memory ran out, {non-NULL, 0} when it is empty.  Each call decodes anew, into memory
- * that lives as long as the request.
+ * absent or memory ran out, {non-NULL, 0} when it is empty.  A field with something to decode
+ * is decoded once, into memory that lives as long as the request: to ask again takes no more.
  */
 YODEL_API yodel_str yodel_request_query_param(yodel_request *req,
                                               const char *name) YODEL_LOOP_THREAD;
@@ -193,6 +193,13 @@ YODEL_API yodel_str yodel_request_listener_tag(const yodel_request *req) YODEL_L
  */
 YODEL_API int yodel_request_is_tls(const yodel_request *req) YODEL_LOOP_THREAD;
 
+/*
+ * The minor version of HTTP/1 that the client speaks.
+ *
+ * Returns 0 for HTTP/1.0, 1 for HTTP/1.1 and what is above it; -EINVAL for no request.
+ */
+YODEL_API int yodel_request_http_minor(const yodel_request *req) YODEL_LOOP_THREAD;
+
 /* One header line to send.  A name or value that is not legal in HTTP (RFC 9110 section 5) makes
  * the call that takes it fail with -EINVAL. */
 typedef struct yodel_header {
@@ -225,6 +232,21 @@ typedef struct yodel_response {
  */
 YODEL_API int yodel_request_respond(yodel_request *req,
                                     const yodel_response *response) YODEL_LOOP_THREAD;
+
+/*
+ * Sends "103 Early Hints" (RFC 8297) ahead of the answer, which is still being made: Link headers
+ * that say what the page will need.  May be called again.
+ *
+ * headers       borrowed for the call; as in yodel_request_respond()
+ * num_headers   of them; may be 0
+ *
+ * Returns 0, also without effect for a client of HTTP/1.0, which knows none (RFC 9110 15.2); or an
+ * error and nothing is sent: -EINVAL (a header that is not legal), -ENOMEM, YODEL_ERR_STATE
+ * (answered, or asks for a WebSocket), YODEL_ERR_CONGESTED (more than max_buffered bytes wait for
+ * the client), YODEL_ERR_CLOSED (the client went away).
+ */
+YODEL_API int yodel_request_early_hints(yodel_request *req, const yodel_header *headers,
+                                        size_t num_headers) YODEL_LOOP_THREAD;
 
 /*
  * yodel_request_respond() with the usual three, and no further headers.

@@ -93,6 +93,22 @@ YODEL_API int yodel_request_stream_begin(yodel_request *req, const yodel_stream_
                                          yodel_stream **ret_stream) YODEL_LOOP_THREAD;
 
 /*
+ * Refuses a WebSocket with an answer in parts, as yodel_ws_reject() does with a whole one: the ws
+ * is over, the stream lives on, and the connection closes when it has ended.  A deferred ws has its
+ * on_close after this call, which does not wait for the stream.
+ *
+ * ws           not decided yet, on its loop
+ * options      as for yodel_request_stream_begin(), status 300 to 599; 0 or NULL: 403.  1xx and 2xx
+ *              give -EINVAL: they would not refuse
+ * ret_stream   as there
+ *
+ * Returns as yodel_request_stream_begin(); YODEL_ERR_STATE when it was decided already.  After a
+ * failure it is as undecided as before.
+ */
+YODEL_API int yodel_ws_reject_stream(yodel_ws *ws, const yodel_stream_options *options,
+                                     yodel_stream **ret_stream) YODEL_LOOP_THREAD;
+
+/*
  * Writes a part of the content.  What is written in one turn of the loop leaves in one system call.
  * May be called in every callback of the stream but on_close.
  *

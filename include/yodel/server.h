@@ -13,7 +13,8 @@ typedef struct yodel_server yodel_server;
 typedef struct yodel_loop yodel_loop;
 
 typedef enum yodel_backend {
-    YODEL_BACKEND_AUTO = 0, /* the best this build and this kernel have */
+    YODEL_BACKEND_AUTO = 0, /* io_uring where it is built and all loops can have it, else libuv: the
+                             * log says why */
     YODEL_BACKEND_IO_URING, /* YODEL_ERR_UNSUPPORTED where not built or refused by the kernel */
     YODEL_BACKEND_LIBUV
 } yodel_backend;
@@ -91,6 +92,11 @@ typedef struct yodel_server_options {
      * them, and jobs that wait for one, above which it gives YODEL_ERR_CONGESTED. */
     unsigned work_threads; /* at most 1024; 0: 4 */
     unsigned max_work;     /* 0: 1000 */
+
+    /* Bytes that WebSockets may be promised for contexts of permessage-deflate, shared out among
+     * the loops; one above it is opened without a context, which costs nothing, and counted.  0:
+     * 256 MiB; SIZE_MAX: no limit. */
+    size_t max_deflate_memory;
 } yodel_server_options;
 
 /*
@@ -205,6 +211,8 @@ typedef struct yodel_server_stats {
     uint64_t proxy_refused;       /* on a listener with proxy_protocol: no header, or not trusted */
     uint64_t work_waiting;        /* jobs of yodel_loop_work() that have not begun, now */
     uint64_t work_refused;        /* jobs refused at max_work */
+    uint64_t deflate_memory;      /* bytes promised to contexts of permessage-deflate, now */
+    uint64_t deflate_limited;     /* WebSockets that got less context, by max_deflate_memory */
 } yodel_server_stats;
 
 /*

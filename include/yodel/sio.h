@@ -4,9 +4,11 @@
 
 /* Socket.IO v5 over Engine.IO v4, as the clients of socket.io 3 and 4 speak it. */
 
+#include <yodel/sio_cluster.h>
 #include <yodel/sio_emit.h>
 #include <yodel/sio_event.h>
 #include <yodel/sio_namespace.h>
+#include <yodel/sio_rooms.h>
 #include <yodel/sio_service.h>
 #include <yodel/sio_socket.h>
 

@@ -313,13 +313,14 @@ YODEL_API int yodel_sio_emit_ack_pack(yodel_sio_target target, const char *event
 
 /*
  * Makes all of a target join rooms; of a parent its children's sockets.  Who is of it is found out
- * on each loop; one that may not join (max_rooms) does not.
+ * on each loop; one that may not join (max_rooms, a name that cannot be) does not, and nobody is
+ * told.  A lost client that may come back (recovery_ms) joins and leaves like the others.
  *
  * target   as for yodel_sio_emit()
- * rooms    a list that ends with NULL; copied
+ * rooms    a list that ends with NULL, itself not NULL; copied
  *
- * Returns 0, -ENOMEM, -EINVAL and YODEL_ERR_TOO_BIG (a target that cannot be), YODEL_ERR_CONGESTED
- * (max_mailbox), YODEL_ERR_CLOSED.
+ * Returns 0, -ENOMEM, -EINVAL and YODEL_ERR_TOO_BIG (no list, a target that cannot be),
+ * YODEL_ERR_CONGESTED (max_mailbox), YODEL_ERR_CLOSED.
  */
 YODEL_API int yodel_sio_target_join(yodel_sio_target target,
                                     const char *const *rooms) YODEL_ANY_THREAD;
@@ -336,7 +337,8 @@ YODEL_API int yodel_sio_target_leave(yodel_sio_target target,
                                      const char *const *rooms) YODEL_ANY_THREAD;
 
 /*
- * Disconnects all of a target; max_mailbox does not hinder it.
+ * Disconnects all of a target; max_mailbox does not hinder it.  A lost client of it cannot come
+ * back to what it had.
  *
  * target   as for yodel_sio_target_join()
  * close    0: from the namespace; 1: their clients' whole connections end

@@ -170,7 +170,9 @@ YODEL_API int yodel_sio_event_answer_json(yodel_sio_event *event,
 /*
  * The right to answer later, from any thread: see yodel/decision.h.  It has no time limit, for the
  * client has its own; a socket's program may hold max_held_acks of them.  Dropped, the client gets
- * no answer.
+ * no answer.  It ends when the client is lost, and a client that comes back (recovery_ms) is not
+ * answered any more: with its connection it has given up what it waited for, as with the
+ * JavaScript server.
  *
  * Returns a reference, which the caller gives back.  NULL: the client did not ask, it was answered
  * or taken already, max_held_acks (counted in acks_refused of yodel_sio_stats), or out of memory.

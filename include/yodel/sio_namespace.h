@@ -144,6 +144,10 @@ typedef void(yodel_sio_event_fn)(yodel_sio_socket *socket, yodel_sio_event *even
 /* message: why an event middleware refused an event. */
 typedef void(yodel_sio_error_fn)(yodel_sio_socket *socket, const char *message, void *user);
 typedef void(yodel_sio_drain_fn)(yodel_sio_socket *socket, void *user);
+/* Another server has sent an event to this one: see yodel/sio_cluster.h. */
+typedef struct yodel_sio_server_event yodel_sio_server_event;
+typedef void(yodel_sio_server_event_fn)(yodel_sio_namespace *ns, yodel_sio_server_event *event,
+                                        void *user);
 
 typedef struct yodel_sio_handlers {
     size_t size;
@@ -158,6 +162,7 @@ typedef struct yodel_sio_handlers {
     /* The output has emptied after an emit to this client gave YODEL_ERR_CONGESTED, or a broadcast
      * had to pass it over. */
     yodel_sio_drain_fn *on_drain;
+    yodel_sio_server_event_fn *on_server_event; /* on loop 0 */
 } yodel_sio_handlers;
 
 /*

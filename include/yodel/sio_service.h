@@ -87,6 +87,10 @@ typedef struct yodel_sio_options {
     void *hooks_user;
     unsigned max_held_acks; /* acknowledgements that the program holds for one socket; 0: 1000 */
     unsigned max_handlers;  /* of one socket alone; 0: 1000 */
+    size_t deflate_min;     /* shorter messages are sent as they are, bytes; 0: 1024 */
+    unsigned deflate_level; /* this and the windows: as in yodel_ws_options */
+    unsigned deflate_bits;
+    unsigned deflate_client_bits;
 } yodel_sio_options;
 
 /*

@@ -11,7 +11,7 @@ YODEL_C_BEGIN
 /*
  * A socket is valid from its middleware on until on_disconnect has returned; after that, and for
  * other threads, it is named by its id.  Every function here may be called in every callback of its
- * loop; `socket` is never NULL.
+ * loop.
  */
 
 /*
@@ -50,6 +50,45 @@ YODEL_API yodel_loop *yodel_sio_socket_loop(const yodel_sio_socket *socket) YODE
  * Returns static text: "polling" or "websocket".
  */
 YODEL_API const char *yodel_sio_socket_transport(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
+
+/*
+ * The id of the client's Engine.IO session, which all its sockets share; the client knows it as
+ * socket.io.engine.id, and it is a secret of the client's.
+ *
+ * Returns a view that lives as long as the client is connected; {NULL, 0} once it is not.
+ */
+YODEL_API yodel_str yodel_sio_socket_session_id(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
+
+/*
+ * Stops reading what the client of a socket sends, in all its namespaces, as yodel_ws_pause() does
+ * for a WebSocket: for a program that has enough to do.  What it sends stays in the kernel; one on
+ * polling has no answer to its POST, and so sends no other.  It counts as alive meanwhile, and an
+ * upgrade may fail.  Packets that were read with attachments still to come wait for these.  The
+ * pause is the client's, not the socket's: pauses are not counted, any of its sockets ends it, and
+ * it stays when this one leaves its namespace.
+ *
+ * socket   NULL gives -EINVAL
+ *
+ * Returns 0, also when it is paused already, or YODEL_ERR_CLOSED (the client has gone).
+ */
+YODEL_API int yodel_sio_socket_pause(yodel_sio_socket *socket) YODEL_LOOP_THREAD;
+
+/*
+ * Reads on after yodel_sio_socket_pause(), never inside this call.
+ *
+ * socket   any of the client's; NULL gives -EINVAL
+ *
+ * Returns 0, also when it was not paused, or YODEL_ERR_CLOSED (the client has gone).
+ */
+YODEL_API int yodel_sio_socket_resume(yodel_sio_socket *socket) YODEL_LOOP_THREAD;
+
+/*
+ * How much of what was sent to a client, in all its namespaces, is not with the kernel yet, or on
+ * polling was not fetched: for a program that would rather wait than exceed max_buffered.
+ *
+ * Returns bytes, framing included; 0 when the client has gone.
+ */
+YODEL_API size_t yodel_sio_socket_buffered(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
 
 /*
  * Whether a lost client has come back with its id, rooms and JSON object (recovery_ms).
@@ -247,7 +286,8 @@ YODEL_API size_t yodel_sio_namespace_room_count(yodel_sio_namespace *ns,
  *
  * room   at most 255 bytes of UTF-8; copied.  It exists as long as somebody is in it
  *
- * Returns 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_TOO_BIG (max_rooms), YODEL_ERR_CLOSED (it leaves).
+ * Returns 0, -ENOMEM, YODEL_ERR_NAME, YODEL_ERR_TOO_BIG (max_rooms), YODEL_ERR_CLOSED (it leaves),
+ * YODEL_ERR_CONGESTED (too much waits for those who watch rooms: yodel_sio_namespace_on_room()).
  */
 YODEL_API int yodel_sio_socket_join(yodel_sio_socket *socket, const char *room) YODEL_LOOP_THREAD;
 

@@ -212,10 +212,12 @@ YODEL_API int yodel_sse_post(yodel_sse *sse, yodel_sse_post_fn *fn, void *arg,
                              yodel_free_fn *free_arg) YODEL_ANY_THREAD;
 
 /*
- * Makes sse a member of a group, as yodel_group_add() a WebSocket.  It leaves by itself when it
- * ends; joining twice is one membership.  A text message to the group is an event without a name; a
- * binary one is not for readers: dropped and counted (events_dropped).  Typed events: see on_event.
- * A message is made into the bytes of an event once for all readers.
+ * Makes sse a member of a group, as yodel_group_add() a WebSocket, but its output does not wait for
+ * Redis: what other processes send before Redis has heard of the group's first member here does not
+ * come.  It leaves by itself when it ends; joining twice is one membership.  A text message to the
+ * group is an event without a name; a binary one is not for readers: dropped and counted
+ * (events_dropped).  Typed events: see on_event. A message is made into the bytes of an event once
+ * for all readers.
  *
  * channels   the channel layer; borrowed
  * group      1 to 255 bytes of UTF-8 without control characters; copied

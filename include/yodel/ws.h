@@ -7,7 +7,7 @@
 YODEL_C_BEGIN
 
 /*
- * What can be done with a WebSocket.  `ws` is never NULL here.  A function for its loop may be
+ * What can be done with a WebSocket.  A function for its loop may be
  * called in every callback of that loop, for this WebSocket and for others; from elsewhere it is
  * named by its id, at the end of this header.
  */
@@ -290,8 +290,8 @@ typedef void(yodel_ws_post_fn)(yodel_ws *ws, void *arg);
  *            call fails; on the thread of the caller or of a loop
  * free_arg   NULL: nothing is to be freed
  *
- * Returns 0, -ENOMEM, YODEL_ERR_CONGESTED (max_mailbox bytes wait for that loop) or
- * YODEL_ERR_CLOSED (the server has stopped).
+ * Returns 0, -EINVAL (no server, no fn), -ENOMEM, YODEL_ERR_CONGESTED (max_mailbox bytes wait for
+ * that loop) or YODEL_ERR_CLOSED (the server has stopped).
  */
 YODEL_API int yodel_ws_post(yodel_server *server, yodel_id id, yodel_ws_post_fn *fn, void *arg,
                             yodel_free_fn *free_arg) YODEL_ANY_THREAD;
@@ -303,10 +303,10 @@ YODEL_API int yodel_ws_post(yodel_server *server, yodel_id id, yodel_ws_post_fn 
  * server   as for yodel_ws_post()
  * id       as for yodel_ws_post()
  * type     as for yodel_ws_send()
- * data     copied
+ * data     copied; text must be UTF-8
  *
- * Returns 0 once it is on its way to the loop; what yodel_ws_send() says there is not told: of a
- * client that is congested, has gone, or was given text that is not UTF-8, nothing is sent.
+ * Returns 0 once it is on its way to the loop; what yodel_ws_send() says there is not told: to a
+ * client that is congested or has gone nothing is sent.  -EINVAL (type), YODEL_ERR_ENCODING,
  * -ENOMEM, YODEL_ERR_CONGESTED (max_mailbox) or YODEL_ERR_CLOSED (the server has stopped).
  */
 YODEL_API int yodel_ws_send_id(yodel_server *server, yodel_id id, yodel_ws_type type,

@@ -100,9 +100,17 @@ typedef enum yodel_ws_deflate {
     /* Both directions without context takeover: the compressor is shared by all connections of a
      * loop, so a connection costs no memory for it, and a group message is compressed once. */
     YODEL_WS_DEFLATE_SHARED,
-    /* With context takeover where the client allows it: better ratio, 40 to 300 KiB a connection
-     * once it has spoken. */
-    YODEL_WS_DEFLATE_CONTEXT
+    /* With context takeover where the client allows it: each message may refer to those before it,
+     * which makes short ones shorter.  Costs memory for each connection once it has spoken, and is
+     * left out above max_deflate_memory (yodel_server_options), with windows of 2^bits bytes:
+     *
+     *                         9    10    11    12    13    14    15  bits
+     *   what is sent         10    14    22    38    70   134   262  KiB
+     *   what comes            8     9    10    12    16    24    40  KiB
+     */
+    YODEL_WS_DEFLATE_CONTEXT,
+    YODEL_WS_DEFLATE_CONTEXT_OUT, /* only of what is sent */
+    YODEL_WS_DEFLATE_CONTEXT_IN   /* only of what comes */
 } yodel_ws_deflate;
 
 /* Zero: as the server's options say. */
@@ -130,6 +138,13 @@ typedef struct yodel_ws_options {
     /* 1: a group message for a member at max_buffered closes that member with 1013; 0: it is
      * dropped for that member and counted. */
     int close_congested;
+
+    /* What permessage-deflate may cost, where it is on. */
+    unsigned deflate_level; /* 1: fastest, to 9: shortest; 0: 1 */
+    /* Windows as powers of two, 9 to 15 (512 bytes to 32 KiB); 0: 15.  A client may ask for less of
+     * what it is sent.  Of what it sends it is asked for less only if it has offered to be. */
+    unsigned deflate_bits;        /* of what is sent */
+    unsigned deflate_client_bits; /* of what comes */
 } yodel_ws_options;
 
 /* A consumer: what is done with the WebSockets of a route.  Everything is copied. */
@@ -156,8 +171,8 @@ typedef struct yodel_ws_handlers {
  *            NULL: every client is let in, and what it sends is ignored
  * user       borrowed, for all handlers; must outlive the server
  *
- * Returns 0, -ENOMEM, -EINVAL (an event without a handler, a deflate that is none),
- * YODEL_ERR_PATTERN (malformed), YODEL_ERR_CONFLICT (a consumer has that pattern),
+ * Returns 0, -ENOMEM, -EINVAL (an event without a handler; a deflate, level or window that is
+ * none), YODEL_ERR_PATTERN (malformed), YODEL_ERR_CONFLICT (a consumer has that pattern),
  * YODEL_ERR_OPTIONS, or YODEL_ERR_STATE (the server runs, or has run).
  */
 YODEL_API YODEL_CHECK_RESULT int yodel_server_route_ws(yodel_server *server, const char *pattern,

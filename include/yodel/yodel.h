@@ -86,6 +86,9 @@
  * a call is given is copied, unless it says borrowed or taken.
  *
  * NULL.  An argument may be NULL only where that is said; options, where every field has a default.
+ * A call without its object, its function or the place for its result does nothing and gives
+ * -EINVAL, or NULL, 0 or an empty view where it returns no int; what it takes is freed all the
+ * same.
  *
  * Sizes of structs.  Every struct that a caller fills, or has filled, begins with `size_t size`,
  * the size it was compiled with.  Zero is the default of every other field, and new ones are added
@@ -112,9 +115,14 @@
  */
 
 #include <yodel/base.h>
+#include <yodel/carry.h>
 #include <yodel/channels.h>
+#include <yodel/channels_redis.h>
+#include <yodel/cluster.h>
 #include <yodel/decision.h>
 #include <yodel/guest.h>
+#include <yodel/history.h>
+#include <yodel/history_redis.h>
 #include <yodel/http.h>
 #include <yodel/http_body.h>
 #include <yodel/http_files.h>
@@ -122,6 +130,8 @@
 #include <yodel/listen.h>
 #include <yodel/log.h>
 #include <yodel/loop.h>
+#include <yodel/presence.h>
+#include <yodel/redis.h>
 #include <yodel/restart.h>
 #include <yodel/server.h>
 #include <yodel/sse.h>

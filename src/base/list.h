@@ -50,4 +50,23 @@ static inline void yd_list_move(struct yd_list *from, struct yd_list *to)
     yd_list_init(from);
 }
 
+/* ---- rings: lists whose head is a pointer to the first node, NULL without nodes ---- */
+
+static inline void yd_ring_append(struct yd_list **first, struct yd_list *node)
+{
+    yd_list_init(node);
+    if (*first == NULL)
+        *first = node;
+    else
+        yd_list_append(*first, node);
+}
+
+/* Takes node, which is in the ring, out of it. */
+static inline void yd_ring_remove(struct yd_list **first, struct yd_list *node)
+{
+    if (*first == node)
+        *first = yd_list_is_empty(node) ? NULL : node->next;
+    yd_list_remove(node);
+}
+
 #endif

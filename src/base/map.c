@@ -78,11 +78,26 @@ void yd_map_init(struct yd_map *map, const struct yodel_allocator *mem, const ui
     *map = (struct yd_map){.secret = {secret[0], secret[1]}, .mem = mem};
 }
 
+void yd_map_init_fixed(struct yd_map *map, const struct yodel_allocator *mem,
+                       const uint64_t secret[2], size_t key_at, size_t key_len)
+{
+    yd_map_init(map, mem, secret);
+    map->key_at = (uint32_t)key_at;
+    map->key_len = (uint32_t)key_len;
+}
+
 void yd_map_done(struct yd_map *map)
 {
     yd_free(map->mem, map->slots);
     map->slots = NULL;
     map->num_slots = map->count = 0;
+}
+
+static inline yodel_str key_of(const struct yd_map *map, const struct yd_map_node *node)
+{
+    if (map->key_len > 0)
+        return (yodel_str){(const char *)node + map->key_at, map->key_len};
+    return node->key;
 }
 
 static inline struct yd_map_node **slot_of(const struct yd_map *map, uint64_t hash)
@@ -97,7 +112,7 @@ struct yd_map_node *yd_map_find_key(const struct yd_map *map, const struct yd_ke
     if (map->count == 0)
         return NULL;
     for (node = *slot_of(map, key->hash); node; node = node->next)
-        if (node->hash == key->hash && yodel_str_eq(node->key, key->text))
+        if (node->hash == key->hash && yodel_str_eq(key_of(map, node), key->text))
             break;
     return node;
 }
@@ -160,6 +175,11 @@ static void shrink(struct yd_map *map)
         map->slots = slots;
 }
 
+int yd_map_reserve(struct yd_map *map)
+{
+    return map->num_slots > 0 ? 0 : grow(map);
+}
+
 int yd_map_insert_hashed(struct yd_map *map, struct yd_map_node *node, uint64_t hash)
 {
     struct yd_map_node **slot;
@@ -177,7 +197,9 @@ int yd_map_insert_hashed(struct yd_map *map, struct yd_map_node *node, uint64_t 
 
 int yd_map_insert(struct yd_map *map, struct yd_map_node *node)
 {
-    return yd_map_insert_hashed(map, node, yd_siphash(map->secret, node->key.ptr, node->key.len));
+    yodel_str key = key_of(map, node);
+
+    return yd_map_insert_hashed(map, node, yd_siphash(map->secret, key.ptr, key.len));
 }
 
 void yd_map_remove(struct yd_map *map, struct yd_map_node *node)

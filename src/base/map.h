@@ -15,12 +15,29 @@ struct yd_map_node {
     yodel_str key; /* borrowed from the owner */
 };
 
+/*
+ * A node without its key, for what there is one of for every client: its map knows that the keys
+ * are all of one length and stand at one distance behind their nodes (yd_map_init_fixed()).
+ * yd_map_bare() gives it to the functions below; what they give is found by yd_container_of() all
+ * the same.
+ */
+struct yd_map_bare {
+    struct yd_map_node *next;
+    uint64_t hash;
+};
+
+static inline struct yd_map_node *yd_map_bare(struct yd_map_bare *bare)
+{
+    return (struct yd_map_node *)(void *)bare;
+}
+
 struct yd_map {
     struct yd_map_node **slots;
     size_t num_slots; /* a power of two, or 0 */
     size_t count;
     uint64_t secret[2];
     const struct yodel_allocator *mem;
+    uint32_t key_at, key_len; /* of bare nodes: from the node's begin, bytes; 0: the node knows */
 };
 
 uint64_t yd_siphash(const uint64_t secret[2], const void *data, size_t len);
@@ -38,6 +55,12 @@ static inline struct yd_key yd_key_make(const uint64_t secret[2], yodel_str text
 
 /* Owns nothing until the first insert. */
 void yd_map_init(struct yd_map *map, const struct yodel_allocator *mem, const uint64_t secret[2]);
+/* The same for bare nodes: key_len bytes at key_at, from the begin of the node, are its key. */
+void yd_map_init_fixed(struct yd_map *map, const struct yodel_allocator *mem,
+                       const uint64_t secret[2], size_t key_at, size_t key_len);
+/* Those two, for owners with the fields node and key. */
+#define YD_MAP_KEY(type, node, key)                                                                \
+    offsetof(type, key) - offsetof(type, node), sizeof(((type *)NULL)->key)
 /* Frees the slots, not the nodes. */
 void yd_map_done(struct yd_map *map);
 
@@ -46,9 +69,12 @@ struct yd_map_node *yd_map_find(const struct yd_map *map, yodel_str key);
 /* The same for a key that was made with the map's secret. */
 struct yd_map_node *yd_map_find_key(const struct yd_map *map, const struct yd_key *key);
 
-/* Inserts node under node->key, which must be absent.  Returns 0 or -ENOMEM. */
+/* Has slots made: inserts cannot fail any more.  Returns 0 or -ENOMEM. */
+int yd_map_reserve(struct yd_map *map);
+
+/* Inserts node under its key, which must be absent.  Returns 0 or -ENOMEM. */
 int yd_map_insert(struct yd_map *map, struct yd_map_node *node);
-/* The same for a hash that was made with the map's secret, of node->key. */
+/* The same for a hash that was made with the map's secret, of its key. */
 int yd_map_insert_hashed(struct yd_map *map, struct yd_map_node *node, uint64_t hash);
 
 /* node must be in map.  Never shrinks below 16 slots; shrinks when an eighth full. */

@@ -3,6 +3,9 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <string.h>
 
 static void *default_alloc(size_t size, void *user)
@@ -63,6 +66,16 @@ void yd_free(const struct yodel_allocator *mem, void *ptr)
 {
     if (ptr)
         mem->release(ptr, mem->user);
+}
+
+void yd_mem_trim(const struct yodel_allocator *mem)
+{
+#ifdef __GLIBC__
+    if (mem->alloc == default_alloc)
+        (void)malloc_trim(0);
+#else
+    (void)mem;
+#endif
 }
 
 char *yd_strdup(const struct yodel_allocator *mem, const char *text)

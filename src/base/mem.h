@@ -15,6 +15,10 @@ void *yd_alloc_array(const struct yodel_allocator *mem, size_t num, size_t size)
 void *yd_resize(const struct yodel_allocator *mem, void *ptr, size_t size);
 void yd_free(const struct yodel_allocator *mem, void *ptr);
 
+/* Has what is free go back to the system, as far as mem is malloc and has a way to do that; takes
+ * its time. */
+void yd_mem_trim(const struct yodel_allocator *mem);
+
 /* NUL-terminated copy. */
 char *yd_strdup(const struct yodel_allocator *mem, const char *text);
 char *yd_strndup(const struct yodel_allocator *mem, const char *text, size_t len);

@@ -10,9 +10,6 @@
 /* Most bytes that a transport may write ahead of the payload (a server's WebSocket header). */
 #define YD_MSG_HEADROOM 10
 
-/* One setting of a per-message transformation (deflate window bits 8..15) and its result. */
-#define YD_MSG_VARIANTS 8
-
 /*
  * A message that is encoded once and shared: payload, no room after it, ahead of it
  * YD_MSG_HEADROOM bytes that end with the frame header.  Counted atomically, immutable once shared.
@@ -21,10 +18,12 @@ struct yd_msg {
     atomic_uint refs;
     uint8_t type;     /* YODEL_WS_TEXT or YODEL_WS_BINARY */
     uint8_t head_len; /* bytes of header that end where the payload begins */
+    uint8_t setting;  /* of a twin: how it was compressed */
     const struct yodel_allocator *mem;
-    size_t len;                                         /* of the payload */
-    _Atomic(struct yd_msg *) variants[YD_MSG_VARIANTS]; /* compressed twins, made on first use */
-    uint8_t room[]; /* YD_MSG_HEADROOM bytes, then the payload */
+    size_t len;                     /* of the payload */
+    _Atomic(struct yd_msg *) twins; /* compressed, one a setting; made on first use */
+    struct yd_msg *next;            /* of a twin: the one before it */
+    uint8_t room[];                 /* YD_MSG_HEADROOM bytes, then the payload */
 };
 
 /* A message with one reference and an uninitialised payload of len bytes; NULL when out of memory.
@@ -48,10 +47,10 @@ static inline struct yd_msg *yd_msg_ref(struct yd_msg *msg)
     return msg;
 }
 
-/* For yd_msg_unref(): without references left, frees the variants too. */
+/* For yd_msg_unref(): without references left, frees the twins too. */
 void yd_msg_free(struct yd_msg *msg);
 
-/* Takes NULL; the last one frees the variants too.  Returns NULL. */
+/* Takes NULL; the last one frees the twins too.  Returns NULL. */
 static inline struct yd_msg *yd_msg_unref(struct yd_msg *msg)
 {
     /* The holder of the only reference needs no locked instruction: nothing else can add one. */
@@ -61,8 +60,11 @@ static inline struct yd_msg *yd_msg_unref(struct yd_msg *msg)
     return NULL;
 }
 
-/* Stores twin (a reference, taken) as variant i unless another thread was first; returns the one
- * that is stored, borrowed from msg. */
-struct yd_msg *yd_msg_set_variant(struct yd_msg *msg, unsigned i, struct yd_msg *twin);
+/* The twin of a setting, borrowed from msg; NULL: none was made. */
+struct yd_msg *yd_msg_twin(struct yd_msg *msg, uint8_t setting);
+
+/* Keeps twin (a reference, taken; its setting is set) unless another thread was first with that
+ * setting; returns the one that is kept, borrowed from msg. */
+struct yd_msg *yd_msg_add_twin(struct yd_msg *msg, struct yd_msg *twin);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/utf8.h"
+#include "base/utf8_blocks.h"
 
 #include <string.h>
 #ifdef __SSE2__
@@ -128,6 +129,8 @@ static bool step(struct yd_utf8 *state, uint8_t byte)
 /* Skips whole characters, up to what is none or to the last three bytes. */
 static const uint8_t *skip_whole(const uint8_t *data, const uint8_t *end)
 {
+    if (end - data >= YD_UTF8_BLOCKS_LEAST)
+        data = yd_utf8_skip_blocks(data, end);
     while (end - data >= 4) {
         uint32_t word = load_le32(data);
         unsigned len = wide_len(word);

@@ -28,7 +28,6 @@ void yd_ask_unref(struct yd_ask *ask)
     if (atomic_fetch_sub_explicit(&ask->refs, 1, memory_order_acq_rel) != 1)
         return;
     pthread_mutex_destroy(&ask->lock);
-    yd_free(ask->bus->mem, ask->asker);
     yd_buf_free(ask->bus->mem, &ask->answered);
     ask->ops->free(ask);
 }
@@ -61,7 +60,7 @@ static void finish(struct yd_ask *ask)
     missing = ask->missing;
     pthread_mutex_unlock(&ask->lock);
     if (ask->asker != NULL)
-        yd_far_reply(ask, missing);
+        ask->asker->reply(ask->asker, ask, missing);
     else
         ask->ops->sink(ask, missing);
     yd_ask_unref(ask);
@@ -199,6 +198,11 @@ static void end_asks(struct yd_list *asks)
 
 void yd_bus_close(struct yd_bus *bus)
 {
+    if (bus->num_loops == 0)
+        return;
+    pthread_mutex_lock(&bus->far_lock); /* nothing is being sent */
+    atomic_store(&bus->closed, true);
+    pthread_mutex_unlock(&bus->far_lock);
     for (unsigned i = 0; i < bus->num_loops; i++)
         end_asks(&bus->per_loop[i].asks);
 }

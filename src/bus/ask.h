@@ -19,14 +19,6 @@ enum yd_missing {
     YD_MISSING_REFUSED = 16 /* was not sent: congested, or too many wait already */
 };
 
-/* Who asked, when it was another process. */
-struct yd_far_asker {
-    struct yd_peer *peer;
-    uint64_t token;
-    size_t process_len;
-    char process[];
-};
-
 struct yd_ask_ops {
     /* What was gathered is complete but for missing, of enum yd_missing.  Nothing of the program's
      * is being called. */
@@ -45,14 +37,16 @@ struct yd_ask {
     unsigned open;
     unsigned missing;
     unsigned num_missing;           /* parts that did not answer */
+    bool has_answer;                /* yd_ask_answered() was called */
     bool told;                      /* the sink's turn has come: nothing more counts */
     bool listed;                    /* of_loop is, or was until the sink was called */
     uint16_t awaited[YD_MAX_PEERS]; /* answers of far peers, by their index */
     struct yd_buf answered;         /* hashes of the processes that have answered */
     uint32_t timeout_ms;
     uint64_t token;
-    struct yd_far_asker *asker; /* gets the result in place of the sink; NULL: none, owned */
-    struct yd_loop *home;       /* whose timer it has; NULL: none */
+    uint64_t sequence;      /* of the last native operation when it was sent */
+    struct yd_asker *asker; /* gets the result in place of the sink; NULL: none */
+    struct yd_loop *home;   /* whose timer it has; NULL: none */
     struct yd_timer timer;
     struct yd_mail mail; /* calls the sink */
     struct yd_list of_loop, of_bus;
@@ -88,6 +82,16 @@ static inline unsigned yd_ask_num_missing(const struct yd_ask *ask)
 {
     return ask->num_missing;
 }
+/* The allocator of its bus. */
+static inline const struct yodel_allocator *yd_ask_mem(const struct yd_ask *ask)
+{
+    return yd_bus_mem(ask->bus);
+}
+/* Its time limit, ms; 0: none. */
+static inline uint32_t yd_ask_timeout(const struct yd_ask *ask)
+{
+    return ask->timeout_ms;
+}
 /* The loop that has its time limit; NULL: none. */
 static inline struct yd_loop *yd_ask_home(const struct yd_ask *ask)
 {
@@ -101,6 +105,9 @@ static inline struct yd_loop *yd_ask_home(const struct yd_ask *ask)
 void yd_ask_close(struct yd_ask *ask, struct yd_loop *loop, unsigned missing);
 /* The same, of a part that stands for several, num of which are missing. */
 void yd_ask_close_some(struct yd_ask *ask, struct yd_loop *loop, unsigned missing, unsigned num);
+/* An answer has come, from wherever: peers that wait for no more than one close their parts.  The
+ * caller has a part, or a reference, and not the lock. */
+void yd_ask_answered(struct yd_ask *ask);
 /* As yd_ask_close(), but the sink may be called in this call: no function of the program's is
  * running. */
 void yd_ask_close_now(struct yd_ask *ask, struct yd_loop *loop, unsigned missing);
@@ -114,7 +121,5 @@ void yd_ask_cancel(struct yd_ask *ask);
 
 /* bus_far.c: no far peer is waited for any more. */
 void yd_far_forget(struct yd_ask *ask);
-/* Sends the result to ask->asker. */
-void yd_far_reply(struct yd_ask *ask, unsigned missing);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "bus/ask.h"
+#include "bus/heard.h"
 #include "bus/op_node.h"
 
 /* Sending operations to loops, and carrying them out there. */
@@ -36,6 +37,7 @@ int yd_bus_init(struct yd_bus *bus, const struct yd_bus_options *options)
         bus->per_loop[i].waiting_end = &bus->per_loop[i].waiting;
         yd_list_init(&bus->per_loop[i].asks);
     }
+    yd_heard_init(bus);
     yd_fence_init(&bus->fence);
     pthread_mutex_init(&bus->far_lock, NULL);
     yd_list_init(&bus->asks);

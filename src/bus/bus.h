@@ -79,6 +79,12 @@ struct yd_layer_ops {
     /* Appends what such an ask has gathered; and adds it to the ask of the process that asked. */
     int (*encode_result)(struct yd_ask *ask, struct yd_buf *buf);
     int (*take_result)(struct yd_ask *ask, yodel_bytes result);
+    /* Another process has come (its name empty: some may have missed what was sent), or is lost:
+     * what is known of it is nothing more.  On one thread; NULL: it is all the same. */
+    void (*process_joined)(struct yd_layer *layer, yodel_str process);
+    void (*process_lost)(struct yd_layer *layer, yodel_str process);
+    /* find needs only the scope: what is for nobody here is not decoded. */
+    bool finds_by_scope;
 };
 
 /* Embedded in its owner. */
@@ -87,12 +93,22 @@ struct yd_layer {
     struct yd_bus *bus;
     struct yd_layer *next;
     yodel_str name; /* the same in every process; borrowed */
+    /* A peer with a form of its own carries its operations: those with the native form let it be.
+     */
+    bool has_own_form;
+    /* What concerns members of groups alone need not reach processes where those have none. */
+    bool by_group;
 };
 
 /* Keeps a layer for what is under way, and gives it back. */
 static inline void yd_layer_ref(struct yd_layer *layer)
 {
     layer->ops->ref(layer);
+}
+
+static inline bool yd_layer_try_ref(struct yd_layer *layer)
+{
+    return layer->ops->try_ref(layer);
 }
 
 static inline void yd_layer_unref(struct yd_layer *layer)
@@ -102,19 +118,38 @@ static inline void yd_layer_unref(struct yd_layer *layer)
 
 /* ---- far peers ---- */
 
+/*
+ * A peer carries operations in the native form (bus/op_codec.c), or in one of its own, which other
+ * programs speak.  The second kind makes what it sends in encode; what comes in it makes into
+ * operations with functions of the layer, and gives them to yd_bus_inject().
+ */
 struct yd_peer_ops {
-    /* Takes an operation for the other processes.  Called in the order of the operations' numbers,
-     * with a lock held: it must not call the bus.  Returns 0, or why it could not. */
-    int (*send)(struct yd_peer *peer, yodel_bytes op);
+    /* Whether it carries op at all; no part of an answer is awaited of one that does not.  Called
+     * without a lock, on the sender's thread.  NULL: every one. */
+    bool (*takes)(struct yd_peer *peer, const struct yd_op *op);
+    /* Appends op in the peer's own form; without a lock, on the sender's thread.  token: 0, or that
+     * of op->ask.  NULL: the native form.  Returns 0, -ENOMEM (nobody gets op), or
+     * YODEL_ERR_UNSUPPORTED: it has no form for op, its part of an answer is missing. */
+    int (*encode)(struct yd_peer *peer, const struct yd_op *op, uint64_t token, struct yd_buf *buf);
+    /* Takes an operation for the other processes, as bytes.  Called in the order of the operations'
+     * numbers, with a lock held: it must not call the bus.  Returns 0, or why it could not. */
+    int (*send)(struct yd_peer *peer, const struct yd_op *op, uint64_t token, yodel_bytes bytes);
     /* Takes the answer to an operation with a reply token, for the process it came from. */
     int (*reply)(struct yd_peer *peer, yodel_bytes reply);
+    /* What was asked with token, and this peer has a part of, has an answer, which may be its own.
+     * Called without a lock, on any thread, perhaps more than once.  NULL: it does not matter. */
+    void (*answered)(struct yd_peer *peer, uint64_t token);
     /* How many processes it reaches now: so many answers are awaited of it, one of each.  Called
-     * with a lock held, just before send.  NULL: one. */
+     * with a lock held, just before send.  NULL: one.  A peer with a form of its own says 1, a part
+     * that it closes by yd_bus_close_part(). */
     unsigned (*num_parts)(struct yd_peer *peer);
     /* A group has its first member of all loops, or has lost its last.  Called with a lock held, in
      * their order for each group. */
     void (*group_begins)(struct yd_peer *peer, yodel_str layer, yodel_str group);
     void (*group_ends)(struct yd_peer *peer, yodel_str layer, yodel_str group);
+    /* For one that listens to groups one by one: whether it hears that one, or cannot now, or need
+     * not.  When that may have become true it calls yd_bus_hears_more().  Any thread. */
+    bool (*hears)(struct yd_peer *peer, yodel_str layer, yodel_str group);
 };
 
 /* Embedded in its owner. */
@@ -133,6 +168,10 @@ struct yd_bus_loop {
     bool busy;                              /* an operation is being carried out */
     struct yd_mail *waiting, **waiting_end; /* operations that wait for it */
     struct yd_list asks;                    /* whose time limits run here, by of_loop */
+    struct yd_list heard;                   /* bus/heard.h: who waits to hear a group */
+    struct yd_mail heard_mail;
+    atomic_uint num_heard;    /* they; any thread looks */
+    atomic_bool heard_posted; /* the mail is under way */
 };
 
 struct yd_bus {
@@ -145,6 +184,7 @@ struct yd_bus {
     struct yd_fence fence;
     struct yd_peer *peers;
     unsigned num_peers;
+    atomic_bool closed;       /* far peers are told of nothing any more: they may have ended */
     pthread_mutex_t far_lock; /* for all below */
     struct yd_layer *layers;
     uint64_t sequence;     /* of the last operation for far peers */
@@ -168,8 +208,8 @@ void yd_bus_done(struct yd_bus *bus);
 /* Before the loops run: a child that fork() made is another process. */
 void yd_bus_set_process(struct yd_bus *bus, const char *process);
 
-/* When all loops have ended and were closed: ends the asks that wait still.  All zero is allowed.
- */
+/* When all loops have ended and were closed: ends the asks that wait still, and leaves the far
+ * peers alone.  All zero is allowed. */
 void yd_bus_close(struct yd_bus *bus);
 
 /* The allocator of the bus. */
@@ -183,6 +223,9 @@ static inline bool yd_bus_has_peers(const struct yd_bus *bus)
 {
     return bus->peers != NULL;
 }
+
+/* Whether one of them takes the native form. */
+bool yd_bus_has_native_peer(const struct yd_bus *bus);
 
 /* The name of this process: 32 hex digits. */
 static inline const char *yd_bus_process(const struct yd_bus *bus)
@@ -254,6 +297,58 @@ int yd_bus_receive(struct yd_bus *bus, struct yd_peer *peer, yodel_bytes op);
 /* An answer has come through peer.  Late ones and second ones are dropped.  Any thread.  Returns 0,
  * YODEL_ERR_PROTOCOL. */
 int yd_bus_receive_reply(struct yd_bus *bus, struct yd_peer *peer, yodel_bytes reply);
+
+/* The same, of a process that was counted when yd_bus_sequence() was since: an ask that was sent
+ * before does not wait for it. */
+int yd_bus_receive_reply_since(struct yd_bus *bus, struct yd_peer *peer, yodel_bytes reply,
+                               uint64_t since);
+/* The process that an answer is for, and the one that gives it; views.  Return 0 or
+ * YODEL_ERR_PROTOCOL. */
+int yd_bus_reply_process(yodel_bytes reply, yodel_str *ret_process);
+int yd_bus_reply_responder(yodel_bytes reply, yodel_str *ret_process);
+
+/* A process that a peer reaches. */
+struct yd_bus_process {
+    yodel_str name;
+    uint64_t since; /* yd_bus_count_process() has set it */
+};
+
+/* Calls count(arg), which makes the process one of num_parts, while nothing is sent, and notes
+ * since when. */
+void yd_bus_count_process(struct yd_bus *bus, struct yd_bus_process *process,
+                          void (*count)(void *arg), void *arg);
+/* The same with forget, by which it is none any more: asks do not wait for it, and miss it. */
+void yd_bus_forget_process(struct yd_bus *bus, struct yd_peer *peer,
+                           const struct yd_bus_process *process, void (*forget)(void *arg),
+                           void *arg);
+/* Tell all layers; a process that is lost is a new one if it comes again.  One thread. */
+void yd_bus_process_joined(struct yd_bus *bus, yodel_str process);
+void yd_bus_process_lost(struct yd_bus *bus, yodel_str process);
+
+/* Who wants the answer to an operation that is injected; embedded in its owner. */
+struct yd_asker {
+    /* The answer, or ask NULL: there is none.  missing: of enum yd_missing.  Exactly once, on a
+     * thread of the bus's; nothing of the program's is being called.  The last use of the asker. */
+    void (*reply)(struct yd_asker *asker, struct yd_ask *ask, unsigned missing);
+};
+
+/*
+ * Carries out in this process an operation that a peer with a form of its own has made; takes op.
+ * asker: gets what op->ask has gathered, when its parts are closed; NULL: no answer is wanted, and
+ * op has no ask.  asker->reply may be called in this call.  Returns as yd_bus_send().
+ */
+int yd_bus_inject(struct yd_op *op, struct yd_asker *asker);
+
+/* For a part of such a peer's that is open: adds an answer, as take_result of the layer reads it.
+ * Any thread.  Returns 0 (also when nobody waits any more), -ENOMEM, YODEL_ERR_PROTOCOL. */
+int yd_bus_add_result(struct yd_bus *bus, struct yd_peer *peer, uint64_t token, yodel_bytes result);
+/* Closes that part: missing of enum yd_missing, num_missing parts of it did not answer.  Nothing
+ * when nobody waits any more.  Any thread. */
+void yd_bus_close_part(struct yd_bus *bus, struct yd_peer *peer, uint64_t token, unsigned missing,
+                       unsigned num_missing);
+
+/* Whether the layer of that name is by_group. */
+bool yd_bus_is_by_group(struct yd_bus *bus, yodel_str layer);
 
 /* For the directory of groups; layer is the name of theirs. */
 void yd_bus_group_begins(const struct yd_bus *bus, yodel_str layer, yodel_str group);

@@ -29,7 +29,8 @@ struct yd_op {
     bool deferred;    /* never inside the call that sends it */
     bool control;     /* what must not be refused: not counted in mailboxes */
     bool wants_reply; /* it was decoded, and its sender waits for an answer */
-    uint32_t flags;   /* of the layer */
+    bool own_form;  /* a peer with a form of its own carries it, whatever others of its layer do */
+    uint32_t flags; /* of the layer */
     struct yd_layer *layer;
     struct yd_scope scope;
     struct yd_ask *ask; /* NULL: no reply; a reference of each node */
@@ -38,6 +39,12 @@ struct yd_op {
     struct yd_key *keys_end;
     char *text_end;
 };
+
+/* Whether peers with the native form carry op: no other one does. */
+static inline bool yd_op_is_native(const struct yd_op *op)
+{
+    return !op->own_form && !op->layer->has_own_form;
+}
 
 /* How much a scope needs. */
 struct yd_scope_size {

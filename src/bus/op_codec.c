@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <string.h>
 
 #include "bus/op.h"
 #include "bus/op_wire.h"
@@ -139,6 +140,14 @@ static struct yd_layer *find_layer(struct yd_bus *bus, yodel_str name)
     return layer;
 }
 
+static bool is_for_nobody(const struct yd_op *op)
+{
+    struct yd_loop_set loops = {{0}}, none = {{0}};
+
+    op->layer->ops->find(op, &loops);
+    return memcmp(&loops, &none, sizeof none) == 0;
+}
+
 /* What follows the layer's name. */
 static int make_op(struct yd_layer *layer, struct yd_wire_reader *reader, bool wants_reply,
                    struct yd_op **ret_op)
@@ -160,6 +169,10 @@ static int make_op(struct yd_layer *layer, struct yd_wire_reader *reader, bool w
     op->local = true;
     op->wants_reply = wants_reply;
     get_scope(reader, op);
+    if (!wants_reply && layer->ops->finds_by_scope && is_for_nobody(op)) {
+        yd_op_unref(op);
+        return YODEL_ERR_NOT_FOUND;
+    }
     if ((rc = layer->ops->decode(op, reader->rest)) < 0)
         yd_op_unref(op);
     else

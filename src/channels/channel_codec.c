@@ -11,7 +11,7 @@
  *     message   1, type 1, payload to the end
  *     event     2, type (a string), JSON text to the end
  *
- * A survey has nothing besides.
+ * A survey and a count have nothing besides; what presence says stands in presence_op.c.
  */
 
 enum form { MESSAGE = 1, EVENT };
@@ -37,8 +37,11 @@ int yd_channel_encode(const struct yd_op *op, struct yd_buf *buf)
     const struct yd_delivery *what = &((const struct yd_channel_op *)op)->what;
     const struct yodel_allocator *mem = yd_op_mem(op);
 
-    if (op->kind == YD_CHANNEL_SURVEY)
+    if (op->kind == YD_CHANNEL_SURVEY || op->kind == YD_CHANNEL_COUNT)
         return 0;
+    if (op->kind != YD_CHANNEL_SEND)
+        return yd_buf_append(mem, buf, ((const struct yd_channel_op *)op)->bytes.ptr,
+                             ((const struct yd_channel_op *)op)->bytes.len);
     return what->msg != NULL ? put_message(mem, buf, what->msg) : put_event(mem, buf, what->event);
 }
 
@@ -71,7 +74,9 @@ static int get_survey(struct yd_op *op, yodel_bytes payload)
     if (!op->wants_reply || op->scope.num_rooms != 1 || payload.len > 0)
         return YODEL_ERR_PROTOCOL;
     op->deferred = true;
-    op->ask = yd_listing_answer(yd_channels_of(op));
+    op->ask = op->kind == YD_CHANNEL_COUNT
+                  ? yd_counting_answer(yd_channels_of(op), op->scope.rooms[0].text)
+                  : yd_listing_answer(yd_channels_of(op));
     return op->ask != NULL ? 0 : -ENOMEM;
 }
 
@@ -81,10 +86,14 @@ int yd_channel_decode(struct yd_op *op, yodel_bytes payload)
     struct yd_wire_reader reader = {payload, false};
     uint8_t form = yd_wire_get_u8(&reader);
 
-    if (op->kind == YD_CHANNEL_SURVEY)
+    if (op->kind == YD_CHANNEL_SURVEY || op->kind == YD_CHANNEL_COUNT)
         return get_survey(op, payload);
     op->deferred = true;
     op->weight += payload.len;
+    if (op->kind == YD_CHANNEL_INTEREST)
+        op->control = true;
+    if (op->kind != YD_CHANNEL_SEND)
+        return yd_buf_append(yd_op_mem(op), &channel_op->bytes, payload.ptr, payload.len);
     if (op->scope.num_rooms != 1)
         return YODEL_ERR_PROTOCOL;
     if (form == MESSAGE)

@@ -62,8 +62,11 @@ int yd_event_new(const struct yodel_allocator *mem, const char *type, const char
     yodel_event *event;
     int rc;
 
-    if ((rc = make_event(mem, yodel_str_of(type), &event)) < 0)
+    rc = mem != NULL ? make_event(mem, yodel_str_of(type), &event) : -EINVAL;
+    if (rc < 0) {
+        yd_json_pack_nothing(format, args);
         return rc;
+    }
     if ((rc = pack_object(event, format, args)) < 0)
         yd_event_unref(event);
     else
@@ -107,11 +110,15 @@ void yd_event_unref(yodel_event *event)
 
 yodel_str yodel_event_type(const yodel_event *event)
 {
+    if (event == NULL)
+        return (yodel_str){NULL, 0};
     return (yodel_str){event->type, event->type_len};
 }
 
 const json_t *yodel_event_json(const yodel_event *event)
 {
+    if (event == NULL)
+        return NULL;
     return event->body;
 }
 
@@ -120,6 +127,8 @@ int yodel_event_unpack(const yodel_event *event, const char *format, ...)
     va_list args;
     int rc;
 
+    if (event == NULL)
+        return -EINVAL;
     va_start(args, format);
     rc = yd_json_unpack(event->body, format, args);
     va_end(args);

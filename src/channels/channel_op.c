@@ -5,6 +5,7 @@
 
 #include "base/container.h"
 #include "channels/channel_event.h"
+#include "channels/history.h"
 
 /* ---- what the bus asks of a channel layer ---- */
 
@@ -12,6 +13,8 @@ static void find(const struct yd_op *op, struct yd_loop_set *set)
 {
     const yodel_channels *channels = yd_channels_of(op);
 
+    for (unsigned i = 0; op->scope.everyone && i < channels->bus->num_loops; i++)
+        yd_loop_set_add(set, i);
     for (uint32_t i = 0; i < op->scope.num_rooms; i++) {
         yd_groups_find(channels->groups, &op->scope.rooms[i], set);
         for (struct yd_attached *a = channels->attached; a != NULL; a = a->next)
@@ -29,7 +32,8 @@ static void deliver(struct yd_channel_op *op, struct yd_loop *loop)
     const struct yd_key *group = &op->op.scope.rooms[0];
     const yodel_channels *channels = yd_channels_of(&op->op);
 
-    yd_group_walk(channels->groups, loop, group, deliver_to, &op->what);
+    if (!yd_history_deliver(op, loop))
+        yd_group_walk(channels->groups, loop, group, deliver_to, &op->what);
     for (struct yd_attached *a = channels->attached; a != NULL; a = a->next)
         yd_group_walk(a->groups, loop, group, deliver_to, &op->what);
 }
@@ -68,6 +72,15 @@ static void apply(struct yd_op *op, struct yd_loop *loop)
     case YD_CHANNEL_SURVEY:
         survey(op, loop);
         break;
+    case YD_CHANNEL_COUNT: /* the directory was asked */
+        break;
+    case YD_CHANNEL_INTEREST:
+    case YD_CHANNEL_STATE:
+    case YD_CHANNEL_DELTA:
+    case YD_CHANNEL_LOST:
+    case YD_CHANNEL_ASK:
+        yd_presence_apply((struct yd_channel_op *)op, loop);
+        break;
     }
 }
 
@@ -75,6 +88,7 @@ static void release(struct yd_op *op)
 {
     struct yd_delivery *what = &((struct yd_channel_op *)op)->what;
 
+    yd_buf_free(yd_op_mem(op), &((struct yd_channel_op *)op)->bytes);
     yd_delivery_done(what);
     yd_msg_unref(what->msg);
     yd_event_unref(what->event);
@@ -103,7 +117,17 @@ static bool try_ref(struct yd_layer *layer)
 
 static size_t op_size(unsigned kind)
 {
-    return kind == YD_CHANNEL_SEND || kind == YD_CHANNEL_SURVEY ? sizeof(struct yd_channel_op) : 0;
+    return kind >= YD_CHANNEL_SEND && kind <= YD_CHANNEL_COUNT ? sizeof(struct yd_channel_op) : 0;
+}
+
+static int encode_result(struct yd_ask *ask, struct yd_buf *buf)
+{
+    return yd_counting_is(ask) ? yd_counting_encode(ask, buf) : yd_listing_encode(ask, buf);
+}
+
+static int take_result(struct yd_ask *ask, yodel_bytes result)
+{
+    return yd_counting_is(ask) ? yd_counting_take(ask, result) : yd_listing_take(ask, result);
 }
 
 const struct yd_layer_ops yd_channels_layer_ops = {
@@ -116,8 +140,11 @@ const struct yd_layer_ops yd_channels_layer_ops = {
     .encode = yd_channel_encode,
     .op_size = op_size,
     .decode = yd_channel_decode,
-    .encode_result = yd_listing_encode,
-    .take_result = yd_listing_take,
+    .encode_result = encode_result,
+    .take_result = take_result,
+    .finds_by_scope = true,
+    .process_joined = yd_presence_joined,
+    .process_lost = yd_presence_lost,
 };
 
 /* ---- operations ---- */
@@ -135,6 +162,32 @@ static struct yd_channel_op *make_op(yodel_channels *channels, enum yd_channel_k
     return op;
 }
 
+int yd_channels_send_here(yodel_channels *channels, yodel_str name, yodel_event *event)
+{
+    struct yd_channel_op *op = make_op(channels, YD_CHANNEL_SEND, name);
+
+    if (op == NULL)
+        return -ENOMEM;
+    op->op.local = true;
+    op->what.event = yd_event_ref(event);
+    op->op.weight += yd_event_json(event).len;
+    return yd_bus_inject(&op->op, NULL);
+}
+
+int yd_channels_send_at(yodel_channels *channels, yodel_str name, struct yd_msg *msg,
+                        struct yd_offset offset, bool local)
+{
+    struct yd_channel_op *op = make_op(channels, YD_CHANNEL_SEND, name);
+
+    if (op == NULL)
+        return -ENOMEM;
+    op->what.msg = yd_msg_ref(msg);
+    op->op.weight += msg->len;
+    op->op.local = local;
+    op->offset = offset;
+    return yd_bus_send(&op->op);
+}
+
 int yd_channels_send(yodel_channels *channels, yodel_str name, struct yd_msg *msg,
                      yodel_event *event)
 {
@@ -146,8 +199,10 @@ int yd_channels_send(yodel_channels *channels, yodel_str name, struct yd_msg *ms
         op->what.msg = yd_msg_ref(msg);
         op->op.weight += msg->len;
     }
-    if (event != NULL)
+    if (event != NULL) {
         op->what.event = yd_event_ref(event);
+        op->op.own_form = channels->far != NULL;
+    }
     return yd_bus_send(&op->op);
 }
 
@@ -170,4 +225,19 @@ int yd_channels_list(yodel_channels *channels, yodel_str name, uint32_t timeout_
     struct yd_survey *listing = yd_listing_new(channels, done, user);
 
     return listing != NULL ? yd_channels_survey(channels, name, timeout_ms, listing) : -ENOMEM;
+}
+
+int yd_channels_count_all(yodel_channels *channels, yodel_str name, uint32_t timeout_ms,
+                          yodel_group_count_fn *done, void *user)
+{
+    struct yd_ask *counting = yd_counting_new(channels, name, done, user);
+    struct yd_channel_op *op;
+
+    if (counting == NULL)
+        return -ENOMEM;
+    if ((op = make_op(channels, YD_CHANNEL_COUNT, name)) == NULL) {
+        yd_ask_unref(counting);
+        return -ENOMEM;
+    }
+    return yd_bus_ask(&op->op, counting, timeout_ms);
 }

@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "channels/channel_event.h"
 #include "channels/channel_op.h"
+#include "channels/history.h"
+#include "channels/presence.h"
 
 /* ---- what is delivered ---- */
 
@@ -53,6 +55,12 @@ void yd_delivery_done(struct yd_delivery *what)
 
 /* ---- lifetime ---- */
 
+static void on_change(void *channels, const struct yd_group_change *change)
+{
+    yd_rooms_changed(channels, change);
+    yd_history_left(channels, change);
+}
+
 int yd_channels_new(const struct yd_channels_options *options, yodel_channels **ret_channels)
 {
     const struct yodel_allocator *mem = yd_bus_mem(options->bus);
@@ -65,22 +73,33 @@ int yd_channels_new(const struct yd_channels_options *options, yodel_channels **
     channels->bus = options->bus;
     channels->make_msg = options->make_msg;
     channels->list_member = options->list_member;
+    channels->send_direct = options->send_direct;
     (void)snprintf(channels->name, sizeof channels->name, "%s", options->name);
+    if ((rc = yd_presence_init(channels)) < 0)
+        goto fail_channels;
     rc = yd_groups_new(options->bus, options->name, options->owner, options->release_owner,
                        &channels->groups);
-    if (rc < 0) {
-        yd_free(mem, channels);
-        return rc;
-    }
+    if (rc < 0)
+        goto fail_presence;
+    yd_groups_set_hook(channels->groups, on_change, channels);
     channels->layer.ops = &yd_channels_layer_ops;
     channels->layer.name = yodel_str_of(channels->name);
+    channels->layer.by_group = true;
     yd_bus_add_layer(options->bus, &channels->layer);
     *ret_channels = channels;
     return 0;
+
+fail_presence:
+    yd_presence_done(channels);
+fail_channels:
+    yd_free(mem, channels);
+    return rc;
 }
 
 yodel_channels *yodel_channels_ref(yodel_channels *channels)
 {
+    if (channels == NULL)
+        return NULL;
     atomic_fetch_add_explicit(&channels->refs, 1, memory_order_relaxed);
     return channels;
 }
@@ -94,6 +113,8 @@ yodel_channels *yodel_channels_unref(yodel_channels *channels)
         atomic_fetch_sub_explicit(&channels->refs, 1, memory_order_acq_rel) != 1)
         return NULL;
     mem = yd_channels_mem(channels);
+    if (channels->far != NULL)
+        channels->far->ops->gone(channels->far);
     while (channels->attached != NULL) {
         struct yd_attached *next = channels->attached->next;
 
@@ -103,6 +124,9 @@ yodel_channels *yodel_channels_unref(yodel_channels *channels)
     }
     yd_bus_remove_layer(channels->bus, &channels->layer);
     groups = channels->groups;
+    yd_groups_set_hook(groups, NULL, NULL);
+    yd_presence_done(channels);
+    yd_history_free(channels);
     yd_free(mem, channels);
     yd_groups_unref(groups);
     return NULL;
@@ -138,6 +162,14 @@ int yd_channels_join_with(yodel_channels *channels, struct yd_loop *loop, yodel_
     return rc < 0 ? rc : 0;
 }
 
+bool yd_channels_await(yodel_channels *channels, struct yd_loop *loop, yodel_str name,
+                       struct yd_member *member, void (*heard)(struct yd_member *member))
+{
+    struct yd_key key = yd_bus_key(channels->bus, name);
+
+    return yd_group_await(channels->groups, loop, &key, member, heard);
+}
+
 void yd_channels_leave(yodel_channels *channels, struct yd_loop *loop, yodel_str name,
                        struct yd_member *member)
 {
@@ -154,4 +186,33 @@ size_t yd_channels_count(yodel_channels *channels, yodel_str name)
     for (struct yd_attached *a = channels->attached; a != NULL; a = a->next)
         count += yd_groups_count(a->groups, &key);
     return count;
+}
+
+/* ---- for who carries its events ---- */
+
+void yd_channels_set_far(yodel_channels *channels, struct yd_channels_far *far)
+{
+    channels->far = far;
+}
+
+bool yd_channels_try_ref(yodel_channels *channels)
+{
+    return yd_layer_try_ref(&channels->layer);
+}
+
+bool yd_channels_has_attached(const yodel_channels *channels, yodel_str layer)
+{
+    for (const struct yd_attached *a = channels->attached; a != NULL; a = a->next)
+        if (yodel_str_eq(yd_groups_layer(a->groups), layer))
+            return true;
+    return false;
+}
+
+void yd_channels_each_group(yodel_channels *channels, bool attached,
+                            void (*each)(yodel_str name, void *user), void *user)
+{
+    if (!attached)
+        yd_groups_each(channels->groups, each, user);
+    for (struct yd_attached *a = attached ? channels->attached : NULL; a != NULL; a = a->next)
+        yd_groups_each(a->groups, each, user);
 }

@@ -47,6 +47,24 @@ struct yd_twin *yd_delivery_add_twin(struct yd_delivery *what, struct yd_twin *t
 /* Frees the twins. */
 void yd_delivery_done(struct yd_delivery *what);
 
+/* ---- events that travel in a form of their own ---- */
+
+struct yd_channels_far;
+
+/* Who carries the events of a layer to other programs. */
+struct yd_channels_far_ops {
+    /* To a channel that is not a WebSocket of this process.  Any thread; takes a reference of its
+     * own.  Returns as yodel_channel_send_event(). */
+    int (*send)(struct yd_channels_far *far, yodel_str channel, const yodel_event *event);
+    /* The last reference of the layer has gone: it is not to be used any more. */
+    void (*gone)(struct yd_channels_far *far);
+};
+
+/* Embedded in its owner, which lives until the loops have ended and gone was called. */
+struct yd_channels_far {
+    const struct yd_channels_far_ops *ops;
+};
+
 /* ---- channel layers ---- */
 
 /* Groups that are reached by this layer's sends, and have members of their own. */
@@ -63,6 +81,18 @@ typedef struct yd_msg *(yd_make_msg_fn)(const struct yodel_allocator *mem, yodel
 typedef bool(yd_list_member_fn)(const struct yd_member *member, yodel_id *ret_id,
                                 char ret_name[YODEL_CHANNEL_NAME_SIZE]);
 
+/* An event to one WebSocket of this process; nothing when there is none of that id.  Any thread;
+ * takes a reference of its own.  Returns as yodel_channel_send_event(). */
+typedef int(yd_send_direct_fn)(yodel_channels *channels, uint64_t id, yodel_event *event);
+
+struct yd_presence_loop;
+struct yd_history;
+
+/* Read by any thread. */
+struct yd_presence_counters {
+    atomic_uint_least64_t watchers, watched, reported, changes, resyncs, refused, malformed;
+};
+
 struct yodel_channels {
     atomic_uint refs;
     struct yd_layer layer;
@@ -71,6 +101,11 @@ struct yodel_channels {
     struct yd_attached *attached; /* read by all once the loops run */
     yd_make_msg_fn *make_msg;
     yd_list_member_fn *list_member;
+    yd_send_direct_fn *send_direct;
+    struct yd_channels_far *far;       /* NULL: none */
+    struct yd_presence_loop *presence; /* one for each loop */
+    struct yd_presence_counters presence_counters;
+    struct yd_history *history; /* NULL: nothing is kept */
     char name[YD_LAYER_NAME_SIZE];
 };
 
@@ -79,7 +114,8 @@ struct yd_channels_options {
     const char *name;         /* on the bus, the same in every process; copied */
     yd_make_msg_fn *make_msg; /* of what comes from other processes */
     yd_list_member_fn *list_member;
-    void *owner; /* bus must live as long */
+    yd_send_direct_fn *send_direct; /* NULL: no member has a channel of its own */
+    void *owner;                    /* bus must live as long */
     void (*release_owner)(void *owner);
 };
 
@@ -112,6 +148,9 @@ int yd_channels_join(yodel_channels *channels, struct yd_loop *loop, yodel_str n
 /* The same, with a text that the membership carries. */
 int yd_channels_join_with(yodel_channels *channels, struct yd_loop *loop, yodel_str name,
                           struct yd_member *member, yodel_str text);
+/* As yd_group_await(), of the layer's own group. */
+bool yd_channels_await(yodel_channels *channels, struct yd_loop *loop, yodel_str name,
+                       struct yd_member *member, void (*heard)(struct yd_member *member));
 void yd_channels_leave(yodel_channels *channels, struct yd_loop *loop, yodel_str name,
                        struct yd_member *member);
 
@@ -123,8 +162,56 @@ void yd_channels_leave(yodel_channels *channels, struct yd_loop *loop, yodel_str
 int yd_channels_send(yodel_channels *channels, yodel_str name, struct yd_msg *msg,
                      yodel_event *event);
 
+/* The same for an event that has come from another program: it stays in this process. */
+int yd_channels_send_here(yodel_channels *channels, yodel_str name, yodel_event *event);
+
+/* Whether it is a group that the layer has for itself (channels/presence.h), and no one else. */
+static inline bool yd_channels_is_own_group(yodel_str name)
+{
+    return name.len > 0 && name.ptr[0] == '\1';
+}
+
+/* A message of it; NULL when out of memory. */
+static inline struct yd_msg *yd_channels_make_msg(const yodel_channels *channels,
+                                                  yodel_ws_type type, yodel_bytes data)
+{
+    return channels->make_msg(yd_channels_mem(channels), type, data);
+}
+
 /* Members over all loops. */
 size_t yd_channels_count(yodel_channels *channels, yodel_str name);
+
+/* ---- for who carries its events ---- */
+
+/* Before the loops run. */
+void yd_channels_set_far(yodel_channels *channels, struct yd_channels_far *far);
+static inline struct yd_channels_far *yd_channels_far(const yodel_channels *channels)
+{
+    return channels->far;
+}
+/* To a channel that is not here, of a layer that has one. */
+static inline int yd_channels_send_far(yodel_channels *channels, yodel_str name,
+                                       const yodel_event *event)
+{
+    return channels->far->ops->send(channels->far, name, event);
+}
+/* An event to one WebSocket of this process.  Returns as yd_send_direct_fn. */
+static inline int yd_channels_send_direct(yodel_channels *channels, uint64_t id, yodel_event *event)
+{
+    return channels->send_direct != NULL ? channels->send_direct(channels, id, event) : 0;
+}
+/* Another reference, while the last one may be given back: false when it was. */
+bool yd_channels_try_ref(yodel_channels *channels);
+static inline yodel_str yd_channels_name(const yodel_channels *channels)
+{
+    return yodel_str_of(channels->name);
+}
+/* Whether groups of that layer are attached. */
+bool yd_channels_has_attached(const yodel_channels *channels, yodel_str layer);
+/* Calls each(name, user) for all groups that have members in this process now: its own, or the
+ * attached ones. */
+void yd_channels_each_group(yodel_channels *channels, bool attached,
+                            void (*each)(yodel_str name, void *user), void *user);
 
 /* First member of its owner; made with yd_ask_init(). */
 struct yd_survey {
@@ -139,6 +226,10 @@ struct yd_survey {
  * yd_bus_ask(). */
 int yd_channels_survey(yodel_channels *channels, yodel_str name, uint32_t timeout_ms,
                        struct yd_survey *survey);
+
+/* Counts the members of name over all processes.  Returns as yd_bus_ask(). */
+int yd_channels_count_all(yodel_channels *channels, yodel_str name, uint32_t timeout_ms,
+                          yodel_group_count_fn *done, void *user);
 
 /* Gathers the members of name over all loops and processes.  Returns as yd_bus_ask(). */
 int yd_channels_list(yodel_channels *channels, yodel_str name, uint32_t timeout_ms,

@@ -67,6 +67,8 @@ int yd_decision_closed_by(const yodel_decision *d)
 
 yodel_decision *yodel_decision_ref(yodel_decision *d)
 {
+    if (d == NULL)
+        return NULL;
     atomic_fetch_add_explicit(&d->refs, 1, memory_order_relaxed);
     return d;
 }
@@ -311,6 +313,8 @@ void yd_decision_override(yodel_decision **d)
 
 int yodel_decision_is_open(const yodel_decision *d)
 {
+    if (d == NULL)
+        return 0;
     return yd_decision_closed_by(d) == 0;
 }
 

@@ -28,9 +28,11 @@ struct yd_verdict {
 };
 
 struct yd_decision_ops {
-    unsigned verbs;  /* bits of enum yd_verb */
-    bool later;      /* what is decided on the loop itself takes effect in a task */
-    bool is_request; /* the subject is a yodel_request, which yodel_decision_post() hands out */
+    unsigned verbs; /* bits of enum yd_verb */
+    bool later;     /* what is decided on the loop itself takes effect in a task */
+    /* On the loop: calls fn with the subject, a request, which stays until fn has returned.  NULL:
+     * it is none, and yodel_decision_post() is not for it. */
+    void (*run)(yodel_decision *d, yodel_decision_post_fn *fn, void *arg);
     /* What can be said about a verdict on any thread: 0, -EINVAL, ...  NULL: nothing. */
     int (*check)(const struct yd_verdict *verdict);
     /* A copy of a verdict, for the way to the loop, and its end.  Any thread, several at once.

@@ -32,7 +32,7 @@ static void run_post(struct yd_mail *mail, void *receiver)
 
     yd_loop_mail_less(receiver, POST_WEIGHT);
     if (yd_decision_subject(d) != NULL && yodel_decision_is_open(d))
-        post->fn(yd_decision_subject(d), post->arg);
+        d->ops->run(d, post->fn, post->arg);
     free_arg_of(post);
     yd_free(d->loop->mem, post);
     yodel_decision_unref(d);
@@ -58,7 +58,7 @@ static int try_post(const struct post *what)
     struct post *post;
     int rc;
 
-    if (d == NULL || what->fn == NULL || !d->ops->is_request)
+    if (d == NULL || what->fn == NULL || d->ops->run == NULL)
         return -EINVAL;
     if ((rc = yd_decision_closed_by(d)) < 0)
         return rc;

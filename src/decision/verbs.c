@@ -30,6 +30,8 @@ int yodel_decision_accept(yodel_decision *d, const yodel_ws_accept_options *give
     yodel_ws_accept_options options;
     int rc;
 
+    if (d == NULL)
+        return -EINVAL;
     if ((rc = yd_options_read(given, &options, sizeof options)) < 0)
         return rc;
     if (!have_text(options.headers, options.num_headers))
@@ -60,17 +62,23 @@ static int give_response(yodel_decision *d, enum yd_verb verb, const yodel_respo
 
 int yodel_decision_reject(yodel_decision *d, const yodel_response *response)
 {
+    if (d == NULL)
+        return -EINVAL;
     return give_response(d, YD_REJECT, response);
 }
 
 int yodel_decision_respond(yodel_decision *d, const yodel_response *response)
 {
+    if (d == NULL)
+        return -EINVAL;
     return response != NULL ? give_response(d, YD_RESPOND, response) : -EINVAL;
 }
 
 int yodel_decision_respond_text(yodel_decision *d, int status, const char *content_type,
                                 yodel_str text)
 {
+    if (d == NULL)
+        return -EINVAL;
     return yodel_decision_respond(
         d, YODEL_OPTIONS(yodel_response, .status = status,
                          .content_type =
@@ -80,14 +88,11 @@ int yodel_decision_respond_text(yodel_decision *d, int status, const char *conte
 
 int yodel_decision_respond_pack(yodel_decision *d, int status, const char *format, ...)
 {
-    const struct yodel_allocator *mem;
+    const struct yodel_allocator *mem = d != NULL ? d->loop->mem : NULL;
     struct yd_buf text = {0};
     va_list args;
     int rc;
 
-    if (d == NULL)
-        return -EINVAL;
-    mem = d->loop->mem;
     va_start(args, format);
     rc = yd_json_pack(mem, &text, format, args);
     va_end(args);
@@ -133,5 +138,7 @@ int yodel_decision_refuse(yodel_decision *d, const char *message, const char *da
     struct yd_verdict verdict = {.verb = YD_REFUSE, .message = message, .data = data};
     int rc = yd_decision_check_refusal(message, data);
 
+    if (d == NULL)
+        return -EINVAL;
     return rc == 0 ? yd_decision_decide(d, &verdict) : rc;
 }

@@ -2,6 +2,7 @@
 #ifndef YD_EIO_EIO_H
 #define YD_EIO_EIO_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <yodel/sio.h>
 
@@ -51,6 +52,55 @@ struct yd_eio_events {
     void (*on_close)(struct yd_eio_session *session, enum yd_eio_reason reason);
 };
 
+/* ---- other nodes ---- */
+
+/* Where a session is: its node's tag, and its loop there. */
+struct yd_eio_home {
+    uint32_t node;
+    unsigned loop;
+};
+
+/* Tags that a node remembers of those it had. */
+#define YD_EIO_FORMER_TAGS 8
+
+/* The nodes that a service is one of; embedded in its owner, who outlives the service.  While it
+ * has a tag the ids of new sessions have it, and requests for sessions of others are given to
+ * carry().  Sessions of a tag that it had before are its own. */
+struct yd_eio_far {
+    /* Answers req, or holds it and answers it later, in place of the session's own node; on the
+     * loop of req. */
+    void (*carry)(struct yd_eio_far *far, struct yd_eio *eio, yodel_request *req,
+                  struct yd_eio_home home);
+    _Atomic uint32_t node; /* its tag, 24 bits, or YD_EIO_NO_NODE, as all of these */
+    _Atomic uint32_t former[YD_EIO_FORMER_TAGS]; /* written ahead of node */
+};
+#define YD_EIO_NO_NODE UINT32_MAX
+
+static inline uint32_t yd_eio_far_node(struct yd_eio_far *far)
+{
+    return atomic_load_explicit(&far->node, memory_order_acquire);
+}
+
+/* Whether sessions of that tag are here, or there are no other nodes. */
+static inline bool yd_eio_far_is_own(struct yd_eio_far *far, uint32_t node)
+{
+    uint32_t own = yd_eio_far_node(far);
+
+    if (own == YD_EIO_NO_NODE || own == node)
+        return true;
+    for (unsigned i = 0; i < YD_EIO_FORMER_TAGS; i++)
+        if (atomic_load_explicit(&far->former[i], memory_order_relaxed) == node)
+            return true;
+    return false;
+}
+
+/* far: which these are, or where it will stand by the time the loops run; there NULL: none. */
+void yd_eio_set_far(struct yd_eio *eio, struct yd_eio_far *const *far);
+
+/* Of a request that carry() was given, and holds: the session cannot be had.  unknown: as if there
+ * were none; else 503. */
+void yd_eio_refuse_far(struct yd_eio *eio, yodel_request *req, bool unknown);
+
 /* Filled in by the layer above; zero is not a default here. */
 struct yd_eio_options {
     const char *path; /* "/socket.io/": begins and ends with '/' */
@@ -62,6 +112,8 @@ struct yd_eio_options {
     const yodel_cors_options *cors;         /* NULL: none */
     const yodel_sio_cookie_options *cookie; /* NULL: none */
     yodel_ws_deflate deflate;
+    size_t deflate_min;
+    unsigned deflate_level, deflate_bits, deflate_client_bits; /* as in yodel_ws_options */
     size_t compress_min; /* polling answers from this size on are compressed; SIZE_MAX: none */
     const char *const *origins;          /* NULL: every origin; others get 403 on both transports */
     yodel_sio_request_fn *allow_request; /* may be NULL */
@@ -91,18 +143,26 @@ struct yd_loop *yd_eio_loop(const struct yd_eio_session *session);
 yodel_str yd_eio_id(const struct yd_eio_session *session); /* 20 characters */
 enum yd_eio_transport yd_eio_transport(const struct yd_eio_session *session);
 
-/* The request that opened the session: kept in one block until yd_eio_forget_handshake(). */
+/*
+ * The request that opened the session: kept in one block until yd_eio_forget_handshake().  There is
+ * one for every idle client, so texts stand in it one after the other, and names of header fields
+ * that most clients send take a byte.
+ */
 struct yd_eio_handshake {
-    yodel_str url;                      /* the target as sent */
-    yodel_str query;                    /* after '?' */
-    yodel_str address;                  /* of the peer */
-    const struct yd_http_field *fields; /* names as sent */
-    size_t num_fields;
     uint64_t issued_ms; /* Unix time */
-    bool secure, xdomain;
+    uint32_t len;       /* of text */
+    bool secure : 1, xdomain : 1;
+    char text[]; /* each with a NUL: the target, the peer's address, then name and value of each
+                    field; see eio_handshake.c */
 };
 /* All empty once it was forgotten. */
 const struct yd_eio_handshake *yd_eio_handshake(const struct yd_eio_session *session);
+yodel_str yd_eio_handshake_url(const struct yd_eio_handshake *handshake);   /* the target as sent */
+yodel_str yd_eio_handshake_query(const struct yd_eio_handshake *handshake); /* after its '?' */
+yodel_str yd_eio_handshake_address(const struct yd_eio_handshake *handshake); /* of the peer */
+/* The first field (*at is NULL) and the one after each, names as sent; false at the end. */
+bool yd_eio_handshake_next(const struct yd_eio_handshake *handshake, const char **at,
+                           struct yd_http_field *ret_field);
 void yd_eio_forget_handshake(struct yd_eio_session *session);
 
 /*
@@ -147,6 +207,14 @@ size_t yd_eio_buffered(const struct yd_eio_session *session);
 /* A packet is on its way from the client and not whole: when its latest bytes came, as time of the
  * loop, ms.  0: none is. */
 uint64_t yd_eio_heard_at(const struct yd_eio_session *session);
+
+/*
+ * Stops reading what the client sends, on whatever transport; it counts as alive meanwhile.  What
+ * has been read goes on, but packets of a polling client's POST rest too.
+ */
+void yd_eio_pause(struct yd_eio_session *session);
+/* Reads on, never inside this call. */
+void yd_eio_resume(struct yd_eio_session *session);
 
 /* Flushes what is queued, then closes the transport; on_close comes in a later task with reason. */
 void yd_eio_close(struct yd_eio_session *session, enum yd_eio_reason reason);

@@ -7,7 +7,9 @@
 
 #include "base/container.h"
 #include "eio/eio_answer.h"
+#include "net/caller.h"
 #include "proto/json_scan.h"
+#include "proto/url.h"
 
 /* ---- the query ---- */
 
@@ -16,14 +18,22 @@ static bool is(yodel_str text, const char *expected)
     return yodel_str_eq(text, yodel_str_of(expected));
 }
 
+/* The last of several fields of a name counts. */
 void yd_eio_read_ask(yodel_request *req, struct yd_eio_ask *ret_ask)
 {
-    *ret_ask = (struct yd_eio_ask){
-        .transport = yodel_request_query_param(req, "transport"),
-        .sid = yodel_request_query_param(req, "sid"),
-        .v4 = is(yodel_request_query_param(req, "EIO"), "4"),
-        .b64 = yodel_request_query_param(req, "b64").len > 0,
-    };
+    yodel_str query = yodel_request_query(req), name, value;
+
+    *ret_ask = (struct yd_eio_ask){.transport = {NULL, 0}};
+    while (yd_url_query_next(&query, &name, &value)) {
+        if (yd_url_form_equals(name, YODEL_STR("transport")))
+            ret_ask->transport = yd_request_query_value(req, value);
+        else if (yd_url_form_equals(name, YODEL_STR("sid")))
+            ret_ask->sid = yd_request_query_value(req, value);
+        else if (yd_url_form_equals(name, YODEL_STR("EIO")))
+            ret_ask->v4 = is(yd_request_query_value(req, value), "4");
+        else if (yd_url_form_equals(name, YODEL_STR("b64")))
+            ret_ask->b64 = value.len > 0;
+    }
 }
 
 /* ---- ids ---- */
@@ -41,18 +51,55 @@ static int value_of(char c)
 }
 
 /* Byte 12 of the 15 is the loop; it begins at character 16 of the 20. */
-struct yd_eio_loop *yd_eio_loop_of_id(struct yd_eio *eio, yodel_str sid)
+static int index_of_id(yodel_str sid)
 {
-    int high, low, index;
+    int high, low;
 
     if (sid.len != YD_EIO_ID_LEN)
-        return NULL;
+        return -1;
     high = value_of(sid.ptr[16]);
     low = value_of(sid.ptr[17]);
-    if (high < 0 || low < 0)
-        return NULL;
-    index = high << 2 | low >> 4;
-    return (unsigned)index < eio->num_loops ? &eio->loops[index] : NULL;
+    return high < 0 || low < 0 ? -1 : high << 2 | low >> 4;
+}
+
+struct yd_eio_loop *yd_eio_loop_of_id(struct yd_eio *eio, yodel_str sid)
+{
+    int index = index_of_id(sid);
+
+    return index >= 0 && (unsigned)index < eio->num_loops ? &eio->loops[index] : NULL;
+}
+
+/* Bytes 9 to 11 are the node: characters 12 to 15. */
+static bool node_of_id(yodel_str sid, uint32_t *ret_node)
+{
+    uint32_t node = 0;
+
+    if (sid.len != YD_EIO_ID_LEN)
+        return false;
+    for (size_t i = 12; i < 16; i++) {
+        int value = value_of(sid.ptr[i]);
+
+        if (value < 0)
+            return false;
+        node = node << 6 | (uint32_t)value;
+    }
+    *ret_node = node;
+    return true;
+}
+
+bool yd_eio_is_far(struct yd_eio *eio, const yodel_request *req, yodel_str sid,
+                   struct yd_eio_home *ret_home)
+{
+    struct yd_eio_far *far = yd_eio_far_of(eio);
+    int loop = index_of_id(sid);
+    uint32_t node;
+
+    if (far == NULL || loop < 0 || !node_of_id(sid, &node))
+        return false;
+    if (yd_eio_far_is_own(far, node) || yd_conn_carried(yd_request_conn(req)) != NULL)
+        return false;
+    *ret_home = (struct yd_eio_home){.node = node, .loop = (unsigned)loop};
+    return true;
 }
 
 struct yd_eio_session *yd_eio_find(struct yd_eio_loop *home, yodel_str sid)
@@ -127,9 +174,11 @@ static bool transport_is_known(const struct yd_eio *eio, yodel_str transport)
 static enum yd_eio_error look_up(struct yd_eio_loop *home, yodel_request *req,
                                  struct yd_eio_ask *ask)
 {
-    struct yd_eio_loop *there = yd_eio_loop_of_id(home->eio, ask->sid);
+    struct yd_eio_loop *there;
 
-    if (there == NULL)
+    if (yd_eio_is_far(home->eio, req, ask->sid, &ask->far))
+        return YD_EIO_FAR;
+    if ((there = yd_eio_loop_of_id(home->eio, ask->sid)) == NULL)
         return YD_EIO_SESSION_UNKNOWN;
     if (there != home) {
         if (yd_eio_is_stopping(there))
@@ -224,6 +273,7 @@ void yd_eio_refuse(struct yd_eio *eio, yodel_request *req, bool upgrade, enum yd
     switch (error) {
     case YD_EIO_OK:
     case YD_EIO_MOVED:
+    case YD_EIO_FAR:
         break;
     case YD_EIO_BUSY:
         (void)yd_eio_answer(eio, req, &(struct yd_eio_answer){.status = 503, .closes = true});

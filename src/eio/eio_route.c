@@ -12,9 +12,6 @@
 /* A session's own messages are bounded by this layer, which looks ahead of several at once. */
 #define UNBOUNDED (SIZE_MAX / 2)
 
-/* As in the reference: shorter messages are not deflated, bytes. */
-#define DEFLATE_MIN 1024
-
 /* ---- the answer to the handshake ---- */
 
 /* As in the reference, the first one that is offered is taken. */
@@ -64,7 +61,7 @@ static int open_session(struct yd_eio_loop *home, yodel_ws *ws, yodel_request *r
     struct yd_eio_session *session;
     int rc;
 
-    if (yd_eio_session_new(home, req, &yd_eio_websocket, &session) < 0)
+    if (yd_eio_session_new(home, req, YD_EIO_WEBSOCKET, &session) < 0)
         return 503;
     if ((rc = accept_it(home, ws, req, true)) < 0) {
         yd_eio_session_discard(session);
@@ -158,7 +155,10 @@ int yd_eio_make_route(struct yd_eio *eio, struct yd_ws_service *ws)
         .max_message = eio->options.max_payload,
         .max_buffered = UNBOUNDED,
         .deflate = eio->options.deflate,
-        .deflate_min = DEFLATE_MIN,
+        .deflate_min = eio->options.deflate_min,
+        .deflate_level = eio->options.deflate_level,
+        .deflate_bits = eio->options.deflate_bits,
+        .deflate_client_bits = eio->options.deflate_client_bits,
         .ping_ms = UINT32_MAX,
     };
     yodel_ws_handlers handlers = {

@@ -8,20 +8,20 @@
 
 size_t yd_eio_buffered(const struct yd_eio_session *session)
 {
-    return session->transport->buffered(session);
+    return yd_eio_ops(session)->buffered(session);
 }
 
 /* As in the reference: what was sent in this very turn makes the transport busy. */
 bool yd_eio_is_writable(const struct yd_eio_session *session)
 {
-    return yd_eio_is_open(session) && session->transport->is_idle(session);
+    return yd_eio_is_open(session) && yd_eio_ops(session)->is_idle(session);
 }
 
 static int be_congested(struct yd_eio_session *session)
 {
     session->congested = true;
-    if (session->transport->want_drain != NULL)
-        session->transport->want_drain(session);
+    if (yd_eio_ops(session)->want_drain != NULL)
+        yd_eio_ops(session)->want_drain(session);
     yd_count(&session->home->loop->counters.congested, 1);
     return YODEL_ERR_CONGESTED;
 }
@@ -31,10 +31,10 @@ static int check_sendable(struct yd_eio_session *session, unsigned flags)
 {
     if (!yd_eio_is_open(session))
         return YODEL_ERR_CLOSED;
-    if ((flags & YD_EIO_VOLATILE) != 0 && !session->transport->is_idle(session))
+    if ((flags & YD_EIO_VOLATILE) != 0 && !yd_eio_ops(session)->is_idle(session))
         return 1;
     if ((flags & YD_EIO_ALWAYS) == 0 &&
-        session->transport->buffered(session) > session->home->eio->options.max_buffered)
+        yd_eio_ops(session)->buffered(session) > session->home->eio->options.max_buffered)
         return be_congested(session);
     return 0;
 }
@@ -43,11 +43,11 @@ int yd_eio_send_copy(struct yd_eio_session *session, yodel_str packet, unsigned 
 {
     int rc;
 
-    if (session->transport->send_copy == NULL)
+    if (yd_eio_ops(session)->send_copy == NULL)
         return yd_eio_is_open(session) ? YODEL_ERR_STATE : YODEL_ERR_CLOSED;
     if ((rc = check_sendable(session, flags)) != 0)
         return rc < 0 ? rc : 0;
-    return session->transport->send_copy(session, packet);
+    return yd_eio_ops(session)->send_copy(session, packet);
 }
 
 int yd_eio_send(struct yd_eio_session *session, struct yd_msg *const *msgs, size_t num,
@@ -57,14 +57,34 @@ int yd_eio_send(struct yd_eio_session *session, struct yd_msg *const *msgs, size
 
     if ((rc = check_sendable(session, flags)) != 0)
         return rc < 0 ? rc : 0;
-    return session->transport->send(session, msgs, num, flags);
+    return yd_eio_ops(session)->send(session, msgs, num, flags);
+}
+
+/* ---- input ---- */
+
+static void set_paused(struct yd_eio_session *session, bool paused)
+{
+    if (session->paused == paused || !yd_eio_is_open(session))
+        return;
+    session->paused = paused;
+    yd_eio_ops(session)->pause(session);
+}
+
+void yd_eio_pause(struct yd_eio_session *session)
+{
+    set_paused(session, true);
+}
+
+void yd_eio_resume(struct yd_eio_session *session)
+{
+    set_paused(session, false);
 }
 
 /* ---- asking ---- */
 
 uint64_t yd_eio_heard_at(const struct yd_eio_session *session)
 {
-    return yd_eio_is_open(session) ? session->transport->heard_at(session) : 0;
+    return yd_eio_is_open(session) ? yd_eio_ops(session)->heard_at(session) : 0;
 }
 
 void *yd_eio_data(const struct yd_eio_session *session)
@@ -84,12 +104,12 @@ yodel_str yd_eio_id(const struct yd_eio_session *session)
 
 enum yd_eio_transport yd_eio_transport(const struct yd_eio_session *session)
 {
-    return session->transport->kind;
+    return (enum yd_eio_transport)session->transport;
 }
 
 const struct yd_eio_handshake *yd_eio_handshake(const struct yd_eio_session *session)
 {
-    static const struct yd_eio_handshake forgotten = {.num_fields = 0};
+    static const struct yd_eio_handshake forgotten = {.len = 0};
 
     return session->handshake != NULL ? session->handshake : &forgotten;
 }

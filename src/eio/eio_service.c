@@ -11,6 +11,7 @@
 #include "eio/compress.h"
 #include "eio/cookie.h"
 #include "eio/eio_route.h"
+#include "eio/polling.h"
 #include "eio/requests.h"
 #include "eio/session.h"
 #include "eio/websocket.h"
@@ -33,7 +34,8 @@ static int init_loop(struct yd_eio *eio, struct yd_eio_loop *home, struct yd_loo
     home->loop = loop;
     if (RAND_bytes((unsigned char *)secret, sizeof secret) != 1)
         return -EIO;
-    yd_map_init(&home->sessions, eio->mem, secret);
+    yd_map_init_fixed(&home->sessions, eio->mem, secret,
+                      YD_MAP_KEY(struct yd_eio_session, node, id));
     atomic_init(&home->stopping, false);
     if ((rc = make_packet(eio->mem, "2", &home->ping)) < 0 ||
         (rc = make_packet(eio->mem, "3probe", &home->probe_answer)) < 0)
@@ -139,6 +141,8 @@ int yd_eio_new(struct yd_http *http, struct yd_ws_service *ws, struct yd_loop **
     eio->http = http;
     eio->options = *options;
     eio->events = events;
+    eio->transports[YD_EIO_POLLING] = &yd_eio_polling;
+    eio->transports[YD_EIO_WEBSOCKET] = &yd_eio_websocket;
     eio->user = user;
     atomic_init(&eio->num_sessions, 0);
     atomic_init(&eio->num_polling, 0);
@@ -154,6 +158,11 @@ int yd_eio_new(struct yd_http *http, struct yd_ws_service *ws, struct yd_loop **
     }
     *ret_eio = eio;
     return 0;
+}
+
+void yd_eio_set_far(struct yd_eio *eio, struct yd_eio_far *const *far)
+{
+    eio->far = far;
 }
 
 static void free_loop(struct yd_eio_loop *home)
@@ -187,7 +196,7 @@ void yd_eio_free(struct yd_eio *eio)
 static bool has_no_websocket(const struct yd_map_node *node)
 {
     return yd_container_of((struct yd_map_node *)node, struct yd_eio_session, node)->transport !=
-           &yd_eio_websocket;
+           YD_EIO_WEBSOCKET;
 }
 
 /* The others end with their WebSockets. */

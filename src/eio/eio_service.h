@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "eio/eio.h"
+#include "eio/transport.h"
 
 /* The service: what is set up once, and what each loop has of it. */
 
@@ -28,6 +29,8 @@ struct yd_eio {
     struct yd_eio_options options; /* strings are copies */
     const struct yd_eio_events *events;
     void *user;
+    struct yd_eio_far *const *far; /* NULL, or there NULL: there are no other nodes */
+    const struct yd_eio_transport_ops *transports[2]; /* by enum yd_eio_transport */
     struct yd_ws_route *route;
     struct yd_http_gate gate;
     char *pattern, *path;
@@ -44,6 +47,11 @@ struct yd_eio {
 static inline struct yd_eio_loop *yd_eio_home(struct yd_eio *eio, const yodel_request *req)
 {
     return &eio->loops[yd_conn_loop(yd_request_conn(req))->index];
+}
+
+static inline struct yd_eio_far *yd_eio_far_of(const struct yd_eio *eio)
+{
+    return eio->far != NULL ? *eio->far : NULL;
 }
 
 /* It opens no more sessions; any thread. */

@@ -66,7 +66,7 @@ void yd_eio_beat_renew(struct yd_eio_session *session)
 /* A long upload keeps a pong from coming, but not its own bytes. */
 static bool wait_on(struct yd_eio_session *session)
 {
-    uint64_t now = loop_of(session)->now, heard_at = session->transport->heard_at(session);
+    uint64_t now = loop_of(session)->now, heard_at = yd_eio_ops(session)->heard_at(session);
     uint32_t limit_ms = options_of(session)->ping_timeout_ms;
 
     if (heard_at == 0 || now - heard_at >= limit_ms)

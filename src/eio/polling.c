@@ -113,7 +113,7 @@ static void answer(struct yd_eio_session *session, yodel_request *req, const cha
     session->poll->queue = (struct yd_eio_queue){.items = NULL};
     if (answer_queue(session, req, &queue, last) == 0) {
         if (session->poll->held_back)
-            let_post_go(session);
+            yd_eio_queue_task(session); /* which goes on with the POST */
         return;
     }
     yd_conn_abort(yd_request_conn(req), 0);
@@ -181,8 +181,11 @@ static int send(struct yd_eio_session *session, struct yd_msg *const *msgs, size
     return 0;
 }
 
+static void go_on_with_post(struct yd_eio_session *session);
+
 static void flush(struct yd_eio_session *session)
 {
+    go_on_with_post(session);
     if (session->poll->get == NULL || session->poll->queue.num == 0)
         return;
     answer_held(session, NULL);
@@ -200,6 +203,13 @@ static void close_poll(struct yd_eio_session *session, enum yd_eio_reason reason
         answer_held(session, poll->queue.num == 0 ? "6" : NULL);
     let_post_go(session);
     yd_eio_probe_drop(&poll->probe);
+}
+
+/* A POST that is held back goes on in the session's task. */
+static void pause(struct yd_eio_session *session)
+{
+    if (!session->paused && session->poll->held_back)
+        yd_eio_queue_task(session);
 }
 
 static void free_poll(struct yd_eio_session *session)
@@ -222,13 +232,17 @@ static uint64_t heard_at(const struct yd_eio_session *session)
 {
     const struct yd_eio_poll *poll = session->poll;
 
-    return poll->post != NULL && !poll->held_back ? yd_request_heard_at(poll->post) : 0;
+    if (poll->post == NULL)
+        return 0;
+    if (poll->held_back)
+        return session->paused ? loop_of(poll)->now : 0;
+    return yd_request_heard_at(poll->post);
 }
 
 const struct yd_eio_transport_ops yd_eio_polling = {
-    .kind = YD_EIO_POLLING,
     .send = send,
     .flush = flush,
+    .pause = pause,
     .close = close_poll,
     .free = free_poll,
     .buffered = buffered,
@@ -248,7 +262,16 @@ static void on_gone(yodel_request *req, void *user)
     yd_eio_end(poll->session, YD_EIO_TRANSPORT_ERROR);
 }
 
-static const struct yd_hold waiting = {.gone = on_gone};
+/* The next poll comes by another way: the node that this one came to stops. */
+static void on_stop(yodel_request *req, void *user)
+{
+    struct yd_eio_poll *poll = user;
+
+    (void)req;
+    yd_eio_poll_release(poll->session);
+}
+
+static const struct yd_hold waiting = {.gone = on_gone, .stop = on_stop};
 
 /* Packets would be out of order with two at once. */
 static void refuse_second(struct yd_eio_session *session, yodel_request *req)
@@ -330,17 +353,15 @@ static bool count_one(struct yd_eio_session *session, yodel_request *req)
     return false;
 }
 
-static void take_packets(struct yd_eio_session *session, yodel_request *req)
+/* As long as the session is open and not paused. */
+static void take_packets(struct yd_eio_session *session, yodel_request *req,
+                         struct yd_eio_payload *payload)
 {
-    yodel_bytes body = yodel_request_body(req);
-    struct yd_eio_payload payload;
     struct yd_eio_packet packet;
-    uint8_t nothing[1];
     int rc = 0;
 
-    /* The body is the request's own memory, and no one looks at it again. */
-    yd_eio_payload_init(&payload, body.len > 0 ? (uint8_t *)body.ptr : nothing, body.len);
-    while (yd_eio_is_open(session) && (rc = yd_eio_payload_next(&payload, &packet)) == 1) {
+    while (yd_eio_is_open(session) && !session->paused &&
+           (rc = yd_eio_payload_next(payload, &packet)) == 1) {
         if (!count_one(session, req))
             return;
         if (packet.type == YD_EIO_MESSAGE)
@@ -364,17 +385,58 @@ static void on_post_gone(yodel_request *req, void *user)
 static const struct yd_hold held_back = {.gone = on_post_gone};
 
 /* The client sends nothing more until its POST is answered. */
-static bool hold_back(struct yd_eio_poll *poll, yodel_request *req)
+static bool hold_back(struct yd_eio_poll *poll, yodel_request *req,
+                      const struct yd_eio_payload *rest)
 {
     if (yd_request_hold(req, &held_back, poll, 0) < 0)
         return false;
     poll->post = req;
     poll->held_back = true;
+    poll->rest = *rest;
     return true;
+}
+
+static bool must_wait(const struct yd_eio_session *session)
+{
+    return yd_eio_is_open(session) &&
+           (session->paused || session->poll->queue.bytes > HOLD_BACK_ABOVE);
+}
+
+static void take_post(struct yd_eio_session *session, yodel_request *req,
+                      struct yd_eio_payload *payload)
+{
+    take_packets(session, req, payload);
+    if (yd_request_is_answered(req))
+        return;
+    if (!must_wait(session) || !hold_back(session->poll, req, payload))
+        answer_post(session, req);
+}
+
+static void take_rest(yodel_request *req, void *user)
+{
+    struct yd_eio_session *session = user;
+    struct yd_eio_payload rest = session->poll->rest;
+
+    take_post(session, req, &rest);
+}
+
+static void go_on_with_post(struct yd_eio_session *session)
+{
+    struct yd_eio_poll *poll = session->poll;
+    yodel_request *req = poll->post;
+
+    if (!poll->held_back || must_wait(session))
+        return;
+    poll->post = NULL;
+    poll->held_back = false;
+    yd_request_resume(req, take_rest, session);
 }
 
 void yd_eio_on_post(struct yd_eio_session *session, yodel_request *req)
 {
+    yodel_bytes body = yodel_request_body(req);
+    struct yd_eio_payload payload;
+
     if (session->poll->post != NULL) { /* this one has no body */
         refuse_second_post(session, req);
         return;
@@ -384,10 +446,12 @@ void yd_eio_on_post(struct yd_eio_session *session, yodel_request *req)
         refuse_second(session, req);
         return;
     }
-    take_packets(session, req);
-    if (yd_request_is_answered(req))
-        return;
-    if (!yd_eio_is_open(session) || session->poll->queue.bytes <= HOLD_BACK_ABOVE ||
-        !hold_back(session->poll, req))
+    if (body.len == 0) {
+        yd_eio_end(session, YD_EIO_PARSE_ERROR);
         answer_post(session, req);
+        return;
+    }
+    /* The body is the request's own memory, and no one looks at it again. */
+    yd_eio_payload_init(&payload, (uint8_t *)body.ptr, body.len);
+    take_post(session, req, &payload);
 }

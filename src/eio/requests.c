@@ -7,6 +7,7 @@
 #include "eio/eio_answer.h"
 #include "eio/eio_check.h"
 #include "eio/polling.h"
+#include "http/relay.h"
 
 /* What comes in by HTTP, and whether it may. */
 
@@ -35,7 +36,7 @@ static int new_polling(struct yd_eio_loop *home, yodel_request *req,
     struct yd_eio_session *session;
     int rc;
 
-    if ((rc = yd_eio_session_new(home, req, &yd_eio_polling, &session)) < 0)
+    if ((rc = yd_eio_session_new(home, req, YD_EIO_POLLING, &session)) < 0)
         return rc;
     if ((rc = yd_eio_poll_new(session)) < 0)
         yd_eio_session_discard(session);
@@ -236,7 +237,48 @@ void yd_eio_lose_body(yodel_request *req, void *user)
         yd_eio_end(session, YD_EIO_TRANSPORT_ERROR);
 }
 
+/* ---- sessions of other nodes ---- */
+
+static void give_to_node(struct yd_eio *eio, yodel_request *req, struct yd_eio_home home)
+{
+    yd_eio_far_of(eio)->carry(yd_eio_far_of(eio), eio, req, home);
+}
+
+static const struct yd_hold refused = {.gone = NULL};
+
+/* So long to an answer that there was no memory for, ms. */
+#define REFUSED_MS 1000
+
+void yd_eio_refuse_far(struct yd_eio *eio, yodel_request *req, bool unknown)
+{
+    (void)yd_request_hold(req, &refused, NULL, REFUSED_MS);
+    yd_eio_refuse(eio, req, yd_request_is_upgrade(req),
+                  unknown ? YD_EIO_SESSION_UNKNOWN : YD_EIO_BUSY);
+}
+
+/* A node that stops opens no session, and has none; others still have theirs. */
+static bool may_ask(struct yd_eio_loop *home, yodel_request *req)
+{
+    struct yd_eio_home there;
+
+    return !yd_eio_is_stopping(home) ||
+           yd_eio_is_far(home->eio, req, yodel_request_query_param(req, "sid"), &there);
+}
+
 /* ---- requests ---- */
+
+/* The session that was found ahead of the request's body, and is still there: nothing of what was
+ * asked then has changed.  NULL: there was none, or it has gone. */
+static struct yd_eio_session *expecting(struct yd_eio_loop *home, yodel_request *req)
+{
+    struct yd_eio_session *session = unmark(req);
+
+    if (session == NULL || yd_eio_is_stopping(home))
+        return NULL;
+    yd_eio_catch_up(session);
+    return !yd_eio_has_ended(session) && yd_eio_transport(session) == YD_EIO_POLLING ? session
+                                                                                     : NULL;
+}
 
 /* A file of the client bundle is asked for. */
 static bool is_served(struct yd_eio *eio, yodel_request *req)
@@ -281,18 +323,24 @@ void yd_eio_on_request(yodel_request *req, void *user)
     struct yd_eio *eio = user;
     struct yd_eio_loop *home = yd_eio_home(eio, req);
     enum yd_eio_error error = YD_EIO_BUSY;
+    struct yd_eio_session *session = expecting(home, req);
     struct yd_eio_ask ask;
 
-    (void)unmark(req);
+    if (session != NULL) {
+        yd_eio_on_post(session, req);
+        return;
+    }
     if (is_served(eio, req))
         return;
     if (eio->has_cors && has_method(req, "OPTIONS")) {
         answer_options(eio, req);
         return;
     }
-    if (!yd_eio_is_stopping(home))
+    if (may_ask(home, req))
         error = yd_eio_check(home, req, false, &ask);
-    if (error != YD_EIO_OK)
+    if (error == YD_EIO_FAR)
+        give_to_node(eio, req, ask.far);
+    else if (error != YD_EIO_OK)
         yd_eio_refuse(eio, req, false, error);
     else if (ask.session != NULL)
         give_to_session(eio, ask.session, req);
@@ -307,9 +355,11 @@ void yd_eio_on_upgrade(yodel_request *req, void *user)
     enum yd_eio_error error = YD_EIO_BUSY;
     struct yd_eio_ask ask;
 
-    if (!yd_eio_is_stopping(home))
+    if (may_ask(home, req))
         error = yd_eio_check(home, req, true, &ask);
-    if (error != YD_EIO_OK)
+    if (error == YD_EIO_FAR)
+        give_to_node(eio, req, ask.far);
+    else if (error != YD_EIO_OK)
         yd_eio_refuse(eio, req, true, error);
     else if (ask.session != NULL || !yodel_str_eq(ask.transport, YODEL_STR("websocket")))
         yd_ws_on_upgrade(req, eio->route);

@@ -13,6 +13,18 @@
 
 /* ---- birth ---- */
 
+/* Three of the random bytes are the node where there are several. */
+static void put_node(uint8_t *bytes, struct yd_eio_far *far)
+{
+    uint32_t node = far != NULL ? yd_eio_far_node(far) : YD_EIO_NO_NODE;
+
+    if (node == YD_EIO_NO_NODE)
+        return;
+    bytes[0] = (uint8_t)(node >> 16);
+    bytes[1] = (uint8_t)(node >> 8);
+    bytes[2] = (uint8_t)node;
+}
+
 /* 12 random bytes, the loop, and a counter, which makes ids of one loop differ for sure. */
 static int make_id(struct yd_eio_session *session)
 {
@@ -21,11 +33,11 @@ static int make_id(struct yd_eio_session *session)
 
     if (RAND_bytes(bytes, 12) != 1)
         return -EIO;
+    put_node(bytes + 9, yd_eio_far_of(home->eio));
     bytes[12] = (uint8_t)home->loop->index;
     bytes[13] = (uint8_t)(home->counter >> 8);
     bytes[14] = (uint8_t)home->counter++;
     yd_id_encode(session->id, bytes);
-    session->node.key = (yodel_str){session->id, YD_EIO_ID_LEN};
     return 0;
 }
 
@@ -43,7 +55,7 @@ static void free_session(struct yd_eio_session *session)
 {
     struct yd_eio *eio = session->home->eio;
 
-    session->transport->free(session);
+    yd_eio_ops(session)->free(session);
     yd_free(eio->mem, session->handshake);
     yd_free(eio->mem, session);
     atomic_fetch_sub_explicit(&eio->num_sessions, 1, memory_order_relaxed);
@@ -61,12 +73,11 @@ static int fill(struct yd_eio_session *session, yodel_request *req)
         return -ENOMEM;
     if ((rc = make_id(session)) < 0)
         return rc;
-    return yd_map_insert(&session->home->sessions, &session->node);
+    return yd_map_insert(&session->home->sessions, yd_map_bare(&session->node));
 }
 
 int yd_eio_session_new(struct yd_eio_loop *home, yodel_request *req,
-                       const struct yd_eio_transport_ops *transport,
-                       struct yd_eio_session **ret_session)
+                       enum yd_eio_transport transport, struct yd_eio_session **ret_session)
 {
     struct yd_eio *eio = home->eio;
     struct yd_eio_session *session;
@@ -79,7 +90,7 @@ int yd_eio_session_new(struct yd_eio_loop *home, yodel_request *req,
         return -ENOMEM;
     }
     session->home = home;
-    session->transport = transport;
+    session->transport = transport & 1;
     session->task.run = run_task;
     yd_timer_init(&session->beat, on_beat);
     if ((rc = fill(session, req)) < 0) {
@@ -92,7 +103,7 @@ int yd_eio_session_new(struct yd_eio_loop *home, yodel_request *req,
 
 void yd_eio_session_discard(struct yd_eio_session *session)
 {
-    yd_map_remove(&session->home->sessions, &session->node);
+    yd_map_remove(&session->home->sessions, yd_map_bare(&session->node));
     free_session(session);
 }
 
@@ -101,8 +112,8 @@ int yd_eio_put_open_packet(const struct yd_eio_session *session, struct yd_buf *
     const struct yd_eio_options *options = &session->home->eio->options;
     struct yd_eio_open open = {
         .sid = {session->id, YD_EIO_ID_LEN},
-        .can_upgrade = session->transport->kind == YD_EIO_POLLING && !options->no_upgrades &&
-                       !options->no_websocket,
+        .can_upgrade =
+            session->transport == YD_EIO_POLLING && !options->no_upgrades && !options->no_websocket,
         .ping_interval_ms = options->ping_interval_ms,
         .ping_timeout_ms = options->ping_timeout_ms,
         .max_payload = options->max_payload,
@@ -121,9 +132,9 @@ static void set_phase(struct yd_eio_session *session, enum yd_eio_phase phase)
     session->phase = (uint8_t)phase;
     if (!ends)
         return;
-    yd_map_remove(&session->home->sessions, &session->node);
+    yd_map_remove(&session->home->sessions, yd_map_bare(&session->node));
     yd_timer_stop(&session->home->loop->wheel, &session->beat);
-    session->transport->close(session, (enum yd_eio_reason)session->reason);
+    yd_eio_ops(session)->close(session, (enum yd_eio_reason)session->reason);
 }
 
 int yd_eio_session_open(struct yd_eio_session *session)
@@ -159,7 +170,7 @@ void yd_eio_close(struct yd_eio_session *session, enum yd_eio_reason reason)
 {
     if (!yd_eio_is_open(session))
         return;
-    if (session->transport->ends_in_order || session->transport->is_idle(session)) {
+    if (yd_eio_ops(session)->ends_in_order || yd_eio_ops(session)->is_idle(session)) {
         yd_eio_end(session, reason);
         return;
     }
@@ -191,9 +202,10 @@ static void run_task(struct yd_mail *task, void *receiver)
 
     (void)receiver;
     session->task_queued = false;
-    if (session->transport->flush != NULL)
-        session->transport->flush(session);
+    if (yd_eio_ops(session)->flush != NULL)
+        yd_eio_ops(session)->flush(session);
     tell_end(session);
+    yd_loop_forget_moment(session->home->loop);
     if (session->phase == YD_EIO_PHASE_ENDED && !session->task_queued)
         free_session(session);
 }
@@ -210,7 +222,7 @@ void yd_eio_queue_task(struct yd_eio_session *session)
 
 static void send_ping(struct yd_eio_session *session)
 {
-    if (session->transport->send(session, &session->home->ping, 1, 0) == -ENOMEM)
+    if (yd_eio_ops(session)->send(session, &session->home->ping, 1, 0) == -ENOMEM)
         yd_eio_end(session, YD_EIO_TRANSPORT_ERROR);
 }
 

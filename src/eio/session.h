@@ -28,9 +28,8 @@ struct yd_eio_poll;
 
 /* Kept small: there is one for every idle client. */
 struct yd_eio_session {
-    struct yd_map_node node;
+    struct yd_map_bare node; /* key: id */
     struct yd_eio_loop *home;
-    const struct yd_eio_transport_ops *transport;
     union { /* its state, as the transport says */
         struct yd_eio_poll *poll;
         yodel_ws *ws; /* NULL: not there yet, or gone */
@@ -40,12 +39,14 @@ struct yd_eio_session {
     struct yd_timer beat; /* heartbeat.h */
     struct yd_mail task;
     char id[YD_EIO_ID_LEN];
-    uint8_t phase;      /* enum yd_eio_phase */
-    uint8_t reason;     /* enum yd_eio_reason, from CLOSING on */
-    uint8_t beat_state; /* heartbeat.h */
+    uint8_t phase;         /* enum yd_eio_phase */
+    uint8_t reason;        /* enum yd_eio_reason, from CLOSING on */
+    uint8_t beat_state;    /* heartbeat.h */
+    uint8_t transport : 1; /* enum yd_eio_transport */
     bool task_queued : 1;
     bool congested : 1; /* on_drain is owed */
     bool b64 : 1;       /* binary goes as text */
+    bool paused : 1;    /* nothing is read until the layer above says so */
 };
 
 static inline const struct yodel_allocator *yd_eio_mem(const struct yd_eio_session *session)
@@ -58,6 +59,12 @@ static inline bool yd_eio_is_open(const struct yd_eio_session *session)
     return session->phase == YD_EIO_PHASE_OPEN;
 }
 
+/* What carries it. */
+static inline const struct yd_eio_transport_ops *yd_eio_ops(const struct yd_eio_session *session)
+{
+    return session->home->eio->transports[session->transport];
+}
+
 /* Its transport has ended: nothing but the task comes. */
 static inline bool yd_eio_has_ended(const struct yd_eio_session *session)
 {
@@ -67,8 +74,7 @@ static inline bool yd_eio_has_ended(const struct yd_eio_session *session)
 /* A session of home in phase NEW, without a state of its transport.  Returns 0, -ENOMEM, or -EBUSY
  * above max_sessions. */
 int yd_eio_session_new(struct yd_eio_loop *home, yodel_request *req,
-                       const struct yd_eio_transport_ops *transport,
-                       struct yd_eio_session **ret_session);
+                       enum yd_eio_transport transport, struct yd_eio_session **ret_session);
 /* Frees one that is still NEW. */
 void yd_eio_session_discard(struct yd_eio_session *session);
 

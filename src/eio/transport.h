@@ -10,7 +10,6 @@
  * session of what comes in and of its own end (eio/session.h).
  */
 struct yd_eio_transport_ops {
-    enum yd_eio_transport kind;
     /* What was sent leaves ahead of the end by itself.  Else the client has to fetch it, and a
      * session that closes waits for that while the transport is not idle. */
     bool ends_in_order;
@@ -28,6 +27,9 @@ struct yd_eio_transport_ops {
     /* The session has ended, with reason: tells the client what can still be told.  Calls nothing
      * of the layer above. */
     void (*close)(struct yd_eio_session *session, enum yd_eio_reason reason);
+    /* session->paused has changed: what the client sends rests, or is read again, never inside
+     * this call. */
+    void (*pause)(struct yd_eio_session *session);
     /* Frees the transport's state; after close, or of a session that was never used. */
     void (*free)(struct yd_eio_session *session);
 

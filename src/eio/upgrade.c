@@ -44,7 +44,7 @@ static int send_queue(struct yd_eio_session *session, const struct yd_eio_queue 
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < queue->num; i++)
-        rc = session->transport->send(session, &queue->items[i].msg, 1, 0);
+        rc = yd_eio_ops(session)->send(session, &queue->items[i].msg, 1, 0);
     return rc;
 }
 
@@ -56,7 +56,7 @@ static void go_on(struct yd_eio_session *session)
     }
     yd_eio_beat_renew(session);
     if (session->congested)
-        session->transport->want_drain(session);
+        yd_eio_ops(session)->want_drain(session);
 }
 
 /* What is queued goes after the switch, in its order. */
@@ -67,6 +67,10 @@ static void switch_over(struct yd_eio_session *session)
     yodel_ws *ws;
     int rc;
 
+    if (yd_eio_poll_has_rest(poll)) { /* what it sends next would overtake that */
+        yd_eio_probe_drop(&poll->probe);
+        return;
+    }
     yd_eio_poll_part(session);
     if ((ws = yd_eio_probe_take(&poll->probe)) == NULL)
         return;

@@ -56,6 +56,18 @@ static void want_drain(struct yd_eio_session *session)
         yd_ws_want_drain(session->ws);
 }
 
+/* ---- input ---- */
+
+static void pause(struct yd_eio_session *session)
+{
+    if (session->ws == NULL)
+        return;
+    if (session->paused)
+        (void)yodel_ws_pause(session->ws);
+    else
+        (void)yodel_ws_resume(session->ws);
+}
+
 /* ---- the end ---- */
 
 void yd_eio_ws_drop(yodel_ws *ws, unsigned code, const char *why)
@@ -102,11 +114,11 @@ static uint64_t heard_at(const struct yd_eio_session *session)
 }
 
 const struct yd_eio_transport_ops yd_eio_websocket = {
-    .kind = YD_EIO_WEBSOCKET,
     .ends_in_order = true,
     .send = send,
     .send_copy = send_copy,
     .want_drain = want_drain,
+    .pause = pause,
     .close = close_ws,
     .free = free_nothing,
     .buffered = buffered,
@@ -116,17 +128,19 @@ const struct yd_eio_transport_ops yd_eio_websocket = {
 
 void yd_eio_ws_attach(struct yd_eio_session *session, yodel_ws *ws, bool b64)
 {
-    session->transport = &yd_eio_websocket;
+    session->transport = YD_EIO_WEBSOCKET;
     session->ws = ws;
     session->b64 = b64;
     yodel_ws_set_data(ws, session, NULL);
+    if (session->paused)
+        pause(session);
 }
 
 struct yd_eio_session *yd_eio_ws_carries(yodel_ws *ws)
 {
     struct yd_eio_session *session = yodel_ws_data(ws);
 
-    if (session == NULL || session->transport != &yd_eio_websocket || session->ws != ws)
+    if (session == NULL || session->transport != YD_EIO_WEBSOCKET || session->ws != ws)
         return NULL;
     return session;
 }

@@ -108,3 +108,30 @@ size_t yd_groups_count(struct yd_groups *groups, const struct yd_key *key)
     pthread_mutex_unlock(&stripe->lock);
     return count;
 }
+
+static bool is_any(const struct yd_map_node *node)
+{
+    return node != NULL;
+}
+
+static void each_of_stripe(struct yd_stripe *stripe, void (*each)(yodel_str name, void *user),
+                           void *user)
+{
+    size_t slot = 0;
+
+    for (struct yd_map_node *node = yd_map_next(&stripe->entries, &slot, is_any); node != NULL;) {
+        for (; node != NULL; node = node->next)
+            each(node->key, user);
+        slot++;
+        node = yd_map_next(&stripe->entries, &slot, is_any);
+    }
+}
+
+void yd_groups_each(struct yd_groups *groups, void (*each)(yodel_str name, void *user), void *user)
+{
+    for (unsigned i = 0; i < YD_DIRECTORY_STRIPES; i++) {
+        pthread_mutex_lock(&groups->stripes[i].lock);
+        each_of_stripe(&groups->stripes[i], each, user);
+        pthread_mutex_unlock(&groups->stripes[i].lock);
+    }
+}

@@ -7,6 +7,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "groups/await.h"
 #include "groups/directory.h"
 
 /* ---- lifetime ---- */
@@ -27,10 +28,19 @@ int yd_groups_new(struct yd_bus *bus, const char *layer, void *owner,
     yd_directory_init(groups);
     for (unsigned i = 0; i < bus->num_loops; i++) {
         yd_map_init(&groups->shards[i].groups, bus->mem, bus->secret);
-        yd_map_init(&groups->shards[i].memberships, bus->mem, bus->secret);
+        yd_map_init_fixed(&groups->shards[i].memberships, bus->mem, bus->secret,
+                          YD_MAP_KEY(struct yd_membership, node, pair));
     }
     *ret_groups = groups;
     return 0;
+}
+
+void yd_groups_set_hook(struct yd_groups *groups,
+                        void (*changed)(void *user, const struct yd_group_change *change),
+                        void *user)
+{
+    groups->changed = changed;
+    groups->changed_user = user;
 }
 
 struct yd_groups *yd_groups_ref(struct yd_groups *groups)
@@ -157,8 +167,7 @@ static int add_membership(struct yd_shard *shard, struct yd_group *group, struct
         return -ENOMEM;
     membership->pair.group = group;
     membership->pair.member = member;
-    membership->node.key = (yodel_str){(const char *)&membership->pair, sizeof membership->pair};
-    if (yd_map_insert(&shard->memberships, &membership->node) < 0) {
+    if (yd_map_insert(&shard->memberships, yd_map_bare(&membership->node)) < 0) {
         yd_free(mem, membership);
         return -ENOMEM;
     }
@@ -178,15 +187,36 @@ static void drop_entry(struct yd_group *group, uint32_t index)
     group->members[index]->index = index;
 }
 
+static yodel_str note_of(const struct yd_membership *membership)
+{
+    return membership->note != NULL ? (yodel_str){membership->note->text, membership->note->len}
+                                    : (yodel_str){NULL, 0};
+}
+
+static void tell(const struct yd_membership *membership, unsigned loop, enum yd_group_news news)
+{
+    const struct yd_group *group = membership->pair.group;
+    struct yd_group_change change = {.news = news,
+                                     .loop = loop,
+                                     .group = {group->node.hash, group->node.key},
+                                     .member = membership->pair.member,
+                                     .note = note_of(membership)};
+
+    if (group->groups->changed != NULL)
+        group->groups->changed(group->groups->changed_user, &change);
+}
+
 static void remove_membership(struct yd_membership *membership, unsigned loop)
 {
     struct yd_group *group = membership->pair.group;
     struct yd_groups *groups = group->groups;
 
+    yd_membership_cease_waiting(membership);
+    tell(membership, loop, YD_GROUP_LEFT);
     *membership->link = membership->next;
     if (membership->next != NULL)
         membership->next->link = membership->link;
-    yd_map_remove(&groups->shards[loop].memberships, &membership->node);
+    yd_map_remove(&groups->shards[loop].memberships, yd_map_bare(&membership->node));
     drop_entry(group, membership->index);
     if (!membership->away)
         atomic_fetch_sub_explicit(&group->entry->members, 1, memory_order_relaxed);
@@ -195,8 +225,8 @@ static void remove_membership(struct yd_membership *membership, unsigned loop)
     free_group_if_empty(group, loop);
 }
 
-int yd_group_join(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
-                  struct yd_member *member)
+static int join(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                struct yd_member *member)
 {
     struct yd_shard *shard = &groups->shards[loop->index];
     struct yd_group *group = find_group(shard, key);
@@ -211,6 +241,17 @@ int yd_group_join(struct yd_groups *groups, struct yd_loop *loop, const struct y
         return rc;
     }
     return 1;
+}
+
+/* The newest of a member is the one that it has just got. */
+int yd_group_join(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                  struct yd_member *member)
+{
+    int rc = join(groups, loop, key, member);
+
+    if (rc > 0)
+        tell(member->memberships, loop->index, YD_GROUP_JOINED);
+    return rc;
 }
 
 static struct yd_membership *find_by_key(struct yd_groups *groups, struct yd_loop *loop,
@@ -234,13 +275,14 @@ int yd_group_join_with(struct yd_groups *groups, struct yd_loop *loop, const str
         return -ENOMEM;
     note->len = text.len;
     memcpy(note->text, text.ptr, text.len);
-    if ((rc = yd_group_join(groups, loop, key, member)) < 0) {
+    if ((rc = join(groups, loop, key, member)) < 0) {
         yd_free(mem, note);
         return rc;
     }
     membership = find_by_key(groups, loop, key, member);
     yd_free(mem, membership->note);
     membership->note = note;
+    tell(membership, loop->index, rc > 0 ? YD_GROUP_JOINED : YD_GROUP_NOTED);
     return rc;
 }
 
@@ -249,9 +291,16 @@ yodel_str yd_group_note(struct yd_groups *groups, struct yd_loop *loop, const st
 {
     struct yd_membership *membership = find_by_key(groups, loop, key, member);
 
-    if (membership == NULL || membership->note == NULL)
-        return (yodel_str){NULL, 0};
-    return (yodel_str){membership->note->text, membership->note->len};
+    return membership != NULL ? note_of(membership) : (yodel_str){NULL, 0};
+}
+
+bool yd_group_await(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                    struct yd_member *member, void (*heard)(struct yd_member *member))
+{
+    struct yd_membership *membership =
+        yd_bus_has_peers(groups->bus) ? find_by_key(groups, loop, key, member) : NULL;
+
+    return membership != NULL && yd_membership_await(membership, loop, heard);
 }
 
 bool yd_group_leave(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,

@@ -17,6 +17,7 @@
  */
 
 struct yd_delivery;
+struct yd_group_wait;
 struct yd_member;
 struct yd_membership;
 
@@ -41,15 +42,16 @@ struct yd_group {
 };
 
 struct yd_membership {
-    struct yd_map_node node; /* key: the two pointers below */
+    struct yd_map_bare node; /* key: the two pointers below */
     struct {
         struct yd_group *group;
         struct yd_member *member;
     } pair;
     struct yd_membership *next, **link; /* of the member; *link is this */
+    struct yd_note *note;               /* what the membership carries; NULL: nothing */
+    struct yd_group_wait *wait;         /* yd_group_await(); NULL: none */
     uint32_t index;                     /* in group->members */
     bool away;                          /* not counted */
-    struct yd_note *note;               /* what the membership carries; NULL: nothing */
 };
 
 struct yd_note {
@@ -69,11 +71,26 @@ struct yd_stripe {
     struct yd_map entries;
 };
 
+/* What happens to a membership. */
+enum yd_group_news { YD_GROUP_JOINED = 1, YD_GROUP_LEFT, YD_GROUP_NOTED };
+
+/* Borrowed for the call. */
+struct yd_group_change {
+    enum yd_group_news news; /* LEFT: just before */
+    unsigned loop;
+    struct yd_key group;
+    struct yd_member *member;
+    yodel_str note;
+};
+
 struct yd_groups {
     atomic_uint refs; /* its maker, groups that have members */
     struct yd_bus *bus;
     void *owner; /* keeps the bus; release_owner's reference */
     void (*release_owner)(void *owner);
+    /* Told of every change on the member's loop; it must not change anything.  NULL: nobody is. */
+    void (*changed)(void *user, const struct yd_group_change *change);
+    void *changed_user;
     char layer[YD_LAYER_NAME_SIZE]; /* whose groups these are, for far peers */
     struct yd_stripe stripes[YD_DIRECTORY_STRIPES];
     struct yd_shard shards[];
@@ -85,6 +102,10 @@ int yd_groups_new(struct yd_bus *bus, const char *layer, void *owner,
                   void (*release_owner)(void *owner), struct yd_groups **ret_groups);
 struct yd_groups *yd_groups_ref(struct yd_groups *groups);
 void yd_groups_unref(struct yd_groups *groups);
+/* Before the loops run. */
+void yd_groups_set_hook(struct yd_groups *groups,
+                        void (*changed)(void *user, const struct yd_group_change *change),
+                        void *user);
 
 /* ---- on the member's loop; keys are made with yd_bus_key() ---- */
 
@@ -109,6 +130,15 @@ yodel_str yd_membership_name(const struct yd_membership *membership);
 
 bool yd_group_has(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
                   struct yd_member *member);
+
+/*
+ * Has heard(member) called, once, when what other processes send to the group comes here, which
+ * takes a while for its first member; when that takes longer than a second; or when the membership
+ * ends.  It must not change memberships.  False: heard is not called.  So it is if the group is
+ * heard already, if to wait is of no use or is done already, without memory, and for no member.
+ */
+bool yd_group_await(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                    struct yd_member *member, void (*heard)(struct yd_member *member));
 /* Takes member out of all groups of all kinds. */
 void yd_member_leave_all(struct yd_loop *loop, struct yd_member *member);
 
@@ -121,6 +151,20 @@ void yd_group_walk(struct yd_groups *groups, struct yd_loop *loop, const struct 
                    void (*each)(struct yd_member *member, void *user), void *user);
 
 /* ---- any thread ---- */
+
+/* The name of the layer whose groups these are. */
+static inline yodel_str yd_groups_layer(const struct yd_groups *groups)
+{
+    return yodel_str_of(groups->layer);
+}
+/* Who keeps the bus. */
+static inline void *yd_groups_owner(const struct yd_groups *groups)
+{
+    return groups->owner;
+}
+/* Calls each(name, user) for every group that has members on some loop; each must not join or
+ * leave. */
+void yd_groups_each(struct yd_groups *groups, void (*each)(yodel_str name, void *user), void *user);
 
 /* Adds the loops that have members. */
 void yd_groups_find(struct yd_groups *groups, const struct yd_key *key, struct yd_loop_set *set);

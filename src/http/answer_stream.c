@@ -26,6 +26,8 @@ void yd_http_stream_unref(yodel_stream *stream)
 
 void *yodel_stream_user(const yodel_stream *stream)
 {
+    if (stream == NULL)
+        return NULL;
     return stream->user;
 }
 
@@ -221,6 +223,8 @@ int yodel_request_stream_begin(yodel_request *req, const yodel_stream_options *g
     yodel_stream *stream;
     int rc;
 
+    if (req == NULL)
+        return -EINVAL;
     if ((rc = yd_options_read(given, &options, sizeof options)) < 0 ||
         (rc = yd_http_stream_begin(req, &options, sizeof *stream, &stream)) < 0)
         return rc;
@@ -251,6 +255,8 @@ bool yd_http_stream_is_idle(const yodel_stream *stream)
 
 size_t yodel_stream_buffered(const yodel_stream *stream)
 {
+    if (stream == NULL)
+        return 0;
     return stream->req != NULL ? yd_conn_buffered(conn_of(stream)) : 0;
 }
 
@@ -335,6 +341,8 @@ int yodel_stream_write(yodel_stream *stream, yodel_bytes data)
 {
     int rc;
 
+    if (stream == NULL)
+        return -EINVAL;
     if (data.ptr == NULL && data.len > 0)
         return -EINVAL;
     rc = check_write(stream, data.len);
@@ -343,6 +351,8 @@ int yodel_stream_write(yodel_stream *stream, yodel_bytes data)
 
 int yodel_stream_write_text(yodel_stream *stream, yodel_str text)
 {
+    if (stream == NULL)
+        return -EINVAL;
     return yodel_stream_write(stream, (yodel_bytes){(const uint8_t *)text.ptr, text.len});
 }
 
@@ -366,9 +376,12 @@ static int write_shared(yodel_stream *stream, struct yd_msg *msg)
 
 int yodel_stream_write_prepared(yodel_stream *stream, yodel_prepared *message)
 {
-    struct yd_msg *msg = (struct yd_msg *)message;
+    struct yd_msg *msg;
     int rc;
 
+    if (stream == NULL || message == NULL)
+        return -EINVAL;
+    msg = (struct yd_msg *)message;
     if (msg->len < SHARE_FROM)
         return yodel_stream_write(stream, (yodel_bytes){yd_msg_payload(msg), msg->len});
     rc = check_write(stream, msg->len);
@@ -418,6 +431,8 @@ static int end(yodel_stream *stream, yodel_stream_reason reason)
 
 int yodel_stream_end(yodel_stream *stream)
 {
+    if (stream == NULL)
+        return -EINVAL;
     if (!yd_http_stream_is_open(stream))
         return YODEL_ERR_CLOSED;
     if (!stream->is_mute)
@@ -434,6 +449,8 @@ void yd_http_stream_finish(yodel_stream *stream, yodel_stream_reason reason)
 
 void yodel_stream_abort(yodel_stream *stream)
 {
+    if (stream == NULL)
+        return;
     if (!yd_http_stream_is_open(stream))
         return;
     stream->has_ended = true;

@@ -17,6 +17,12 @@ struct yd_arena {
 };
 
 void yd_arena_init(struct yd_arena *arena, const struct yodel_allocator *mem);
+/* room, for everything, is used first; it must live as long.  Ahead of all allocations. */
+static inline void yd_arena_lend(struct yd_arena *arena, uint8_t *room, size_t size)
+{
+    arena->ptr = room;
+    arena->left = size;
+}
 void yd_arena_done(struct yd_arena *arena);
 
 /* Aligned for every type; never NULL but when out of memory. */

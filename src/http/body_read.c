@@ -231,6 +231,8 @@ int yodel_request_body_read(yodel_request *req, const yodel_body_handlers *given
     struct yd_body_reader *reader;
     int rc;
 
+    if (req == NULL)
+        return -EINVAL;
     if ((rc = yd_options_read(given, &handlers, sizeof handlers)) < 0 ||
         (rc = check(req, &handlers)) < 0)
         return rc;
@@ -254,6 +256,8 @@ int yodel_request_body_read(yodel_request *req, const yodel_body_handlers *given
 
 int yodel_request_body_pause(yodel_request *req)
 {
+    if (req == NULL)
+        return -EINVAL;
     if (!yd_body_is_read(req) || req->whole || req->gone)
         return YODEL_ERR_STATE;
     req->reader->paused = true;
@@ -266,6 +270,8 @@ int yodel_request_body_pause(yodel_request *req)
 
 int yodel_request_body_resume(yodel_request *req)
 {
+    if (req == NULL)
+        return -EINVAL;
     if (!yd_body_is_read(req) || req->whole || req->gone)
         return YODEL_ERR_STATE;
     if (!req->reader->paused)

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/http_internal.h"
+#include "net/caller.h"
 
 /* Output above which no further request of a pipeline is read. */
 #define MAX_OUTPUT (64 * 1024)
@@ -51,6 +52,10 @@ void yd_request_be_over(yodel_request *req)
     hc->served = true;
     yd_request_leave_client(req);
     yd_request_free(req);
+    if (!closes && yd_conn_carried(hc->conn) != NULL) {
+        yd_conn_keep_client(hc->conn);
+        closes = true;
+    }
     if (closes) {
         yd_conn_close(hc->conn);
     } else {

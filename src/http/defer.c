@@ -88,9 +88,19 @@ static void drop(yodel_decision *d)
     yd_request_refuse(yd_decision_subject(d), 503, NULL);
 }
 
+/* What is called may answer, and look at the request after that, as a handler may. */
+static void run(yodel_decision *d, yodel_decision_post_fn *fn, void *arg)
+{
+    yodel_request *req = yd_decision_subject(d);
+
+    req->running = true;
+    fn(req, arg);
+    yd_request_settle(req, 503, NULL);
+}
+
 static const struct yd_decision_ops plain = {
     .verbs = YD_RESPOND | YD_REJECT | YD_REFUSE,
-    .is_request = true,
+    .run = run,
     .check = yd_verdict_check_response,
     .apply = apply,
     .drop = drop,
@@ -113,6 +123,8 @@ yodel_decision *yodel_request_defer(yodel_request *req)
 {
     static const struct yd_hold deferred = {.gone = NULL};
 
+    if (req == NULL)
+        return NULL;
     if (req->decision != NULL)
         return yd_decision_again(req->decision);
     if (req->answered || req->gone || req->hc->taken || make(req) == NULL)

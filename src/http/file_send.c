@@ -19,16 +19,16 @@
 #define STEP (256 * 1024)
 
 /*
- * A file on its way to a client.  Opening and reading are done on threads of a pool, one step at a
- * time, and between two steps the output empties.  A request that is lost meanwhile leaves the job
- * to end by itself.
+ * A file on its way to a client.  It is opened on a thread of a pool, and read one step at a time;
+ * between two steps the output empties.  A request that is lost meanwhile leaves the job to end by
+ * itself.
  */
 struct job {
     yodel_request *req; /* NULL: lost */
     const struct yodel_allocator *mem;
     struct yd_loop *loop;
     struct yd_file_source source;
-    bool working;                   /* a thread of the pool has it */
+    bool working;                   /* a thread of the pool has it, or a read */
     bool is_dir;                    /* what is asked for must be a directory */
     bool redirects;                 /* it is one, but was asked for as a file */
     int fd;                         /* -1: not open */
@@ -38,6 +38,7 @@ struct job {
     bool varies;                    /* another client would get another coding */
     struct yd_http_codings codings; /* that the client takes */
     struct yd_msg *step;            /* being read */
+    struct yd_file_read read;       /* of that */
     uint64_t offset, left;
     char path[]; /* with room for the index and a suffix after it */
 };
@@ -121,42 +122,25 @@ static void do_open(void *arg)
         look_beside(job);
 }
 
-static void do_read(void *arg)
-{
-    struct job *job = arg;
-    uint8_t *to = yd_msg_payload(job->step);
-    size_t len = 0;
-
-    while (len < job->step->len) {
-        ssize_t more = pread(job->fd, to + len, job->step->len - len, (off_t)(job->offset + len));
-
-        if (more < 0 && errno == EINTR)
-            continue;
-        if (more <= 0) {
-            job->error = more < 0 ? -errno : -EIO; /* it has become shorter */
-            return;
-        }
-        len += (size_t)more;
-    }
-}
-
 /* ---- on the loop ---- */
 
 static void on_opened(void *arg);
-static void on_read(void *arg);
+static void on_read(struct yd_file_read *read, ssize_t result);
 
 /* False when the job has ended with its request lost meanwhile. */
 static bool take_back(struct job *job)
 {
+    bool is_wanted = job->req != NULL;
+
     job->working = false;
-    if (job->req == NULL)
+    if (!is_wanted)
         free_job(job);
-    return job->req != NULL;
+    return is_wanted;
 }
 
-static int give_away(struct job *job, void (*work)(void *arg), void (*done)(void *arg))
+static int open_away(struct job *job)
 {
-    int rc = yd_loop_work(job->loop, work, done, job);
+    int rc = yd_loop_work(job->loop, do_open, on_opened, job);
 
     job->working = rc == 0;
     return rc;
@@ -164,8 +148,19 @@ static int give_away(struct job *job, void (*work)(void *arg), void (*done)(void
 
 static int read_step(struct job *job)
 {
+    int rc;
+
     job->step = yd_msg_new(job->mem, 0, (size_t)YD_MIN(job->left, (uint64_t)STEP));
-    return job->step != NULL ? give_away(job, do_read, on_read) : -ENOMEM;
+    if (job->step == NULL)
+        return -ENOMEM;
+    job->read = (struct yd_file_read){.fd = job->fd,
+                                      .buf = yd_msg_payload(job->step),
+                                      .len = job->step->len,
+                                      .offset = job->offset,
+                                      .done = on_read};
+    rc = yd_loop_read_file(job->loop, &job->read);
+    job->working = rc == 0;
+    return rc;
 }
 
 /* The length of the answer was said, so it can only be cut off. */
@@ -174,18 +169,16 @@ static void cut_off(struct job *job)
     yd_conn_abort(yd_request_conn(job->req), 0);
 }
 
-static void on_read(void *arg)
+static void on_read(struct yd_file_read *read, ssize_t result)
 {
-    struct job *job = arg;
+    struct job *job = yd_container_of(read, struct job, read);
     struct yd_conn *conn;
 
-    if (job->req == NULL) {
-        free_job(job);
+    if (!take_back(job))
         return;
-    }
-    job->working = false;
     conn = yd_request_conn(job->req);
-    if (job->error < 0 || yd_conn_write_payload(conn, job->step) < 0) {
+    /* It cannot be read any more, or has become shorter. */
+    if (result != (ssize_t)job->step->len || yd_conn_write_payload(conn, job->step) < 0) {
         cut_off(job);
         return;
     }
@@ -421,7 +414,7 @@ void yd_file_send(yodel_request *req, const struct yd_file_source *source)
     static const struct yd_hold hold = {.gone = on_gone, .drained = on_drained, .half_open = true};
     struct job *job = new_job(req, source);
 
-    if (job == NULL || give_away(job, do_open, on_opened) < 0) {
+    if (job == NULL || open_away(job) < 0) {
         if (job != NULL)
             free_job(job);
         (void)yd_request_fail(req, 503, NULL, NULL, 0);

@@ -152,6 +152,38 @@ int yd_request_invite(yodel_request *req)
     return yd_conn_write(req->hc->conn, go_on, sizeof go_on - 1, NULL, 0);
 }
 
+static int check_hints(const yodel_request *req, const yodel_header *headers, size_t num)
+{
+    if (!yd_headers_are_valid(headers, num))
+        return -EINVAL;
+    if (req->gone)
+        return YODEL_ERR_CLOSED;
+    if (req->answered || req->hc->taken || req->websocket)
+        return YODEL_ERR_STATE;
+    if (yd_conn_buffered(req->hc->conn) > req->hc->http->options.max_buffered)
+        return YODEL_ERR_CONGESTED;
+    return 0;
+}
+
+int yodel_request_early_hints(yodel_request *req, const yodel_header *headers, size_t num_headers)
+{
+    const struct yd_answer hints = {.headers = headers, .num_headers = num_headers};
+    struct yd_out out;
+    int rc;
+
+    if (req == NULL)
+        return -EINVAL;
+    if ((rc = check_hints(req, headers, num_headers)) < 0 || req->head.minor == 0)
+        return rc;
+    yd_out_init(&out, req->hc->http->mem);
+    yd_out_put(&out, YODEL_STR("HTTP/1.1 103 Early Hints\r\n"));
+    put_headers(&out, &hints);
+    yd_out_put(&out, YODEL_STR("\r\n"));
+    rc = out.failed ? -ENOMEM : yd_conn_write(req->hc->conn, out.ptr, out.len, NULL, 0);
+    yd_out_done(&out);
+    return rc;
+}
+
 /* ---- errors ---- */
 
 static void put_error(struct yd_out *out, int status, const char *why)

@@ -45,10 +45,16 @@ static int check(const yodel_response *response)
     return yd_headers_are_valid(response->headers, response->num_headers) ? 0 : -EINVAL;
 }
 
+int yd_response_read(const yodel_response *response, yodel_response *ret_known)
+{
+    int rc = response != NULL ? yd_options_read(response, ret_known, sizeof *ret_known) : -EINVAL;
+
+    return rc < 0 ? rc : check(ret_known);
+}
+
 int yd_response_check(const yodel_response *response)
 {
     yodel_response known;
-    int rc = response != NULL ? yd_options_read(response, &known, sizeof known) : -EINVAL;
 
-    return rc < 0 ? rc : check(&known);
+    return yd_response_read(response, &known);
 }

@@ -44,10 +44,19 @@ struct yd_body_reader {
     bool told : 1;      /* on_end was called: nothing is called any more */
 };
 
+/* A field of the query that was asked for, in the arena. */
+struct yd_decoded {
+    struct yd_decoded *next;
+    const char *encoded;
+    yodel_str value;
+};
+
 struct yodel_request {
+    _Alignas(16) uint8_t room[96]; /* the arena's first: enough for a parameter or two */
     struct yd_http_conn *hc;
     struct yd_http_head head;
     struct yd_arena arena;
+    struct yd_decoded *decoded;
     size_t head_len;   /* bytes of its head, from the method on */
     yodel_http_fn *fn; /* who answers it */
     void *user;
@@ -94,6 +103,9 @@ void yd_request_free(yodel_request *req);
 
 /* True when all may be sent in an answer. */
 bool yd_headers_are_valid(const yodel_header *headers, size_t num);
+
+/* As yd_response_check(), and what the caller knows of it. */
+int yd_response_read(const yodel_response *response, yodel_response *ret_known);
 
 /* How the client knows where the content ends. */
 enum yd_framing {

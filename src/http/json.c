@@ -10,7 +10,7 @@
 
 int yodel_request_reply_pack(yodel_request *req, int status, const char *format, ...)
 {
-    const struct yodel_allocator *mem = req->hc->http->mem;
+    const struct yodel_allocator *mem = req != NULL ? req->hc->http->mem : NULL;
     struct yd_buf text = {0};
     va_list args;
     int rc;
@@ -27,10 +27,14 @@ int yodel_request_reply_pack(yodel_request *req, int status, const char *format,
 
 int yodel_request_reply_json(yodel_request *req, int status, const json_t *json)
 {
-    const struct yodel_allocator *mem = req->hc->http->mem;
+    const struct yodel_allocator *mem;
     struct yd_buf text = {0};
-    int rc = json != NULL ? yd_json_put_document(mem, &text, json) : -EINVAL;
+    int rc;
 
+    if (req == NULL)
+        return -EINVAL;
+    mem = req->hc->http->mem;
+    rc = json != NULL ? yd_json_put_document(mem, &text, json) : -EINVAL;
     if (rc == 0) /* which may end req */
         rc =
             yodel_request_reply(req, status, "application/json", (yodel_bytes){text.ptr, text.len});
@@ -47,8 +51,11 @@ static int read_json(yodel_request *req)
 
 int yodel_request_json(yodel_request *req, const json_t **ret_json)
 {
-    int rc = read_json(req);
+    int rc;
 
+    if (req == NULL || ret_json == NULL)
+        return -EINVAL;
+    rc = read_json(req);
     if (rc == 0)
         *ret_json = req->json;
     return rc;
@@ -59,6 +66,8 @@ int yodel_request_unpack(yodel_request *req, const char *format, ...)
     va_list args;
     int rc;
 
+    if (req == NULL)
+        return -EINVAL;
     if ((rc = read_json(req)) < 0)
         return rc;
     va_start(args, format);

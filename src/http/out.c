@@ -37,16 +37,28 @@ static bool grow(struct yd_out *out, size_t extra)
     return true;
 }
 
+/* Room for len bytes more, which are counted; NULL: there is none. */
+static char *take_room(struct yd_out *out, size_t len)
+{
+    char *room;
+
+    if (out->failed)
+        return NULL;
+    if (len > out->cap - out->len && !grow(out, len)) {
+        out->failed = true;
+        return NULL;
+    }
+    room = out->ptr + out->len;
+    out->len += len;
+    return room;
+}
+
 void yd_out_put(struct yd_out *out, yodel_str text)
 {
-    if (out->failed || text.len == 0)
-        return;
-    if (text.len > out->cap - out->len && !grow(out, text.len)) {
-        out->failed = true;
-        return;
-    }
-    memcpy(out->ptr + out->len, text.ptr, text.len);
-    out->len += text.len;
+    char *room = take_room(out, text.len);
+
+    if (room != NULL && text.len > 0)
+        memcpy(room, text.ptr, text.len);
 }
 
 void yd_out_number(struct yd_out *out, uint64_t number)
@@ -63,8 +75,15 @@ void yd_out_number(struct yd_out *out, uint64_t number)
 
 void yd_out_header(struct yd_out *out, yodel_str name, yodel_str value)
 {
-    yd_out_put(out, name);
-    yd_out_put(out, YODEL_STR(": "));
-    yd_out_put(out, value);
-    yd_out_put(out, YODEL_STR("\r\n"));
+    char *room;
+
+    if (name.len > SIZE_MAX / 4 || value.len > SIZE_MAX / 4)
+        out->failed = true;
+    if ((room = take_room(out, name.len + value.len + 4)) == NULL)
+        return;
+    memcpy(room, name.ptr, name.len);
+    memcpy(room + name.len, ": ", 2);
+    if (value.len > 0)
+        memcpy(room + name.len + 2, value.ptr, value.len);
+    memcpy(room + name.len + 2 + value.len, "\r\n", 2);
 }

@@ -18,6 +18,8 @@
 struct yd_conn *yd_request_conn(const yodel_request *req);
 struct yd_http *yd_request_http(const yodel_request *req);
 const struct yd_http_head *yd_request_head(const yodel_request *req);
+/* What a field of its query says, whose value stands there as encoded. */
+yodel_str yd_request_query_value(yodel_request *req, yodel_str encoded);
 /* Whether its answer has begun. */
 bool yd_request_is_answered(const yodel_request *req);
 

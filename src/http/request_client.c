@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "http/http_internal.h"
+#include "http/relay.h"
 #include "net/caller.h"
 #include "proto/ws_handshake.h"
 
@@ -25,10 +26,17 @@ static void answer_no_memory(yodel_request *req, void *user)
 bool yd_request_find_client(yodel_request *req)
 {
     struct yd_conn *conn = req->hc->conn;
+    const struct yd_carried *carried = yd_conn_carried(conn);
     const struct yd_trust *trust = yd_conn_trust(conn);
     struct yd_ip peer;
     int rc;
 
+    if (carried != NULL) {
+        req->forwarded = (struct yd_forwarded){
+            .client = carried->ip, .is_tls = carried->is_tls, .host = carried->host};
+        req->proxied = true;
+        return true;
+    }
     if (trust == NULL)
         return true;
     yd_conn_ip(conn, &peer);
@@ -47,15 +55,31 @@ void yd_request_leave_client(yodel_request *req)
         yd_conn_unset_client(req->hc->conn);
 }
 
+void yd_request_tell_client(const yodel_request *req, struct yd_carried *ret_carried)
+{
+    *ret_carried = (struct yd_carried){.is_tls = yodel_request_is_tls(req) != 0,
+                                       .tag = yodel_request_listener_tag(req)};
+    if (req->proxied) {
+        ret_carried->ip = req->forwarded.client;
+        ret_carried->host = req->forwarded.host;
+    } else {
+        yd_conn_ip(req->hc->conn, &ret_carried->ip);
+    }
+}
+
 /* ---- what a handler asks ---- */
 
 yodel_str yodel_request_host(const yodel_request *req)
 {
+    if (req == NULL)
+        return (yodel_str){NULL, 0};
     return req->proxied && req->forwarded.host.ptr != NULL ? req->forwarded.host : req->head.host;
 }
 
 int yodel_request_is_tls(const yodel_request *req)
 {
+    if (req == NULL)
+        return 0;
     if (req->proxied && req->forwarded.is_tls >= 0)
         return req->forwarded.is_tls;
     return yd_conn_client_uses_tls(req->hc->conn);
@@ -63,16 +87,22 @@ int yodel_request_is_tls(const yodel_request *req)
 
 yodel_str yodel_request_scheme(const yodel_request *req)
 {
+    if (req == NULL)
+        return (yodel_str){NULL, 0};
     return yodel_request_is_tls(req) ? YODEL_STR("https") : YODEL_STR("http");
 }
 
 yodel_str yodel_request_listener_tag(const yodel_request *req)
 {
+    if (req == NULL)
+        return (yodel_str){NULL, 0};
     return yodel_str_of(yd_conn_tag(req->hc->conn));
 }
 
 yodel_str yodel_request_peer(yodel_request *req)
 {
+    if (req == NULL)
+        return (yodel_str){NULL, 0};
     if (req->peer[0] == '\0' && req->proxied)
         yd_ip_write(&req->forwarded.client, req->peer);
     else if (req->peer[0] == '\0')
@@ -96,11 +126,15 @@ static yodel_str cert_part(yodel_request *req, enum yd_cert_part part)
 
 yodel_str yodel_request_client_cert_subject(yodel_request *req)
 {
+    if (req == NULL)
+        return (yodel_str){NULL, 0};
     return cert_part(req, YD_CERT_SUBJECT);
 }
 
 yodel_str yodel_request_client_cert_fingerprint(yodel_request *req)
 {
+    if (req == NULL)
+        return (yodel_str){NULL, 0};
     return cert_part(req, YD_CERT_FINGERPRINT);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/options.h"
+#include <errno.h>
+
 #include "http/http_internal.h"
 
 int yodel_request_respond(yodel_request *req, const yodel_response *response)
@@ -9,9 +10,10 @@ int yodel_request_respond(yodel_request *req, const yodel_response *response)
     bool no_body;
     int rc;
 
-    if ((rc = yd_response_check(response)) < 0)
+    if (req == NULL)
+        return -EINVAL;
+    if ((rc = yd_response_read(response, &known)) < 0)
         return rc;
-    (void)yd_options_read(response, &known, sizeof known);
     answer = (struct yd_answer){.status = known.status != 0 ? known.status : 200,
                                 .content_type = known.content_type,
                                 .headers = known.headers,
@@ -27,6 +29,8 @@ int yodel_request_respond(yodel_request *req, const yodel_response *response)
 
 int yodel_request_reply(yodel_request *req, int status, const char *content_type, yodel_bytes body)
 {
+    if (req == NULL)
+        return -EINVAL;
     return yodel_request_respond(req, YODEL_OPTIONS(yodel_response, .status = status,
                                                     .content_type = content_type, .body = body));
 }
@@ -34,6 +38,8 @@ int yodel_request_reply(yodel_request *req, int status, const char *content_type
 int yodel_request_reply_text(yodel_request *req, int status, const char *content_type,
                              yodel_str text)
 {
+    if (req == NULL)
+        return -EINVAL;
     return yodel_request_reply(req, status, content_type != NULL ? content_type : YD_TEXT_TYPE,
                                (yodel_bytes){(const uint8_t *)text.ptr, text.len});
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/container.h"
 #include "base/mem.h"
@@ -185,18 +184,33 @@ static void run_queue(struct yd_loop *loop, struct yd_mail **queue, struct yd_ma
     run_chain(loop, mail);
 }
 
+static void run_flushes(struct yd_loop *loop)
+{
+    yd_loop_forget_moment(loop);
+    run_queue(loop, &loop->flushes, &loop->flushes_end);
+}
+
 void yd_loop_close(struct yd_loop *loop)
 {
     run_chain(loop, yd_mailbox_close(&loop->mailbox));
     while (loop->tasks != NULL || loop->flushes != NULL) {
         run_queue(loop, &loop->tasks, &loop->tasks_end);
-        run_queue(loop, &loop->flushes, &loop->flushes_end);
+        run_flushes(loop);
     }
 }
 
 uint64_t yd_loop_due(const struct yd_loop *loop, uint64_t ms)
 {
     return ms < UINT32_MAX ? loop->ops->clock(loop) + ms : YD_NEVER;
+}
+
+uint64_t yd_loop_due_flush(struct yd_loop *loop, uint64_t ms)
+{
+    if (ms >= UINT32_MAX)
+        return YD_NEVER;
+    if (loop->moment == 0)
+        loop->moment = loop->ops->clock(loop);
+    return loop->moment + ms;
 }
 
 void yd_loop_woke(struct yd_loop *loop, uint64_t now)
@@ -224,7 +238,7 @@ uint64_t yd_loop_turn(struct yd_loop *loop)
     for (int i = 0; i < ROUNDS && (loop->tasks != NULL || loop->flushes != NULL); i++) {
         run_queue(loop, &loop->tasks, &loop->tasks_end);
         if (loop->tasks == NULL || i == ROUNDS - 1)
-            run_queue(loop, &loop->flushes, &loop->flushes_end);
+            run_flushes(loop);
     }
     if (!yd_pool_is_empty(&loop->pool) && !yd_timer_is_running(&loop->aging))
         yd_timer_start(&loop->wheel, &loop->aging, loop->now + AGE_MS);
@@ -307,32 +321,63 @@ int yd_stream_open(struct yd_stream *stream, int fd)
     return rc;
 }
 
+void yd_stream_open_pipe(struct yd_stream *stream, struct yd_pipe *pipe)
+{
+    stream->pipe = pipe;
+    pipe->stream = stream;
+}
+
 void yd_stream_pause(struct yd_stream *stream, bool paused)
 {
     if (stream->paused == paused || stream->closing)
         return;
     stream->paused = paused;
-    stream->loop->ops->stream_pause(stream, paused);
+    if (stream->pipe != NULL)
+        stream->pipe->ops->pause(stream->pipe, paused);
+    else
+        stream->loop->ops->stream_pause(stream, paused);
 }
 
 void yd_stream_read(struct yd_stream *stream)
 {
-    stream->loop->ops->stream_read(stream);
+    if (stream->pipe != NULL)
+        stream->pipe->ops->read(stream->pipe);
+    else
+        stream->loop->ops->stream_read(stream);
 }
 
 ssize_t yd_stream_send(struct yd_stream *stream, const struct iovec *iov, int num)
 {
+    if (stream->pipe != NULL)
+        return stream->pipe->ops->send(stream->pipe, iov, num);
     return stream->loop->ops->stream_send(stream, iov, num);
 }
 
 ssize_t yd_stream_send_now(struct yd_stream *stream, const struct iovec *iov, int num)
 {
+    if (stream->pipe != NULL)
+        return stream->pipe->ops->send_now(stream->pipe, iov, num);
     return stream->loop->ops->stream_send_now(stream, iov, num);
 }
 
 void yd_stream_shutdown(struct yd_stream *stream)
 {
-    (void)shutdown(stream->fd, SHUT_WR);
+    if (stream->pipe != NULL)
+        stream->pipe->ops->shutdown(stream->pipe);
+    else
+        stream->loop->ops->stream_shutdown(stream);
+}
+
+int yd_stream_name(const struct yd_stream *stream, bool peer, struct sockaddr_storage *ret_addr)
+{
+    return stream->pipe == NULL ? stream->loop->ops->stream_name(stream, peer, ret_addr)
+                                : -ENOTCONN;
+}
+
+void yd_stream_no_delay(struct yd_stream *stream)
+{
+    if (stream->pipe == NULL)
+        stream->loop->ops->stream_no_delay(stream);
 }
 
 void yd_stream_close(struct yd_stream *stream)
@@ -340,14 +385,16 @@ void yd_stream_close(struct yd_stream *stream)
     if (stream->closing)
         return;
     stream->closing = true;
-    stream->loop->ops->stream_close(stream);
+    if (stream->pipe != NULL)
+        stream->pipe->ops->close(stream->pipe);
+    else
+        stream->loop->ops->stream_close(stream);
 }
 
-int yd_stream_detach(struct yd_stream *stream)
+void yd_stream_detach(struct yd_stream *stream)
 {
-    int fd = stream->fd;
-
-    stream->fd = -1;
-    yd_stream_close(stream);
-    return fd;
+    if (stream->closing)
+        return;
+    stream->closing = true;
+    stream->loop->ops->stream_detach(stream);
 }

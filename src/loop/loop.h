@@ -19,11 +19,14 @@
  * An event loop: one thread, the streams that belong to it, a mailbox, a timer wheel.
  *
  * The seam to the kernel (struct yd_loop_ops) is shaped by completions: a backend hands over bytes
- * that it has read into the loop's one buffer, takes bytes to send, and tells when they are gone.
+ * that it has read, takes bytes to send, and tells when they are gone.  What it has been given to
+ * read from or to write to is left alone until it tells that it is done with it.
  */
 struct yd_loop;
 struct yd_net;
 struct yd_guest;
+struct sockaddr;
+struct sockaddr_storage;
 
 /* ---- streams ---- */
 
@@ -31,27 +34,33 @@ struct yd_stream;
 
 /* What a stream tells its owner, on its loop. */
 struct yd_stream_events {
-    /* Bytes were read.  data is the loop's: it may be changed, and lives for the call.  Or it is
+    /* Bytes were read.  data is the backend's: it may be changed, and lives for the call.  Or it is
      * what yd_stream_read_into() has given. */
     void (*on_read)(struct yd_stream *stream, uint8_t *data, size_t len);
     /* Nothing more will be read: 0 the peer has ended its output, else -errno.  After 0 an error
      * may follow when the connection turns out to be broken. */
     void (*on_end)(struct yd_stream *stream, int error);
-    /* The send that was left pending goes on: result more bytes were taken, or -errno.  Sending is
-     * allowed again. */
+    /* The send that was left pending is done with: result more bytes were taken, 0 or more, or
+     * -errno.  Its bytes are the owner's again, and sending is allowed. */
     void (*on_sent)(struct yd_stream *stream, ssize_t result);
-    /* After yd_stream_close(), last: the memory may go. */
+    /* After yd_stream_close(), last: the memory may go, also what a send or a read was given. */
     void (*on_closed)(struct yd_stream *stream);
     /* While nothing is read the peer has ended its output: what it sent before can still be read,
      * and on_end comes after that.  At most once from pause to pause.  An error of the stream needs
      * no reading: on_end tells it at once, and what came before is lost. */
     void (*on_hang_up)(struct yd_stream *stream);
+    /* After yd_stream_detach(), last, in place of on_closed: fd is the callee's, and free for any
+     * use.  data was read from it, and not been given: len bytes, which live for the call. */
+    void (*on_detached)(struct yd_stream *stream, int fd, const uint8_t *data, size_t len);
 };
+
+struct yd_pipe;
 
 /* First member of its owner, which yd_stream_alloc() made. */
 struct yd_stream {
     struct yd_loop *loop;
     const struct yd_stream_events *events;
+    struct yd_pipe *pipe;       /* carries it in place of the kernel; NULL: none does */
     const struct iovec *target; /* see yd_stream_read_into() */
     int fd;
     bool paused : 1;  /* by its owner: nothing is read */
@@ -59,7 +68,7 @@ struct yd_stream {
     bool pending : 1; /* a send is */
     bool starved : 1; /* by the kernel, which has no memory for that send: the backend's */
     bool hung_up : 1; /* on_hang_up has come: the backend's */
-    bool full : 1; /* the kernel has not taken all of the last send: it need not be asked again */
+    bool full : 1;    /* the last send was not taken whole: no need to ask again; the backend's */
     bool closing : 1;
 };
 
@@ -72,7 +81,34 @@ void yd_stream_free(struct yd_stream *stream);
  * the caller's. */
 int yd_stream_open(struct yd_stream *stream, int fd);
 
-/* Stops and goes on with reading. */
+/*
+ * What carries a stream that has no descriptor, as a backend does one that has: its functions are
+ * those of struct yd_loop_ops, and owe the same.  stream->paused, pending and ended are set as
+ * there.  close owes on_closed, and not inside its call.  It has no names, and cannot be detached.
+ */
+struct yd_pipe_ops {
+    void (*pause)(struct yd_pipe *pipe, bool paused);
+    void (*read)(struct yd_pipe *pipe);
+    ssize_t (*send)(struct yd_pipe *pipe, const struct iovec *iov, int num);
+    ssize_t (*send_now)(struct yd_pipe *pipe, const struct iovec *iov, int num);
+    void (*shutdown)(struct yd_pipe *pipe);
+    void (*close)(struct yd_pipe *pipe);
+};
+
+/* Embedded in its owner, who outlives the stream's on_closed. */
+struct yd_pipe {
+    const struct yd_pipe_ops *ops;
+    struct yd_stream *stream; /* set by yd_stream_open_pipe() */
+};
+
+/* In place of yd_stream_open(). */
+void yd_stream_open_pipe(struct yd_stream *stream, struct yd_pipe *pipe);
+
+/*
+ * Stops and goes on with reading.  Nothing is handed over while the stream is paused, nor inside
+ * this call.  What the backend had read already it keeps, and gives it all, ahead of what comes
+ * later, soon after the pause has ended, or as the rest of yd_stream_detach().
+ */
 void yd_stream_pause(struct yd_stream *stream, bool paused);
 
 /* Hands over now what can be read without a wait, as long as the stream is not paused. */
@@ -80,8 +116,8 @@ void yd_stream_read(struct yd_stream *stream);
 
 /*
  * From now on bytes are read into target, which is not empty, with no copy on the way; on_read then
- * gives that very memory.  A backend that has bytes elsewhere may give those, as ever, and then
- * nothing has been written to target.  NULL: back to the loop's own memory.
+ * gives that very memory.  A backend that has bytes elsewhere may give those, as ever, also more
+ * than target takes, and then what is in target does not count.  NULL: back to other memory.
  *
  * The owner may move target on after each on_read.  Neither it nor its memory may go before another
  * call has taken its place, or yd_stream_close().
@@ -97,20 +133,29 @@ static inline void yd_stream_read_into(struct yd_stream *stream, const struct io
 ssize_t yd_stream_send_now(struct yd_stream *stream, const struct iovec *iov, int num);
 
 /*
- * Sends.  Returns the bytes taken, which may be fewer than given: the rest is then pending, on_sent
- * will come once, and no other send is allowed before.  Returns -errno when the stream is broken.
- * The bytes must stay until they are taken.
+ * Sends.  Returns the bytes taken, which may be fewer than given, and none though the kernel would
+ * take some: the rest is then pending, on_sent will come once, and no other send is allowed before.
+ * Returns -errno when the stream is broken.  iov itself is used no more; the bytes must stay as
+ * they are until on_sent or, when the stream is closed before that, until on_closed.
  */
 ssize_t yd_stream_send(struct yd_stream *stream, const struct iovec *iov, int num);
 
-/* Ends our output when all that was sent is out. */
+/* Ends our output; not while a send is pending. */
 void yd_stream_shutdown(struct yd_stream *stream);
 
-/* Closes fd; nothing but on_closed comes after, and never inside this call. */
+/* The address of the peer, or our own.  Returns 0 or -errno: it has none, or has been closed. */
+int yd_stream_name(const struct yd_stream *stream, bool peer, struct sockaddr_storage *ret_addr);
+
+/* Small segments leave at once; without effect where there is no TCP. */
+void yd_stream_no_delay(struct yd_stream *stream);
+
+/* Closes the stream, and what is pending is given up: nothing but on_closed comes after, and never
+ * inside this call. */
 void yd_stream_close(struct yd_stream *stream);
 
-/* The same, but fd is left open and returned: it may be used again once on_closed has come. */
-int yd_stream_detach(struct yd_stream *stream);
+/* The same, but fd is left open: on_detached comes in place of on_closed.  Not while a send is
+ * pending. */
+void yd_stream_detach(struct yd_stream *stream);
 
 /* ---- listeners ---- */
 
@@ -131,7 +176,8 @@ struct yd_listener {
 int yd_listener_start(struct yd_listener *listener);
 /* Accepts now all that wait. */
 void yd_listener_accept(struct yd_listener *listener);
-/* Closes fd.  listener may be freed when the loop has ended. */
+/* Closes fd.  on_accept may come after this for what had been accepted by then.  listener may be
+ * freed when the loop has ended. */
 void yd_listener_stop(struct yd_listener *listener);
 
 /* ---- watched descriptors ---- */
@@ -152,6 +198,36 @@ int yd_watch_start(struct yd_watch *watch);
 int yd_watch_set(struct yd_watch *watch, unsigned events);
 /* No call follows; both the watch and the descriptor may go. */
 void yd_watch_stop(struct yd_watch *watch);
+
+/* ---- sockets that are being connected ---- */
+
+struct yd_dial {
+    struct yd_watch watch;
+    /* The socket is connected, and the callee's; or -errno.  Never inside yd_dial_start(). */
+    void (*on_done)(struct yd_dial *dial, int fd);
+};
+
+/* Connects a new socket of addr's family; on_done must be set.  Returns 0 or -errno, and then
+ * on_done does not come. */
+int yd_dial_start(struct yd_loop *loop, struct yd_dial *dial, const struct sockaddr *addr,
+                  unsigned len);
+/* on_done does not come any more, and the socket is closed; after on_done it does nothing. */
+void yd_dial_stop(struct yd_dial *dial);
+
+/* ---- reads of files ---- */
+
+/* Embedded in its owner; it and buf are the backend's until done. */
+struct yd_file_read {
+    int fd;
+    void *buf;
+    size_t len;
+    uint64_t offset;
+    /* On the loop, never inside yd_loop_read_file(): the bytes that were read, fewer than len only
+     * at the end of the file, or -errno. */
+    void (*done)(struct yd_file_read *read, ssize_t result);
+    ssize_t result; /* the backend's, as is the other */
+    void *backend;
+};
 
 /* ---- backends ---- */
 
@@ -179,16 +255,28 @@ struct yd_loop_ops {
     void (*stream_read)(struct yd_stream *stream);
     ssize_t (*stream_send)(struct yd_stream *stream, const struct iovec *iov, int num);
     ssize_t (*stream_send_now)(struct yd_stream *stream, const struct iovec *iov, int num);
-    void (*stream_close)(struct yd_stream *stream); /* fd is -1: it was detached */
+    void (*stream_shutdown)(struct yd_stream *stream);
+    int (*stream_name)(const struct yd_stream *stream, bool peer, struct sockaddr_storage *ret);
+    void (*stream_no_delay)(struct yd_stream *stream);
+    void (*stream_close)(struct yd_stream *stream);
+    void (*stream_detach)(struct yd_stream *stream);
     int (*watch_start)(struct yd_watch *watch);
     int (*watch_set)(struct yd_watch *watch);
     void (*watch_stop)(struct yd_watch *watch);
+    /* In place of socket() and connect(), which do not wait; NULL: those.  Returns the socket. */
+    int (*dial)(struct yd_loop *loop, const struct sockaddr *addr, unsigned len);
     int (*work)(struct yd_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg);
+    /* NULL: on a thread of work. */
+    int (*read_file)(struct yd_loop *loop, struct yd_file_read *read);
     int (*signal)(struct yd_loop *loop, int signum, void (*on_signal)(void *arg, int signum),
                   void *arg);
 };
 
 extern const struct yd_loop_ops yd_loop_uv;
+
+/* stream_name and stream_no_delay where stream->fd is a socket. */
+int yd_socket_name(const struct yd_stream *stream, bool peer, struct sockaddr_storage *ret_addr);
+void yd_socket_no_delay(struct yd_stream *stream);
 
 /* A loop that lives in a foreign one, on whose thread all of this is called. */
 struct yd_guest {
@@ -205,7 +293,8 @@ struct yd_guest {
 struct yd_counters {
     atomic_uint_least64_t accepted, refused, requests, messages_in, messages_out, bytes_in,
         bytes_out, congested, cut_short, streams, event_streams, events_dropped,
-        limited_connections, limited_handshakes, limited_messages, proxy_refused;
+        limited_connections, limited_handshakes, limited_messages, proxy_refused, deflate_limited,
+        deflate_memory;
 };
 
 static inline void yd_count(atomic_uint_least64_t *counter, uint64_t more)
@@ -234,6 +323,7 @@ struct yd_loop {
     yodel_loop *open;                       /* what the program has on it; NULL: no server's */
     struct yd_keeper keeper;
     uint64_t now;      /* monotonic, ms; when the last wait ended */
+    uint64_t moment;   /* see yd_loop_due_flush(); 0: not known */
     uint8_t *read_buf; /* YD_READ_SIZE bytes */
     struct yd_wheel wheel;
     struct yd_mail *tasks, **tasks_end;     /* to run before the flushes of this turn */
@@ -360,6 +450,13 @@ void yd_loop_flush(struct yd_loop *loop, struct yd_mail *flush);
 
 /* The time ms from this very moment, for yd_timer_start(); UINT32_MAX and more: YD_NEVER. */
 uint64_t yd_loop_due(const struct yd_loop *loop, uint64_t ms);
+/* The same in a flush: the clock is read once for all that follow each other, as they take no time.
+ * Whoever calls a handler in a flush calls yd_loop_forget_moment() after it, or ahead of this. */
+uint64_t yd_loop_due_flush(struct yd_loop *loop, uint64_t ms);
+static inline void yd_loop_forget_moment(struct yd_loop *loop)
+{
+    loop->moment = 0;
+}
 
 /* For backends: a wait has ended at now, and nothing of what it brought has been handed over.  The
  * only place that sets loop->now. */
@@ -375,6 +472,10 @@ uint64_t yd_loop_turn(struct yd_loop *loop);
  * before yd_loop_free() returns.
  */
 int yd_loop_work(struct yd_loop *loop, void (*work)(void *arg), void (*done)(void *arg), void *arg);
+
+/* Reads from a file.  Returns 0, or -errno: read->done does not come.  What is under way is
+ * finished before yd_loop_free() returns. */
+int yd_loop_read_file(struct yd_loop *loop, struct yd_file_read *read);
 
 /* Calls on_signal(arg, signum) on this loop whenever the process gets signum.  Returns 0, -errno.
  */

@@ -73,7 +73,9 @@ void yd_uv_stream_pause(struct yd_stream *stream, bool paused);
 void yd_uv_stream_read(struct yd_stream *stream);
 ssize_t yd_uv_stream_send(struct yd_stream *stream, const struct iovec *iov, int num);
 ssize_t yd_uv_stream_send_now(struct yd_stream *stream, const struct iovec *iov, int num);
+void yd_uv_stream_shutdown(struct yd_stream *stream);
 void yd_uv_stream_close(struct yd_stream *stream);
+void yd_uv_stream_detach(struct yd_stream *stream);
 
 /* uv_watch.c: the watches' part. */
 int yd_uv_watch_start(struct yd_watch *watch);

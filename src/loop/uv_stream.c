@@ -219,22 +219,37 @@ ssize_t yd_uv_stream_send(struct yd_stream *stream, const struct iovec *iov, int
     return taken;
 }
 
+void yd_uv_stream_shutdown(struct yd_stream *stream)
+{
+    (void)shutdown(stream->fd, SHUT_WR);
+}
+
 static void on_stream_closed(uv_handle_t *handle)
 {
     struct yd_stream *stream = stream_of((uv_poll_t *)handle);
     struct uv_backend *backend = yd_uv_of(stream->loop);
+    int fd = stream->fd;
 
-    stream->events->on_closed(stream);
+    stream->fd = -1;
+    if (fd >= 0)
+        stream->events->on_detached(stream, fd, NULL, 0);
+    else
+        stream->events->on_closed(stream);
     yd_uv_count_less(backend);
 }
 
-void yd_uv_stream_close(struct yd_stream *stream)
+/* All that was read has been given, so nothing but the handle itself is waited for. */
+void yd_uv_stream_detach(struct yd_stream *stream)
 {
     if (stream->starved)
         yd_list_remove(&state_of(stream)->starved);
     stream->starved = false;
     uv_close((uv_handle_t *)&state_of(stream)->poll, on_stream_closed);
-    if (stream->fd >= 0)
-        (void)close(stream->fd);
+}
+
+void yd_uv_stream_close(struct yd_stream *stream)
+{
+    yd_uv_stream_detach(stream);
+    (void)close(stream->fd);
     stream->fd = -1;
 }

@@ -3,15 +3,17 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/filter.h"
 #include "net/net_internal.h"
 
 /* ---- addresses ---- */
 
-static void ip_of_socket(int fd, struct yd_ip *ret_ip)
+static void ip_of_stream(const struct yd_stream *stream, struct yd_ip *ret_ip)
 {
     union {
         struct sockaddr any;
@@ -19,10 +21,9 @@ static void ip_of_socket(int fd, struct yd_ip *ret_ip)
         struct sockaddr_in6 v6;
         struct sockaddr_storage storage;
     } addr;
-    socklen_t len = sizeof addr;
 
     *ret_ip = (struct yd_ip){.kind = YD_IP_UNKNOWN};
-    if (fd < 0 || getpeername(fd, &addr.any, &len) < 0)
+    if (yd_stream_name(stream, true, &addr.storage) < 0)
         return;
     if (addr.any.sa_family == AF_INET)
         *ret_ip = yd_ip_of_bytes(&addr.v4.sin_addr, 4, ntohs(addr.v4.sin_port));
@@ -37,7 +38,7 @@ void yd_conn_ip(const struct yd_conn *conn, struct yd_ip *ret_ip)
     if (conn->caller != NULL && conn->caller->has_ip)
         *ret_ip = conn->caller->ip;
     else
-        ip_of_socket(conn->stream.fd, ret_ip);
+        ip_of_stream(&conn->stream, ret_ip);
 }
 
 void yd_conn_peer(const struct yd_conn *conn, char ret_text[YD_PEER_SIZE])
@@ -63,6 +64,43 @@ bool yd_conn_client_uses_tls(const struct yd_conn *conn)
     return conn->filter != NULL || (conn->caller != NULL && conn->caller->is_tls);
 }
 
+/* ---- what the connection tells ---- */
+
+bool yd_conn_is_tls(const struct yd_conn *conn)
+{
+    return conn->filter != NULL;
+}
+
+const char *yd_conn_tag(const struct yd_conn *conn)
+{
+    const struct yd_carried *carried = yd_conn_carried(conn);
+
+    return carried != NULL ? carried->tag.ptr : conn->front->tag;
+}
+
+static ssize_t copy_cert(yodel_str text, char *ret_text, size_t size)
+{
+    if (text.ptr == NULL)
+        return YODEL_ERR_NOT_FOUND;
+    if (text.len > size)
+        return YODEL_ERR_TOO_BIG;
+    memcpy(ret_text, text.ptr, text.len);
+    return (ssize_t)text.len;
+}
+
+ssize_t yd_conn_client_cert(const struct yd_conn *conn, enum yd_cert_part part, char *ret_text,
+                            size_t size)
+{
+    const struct yd_carried *carried = yd_conn_carried(conn);
+
+    if (carried != NULL)
+        return copy_cert(part == YD_CERT_SUBJECT ? carried->subject : carried->fingerprint,
+                         ret_text, size);
+    if (conn->filter == NULL || conn->filter->ops->cert == NULL)
+        return YODEL_ERR_NOT_FOUND;
+    return conn->filter->ops->cert(conn, part, ret_text, size);
+}
+
 /* ---- counting ---- */
 
 static struct yd_limits *limits_of(const struct yd_conn *conn)
@@ -85,6 +123,54 @@ int yd_caller_note(struct yd_conn *conn, const struct yd_ip *ip, bool is_tls)
     conn->caller->has_ip = true;
     conn->caller->is_tls = is_tls;
     return 0;
+}
+
+static yodel_str copy_text(char **at, yodel_str text)
+{
+    yodel_str copy = {NULL, 0};
+
+    if (text.ptr == NULL)
+        return copy;
+    copy = (yodel_str){*at, text.len};
+    if (text.len > 0)
+        memcpy(*at, text.ptr, text.len);
+    (*at)[text.len] = '\0';
+    *at += text.len + 1;
+    return copy;
+}
+
+int yd_caller_carry(struct yd_conn *conn, const struct yd_carried *given)
+{
+    size_t texts =
+        given->host.len + given->tag.len + given->subject.len + given->fingerprint.len + 4;
+    struct yd_carried *carried = yd_alloc(yd_conn_net(conn)->mem, sizeof *carried + texts);
+    char *at;
+
+    if (carried == NULL)
+        return -ENOMEM;
+    at = (char *)(carried + 1);
+    if (yd_caller_note(conn, &given->ip, given->is_tls) < 0) {
+        yd_free(yd_conn_net(conn)->mem, carried);
+        return -ENOMEM;
+    }
+    *carried = *given;
+    carried->host = copy_text(&at, given->host);
+    carried->tag = copy_text(&at, given->tag);
+    carried->subject = copy_text(&at, given->subject);
+    carried->fingerprint = copy_text(&at, given->fingerprint);
+    conn->caller->carried = carried;
+    return 0;
+}
+
+void yd_conn_keep_client(struct yd_conn *conn)
+{
+    if (conn->caller != NULL)
+        conn->caller->keeps = true;
+}
+
+bool yd_conn_keeps_client(const struct yd_conn *conn)
+{
+    return conn->caller != NULL && conn->caller->keeps;
 }
 
 int yd_caller_enter(struct yd_conn *conn)
@@ -119,6 +205,8 @@ void yd_caller_done(struct yd_conn *conn)
     if (conn->caller == NULL)
         return;
     leave(conn);
+    if (conn->caller->carried != NULL)
+        yd_free(yd_conn_net(conn)->mem, conn->caller->carried);
     yd_free(yd_conn_net(conn)->mem, conn->caller);
     conn->caller = NULL;
 }
@@ -165,14 +253,14 @@ static bool is_within(struct yd_caller *caller, unsigned most, uint64_t now)
     return most == 0 || caller->messages++ < most;
 }
 
-bool yd_conn_count_message(struct yd_conn *conn)
+bool yd_caller_count_message(struct yd_conn *conn)
 {
     struct yd_caller *caller = conn->caller;
-    struct yd_limits *limits;
+    struct yd_limits *limits = limits_of(conn);
     uint64_t now;
     struct yd_ip ip;
 
-    if (caller == NULL || (limits = limits_of(conn)) == NULL)
+    if (limits == NULL)
         return true;
     now = yd_conn_loop(conn)->now;
     if (is_within(caller, yd_limits_options(limits)->conn_messages, now) &&

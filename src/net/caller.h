@@ -9,16 +9,28 @@
 /* Who is at the other end of a connection, and what counts against that one's limits. */
 
 /* Only connections have one of which more is known than the socket says: those of listeners that
- * speak the PROXY protocol, and all where limits by address are set. */
+ * speak the PROXY protocol, those that another node has, and all where limits by address are set.
+ */
 struct yd_caller {
-    struct yd_ip ip;           /* that a PROXY header told */
-    struct yd_limited *client; /* counted for; NULL: for nobody */
-    uint64_t second;           /* in which */
-    unsigned messages;         /* so many have come on this connection */
+    struct yd_carried *carried; /* as another node told, with its texts; NULL: none has it */
+    struct yd_ip ip;            /* that a PROXY header told */
+    struct yd_limited *client;  /* counted for; NULL: for nobody */
+    uint64_t second;            /* in which */
+    unsigned messages;          /* so many have come on this connection */
     bool has_ip;
     bool is_tls;       /* for the client, as a PROXY header told */
     bool is_handshake; /* counted as one */
+    bool keeps;        /* yd_conn_keep_client() */
 };
+
+/* What the node that has the client's connection has told of it; NULL: it is here. */
+static inline const struct yd_carried *yd_conn_carried(const struct yd_conn *conn)
+{
+    return conn->caller != NULL ? conn->caller->carried : NULL;
+}
+/* Of such a connection, which ends with this answer: the client's own may go on.  And whether. */
+void yd_conn_keep_client(struct yd_conn *conn);
+bool yd_conn_keeps_client(const struct yd_conn *conn);
 
 /* The address of the caller: as a PROXY header told it, else the socket's. */
 void yd_conn_ip(const struct yd_conn *conn, struct yd_ip *ret_ip);
@@ -39,9 +51,15 @@ void yd_conn_arrived(struct yd_conn *conn);
 int yd_conn_set_client(struct yd_conn *conn, const struct yd_ip *ip);
 void yd_conn_unset_client(struct yd_conn *conn);
 
+/* For the next one. */
+bool yd_caller_count_message(struct yd_conn *conn);
+
 /* Counts a message from the peer, as WebSockets and Engine.IO have them; false when there are too
  * many in this second, from the connection or its client: counted and logged. */
-bool yd_conn_count_message(struct yd_conn *conn);
+static inline bool yd_conn_count_message(struct yd_conn *conn)
+{
+    return conn->caller == NULL || yd_caller_count_message(conn);
+}
 
 /* ---- for this layer ---- */
 
@@ -50,6 +68,8 @@ bool yd_conn_count_message(struct yd_conn *conn);
 int yd_caller_enter(struct yd_conn *conn);
 /* What a PROXY header has told.  Returns 0 or -ENOMEM. */
 int yd_caller_note(struct yd_conn *conn, const struct yd_ip *ip, bool is_tls);
+/* What another node has told.  Returns 0 or -ENOMEM. */
+int yd_caller_carry(struct yd_conn *conn, const struct yd_carried *carried);
 /* Gives back what is counted; NULL is a no-op. */
 void yd_caller_done(struct yd_conn *conn);
 

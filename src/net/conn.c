@@ -2,7 +2,6 @@
 #include "net/conn.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "base/container.h"
 #include "base/mem.h"
@@ -12,14 +11,6 @@
 
 /* Runs of bytes given to the kernel in one call. */
 #define MAX_IOV 64
-
-/* A body of so many bytes is worth a system call of its own: it saves a copy.  Builds for
- * sanitizers take a few, so that short messages of tests go all ways. */
-#ifdef YODEL_NO_POOLS
-#define SEND_AT_ONCE 64
-#else
-#define SEND_AT_ONCE 4096
-#endif
 
 static struct yd_conn *conn_of(struct yd_stream *stream)
 {
@@ -89,11 +80,16 @@ static void run_timer_until(struct yd_conn *conn, uint32_t at)
         yd_timer_start(&loop->wheel, &conn->timer, due);
 }
 
-/* Sets a deadline ms from now; false when it never comes.  What a deadline of 32 bits cannot tell
- * from the past counts as never. */
+/* What a deadline of 32 bits cannot tell from the past counts as never. */
+static bool is_never(uint32_t ms)
+{
+    return ms == 0 || ms > YD_CONN_LONGEST;
+}
+
+/* Sets a deadline ms from now; false when it never comes. */
 static bool set_deadline(struct yd_conn *conn, uint32_t ms, uint32_t *ret_at)
 {
-    if (ms == 0 || ms > YD_CONN_LONGEST)
+    if (is_never(ms))
         return false;
     *ret_at = (uint32_t)yd_loop_due(loop_of(conn), ms);
     run_timer_until(conn, *ret_at);
@@ -233,9 +229,8 @@ void yd_conn_deliver(struct yd_conn *conn, uint8_t *data, size_t len)
         offer_kept(conn);
 }
 
-static void on_read(struct yd_stream *stream, uint8_t *data, size_t len)
+void yd_conn_take_input(struct yd_conn *conn, uint8_t *data, size_t len)
 {
-    struct yd_conn *conn = conn_of(stream);
     int rc;
 
     if (is_dead(conn))
@@ -248,6 +243,11 @@ static void on_read(struct yd_stream *stream, uint8_t *data, size_t len)
         yd_conn_deliver(conn, data, len);
     else if ((rc = conn->filter->ops->input(conn, data, len)) < 0)
         die(conn, rc);
+}
+
+static void on_read(struct yd_stream *stream, uint8_t *data, size_t len)
+{
+    yd_conn_take_input(conn_of(stream), data, len);
 }
 
 void yd_conn_end_input(struct yd_conn *conn)
@@ -322,13 +322,27 @@ static void redeliver(struct yd_conn *conn)
 
 /* ---- output ---- */
 
-/* The kernel has taken len bytes of queue, and will take others later: only that is progress. */
+/* Many sends are pending for no longer than it takes to tell of their end: this costs next to
+ * nothing while the timer runs already, see run_timer_until(). */
+static void await_progress(struct yd_conn *conn)
+{
+    uint32_t ms = yd_conn_net(conn)->options.send_ms;
+
+    conn->has_send_by = !is_never(ms);
+    if (!conn->has_send_by)
+        return;
+    conn->send_by = (uint32_t)yd_loop_due_flush(loop_of(conn), ms);
+    run_timer_until(conn, conn->send_by);
+}
+
+/* The kernel has taken len bytes of queue, and will take others later: only that is progress.  All
+ * that is in queue stays where it is until then. */
 static void sent(struct yd_conn *conn, struct yd_outq *queue, size_t len)
 {
     yd_outq_consume(loop_of(conn), queue, len);
     conn->sending = true;
     if (len > 0 || !conn->has_send_by)
-        conn->has_send_by = set_deadline(conn, yd_conn_net(conn)->options.send_ms, &conn->send_by);
+        await_progress(conn);
 }
 
 /* Sends until all is out or the kernel takes no more; false when the connection broke. */
@@ -394,8 +408,15 @@ static void await_filter(struct yd_conn *conn)
         await_peer(conn);
 }
 
+static bool is_corked(const struct yd_conn *conn)
+{
+    return conn->corks > 0 && is_open(conn);
+}
+
 static void flush(struct yd_conn *conn)
 {
+    if (is_corked(conn))
+        return;
     if (conn->sending || conn->phase >= YD_CONN_SHUT || !send_all(conn) || conn->sending)
         return;
     if (!is_open(conn)) {
@@ -406,6 +427,7 @@ static void flush(struct yd_conn *conn)
     } else if (conn->want_drain) {
         conn->want_drain = false;
         conn->events->on_drain(conn);
+        yd_loop_forget_moment(loop_of(conn));
     }
 }
 
@@ -424,21 +446,38 @@ static void on_sent(struct yd_stream *stream, ssize_t result)
     if (result > 0)
         conn->has_send_by = false;
     yd_outq_consume(loop_of(conn), queue, (size_t)result);
-    flush(conn);
+    if (yd_conn_buffered(conn) > 0) { /* ahead of the deadlines that have passed meanwhile */
+        yd_loop_forget_moment(loop_of(conn));
+        flush(conn);
+    } else if (conn->want_drain || !is_open(conn)) {
+        queue_task(conn);
+    }
 }
 
 /* ---- the end ---- */
 
-/* What a connection has besides its id and memory. */
-static void let_go(struct yd_conn *conn)
+/* What a pending send has been given stays until the stream has ended: behind a filter that is what
+ * it has sealed. */
+static void let_go_of_output(struct yd_conn *conn)
 {
     struct yd_loop *loop = loop_of(conn);
 
-    conn->has_timeout = conn->has_send_by = false;
-    yd_timer_stop(&loop->wheel, &conn->timer);
-    yd_outq_clear(loop, &conn->out);
-    if (conn->filter != NULL)
+    if (conn->filter != NULL) {
+        yd_outq_clear(loop, &conn->out);
+        conn->out = conn->filter->sealed;
+        conn->filter->sealed = (struct yd_outq){.head = NULL};
         conn->filter->ops->free(conn);
+    }
+    if (!conn->sending)
+        yd_outq_clear(loop, &conn->out);
+}
+
+/* What a connection has besides its id and memory. */
+static void let_go(struct yd_conn *conn)
+{
+    conn->has_timeout = conn->has_send_by = false;
+    yd_timer_stop(&loop_of(conn)->wheel, &conn->timer);
+    let_go_of_output(conn);
     yd_conn_drop_kept(conn);
 }
 
@@ -448,32 +487,17 @@ static void finish(struct yd_conn *conn)
         return;
     let_go(conn);
     conn->events->on_closed(conn, conn->error);
+    yd_loop_forget_moment(loop_of(conn));
     yd_caller_done(conn);
     yd_stream_close(&conn->stream);
 }
 
-int yd_conn_leave(struct yd_conn *conn)
+void yd_conn_leave(struct yd_conn *conn)
 {
     enter(conn, YD_CONN_FINISHED);
     let_go(conn);
     conn->moved = true;
-    return yd_stream_detach(&conn->stream);
-}
-
-void yd_conn_count_less(struct yd_net *net)
-{
-    if (net->options.num_connections != NULL)
-        atomic_fetch_sub(net->options.num_connections, 1);
-    yd_conn_check_empty(net);
-}
-
-void yd_conn_check_empty(struct yd_net *net)
-{
-    atomic_uint *of_server = net->options.num_connections;
-
-    if (net->stopping && net->on_empty != NULL &&
-        (of_server != NULL ? atomic_load(of_server) : net->num_conns) == 0)
-        net->on_empty(net);
+    yd_stream_detach(&conn->stream);
 }
 
 void yd_conn_hold(struct yd_conn *conn)
@@ -484,15 +508,18 @@ void yd_conn_hold(struct yd_conn *conn)
 void yd_conn_release(struct yd_conn *conn)
 {
     struct yd_net *net = yd_conn_net(conn);
-    bool moved;
+    bool moved, outgoing;
 
     if (--conn->holds > 0)
         return;
     moved = conn->moved;
+    outgoing = conn->outgoing;
     yd_ids_free(&net->ids, conn->slot);
     yd_stream_free(&conn->stream);
-    net->num_conns--;
-    if (!moved)
+    yd_net_one_less(net);
+    if (outgoing)
+        yd_net_count_outgoing_less(net);
+    else if (!moved)
         yd_conn_count_less(net);
 }
 
@@ -501,8 +528,16 @@ static void on_closed(struct yd_stream *stream)
     struct yd_conn *conn = conn_of(stream);
 
     enter(conn, YD_CONN_FREED);
-    if (conn->events->on_freed != NULL)
-        conn->events->on_freed(conn);
+    yd_outq_clear(loop_of(conn), &conn->out);
+    yd_conn_release(conn);
+}
+
+static void on_detached(struct yd_stream *stream, int fd, const uint8_t *data, size_t len)
+{
+    struct yd_conn *conn = conn_of(stream);
+
+    enter(conn, YD_CONN_FREED);
+    conn->events->on_left(conn, fd, data, len);
     yd_conn_release(conn);
 }
 
@@ -524,24 +559,31 @@ bool yd_conn_is_held(const struct yd_conn *conn)
     return yd_conn_net(conn)->holds && !conn->told;
 }
 
+static void call_protocol(struct yd_conn *conn)
+{
+    if (conn->redeliver && !is_dead(conn))
+        redeliver(conn);
+    if (conn->stop_due)
+        yd_conn_stop(conn);
+    yd_loop_forget_moment(loop_of(conn));
+}
+
 static void run_task(struct yd_mail *task, void *receiver)
 {
     struct yd_conn *conn = yd_container_of(task, struct yd_conn, task);
 
     (void)receiver;
     conn->task_queued = false;
-    if (conn->redeliver && !is_dead(conn))
-        redeliver(conn);
-    if (conn->stop_due)
-        yd_conn_stop(conn);
+    if (conn->redeliver || conn->stop_due)
+        call_protocol(conn);
     if (!is_dead(conn))
         flush(conn);
     if (is_dead(conn) && !conn->task_queued) /* else the queue still has it, and it comes again */
         finish(conn);
 }
 
-static const struct yd_stream_events stream_events = {on_read, on_end, on_sent, on_closed,
-                                                      on_hang_up};
+static const struct yd_stream_events stream_events = {on_read,   on_end,     on_sent,
+                                                      on_closed, on_hang_up, on_detached};
 
 void yd_conn_init(struct yd_conn *conn)
 {
@@ -609,6 +651,7 @@ static size_t send_sealed(struct yd_conn *conn, struct iovec rest[2])
         if (sealed <= 0)
             break;
         total += (size_t)sealed;
+        yd_loop_forget_moment(loop_of(conn)); /* a handler is at work */
         (void)send_all(conn);
     }
     return total;
@@ -631,7 +674,7 @@ static int write_through(struct yd_conn *conn, struct iovec rest[2])
 
 static bool is_idle(const struct yd_conn *conn)
 {
-    return !conn->sending && yd_conn_buffered(conn) == 0;
+    return !conn->sending && !is_corked(conn) && yd_conn_buffered(conn) == 0;
 }
 
 int yd_conn_write(struct yd_conn *conn, const void *head, size_t head_len, const void *body,
@@ -639,17 +682,26 @@ int yd_conn_write(struct yd_conn *conn, const void *head, size_t head_len, const
 {
     if (!is_open(conn))
         return YODEL_ERR_CLOSED;
-    if (body_len >= SEND_AT_ONCE && is_idle(conn))
+    if (body_len >= YD_CONN_AT_ONCE && is_idle(conn))
         return write_through(conn,
                              (struct iovec[2]){{(void *)head, head_len}, {(void *)body, body_len}});
     return wrote(conn, yd_outq_copy(loop_of(conn), &conn->out, head, head_len, body, body_len));
+}
+
+int yd_conn_reserve(struct yd_conn *conn, size_t len, uint8_t **ret_room)
+{
+    if (!is_open(conn))
+        return YODEL_ERR_CLOSED;
+    if ((*ret_room = yd_outq_reserve(loop_of(conn), &conn->out, len)) == NULL)
+        return -ENOMEM;
+    return wrote(conn, 0);
 }
 
 int yd_conn_write_frame(struct yd_conn *conn, struct yd_msg *msg)
 {
     if (!is_open(conn))
         return YODEL_ERR_CLOSED;
-    return wrote(conn, yd_outq_frame(loop_of(conn), &conn->out, msg));
+    return wrote(conn, yd_outq_frame(loop_of(conn), &conn->out, msg, conn->sending));
 }
 
 int yd_conn_write_payload(struct yd_conn *conn, struct yd_msg *msg)
@@ -659,8 +711,24 @@ int yd_conn_write_payload(struct yd_conn *conn, struct yd_msg *msg)
     return wrote(conn, yd_outq_payload(loop_of(conn), &conn->out, msg));
 }
 
+bool yd_conn_cork(struct yd_conn *conn)
+{
+    if (conn->corks == UINT16_MAX)
+        return false;
+    conn->corks++;
+    return true;
+}
+
+void yd_conn_uncork(struct yd_conn *conn)
+{
+    if (--conn->corks == 0 && !is_dead(conn))
+        queue_task(conn);
+}
+
 size_t yd_conn_buffered(const struct yd_conn *conn)
 {
+    if (conn->phase >= YD_CONN_FINISHED) /* nobody waits for what is left */
+        return 0;
     return conn->out.bytes + (conn->filter != NULL ? conn->filter->sealed.bytes : 0);
 }
 
@@ -696,22 +764,4 @@ void yd_conn_expect_more(struct yd_conn *conn)
 void yd_conn_abort(struct yd_conn *conn, int error)
 {
     die(conn, error);
-}
-
-bool yd_conn_is_tls(const struct yd_conn *conn)
-{
-    return conn->filter != NULL;
-}
-
-const char *yd_conn_tag(const struct yd_conn *conn)
-{
-    return conn->front->tag;
-}
-
-ssize_t yd_conn_client_cert(const struct yd_conn *conn, enum yd_cert_part part, char *ret_text,
-                            size_t size)
-{
-    if (conn->filter == NULL || conn->filter->ops->cert == NULL)
-        return YODEL_ERR_NOT_FOUND;
-    return conn->filter->ops->cert(conn, part, ret_text, size);
 }

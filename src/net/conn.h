@@ -37,8 +37,11 @@ struct yd_conn_events {
     /* The connection is gone, last.  error: 0 after yd_conn_close() or _abort(), -errno of the
      * transport, -ETIMEDOUT when output made no progress.  Frees the protocol's state. */
     void (*on_closed)(struct yd_conn *conn, int error);
-    /* After on_closed, optional: the stream has let go of the descriptor. */
-    void (*on_freed)(struct yd_conn *conn);
+    /* In place of all else once yd_conn_leave() has been called, see net_internal.h. */
+    void (*on_left)(struct yd_conn *conn, int fd, const uint8_t *rest, size_t len);
+    /* Optional: the handshake of TLS is done, and the peer is who it should be; ahead of on_data.
+     */
+    void (*on_ready)(struct yd_conn *conn);
 };
 
 /*
@@ -89,7 +92,9 @@ struct yd_conn {
     bool stop_due : 1;  /* on_stop is to come */
     bool moved : 1;     /* it has left for another loop, which counts it */
     bool told : 1;      /* in a wave of a stop */
+    bool outgoing : 1;  /* we have connected it: it is not one of a client's */
     bool more_due : 1;  /* the peer is in the middle of something that is not read any more */
+    uint16_t corks;     /* yd_conn_cork() */
     uint32_t dropped;   /* input since yd_conn_close(), bytes; UINT32_MAX: as many or more */
 };
 
@@ -109,6 +114,14 @@ bool yd_conn_is_held(const struct yd_conn *conn);
 void yd_conn_hold(struct yd_conn *conn);
 void yd_conn_release(struct yd_conn *conn);
 
+/* A body of so many bytes is worth a system call of its own: it saves a copy.  Builds for
+ * sanitizers take a few, so that short messages of tests go all ways. */
+#ifdef YODEL_NO_POOLS
+#define YD_CONN_AT_ONCE 64
+#else
+#define YD_CONN_AT_ONCE 4096
+#endif
+
 /*
  * Queues output; it goes out at the end of this turn.  A large body that has nothing queued ahead
  * of it is given to the kernel at once, and only what that leaves is copied.  When the connection
@@ -119,8 +132,18 @@ void yd_conn_release(struct yd_conn *conn);
  */
 int yd_conn_write(struct yd_conn *conn, const void *head, size_t head_len, const void *body,
                   size_t body_len);
+/* Queues len bytes of output, more than none, which the caller writes at *ret_room before anything
+ * else is called.  Otherwise the same; not for YD_CONN_AT_ONCE bytes and more. */
+int yd_conn_reserve(struct yd_conn *conn, size_t len, uint8_t **ret_room);
 int yd_conn_write_frame(struct yd_conn *conn, struct yd_msg *msg);
 int yd_conn_write_payload(struct yd_conn *conn, struct yd_msg *msg);
+
+/*
+ * Output is kept back until yd_conn_uncork() has been called as often, or yd_conn_close().  False
+ * when it cannot be counted any more, and is not kept back by that call.
+ */
+bool yd_conn_cork(struct yd_conn *conn);
+void yd_conn_uncork(struct yd_conn *conn);
 
 /* Bytes queued and not yet taken by the kernel. */
 size_t yd_conn_buffered(const struct yd_conn *conn);

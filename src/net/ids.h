@@ -2,6 +2,7 @@
 #ifndef YD_NET_IDS_H
 #define YD_NET_IDS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <yodel/base.h>
 
@@ -9,19 +10,21 @@
  * Names for the objects of one loop that hold from any thread and are never given again: loop
  * (8 bits), generation (32), slot (24).  0 names nothing.
  */
-struct yd_slot;
+struct yd_ids_page;
 
 struct yd_ids {
     const struct yodel_allocator *mem;
-    struct yd_slot **pages;
-    uint32_t num_pages, free_slot;
+    struct yd_ids_page **pages; /* NULL where one has gone */
+    uint32_t num_pages;
+    uint32_t with_room;  /* the first page that has free slots */
+    uint32_t generation; /* of new pages' slots */
     unsigned loop;
 };
 
 void yd_ids_init(struct yd_ids *ids, const struct yodel_allocator *mem, unsigned loop);
 void yd_ids_done(struct yd_ids *ids);
 
-/* A slot for object.  Returns 0 or -ENOMEM. */
+/* A slot for object, whose address is even.  Returns 0 or -ENOMEM. */
 int yd_ids_take(struct yd_ids *ids, void *object, uint32_t *ret_slot);
 /* The slot's id names nothing from now on. */
 void yd_ids_free(struct yd_ids *ids, uint32_t slot);

@@ -14,9 +14,20 @@
  * is the mail that brings it there.
  */
 
+static void free_buf(const struct yd_conn *conn, struct yd_buf *buf)
+{
+    const struct yodel_allocator *mem = yd_conn_loop(conn)->mem;
+
+    if (buf == NULL)
+        return;
+    yd_buf_free(mem, buf);
+    yd_free(mem, buf);
+}
+
 /* One that will not arrive.  Whoever holds it frees it: it belongs to no loop's tables. */
 static void drop(struct yd_conn *twin)
 {
+    free_buf(twin, twin->up);
     if (twin->filter != NULL)
         twin->filter->ops->free(twin);
     yd_conn_drop_kept(twin);
@@ -34,17 +45,28 @@ static bool is_ending(const struct yd_net *net)
     return yd_loop_is_closed(net->loop) || net->loop->stopping;
 }
 
+/* Sealed input goes the way of what is read: behind all that was kept of the plain one. */
+static void begin(struct yd_conn *conn, struct yd_buf *sealed)
+{
+    yd_conn_resume(conn);
+    if (sealed == NULL)
+        return;
+    yd_conn_take_input(conn, sealed->ptr, sealed->len);
+    free_buf(conn, sealed);
+}
+
 static void arrive(struct yd_mail *mail, void *receiver)
 {
     struct yd_conn *conn = yd_container_of(mail, struct yd_conn, task);
     struct yd_net *net = yd_conn_net(conn);
+    struct yd_buf *sealed = conn->up;
     int fd = conn->stream.fd;
 
     (void)receiver;
     if (!is_ending(net)) {
         conn->stream.fd = -1;
         if (yd_net_adopt(conn, fd) == 0) {
-            yd_conn_resume(conn);
+            begin(conn, sealed);
             return;
         }
     }
@@ -88,7 +110,7 @@ static void leave(struct yd_conn *conn)
     conn->caller = NULL;
     if (twin->filter != NULL)
         twin->filter->conn = twin;
-    twin->stream.fd = yd_conn_leave(conn);
+    yd_conn_leave(conn);
 }
 
 static void on_closed(struct yd_conn *conn, int error)
@@ -97,15 +119,29 @@ static void on_closed(struct yd_conn *conn, int error)
     drop(conn->up);
 }
 
+/* Plain bytes are input that was not used, as others are; what is sealed has to be opened first,
+ * and waits in twin->up for a loop. */
+static int take_rest(struct yd_conn *twin, const uint8_t *rest, size_t len)
+{
+    const struct yodel_allocator *mem = yd_conn_loop(twin)->mem;
+
+    if (len == 0)
+        return 0;
+    if (twin->filter == NULL)
+        return yd_buf_append(mem, twin->kept, rest, len);
+    if ((twin->up = yd_zalloc(mem, sizeof(struct yd_buf))) == NULL)
+        return -ENOMEM;
+    return yd_buf_append(mem, twin->up, rest, len);
+}
+
 /* The old loop has let go of the descriptor. */
-static void hand_over(struct yd_conn *conn)
+static void hand_over(struct yd_conn *conn, int fd, const uint8_t *rest, size_t len)
 {
     struct yd_conn *twin = conn->up;
 
-    if (!conn->moved) /* it ended before, and the twin with it */
-        return;
+    twin->stream.fd = fd;
     twin->task.run = arrive;
-    if (yd_loop_post(twin->stream.loop, &twin->task) == 0)
+    if (take_rest(twin, rest, len) == 0 && yd_loop_post(twin->stream.loop, &twin->task) == 0)
         return;
     yd_conn_count_less(yd_conn_net(conn));
     drop(twin);
@@ -118,7 +154,7 @@ static const struct yd_conn_events leaving = {
     .on_drain = leave,
     .on_stop = ignore,
     .on_closed = on_closed,
-    .on_freed = hand_over,
+    .on_left = hand_over,
 };
 
 static struct yd_conn *make_twin(struct yd_net *to, const void *ahead, size_t len)
@@ -139,7 +175,7 @@ int yd_conn_move(struct yd_conn *conn, struct yd_net *to, const void *ahead, siz
 {
     struct yd_conn *twin;
 
-    if (conn->phase != YD_CONN_OPEN || yd_loop_is_closed(to->loop))
+    if (conn->phase != YD_CONN_OPEN || conn->stream.pipe != NULL || yd_loop_is_closed(to->loop))
         return YODEL_ERR_CLOSED;
     if ((twin = make_twin(to, ahead, len)) == NULL)
         return -ENOMEM;

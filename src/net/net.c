@@ -2,9 +2,6 @@
 #include "net/net.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/container.h"
@@ -40,16 +37,27 @@ int yd_net_init(struct yd_net *net, struct yd_loop *loop, const struct yd_net_op
 {
     *net = (struct yd_net){.loop = loop, .mem = loop->mem, .options = *options};
     yd_ids_init(&net->ids, loop->mem, loop->index);
+    yd_net_crowd_init(net);
     loop->net = net;
     return 0;
 }
 
 void yd_net_done(struct yd_net *net)
 {
+    yd_net_crowd_done(net);
     yd_ids_done(&net->ids);
 }
 
 static const struct yd_front plain = {.tls = NULL};
+
+static int give_to_protocol(struct yd_conn *conn, int refusal)
+{
+    const struct yd_front *front = conn->front;
+
+    if (front->on_connection != NULL)
+        return front->on_connection(conn, refusal);
+    return yd_conn_net(conn)->on_connection(conn, refusal);
+}
 
 static int set_up(struct yd_net *net, struct yd_conn *conn, int fd, struct yd_tls *tls)
 {
@@ -91,15 +99,15 @@ static const struct yd_conn_events dropped = {.on_data = drop_data, .on_closed =
 int yd_net_add(struct yd_net *net, int fd, const struct yd_front *front, struct yd_conn **ret_conn)
 {
     struct yd_conn *conn = yd_stream_alloc(net->loop, sizeof *conn);
-    int on = 1, rc = -ENOMEM;
+    int rc = -ENOMEM;
 
     if (conn == NULL)
         goto fail_fd;
     conn->front = front != NULL ? front : &plain;
     if ((rc = set_up(net, conn, fd, conn->front->proxy_protocol ? NULL : conn->front->tls)) < 0)
         goto fail_conn;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails for Unix sockets */
-    net->num_conns++;
+    yd_stream_no_delay(&conn->stream);
+    yd_net_one_more(net);
     yd_conn_set_events(conn, &dropped, NULL);
     *ret_conn = conn;
     return 0;
@@ -120,9 +128,9 @@ int yd_net_adopt(struct yd_conn *conn, int fd)
         (void)close(fd);
         return rc;
     }
-    net->num_conns++;
+    yd_net_one_more(net);
     yd_conn_set_events(conn, &dropped, NULL);
-    if (net->aborted || net->on_connection(conn, YD_NOT_REFUSED) < 0)
+    if (net->aborted || give_to_protocol(conn, YD_NOT_REFUSED) < 0)
         yd_conn_abort(conn, 0);
     return 0;
 }
@@ -162,8 +170,87 @@ void yd_net_begin(struct yd_conn *conn, int refusal)
         yd_net_count_refusal(net, refusal, &ip);
     }
     yd_conn_set_events(conn, &dropped, NULL);
-    if (rc < 0 || (rc > 0 && !may_answer(conn)) || net->on_connection(conn, refusal) < 0)
+    if (rc < 0 || (rc > 0 && !may_answer(conn)) || give_to_protocol(conn, refusal) < 0)
         yd_conn_abort(conn, 0);
+}
+
+/* ---- connections that another node has ---- */
+
+static bool take_place(struct yd_net *net)
+{
+    unsigned max = net->options.max_connections, before;
+
+    if (net->options.num_connections == NULL)
+        return true;
+    before = atomic_fetch_add_explicit(net->options.num_connections, 1, memory_order_relaxed);
+    if (max == 0 || before < max)
+        return true;
+    atomic_fetch_sub_explicit(net->options.num_connections, 1, memory_order_relaxed);
+    return false;
+}
+
+static void give_place_back(struct yd_net *net)
+{
+    if (net->options.num_connections != NULL)
+        atomic_fetch_sub_explicit(net->options.num_connections, 1, memory_order_relaxed);
+}
+
+static int set_up_carried(struct yd_conn *conn, const struct yd_front *front,
+                          const struct yd_carried *carried)
+{
+    struct yd_net *net = yd_conn_net(conn);
+    int rc;
+
+    yd_conn_init(conn);
+    conn->front = front;
+    if ((rc = yd_caller_carry(conn, carried)) < 0)
+        return rc;
+    if ((rc = yd_ids_take(&net->ids, conn, &conn->slot)) < 0)
+        yd_caller_done(conn);
+    return rc;
+}
+
+int yd_net_add_carried(struct yd_net *net, struct yd_pipe *pipe, const struct yd_front *front,
+                       const struct yd_carried *carried)
+{
+    struct yd_conn *conn;
+    int rc = -ENOMEM;
+
+    if (!take_place(net)) {
+        count_full(net);
+        return -EBUSY;
+    }
+    if ((conn = yd_stream_alloc(net->loop, sizeof *conn)) == NULL)
+        goto fail_place;
+    if ((rc = set_up_carried(conn, front, carried)) < 0)
+        goto fail_conn;
+    yd_stream_open_pipe(&conn->stream, pipe);
+    yd_net_one_more(net);
+    yd_net_begin(conn, YD_NOT_REFUSED);
+    return 0;
+
+fail_conn:
+    yd_stream_free(&conn->stream);
+fail_place:
+    give_place_back(net);
+    return rc;
+}
+
+int yd_net_add_own(struct yd_net *net, int fd, struct yd_conn **ret_conn)
+{
+    int rc;
+
+    if (net->options.num_connections != NULL)
+        atomic_fetch_add_explicit(net->options.num_connections, 1, memory_order_relaxed);
+    if ((rc = yd_net_add(net, fd, NULL, ret_conn)) < 0)
+        give_place_back(net);
+    return rc;
+}
+
+void yd_net_stop_carried(struct yd_pipe *pipe)
+{
+    if (yd_pipe_conn(pipe)->phase < YD_CONN_CLOSING)
+        yd_conn_stop(yd_pipe_conn(pipe));
 }
 
 static void begin(struct yd_conn *conn, int refusal)
@@ -188,6 +275,10 @@ static void on_accept(struct yd_listener *base, int fd)
     struct yd_conn *conn;
     bool is_full;
 
+    if (net->aborted || net->loop->stopping) { /* nobody would end it */
+        (void)close(fd);
+        return;
+    }
     yd_count(&net->loop->counters.accepted, 1);
     if (net->options.num_connections != NULL)
         before = atomic_fetch_add_explicit(net->options.num_connections, 1, memory_order_relaxed);
@@ -271,15 +362,28 @@ bool yd_net_wave(struct yd_net *net)
     return true;
 }
 
+/* What goes out has an owner, who ends it. */
 static void abort_one(struct yd_conn *conn)
 {
-    yd_conn_abort(conn, 0);
+    if (!conn->outgoing)
+        yd_conn_abort(conn, 0);
 }
 
 void yd_net_abort(struct yd_net *net)
 {
     net->aborted = true;
     yd_net_each(net, abort_one);
+}
+
+static void abort_outgoing(struct yd_conn *conn)
+{
+    if (conn->outgoing)
+        yd_conn_abort(conn, 0);
+}
+
+void yd_net_abort_outgoing(struct yd_net *net)
+{
+    yd_net_each(net, abort_outgoing);
 }
 
 bool yd_net_is_stopping(const struct yd_net *net)

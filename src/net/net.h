@@ -2,6 +2,7 @@
 #ifndef YD_NET_NET_H
 #define YD_NET_NET_H
 
+#include "base/ip.h"
 #include "net/conn.h"
 #include "net/ids.h"
 
@@ -19,6 +20,7 @@ struct yd_net_options {
     uint32_t stop_ms; /* linger_ms and close_ms while the server stops, if it is shorter; 0: not */
     unsigned max_connections;     /* of the server; 0: no limit */
     atomic_uint *num_connections; /* of the server */
+    atomic_uint *num_outgoing;    /* of the server, which are not among those; NULL: not counted */
     struct yd_limits *limits;     /* of each client, for all loops; NULL: none */
     uint32_t header_ms;           /* for a PROXY header; 0: no limit */
 };
@@ -33,6 +35,9 @@ struct yd_front {
     const struct yd_trust *trust; /* proxies whose words are believed; NULL: none */
     unsigned forwarded;           /* which words: YD_FORWARDED_* */
     bool proxy_protocol;          /* every connection begins with a PROXY header */
+    /* As of struct yd_net, for these connections; NULL: that one. */
+    int (*on_connection)(struct yd_conn *conn, int refusal);
+    void *user; /* of that */
 };
 
 /* Of the protocol above: the present second as text. */
@@ -50,8 +55,10 @@ struct yd_net {
     int (*on_connection)(struct yd_conn *conn, int refusal);
     void *user; /* of the protocol above */
     struct yd_net_date date;
-    struct yd_ids ids;  /* of its connections */
-    uint32_t num_conns; /* whose memory is there */
+    struct yd_ids ids;    /* of its connections */
+    uint32_t num_conns;   /* whose memory is there */
+    uint32_t most_conns;  /* at a time, since memory was given back: see crowd.c */
+    struct yd_timer trim; /* runs when it is due to be */
     bool stopping;
     bool holds;                 /* stops in waves, and has not told everyone yet */
     uint16_t stop_code;         /* of WebSockets that it closes; 0: 1001 */
@@ -60,7 +67,8 @@ struct yd_net {
     uint64_t refusal_logged_at; /* ms; 0: never */
     uint64_t answered_in;       /* the second in which */
     unsigned num_answered;      /* so many refusals of one client's connections were answered */
-    /* Stopping, and the server's last connection has gone, wherever it was; may come again. */
+    /* Stopping, and the server's last connection of a client has gone, wherever it was; may come
+     * again, and does when one that went out has gone. */
     void (*on_empty)(struct yd_net *net);
 };
 
@@ -80,6 +88,43 @@ int yd_net_listen(struct yd_net *net, struct yd_net_listener *listener, int fd,
 
 /* A connection for fd, which is taken.  Returns 0 or -errno (fd is closed). */
 int yd_net_add(struct yd_net *net, int fd, const struct yd_front *front, struct yd_conn **ret_conn);
+
+/* The front of a connection's listener: what it is of to its on_connection. */
+static inline const struct yd_front *yd_conn_front(const struct yd_conn *conn)
+{
+    return conn->front;
+}
+
+/* What another node tells of a client whose connection it has; copied. */
+struct yd_carried {
+    struct yd_ip ip;   /* of the client, proxies left out */
+    bool is_tls;       /* for the client */
+    yodel_str host;    /* that a trusted proxy has told; {NULL, 0}: the request says it */
+    yodel_str tag;     /* of the listener; {NULL, 0}: none */
+    yodel_str subject; /* of its certificate; {NULL, 0}: none */
+    yodel_str fingerprint;
+};
+
+/*
+ * A connection without a socket, for one request that another node has, or the WebSocket that it
+ * becomes: begins as an accepted one does, and counts as that.  It is not moved, and after an
+ * answer it ends.  Returns 0, -ENOMEM or -EBUSY (there are max_connections): on_closed of the
+ * pipe's stream does not come then.
+ */
+int yd_net_add_carried(struct yd_net *net, struct yd_pipe *pipe, const struct yd_front *front,
+                       const struct yd_carried *carried);
+
+/* A connection that this server has made: fd is taken.  It counts, and is told of a stop, as one of
+ * a client.  Returns 0 or -errno (fd is closed). */
+int yd_net_add_own(struct yd_net *net, int fd, struct yd_conn **ret_conn);
+
+/* The connection of such a pipe. */
+static inline struct yd_conn *yd_pipe_conn(const struct yd_pipe *pipe)
+{
+    return (struct yd_conn *)pipe->stream;
+}
+/* The node that has the client's connection stops: on_stop for this one. */
+void yd_net_stop_carried(struct yd_pipe *pipe);
 
 /* The connection of an id of this loop; NULL when it has gone. */
 struct yd_conn *yd_net_find(const struct yd_net *net, uint64_t id);
@@ -113,8 +158,11 @@ static inline unsigned yd_net_stop_code(const struct yd_net *net)
     return net->stop_code != 0 ? net->stop_code : 1001;
 }
 
-/* Aborts every connection, and those that come from other loops later. */
+/* Aborts every connection of a client, and those that come from other loops later. */
 void yd_net_abort(struct yd_net *net);
+
+/* Aborts those that go out. */
+void yd_net_abort_outgoing(struct yd_net *net);
 
 bool yd_net_is_stopping(const struct yd_net *net);
 

@@ -22,11 +22,26 @@ void yd_conn_end_input(struct yd_conn *conn);
 void yd_conn_drop_kept(struct yd_conn *conn);
 
 /* Ends the connection here for another loop: takes it off the stream and the tables of this one.
- * Its filter must have been taken.  Returns the descriptor, to be used once on_freed has come. */
-int yd_conn_leave(struct yd_conn *conn);
+ * Its filter must have been taken.  on_left follows, never inside this call: fd is the callee's,
+ * and rest has been read from it ahead of what comes next. */
+void yd_conn_leave(struct yd_conn *conn);
+
+/* Input of the stream, as if it had come just now. */
+void yd_conn_take_input(struct yd_conn *conn, uint8_t *data, size_t len);
+
+/* crowd.c: one connection more or less whose memory is there.  When many have left it has the
+ * memory given back to the system. */
+void yd_net_one_more(struct yd_net *net);
+void yd_net_one_less(struct yd_net *net);
+void yd_net_crowd_init(struct yd_net *net);
+void yd_net_crowd_done(struct yd_net *net);
 
 /* Counts one connection less on the server. */
 void yd_conn_count_less(struct yd_net *net);
+
+/* A new connection is one that goes out: it is counted apart. */
+void yd_net_count_outgoing(struct yd_conn *conn);
+void yd_net_count_outgoing_less(struct yd_net *net);
 
 /* Tells on_empty when the server stops and none is left. */
 void yd_conn_check_empty(struct yd_net *net);

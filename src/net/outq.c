@@ -11,8 +11,8 @@ struct yd_segment {
     struct yd_segment *next;
     const uint8_t *ptr; /* the first byte not taken yet */
     size_t left;
+    uint8_t *end;        /* of the room behind them; of a reference: there is none */
     struct yd_msg *msg;  /* whose bytes they are; NULL: those after this header */
-    size_t room;         /* bytes after this header */
     enum yd_block block; /* where this stands */
     uint8_t bytes[];
 };
@@ -46,7 +46,7 @@ static struct yd_segment *new_bytes(struct yd_loop *loop, const struct yd_outq *
     segment->ptr = segment->bytes;
     segment->left = 0;
     segment->msg = NULL;
-    segment->room = size - sizeof *segment;
+    segment->end = (uint8_t *)segment + size;
     segment->block = block;
     return segment;
 }
@@ -67,37 +67,54 @@ static void append(struct yd_outq *queue, struct yd_segment *segment)
     queue->tail = segment;
 }
 
-static size_t room_after(const struct yd_segment *segment)
+/* Room for len more bytes behind those of the segment. */
+static bool has_room(const struct yd_segment *segment, size_t len)
 {
-    if (segment == NULL || segment->msg != NULL)
-        return 0;
-    return (size_t)(segment->bytes + segment->room - (segment->ptr + segment->left));
+    return segment != NULL && (size_t)(segment->end - segment->ptr) - segment->left >= len;
 }
 
-static void put(struct yd_segment *segment, const void *data, size_t len)
+static uint8_t *take_room(struct yd_outq *queue, struct yd_segment *segment, size_t len)
 {
-    if (len > 0)
-        memcpy((uint8_t *)segment->ptr + segment->left, data, len);
+    uint8_t *room = (uint8_t *)segment->ptr + segment->left;
+
     segment->left += len;
+    queue->bytes += len;
+    return room;
+}
+
+static __attribute__((noinline)) uint8_t *reserve_anew(struct yd_loop *loop, struct yd_outq *queue,
+                                                       size_t len)
+{
+    struct yd_segment *segment = new_bytes(loop, queue, len);
+
+    if (segment == NULL)
+        return NULL;
+    append(queue, segment);
+    return take_room(queue, segment, len);
+}
+
+uint8_t *yd_outq_reserve(struct yd_loop *loop, struct yd_outq *queue, size_t len)
+{
+    if (!has_room(queue->tail, len))
+        return reserve_anew(loop, queue, len);
+    return take_room(queue, queue->tail, len);
 }
 
 int yd_outq_copy(struct yd_loop *loop, struct yd_outq *queue, const void *head, size_t head_len,
                  const void *body, size_t body_len)
 {
-    struct yd_segment *segment = queue->tail;
+    uint8_t *room;
 
     if (body_len > SIZE_MAX / 2)
         return -ENOMEM;
     if (head_len + body_len == 0)
         return 0;
-    if (room_after(segment) < head_len + body_len) {
-        if ((segment = new_bytes(loop, queue, head_len + body_len)) == NULL)
-            return -ENOMEM;
-        append(queue, segment);
-    }
-    put(segment, head, head_len);
-    put(segment, body, body_len);
-    queue->bytes += head_len + body_len;
+    if ((room = yd_outq_reserve(loop, queue, head_len + body_len)) == NULL)
+        return -ENOMEM;
+    if (head_len > 0)
+        memcpy(room, head, head_len);
+    if (body_len > 0)
+        memcpy(room + head_len, body, body_len);
     return 0;
 }
 
@@ -112,8 +129,8 @@ static int append_view(struct yd_loop *loop, struct yd_outq *queue, struct yd_ms
         return -ENOMEM;
     segment->ptr = view.ptr;
     segment->left = view.len;
+    segment->end = (uint8_t *)view.ptr + view.len;
     segment->msg = yd_msg_ref(msg);
-    segment->room = 0;
     segment->block = YD_BLOCK_SMALL;
     append(queue, segment);
     queue->bytes += view.len;
@@ -124,13 +141,43 @@ static int append_view(struct yd_loop *loop, struct yd_outq *queue, struct yd_ms
  * many, and a reference costs more than the bytes. */
 #define COPY_BELOW 256
 
-int yd_outq_frame(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *msg)
+/* The same holds for a short one that was alone in the queue until now. */
+static bool joins(const struct yd_outq *queue)
+{
+    const struct yd_segment *first = queue->head;
+
+    return first == queue->tail && first->msg != NULL && first->left < COPY_BELOW;
+}
+
+static int join(struct yd_loop *loop, struct yd_outq *queue, yodel_bytes frame)
+{
+    struct yd_segment *first = queue->head, *both = new_bytes(loop, queue, first->left + frame.len);
+
+    if (both == NULL)
+        return -ENOMEM;
+    memcpy(both->bytes, first->ptr, first->left);
+    memcpy(both->bytes + first->left, frame.ptr, frame.len);
+    both->left = first->left + frame.len;
+    both->next = NULL;
+    queue->head = queue->tail = both;
+    queue->bytes += frame.len;
+    free_segment(loop, first);
+    return 0;
+}
+
+int yd_outq_frame(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *msg, bool is_pending)
 {
     yodel_bytes frame = yd_msg_frame(msg);
+    uint8_t *room;
 
-    if (queue->head != NULL && frame.len < COPY_BELOW)
-        return yd_outq_copy(loop, queue, frame.ptr, frame.len, NULL, 0);
-    return append_view(loop, queue, msg, frame);
+    if (queue->head == NULL || frame.len >= COPY_BELOW)
+        return append_view(loop, queue, msg, frame);
+    if (!is_pending && joins(queue))
+        return join(loop, queue, frame);
+    if ((room = yd_outq_reserve(loop, queue, frame.len)) == NULL)
+        return -ENOMEM;
+    memcpy(room, frame.ptr, frame.len);
+    return 0;
 }
 
 int yd_outq_payload(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *msg)

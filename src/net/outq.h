@@ -2,6 +2,7 @@
 #ifndef YD_NET_OUTQ_H
 #define YD_NET_OUTQ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -27,8 +28,14 @@ struct yd_outq {
 int yd_outq_copy(struct yd_loop *loop, struct yd_outq *queue, const void *head, size_t head_len,
                  const void *body, size_t body_len);
 
-/* Appends a reference (its own) to msg's frame, or to its payload alone.  0 or -ENOMEM. */
-int yd_outq_frame(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *msg);
+/* Appends len bytes, more than none, which the caller writes where this returns before the queue is
+ * used again; NULL when out of memory. */
+uint8_t *yd_outq_reserve(struct yd_loop *loop, struct yd_outq *queue, size_t len);
+
+/* Appends a reference (its own) to msg's frame, or to its payload alone; or a copy, if the frame is
+ * short and not alone.  is_pending: what is in the queue is being sent and stays where it is.  0 or
+ * -ENOMEM. */
+int yd_outq_frame(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *msg, bool is_pending);
 int yd_outq_payload(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *msg);
 
 /* Fills iov with the first num runs of bytes at most; returns how many. */

@@ -12,9 +12,14 @@
 #include "base/mem.h"
 #include "net/certs.h"
 #include "net/net_internal.h"
+#include "net/tls_client.h"
 
 /* Sealed output that may wait for the kernel before more is sealed, bytes. */
 #define SEALED_MAX ((size_t)64 * 1024)
+/* Of messages that carry no data and that OpenSSL answers, or takes without end: so many may come
+ * at once, and one more for each second and for each so many bytes of data. */
+#define IDLE_MESSAGES 100
+#define IDLE_BYTES ((uint64_t)1024 * 1024)
 /* Plain bytes of one record (RFC 8446 5.1). */
 #define RECORD_MAX ((size_t)16384)
 
@@ -26,6 +31,7 @@ struct yd_tls {
     pthread_mutex_t reload_lock; /* one reload at a time: it ends with what was read last */
     pthread_mutex_t lock;        /* for certs */
     struct yd_certs *certs;
+    bool verifies; /* of connections that go out: the peer's name */
 };
 
 struct tls_filter {
@@ -34,7 +40,13 @@ struct tls_filter {
     struct yd_certs *certs; /* to choose from by name */
     const uint8_t *input;   /* of the stream, for the present call */
     size_t input_len;
+    uint64_t taken;     /* bytes of data since the last such message */
+    uint64_t idle_at;   /* ms, of that */
+    uint64_t idle_left; /* such messages that may come at once */
+    bool flooded;       /* there were more */
     bool failed;
+    const char **ret_reason; /* of a connection that goes out, until it is ready; or NULL */
+    bool ready;              /* and the protocol above has been told, if it wants to know */
 };
 
 static struct tls_filter *filter_of(struct yd_conn *conn)
@@ -137,6 +149,39 @@ static BIO_METHOD *make_bio_method(void)
     return method;
 }
 
+/* ---- messages without data ---- */
+
+/* RFC 8446 4.6.3: each wish for new keys is answered, also where nobody reads.  The refusal of a
+ * renegotiation is an alert. */
+static bool is_idle(int by_us, int type, const uint8_t *data, size_t len)
+{
+    if (by_us)
+        return type == SSL3_RT_ALERT;
+    return type == SSL3_RT_HANDSHAKE && len > 0 && data[0] == SSL3_MT_KEY_UPDATE;
+}
+
+static void on_tls_message(int by_us, int version, int type, const void *data, size_t len, SSL *ssl,
+                           void *arg)
+{
+    struct tls_filter *filter = arg;
+    uint64_t now;
+
+    (void)version;
+    (void)ssl;
+    if (!is_idle(by_us, type, data, len))
+        return;
+    now = yd_conn_loop(filter->base.conn)->now;
+    filter->idle_left += (now - filter->idle_at) / 1000 + filter->taken / IDLE_BYTES;
+    filter->idle_left = YD_MIN(filter->idle_left, (uint64_t)IDLE_MESSAGES);
+    if ((now - filter->idle_at) / 1000 > 0)
+        filter->idle_at = now;
+    filter->taken %= IDLE_BYTES;
+    if (filter->idle_left == 0)
+        filter->flooded = true;
+    else
+        filter->idle_left--;
+}
+
 /* ---- the filter ---- */
 
 /* What peers do wrong is for those who look for it. */
@@ -166,11 +211,31 @@ static int fail(struct yd_conn *conn)
 {
     log_failure(conn);
     ERR_clear_error();
+    if (filter_of(conn)->ret_reason != NULL)
+        *filter_of(conn)->ret_reason = yd_tls_client_error(filter_of(conn)->ssl);
     filter_of(conn)->failed = true;
     yd_outq_clear(yd_conn_loop(conn), &conn->out);
-    conn->error = -EPROTO;
+    conn->error = SSL_is_server(filter_of(conn)->ssl) ? -EPROTO : YODEL_ERR_TLS;
     yd_conn_close(conn);
     return 0;
+}
+
+static int fail_flood(struct yd_conn *conn)
+{
+    ERR_raise(ERR_LIB_SSL, SSL_R_TOO_MANY_KEY_UPDATES);
+    return fail(conn);
+}
+
+static void tell_ready(struct yd_conn *conn)
+{
+    struct tls_filter *filter = filter_of(conn);
+
+    if (filter->ready || !SSL_is_init_finished(filter->ssl))
+        return;
+    filter->ready = true;
+    filter->ret_reason = NULL;
+    if (conn->events->on_ready != NULL)
+        conn->events->on_ready(conn);
 }
 
 static int on_ssl_result(struct yd_conn *conn, int result)
@@ -201,8 +266,14 @@ static int read_records(struct yd_conn *conn, uint8_t *room)
 
         forget_errors(); /* handlers may use OpenSSL, too */
         len = SSL_read(filter->ssl, plain, (int)YD_MIN(size, RECORD_MAX));
+        tell_ready(conn);
+        if (conn->phase >= YD_CONN_DEAD)
+            return 0;
+        if (filter->flooded && !filter->failed)
+            return fail_flood(conn);
         if (len <= 0)
             return on_ssl_result(conn, len);
+        filter->taken += (uint64_t)len;
         yd_conn_deliver(conn, plain, (size_t)len);
     }
     return 0;
@@ -444,7 +515,7 @@ static const struct yd_filter_ops tls_ops = {
 
 /* ---- new connections ---- */
 
-static int make_ssl(struct yd_tls *tls, struct tls_filter *filter)
+static int make_ssl(struct yd_tls *tls, struct tls_filter *filter, bool is_client)
 {
     BIO *bio;
 
@@ -458,17 +529,20 @@ static int make_ssl(struct yd_tls *tls, struct tls_filter *filter)
     BIO_set_init(bio, 1);
     SSL_set_bio(filter->ssl, bio, bio);
     SSL_set_app_data(filter->ssl, filter);
-    SSL_set_accept_state(filter->ssl);
+    if (is_client)
+        SSL_set_connect_state(filter->ssl);
+    else
+        SSL_set_accept_state(filter->ssl);
     return 0;
 }
 
-int yd_tls_attach(struct yd_tls *tls, struct yd_conn *conn)
+static int attach(struct yd_tls *tls, struct yd_conn *conn, bool is_client)
 {
     struct tls_filter *filter = yd_zalloc(tls->mem, sizeof *filter);
 
     if (filter == NULL)
         return -ENOMEM;
-    if (make_ssl(tls, filter) < 0) {
+    if (make_ssl(tls, filter, is_client) < 0) {
         SSL_free(filter->ssl);
         yd_certs_unref(filter->certs);
         yd_free(tls->mem, filter);
@@ -477,24 +551,77 @@ int yd_tls_attach(struct yd_tls *tls, struct yd_conn *conn)
     }
     filter->base.ops = &tls_ops;
     filter->base.conn = conn;
+    filter->idle_left = IDLE_MESSAGES;
+    filter->idle_at = yd_conn_loop(conn)->now;
+    SSL_set_msg_callback(filter->ssl, on_tls_message);
+    SSL_set_msg_callback_arg(filter->ssl, filter);
     conn->filter = &filter->base;
+    return 0;
+}
+
+int yd_tls_attach(struct yd_tls *tls, struct yd_conn *conn)
+{
+    return attach(tls, conn, false);
+}
+
+int yd_tls_attach_client(struct yd_tls *tls, struct yd_conn *conn, const char *name,
+                         const char **ret_reason)
+{
+    int rc = attach(tls, conn, true);
+
+    if (rc == 0 && tls->verifies)
+        rc = yd_tls_client_expect(filter_of(conn)->ssl, name);
+    if (rc < 0)
+        return rc;
+    filter_of(conn)->ret_reason = ret_reason;
+    ERR_clear_error();
+    (void)SSL_do_handshake(filter_of(conn)->ssl); /* it wants to read */
+    ERR_clear_error();
+    yd_conn_want_flush(conn);
     return 0;
 }
 
 /* ---- settings ---- */
 
-int yd_tls_new(const struct yodel_allocator *mem, const struct yodel_log_sink *log,
-               const yodel_tls_options *options, struct yd_tls **ret_tls)
+static struct yd_tls *alloc_tls(const struct yodel_allocator *mem, const struct yodel_log_sink *log)
 {
-    struct yd_tls *tls;
-    int rc;
+    struct yd_tls *tls = yd_zalloc(mem, sizeof *tls);
 
-    if ((tls = yd_zalloc(mem, sizeof *tls)) == NULL)
-        return -ENOMEM;
+    if (tls == NULL)
+        return NULL;
     tls->mem = mem;
     tls->log = log;
     pthread_mutex_init(&tls->lock, NULL);
     pthread_mutex_init(&tls->reload_lock, NULL);
+    return tls;
+}
+
+int yd_tls_new_client(const struct yodel_allocator *mem, const struct yodel_log_sink *log,
+                      const struct yd_tls_client_options *options, struct yd_tls **ret_tls)
+{
+    struct yd_tls *tls = alloc_tls(mem, log);
+    int rc = -ENOMEM;
+
+    if (tls == NULL)
+        return rc;
+    tls->verifies = !options->no_verify;
+    if ((tls->bio_method = make_bio_method()) != NULL)
+        rc = yd_tls_client_load(mem, log, options, &tls->certs);
+    if (rc < 0)
+        yd_tls_free(tls);
+    else
+        *ret_tls = tls;
+    return rc;
+}
+
+int yd_tls_new(const struct yodel_allocator *mem, const struct yodel_log_sink *log,
+               const yodel_tls_options *options, struct yd_tls **ret_tls)
+{
+    struct yd_tls *tls = alloc_tls(mem, log);
+    int rc;
+
+    if (tls == NULL)
+        return -ENOMEM;
     if ((rc = yd_tls_settings_copy(mem, options, &tls->settings)) < 0)
         goto fail;
     rc = -ENOMEM;

@@ -20,4 +20,23 @@ int yd_tls_reload(struct yd_tls *tls);
 /* Puts TLS under a new connection.  Returns 0 or -ENOMEM. */
 int yd_tls_attach(struct yd_tls *tls, struct yd_conn *conn);
 
+/* ---- connections that go out ---- */
+
+struct yd_tls_client_options {
+    const char *ca_file;   /* PEM; NULL: whom the system trusts */
+    const char *cert_file; /* PEM, to show; NULL: none */
+    const char *key_file;  /* PEM, its key */
+    bool no_verify;        /* any certificate will do */
+};
+
+/* Reads the files.  Returns 0, -ENOMEM or YODEL_ERR_TLS. */
+int yd_tls_new_client(const struct yodel_allocator *mem, const struct yodel_log_sink *log,
+                      const struct yd_tls_client_options *options, struct yd_tls **ret_tls);
+
+/* Begins the handshake on an open connection; on_ready of its events comes when that is done.  name
+ * must be in the peer's certificate, unless no_verify is set; NULL: any.  Why it is refused is put
+ * into *ret_reason, a static text, ahead of on_closed.  Returns 0 or -ENOMEM. */
+int yd_tls_attach_client(struct yd_tls *tls, struct yd_conn *conn, const char *name,
+                         const char **ret_reason);
+
 #endif

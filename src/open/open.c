@@ -38,16 +38,22 @@ int yd_open_check(const yodel_loop *open, const char *call)
 
 yodel_server *yodel_loop_server(const yodel_loop *open)
 {
+    if (open == NULL)
+        return NULL;
     return open->server;
 }
 
 unsigned yodel_loop_index(const yodel_loop *open)
 {
+    if (open == NULL)
+        return 0;
     return open->loop->index;
 }
 
 uint64_t yodel_loop_now(const yodel_loop *open)
 {
+    if (open == NULL)
+        return 0;
     return yd_loop_due(open->loop, 0);
 }
 
@@ -86,6 +92,8 @@ int yodel_loop_set_data(yodel_loop *open, void *data, yodel_free_fn *free_data)
 
 void *yodel_loop_data(const yodel_loop *open)
 {
+    if (open == NULL)
+        return NULL;
     return open->data;
 }
 

@@ -70,8 +70,11 @@ static void start(struct timer *timer, uint32_t ms, uint32_t period)
 
 void yodel_timer_init(yodel_timer *given, yodel_loop *open, yodel_timer_fn *fn, void *user)
 {
-    struct timer *timer = timer_of(given);
+    struct timer *timer;
 
+    if (given == NULL)
+        return;
+    timer = timer_of(given);
     *timer = (struct timer){.open = open, .fn = fn, .user = user};
     yd_timer_init(&timer->base, fire);
     yd_list_init(&timer->node);
@@ -79,9 +82,13 @@ void yodel_timer_init(yodel_timer *given, yodel_loop *open, yodel_timer_fn *fn, 
 
 int yodel_timer_start(yodel_timer *given, uint32_t ms)
 {
-    struct timer *timer = timer_of(given);
-    int rc = yd_open_check(timer->open, __func__);
+    struct timer *timer;
+    int rc;
 
+    if (given == NULL)
+        return -EINVAL;
+    timer = timer_of(given);
+    rc = yd_open_check(timer->open, __func__);
     if (rc == 0 && timer->fn == NULL)
         rc = -EINVAL;
     if (rc == 0)
@@ -91,9 +98,13 @@ int yodel_timer_start(yodel_timer *given, uint32_t ms)
 
 int yodel_timer_start_periodic(yodel_timer *given, uint32_t ms)
 {
-    struct timer *timer = timer_of(given);
-    int rc = yd_open_check(timer->open, __func__);
+    struct timer *timer;
+    int rc;
 
+    if (given == NULL)
+        return -EINVAL;
+    timer = timer_of(given);
+    rc = yd_open_check(timer->open, __func__);
     if (rc == 0 && (timer->fn == NULL || ms == 0))
         rc = -EINVAL;
     if (rc == 0)
@@ -103,8 +114,11 @@ int yodel_timer_start_periodic(yodel_timer *given, uint32_t ms)
 
 int yodel_timer_stop(yodel_timer *given)
 {
-    struct timer *timer = timer_of(given);
+    struct timer *timer;
 
+    if (given == NULL)
+        return -EINVAL;
+    timer = timer_of(given);
     if (timer->running && yd_open_check(timer->open, __func__) == YODEL_ERR_STATE)
         return YODEL_ERR_STATE;
     stop(timer);
@@ -113,6 +127,8 @@ int yodel_timer_stop(yodel_timer *given)
 
 int yodel_timer_is_running(const yodel_timer *given)
 {
+    if (given == NULL)
+        return 0;
     return ((const struct timer *)(const void *)given)->running;
 }
 

@@ -44,8 +44,11 @@ static void on_events(struct yd_watch *base, unsigned events)
 
 void yodel_watch_init(yodel_watch *given, yodel_loop *open, yodel_watch_fn *fn, void *user)
 {
-    struct watch *watch = watch_of(given);
+    struct watch *watch;
 
+    if (given == NULL)
+        return;
+    watch = watch_of(given);
     *watch = (struct watch){.open = open, .fn = fn, .user = user};
     watch->base.fd = -1;
     yd_list_init(&watch->node);
@@ -53,9 +56,13 @@ void yodel_watch_init(yodel_watch *given, yodel_loop *open, yodel_watch_fn *fn, 
 
 int yodel_watch_start(yodel_watch *given, int fd, unsigned events)
 {
-    struct watch *watch = watch_of(given);
-    int rc = yd_open_check(watch->open, __func__);
+    struct watch *watch;
+    int rc;
 
+    if (given == NULL)
+        return -EINVAL;
+    watch = watch_of(given);
+    rc = yd_open_check(watch->open, __func__);
     if (rc < 0)
         return rc;
     stop(watch);
@@ -74,9 +81,13 @@ int yodel_watch_start(yodel_watch *given, int fd, unsigned events)
 
 int yodel_watch_set_events(yodel_watch *given, unsigned events)
 {
-    struct watch *watch = watch_of(given);
-    int rc = yd_open_check(watch->open, __func__);
+    struct watch *watch;
+    int rc;
 
+    if (given == NULL)
+        return -EINVAL;
+    watch = watch_of(given);
+    rc = yd_open_check(watch->open, __func__);
     if (rc < 0)
         return rc;
     if (!watch->running || (events & ~(unsigned)ALL_EVENTS) != 0)
@@ -86,8 +97,11 @@ int yodel_watch_set_events(yodel_watch *given, unsigned events)
 
 int yodel_watch_stop(yodel_watch *given)
 {
-    struct watch *watch = watch_of(given);
+    struct watch *watch;
 
+    if (given == NULL)
+        return -EINVAL;
+    watch = watch_of(given);
     if (watch->running && yd_open_check(watch->open, __func__) == YODEL_ERR_STATE)
         return YODEL_ERR_STATE;
     stop(watch);
@@ -96,6 +110,8 @@ int yodel_watch_stop(yodel_watch *given)
 
 int yodel_watch_is_running(const yodel_watch *given)
 {
+    if (given == NULL)
+        return 0;
     return ((const struct watch *)(const void *)given)->running;
 }
 

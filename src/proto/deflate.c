@@ -3,13 +3,21 @@
 
 #include <errno.h>
 #define ZLIB_CONST
+#include <string.h>
 #include <zlib.h>
+#ifdef YODEL_LIBDEFLATE
+#include <libdeflate.h>
+#endif
 
 #include "base/container.h"
 #include "base/mem.h"
 
 #define STEP 16384              /* bytes of output a step */
 #define CHUNK ((size_t)1 << 30) /* bytes of input a step; zlib counts in unsigned int */
+
+/* Of zlib's states, rounded up, bytes. */
+#define DEFLATE_STATE ((size_t)6 * 1024)
+#define INFLATE_STATE ((size_t)8 * 1024)
 
 /* zlib's streams point back at their owner: these structs must not move. */
 struct yd_deflater {
@@ -21,6 +29,7 @@ struct yd_inflater {
     z_stream stream;
     const struct yodel_allocator *mem;
     bool at_end; /* the last byte read was the end of a block with BFINAL */
+    struct libdeflate_decompressor *fast; /* NULL: none */
 };
 
 /* What a call of yd_inflate_piece() is about. */
@@ -73,6 +82,12 @@ void yd_deflater_free(struct yd_deflater *deflater)
         return;
     deflateEnd(&deflater->stream);
     yd_free(deflater->mem, deflater);
+}
+
+/* zconf.h: window, its links, hash table, and pending bytes. */
+size_t yd_deflater_size(int bits, int mem_level)
+{
+    return DEFLATE_STATE + ((size_t)1 << (bits + 2)) + ((size_t)1 << (mem_level + 9));
 }
 
 /* Takes all of the stream's input.  Returns 0 or -ENOMEM. */
@@ -143,12 +158,46 @@ struct yd_inflater *yd_inflater_new(const struct yodel_allocator *mem, int bits)
     return inflater;
 }
 
+#ifdef YODEL_LIBDEFLATE
+
+void yd_inflater_be_fast(struct yd_inflater *inflater)
+{
+    if (!inflater->fast)
+        inflater->fast = libdeflate_alloc_decompressor();
+}
+
+static void free_fast(struct yd_inflater *inflater)
+{
+    if (inflater->fast)
+        libdeflate_free_decompressor(inflater->fast);
+}
+
+#else
+
+void yd_inflater_be_fast(struct yd_inflater *inflater)
+{
+    (void)inflater;
+}
+
+static void free_fast(struct yd_inflater *inflater)
+{
+    (void)inflater;
+}
+
+#endif
+
 void yd_inflater_free(struct yd_inflater *inflater)
 {
     if (!inflater)
         return;
+    free_fast(inflater);
     inflateEnd(&inflater->stream);
     yd_free(inflater->mem, inflater);
+}
+
+size_t yd_inflater_size(int bits)
+{
+    return INFLATE_STATE + ((size_t)1 << bits);
 }
 
 void yd_inflater_reset(struct yd_inflater *inflater)
@@ -157,22 +206,19 @@ void yd_inflater_reset(struct yd_inflater *inflater)
     inflater->at_end = false;
 }
 
-/* One step.  The room is one byte more than what may come, so that too much is seen and not given
- * out. */
-static int inflate_step(struct yd_inflater *inflater, const struct inflation *work)
+/* Inflates what there is room for.  Of left bytes one more is seen as too much. */
+static int inflate_some(struct yd_inflater *inflater, uint8_t *out, size_t room, uint64_t left,
+                        size_t *ret_len)
 {
     z_stream *stream = &inflater->stream;
-    uint8_t out[STEP];
-    uint64_t left = *work->total < work->max ? work->max - *work->total : 0;
-    uInt room = left < sizeof(out) ? (uInt)left + 1 : (uInt)sizeof(out);
-    size_t len;
+    uInt size = (uInt)YD_MIN(room, CHUNK);
     int result;
 
     stream->next_out = out;
-    stream->avail_out = room;
+    stream->avail_out = size;
     result = inflate(stream, Z_SYNC_FLUSH);
-    len = room - stream->avail_out;
-    if (len > left)
+    *ret_len = size - stream->avail_out;
+    if (*ret_len > left)
         return -EMSGSIZE;
     if (result == Z_MEM_ERROR)
         return -ENOMEM;
@@ -182,6 +228,20 @@ static int inflate_step(struct yd_inflater *inflater, const struct inflation *wo
     inflater->at_end = result == Z_STREAM_END;
     if (inflater->at_end)
         inflateResetKeep(stream);
+    return 0;
+}
+
+/* One step.  The room is one byte more than what may come, so that too much is seen and not given
+ * out. */
+static int inflate_step(struct yd_inflater *inflater, const struct inflation *work)
+{
+    uint8_t out[STEP];
+    uint64_t left = *work->total < work->max ? work->max - *work->total : 0;
+    size_t room = left < sizeof(out) ? (size_t)left + 1 : sizeof(out), len;
+    int result = inflate_some(inflater, out, room, left, &len);
+
+    if (result != 0)
+        return result;
     *work->total += len;
     return len > 0 ? work->each(out, len, work->user) : 0;
 }
@@ -231,6 +291,120 @@ int yd_inflate_piece(struct yd_inflater *inflater, const uint8_t *data, size_t l
     if (result == 0 && !is_between_blocks(inflater))
         result = -EINVAL;
     if (result == 0 && !keep)
+        yd_inflater_reset(inflater);
+    return result;
+}
+
+/* ---- whole messages ---- */
+
+/* Text becomes about so many times as long. */
+#define LIKELY_RATIO 4
+
+/* Room for more of a message of at most max bytes, and one, so that too much is seen.  first: what
+ * is likely to be enough. */
+static int make_room(struct yd_inflater *inflater, struct yd_buf *out, size_t first, size_t max)
+{
+    size_t left = max - out->len < SIZE_MAX ? max - out->len + 1 : SIZE_MAX;
+    size_t more = YD_MAX(YD_MAX(first, out->len), 256);
+
+    return out->cap > out->len ? 0 : yd_buf_reserve(inflater->mem, out, YD_MIN(more, left));
+}
+
+static int inflate_into(struct yd_inflater *inflater, const uint8_t *data, size_t len, size_t max,
+                        struct yd_buf *out)
+{
+    size_t likely = len < SIZE_MAX / LIKELY_RATIO ? LIKELY_RATIO * len : len, more;
+    int result = 0;
+
+    inflater->stream.next_in = data;
+    while (result == 0 && len > 0) {
+        size_t n = YD_MIN(len, CHUNK);
+
+        len -= n;
+        inflater->stream.avail_in = (uInt)n;
+        do {
+            if ((result = make_room(inflater, out, likely, max)) < 0)
+                break;
+            result = inflate_some(inflater, out->ptr + out->len, out->cap - out->len,
+                                  max - out->len, &more);
+            out->len += result == 0 ? more : 0;
+        } while (result == 0 && has_more(inflater));
+    }
+    return result;
+}
+
+#ifdef YODEL_LIBDEFLATE
+
+/* libdeflate's tables take longer to make than zlib's: below so many bytes, which inflate to some
+ * 8 KiB of text, it loses. */
+#define FAST_LEAST 1536
+#define FAST_MOST ((size_t)1 << 26)
+
+/* The tail, and a block with BFINAL, as libdeflate wants an end.  A mark stands in that block, so
+ * that a message is known which is cut off and took what follows it for its own. */
+static const uint8_t fast_tail[] = {0x00, 0x00, 0xff, 0xff, 0x93, 0x8f,
+                                    0x61, 0x2f, 0xb4, 0x72, 0x02, 0x00};
+static const uint8_t fast_mark[] = {0x1f, 0x5c, 0x07, 0x71, 0x3a, 0x42};
+
+static bool ends_with_mark(const struct yd_buf *out, size_t len)
+{
+    return len >= sizeof(fast_mark) &&
+           memcmp(out->ptr + len - sizeof(fast_mark), fast_mark, sizeof(fast_mark)) == 0;
+}
+
+/*
+ * All at once, into room that suffices for text.  The message is copied to that room's end, as the
+ * tail must lie behind it.  False, with nothing done, for a message that is short, or longer than
+ * the room, or has ends in it, or is no deflate stream: zlib sees to it, and says what it is.
+ */
+static bool inflate_fast(struct yd_inflater *inflater, const uint8_t *data, size_t len, size_t max,
+                         struct yd_buf *out)
+{
+    size_t most = YD_MIN(max, SIZE_MAX / 2) + sizeof(fast_mark), all, room, used = 0;
+    uint8_t *copy;
+
+    if (!inflater->fast || len < FAST_LEAST || len > FAST_MOST)
+        return false;
+    all = len + sizeof(fast_tail);
+    if (yd_buf_reserve(inflater->mem, out, YD_MIN(most, 8 * len) + all) < 0)
+        return false;
+    room = YD_MIN(most, out->cap - all);
+    copy = out->ptr + out->cap - all;
+    memcpy(copy, data, len);
+    memcpy(copy + len, fast_tail, sizeof(fast_tail));
+    if (libdeflate_deflate_decompress_ex(inflater->fast, copy, all, out->ptr, room, &used, &room) !=
+            LIBDEFLATE_SUCCESS ||
+        used != all || !ends_with_mark(out, room))
+        return false;
+    out->len = room - sizeof(fast_mark);
+    return true;
+}
+
+#else
+
+static bool inflate_fast(struct yd_inflater *inflater, const uint8_t *data, size_t len, size_t max,
+                         struct yd_buf *out)
+{
+    (void)inflater, (void)data, (void)len, (void)max, (void)out;
+    return false;
+}
+
+#endif
+
+int yd_inflate_message(struct yd_inflater *inflater, const uint8_t *data, size_t len, bool keep,
+                       size_t max, struct yd_buf *out)
+{
+    int result;
+
+    out->len = 0;
+    if (!keep && inflate_fast(inflater, data, len, max, out))
+        return 0;
+    result = inflate_into(inflater, data, len, max, out);
+    if (result == 0 && !inflater->at_end)
+        result = inflate_into(inflater, tail, sizeof(tail), max, out);
+    if (result == 0 && !is_between_blocks(inflater))
+        result = -EINVAL;
+    if (result != 0 || !keep)
         yd_inflater_reset(inflater);
     return result;
 }

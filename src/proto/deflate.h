@@ -20,6 +20,9 @@ struct yd_deflater *yd_deflater_new(const struct yodel_allocator *mem, int bits,
                                     int mem_level);
 void yd_deflater_free(struct yd_deflater *deflater);
 
+/* What such a one takes, bytes. */
+size_t yd_deflater_size(int bits, int mem_level);
+
 /* Appends the compressed message to out, without the tail 00 00 ff ff.  keep: keep the context for
  * the next message, else forget it.  Returns 0, or -ENOMEM with out as it was and the context
  * forgotten. */
@@ -33,6 +36,23 @@ void yd_deflater_forget(struct yd_deflater *deflater);
  * window, which zlib does not see within one piece.  NULL when out of memory. */
 struct yd_inflater *yd_inflater_new(const struct yodel_allocator *mem, int bits);
 void yd_inflater_free(struct yd_inflater *inflater);
+
+/* What such a one takes, bytes. */
+size_t yd_inflater_size(int bits);
+
+/* Whole messages without context are inflated by libdeflate where it wins, if this build has it and
+ * it finds memory, which it takes from malloc(). */
+void yd_inflater_be_fast(struct yd_inflater *inflater);
+
+/*
+ * Inflates a whole message into out, which is emptied first; keep as for yd_inflate_piece(), which
+ * says what is legal, too.
+ *
+ * Returns 0, -ENOMEM, -EINVAL, or -EMSGSIZE when it is longer than max; everything is forgotten
+ * then.
+ */
+int yd_inflate_message(struct yd_inflater *inflater, const uint8_t *data, size_t len, bool keep,
+                       size_t max, struct yd_buf *out);
 
 /* Called with each run of inflated bytes, at most 16 KiB, borrowed.  A result other than 0 stops.
  */

@@ -28,6 +28,12 @@ void yd_eio_payload_init(struct yd_eio_payload *payload, uint8_t *body, size_t l
  */
 int yd_eio_payload_next(struct yd_eio_payload *payload, struct yd_eio_packet *ret_packet);
 
+/* Whether the last packet has been taken. */
+static inline bool yd_eio_payload_is_over(const struct yd_eio_payload *payload)
+{
+    return payload->ptr == NULL;
+}
+
 /* Bytes that a packet takes in a payload, without a separator. */
 static inline size_t yd_eio_text_size(size_t len)
 {

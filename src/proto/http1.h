@@ -110,7 +110,11 @@ bool yd_http_list_next(yodel_str *list, yodel_str *ret_element);
 bool yd_http_is_token(yodel_str text);
 /* What may stand in a field value: HTAB, visible ASCII, blanks inside, 0x80-0xff (RFC 9110 5.5). */
 bool yd_http_is_field_value(yodel_str text);
-bool yd_str_eq_nocase(yodel_str a, yodel_str b);
+bool yd_bytes_eq_nocase(const char *a, const char *b, size_t len);
+static inline bool yd_str_eq_nocase(yodel_str a, yodel_str b)
+{
+    return a.len == b.len && yd_bytes_eq_nocase(a.ptr, b.ptr, a.len);
+}
 
 /* Cuts an element of Accept-Encoding or the like, "gzip;q=0.5", to its name.  Returns its weight in
  * thousandths; 0 too for what is malformed. */

@@ -105,12 +105,10 @@ bool yd_http_is_field_value(yodel_str text)
     return yd_http_skip_text(p, p + text.len) == p + text.len;
 }
 
-bool yd_str_eq_nocase(yodel_str a, yodel_str b)
+bool yd_bytes_eq_nocase(const char *a, const char *b, size_t len)
 {
-    if (a.len != b.len)
-        return false;
-    for (size_t i = 0; i < a.len; i++)
-        if (yd_http_char_lower((uint8_t)a.ptr[i]) != yd_http_char_lower((uint8_t)b.ptr[i]))
+    for (size_t i = 0; i < len; i++)
+        if (yd_http_char_lower((uint8_t)a[i]) != yd_http_char_lower((uint8_t)b[i]))
             return false;
     return true;
 }

@@ -78,10 +78,25 @@ static size_t part_stop(const struct yd_http_scan *scan, const struct input *in,
     return in->end - scan->part > max ? scan->part + max + 1 : in->end;
 }
 
+/* All of it is there, as it mostly is. */
+static bool take_version(struct yd_http_scan *scan, const struct input *in)
+{
+    const uint8_t *version = in->data + scan->pos;
+
+    if (scan->pos != scan->part || in->end - scan->pos < 8 || memcmp(version, "HTTP/1.", 7) != 0 ||
+        !yd_http_char_is_digit(version[7]))
+        return false;
+    scan->minor = version[7] != '0';
+    scan->pos += 8;
+    return true;
+}
+
 static int scan_version(struct yd_http_scan *scan, const struct input *in)
 {
     static const char form[] = "HTTP/1.0";
 
+    if (take_version(scan, in) && scan->pos == in->end)
+        return 0;
     for (; scan->pos < in->end; scan->pos++) {
         size_t i = scan->pos - scan->part;
         uint8_t c = in->data[scan->pos];

@@ -40,6 +40,25 @@ static inline uint64_t yd_json_special_bits(uint64_t word)
            (ones * 0x80);
 }
 
+/* Whether 4 to 15 characters have none that is special: two words that overlap tell, and what is
+ * usual, such as the name of an event, needs no look at each.  Of others it is not known. */
+static inline bool yd_json_is_plain_short(const char *p, size_t len)
+{
+    uint64_t first, last;
+    uint32_t half[2];
+
+    if (len - 8 < 8) {
+        memcpy(&first, p, sizeof(first));
+        memcpy(&last, p + len - sizeof(last), sizeof(last));
+        return (yd_json_special_bits(first) | yd_json_special_bits(last)) == 0;
+    }
+    if (len - 4 >= 4)
+        return false;
+    memcpy(&half[0], p, sizeof(half[0]));
+    memcpy(&half[1], p + len - sizeof(half[1]), sizeof(half[1]));
+    return yd_json_special_bits((uint64_t)half[0] << 32 | half[1]) == 0;
+}
+
 /* The first special character, or end. */
 static inline const char *yd_json_find_special(const char *p, const char *end)
 {
@@ -56,8 +75,8 @@ static inline const char *yd_json_find_special(const char *p, const char *end)
             return p + __builtin_ctz(hits);
         p += 16;
     }
-#endif
-    while (end - p >= 8) {
+#else
+    while (end - p >= 16) {
         uint64_t word;
 
         memcpy(&word, p, sizeof(word));
@@ -65,6 +84,9 @@ static inline const char *yd_json_find_special(const char *p, const char *end)
             break;
         p += 8;
     }
+#endif
+    if (yd_json_is_plain_short(p, (size_t)(end - p)))
+        return end;
     while (p < end && !yd_json_is_special(*p))
         p++;
     return p;

@@ -323,22 +323,6 @@ static void pack_list(struct packer *packer)
     }
 }
 
-static int run(const struct yodel_allocator *mem, struct yd_buf *buf, const char *format,
-               va_list args, struct yd_json_binary *binary, void (*pack)(struct packer *packer))
-{
-    struct packer packer = {.mem = mem, .buf = buf, .rest = format, .binary = binary};
-    size_t len = buf->len;
-
-    if (format == NULL)
-        return YODEL_ERR_FORMAT;
-    va_copy(packer.args, args);
-    pack(&packer);
-    va_end(packer.args);
-    if (packer.error < 0)
-        buf->len = len;
-    return packer.error;
-}
-
 void yd_json_pack_nothing(const char *format, va_list args)
 {
     struct packer packer = {.rest = format, .buf = &(struct yd_buf){0}, .error = -ECANCELED};
@@ -348,6 +332,26 @@ void yd_json_pack_nothing(const char *format, va_list args)
     va_copy(packer.args, args);
     pack_list(&packer);
     va_end(packer.args);
+}
+
+static int run(const struct yodel_allocator *mem, struct yd_buf *buf, const char *format,
+               va_list args, struct yd_json_binary *binary, void (*pack)(struct packer *packer))
+{
+    struct packer packer = {.mem = mem, .buf = buf, .rest = format, .binary = binary};
+    size_t len = buf->len;
+
+    if (format == NULL)
+        return YODEL_ERR_FORMAT;
+    if (mem == NULL) {
+        yd_json_pack_nothing(format, args);
+        return -EINVAL;
+    }
+    va_copy(packer.args, args);
+    pack(&packer);
+    va_end(packer.args);
+    if (packer.error < 0)
+        buf->len = len;
+    return packer.error;
 }
 
 int yd_json_pack(const struct yodel_allocator *mem, struct yd_buf *buf, const char *format,

@@ -20,6 +20,8 @@
  * Appends the value that format and args make, as json_pack() would: "{s:s, s:[i]}".  A name given
  * twice stands twice.
  *
+ * mem   NULL: the caller was given no object, which is -EINVAL
+ *
  * Returns 0, -ENOMEM, or YODEL_ERR_FORMAT (json_pack() would fail, or values nest deeper than
  * YD_JSON_MAX_DEPTH); buf then keeps its length.  References of "o" are taken whatever is returned,
  * but for those after an error in the format itself.

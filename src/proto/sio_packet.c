@@ -157,13 +157,13 @@ static const char *take_name(struct yd_json_iter *elements, struct yd_sio_packet
 
     if (!yd_json_next(elements, &first))
         return "event without a name";
-    if (yd_json_type_of(first) == YD_JSON_NUMBER) {
+    if (!yd_json_body(first, &packet->name)) {
+        if (yd_json_type_of(first) != YD_JSON_NUMBER)
+            return "name of an event is neither a string nor a number";
         packet->name = first;
         packet->name_is_number = true;
         return NULL;
     }
-    if (!yd_json_body(first, &packet->name))
-        return "name of an event is neither a string nor a number";
     if (yd_sio_is_reserved(packet->name))
         return "reserved name of an event";
     packet->name_is_escaped = yd_json_is_escaped(packet->name);

@@ -50,10 +50,12 @@ static char next_form_byte(yodel_str text, size_t *i)
     return c == '+' ? ' ' : c;
 }
 
-static bool form_equals(yodel_str encoded, yodel_str name)
+bool yd_url_form_equals(yodel_str encoded, yodel_str name)
 {
     size_t i = 0, len = 0;
 
+    if (encoded.len < name.len) /* it only gets shorter */
+        return false;
     while (i < encoded.len) {
         if (len == name.len || next_form_byte(encoded, &i) != name.ptr[len])
             return false;
@@ -75,24 +77,50 @@ static yodel_str take_until(yodel_str *text, char mark)
     return head;
 }
 
-yodel_str yd_url_query_param(yodel_str query, yodel_str name, char *out)
+bool yd_url_query_next(yodel_str *query, yodel_str *ret_name, yodel_str *ret_value)
 {
-    yodel_str value = {NULL, 0};
+    while (query->len > 0) {
+        yodel_str pair = take_until(query, '&');
+
+        if (pair.len == 0)
+            continue;
+        *ret_name = take_until(&pair, '=');
+        *ret_value = pair;
+        return true;
+    }
+    return false;
+}
+
+yodel_str yd_url_query_find(yodel_str query, yodel_str name)
+{
+    yodel_str found = {NULL, 0}, key, value;
+
+    while (yd_url_query_next(&query, &key, &value))
+        if (yd_url_form_equals(key, name))
+            found = value;
+    return found;
+}
+
+bool yd_url_form_is_plain(yodel_str encoded)
+{
+    return encoded.len == 0 || (memchr(encoded.ptr, '%', encoded.len) == NULL &&
+                                memchr(encoded.ptr, '+', encoded.len) == NULL);
+}
+
+yodel_str yd_url_form_decode(yodel_str encoded, char *out)
+{
     size_t len = 0;
 
-    while (query.len > 0) {
-        yodel_str pair = take_until(&query, '&');
-        bool is_pair = pair.len > 0;
-        yodel_str key = take_until(&pair, '=');
-
-        if (is_pair && form_equals(key, name))
-            value = pair;
-    }
-    if (value.ptr == NULL)
-        return value;
-    for (size_t i = 0; i < value.len;)
-        out[len++] = next_form_byte(value, &i);
+    for (size_t i = 0; i < encoded.len;)
+        out[len++] = next_form_byte(encoded, &i);
     return (yodel_str){out, len};
+}
+
+yodel_str yd_url_query_param(yodel_str query, yodel_str name, char *out)
+{
+    yodel_str value = yd_url_query_find(query, name);
+
+    return value.ptr != NULL ? yd_url_form_decode(value, out) : value;
 }
 
 /* The byte of the path at *i, or -EINVAL when no file of a document root may have it in its name:

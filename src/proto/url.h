@@ -2,6 +2,7 @@
 #ifndef YD_PROTO_URL_H
 #define YD_PROTO_URL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <yodel/base.h>
@@ -11,8 +12,25 @@
 ptrdiff_t yd_url_decode(yodel_str in, char *out, int form);
 
 /*
- * A field of a query string (WHATWG form decoding, the last of several wins; malformed %XX stays as
- * it is).  Decodes into out (at least query.len bytes).
+ * A field of a query string as it stands there (the last of several wins; its name is compared
+ * after WHATWG form decoding).
+ * Returns {NULL, 0} when absent, else a view of query.
+ */
+yodel_str yd_url_query_find(yodel_str query, yodel_str name);
+
+/* The next field of a query string, as it stands there; false at its end.  Empty ones between '&'
+ * are left out. */
+bool yd_url_query_next(yodel_str *query, yodel_str *ret_name, yodel_str *ret_value);
+/* Whether a name that stands in a query is this one. */
+bool yd_url_form_equals(yodel_str encoded, yodel_str name);
+
+/* What such a field says: WHATWG form decoding, malformed %XX stays as it is.  Decodes into out (at
+ * least encoded.len bytes); returns a view of it.  Plain: there is nothing to decode. */
+yodel_str yd_url_form_decode(yodel_str encoded, char *out);
+bool yd_url_form_is_plain(yodel_str encoded);
+
+/*
+ * Both.  Decodes into out (at least query.len bytes).
  * Returns {NULL, 0} when absent, else a view of out.
  */
 yodel_str yd_url_query_param(yodel_str query, yodel_str name, char *out);

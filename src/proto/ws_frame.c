@@ -22,12 +22,8 @@ enum {
 
 size_t yd_ws_put_header(uint8_t *end, uint8_t first_byte, uint64_t len)
 {
-    size_t size = 2, i;
+    size_t size = yd_ws_header_len(len), i;
 
-    if (len > 0xffff)
-        size = 10;
-    else if (len > 125)
-        size = 4;
     for (i = 1; i <= size - 2; i++, len >>= 8)
         *(end - i) = (uint8_t)len;
     *(end - size) = first_byte;
@@ -200,7 +196,7 @@ static size_t take_payload(struct yd_ws_reader *reader, uint8_t *data, size_t le
     uint8_t opcode = reader->first & OPCODE;
     bool is_control = opcode & CONTROL;
 
-    yd_ws_mask(data, n, reader->key, 0);
+    ret_piece->ascii = yd_ws_mask(data, n, reader->key, 0);
     reader->left -= n;
     ret_piece->opcode = is_control ? opcode : reader->opcode;
     ret_piece->first = opcode != YD_WS_CONT && reader->state == AT_PAYLOAD;
@@ -233,7 +229,7 @@ static bool take_small(const struct yd_ws_reader *reader, uint8_t *data, size_t 
     n = (size_t)data[1] - MASKED; /* an unmasked one becomes a huge number */
     if (n > 125 || n > len - SMALL_HEADER || n > reader->max)
         return false;
-    yd_ws_mask_inline(data + SMALL_HEADER, n, data + 2);
+    ret_piece->ascii = yd_ws_mask_inline(data + SMALL_HEADER, n, data + 2);
     ret_piece->opcode = data[0] & OPCODE;
     ret_piece->first = true;
     ret_piece->last = true;

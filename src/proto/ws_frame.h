@@ -26,8 +26,15 @@ enum yd_ws_opcode {
  */
 size_t yd_ws_put_header(uint8_t *end, uint8_t first_byte, uint64_t len);
 
-/* XORs data[0..len) with key, whose byte (offset % 4) comes first.  Any alignment. */
-void yd_ws_mask(uint8_t *data, size_t len, const uint8_t key[4], size_t offset);
+/* How many bytes that header has. */
+static inline size_t yd_ws_header_len(uint64_t len)
+{
+    return len > 0xffff ? 10 : len > 125 ? 4 : 2;
+}
+
+/* XORs data[0..len) with key, whose byte (offset % 4) comes first.  Any alignment.  True when the
+ * result is all ASCII. */
+bool yd_ws_mask(uint8_t *data, size_t len, const uint8_t key[4], size_t offset);
 
 /* Reader of one connection.  Zero, then max and allow_rsv1.  Every idle connection carries one: 48
  * bytes. */
@@ -50,6 +57,7 @@ struct yd_ws_piece {
     uint8_t opcode;   /* TEXT, BINARY, or a control opcode */
     bool first, last; /* of the message (or control frame); both true: it is whole */
     bool compressed;
+    bool ascii;    /* all of data is */
     uint8_t *data; /* unmasked, inside the buffer that was read */
     size_t len;
 };

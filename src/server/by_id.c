@@ -52,13 +52,14 @@ static void free_action(void *arg)
 int yodel_ws_post(yodel_server *server, yodel_id id, yodel_ws_post_fn *fn, void *arg,
                   yodel_free_fn *free_arg)
 {
-    struct yd_loop *loop = yd_server_loop(server, id.value);
+    bool is_whole = server != NULL && fn != NULL;
+    struct yd_loop *loop = is_whole ? yd_server_loop(server, id.value) : NULL;
 
     if (loop != NULL)
         return yd_ws_post(&server->ws, loop, id.value, POST_WEIGHT, fn, arg, free_arg);
     if (free_arg != NULL)
         free_arg(arg);
-    return 0;
+    return is_whole ? 0 : -EINVAL;
 }
 
 /* Takes action; NULL: out of memory. */
@@ -97,6 +98,10 @@ static struct action *pack_data(yodel_server *server, uint64_t id, int kind, yod
 
 int yodel_ws_send_id(yodel_server *server, yodel_id id, yodel_ws_type type, yodel_bytes data)
 {
+    if (server == NULL || (type != YODEL_WS_TEXT && type != YODEL_WS_BINARY))
+        return -EINVAL;
+    if (type == YODEL_WS_TEXT && !yd_utf8_is_valid(data.ptr, data.len))
+        return YODEL_ERR_ENCODING;
     return post(pack_data(server, id.value, (int)type, data), sizeof(struct action) + data.len,
                 run_send);
 }
@@ -112,6 +117,8 @@ int yodel_ws_close_id(yodel_server *server, yodel_id id, uint16_t code, const ch
 {
     size_t size = reason != NULL ? strlen(reason) + 1 : 1; /* with its NUL */
 
+    if (server == NULL)
+        return -EINVAL;
     return post(pack_data(server, id.value, code,
                           (yodel_bytes){(const uint8_t *)(reason != NULL ? reason : ""), size}),
                 YD_CALL_CONTROL, run_close);
@@ -122,6 +129,8 @@ int yodel_prepared_new(yodel_server *server, yodel_ws_type type, yodel_bytes dat
 {
     struct yd_msg *msg;
 
+    if (server == NULL || ret_message == NULL)
+        return -EINVAL;
     if (type != YODEL_WS_TEXT && type != YODEL_WS_BINARY)
         return -EINVAL;
     if (type == YODEL_WS_TEXT && !yd_utf8_is_valid(data.ptr, data.len))

@@ -39,8 +39,12 @@ int yodel_server_start(yodel_server *server, struct uv_loop_s *loop, yodel_stopp
 {
     int rc;
 
+    if (server == NULL)
+        return -EINVAL;
     if (loop == NULL || server->num_loops != 1)
         return -EINVAL;
+    if (server->options.backend == YODEL_BACKEND_IO_URING)
+        return YODEL_ERR_UNSUPPORTED;
     if ((rc = yd_server_begin(server)) < 0)
         return rc;
     server->guest = (struct yd_guest){.host = loop, .on_end = on_end, .on_left = on_left};

@@ -307,6 +307,8 @@ int yodel_server_handover(yodel_server *server, const char *path)
     char *copy;
     int rc;
 
+    if (server == NULL)
+        return -EINVAL;
     if ((rc = yd_server_check_setup(server)) < 0 || (rc = fill_address(path, &addr)) < 0)
         return rc;
     if ((copy = yd_strdup(&server->mem, path)) == NULL)

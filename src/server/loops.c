@@ -10,16 +10,22 @@
 
 unsigned yodel_server_num_loops(const yodel_server *server)
 {
+    if (server == NULL)
+        return 0;
     return server->num_loops;
 }
 
 yodel_loop *yodel_server_loop(const yodel_server *server, unsigned index)
 {
+    if (server == NULL)
+        return NULL;
     return index < server->num_loops ? &server->workers[index].open : NULL;
 }
 
 yodel_loop *yodel_loop_current(const yodel_server *server)
 {
+    if (server == NULL)
+        return NULL;
     for (unsigned i = 0; i < server->num_loops; i++)
         if (yd_loop_is_current(server->loops[i]))
             return &server->workers[i].open;
@@ -46,6 +52,8 @@ int yodel_server_add_loop_handlers(yodel_server *server, const yodel_loop_handle
     struct hook *hook;
     int rc;
 
+    if (server == NULL)
+        return -EINVAL;
     if ((rc = yd_options_read(given, &handlers, sizeof handlers)) < 0 ||
         (rc = yd_server_check_setup(server)) < 0)
         return rc;

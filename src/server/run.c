@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "base/thread.h"
+#include "server/carrying.h"
 #include "server/server.h"
 
 /* Running, stopping, signals. */
@@ -17,8 +18,15 @@
 /* Jobs first: what they are for may still be answered. */
 static void end_now(struct yd_worker *worker)
 {
+    yodel_server *server = worker->server;
+
+    atomic_store(&server->hurried, true);
     yd_open_give_up_jobs(&worker->open);
     yd_net_abort(&worker->net);
+    if (!atomic_load(&server->finishing))
+        return;
+    yd_outlets_abandon(worker);
+    yd_net_abort_outgoing(&worker->net);
 }
 
 static void on_drained(struct yd_timer *timer)
@@ -44,6 +52,7 @@ static void run_end(struct yd_loop *loop, void *arg)
     struct yd_worker *worker = arg;
 
     yd_open_give_up_jobs(&worker->open); /* nothing is told after on_end */
+    yd_carrying_end(worker->server->carrying, loop);
     yd_hooks_end(worker);
     yd_open_close(&worker->open);
     if (loop->index == 0)
@@ -52,13 +61,41 @@ static void run_end(struct yd_loop *loop, void *arg)
         yd_loop_stop(loop);
 }
 
+/* What outlets have to say is little, and they are given so long for it when the time of a stop is
+ * over; ms. */
+#define FINISH_MS 250
+
+static void run_finish(struct yd_loop *loop, void *arg)
+{
+    struct yd_worker *worker = arg;
+    yodel_server *server = worker->server;
+
+    yd_outlets_finish(worker);
+    if (atomic_load(&server->hurried))
+        yd_timer_start(&loop->wheel, &worker->drain, yd_loop_due(loop, FINISH_MS));
+    atomic_fetch_add(&server->num_finished, 1);
+    yd_server_check_end(server);
+}
+
+/* Whether all that outlets have is at its end; the first time they are told to come to that. */
+static bool have_outlets_ended(yodel_server *server)
+{
+    if (yd_list_is_empty(&server->outlets))
+        return true;
+    if (!atomic_exchange(&server->finishing, true))
+        for (unsigned i = 0; i < server->num_loops; i++)
+            (void)yd_call_post(&server->workers[i].finish, server->loops[i]);
+    return atomic_load(&server->num_finished) >= atomic_load(&server->num_live) &&
+           atomic_load(&server->num_outlets) == 0 && atomic_load(&server->num_outgoing) == 0;
+}
+
 /* The loops end together, when no one accepts any more and no connection is left on any of them or
  * on its way from one to another.  Whoever makes the last of that true sees all of it. */
-static void end_when_empty(yodel_server *server)
+void yd_server_check_end(yodel_server *server)
 {
     if (atomic_load(&server->num_stopped) < atomic_load(&server->num_live) ||
         atomic_load(&server->num_connections) > 0 || yd_work_is_busy(server->work) ||
-        atomic_exchange(&server->ending, true))
+        !have_outlets_ended(server) || atomic_exchange(&server->ending, true))
         return;
     for (unsigned i = 0; i < server->num_loops; i++)
         (void)yd_call_post(&server->workers[i].end, server->loops[i]);
@@ -66,12 +103,12 @@ static void end_when_empty(yodel_server *server)
 
 static void on_idle(yodel_loop *open)
 {
-    end_when_empty(yodel_loop_server(open));
+    yd_server_check_end(yodel_loop_server(open));
 }
 
 static void on_empty(struct yd_net *net)
 {
-    end_when_empty(yd_container_of(net, struct yd_worker, net)->server);
+    yd_server_check_end(yd_container_of(net, struct yd_worker, net)->server);
 }
 
 #define WAVE_MS 100
@@ -111,12 +148,15 @@ static void run_stop(struct yd_loop *loop, void *arg)
         yd_handover_stop(server);
     prepare_waves(worker);
     yd_hooks_stop(worker);
+    if (loop->index == 0)
+        yd_parts_stop(server, loop);
+    yd_carrying_stop(server->carrying, loop);
     yd_services_stop(server, loop);
     yd_net_stop(&worker->net);
     yd_timer_start(&loop->wheel, &worker->drain,
                    yd_loop_due(loop, YD_MAX(atomic_load(&server->drain_ms), 1u)));
     atomic_fetch_add(&server->num_stopped, 1);
-    end_when_empty(server);
+    yd_server_check_end(server);
 }
 
 static void run_kill(struct yd_loop *loop, void *worker)
@@ -129,8 +169,12 @@ static void run_kill(struct yd_loop *loop, void *worker)
 static void run_begin(struct yd_loop *loop)
 {
     struct yd_worker *worker = yd_container_of(loop->open, struct yd_worker, open);
-    int rc = yd_hooks_start(worker), none = 0;
+    int rc, none = 0;
 
+    if (loop->index == 0)
+        yd_parts_begin(worker->server, loop);
+    yd_outlets_begin(worker);
+    rc = yd_hooks_start(worker);
     if (rc >= 0 && atomic_load(&worker->server->start_error) == 0)
         yd_handover_begun(worker->server);
     if (rc >= 0)
@@ -152,6 +196,7 @@ void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_lo
     loop->on_begin = run_begin;
     yd_call_init(&worker->stop, YD_CALL_CONTROL, run_stop, worker);
     yd_call_init(&worker->kill, YD_CALL_CONTROL, run_kill, worker);
+    yd_call_init(&worker->finish, YD_CALL_CONTROL, run_finish, worker);
     yd_call_init(&worker->end, YD_CALL_CONTROL, run_end, worker);
     yd_call_init(&worker->ended, YD_CALL_CONTROL, run_ended, worker);
     yd_timer_init(&worker->drain, on_drained);
@@ -182,8 +227,11 @@ static void stop(yodel_server *server, const yodel_stop_options *options)
 
 void yodel_server_stop(yodel_server *server, uint32_t drain_ms)
 {
-    const yodel_server_options *options = &server->options;
+    const yodel_server_options *options;
 
+    if (server == NULL)
+        return;
+    options = &server->options;
     stop(server, YODEL_OPTIONS(yodel_stop_options, .drain_ms = drain_ms,
                                .spread_ms = options->spread_ms, .code = options->stop_code));
 }
@@ -193,6 +241,8 @@ int yodel_server_stop_with(yodel_server *server, const yodel_stop_options *given
     yodel_stop_options options;
     int rc;
 
+    if (server == NULL)
+        return -EINVAL;
     if ((rc = yd_options_read(given, &options, sizeof options)) < 0)
         return rc;
     if (!yd_stop_code_is_valid(options.code))
@@ -286,6 +336,8 @@ static int run_all(yodel_server *server, void *arg)
 
 int yodel_server_run(yodel_server *server)
 {
+    if (server == NULL)
+        return -EINVAL;
     return yd_server_run_by(server, run_all, NULL);
 }
 
@@ -331,6 +383,7 @@ void yd_server_end(yodel_server *server)
     yd_bus_close(&server->bus);
     yd_work_pool_end(server->work);
     atomic_store(&server->state, YD_SERVER_STOPPED);
+    yd_parts_end(server);
 }
 
 void yd_server_give_up(yodel_server *server)

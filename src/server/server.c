@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/options.h"
+#include "server/backend.h"
+#include "server/carrying.h"
 
 /* An id has 8 bits for its loop. */
 #define MOST_LOOPS 255u
@@ -61,23 +63,10 @@ static void fill_in(yodel_server_options *options)
     DEFAULT(max_work, 1000);
     DEFAULT(max_discard, 64 * 1024 * 1024);
     DEFAULT(discard_ms, 30000);
+    DEFAULT(max_deflate_memory, (size_t)256 * 1024 * 1024);
 }
 
 #undef DEFAULT
-
-static int choose_backend(yodel_backend wanted, const struct yd_loop_ops **ret_ops)
-{
-    const char *forced = getenv("YODEL_BACKEND");
-
-    if (wanted == YODEL_BACKEND_AUTO && forced != NULL && strcmp(forced, "io_uring") == 0)
-        wanted = YODEL_BACKEND_IO_URING;
-    if (wanted == YODEL_BACKEND_IO_URING)
-        return YODEL_ERR_UNSUPPORTED;
-    if (wanted != YODEL_BACKEND_AUTO && wanted != YODEL_BACKEND_LIBUV)
-        return -EINVAL;
-    *ret_ops = &yd_loop_uv;
-    return 0;
-}
 
 static int check_options(const yodel_server_options *options)
 {
@@ -153,6 +142,9 @@ static int init_ws(yodel_server *server)
     struct yd_ws_defaults defaults = {
         .max_message = options->max_message,
         .max_buffered = options->max_buffered,
+        .max_deflate_memory = options->max_deflate_memory == SIZE_MAX
+                                  ? SIZE_MAX
+                                  : options->max_deflate_memory / server->num_loops,
         .ping_ms = options->ping_ms,
         .pong_ms = options->pong_ms,
         .close_ms = options->close_ms,
@@ -196,6 +188,7 @@ static int init_worker(yodel_server *server, const struct yd_loop_ops *ops, unsi
         .stop_ms = STOP_MS,
         .max_connections = server->options.max_connections,
         .num_connections = &server->num_connections,
+        .num_outgoing = &server->num_outgoing,
         .limits = server->limits,
         .header_ms = server->options.header_ms,
     };
@@ -248,11 +241,14 @@ static void free_server(yodel_server *server)
     }
     yd_limits_free(server->limits);
     yd_addresses_free(server);
+    yd_carrying_free(server->carrying);
     yd_services_free(server);
     yd_hooks_free(server);
+    yd_outlets_free(server);
     yd_work_pool_free(server->work);
     yd_ws_service_done(&server->ws);
     yd_http_done(&server->http);
+    yd_parts_free(server);
     yd_bus_done(&server->bus);
     yd_fork_mark_free(server->mark);
     yd_free(&mem, server->loops);
@@ -275,6 +271,8 @@ static int init_parts(yodel_server *server, const struct yd_loop_ops *ops)
 
 int yodel_server_new(const yodel_server_options *given, yodel_server **ret_server)
 {
+    if (ret_server == NULL)
+        return -EINVAL;
     return yd_server_new_on(NULL, given, ret_server);
 }
 
@@ -286,10 +284,12 @@ int yd_server_new_on(const struct yd_loop_ops *ops, const yodel_server_options *
     int rc;
 
     if ((rc = yd_options_read(given, &options, sizeof options)) < 0 ||
-        (rc = check_options(&options)) < 0 ||
-        (ops == NULL && (rc = choose_backend(options.backend, &ops)) < 0))
+        (rc = check_options(&options)) < 0)
         return rc;
     fill_in(&options);
+    if (ops == NULL &&
+        (rc = yd_server_choose_backend(options.backend, options.loops, options.log, &ops)) < 0)
+        return rc;
     server =
         yd_zalloc(options.allocator != NULL ? options.allocator : &yd_mem_default, sizeof *server);
     if (server == NULL)
@@ -301,6 +301,7 @@ int yd_server_new_on(const struct yd_loop_ops *ops, const yodel_server_options *
     atomic_init(&server->refs, 1);
     atomic_init(&server->program_refs, 1);
     yd_list_init(&server->hooks);
+    yd_list_init(&server->outlets);
     yd_handover_init(&server->handover);
     if ((rc = init_parts(server, ops)) < 0) {
         free_server(server);
@@ -326,6 +327,8 @@ void yd_server_release(void *owned)
 
 yodel_server *yodel_server_ref(yodel_server *server)
 {
+    if (server == NULL)
+        return NULL;
     atomic_fetch_add_explicit(&server->program_refs, 1, memory_order_relaxed);
     return yd_server_hold(server);
 }
@@ -350,24 +353,33 @@ struct yd_loop *yd_server_loop(const yodel_server *server, uint64_t id)
 int yodel_server_route(yodel_server *server, const char *pattern, yodel_http_fn *handler,
                        void *user)
 {
-    int rc = yd_server_check_setup(server);
+    int rc;
 
+    if (server == NULL)
+        return -EINVAL;
+    rc = yd_server_check_setup(server);
     return rc < 0 ? rc : yd_http_route(&server->http, pattern, handler, user);
 }
 
 int yodel_server_route_with(yodel_server *server, const char *pattern,
                             const yodel_route_options *options, void *user)
 {
-    int rc = yd_server_check_setup(server);
+    int rc;
 
+    if (server == NULL)
+        return -EINVAL;
+    rc = yd_server_check_setup(server);
     return rc < 0 ? rc : yd_http_route_with(&server->http, pattern, options, user);
 }
 
 int yodel_server_route_ws(yodel_server *server, const char *pattern,
                           const yodel_ws_handlers *handlers, void *user)
 {
-    int rc = yd_server_check_setup(server);
+    int rc;
 
+    if (server == NULL)
+        return -EINVAL;
+    rc = yd_server_check_setup(server);
     return rc < 0 ? rc : yd_ws_route(&server->ws, &server->http, pattern, handlers, user);
 }
 
@@ -376,6 +388,8 @@ int yodel_server_static(yodel_server *server, const char *prefix, const char *di
 {
     int rc;
 
+    if (server == NULL)
+        return -EINVAL;
     if ((rc = yd_server_check_setup(server)) < 0)
         return rc;
     if ((rc = yd_http_static(&server->http, prefix, directory, options)) < 0)
@@ -386,8 +400,11 @@ int yodel_server_static(yodel_server *server, const char *prefix, const char *di
 
 int yodel_server_cors(yodel_server *server, const char *prefix, const yodel_cors_options *options)
 {
-    int rc = yd_server_check_setup(server);
+    int rc;
 
+    if (server == NULL)
+        return -EINVAL;
+    rc = yd_server_check_setup(server);
     return rc < 0 ? rc : yd_http_cors(&server->http, prefix, options);
 }
 
@@ -395,15 +412,18 @@ int yodel_channels_new_memory(yodel_server *server, yodel_channels **ret_channel
 {
     char name[YD_LAYER_NAME_SIZE];
     struct yd_channels_options options = {
-        .bus = &server->bus,
         .name = name,
         .make_msg = yd_ws_make_msg,
         .list_member = yd_ws_list_member,
-        .owner = yd_server_hold(server),
+        .send_direct = yd_ws_send_event,
         .release_owner = yd_server_release,
     };
     int rc;
 
+    if (server == NULL || ret_channels == NULL)
+        return -EINVAL;
+    options.bus = &server->bus;
+    options.owner = yd_server_hold(server);
     (void)snprintf(name, sizeof name, "groups%u", server->num_layers++);
     if ((rc = yd_channels_new(&options, ret_channels)) < 0)
         yd_server_release(server);
@@ -438,17 +458,20 @@ static void add_counters(yodel_server_stats *stats, const struct yd_loop *loop)
     stats->limited_handshakes += read_counter(&counters->limited_handshakes);
     stats->limited_messages += read_counter(&counters->limited_messages);
     stats->proxy_refused += read_counter(&counters->proxy_refused);
+    stats->deflate_limited += read_counter(&counters->deflate_limited);
+    stats->deflate_memory += read_counter(&counters->deflate_memory);
 }
 
 int yodel_server_get_stats(yodel_server *server, yodel_server_stats *ret_stats)
 {
-    yodel_server_stats stats = {
-        .connections = atomic_load_explicit(&server->num_connections, memory_order_relaxed),
-        .websockets = atomic_load_explicit(&server->ws.num_open, memory_order_relaxed),
-        .work_waiting = yd_work_waiting(server->work),
-        .work_refused = yd_work_refused(server->work),
-    };
+    yodel_server_stats stats = {0};
 
+    if (server == NULL)
+        return -EINVAL;
+    stats.connections = atomic_load_explicit(&server->num_connections, memory_order_relaxed);
+    stats.websockets = atomic_load_explicit(&server->ws.num_open, memory_order_relaxed);
+    stats.work_waiting = yd_work_waiting(server->work);
+    stats.work_refused = yd_work_refused(server->work);
     for (unsigned i = 0; i < server->num_loops; i++)
         add_counters(&stats, server->loops[i]);
     return yd_options_write(ret_stats, &stats, sizeof stats);

@@ -7,6 +7,7 @@
 #include <yodel/guest.h>
 #include <yodel/listen.h>
 
+#include "base/part.h"
 #include "bus/bus.h"
 #include "bus/call.h"
 #include "http/http.h"
@@ -27,10 +28,26 @@ struct yd_worker {
     yodel_loop open; /* what the program has on it */
     struct yd_net net;
     pthread_t thread;
-    struct yd_call stop, kill, end, ended; /* posted once each; ended to the first loop */
+    struct yd_call stop, kill, finish, end, ended; /* posted once each; ended to the first loop */
     struct yd_timer drain;
     struct yd_timer wave;
     struct yd_list *hook; /* the last whose on_start has run, of the server's */
+};
+
+/*
+ * What the server has of other servers, such as a client of Redis.  Each function is called on each
+ * loop, on its thread.  While an outlet is counted in num_outlets the loops go on.
+ */
+struct yd_outlet {
+    struct yd_list node;
+    /* The loop runs: ahead of its first handlers. */
+    void (*begin)(struct yd_outlet *outlet, struct yd_loop *loop);
+    /* No connection of a client is left, on any loop: send what there is to send, and end. */
+    void (*finish)(struct yd_outlet *outlet, struct yd_loop *loop);
+    /* The time for that is over. */
+    void (*abandon)(struct yd_outlet *outlet, struct yd_loop *loop);
+    /* After the loops. */
+    void (*free)(struct yd_outlet *outlet);
 };
 
 /* One call of yodel_server_listen(). */
@@ -48,6 +65,8 @@ struct yd_address {
 
 enum yd_server_state { YD_SERVER_SETUP = 0, YD_SERVER_RUNNING, YD_SERVER_STOPPED };
 
+struct yodel_cluster;
+
 struct yodel_server {
     atomic_uint refs;         /* of the program and of what belongs to the server */
     atomic_uint program_refs; /* of the program */
@@ -55,6 +74,12 @@ struct yodel_server {
     atomic_int num_stops;
     atomic_uint drain_ms, spread_ms, stop_code; /* of the stop */
     atomic_uint num_connections;                /* on all loops and between them */
+    atomic_uint num_outgoing;                   /* connections of ours to others */
+    atomic_uint num_outlets;                    /* that have begun and not ended */
+    atomic_uint num_finished;                   /* loops whose outlets know that they are to end */
+    atomic_bool finishing;                      /* they are told */
+    atomic_bool hurried;                        /* the time of the stop is over */
+    struct yd_list outlets;                     /* in the order they were added */
     atomic_uint num_live;                       /* loops that run */
     atomic_uint num_stopped;                    /* of which accept no more */
     atomic_bool ending;                         /* the loops have been told to end */
@@ -71,6 +96,10 @@ struct yodel_server {
     struct yd_limits *limits; /* by address; NULL: none */
     struct yd_address *addresses;
     struct yd_sio_link *services; /* Socket.IO services */
+    struct yd_carrying *carrying; /* for them; NULL: nothing is carried */
+    struct yd_eio_far *far;       /* that it is to them */
+    struct yd_part *parts;
+    struct yodel_cluster *cluster; /* the server is a node; NULL: it is not */
     struct yd_list hooks;   /* of the program's, for each loop, in the order they were added */
     atomic_int start_error; /* of one of them; 0: none */
     unsigned num_loops;
@@ -102,6 +131,16 @@ void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_lo
 typedef int(yd_run_fn)(yodel_server *server, void *arg);
 int yd_server_run_by(yodel_server *server, yd_run_fn *run, void *arg);
 
+/* Something that kept the loops going has ended. */
+void yd_server_check_end(yodel_server *server);
+
+/* outlets.c.  Add: while the server is set up. */
+void yd_server_add_outlet(yodel_server *server, struct yd_outlet *outlet);
+void yd_outlets_begin(struct yd_worker *worker);
+void yd_outlets_finish(struct yd_worker *worker);
+void yd_outlets_abandon(struct yd_worker *worker);
+void yd_outlets_free(yodel_server *server);
+
 /* The parts of that.  Begin: YODEL_ERR_STATE for what is not new, else a reference is taken, for
  * the caller to drop after the end. */
 int yd_server_begin(yodel_server *server);
@@ -127,6 +166,13 @@ int yd_hooks_start(struct yd_worker *worker);
 void yd_hooks_stop(struct yd_worker *worker);
 void yd_hooks_end(struct yd_worker *worker);
 void yd_hooks_free(yodel_server *server);
+
+/* parts.c: what the server has besides.  Begin and stop: on the first loop. */
+void yd_parts_add(yodel_server *server, struct yd_part *part);
+void yd_parts_begin(yodel_server *server, struct yd_loop *loop);
+void yd_parts_stop(yodel_server *server, struct yd_loop *loop);
+void yd_parts_end(yodel_server *server);
+void yd_parts_free(yodel_server *server);
 
 /* sio.c: closes the clients of Socket.IO on a loop, on that loop. */
 void yd_services_stop(yodel_server *server, struct yd_loop *loop);

@@ -58,6 +58,8 @@ void yd_addresses_close(yodel_server *server)
 
 void yodel_server_after_fork(yodel_server *server)
 {
+    if (server == NULL)
+        return;
     if (!yd_server_is_parents(server))
         return;
     for (struct yd_address *address = server->addresses; address != NULL; address = address->next)
@@ -254,6 +256,8 @@ int yodel_server_listen(yodel_server *server, const yodel_listen_options *given)
     struct yd_taken *taken = NULL;
     int rc;
 
+    if (server == NULL)
+        return -EINVAL;
     if ((rc = yd_server_check_setup(server)) < 0 ||
         (rc = yd_options_read(given, &options, sizeof options)) < 0)
         return rc;
@@ -305,6 +309,8 @@ int yodel_server_reload_tls(yodel_server *server)
 {
     int rc = 0;
 
+    if (server == NULL)
+        return -EINVAL;
     for (struct yd_address *address = server->addresses; address != NULL; address = address->next)
         if (address->front.tls != NULL && yd_tls_reload(address->front.tls) < 0)
             rc = YODEL_ERR_TLS;

@@ -30,12 +30,10 @@ void yd_services_free(yodel_server *server)
     }
 }
 
-int yodel_sio_new(yodel_server *server, const yodel_sio_options *options, yodel_sio **ret_sio)
+static struct yd_sio_setup setup_of(yodel_server *server)
 {
-    char name[YD_LAYER_NAME_SIZE];
-    struct yd_sio_setup setup = {
+    return (struct yd_sio_setup){
         .bus = &server->bus,
-        .name = name,
         .mem = &server->mem,
         .log = &server->log,
         .http = &server->http,
@@ -44,14 +42,25 @@ int yodel_sio_new(yodel_server *server, const yodel_sio_options *options, yodel_
         .num_loops = server->num_loops,
         .secret = {server->secret[0], server->secret[1]},
         .decide_ms = server->options.decide_ms,
+        .far = &server->far,
         .owner = server,
         .release_owner = yd_server_release,
     };
+}
+
+int yodel_sio_new(yodel_server *server, const yodel_sio_options *options, yodel_sio **ret_sio)
+{
+    char name[YD_LAYER_NAME_SIZE];
+    struct yd_sio_setup setup;
     struct yd_sio_link *link;
     int rc;
 
+    if (server == NULL || ret_sio == NULL)
+        return -EINVAL;
     if ((rc = yd_server_check_setup(server)) < 0)
         return rc;
+    setup = setup_of(server);
+    setup.name = name;
     (void)snprintf(name, sizeof name, "sio%u", server->num_layers++);
     if (options != NULL && options->channels != NULL)
         setup.channels = yodel_channels_ref(options->channels);

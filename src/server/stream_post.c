@@ -11,6 +11,8 @@
 
 yodel_stream *yodel_stream_ref(yodel_stream *stream)
 {
+    if (stream == NULL)
+        return NULL;
     yodel_server_ref(yd_http_stream_server(stream));
     yd_http_stream_ref(stream);
     return stream;
@@ -66,14 +68,14 @@ static void free_call(void *arg)
 
 static int post(yodel_stream *stream, const struct stream_call *what)
 {
-    yodel_server *server = yd_http_stream_server(stream);
-    bool has_fn = what->fn != NULL || what->sse_fn != NULL;
-    struct stream_call *call = has_fn ? yd_alloc(&server->mem, sizeof *call) : NULL;
+    bool is_whole = stream != NULL && (what->fn != NULL || what->sse_fn != NULL);
+    yodel_server *server = is_whole ? yd_http_stream_server(stream) : NULL;
+    struct stream_call *call = is_whole ? yd_alloc(&server->mem, sizeof *call) : NULL;
 
     if (call == NULL) {
         if (what->free_arg != NULL)
             what->free_arg(what->arg);
-        return has_fn ? -ENOMEM : -EINVAL;
+        return is_whole ? -ENOMEM : -EINVAL;
     }
     yd_http_stream_ref(stream);
     *call = *what;
@@ -92,6 +94,8 @@ int yodel_stream_post(yodel_stream *stream, yodel_stream_post_fn *fn, void *arg,
 
 yodel_sse *yodel_sse_ref(yodel_sse *sse)
 {
+    if (sse == NULL)
+        return NULL;
     (void)yodel_stream_ref(yodel_sse_stream(sse));
     return sse;
 }

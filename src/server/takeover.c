@@ -154,8 +154,10 @@ static int take_all(yodel_server *server, int fd)
     for (;;) {
         if ((rc = receive(fd, &packet)) < 0)
             return rc;
-        if (packet.text[0] == 'E')
+        if (packet.text[0] == 'E') {
+            close_fds(&packet); /* there should be none */
             return 0;
+        }
         if ((rc = keep(server, &packet)) < 0)
             return rc;
     }
@@ -200,6 +202,8 @@ int yodel_server_takeover(yodel_server *server, const char *path)
 {
     int fd = -1, rc;
 
+    if (server == NULL)
+        return -EINVAL;
     if ((rc = yd_server_check_setup(server)) < 0)
         return rc;
     if (server->handover.predecessor >= 0)

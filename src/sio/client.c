@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "sio/client.h"
 
+#include <errno.h>
+
 #include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -10,9 +12,40 @@
 
 static void on_connect_timeout(struct yd_timer *timer)
 {
-    struct yd_sio_client *client = yd_container_of(timer, struct yd_sio_client, timer);
+    struct yd_sio_arrival *arrival = yd_container_of(timer, struct yd_sio_arrival, timer);
 
-    yd_sio_client_close(client, YD_EIO_FORCED_SERVER_CLOSE);
+    yd_sio_client_close(arrival->client, YD_EIO_FORCED_SERVER_CLOSE);
+}
+
+struct yd_sio_arrival *yd_sio_arrival_of(struct yd_sio_client *client)
+{
+    struct yd_sio_arrival *arrival = client->arrival;
+
+    if (arrival != NULL || (arrival = yd_alloc(client->sio->mem, sizeof *arrival)) == NULL)
+        return arrival;
+    yd_timer_init(&arrival->timer, on_connect_timeout);
+    yd_list_init(&arrival->entries);
+    arrival->client = client;
+    return client->arrival = arrival;
+}
+
+void yd_sio_arrival_tidy(struct yd_sio_client *client)
+{
+    struct yd_sio_arrival *arrival = client->arrival;
+
+    if (arrival == NULL || yd_timer_is_running(&arrival->timer) ||
+        !yd_list_is_empty(&arrival->entries))
+        return;
+    yd_free(client->sio->mem, arrival);
+    client->arrival = NULL;
+}
+
+void yd_sio_client_has_arrived(struct yd_sio_client *client)
+{
+    if (client->arrival == NULL)
+        return;
+    yd_timer_stop(&yd_eio_loop(client->session)->wheel, &client->arrival->timer);
+    yd_sio_arrival_tidy(client);
 }
 
 struct yd_sio_client *yd_sio_client_new(yodel_sio *sio, struct yd_eio_session *session)
@@ -25,15 +58,18 @@ struct yd_sio_client *yd_sio_client_new(yodel_sio *sio, struct yd_eio_session *s
     client->sio = sio;
     client->session = session;
     yd_list_init(&client->sockets);
-    yd_list_init(&client->entries);
-    yd_timer_init(&client->timer, on_connect_timeout);
-    yd_timer_start(&loop->wheel, &client->timer,
+    if (yd_sio_arrival_of(client) == NULL) {
+        yd_free(sio->mem, client);
+        return NULL;
+    }
+    yd_timer_start(&loop->wheel, &client->arrival->timer,
                    yd_loop_due(loop, sio->options.connect_timeout_ms));
     return client;
 }
 
 void yd_sio_client_free(struct yd_sio_client *client)
 {
+    yd_free(client->sio->mem, client->arrival);
     while (client->decoded != NULL) {
         struct yd_sio_decoded *next = client->decoded->next;
 
@@ -103,11 +139,51 @@ yodel_sio_socket *yd_sio_client_socket(const struct yd_sio_client *client, yodel
 
 unsigned yd_sio_client_count(const struct yd_sio_client *client)
 {
+    const struct yd_list *entries = client->arrival != NULL ? &client->arrival->entries : NULL;
     unsigned num = 0;
 
     for (struct yd_list *node = client->sockets.next; node != &client->sockets; node = node->next)
         num++;
-    for (struct yd_list *node = client->entries.next; node != &client->entries; node = node->next)
-        num++;
+    if (entries != NULL)
+        for (struct yd_list *node = entries->next; node != entries; node = node->next)
+            num++;
     return num;
+}
+
+/* ---- what waits ---- */
+
+size_t yodel_sio_socket_buffered(const yodel_sio_socket *socket)
+{
+    const struct yd_sio_client *client = NULL;
+
+    if (socket != NULL && socket->phase != YD_SIO_AWAY)
+        client = socket->client;
+    if (client == NULL || client->closing || client->session == NULL)
+        return 0;
+    return yd_eio_buffered(client->session);
+}
+
+/* ---- input ---- */
+
+static int set_paused(yodel_sio_socket *socket, void (*set)(struct yd_eio_session *session))
+{
+    struct yd_sio_client *client;
+
+    if (socket == NULL)
+        return -EINVAL;
+    client = socket->phase != YD_SIO_AWAY ? socket->client : NULL;
+    if (client == NULL || client->closing || client->session == NULL)
+        return YODEL_ERR_CLOSED;
+    set(client->session);
+    return 0;
+}
+
+int yodel_sio_socket_pause(yodel_sio_socket *socket)
+{
+    return set_paused(socket, yd_eio_pause);
+}
+
+int yodel_sio_socket_resume(yodel_sio_socket *socket)
+{
+    return set_paused(socket, yd_eio_resume);
 }

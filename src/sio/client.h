@@ -6,21 +6,34 @@
 #include "proto/sio_packet.h"
 #include "sio/socket.h"
 
+/* What a client has while it waits for a namespace. */
+struct yd_sio_arrival {
+    struct yd_timer timer; /* connect_timeout */
+    struct yd_sio_client *client;
+    struct yd_list entries; /* namespaces that it waits for */
+};
+
 /* A client: one Engine.IO session, with a socket for each namespace it is in.  On the session's
- * loop. */
+ * loop.  Kept small: there is one for every idle client. */
 struct yd_sio_client {
     yodel_sio *sio;
-    struct yd_eio_session *session; /* NULL: it has closed, a task of ours frees the client */
-    struct yd_list sockets;         /* of all namespaces */
-    struct yd_list entries;         /* namespaces that it waits for */
-    struct yd_timer timer;          /* connect_timeout */
-    struct yd_mail leave;           /* ends sockets that are LEAVING */
-    struct yd_sio_pending *pending; /* a packet whose attachments are still to come */
-    struct yd_sio_decoded *decoded; /* query fields that were asked for, of sio_handshake.c */
-    bool leave_queued;
-    bool has_left; /* a namespace: packets for one that it is not in may be late */
-    bool closing;  /* nothing more is read or sent */
+    struct yd_eio_session *session;     /* NULL: it has closed, a task of ours frees the client */
+    struct yd_list sockets;             /* of all namespaces */
+    struct yd_sio_arrival *arrival;     /* NULL: it waits for nothing */
+    struct yd_sio_pending *pending;     /* a packet whose attachments are still to come */
+    struct yd_sio_decoded *decoded;     /* query fields that were asked for, of sio_handshake.c */
+    struct yd_sio_client *next_leaving; /* while leave_queued: it has sockets that are LEAVING */
+    bool leave_queued : 1;
+    bool has_left : 1; /* a namespace: packets for one that it is not in may be late */
+    bool closing : 1;  /* nothing more is read or sent */
 };
+
+/* What it has while it waits, made if it is not there; NULL when out of memory. */
+struct yd_sio_arrival *yd_sio_arrival_of(struct yd_sio_client *client);
+/* Gives it back if it waits for nothing. */
+void yd_sio_arrival_tidy(struct yd_sio_client *client);
+/* It is in a namespace: connect_timeout does not run any more. */
+void yd_sio_client_has_arrived(struct yd_sio_client *client);
 
 /* NULL when out of memory. */
 struct yd_sio_client *yd_sio_client_new(yodel_sio *sio, struct yd_eio_session *session);

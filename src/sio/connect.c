@@ -11,7 +11,7 @@
 #include "sio/entry.h"
 #include "sio/later.h"
 #include "sio/ns_config.h"
-#include "sio/recovery.h"
+#include "sio/restore.h"
 #include "sio/sio_event.h"
 
 /* Joining a namespace: CONNECT, middleware, the answer. */
@@ -65,8 +65,8 @@ static void tell_connected(yodel_sio_socket *socket)
 {
     struct yd_sio_config *config = yd_sio_config_begin(socket->ns, socket->loop);
 
-    yd_sio_config_end(socket->config, socket->loop);
-    socket->config = NULL;
+    yd_sio_config_end(socket->aside->config, socket->loop);
+    socket->aside->config = NULL;
     if (config->handlers.on_connection != NULL)
         config->handlers.on_connection(socket, config->user);
     yd_sio_config_end(config, socket->loop);
@@ -78,6 +78,10 @@ static void be_connected(yodel_sio_socket *socket)
 
     if (socket->phase == YD_SIO_LEAVING || client->closing)
         return;
+    if (yd_sio_socket_enter_own_room(socket) < 0) {
+        yd_sio_client_fail(client, "its room could not be joined");
+        return;
+    }
     if (yd_sio_replay(socket) < 0) {
         yd_sio_client_fail(client, "what it has missed is too much");
         return;
@@ -86,10 +90,11 @@ static void be_connected(yodel_sio_socket *socket)
         yd_sio_client_fail(client, "CONNECT could not be answered");
         return;
     }
-    yd_timer_stop(&socket->loop->wheel, &client->timer);
+    yd_sio_client_has_arrived(client);
     yd_sio_socket_set_phase(socket, YD_SIO_CONNECTED);
     tell_connected(socket);
     yd_sio_run_early(socket);
+    yd_sio_aside_tidy(socket);
 }
 
 /* ---- middleware ---- */
@@ -124,7 +129,8 @@ static bool settle(yodel_sio_socket *socket, int rc)
         drop_refused(socket);
         return false;
     }
-    if (rc == YODEL_DEFER ? socket->decision != NULL : yd_decision_take(&socket->decision) < 0)
+    if (rc == YODEL_DEFER ? socket->aside->decision != NULL
+                          : yd_decision_take(&socket->aside->decision) < 0)
         return false; /* a decision comes */
     if (rc != 0)
         turn_away(socket, YODEL_STR("Refused"), nothing);
@@ -136,8 +142,8 @@ static void run_middleware(yodel_sio_socket *socket)
     struct yd_sio_middleware *middleware;
     int rc;
 
-    while ((middleware = socket->middleware) != NULL) {
-        socket->middleware = middleware->next;
+    while ((middleware = socket->aside->middleware) != NULL) {
+        socket->aside->middleware = middleware->next;
         if (yd_sio_read_auth(socket) < 0) {
             yd_sio_client_fail(socket->client, "out of memory");
             return;
@@ -157,7 +163,7 @@ static int apply(yodel_decision *d, const struct yd_verdict *verdict)
 {
     yodel_sio_socket *socket = yd_decision_subject(d);
 
-    yd_decision_settle(&socket->decision);
+    yd_decision_settle(&socket->aside->decision);
     if (!is_joining(socket))
         return 0;
     if (verdict->verb == YD_ACCEPT)
@@ -171,7 +177,7 @@ static void drop(yodel_decision *d)
 {
     yodel_sio_socket *socket = yd_decision_subject(d);
 
-    yd_decision_settle(&socket->decision);
+    yd_decision_settle(&socket->aside->decision);
     if (is_joining(socket))
         turn_away(socket, YODEL_STR("Refused"), nothing);
 }
@@ -180,7 +186,7 @@ static void be_late(void *subject)
 {
     yodel_sio_socket *socket = subject;
 
-    yd_decision_end(&socket->decision);
+    yd_decision_end(&socket->aside->decision);
     if (is_joining(socket))
         turn_away(socket, YODEL_STR("Not decided in time"), nothing);
 }
@@ -197,24 +203,28 @@ static const struct yd_decision_ops connect_ops = {
 
 yodel_decision *yodel_sio_socket_defer(yodel_sio_socket *socket)
 {
+    if (socket == NULL)
+        return NULL;
     if (!is_joining(socket) || socket->is_refused)
         return NULL;
-    if (socket->decision != NULL)
-        return yd_decision_again(socket->decision);
+    if (socket->aside->decision != NULL)
+        return yd_decision_again(socket->aside->decision);
     if (!socket->in_middleware)
         return NULL;
-    return socket->decision = yd_sio_later_new(socket->loop, &connect_ops, socket,
-                                               socket->ns->sio->decide_ms, be_late);
+    return socket->aside->decision = yd_sio_later_new(socket->loop, &connect_ops, socket,
+                                                      socket->ns->sio->decide_ms, be_late);
 }
 
 int yodel_sio_socket_refuse(yodel_sio_socket *socket, const char *message, const char *data)
 {
     int rc;
 
+    if (socket == NULL)
+        return -EINVAL;
     if (!is_joining(socket))
         return socket->phase == YD_SIO_CONNECTED ? YODEL_ERR_STATE : YODEL_ERR_CLOSED;
-    if (socket->decision != NULL)
-        return yodel_decision_refuse(socket->decision, message, data);
+    if (socket->aside->decision != NULL)
+        return yodel_decision_refuse(socket->aside->decision, message, data);
     if (!socket->in_middleware || socket->is_refused)
         return YODEL_ERR_STATE;
     if ((rc = yd_decision_check_refusal(message, data)) < 0 ||
@@ -236,7 +246,7 @@ static void on_recovered(yodel_sio_socket *socket, enum yd_sio_recovery outcome)
     }
     socket->recovered = outcome == YD_SIO_RESTORED;
     if (socket->recovered && !options->recovery_use_middleware)
-        socket->middleware = NULL;
+        socket->aside->middleware = NULL;
     run_middleware(socket);
 }
 
@@ -259,7 +269,10 @@ static void recover(yodel_sio_socket *socket, yodel_str auth)
         return;
     }
     (void)get_text(auth, "offset", &offset);
-    yd_sio_recover(socket, pid, offset, on_recovered);
+    if (socket->ns->sio->order != NULL)
+        yd_sio_restore_start(socket, pid, offset, on_recovered);
+    else
+        yd_sio_recover(socket, pid, offset, on_recovered);
 }
 
 static int set_up(yodel_sio_socket *socket, yodel_str auth)
@@ -268,8 +281,8 @@ static int set_up(yodel_sio_socket *socket, yodel_str auth)
 
     if (auth.len > 0 && (socket->auth_text = yd_strndup(sio->mem, auth.ptr, auth.len)) == NULL)
         return -ENOMEM;
-    socket->config = yd_sio_config_begin(socket->ns, socket->loop);
-    socket->middleware = socket->config->middleware;
+    socket->aside->config = yd_sio_config_begin(socket->ns, socket->loop);
+    socket->aside->middleware = socket->aside->config->middleware;
     return 0;
 }
 
@@ -311,7 +324,7 @@ static void on_entered(struct yd_sio_client *client, yodel_str nsp, yodel_str au
         return;
     }
     if (entered->early != NULL) {
-        socket->early = *entered->early;
+        socket->aside->early = *entered->early;
         *entered->early = NULL;
     }
     recover(socket, auth);

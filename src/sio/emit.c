@@ -9,6 +9,7 @@
 #include "sio/client.h"
 #include "sio/gather.h"
 #include "sio/ns_config.h"
+#include "sio/order.h"
 #include "sio/readers.h"
 #include "sio/sio_event.h"
 #include "sio/walk.h"
@@ -154,28 +155,52 @@ void yd_sio_emit_release(struct yd_sio_op *op)
 {
     struct yd_sio_emit_op *emit_op = (struct yd_sio_emit_op *)op;
 
+    if (emit_op->counts)
+        yd_sio_gather_all_sent(yd_sio_gather_of(op->op.ask));
     yd_delivery_done(&emit_op->reading);
     yd_sio_news_done(&emit_op->news, op->ns->sio->mem);
+}
+
+/* Now, for all. */
+static int make_news(struct yd_sio_emit_op *op, const yodel_sio_target *target,
+                     const struct yd_sio_words *words, bool acknowledged)
+{
+    struct yd_sio_news_options options = {.flags = target->flags, .acknowledged = acknowledged};
+    int rc;
+
+    options.keeps_words = !op->base.op.local && (yd_bus_has_peers(target->ns->sio->bus) ||
+                                                 yd_sio_has_readers(target->ns->sio));
+    rc = yd_sio_news_make(&op->news, target->ns, words, &options);
+    if (rc == 0 && options.keeps_words)
+        yd_sio_emit_prepare_readers(op);
+    return rc;
+}
+
+/* Its packets are made when its place is known. */
+static int keep_news(struct yd_sio_emit_op *op, const yodel_sio_target *target,
+                     const struct yd_sio_words *words)
+{
+    int rc = yd_sio_news_keep(&op->news, target->ns->sio->mem, words);
+
+    op->news.flags = target->flags;
+    return rc;
 }
 
 static int make_op(const yodel_sio_target *target, const struct yd_sio_words *words,
                    bool acknowledged, struct yd_sio_emit_op **ret_op)
 {
     struct yd_sio_emit_op *op = yd_sio_op_new(YD_SIO_OP_EMIT, sizeof *op, target);
-    struct yd_sio_news_options options = {target->flags, acknowledged, false};
     int rc;
 
     if (op == NULL)
         return -ENOMEM;
-    options.keeps_words = !op->base.op.local && (yd_bus_has_peers(target->ns->sio->bus) ||
-                                                 yd_sio_has_readers(target->ns->sio));
-    rc = yd_sio_news_make(&op->news, target->ns, words, &options);
+    rc = !acknowledged && yd_sio_is_ordered(target->ns)
+             ? keep_news(op, target, words)
+             : make_news(op, target, words, acknowledged);
     if (rc < 0) {
         yd_op_unref(&op->base.op);
         return rc;
     }
-    if (options.keeps_words)
-        yd_sio_emit_prepare_readers(op);
     op->base.op.weight += yd_sio_news_size(&op->news);
     *ret_op = op;
     return 0;
@@ -186,7 +211,7 @@ static int emit_to_many(const yodel_sio_target *target, const struct yd_sio_word
     struct yd_sio_emit_op *op;
     int rc = make_op(target, words, false, &op);
 
-    return rc < 0 ? rc : yd_bus_send(&op->base.op);
+    return rc < 0 ? rc : yd_sio_send(&op->base.op);
 }
 
 /* One operation for each child, whose packet has a name of its own; all of them or none. */
@@ -220,7 +245,7 @@ static int emit_to_children(const yodel_sio_target *target, const struct yd_sio_
         next = op->next;
         if (made < 0)
             yd_op_unref(&op->base.op);
-        else if ((failed = yd_bus_send(&op->base.op)) < 0)
+        else if ((failed = yd_sio_send(&op->base.op)) < 0)
             rc = failed;
     }
     return rc;
@@ -253,6 +278,11 @@ int yd_sio_emit(const yodel_sio_target *target, const struct yd_sio_words *words
         return rc;
     if (target->ns->is_parent)
         return emit_to_children(target, words);
+    if (yd_sio_is_ordered(target->ns)) {
+        socket = yd_sio_target_socket(target);
+        return socket != NULL && socket->phase != YD_SIO_CONNECTED ? YODEL_ERR_CLOSED
+                                                                   : emit_to_many(target, words);
+    }
     socket = direct(target);
     return socket != NULL ? emit_to_one(socket, target, words, NULL) : emit_to_many(target, words);
 }
@@ -348,6 +378,8 @@ int yd_sio_ask(const yodel_sio_target *target, const struct yd_sio_words *words,
     yodel_sio_socket *socket;
     int rc;
 
+    if (answered == NULL)
+        return -EINVAL;
     if ((rc = yd_sio_words_check(words)) < 0)
         return rc;
     gather = yd_sio_gather_new(target->ns->sio, single, timeout_ms, answered, user);

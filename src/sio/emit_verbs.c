@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdarg.h>
 
 #include "proto/json_pack.h"
@@ -107,14 +108,14 @@ int yodel_sio_emit_args(yodel_sio_target target, const char *event, const yodel_
 int yodel_sio_emit_event(yodel_sio_target target, const char *event,
                          const yodel_sio_event *received)
 {
-    struct yd_sio_words words = {
-        .name = yodel_str_of(event),
-        .elements = received->packet->args,
-        .attachments = received->attachments,
-        .num_attachments = received->packet->num_attachments,
-    };
-    int rc = yd_sio_target_check(&target);
+    struct yd_sio_words words = {.name = yodel_str_of(event)};
+    int rc = received != NULL ? yd_sio_target_check(&target) : -EINVAL;
 
+    if (rc == 0) {
+        words.elements = received->packet->args;
+        words.attachments = received->attachments;
+        words.num_attachments = received->packet->num_attachments;
+    }
     return rc < 0 ? rc : yd_sio_emit(&target, &words);
 }
 

@@ -30,10 +30,12 @@ static const struct yodel_allocator *mem_of(const yodel_sio_entry *entry)
 static void free_kept(yodel_sio_entry *kept)
 {
     const struct yodel_allocator *mem = mem_of(kept);
+    struct yd_sio_client *client = kept->client;
 
     yd_list_remove(&kept->of_client);
     yd_sio_early_free(&kept->early, mem);
     yd_free(mem, kept);
+    yd_sio_arrival_tidy(client);
 }
 
 /* ---- asking ---- */
@@ -179,9 +181,12 @@ static const struct yd_decision_ops entry_ops = {
 
 static yodel_sio_entry *keep(const yodel_sio_entry *entry)
 {
-    yodel_sio_entry *kept =
-        yd_alloc(mem_of(entry), sizeof *kept + entry->nsp.len + entry->auth.len);
+    struct yd_sio_arrival *arrival = yd_sio_arrival_of(entry->client);
+    yodel_sio_entry *kept;
 
+    if (arrival == NULL)
+        return NULL;
+    kept = yd_alloc(mem_of(entry), sizeof *kept + entry->nsp.len + entry->auth.len);
     if (kept == NULL)
         return NULL;
     *kept = *entry;
@@ -192,15 +197,18 @@ static yodel_sio_entry *keep(const yodel_sio_entry *entry)
     kept->auth.ptr = kept->room + entry->nsp.len;
     kept->kept = kept;
     yd_list_init(&kept->of_client);
-    yd_list_append(&entry->client->entries, &kept->of_client);
+    yd_list_append(&arrival->entries, &kept->of_client);
     return kept;
 }
 
 yodel_decision *yodel_sio_entry_defer(yodel_sio_entry *entry)
 {
-    struct yd_sio_client *client = entry->client;
+    struct yd_sio_client *client;
     yodel_sio_entry *kept;
 
+    if (entry == NULL)
+        return NULL;
+    client = entry->client;
     if (entry->kept == NULL && (entry->kept = keep(entry)) == NULL)
         return NULL;
     kept = entry->kept;
@@ -213,17 +221,25 @@ yodel_decision *yodel_sio_entry_defer(yodel_sio_entry *entry)
 
 /* ---- those that wait ---- */
 
+/* The first of a client's, and the one after each; NULL at the end. */
+static yodel_sio_entry *next_entry(const struct yd_sio_client *client, const yodel_sio_entry *entry)
+{
+    const struct yd_sio_arrival *arrival = client->arrival;
+    struct yd_list *node;
+
+    if (arrival == NULL)
+        return NULL;
+    node = entry != NULL ? entry->of_client.next : arrival->entries.next;
+    return node != &arrival->entries ? yd_container_of(node, yodel_sio_entry, of_client) : NULL;
+}
+
 yodel_sio_entry *yd_sio_find_entry(const struct yd_sio_client *client, yodel_str nsp)
 {
-    struct yd_list *node = client->entries.next;
+    yodel_sio_entry *entry = next_entry(client, NULL);
 
-    for (; node != &client->entries; node = node->next) {
-        yodel_sio_entry *entry = yd_container_of(node, yodel_sio_entry, of_client);
-
-        if (yodel_str_eq(entry->nsp, nsp))
-            return entry;
-    }
-    return NULL;
+    while (entry != NULL && !yodel_str_eq(entry->nsp, nsp))
+        entry = next_entry(client, entry);
+    return entry;
 }
 
 struct yd_sio_early **yd_sio_entry_early(yodel_sio_entry *entry)
@@ -233,15 +249,12 @@ struct yd_sio_early **yd_sio_entry_early(yodel_sio_entry *entry)
 
 size_t yd_sio_entries_bytes(const struct yd_sio_client *client)
 {
-    const struct yd_list *node = client->entries.next;
     size_t bytes = 0;
 
-    for (; node != &client->entries; node = node->next) {
-        const yodel_sio_entry *entry = yd_container_of(node, yodel_sio_entry, of_client);
-
-        bytes += sizeof *entry + entry->nsp.len + entry->auth.len;
-        if (entry->early != NULL)
-            bytes += entry->early->bytes;
+    for (yodel_sio_entry *e = next_entry(client, NULL); e != NULL; e = next_entry(client, e)) {
+        bytes += sizeof *e + e->nsp.len + e->auth.len;
+        if (e->early != NULL)
+            bytes += e->early->bytes;
     }
     return bytes;
 }
@@ -255,6 +268,8 @@ void yd_sio_entry_end(yodel_sio_entry *entry)
 
 void yd_sio_entries_end(struct yd_sio_client *client)
 {
-    while (!yd_list_is_empty(&client->entries))
-        yd_sio_entry_end(yd_container_of(client->entries.next, yodel_sio_entry, of_client));
+    yodel_sio_entry *entry;
+
+    while ((entry = next_entry(client, NULL)) != NULL)
+        yd_sio_entry_end(entry);
 }

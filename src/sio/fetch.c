@@ -202,13 +202,18 @@ int yodel_sio_target_fetch(yodel_sio_target target, yodel_sio_sockets_fn *done, 
 {
     int rc = yd_sio_target_check(&target);
 
+    if (done == NULL)
+        return -EINVAL;
     return rc < 0 ? rc : ask_for(YD_SIO_OP_SOCKETS, &target, done, user);
 }
 
 int yodel_sio_namespace_fetch_rooms(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done, void *user)
 {
-    yodel_sio_target target = yodel_sio_to_all(ns);
+    yodel_sio_target target;
 
+    if (ns == NULL || done == NULL)
+        return -EINVAL;
+    target = yodel_sio_to_all(ns);
     return ask_for(YD_SIO_OP_ROOMS, &target, done, user);
 }
 

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "bus/op_wire.h"
 #include "proto/json_doc.h"
+#include "sio/remote.h"
 
 /* Acknowledgements that the program waits for: of one socket, or of many on several loops. */
 
@@ -20,7 +21,8 @@ struct yd_sio_gather {
     uint32_t timeout_ms;
     yodel_sio_answers_fn *answered;
     void *user;
-    struct yd_sio_gather *whole; /* whose part this is; NULL: it is told to the program */
+    struct yd_sio_remote_asker *remote; /* answers go to it; NULL: they are gathered */
+    struct yd_sio_gather *whole;        /* whose part this is; NULL: it is told to the program */
     unsigned expected;
     int result;                /* the first that went wrong */
     size_t bytes;              /* of answers that were taken */
@@ -131,9 +133,9 @@ static void tell_answers(struct yd_ask *ask, unsigned missing)
 
 json_t *yodel_sio_answers_json(const yodel_sio_answers *answers)
 {
-    json_t *document = *answers->internal;
+    json_t *document = answers != NULL ? *answers->internal : NULL;
 
-    if (document == NULL && yd_json_read_checked(answers->json, &document) == 0)
+    if (answers != NULL && document == NULL && yd_json_read_checked(answers->json, &document) == 0)
         *answers->internal = document;
     return document;
 }
@@ -145,7 +147,7 @@ int yodel_sio_answers_unpack(const yodel_sio_answers *answers, const char *forma
     int rc;
 
     if (document == NULL)
-        return -ENOMEM;
+        return answers != NULL ? -ENOMEM : -EINVAL;
     va_start(args, format);
     rc =
         yd_json_unpack_list(document, format, args, answers->attachments, answers->num_attachments);
@@ -325,10 +327,14 @@ static void take_answer(struct yd_sio_gather *gather, yodel_str args, const yode
 {
     struct yd_json_iter iter = yd_json_elements(args);
     yodel_str elements = args;
+    bool all = gather->single || (gather->remote != NULL && gather->remote->all_arguments);
 
-    if (!gather->single && !yd_json_next(&iter, &elements))
+    if (!all && !yd_json_next(&iter, &elements))
         elements = YODEL_STR("null");
-    take_elements(gather, elements, data, num);
+    if (gather->remote != NULL)
+        gather->remote->answered(gather->remote, elements, data, num);
+    else
+        take_elements(gather, elements, data, num);
 }
 
 /* ---- what sockets owe ---- */
@@ -338,16 +344,22 @@ static struct yd_sio_gather *gather_of(struct yd_sio_asker *asker)
     return yd_container_of(asker, struct yd_sio_gather, asker);
 }
 
+void yd_sio_gather_answer(struct yd_sio_gather *gather, const struct yd_sio_answer *answer)
+{
+    if (!yd_ask_enter(&gather->ask))
+        return;
+    take_answer(gather, answer->args, answer->attachments, answer->num_attachments);
+    yd_ask_leave(&gather->ask);
+    yd_ask_answered(&gather->ask);
+}
+
 /* In the order of the client's packets. */
 static void on_answer(struct yd_sio_asker *asker, const struct yd_sio_answer *answer,
                       struct yd_loop *loop)
 {
     struct yd_sio_gather *gather = gather_of(asker);
 
-    if (yd_ask_enter(&gather->ask)) {
-        take_answer(gather, answer->args, answer->attachments, answer->num_attachments);
-        yd_ask_leave(&gather->ask);
-    }
+    yd_sio_gather_answer(gather, answer);
     yd_ask_close_now(&gather->ask, loop, 0);
 }
 
@@ -380,10 +392,27 @@ int yd_sio_gather_expect(struct yd_sio_gather *gather, yodel_sio_socket *socket,
 
 void yd_sio_gather_forget(struct yd_sio_gather *gather, yodel_sio_socket *socket, uint64_t id)
 {
-    if (socket->waits == NULL || !yd_sio_waits_remove(socket->waits, id))
+    if (yd_sio_aside(socket)->waits == NULL ||
+        !yd_sio_waits_remove(yd_sio_aside(socket)->waits, id))
         return;
     change_expected(gather, -1);
     yd_ask_close(&gather->ask, socket->loop, 0);
+}
+
+/* ---- for who has asked from elsewhere ---- */
+
+void yd_sio_gather_pass_on(struct yd_sio_gather *gather, struct yd_sio_remote_asker *asker)
+{
+    gather->remote = asker;
+}
+
+void yd_sio_gather_all_sent(struct yd_sio_gather *gather)
+{
+    if (yd_ask_enter(&gather->ask)) {
+        gather->remote->counted(gather->remote, gather->expected);
+        yd_ask_leave(&gather->ask);
+    }
+    yd_ask_close(&gather->ask, NULL, 0);
 }
 
 /* ---- what other processes have gathered ---- */
@@ -461,6 +490,8 @@ int yd_sio_gather_take(struct yd_sio_gather *gather, yodel_bytes bytes)
         note_result(gather, -(int)result);
         take_elements(gather, elements, data, num);
         yd_ask_leave(&gather->ask);
+        if (elements.len > 0)
+            yd_ask_answered(&gather->ask);
     }
     yd_free(mem, data);
     return rc;

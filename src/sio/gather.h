@@ -8,6 +8,7 @@
 /* Acknowledgements that the program waits for: of one socket, or of many on several loops.  Each
  * socket that owes one is a part of the ask. */
 struct yd_sio_gather;
+struct yd_sio_remote_asker;
 
 /* single: the answers are one client's arguments.  It has one reference, the ask's.  NULL when out
  * of memory. */
@@ -29,6 +30,14 @@ int yd_sio_gather_expect(struct yd_sio_gather *gather, yodel_sio_socket *socket,
 void yd_sio_gather_forget(struct yd_sio_gather *gather, yodel_sio_socket *socket, uint64_t id);
 /* The event did not reach one of those it was meant for: result is why. */
 void yd_sio_gather_miss(struct yd_sio_gather *gather, int result);
+
+/* Answers are not gathered but told to asker as they come. */
+void yd_sio_gather_pass_on(struct yd_sio_gather *gather, struct yd_sio_remote_asker *asker);
+/* All loops have sent it: asker hears to how many clients.  Closes a part that was open for this.
+ */
+void yd_sio_gather_all_sent(struct yd_sio_gather *gather);
+/* Takes an answer that no socket owes, of a part that stays open.  Any thread. */
+void yd_sio_gather_answer(struct yd_sio_gather *gather, const struct yd_sio_answer *answer);
 
 /* For far peers: appends what was gathered, when that is complete.  Returns 0 or -ENOMEM. */
 int yd_sio_gather_encode(const struct yd_sio_gather *gather, struct yd_buf *buf);

@@ -4,6 +4,7 @@
 #include "base/container.h"
 #include "sio/entry.h"
 #include "sio/ns_config.h"
+#include "sio/order.h"
 
 /* ---- the end ---- */
 
@@ -25,10 +26,16 @@ static bool end(yodel_sio_socket *socket, const char *reason, bool may_return)
     struct yd_sio_config *config = yd_sio_config_begin(socket->ns, socket->loop);
     const yodel_sio_handlers *handlers = &config->handlers;
 
-    may_return = may_return && socket->memory != NULL && !is_stopping(socket);
+    bool ordered = socket->ns->sio->order != NULL;
+
+    may_return = may_return && socket->memory != NULL && (ordered || !is_stopping(socket));
     yd_sio_socket_set_phase(socket, YD_SIO_LEAVING);
     yd_sio_socket_owe_nothing(socket);
     tell(socket, handlers->on_disconnecting, reason, config->user);
+    if (may_return && ordered) {
+        yd_sio_order_save(socket);
+        may_return = false;
+    }
     if (may_return)
         yd_sio_socket_set_phase(socket, YD_SIO_AWAY);
     else
@@ -59,7 +66,9 @@ bool yd_sio_leave_now(yodel_sio_socket *socket, const char *reason, bool may_ret
         reason = socket->reason;
         may_return = false;
     }
-    if (socket->phase == YD_SIO_NOTING && may_return && !is_stopping(socket)) {
+    if (socket->phase == YD_SIO_NOTING && may_return && socket->ns->sio->order != NULL)
+        yd_sio_order_save(socket);
+    else if (socket->phase == YD_SIO_NOTING && may_return && !is_stopping(socket)) {
         yd_sio_socket_set_phase(socket, YD_SIO_AWAY);
         return go_away(socket);
     }
@@ -80,17 +89,43 @@ static yodel_sio_socket *find_leaving(struct yd_sio_client *client)
     return NULL;
 }
 
-static void run_leave(struct yd_mail *mail, void *receiver)
+static void end_leaving(struct yd_sio_client *client)
 {
-    struct yd_sio_client *client = yd_container_of(mail, struct yd_sio_client, leave);
     yodel_sio_socket *socket;
 
-    (void)receiver;
     while ((socket = find_leaving(client)) != NULL)
         (void)yd_sio_leave_now(socket, socket->reason, false);
     client->leave_queued = false;
     if (client->session == NULL)
         yd_sio_client_free(client);
+}
+
+static void run_leave(struct yd_mail *mail, void *receiver)
+{
+    struct yd_sio_loop *state = yd_container_of(mail, struct yd_sio_loop, leave);
+    struct yd_sio_client *client = state->leaving, *next;
+
+    (void)receiver;
+    state->leaving = NULL;
+    for (; client != NULL; client = next) {
+        next = client->next_leaving;
+        end_leaving(client);
+    }
+}
+
+static void queue_leave(struct yd_sio_client *client, struct yd_loop *loop)
+{
+    struct yd_sio_loop *state = &client->sio->per_loop[loop->index];
+
+    client->leave_queued = true;
+    client->next_leaving = NULL;
+    if (state->leaving == NULL) {
+        state->leaving_end = &state->leaving;
+        state->leave.run = run_leave;
+        yd_loop_task(loop, &state->leave);
+    }
+    *state->leaving_end = client;
+    state->leaving_end = &client->next_leaving;
 }
 
 void yd_sio_leave_soon(yodel_sio_socket *socket, const char *reason)
@@ -99,18 +134,15 @@ void yd_sio_leave_soon(yodel_sio_socket *socket, const char *reason)
 
     socket->reason = socket->phase == YD_SIO_CONNECTED ? reason : NULL;
     yd_sio_socket_set_phase(socket, YD_SIO_LEAVING);
-    if (client->leave_queued)
-        return;
-    client->leave_queued = true;
-    client->leave.run = run_leave;
-    yd_loop_task(socket->loop, &client->leave);
+    if (!client->leave_queued)
+        queue_leave(client, socket->loop);
 }
 
 void yd_sio_leave_all(struct yd_sio_client *client, enum yd_eio_reason reason)
 {
     client->closing = true;
-    yd_timer_stop(&yd_eio_loop(client->session)->wheel, &client->timer);
     yd_sio_entries_end(client);
+    yd_sio_client_has_arrived(client);
     while (!yd_list_is_empty(&client->sockets))
         (void)yd_sio_leave_now(yd_container_of(client->sockets.next, yodel_sio_socket, of_client),
                                yd_eio_reason_text(reason), reason != YD_EIO_PARSE_ERROR);
@@ -134,8 +166,11 @@ static void disconnect(yodel_sio_socket *socket)
 
 void yodel_sio_socket_disconnect(yodel_sio_socket *socket, int close)
 {
-    struct yd_sio_client *client = socket->phase != YD_SIO_AWAY ? socket->client : NULL;
+    struct yd_sio_client *client;
 
+    if (socket == NULL)
+        return;
+    client = socket->phase != YD_SIO_AWAY ? socket->client : NULL;
     if (client == NULL || client->closing)
         return;
     if (!close) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "sio/order.h"
 #include "sio/walk.h"
 
 /* Verbs on all of a target: rooms and ends. */
@@ -65,7 +66,7 @@ static int send_rooms(enum yd_sio_kind kind, const yodel_sio_target *target,
     }
     op->base.op.weight += op->rooms.len;
     yd_sio_rooms_count(op);
-    return yd_bus_send(&op->base.op);
+    return yd_sio_send(&op->base.op);
 }
 
 int yodel_sio_target_join(yodel_sio_target target, const char *const *rooms)
@@ -106,5 +107,5 @@ int yodel_sio_target_disconnect(yodel_sio_target target, int close)
         return -ENOMEM;
     op->close = close;
     op->base.op.control = true;
-    return yd_bus_send(&op->base.op);
+    return yd_sio_send(&op->base.op);
 }

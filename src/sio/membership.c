@@ -7,9 +7,10 @@
 
 bool yd_sio_group_name(yodel_str nsp, const char *room, struct yd_sio_group_name *ret_name)
 {
-    size_t len = strlen(room);
+    size_t len = room != NULL ? strlen(room) : 0;
 
-    if (len > YODEL_GROUP_NAME_MAX || nsp.len > YD_SIO_NAME_MAX || !yd_utf8_is_valid(room, len))
+    if (room == NULL || len > YODEL_GROUP_NAME_MAX || nsp.len > YD_SIO_NAME_MAX ||
+        !yd_utf8_is_valid(room, len))
         return false;
     memcpy(ret_name->text, nsp.ptr, nsp.len);
     ret_name->text[nsp.len] = '#';

@@ -14,11 +14,10 @@ struct yd_sio_memory *yd_sio_memory_new(const struct yodel_allocator *mem, struc
     if (memory == NULL)
         return NULL;
     memcpy(memory->pid, pid, YD_ID_LEN);
-    memory->by_pid.key = (yodel_str){memory->pid, YD_ID_LEN};
     memory->map = map;
     yd_sio_log_init(&memory->log, mem, log_bytes);
     yd_timer_init(&memory->expiry, NULL);
-    if (yd_map_insert(map, &memory->by_pid) < 0) {
+    if (yd_map_insert(map, yd_map_bare(&memory->by_pid)) < 0) {
         yd_free(mem, memory);
         return NULL;
     }
@@ -29,7 +28,7 @@ void yd_sio_memory_free(struct yd_sio_memory *memory, struct yd_wheel *wheel)
 {
     if (memory == NULL)
         return;
-    yd_map_remove(memory->map, &memory->by_pid);
+    yd_map_remove(memory->map, yd_map_bare(&memory->by_pid));
     yd_timer_stop(wheel, &memory->expiry);
     yd_sio_log_done(&memory->log);
     yd_free(memory->log.mem, memory);

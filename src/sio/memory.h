@@ -10,10 +10,11 @@
 /* What a socket has so that its client can come back to it; on the socket's loop. */
 
 struct yd_sio_memory {
-    struct yd_map_node by_pid;
-    struct yd_map *map;     /* by pid */
-    struct yd_timer expiry; /* runs while the socket is AWAY */
-    void *owner;            /* the socket */
+    struct yd_map_bare by_pid; /* key: pid */
+    struct yd_map *map;        /* by pid */
+    struct yd_timer expiry;    /* runs while the socket is AWAY */
+    void *owner;               /* the socket */
+    void *restore;             /* that it waits for (restore.h); NULL: none */
     struct yd_sio_log log;
     char resume[YD_SIO_OFFSET_MAX + 1]; /* what comes after is sent again; "": all */
     char pid[YD_ID_LEN];                /* the secret that its client comes back with */

@@ -7,7 +7,8 @@
 #include "base/mem.h"
 #include "proto/json_doc.h"
 #include "sio/name_pattern.h"
-#include "sio/sio_base.h"
+#include "sio/remote.h"
+#include "sio/socket.h"
 
 /* ---- lifetime ---- */
 
@@ -50,8 +51,10 @@ static yodel_sio_namespace *make_bare(yodel_sio *sio, yodel_str name)
     for (unsigned i = 0; i < sio->num_loops; i++) {
         yd_list_init(&ns->shards[i].sockets);
         yd_list_init(&ns->shards[i].of_children);
-        yd_map_init(&ns->shards[i].by_id, sio->mem, sio->secret);
-        yd_map_init(&ns->shards[i].by_pid, sio->mem, sio->secret);
+        yd_map_init_fixed(&ns->shards[i].by_id, sio->mem, sio->secret,
+                          YD_MAP_KEY(yodel_sio_socket, by_id, id));
+        yd_map_init_fixed(&ns->shards[i].by_pid, sio->mem, sio->secret,
+                          YD_MAP_KEY(struct yd_sio_memory, by_pid, pid));
     }
     ns->name = yd_strndup(sio->mem, name.ptr, name.len);
     ns->name_len = name.len;
@@ -75,6 +78,14 @@ static yodel_sio_namespace *make_child(yodel_sio *sio, yodel_str name, struct yd
     return ns;
 }
 
+void yd_sio_ns_note_watchers(yodel_sio_namespace *ns)
+{
+    const struct yd_sio_config *config = ns->config;
+
+    atomic_store_explicit(&ns->is_watched, config->outgoing != NULL, memory_order_relaxed);
+    atomic_store_explicit(&ns->watches_rooms, config->room_handlers != NULL, memory_order_relaxed);
+}
+
 /* It has a configuration of its own; with the lock held, if there is a parent. */
 static int configure(yodel_sio_namespace *ns)
 {
@@ -85,7 +96,7 @@ static int configure(yodel_sio_namespace *ns)
     if (ns->config == NULL)
         return -ENOMEM;
     atomic_store_explicit(&ns->version, 1, memory_order_relaxed);
-    atomic_store_explicit(&ns->is_watched, ns->config->outgoing != NULL, memory_order_relaxed);
+    yd_sio_ns_note_watchers(ns);
     atomic_store_explicit(&ns->configured, ns, memory_order_release);
     ns->stays = true;
     return 0;
@@ -149,6 +160,12 @@ static yodel_sio_namespace *find_ns(yodel_sio *sio, yodel_str name)
     return node != NULL ? yd_container_of(node, yodel_sio_namespace, node) : NULL;
 }
 
+static void tell_watchers(const yodel_sio *sio)
+{
+    for (struct yd_sio_watcher *w = sio->namespaces.watchers; w != NULL; w = w->next)
+        w->changed(w);
+}
+
 /* Takes ns, which may be NULL. */
 static int add_ns(yodel_sio_namespace *ns, yodel_sio_namespace **ret_ns)
 {
@@ -158,6 +175,7 @@ static int add_ns(yodel_sio_namespace *ns, yodel_sio_namespace **ret_ns)
         free_ns(ns);
         return -ENOMEM;
     }
+    tell_watchers(ns->sio);
     *ret_ns = ns;
     return 0;
 }
@@ -258,6 +276,7 @@ void yd_sio_ns_left(yodel_sio_namespace *ns)
         !sio->options.keep_empty_children) {
         yd_map_remove(&sio->namespaces.map, &ns->node);
         ns->parent->num_children--;
+        tell_watchers(sio);
         removed = true;
     }
     pthread_mutex_unlock(&sio->namespaces.lock);
@@ -316,7 +335,7 @@ yodel_sio_namespace *yd_sio_ns_find(yodel_sio *sio, yodel_str name)
 
 yodel_sio_namespace *yodel_sio_find_namespace(yodel_sio *sio, const char *name)
 {
-    yodel_sio_namespace *ns = yd_sio_ns_find(sio, yodel_str_of(name));
+    yodel_sio_namespace *ns = sio != NULL ? yd_sio_ns_find(sio, yodel_str_of(name)) : NULL;
 
     if (ns != NULL)
         (void)yodel_sio_ref(sio);
@@ -326,6 +345,8 @@ yodel_sio_namespace *yodel_sio_find_namespace(yodel_sio *sio, const char *name)
 /* The program may keep it as long as it likes, so its service stays, too. */
 yodel_sio_namespace *yodel_sio_namespace_ref(yodel_sio_namespace *ns)
 {
+    if (ns == NULL)
+        return NULL;
     (void)yodel_sio_ref(ns->sio);
     return yd_sio_ns_ref(ns);
 }
@@ -342,7 +363,29 @@ yodel_sio_namespace *yodel_sio_namespace_unref(yodel_sio_namespace *ns)
     return NULL;
 }
 
-/* References to all namespaces; NULL when there is none, or out of memory. */
+/* ---- watching ---- */
+
+void yd_sio_watch(yodel_sio *sio, struct yd_sio_watcher *watcher)
+{
+    pthread_mutex_lock(&sio->namespaces.lock);
+    watcher->next = sio->namespaces.watchers;
+    sio->namespaces.watchers = watcher;
+    pthread_mutex_unlock(&sio->namespaces.lock);
+}
+
+void yd_sio_unwatch(yodel_sio *sio, struct yd_sio_watcher *watcher)
+{
+    struct yd_sio_watcher **link = &sio->namespaces.watchers;
+
+    pthread_mutex_lock(&sio->namespaces.lock);
+    while (*link != NULL && *link != watcher)
+        link = &(*link)->next;
+    if (*link != NULL)
+        *link = watcher->next;
+    pthread_mutex_unlock(&sio->namespaces.lock);
+}
+
+/* References to all namespaces; NULL when out of memory. */
 static yodel_sio_namespace **list_all(yodel_sio *sio, size_t *ret_num)
 {
     struct yd_map *map = &sio->namespaces.map;
@@ -350,8 +393,7 @@ static yodel_sio_namespace **list_all(yodel_sio *sio, size_t *ret_num)
     size_t num = 0;
 
     pthread_mutex_lock(&sio->namespaces.lock);
-    if (map->count > 0)
-        all = yd_alloc_array(sio->mem, map->count, sizeof(yodel_sio_namespace *));
+    all = yd_alloc_array(sio->mem, map->count + 1, sizeof(yodel_sio_namespace *));
     for (size_t i = 0; all != NULL && i < map->num_slots; i++)
         for (struct yd_map_node *node = map->slots[i]; node != NULL; node = node->next)
             all[num++] = yd_sio_ns_ref(yd_container_of(node, yodel_sio_namespace, node));
@@ -364,8 +406,11 @@ static yodel_sio_namespace **list_all(yodel_sio *sio, size_t *ret_num)
 void yodel_sio_each_namespace(yodel_sio *sio, yodel_sio_name_fn *each, void *user)
 {
     size_t num;
-    yodel_sio_namespace **all = list_all(sio, &num);
+    yodel_sio_namespace **all;
 
+    if (sio == NULL || each == NULL)
+        return;
+    all = list_all(sio, &num);
     for (size_t i = 0; i < num; i++) {
         each(yodel_sio_namespace_name(all[i]), user);
         yd_sio_ns_unref(all[i]);
@@ -373,7 +418,25 @@ void yodel_sio_each_namespace(yodel_sio *sio, yodel_sio_name_fn *each, void *use
     yd_free(sio->mem, all);
 }
 
+int yd_sio_remote_each(yodel_sio *sio, void (*each)(yodel_sio_namespace *ns, void *user),
+                       void *user)
+{
+    size_t num;
+    yodel_sio_namespace **all = list_all(sio, &num);
+
+    if (all == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < num; i++) {
+        each(all[i], user);
+        yd_sio_ns_unref(all[i]);
+    }
+    yd_free(sio->mem, all);
+    return 0;
+}
+
 yodel_str yodel_sio_namespace_name(const yodel_sio_namespace *ns)
 {
+    if (ns == NULL)
+        return (yodel_str){NULL, 0};
     return (yodel_str){ns->name, ns->name_len};
 }

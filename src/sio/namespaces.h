@@ -36,6 +36,7 @@ struct yodel_sio_namespace {
     struct yd_sio_config *config; /* a reference; with the lock held.  NULL: its parent's */
     atomic_uint version;          /* of config */
     atomic_bool is_watched;       /* config has functions that see what goes out */
+    atomic_bool watches_rooms;    /* or what happens in rooms */
     bool stays;                   /* the program made it: it does not go with its last socket */
     struct yd_sio_parent *parent; /* NULL: not a child */
     bool is_parent;               /* no client is in it: emits go to its children */
@@ -57,8 +58,11 @@ struct yd_sio_parent {
     unsigned num_children; /* now; with the lock held */
 };
 
+struct yd_sio_watcher;
+
 struct yd_sio_namespaces {
-    pthread_mutex_t lock; /* for the map */
+    pthread_mutex_t lock; /* for the map, and who watches it */
+    struct yd_sio_watcher *watchers;
     struct yd_map map;
     /* In the order they were added; they stay, so they are read without the lock. */
     _Atomic(struct yd_sio_parent *) parents;
@@ -77,6 +81,9 @@ yodel_sio_namespace *yd_sio_add_ns(yodel_sio *sio, yodel_str name);
  * memory. */
 yodel_sio_namespace *yd_sio_add_parent(yodel_sio *sio, void *pattern, yodel_sio_match_fn *match,
                                        void *user);
+
+/* Notes what is_watched and watches_rooms say.  With the lock held. */
+void yd_sio_ns_note_watchers(yodel_sio_namespace *ns);
 
 /* Any thread. */
 yodel_sio_namespace *yd_sio_ns_ref(yodel_sio_namespace *ns);

@@ -2,6 +2,7 @@
 #include "sio/news.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -76,7 +77,10 @@ int yd_sio_news_make(struct yd_sio_news *news, yodel_sio_namespace *ns,
     if (options->acknowledged) {
         output.has_id = true;
         output.id = news->id = atomic_fetch_add(&ns->ack_id, 1) & YD_SIO_MAX_ID;
-    } else if (sio->options.recovery_ms > 0) {
+    } else if (options->offset.len > 0 && options->offset.len <= YD_SIO_OFFSET_MAX) {
+        memcpy(news->offset, options->offset.ptr, options->offset.len);
+        output.offset = yodel_str_of(news->offset);
+    } else if (sio->options.recovery_ms > 0 && sio->order == NULL) {
         yd_sio_next_offset(&sio->ids, news->offset);
         output.offset = yodel_str_of(news->offset);
     }
@@ -87,6 +91,33 @@ int yd_sio_news_make(struct yd_sio_news *news, yodel_sio_namespace *ns,
                                &news->out);
     if (rc < 0)
         yd_sio_news_done(news, sio->mem);
+    return rc;
+}
+
+int yd_sio_news_keep(struct yd_sio_news *news, const struct yodel_allocator *mem,
+                     const struct yd_sio_words *words)
+{
+    int rc;
+
+    *news = (struct yd_sio_news){.args = {.size = sizeof news->args}};
+    if ((rc = keep_text(news, mem, words)) < 0)
+        yd_sio_news_done(news, mem);
+    return rc;
+}
+
+int yd_sio_news_complete(struct yd_sio_news *news, const yodel_sio_namespace *ns,
+                         const char *offset)
+{
+    struct yd_sio_words words = {news->event, yd_json_inside(news->args.json),
+                                 news->args.attachments, news->args.num_attachments};
+    struct yd_sio_output output = yd_sio_words_output(ns, &words);
+    int rc;
+
+    output.offset = yodel_str_of(offset);
+    rc = yd_sio_encode_out(ns->sio->mem, ns->sio->options.parser, &output, words.attachments,
+                           &news->out);
+    if (rc == 0)
+        (void)snprintf(news->offset, sizeof news->offset, "%s", offset);
     return rc;
 }
 

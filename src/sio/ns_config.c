@@ -29,18 +29,20 @@ struct yd_sio_config *yd_sio_config_begin(yodel_sio_namespace *ns, struct yd_loo
     return yd_sio_config_again(shard->config, loop);
 }
 
-/* With the lock held; config: a copy. */
-static void replace(yodel_sio_namespace *ns, struct yd_sio_config *config)
+/* With the lock held; config: a copy.  Returns what was there. */
+static struct yd_sio_config *replace(yodel_sio_namespace *ns, struct yd_sio_config *config)
 {
     struct yd_sio_config *old = ns->config;
 
     ns->config = config;
     atomic_fetch_add_explicit(&ns->version, 1, memory_order_release);
-    yd_sio_config_unref(old);
+    return old;
 }
 
-/* With the lock held.  As long as no loop has it, it is changed as it is. */
-static int change_locked(yodel_sio_namespace *ns, yd_sio_change_fn *change, const void *arg)
+/* With the lock held.  As long as no loop has it, it is changed as it is; *ret_old is what another
+ * has taken the place of. */
+static int change_locked(yodel_sio_namespace *ns, yd_sio_change_fn *change, const void *arg,
+                         struct yd_sio_config **ret_old)
 {
     struct yd_sio_config *config = ns->config;
     int rc;
@@ -54,19 +56,21 @@ static int change_locked(yodel_sio_namespace *ns, yd_sio_change_fn *change, cons
     if ((rc = change(config, arg)) < 0)
         yd_sio_config_unref(config);
     else
-        replace(ns, config);
+        *ret_old = replace(ns, config);
     return rc;
 }
 
 int yd_sio_ns_change(yodel_sio_namespace *ns, yd_sio_change_fn *change, const void *arg)
 {
     pthread_mutex_t *lock = &ns->sio->namespaces.lock;
+    struct yd_sio_config *old = NULL;
     int rc;
 
     pthread_mutex_lock(lock);
-    rc = change_locked(ns, change, arg);
+    rc = change_locked(ns, change, arg, &old);
     if (rc >= 0)
-        atomic_store_explicit(&ns->is_watched, ns->config->outgoing != NULL, memory_order_relaxed);
+        yd_sio_ns_note_watchers(ns);
     pthread_mutex_unlock(lock);
+    yd_sio_config_unref(old); /* which may call the program: without the lock */
     return rc;
 }

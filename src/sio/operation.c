@@ -93,7 +93,7 @@ void *yd_sio_op_new(enum yd_sio_kind kind, size_t size, const yodel_sio_target *
         return NULL;
     op->ns = yd_sio_ns_ref(target->ns);
     op->op.flags = target->flags;
-    op->op.local = yd_sio_target_is_here(target);
+    op->op.local = yd_sio_target_is_here(target) || (target->flags & YODEL_SIO_LOCAL) != 0;
     fill_scope(&op->op, target);
     return op;
 }
@@ -114,7 +114,9 @@ void yd_sio_op_find(const struct yd_op *op, struct yd_loop_set *set)
     const yodel_sio_namespace *ns = ((const struct yd_sio_op *)op)->ns;
     bool anywhere = false;
 
-    if (op->kind == YD_SIO_OP_NOTHING)
+    if (op->kind == YD_SIO_OP_SERVER && op->local) /* it has come from another process */
+        yd_loop_set_add(set, 0);
+    if (op->kind == YD_SIO_OP_NOTHING || op->kind == YD_SIO_OP_SERVER)
         return;
     anywhere = ns->is_parent || op->scope.everyone || op->scope.only.len > 0 ||
                atomic_load(&ns->num_joins) > 0;

@@ -16,7 +16,8 @@ enum yd_sio_kind {
     YD_SIO_OP_SOCKETS,    /* asks what they are */
     YD_SIO_OP_ROOMS,      /* asks for the names of their rooms */
     YD_SIO_OP_CALL,       /* calls a function of the program with one of them */
-    YD_SIO_OP_NOTHING     /* only carries an ask */
+    YD_SIO_OP_NOTHING,    /* only carries an ask */
+    YD_SIO_OP_SERVER      /* an event for the program in other processes */
 };
 
 /* Begins the struct of each kind. */
@@ -32,6 +33,7 @@ struct yd_sio_emit_op {
     struct yd_sio_news news;
     struct yd_words words;      /* of news, for readers */
     struct yd_delivery reading; /* without words: for no reader */
+    bool counts; /* has a part of the ask: who asked hears from it how many it was sent to */
 };
 
 /* YD_SIO_OP_JOIN, YD_SIO_OP_LEAVE */

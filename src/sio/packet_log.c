@@ -46,6 +46,12 @@ void yd_sio_log_done(struct yd_sio_log *log)
         free_entry(log, entry);
 }
 
+void yd_sio_log_clear(struct yd_sio_log *log)
+{
+    yd_sio_log_done(log);
+    yd_sio_log_init(log, log->mem, log->max_bytes);
+}
+
 /* NULL when out of memory. */
 static struct yd_sio_entry *make_entry(struct yd_sio_log *log, const char *offset,
                                        struct yd_msg *const *msgs, size_t num)

@@ -28,6 +28,8 @@ struct yd_sio_log {
 /* The log must stay where it is. */
 void yd_sio_log_init(struct yd_sio_log *log, const struct yodel_allocator *mem, size_t max_bytes);
 void yd_sio_log_done(struct yd_sio_log *log);
+/* Drops all entries; what comes is noted from here on. */
+void yd_sio_log_clear(struct yd_sio_log *log);
 
 /*
  * Notes a packet that is sent now (ms); out NULL: one that is not repeated.  Entries from before

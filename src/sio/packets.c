@@ -58,8 +58,8 @@ static size_t early_bytes(const struct yd_sio_client *client)
     for (; node != &client->sockets; node = node->next) {
         yodel_sio_socket *socket = yd_container_of(node, yodel_sio_socket, of_client);
 
-        if (socket->early != NULL)
-            bytes += socket->early->bytes;
+        if (yd_sio_aside(socket)->early != NULL)
+            bytes += yd_sio_aside(socket)->early->bytes;
     }
     return bytes + yd_sio_entries_bytes(client);
 }
@@ -84,6 +84,17 @@ static bool is_event(const struct yd_sio_packet *packet)
     return packet->type == YD_SIO_EVENT || packet->type == YD_SIO_BINARY_EVENT;
 }
 
+static void keep_for_socket(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
+                            const yodel_bytes *attachments)
+{
+    struct yd_sio_aside *aside = yd_sio_aside_of(socket);
+
+    if (aside != NULL)
+        keep_early(socket->client, &aside->early, packet, attachments);
+    else
+        yd_sio_client_fail(socket->client, "out of memory");
+}
+
 static void on_socket_packet(yodel_sio_socket *socket, const struct yd_sio_packet *packet,
                              const yodel_bytes *attachments)
 {
@@ -91,14 +102,15 @@ static void on_socket_packet(yodel_sio_socket *socket, const struct yd_sio_packe
         return; /* it was under way when the socket left */
     if (packet->type == YD_SIO_DISCONNECT)
         yd_sio_leave_soon(socket, "client namespace disconnect");
-    else if (socket->phase != YD_SIO_CONNECTED || (socket->held != NULL && is_event(packet))) {
-        keep_early(socket->client, &socket->early, packet, attachments);
+    else if (socket->phase != YD_SIO_CONNECTED ||
+             (yd_sio_aside(socket)->held != NULL && is_event(packet))) {
+        keep_for_socket(socket, packet, attachments);
     } else if (is_event(packet)) {
         yd_sio_on_event(socket, packet, attachments);
     } else if (packet->has_id) {
         struct yd_sio_answer answer = {packet->args, attachments, packet->num_attachments};
 
-        yd_sio_waits_answer(socket->waits, packet->id, &answer);
+        yd_sio_waits_answer(yd_sio_aside(socket)->waits, packet->id, &answer);
     }
 }
 

@@ -122,6 +122,8 @@ int yodel_sio_namespace_reader_add(yodel_sio_namespace *ns, const char *room, yo
     struct yd_key key;
     int rc;
 
+    if (ns == NULL || reader == NULL)
+        return -EINVAL;
     if (!find_key(ns, room, &group, &all, &key))
         return YODEL_ERR_NAME;
     if (ns->is_parent)
@@ -140,6 +142,8 @@ void yodel_sio_namespace_reader_discard(yodel_sio_namespace *ns, const char *roo
     struct all_name all;
     struct yd_key key;
 
+    if (ns == NULL || reader == NULL)
+        return;
     if (find_key(ns, room, &group, &all, &key))
         (void)yd_group_leave(ns->sio->rooms, yd_sse_loop(reader), &key, yd_sse_member(reader));
 }

@@ -216,13 +216,14 @@ static int take_over(yodel_sio_socket *socket, struct transfer *transfer)
 
     if (is_taken(socket, transfer))
         return YODEL_ERR_CONFLICT;
-    if ((rc = join_rooms(socket, transfer)) < 0 ||
-        (rc = yd_sio_socket_remember(socket, transfer->pid)) < 0 ||
-        (rc = yd_sio_socket_set_id(socket, transfer->old_id)) < 0)
+    socket->in_own_room = transfer->in_own_room;
+    if ((rc = yd_sio_socket_set_id(socket, transfer->old_id)) < 0 ||
+        (rc = yd_sio_socket_enter_own_room(socket)) < 0 ||
+        (rc = join_rooms(socket, transfer)) < 0 ||
+        (rc = yd_sio_socket_remember(socket, transfer->pid)) < 0)
         return rc;
     memcpy(socket->memory->resume, transfer->offset, sizeof transfer->offset);
     socket->memory->log.trimmed = true;
-    socket->in_own_room = transfer->in_own_room;
     socket->json = transfer->json;
     transfer->json = NULL;
     return 0;
@@ -241,17 +242,8 @@ static void merge(yodel_sio_socket *socket, struct transfer *transfer)
  * taken it: nothing of it is left. */
 static void start_afresh(yodel_sio_socket *socket, const struct transfer *transfer)
 {
-    int rc = 0;
+    int rc = yd_sio_socket_reset(socket, transfer->id);
 
-    yd_sio_socket_leave_rooms(socket);
-    yd_sio_socket_forget(socket);
-    socket->in_own_room = true;
-    json_decref(socket->json);
-    socket->json = NULL;
-    if (socket->phase == YD_SIO_NOTING)
-        yd_sio_socket_set_phase(socket, YD_SIO_CONNECTING);
-    if (memcmp(socket->id, transfer->id, YD_ID_LEN) != 0)
-        rc = yd_sio_socket_set_id(socket, transfer->id);
     if (!socket->client->closing)
         transfer->done(socket, rc == 0 ? YD_SIO_FRESH : YD_SIO_FAILED);
 }
@@ -423,5 +415,7 @@ int yd_sio_replay(yodel_sio_socket *socket)
         if (entry->num > 0)
             rc = yd_eio_send(socket->client->session, entry->msgs, entry->num, YD_EIO_ALWAYS);
     }
+    if (socket->ns->sio->order != NULL)
+        yd_sio_log_clear(&memory->log);
     return rc;
 }

@@ -14,6 +14,8 @@ struct yd_loop;
 struct yd_ws_service;
 
 /* Where the parts of a service come from (src/server). */
+struct yd_eio_far;
+
 struct yd_sio_setup {
     const struct yodel_allocator *mem;
     const struct yodel_log_sink *log;
@@ -24,9 +26,10 @@ struct yd_sio_setup {
     uint64_t secret[2];
     uint32_t decide_ms; /* for what the program decides later */
     struct yd_bus *bus;
-    const char *name;         /* on the bus, the same in every process; copied */
-    yodel_channels *channels; /* a reference, taken; NULL: none */
-    void *owner;              /* kept alive until release_owner(owner) */
+    const char *name;              /* on the bus, the same in every process; copied */
+    yodel_channels *channels;      /* a reference, taken; NULL: none */
+    struct yd_eio_far *const *far; /* as yd_eio_set_far() */
+    void *owner;                   /* kept alive until release_owner(owner) */
     void (*release_owner)(void *owner);
 };
 

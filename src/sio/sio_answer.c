@@ -5,6 +5,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "proto/json_pack.h"
 #include "sio/client.h"
 #include "sio/encode.h"
 #include "sio/sio_event.h"
@@ -148,8 +149,8 @@ static void detached(yodel_decision *d)
 {
     struct ack *ack = ack_of(d);
 
-    yd_list_remove(&ack->asked.of_socket);
-    ack->asked.socket->num_asked--;
+    yd_ring_remove(&ack->asked.socket->aside->asked, &ack->asked.of_socket);
+    ack->asked.socket->aside->num_asked--;
 }
 
 static void free_ack(yodel_decision *d)
@@ -175,28 +176,32 @@ static const struct yd_decision_ops ack_ops = {
 
 static yodel_decision *make_ack(yodel_sio_socket *socket, uint64_t ack_id)
 {
-    struct ack *ack = yd_zalloc(socket->ns->sio->mem, sizeof *ack);
+    struct yd_sio_aside *aside = yd_sio_aside_of(socket);
+    struct ack *ack;
 
-    if (ack == NULL)
+    if (aside == NULL || (ack = yd_zalloc(socket->ns->sio->mem, sizeof *ack)) == NULL)
         return NULL;
     ack->ns = yd_sio_ns_ref(socket->ns);
     (void)yodel_sio_ref(socket->ns->sio); /* the program may keep it as long as it likes */
     ack->ack_id = ack_id;
     ack->asked.socket = socket;
-    yd_list_append(&socket->asked, &ack->asked.of_socket);
-    socket->num_asked++;
+    yd_ring_append(&aside->asked, &ack->asked.of_socket);
+    aside->num_asked++;
     yd_decision_init(&ack->asked.decision, &ack_ops, socket->loop, socket);
     return &ack->asked.decision;
 }
 
 yodel_decision *yodel_sio_event_ack(yodel_sio_event *event)
 {
-    yodel_sio_socket *socket = event->socket;
+    yodel_sio_socket *socket;
     yodel_decision *d;
 
+    if (event == NULL)
+        return NULL;
+    socket = event->socket;
     if (!event->packet->has_id || event->ack_taken || socket->phase != YD_SIO_CONNECTED)
         return NULL;
-    if (socket->num_asked >= socket->ns->sio->options.max_held_acks) {
+    if (yd_sio_aside(socket)->num_asked >= socket->ns->sio->options.max_held_acks) {
         yd_sio_count_one(&socket->ns->sio->counters.acks_refused);
         return NULL;
     }
@@ -255,8 +260,10 @@ static int give_format(const struct to *to, const char *format, va_list args)
 {
     struct yd_sio_packed packed;
 
-    if (sio_of(to) == NULL)
+    if (sio_of(to) == NULL) {
+        yd_json_pack_nothing(format, args);
         return 0;
+    }
     return give_packed(to, yd_sio_pack(&packed, sio_of(to)->mem, format, args), &packed);
 }
 
@@ -298,12 +305,13 @@ int yodel_decision_answer(yodel_decision *d, const char *format, ...)
     int rc = check(d);
     va_list args;
 
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
     va_start(args, format);
-    rc = give_format(&to, format, args);
+    if (rc == 0)
+        rc = give_format(&to, format, args);
+    else
+        yd_json_pack_nothing(format, args);
     va_end(args);
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 int yodel_decision_answer_args(yodel_decision *d, const yodel_sio_args *args)
@@ -330,10 +338,13 @@ int yodel_sio_event_answer(yodel_sio_event *event, const char *format, ...)
 {
     struct to to = {.event = event};
     va_list args;
-    int rc;
+    int rc = -EINVAL;
 
     va_start(args, format);
-    rc = give_format(&to, format, args);
+    if (event != NULL)
+        rc = give_format(&to, format, args);
+    else
+        yd_json_pack_nothing(format, args);
     va_end(args);
     return rc;
 }
@@ -342,6 +353,8 @@ int yodel_sio_event_answer_args(yodel_sio_event *event, const yodel_sio_args *ar
 {
     struct to to = {.event = event};
 
+    if (event == NULL)
+        return -EINVAL;
     return give_args(&to, args);
 }
 
@@ -349,6 +362,8 @@ int yodel_sio_event_answer_json(yodel_sio_event *event, const json_t *array)
 {
     struct to to = {.event = event};
 
+    if (event == NULL)
+        return -EINVAL;
     return give_json(&to, array);
 }
 

@@ -3,6 +3,8 @@
 
 yodel_sio *yodel_sio_ref(yodel_sio *sio)
 {
+    if (sio == NULL)
+        return NULL;
     atomic_fetch_add_explicit(&sio->refs, 1, memory_order_relaxed);
     return sio;
 }

@@ -18,10 +18,13 @@
 struct yd_sio_loop {
     uint64_t stamp;                /* of the present broadcast */
     struct yd_sio_cursor *cursors; /* walks over sockets' rooms */
+    struct yd_map stays;           /* of sockets in rooms that are watched */
     bool stopping;                 /* clients lost now will not come back */
     struct yd_list away; /* sockets that are AWAY, by of_client, the one lost first in front */
     struct yd_list gone; /* those that were, and are freed in this turn */
     unsigned num_away;
+    struct yd_mail leave; /* of leave.c, while there are clients with sockets that are LEAVING: */
+    struct yd_sio_client *leaving, **leaving_end;
 };
 
 /* What yodel_sio_get_stats() tells; counted by every loop. */
@@ -34,6 +37,11 @@ static inline void yd_sio_count_one(atomic_uint_least64_t *counter)
 {
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
+
+struct yd_sio_order;
+
+/* A socket has come into the room of its id, or gone.  On its loop. */
+typedef void(yd_sio_own_room_fn)(void *arg, yodel_str nsp, yodel_str id, bool begins);
 
 struct yodel_sio {
     atomic_uint refs;
@@ -55,8 +63,16 @@ struct yodel_sio {
     uint64_t secret[2]; /* of hashes */
     struct yd_sio_namespaces namespaces;
     struct yd_sio_counters counters;
-    struct yd_sio_bundle *bundle; /* the client's files; NULL: none */
-    yd_deliver_fn *deliver;       /* of sockets as members of groups */
+    struct {
+        struct yd_map rooms;         /* loop 0's alone */
+        bool is_ready;               /* it has memory; with the namespaces' lock held */
+    } told;                          /* see room_events.h */
+    struct yd_sio_bundle *bundle;    /* the client's files; NULL: none */
+    yd_deliver_fn *deliver;          /* of sockets as members of groups */
+    atomic_uint num_server_acks;     /* answers to other servers that the program holds */
+    yd_sio_own_room_fn *on_own_room; /* of sockets that targets can mean; NULL: nobody asks */
+    void *own_room_arg;
+    struct yd_sio_order *order;   /* of emits, and of recovery; NULL: this process alone */
     atomic_bool has_readers;      /* of server-sent events: once there was one */
     void (*free)(yodel_sio *sio); /* without references */
     void *owner;                  /* kept alive until release_owner(owner) */

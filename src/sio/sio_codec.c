@@ -11,13 +11,14 @@
 #include "sio/gather.h"
 #include "sio/many.h"
 #include "sio/readers.h"
+#include "sio/server_event.h"
 
 /*
  * What is done to sockets of a namespace, as bytes:
  *
  *     namespace, and then of the kind
  *
- *     emit             time limit of acknowledgements 4 (ms), event, arguments (a JSON array),
+ *     emit, server     time limit of acknowledgements 4 (ms), event, arguments (a JSON array),
  *                      attachments 4 and each
  *     join, leave      rooms to the end, each with its NUL
  *     disconnect       close 1
@@ -37,14 +38,14 @@ static uint32_t far_timeout(struct yd_ask *ask)
     return ms - ms / 8;
 }
 
-static int put_emit(const struct yd_sio_emit_op *op, struct yd_buf *buf)
+static int put_news(const struct yd_op *op, const struct yd_sio_news *news, struct yd_buf *buf)
 {
-    const struct yodel_allocator *mem = yd_op_mem(&op->base.op);
-    const yodel_sio_args *args = &op->news.args;
+    const struct yodel_allocator *mem = yd_op_mem(op);
+    const yodel_sio_args *args = &news->args;
     int rc;
 
-    if (yd_wire_put_u32(mem, buf, far_timeout(op->base.op.ask)) < 0 ||
-        yd_wire_put_str(mem, buf, op->news.event) < 0 || yd_wire_put_str(mem, buf, args->json) < 0)
+    if (yd_wire_put_u32(mem, buf, far_timeout(op->ask)) < 0 ||
+        yd_wire_put_str(mem, buf, news->event) < 0 || yd_wire_put_str(mem, buf, args->json) < 0)
         return -ENOMEM;
     rc = yd_wire_put_u32(mem, buf, (uint32_t)args->num_attachments);
     for (size_t i = 0; rc == 0 && i < args->num_attachments; i++) {
@@ -72,7 +73,9 @@ int yd_sio_op_encode(const struct yd_op *op, struct yd_buf *buf)
         return -ENOMEM;
     switch ((enum yd_sio_kind)op->kind) {
     case YD_SIO_OP_EMIT:
-        return put_emit((const struct yd_sio_emit_op *)op, buf);
+        return put_news(op, &((const struct yd_sio_emit_op *)op)->news, buf);
+    case YD_SIO_OP_SERVER:
+        return put_news(op, &((const struct yd_sio_server_op *)op)->news, buf);
     case YD_SIO_OP_JOIN:
     case YD_SIO_OP_LEAVE:
         return put_rooms((const struct yd_sio_rooms_op *)op, buf);
@@ -95,6 +98,8 @@ size_t yd_sio_op_size(unsigned kind)
     switch (kind) {
     case YD_SIO_OP_EMIT:
         return sizeof(struct yd_sio_emit_op);
+    case YD_SIO_OP_SERVER:
+        return sizeof(struct yd_sio_server_op);
     case YD_SIO_OP_JOIN:
     case YD_SIO_OP_LEAVE:
         return sizeof(struct yd_sio_rooms_op);
@@ -155,6 +160,24 @@ static int get_emit(struct yd_sio_emit_op *op, struct yd_wire_reader *reader)
     return 0;
 }
 
+static int get_server(struct yd_sio_server_op *op, struct yd_wire_reader *reader)
+{
+    yodel_bytes attachments[YD_SIO_MAX_ATTACHMENTS];
+    uint32_t timeout_ms = yd_wire_get_u32(reader);
+    yodel_sio *sio = op->base.ns->sio;
+    struct yd_sio_gather *gather;
+    struct yd_sio_words words;
+    int rc;
+
+    if ((rc = get_words(reader, attachments, &words)) < 0 ||
+        (rc = yd_sio_news_keep(&op->news, sio->mem, &words)) < 0 || !op->base.op.wants_reply)
+        return rc;
+    if ((gather = yd_sio_gather_new(sio, false, timeout_ms, NULL, NULL)) == NULL)
+        return -ENOMEM;
+    op->base.op.ask = yd_sio_gather_ask(gather);
+    return 0;
+}
+
 static int get_rooms(struct yd_sio_rooms_op *op, yodel_bytes rooms)
 {
     if (rooms.len > 0 && rooms.ptr[rooms.len - 1] != '\0')
@@ -198,6 +221,8 @@ static int get_kind(struct yd_sio_op *op, struct yd_wire_reader *reader)
     switch ((enum yd_sio_kind)op->op.kind) {
     case YD_SIO_OP_EMIT:
         return get_emit((struct yd_sio_emit_op *)op, reader);
+    case YD_SIO_OP_SERVER:
+        return get_server((struct yd_sio_server_op *)op, reader);
     case YD_SIO_OP_JOIN:
     case YD_SIO_OP_LEAVE:
         return get_rooms((struct yd_sio_rooms_op *)op, reader->rest);

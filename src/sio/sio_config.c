@@ -7,6 +7,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "loop/loop.h"
+#include "sio/room_handlers.h"
 
 struct yd_sio_config *yd_sio_config_new(const struct yodel_allocator *mem, unsigned num_loops,
                                         const uint64_t secret[2])
@@ -61,6 +62,7 @@ static void free_config(struct yd_sio_config *config)
     free_middleware(mem, config->middleware);
     free_middleware(mem, config->event_middleware);
     free_middleware(mem, config->outgoing);
+    yd_sio_room_handlers_free(config->room_handlers);
     yd_free(mem, config);
 }
 
@@ -225,7 +227,8 @@ struct yd_sio_config *yd_sio_config_copy(const struct yd_sio_config *config)
     if (copy_listeners(copy, config->all) < 0 ||
         copy_list(copy, &copy->middleware, config->middleware) < 0 ||
         copy_list(copy, &copy->event_middleware, config->event_middleware) < 0 ||
-        copy_list(copy, &copy->outgoing, config->outgoing) < 0) {
+        copy_list(copy, &copy->outgoing, config->outgoing) < 0 ||
+        yd_sio_room_handlers_copy(config->room_handlers, &copy->room_handlers) < 0) {
         yd_sio_config_unref(copy);
         return NULL;
     }

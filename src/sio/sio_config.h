@@ -14,6 +14,7 @@
  */
 
 struct yd_loop;
+struct yd_sio_room_handler;
 
 struct yd_sio_event_handler {
     struct yd_sio_event_handler *next;
@@ -52,6 +53,7 @@ struct yd_sio_config {
     struct yd_map listeners;
     struct yd_sio_listener *all; /* the same, for looking through a few */
     struct yd_sio_middleware *middleware, *event_middleware, *outgoing; /* in order */
+    struct yd_sio_room_handler *room_handlers;
     struct yd_sio_config_loop per_loop[];
 };
 

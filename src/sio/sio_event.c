@@ -29,9 +29,9 @@ static inline bool run_own(yodel_sio_event *event, bool any)
 {
     yodel_sio_socket *socket = event->socket;
 
-    if (socket->own.first == NULL)
+    if (yd_sio_aside(socket)->own.first == NULL)
         return false;
-    return yd_sio_own_run(&socket->own, socket->ns->sio->mem, socket, event, any);
+    return yd_sio_own_run(&socket->aside->own, socket->ns->sio->mem, socket, event, any);
 }
 
 static void tell_error(yodel_sio_socket *socket, const char *message)
@@ -45,7 +45,7 @@ static void tell_error(yodel_sio_socket *socket, const char *message)
 
 static void hold(yodel_sio_event *event)
 {
-    struct yd_sio_held *held = event->socket->held;
+    struct yd_sio_held *held = event->socket->aside->held;
 
     held->config = yd_sio_config_again(event->config, event->socket->loop);
     held->loop = event->socket->loop;
@@ -57,6 +57,7 @@ static void hold(yodel_sio_event *event)
 static bool settle(yodel_sio_event *event, int rc)
 {
     yodel_sio_socket *socket = event->socket;
+    struct yd_sio_aside *aside = socket->aside;
 
     if (socket->phase != YD_SIO_CONNECTED)
         return false;
@@ -64,11 +65,13 @@ static bool settle(yodel_sio_event *event, int rc)
         tell_error(socket, event->refusal);
         return false;
     }
-    if (rc == YODEL_DEFER ? socket->decision != NULL : yd_decision_take(&socket->decision) < 0) {
+    if (aside != NULL &&
+        (rc == YODEL_DEFER ? aside->decision != NULL : yd_decision_take(&aside->decision) < 0)) {
         hold(event); /* a decision comes */
         return false;
     }
-    yd_sio_held_free(&socket->held, socket->ns->sio->mem);
+    if (aside != NULL)
+        yd_sio_held_free(&aside->held, socket->ns->sio->mem);
     if (rc != 0)
         tell_error(socket, rc < 0 ? yodel_strerror(rc) : "refused");
     return rc == 0;
@@ -161,14 +164,14 @@ void yd_sio_run_early(yodel_sio_socket *socket)
     const struct yodel_allocator *mem = socket->ns->sio->mem;
     struct yd_sio_early_packet *early;
 
-    while (socket->phase == YD_SIO_CONNECTED && socket->held == NULL &&
-           (early = yd_sio_early_take(socket->early)) != NULL) {
+    while (socket->phase == YD_SIO_CONNECTED && yd_sio_aside(socket)->held == NULL &&
+           (early = yd_sio_early_take(yd_sio_aside(socket)->early)) != NULL) {
         if (early->packet.type == YD_SIO_EVENT || early->packet.type == YD_SIO_BINARY_EVENT)
             yd_sio_on_event(socket, &early->packet, early->attachments);
         yd_free(mem, early);
     }
-    if (socket->held == NULL)
-        yd_sio_early_free(&socket->early, mem);
+    if (socket->aside != NULL && socket->aside->held == NULL)
+        yd_sio_early_free(&socket->aside->early, mem);
 }
 
 /* ---- an event that is decided later ---- */
@@ -192,9 +195,9 @@ static void resume(yodel_sio_socket *socket, struct yd_sio_held *held)
 /* What is held has its decision; why NULL: it passes.  Then those go on that waited for it. */
 static void let_go(yodel_sio_socket *socket, const char *why)
 {
-    struct yd_sio_held *held = socket->held;
+    struct yd_sio_held *held = socket->aside->held;
 
-    socket->held = NULL;
+    socket->aside->held = NULL;
     if (socket->phase == YD_SIO_CONNECTED && why != NULL)
         tell_error(socket, why);
     else if (socket->phase == YD_SIO_CONNECTED)
@@ -207,7 +210,7 @@ static int apply(yodel_decision *d, const struct yd_verdict *verdict)
 {
     yodel_sio_socket *socket = yd_decision_subject(d);
 
-    yd_decision_settle(&socket->decision);
+    yd_decision_settle(&socket->aside->decision);
     if (verdict->verb == YD_ACCEPT)
         let_go(socket, NULL);
     else
@@ -219,7 +222,7 @@ static void drop(yodel_decision *d)
 {
     yodel_sio_socket *socket = yd_decision_subject(d);
 
-    yd_decision_settle(&socket->decision);
+    yd_decision_settle(&socket->aside->decision);
     let_go(socket, "dropped");
 }
 
@@ -227,7 +230,7 @@ static void be_late(void *subject)
 {
     yodel_sio_socket *socket = subject;
 
-    yd_decision_end(&socket->decision);
+    yd_decision_end(&socket->aside->decision);
     let_go(socket, "not decided in time");
 }
 
@@ -244,28 +247,32 @@ static int keep(yodel_sio_event *event)
 {
     yodel_sio_socket *socket = event->socket;
     const struct yodel_allocator *mem = socket->ns->sio->mem;
+    struct yd_sio_aside *aside = yd_sio_aside_of(socket);
 
-    if ((socket->held = yd_zalloc(mem, sizeof *socket->held)) == NULL)
+    if (aside == NULL || (aside->held = yd_zalloc(mem, sizeof *aside->held)) == NULL)
         return -ENOMEM;
-    socket->held->packet = yd_sio_early_copy(mem, event->packet, event->attachments);
-    socket->decision = socket->held->packet != NULL
-                           ? yd_sio_later_new(socket->loop, &event_ops, socket,
-                                              socket->ns->sio->decide_ms, be_late)
-                           : NULL;
-    if (socket->decision == NULL)
-        yd_sio_held_free(&socket->held, mem);
-    return socket->decision != NULL ? 0 : -ENOMEM;
+    aside->held->packet = yd_sio_early_copy(mem, event->packet, event->attachments);
+    aside->decision = aside->held->packet != NULL
+                          ? yd_sio_later_new(socket->loop, &event_ops, socket,
+                                             socket->ns->sio->decide_ms, be_late)
+                          : NULL;
+    if (aside->decision == NULL)
+        yd_sio_held_free(&aside->held, mem);
+    return aside->decision != NULL ? 0 : -ENOMEM;
 }
 
 yodel_decision *yodel_sio_event_defer(yodel_sio_event *event)
 {
-    yodel_sio_socket *socket = event->socket;
+    yodel_sio_socket *socket;
 
+    if (event == NULL)
+        return NULL;
+    socket = event->socket;
     if (!event->in_middleware || event->refusal != NULL || socket->phase != YD_SIO_CONNECTED)
         return NULL;
-    if (socket->decision != NULL)
-        return yd_decision_again(socket->decision);
-    return keep(event) == 0 ? socket->decision : NULL;
+    if (yd_sio_aside(socket)->decision != NULL)
+        return yd_decision_again(socket->aside->decision);
+    return keep(event) == 0 ? socket->aside->decision : NULL;
 }
 
 int yodel_sio_event_refuse(yodel_sio_event *event, const char *message)
@@ -273,10 +280,12 @@ int yodel_sio_event_refuse(yodel_sio_event *event, const char *message)
     yodel_str text = yodel_str_of(message);
     int rc;
 
+    if (event == NULL)
+        return -EINVAL;
     if (!event->in_middleware || event->refusal != NULL)
         return YODEL_ERR_STATE;
-    if (event->socket->decision != NULL)
-        return yodel_decision_refuse(event->socket->decision, message, NULL);
+    if (yd_sio_aside(event->socket)->decision != NULL)
+        return yodel_decision_refuse(yd_sio_aside(event->socket)->decision, message, NULL);
     if ((rc = yd_decision_check_refusal(message, NULL)) < 0)
         return rc;
     event->refusal =
@@ -288,16 +297,20 @@ int yodel_sio_event_refuse(yodel_sio_event *event, const char *message)
 
 yodel_str yodel_sio_event_name(const yodel_sio_event *event)
 {
-    return event->name;
+    return event != NULL ? event->name : (yodel_str){NULL, 0};
 }
 
 /* data is ["name",args]: the array without the name is made by overwriting the comma or quote
  * before args, which no one looks at, with a bracket; data ends with the other one. */
 yodel_str yodel_sio_event_args(const yodel_sio_event *event)
 {
-    yodel_str args = event->packet->args, data = event->packet->data;
+    yodel_str args, data;
     char *begin;
 
+    if (event == NULL)
+        return (yodel_str){NULL, 0};
+    args = event->packet->args;
+    data = event->packet->data;
     if (args.len == 0)
         return YODEL_STR("[]");
     begin = (char *)args.ptr - 1;
@@ -305,9 +318,15 @@ yodel_str yodel_sio_event_args(const yodel_sio_event *event)
     return (yodel_str){begin, (size_t)(data.ptr + data.len - begin)};
 }
 
+/* The arguments, one by one; of no event there are none. */
+static struct yd_json_iter args_of(const yodel_sio_event *event)
+{
+    return yd_json_elements(event != NULL ? event->packet->args : (yodel_str){NULL, 0});
+}
+
 yodel_str yodel_sio_event_arg(const yodel_sio_event *event, size_t i)
 {
-    struct yd_json_iter iter = yd_json_elements(event->packet->args);
+    struct yd_json_iter iter = args_of(event);
     yodel_str value;
 
     while (yd_json_next(&iter, &value))
@@ -318,7 +337,7 @@ yodel_str yodel_sio_event_arg(const yodel_sio_event *event, size_t i)
 
 size_t yodel_sio_event_num_args(const yodel_sio_event *event)
 {
-    struct yd_json_iter iter = yd_json_elements(event->packet->args);
+    struct yd_json_iter iter = args_of(event);
     yodel_str value;
     size_t num = 0;
 
@@ -329,6 +348,8 @@ size_t yodel_sio_event_num_args(const yodel_sio_event *event)
 
 static int read_args(yodel_sio_event *event)
 {
+    if (event == NULL)
+        return -EINVAL;
     if (event->json != NULL)
         return 0;
     return yd_json_read_checked(yodel_sio_event_args(event), &event->json);
@@ -355,10 +376,11 @@ int yodel_sio_event_unpack(yodel_sio_event *event, const char *format, ...)
 
 size_t yodel_sio_event_num_attachments(const yodel_sio_event *event)
 {
-    return event->packet->num_attachments;
+    return event != NULL ? event->packet->num_attachments : 0;
 }
 
 yodel_bytes yodel_sio_event_attachment(const yodel_sio_event *event, size_t i)
 {
-    return i < event->packet->num_attachments ? event->attachments[i] : (yodel_bytes){NULL, 0};
+    return i < yodel_sio_event_num_attachments(event) ? event->attachments[i]
+                                                      : (yodel_bytes){NULL, 0};
 }

@@ -54,18 +54,22 @@ static void put_name(struct writer *writer, yodel_str name, bool is_first)
 
 static void put_headers(struct writer *writer, const struct yd_eio_handshake *handshake)
 {
-    for (size_t i = 0; i < handshake->num_fields; i++) {
-        const struct yd_http_field *field = &handshake->fields[i];
+    const char *next = NULL;
+    struct yd_http_field field;
+    bool is_first = true;
+
+    while (yd_eio_handshake_next(handshake, &next, &field)) {
         size_t begin;
 
-        if (i > 0)
+        if (!is_first)
             put(writer, YODEL_STR(","));
+        is_first = false;
         begin = writer->buf->len;
-        put_text(writer, field->name);
+        put_text(writer, field.name);
         for (size_t at = begin; at < writer->buf->len; at++)
             writer->buf->ptr[at] = (uint8_t)tolower(writer->buf->ptr[at]);
         put(writer, YODEL_STR(":"));
-        put_text(writer, field->value);
+        put_text(writer, field.value);
     }
 }
 
@@ -146,11 +150,12 @@ static void put_handshake(struct writer *writer, const struct yd_eio_handshake *
     put_headers(writer, handshake);
     put(writer, YODEL_STR("},\"time\":"));
     put_time(writer, handshake->issued_ms);
-    put_member(writer, YODEL_STR(",\"address\":"), without_port(handshake->address));
+    put_member(writer, YODEL_STR(",\"address\":"),
+               without_port(yd_eio_handshake_address(handshake)));
     put_flags(writer, handshake);
-    put_member(writer, YODEL_STR(",\"url\":"), handshake->url);
+    put_member(writer, YODEL_STR(",\"url\":"), yd_eio_handshake_url(handshake));
     put(writer, YODEL_STR(",\"query\":{"));
-    put_query(writer, handshake->query);
+    put_query(writer, yd_eio_handshake_query(handshake));
     put(writer, YODEL_STR("},\"auth\":"));
     put(writer, auth != NULL ? yodel_str_of(auth) : YODEL_STR("{}"));
     put(writer, YODEL_STR("}"));
@@ -172,10 +177,13 @@ int yd_sio_put_handshake(const yodel_sio_socket *socket, struct yd_buf *buf)
 
 json_t *yodel_sio_socket_handshake(const yodel_sio_socket *socket)
 {
-    const struct yodel_allocator *mem = socket->ns->sio->mem;
+    const struct yodel_allocator *mem;
     struct yd_buf text = {0};
     json_t *document = NULL;
 
+    if (socket == NULL)
+        return NULL;
+    mem = socket->ns->sio->mem;
     if (yd_sio_put_handshake(socket, &text) == 0)
         (void)yd_json_read_checked((yodel_str){(char *)text.ptr, text.len}, &document);
     yd_buf_free(mem, &text);
@@ -184,9 +192,19 @@ json_t *yodel_sio_socket_handshake(const yodel_sio_socket *socket)
 
 const char *yodel_sio_socket_transport(const yodel_sio_socket *socket)
 {
+    if (socket == NULL)
+        return NULL;
     return socket->client != NULL && yd_eio_transport(socket->client->session) == YD_EIO_WEBSOCKET
                ? "websocket"
                : "polling";
+}
+
+yodel_str yodel_sio_socket_session_id(const yodel_sio_socket *socket)
+{
+    if (socket == NULL || socket->phase == YD_SIO_AWAY || socket->client == NULL ||
+        socket->client->session == NULL)
+        return (yodel_str){NULL, 0};
+    return yd_eio_id(socket->client->session);
 }
 
 /* ---- one field ---- */
@@ -246,22 +264,28 @@ static yodel_str decode(struct yd_sio_client *client, yodel_str encoded)
 yodel_str yodel_sio_socket_header(const yodel_sio_socket *socket, const char *name)
 {
     const struct yd_eio_handshake *handshake;
+    struct yd_http_field field;
+    const char *next = NULL;
     yodel_str encoded;
 
+    if (socket == NULL)
+        return (yodel_str){NULL, 0};
     if (socket->client == NULL)
         return (yodel_str){NULL, 0};
     handshake = yd_eio_handshake(socket->client->session);
-    for (size_t i = 0; i < handshake->num_fields; i++)
-        if (yd_str_eq_nocase(handshake->fields[i].name, yodel_str_of(name)))
-            return handshake->fields[i].value;
-    if (!find_query(handshake->query, yodel_str_of(name), &encoded))
+    while (yd_eio_handshake_next(handshake, &next, &field))
+        if (yd_str_eq_nocase(field.name, yodel_str_of(name)))
+            return field.value;
+    if (!find_query(yd_eio_handshake_query(handshake), yodel_str_of(name), &encoded))
         return (yodel_str){NULL, 0};
     return encoded.ptr != NULL ? decode(socket->client, encoded) : YODEL_STR("");
 }
 
 yodel_str yodel_sio_socket_peer(const yodel_sio_socket *socket)
 {
+    if (socket == NULL)
+        return (yodel_str){NULL, 0};
     if (socket->client == NULL)
         return (yodel_str){NULL, 0};
-    return yd_eio_handshake(socket->client->session)->address;
+    return yd_eio_handshake_address(yd_eio_handshake(socket->client->session));
 }

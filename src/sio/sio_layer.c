@@ -5,6 +5,7 @@
 #include "sio/emit.h"
 #include "sio/fetch.h"
 #include "sio/many.h"
+#include "sio/server_event.h"
 #include "sio/sio_codec.h"
 #include "sio/sio_post.h"
 
@@ -30,6 +31,9 @@ static void apply(struct yd_op *op, struct yd_loop *loop)
     case YD_SIO_OP_CALL:
         yd_sio_call_apply(sio_op, loop);
         break;
+    case YD_SIO_OP_SERVER:
+        yd_sio_server_apply(sio_op, loop);
+        break;
     case YD_SIO_OP_NOTHING:
         break;
     }
@@ -47,6 +51,8 @@ static void release(struct yd_op *op)
         yd_sio_rooms_release(sio_op);
     else if (op->kind == YD_SIO_OP_CALL)
         yd_sio_call_release(sio_op);
+    else if (op->kind == YD_SIO_OP_SERVER)
+        yd_sio_server_release(sio_op);
     yd_sio_ns_unref(sio_op->ns);
 }
 

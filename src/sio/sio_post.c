@@ -63,12 +63,17 @@ int yodel_sio_namespace_post(yodel_sio_namespace *ns, const char *socket_id, yod
                              void *arg, yodel_free_fn *free_arg)
 {
     yodel_str id = yodel_str_of(socket_id);
-    struct call_op *op = id.len == YD_ID_LEN ? make_call(ns, id) : NULL;
+    struct call_op *op = NULL;
+    int rc = -EINVAL;
 
-    if (op == NULL) {
+    if (ns != NULL && fn != NULL)
+        rc = id.len == YD_ID_LEN ? 0 : YODEL_ERR_NAME;
+    if (rc == 0 && (op = make_call(ns, id)) == NULL)
+        rc = -ENOMEM;
+    if (rc < 0) {
         if (free_arg != NULL)
             free_arg(arg);
-        return id.len == YD_ID_LEN ? -ENOMEM : YODEL_ERR_NAME;
+        return rc;
     }
     op->fn = fn;
     op->arg = arg;
@@ -88,7 +93,7 @@ static struct yd_loop *current_loop(const yodel_sio *sio)
 
 yodel_sio_socket *yodel_sio_namespace_find_socket(yodel_sio_namespace *ns, const char *socket_id)
 {
-    struct yd_loop *loop = current_loop(ns->sio);
+    struct yd_loop *loop = ns != NULL ? current_loop(ns->sio) : NULL;
     yodel_sio_socket *socket =
         loop != NULL ? yd_sio_socket_find(ns, loop, yodel_str_of(socket_id)) : NULL;
 
@@ -99,6 +104,8 @@ size_t yodel_sio_namespace_count(const yodel_sio_namespace *ns)
 {
     size_t count = 0;
 
+    if (ns == NULL)
+        return 0;
     for (unsigned i = 0; i < ns->sio->num_loops; i++)
         count += atomic_load_explicit(&ns->shards[i].connected, memory_order_relaxed);
     return count;
@@ -121,6 +128,8 @@ size_t yodel_sio_namespace_room_count(yodel_sio_namespace *ns, const char *room)
     size_t count = 0;
     int num;
 
+    if (ns == NULL)
+        return 0;
     if (!ns->is_parent)
         return count_room(ns, room);
     num = yd_sio_ns_children(ns, &children);

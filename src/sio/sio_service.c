@@ -11,6 +11,7 @@
 #include "sio/ns_config.h"
 #include "sio/packets.h"
 #include "sio/raw.h"
+#include "sio/room_events.h"
 #include "sio/sio.h"
 #include "sio/sio_layer.h"
 
@@ -40,6 +41,7 @@ static void fill_in(yodel_sio_options *options)
     DEFAULT(max_answers, 16 * 1024 * 1024);
     DEFAULT(transports, YODEL_SIO_POLLING | YODEL_SIO_WEBSOCKET);
     DEFAULT(compress_min, 1024);
+    DEFAULT(deflate_min, 1024);
     DEFAULT(recovery_bytes, 1024 * 1024);
     DEFAULT(max_lost, 10000);
 }
@@ -131,6 +133,10 @@ static int start_eio(yodel_sio *sio, const struct yd_sio_setup *setup,
         .cors = options->cors,
         .cookie = options->cookie,
         .deflate = options->deflate,
+        .deflate_min = options->deflate_min,
+        .deflate_level = options->deflate_level,
+        .deflate_bits = options->deflate_bits,
+        .deflate_client_bits = options->deflate_client_bits,
         .compress_min = options->compress_min,
         .origins = options->origins,
         .allow_request = options->allow_request,
@@ -140,8 +146,12 @@ static int start_eio(yodel_sio *sio, const struct yd_sio_setup *setup,
         .serve = serve,
     };
 
-    return yd_eio_new(setup->http, setup->ws, setup->loops, setup->num_loops, &eio, &events, sio,
-                      &sio->eio);
+    int rc = yd_eio_new(setup->http, setup->ws, setup->loops, setup->num_loops, &eio, &events, sio,
+                        &sio->eio);
+
+    if (rc == 0 && setup->far != NULL)
+        yd_eio_set_far(sio->eio, setup->far);
+    return rc;
 }
 
 /* Only values are kept: what pointers point at may be gone. */
@@ -165,6 +175,9 @@ static void free_sio(yodel_sio *sio)
     if (sio->layer.bus != NULL)
         yd_bus_remove_layer(sio->bus, &sio->layer);
     yd_groups_unref(sio->rooms);
+    yd_sio_told_done(sio);
+    for (unsigned i = 0; i < sio->num_loops; i++)
+        yd_map_done(&sio->per_loop[i].stays);
     yd_free(sio->mem, sio->per_loop);
     yd_free(sio->mem, sio);
 }
@@ -196,6 +209,7 @@ static yodel_sio *make_sio(const struct yd_sio_setup *setup, const yodel_sio_opt
     for (unsigned i = 0; i < setup->num_loops; i++) {
         yd_list_init(&sio->per_loop[i].away);
         yd_list_init(&sio->per_loop[i].gone);
+        yd_map_init(&sio->per_loop[i].stays, mem, setup->secret);
     }
     atomic_init(&sio->refs, 1);
     yd_sio_ids_init(&sio->ids);
@@ -207,6 +221,7 @@ static yodel_sio *make_sio(const struct yd_sio_setup *setup, const yodel_sio_opt
     sio->decide_ms = setup->decide_ms;
     memcpy(sio->secret, setup->secret, sizeof sio->secret);
     yd_sio_namespaces_init(&sio->namespaces, mem, sio->secret);
+    yd_sio_told_init(sio);
     sio->deliver = yd_sio_deliver;
     sio->free = release_sio;
     keep_options(sio, options);
@@ -291,10 +306,10 @@ static uint64_t value_of(const atomic_uint_least64_t *counter)
 
 int yodel_sio_get_stats(const yodel_sio *sio, yodel_sio_stats *ret_stats)
 {
-    yodel_sio_stats stats = {.size = ret_stats->size};
+    yodel_sio_stats stats = {0};
     size_t clients, polling;
 
-    if (stats.size < sizeof stats.size)
+    if (sio == NULL)
         return -EINVAL;
     yd_eio_count(sio->eio, &clients, &polling);
     stats.clients = clients;
@@ -306,8 +321,5 @@ int yodel_sio_get_stats(const yodel_sio *sio, yodel_sio_stats *ret_stats)
     stats.children_refused = value_of(&sio->counters.children_refused);
     stats.too_big = value_of(&sio->counters.too_big);
     stats.attachments_late = value_of(&sio->counters.attachments_late);
-    if (stats.size > sizeof stats)
-        memset((char *)ret_stats + sizeof stats, 0, stats.size - sizeof stats);
-    memcpy(ret_stats, &stats, YD_MIN(stats.size, sizeof stats));
-    return 0;
+    return yd_options_write(ret_stats, &stats, sizeof stats);
 }

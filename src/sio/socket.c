@@ -8,6 +8,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "proto/json_doc.h"
+#include "sio/room_events.h"
 
 /* ---- membership of groups ---- */
 
@@ -30,14 +31,24 @@ yodel_sio_socket *yd_sio_socket_of_member(struct yd_member *member)
 
 /* ---- being meant by targets ---- */
 
+static void tell_own_room(const yodel_sio_socket *socket, bool begins)
+{
+    const yodel_sio *sio = socket->ns->sio;
+
+    if (sio->on_own_room != NULL)
+        sio->on_own_room(sio->own_room_arg, yodel_sio_namespace_name(socket->ns), yd_sio_id(socket),
+                         begins);
+}
+
 static void enter_shard(yodel_sio_socket *socket)
 {
     if (!yd_list_is_empty(&socket->of_shard))
         return;
+    tell_own_room(socket, true);
     yd_list_append(&yd_sio_shard_of(socket)->sockets, &socket->of_shard);
     if (socket->ns->parent != NULL)
         yd_list_append(&socket->ns->parent->ns->shards[socket->loop->index].of_children,
-                       &socket->of_parent);
+                       socket->of_parent);
     atomic_fetch_add_explicit(&yd_sio_shard_of(socket)->count, 1, memory_order_relaxed);
 }
 
@@ -45,8 +56,10 @@ static void leave_shard(yodel_sio_socket *socket)
 {
     if (yd_list_is_empty(&socket->of_shard))
         return;
+    tell_own_room(socket, false);
     yd_list_remove(&socket->of_shard);
-    yd_list_remove(&socket->of_parent);
+    if (socket->ns->parent != NULL)
+        yd_list_remove(socket->of_parent);
     atomic_fetch_sub_explicit(&yd_sio_shard_of(socket)->count, 1, memory_order_relaxed);
 }
 
@@ -61,12 +74,25 @@ static void count_connected(const yodel_sio_socket *socket, size_t change)
                                   memory_order_relaxed);
 }
 
+static void free_aside(yodel_sio_socket *socket)
+{
+    const struct yodel_allocator *mem = socket->ns->sio->mem;
+
+    if (socket->aside == NULL)
+        return;
+    yd_sio_own_free(&socket->aside->own, mem);
+    yd_sio_config_end(socket->aside->config, socket->loop);
+    json_decref(socket->aside->auth);
+    yd_free(mem, socket->aside);
+}
+
 /* ---- lifetime ---- */
 
 yodel_sio_socket *yd_sio_socket_new(yodel_sio_namespace *ns, struct yd_loop *loop)
 {
     yodel_sio *sio = ns->sio;
-    yodel_sio_socket *socket = yd_zalloc(sio->mem, sizeof *socket);
+    size_t of_parent = ns->parent != NULL ? sizeof(struct yd_list) : 0;
+    yodel_sio_socket *socket = yd_zalloc(sio->mem, sizeof *socket + of_parent);
     char id[YD_ID_LEN];
 
     if (socket == NULL) {
@@ -79,9 +105,10 @@ yodel_sio_socket *yd_sio_socket_new(yodel_sio_namespace *ns, struct yd_loop *loo
     socket->in_own_room = true;
     yd_list_init(&socket->of_client);
     yd_list_init(&socket->of_shard);
-    yd_list_init(&socket->of_parent);
-    yd_list_init(&socket->asked);
-    if (yd_sio_make_id(&sio->ids, loop->index, id) < 0 || yd_sio_socket_set_id(socket, id) < 0) {
+    if (ns->parent != NULL)
+        yd_list_init(socket->of_parent);
+    if (yd_sio_aside_of(socket) == NULL || yd_sio_make_id(&sio->ids, loop->index, id) < 0 ||
+        yd_sio_socket_set_id(socket, id) < 0) {
         yd_sio_socket_free(socket);
         return NULL;
     }
@@ -116,17 +143,19 @@ void yd_sio_held_free(struct yd_sio_held **held, const struct yodel_allocator *m
 void yd_sio_socket_end_decisions(yodel_sio_socket *socket)
 {
     const struct yodel_allocator *mem = socket->ns->sio->mem;
+    struct yd_sio_aside *aside = socket->aside;
 
-    yd_decision_end(&socket->decision);
-    while (!yd_list_is_empty(&socket->asked)) {
-        struct yd_sio_asked *asked =
-            yd_container_of(socket->asked.next, struct yd_sio_asked, of_socket);
+    if (aside == NULL)
+        return;
+    yd_decision_end(&aside->decision);
+    while (aside->asked != NULL) {
+        struct yd_sio_asked *asked = yd_container_of(aside->asked, struct yd_sio_asked, of_socket);
         yodel_decision *ack = &asked->decision;
 
-        yd_decision_end(&ack); /* which takes it off the list */
+        yd_decision_end(&ack); /* which takes it off the ring */
     }
-    yd_sio_held_free(&socket->held, mem);
-    yd_sio_early_free(&socket->early, mem);
+    yd_sio_held_free(&aside->held, mem);
+    yd_sio_early_free(&aside->early, mem);
 }
 
 void yd_sio_socket_free(yodel_sio_socket *socket)
@@ -143,14 +172,12 @@ void yd_sio_socket_free(yodel_sio_socket *socket)
     yd_sio_socket_leave_rooms(socket);
     leave_shard(socket);
     yd_list_remove(&socket->of_client);
-    if (socket->by_id.key.len > 0)
-        yd_map_remove(&yd_sio_shard_of(socket)->by_id, &socket->by_id);
+    if (socket->has_id)
+        yd_map_remove(&yd_sio_shard_of(socket)->by_id, yd_map_bare(&socket->by_id));
     yd_sio_socket_owe_nothing(socket);
     yd_sio_socket_forget(socket);
-    yd_sio_own_free(&socket->own, mem);
-    yd_sio_config_end(socket->config, socket->loop);
+    free_aside(socket);
     json_decref(socket->json);
-    json_decref(socket->auth);
     yd_free(mem, socket->auth_text);
     yd_sio_ns_left(socket->ns);
     yd_free(mem, socket);
@@ -168,12 +195,15 @@ int yd_sio_socket_set_id(yodel_sio_socket *socket, const char id[YD_ID_LEN])
     struct yd_map *map = &yd_sio_shard_of(socket)->by_id;
     int rc;
 
-    if (socket->by_id.key.len > 0)
-        yd_map_remove(map, &socket->by_id);
+    if (socket->has_id)
+        yd_map_remove(map, yd_map_bare(&socket->by_id));
+    if (!yd_list_is_empty(&socket->of_shard))
+        tell_own_room(socket, false);
     memcpy(socket->id, id, YD_ID_LEN);
-    socket->by_id.key = yd_sio_id(socket);
-    if ((rc = yd_map_insert(map, &socket->by_id)) < 0)
-        socket->by_id.key.len = 0;
+    if (!yd_list_is_empty(&socket->of_shard))
+        tell_own_room(socket, true);
+    rc = yd_map_insert(map, yd_map_bare(&socket->by_id));
+    socket->has_id = rc == 0;
     return rc;
 }
 
@@ -181,7 +211,7 @@ int yd_sio_socket_set_id(yodel_sio_socket *socket, const char id[YD_ID_LEN])
 
 #define BIT(phase) (1u << (phase))
 
-static bool may_follow(enum yd_sio_phase from, enum yd_sio_phase to)
+static inline bool may_follow(enum yd_sio_phase from, enum yd_sio_phase to)
 {
     static const unsigned next[] = {
         [YD_SIO_CONNECTING] = BIT(YD_SIO_NOTING) | BIT(YD_SIO_CONNECTED) | BIT(YD_SIO_LEAVING),
@@ -236,6 +266,7 @@ static void wait_for_client(yodel_sio_socket *socket)
     state->num_away++;
     yd_sio_count_one(&sio->counters.lost);
     yd_member_set_away(&socket->rooms.member, true);
+    yd_sio_stays_end(socket);
     start_expiry(socket, sio->options.recovery_ms);
     make_room(sio, state);
 }
@@ -245,7 +276,7 @@ void yd_sio_socket_set_phase(yodel_sio_socket *socket, enum yd_sio_phase phase)
     enum yd_sio_phase before = socket->phase;
 
     assert(may_follow(before, phase));
-    socket->phase = phase;
+    socket->phase = phase & 7;
     if (before == YD_SIO_CONNECTED || phase == YD_SIO_CONNECTED)
         count_connected(socket, phase == YD_SIO_CONNECTED ? 1 : (size_t)-1);
     if (phase == YD_SIO_NOTING || phase == YD_SIO_CONNECTED)
@@ -293,9 +324,24 @@ static uint64_t arrived_before(const yodel_sio_socket *socket)
     return socket->phase == YD_SIO_CONNECTED && socket->loop->now > ms ? socket->loop->now - ms : 0;
 }
 
+int yd_sio_socket_reset(yodel_sio_socket *socket, const char id[YD_ID_LEN])
+{
+    yd_sio_socket_leave_rooms(socket);
+    yd_sio_socket_forget(socket);
+    socket->in_own_room = true;
+    json_decref(socket->json);
+    socket->json = NULL;
+    if (socket->phase == YD_SIO_NOTING)
+        yd_sio_socket_set_phase(socket, YD_SIO_CONNECTING);
+    return memcmp(socket->id, id, YD_ID_LEN) != 0 ? yd_sio_socket_set_id(socket, id) : 0;
+}
+
+/* With an order, what a connected client was sent is found again where that has it. */
 void yd_sio_socket_note(yodel_sio_socket *socket, const char *offset, const struct yd_sio_out *out)
 {
-    if (socket->memory != NULL)
+    bool elsewhere = socket->ns->sio->order != NULL && socket->phase == YD_SIO_CONNECTED;
+
+    if (socket->memory != NULL && !elsewhere)
         yd_sio_log_note(&socket->memory->log, socket->loop->now, arrived_before(socket), offset,
                         out);
 }
@@ -304,18 +350,22 @@ int yd_sio_socket_owe(yodel_sio_socket *socket, uint64_t id, struct yd_sio_asker
                       uint32_t timeout_ms)
 {
     yodel_sio *sio = socket->ns->sio;
+    struct yd_sio_aside *aside = yd_sio_aside_of(socket);
 
-    if (socket->waits == NULL)
-        socket->waits =
-            yd_sio_waits_new(sio->mem, sio->secret, socket->loop, sio->options.max_acks);
-    return socket->waits != NULL ? yd_sio_waits_add(socket->waits, id, asker, timeout_ms) : -ENOMEM;
+    if (aside == NULL)
+        return -ENOMEM;
+    if (aside->waits == NULL)
+        aside->waits = yd_sio_waits_new(sio->mem, sio->secret, socket->loop, sio->options.max_acks);
+    return aside->waits != NULL ? yd_sio_waits_add(aside->waits, id, asker, timeout_ms) : -ENOMEM;
 }
 
 void yd_sio_socket_owe_nothing(yodel_sio_socket *socket)
 {
-    struct yd_sio_waits *waits = socket->waits;
+    struct yd_sio_waits *waits = yd_sio_aside(socket)->waits;
 
-    socket->waits = NULL;
+    if (waits == NULL)
+        return;
+    socket->aside->waits = NULL;
     yd_sio_waits_free(waits);
 }
 
@@ -323,15 +373,20 @@ static int add_handler(yodel_sio_socket *socket, const char *event,
                        const struct yd_sio_own_handler *handler)
 {
     yodel_sio *sio = socket->ns->sio;
+    struct yd_sio_aside *aside;
 
     if (event != NULL && yd_sio_is_reserved(yodel_str_of(event)))
         return YODEL_ERR_NAME;
-    return yd_sio_own_add(&socket->own, sio->mem, event, handler, sio->options.max_handlers);
+    if ((aside = yd_sio_aside_of(socket)) == NULL)
+        return -ENOMEM;
+    return yd_sio_own_add(&aside->own, sio->mem, event, handler, sio->options.max_handlers);
 }
 
 int yodel_sio_socket_on(yodel_sio_socket *socket, const char *event, yodel_sio_event_fn *handler,
                         void *user)
 {
+    if (socket == NULL || handler == NULL)
+        return -EINVAL;
     if (event == NULL)
         return YODEL_ERR_NAME;
     return add_handler(socket, event, &(struct yd_sio_own_handler){.fn = handler, .user = user});
@@ -340,6 +395,8 @@ int yodel_sio_socket_on(yodel_sio_socket *socket, const char *event, yodel_sio_e
 int yodel_sio_socket_once(yodel_sio_socket *socket, const char *event, yodel_sio_event_fn *handler,
                           void *user)
 {
+    if (socket == NULL || handler == NULL)
+        return -EINVAL;
     if (event == NULL)
         return YODEL_ERR_NAME;
     return add_handler(socket, event,
@@ -348,7 +405,16 @@ int yodel_sio_socket_once(yodel_sio_socket *socket, const char *event, yodel_sio
 
 int yodel_sio_socket_on_any(yodel_sio_socket *socket, yodel_sio_event_fn *handler, void *user)
 {
+    if (socket == NULL || handler == NULL)
+        return -EINVAL;
     return add_handler(socket, NULL, &(struct yd_sio_own_handler){.fn = handler, .user = user});
+}
+
+static int remove_handlers(yodel_sio_socket *socket, const struct yd_sio_own_match *match)
+{
+    if (socket == NULL || socket->aside == NULL)
+        return 0;
+    return yd_sio_own_remove(&socket->aside->own, socket->ns->sio->mem, match);
 }
 
 int yodel_sio_socket_off(yodel_sio_socket *socket, const char *event, yodel_sio_event_fn *handler,
@@ -356,14 +422,14 @@ int yodel_sio_socket_off(yodel_sio_socket *socket, const char *event, yodel_sio_
 {
     struct yd_sio_own_match match = {false, event, handler, user};
 
-    return yd_sio_own_remove(&socket->own, socket->ns->sio->mem, &match);
+    return remove_handlers(socket, &match);
 }
 
 int yodel_sio_socket_off_any(yodel_sio_socket *socket, yodel_sio_event_fn *handler, void *user)
 {
     struct yd_sio_own_match match = {true, NULL, handler, user};
 
-    return yd_sio_own_remove(&socket->own, socket->ns->sio->mem, &match);
+    return remove_handlers(socket, &match);
 }
 
 /* ---- rooms ---- */
@@ -382,7 +448,7 @@ static bool is_own(const yodel_sio_socket *socket, const char *room)
     return yodel_str_eq(yd_sio_id(socket), yodel_str_of(room));
 }
 
-int yd_sio_socket_join(yodel_sio_socket *socket, const char *room)
+static int join(yodel_sio_socket *socket, const char *room)
 {
     struct yd_sio_rooms rooms = yd_sio_rooms_of(socket);
     int rc;
@@ -397,6 +463,46 @@ int yd_sio_socket_join(yodel_sio_socket *socket, const char *room)
     return rc;
 }
 
+/* Of one that is AWAY nobody is told. */
+static bool is_to_be_told(const yodel_sio_socket *socket, const char *room)
+{
+    return socket->phase != YD_SIO_AWAY && room != NULL && strlen(room) <= YODEL_GROUP_NAME_MAX &&
+           !yd_sio_has_stay(socket, room);
+}
+
+static int join_watched(yodel_sio_socket *socket, const char *room)
+{
+    unsigned num = socket->rooms.num;
+    struct yd_sio_stay *stay;
+    int rc;
+
+    if (!is_to_be_told(socket, room))
+        return join(socket, room);
+    if ((rc = yd_sio_stay_new(socket, room, &stay)) < 0)
+        return rc;
+    rc = join(socket, room);
+    if (rc == 0 && (socket->rooms.num > num || is_own(socket, room)))
+        yd_sio_stay_begin(socket, stay);
+    else
+        yd_sio_stay_drop(socket, stay);
+    return rc;
+}
+
+int yd_sio_socket_join(yodel_sio_socket *socket, const char *room)
+{
+    return yd_sio_ns_watches_rooms(socket->ns) ? join_watched(socket, room) : join(socket, room);
+}
+
+int yd_sio_socket_enter_own_room(yodel_sio_socket *socket)
+{
+    char room[YD_ID_LEN + 1] = "";
+
+    if (!socket->in_own_room || !yd_sio_ns_watches_rooms(socket->ns))
+        return 0;
+    memcpy(room, socket->id, YD_ID_LEN);
+    return join_watched(socket, room);
+}
+
 void yd_sio_socket_leave(yodel_sio_socket *socket, const char *room)
 {
     struct yd_sio_rooms rooms = yd_sio_rooms_of(socket);
@@ -405,6 +511,7 @@ void yd_sio_socket_leave(yodel_sio_socket *socket, const char *room)
         socket->in_own_room = false;
     else
         yd_sio_membership_leave(&socket->rooms, &rooms, room);
+    yd_sio_stay_end(socket, room);
 }
 
 void yd_sio_socket_leave_rooms(yodel_sio_socket *socket)
@@ -413,11 +520,14 @@ void yd_sio_socket_leave_rooms(yodel_sio_socket *socket)
 
     socket->in_own_room = false;
     yd_sio_membership_leave_all(&socket->rooms, &rooms);
+    yd_sio_stays_end(socket);
 }
 
 /* Of one that is AWAY nobody but who comes back knows the rooms. */
 int yodel_sio_socket_join(yodel_sio_socket *socket, const char *room)
 {
+    if (socket == NULL)
+        return -EINVAL;
     if (socket->phase == YD_SIO_LEAVING || socket->phase == YD_SIO_AWAY)
         return YODEL_ERR_CLOSED;
     return yd_sio_socket_join(socket, room);
@@ -425,14 +535,19 @@ int yodel_sio_socket_join(yodel_sio_socket *socket, const char *room)
 
 void yodel_sio_socket_leave(yodel_sio_socket *socket, const char *room)
 {
+    if (socket == NULL)
+        return;
     if (socket->phase != YD_SIO_AWAY)
         yd_sio_socket_leave(socket, room);
 }
 
 void yodel_sio_socket_each_room(const yodel_sio_socket *socket, yodel_sio_name_fn *each, void *user)
 {
-    struct yd_sio_rooms rooms = yd_sio_rooms_of(socket);
+    struct yd_sio_rooms rooms;
 
+    if (socket == NULL || each == NULL)
+        return;
+    rooms = yd_sio_rooms_of(socket);
     if (socket->phase == YD_SIO_AWAY)
         return;
     if (socket->in_own_room)
@@ -444,31 +559,43 @@ void yodel_sio_socket_each_room(const yodel_sio_socket *socket, yodel_sio_name_f
 
 yodel_str yodel_sio_socket_id(const yodel_sio_socket *socket)
 {
+    if (socket == NULL)
+        return (yodel_str){NULL, 0};
     return yd_sio_id(socket);
 }
 
 yodel_sio_namespace *yodel_sio_socket_namespace(const yodel_sio_socket *socket)
 {
+    if (socket == NULL)
+        return NULL;
     return socket->ns;
 }
 
 yodel_sio *yodel_sio_socket_sio(const yodel_sio_socket *socket)
 {
+    if (socket == NULL)
+        return NULL;
     return socket->ns->sio;
 }
 
 yodel_loop *yodel_sio_socket_loop(const yodel_sio_socket *socket)
 {
+    if (socket == NULL)
+        return NULL;
     return socket->loop->open;
 }
 
 int yodel_sio_socket_recovered(const yodel_sio_socket *socket)
 {
+    if (socket == NULL)
+        return 0;
     return socket->recovered;
 }
 
 json_t *yodel_sio_socket_json(yodel_sio_socket *socket)
 {
+    if (socket == NULL)
+        return NULL;
     if (socket->json == NULL)
         socket->json = json_object();
     return socket->json;
@@ -476,9 +603,13 @@ json_t *yodel_sio_socket_json(yodel_sio_socket *socket)
 
 void yodel_sio_socket_set_data(yodel_sio_socket *socket, void *data, yodel_free_fn *free_data_fn)
 {
-    void *old = socket->data;
-    yodel_free_fn *free_old = socket->free_data;
+    void *old;
+    yodel_free_fn *free_old;
 
+    if (socket == NULL)
+        return;
+    old = socket->data;
+    free_old = socket->free_data;
     socket->data = data;
     socket->free_data = free_data_fn;
     if (free_old != NULL && old != data)
@@ -487,21 +618,30 @@ void yodel_sio_socket_set_data(yodel_sio_socket *socket, void *data, yodel_free_
 
 void *yodel_sio_socket_data(const yodel_sio_socket *socket)
 {
+    if (socket == NULL)
+        return NULL;
     return socket->data;
 }
 
 int yd_sio_read_auth(yodel_sio_socket *socket)
 {
-    if (socket->auth != NULL)
+    struct yd_sio_aside *aside = yd_sio_aside_of(socket);
+
+    if (aside == NULL)
+        return -ENOMEM;
+    if (aside->auth != NULL)
         return 0;
     if (socket->auth_text != NULL)
-        return yd_json_read_checked(yodel_str_of(socket->auth_text), &socket->auth);
-    return (socket->auth = json_object()) != NULL ? 0 : -ENOMEM;
+        return yd_json_read_checked(yodel_str_of(socket->auth_text), &aside->auth);
+    return (aside->auth = json_object()) != NULL ? 0 : -ENOMEM;
 }
 
 const json_t *yodel_sio_socket_auth(const yodel_sio_socket *given)
 {
-    yodel_sio_socket *socket = (yodel_sio_socket *)given; /* a document made on first use */
+    yodel_sio_socket *socket; /* a document made on first use */
 
-    return yd_sio_read_auth(socket) == 0 ? socket->auth : NULL;
+    if (given == NULL)
+        return NULL;
+    socket = (yodel_sio_socket *)given;
+    return yd_sio_read_auth(socket) == 0 ? socket->aside->auth : NULL;
 }

@@ -24,38 +24,60 @@ enum yd_sio_phase {
     YD_SIO_AWAY            /* its client is lost; it notes what comes for it, and waits */
 };
 
+/* What a socket has on its way in, and then few have. */
+struct yd_sio_aside {
+    struct yd_sio_config *config;         /* that middleware is of; NULL: none */
+    struct yd_sio_middleware *middleware; /* to run next, while it is not CONNECTED */
+    struct yd_sio_early *early;           /* NULL: none */
+    yodel_decision *decision;   /* on its middleware, or on the event that is held; NULL: none */
+    struct yd_sio_held *held;   /* an event whose middleware decides later; NULL: none */
+    struct yd_list *asked;      /* a ring: acknowledgements that the program holds */
+    struct yd_list *stays;      /* a ring: in rooms, as handlers are told; in their order */
+    struct yd_sio_own own;      /* its handlers */
+    struct yd_sio_waits *waits; /* NULL: it owes nothing */
+    json_t *auth;               /* what auth_text says; NULL: not asked for */
+    unsigned num_asked;
+};
+
+/* Kept small: there is one for every idle client. */
 struct yodel_sio_socket {
     struct yd_sio_client *client; /* NULL: AWAY */
     yodel_sio_namespace *ns;      /* a reference */
     struct yd_loop *loop;
-    struct yd_list of_client;           /* or of the loop's AWAY ones */
-    struct yd_list of_shard, of_parent; /* of_parent: of its namespace's, if it has one */
-    struct yd_map_node by_id;
+    struct yd_sio_aside *aside; /* NULL: all zero; see yd_sio_aside_of() */
+    struct yd_list of_client;   /* or of the loop's AWAY ones */
+    struct yd_list of_shard;
     struct yd_sio_membership rooms;
+    struct yd_map_bare by_id; /* if has_id; key: id */
+    char id[YD_ID_LEN];
+    uint8_t phase : 3; /* enum yd_sio_phase */
+    bool recovered : 1;
+    bool in_middleware : 1; /* that of the connection runs */
+    bool is_refused : 1;    /* by it */
+    bool in_own_room : 1;   /* the room of its id */
+    bool has_id : 1;
     uint64_t stamp; /* of the broadcast that has reached or passed it */
     json_t *json;   /* yodel_sio_socket_json() */
     char *auth_text;
-    json_t *auth;
     void *data;
     yodel_free_fn *free_data;
-    struct yd_sio_config *config;         /* that middleware is of; NULL: none */
-    struct yd_sio_middleware *middleware; /* to run next, while it is not CONNECTED */
-    struct yd_sio_early *early;           /* NULL: none */
-    yodel_decision *decision; /* on its middleware, or on the event that is held; NULL: none */
-    struct yd_sio_held *held; /* an event whose middleware decides later; NULL: none */
-    struct yd_list asked;     /* acknowledgements that the program holds */
-    unsigned num_asked;
-    struct yd_sio_own own;        /* its handlers */
-    struct yd_sio_waits *waits;   /* NULL: it owes nothing */
     struct yd_sio_memory *memory; /* connection state recovery; NULL: off */
     const char *reason; /* why it is LEAVING; NULL: it was not CONNECTED, no handler is called */
-    uint8_t phase;
-    bool recovered;
-    bool in_middleware; /* that of the connection runs */
-    bool is_refused;    /* by it */
-    bool in_own_room;   /* the room of its id */
-    char id[YD_ID_LEN];
+    struct yd_list of_parent[]; /* one, of its namespace's parent, if that has one */
 };
+
+/* What it has aside, to be read. */
+static inline const struct yd_sio_aside *yd_sio_aside(const yodel_sio_socket *socket)
+{
+    static const struct yd_sio_aside nothing = {.num_asked = 0};
+
+    return socket->aside != NULL ? socket->aside : &nothing;
+}
+
+/* The same to be changed: it is made if it is not there.  NULL when out of memory. */
+struct yd_sio_aside *yd_sio_aside_of(yodel_sio_socket *socket);
+/* Gives it back if there is nothing in it. */
+void yd_sio_aside_tidy(yodel_sio_socket *socket);
 
 static inline yodel_str yd_sio_id(const yodel_sio_socket *socket)
 {
@@ -98,15 +120,22 @@ int yd_sio_socket_set_id(yodel_sio_socket *socket, const char id[YD_ID_LEN]);
 /* It begins to remember, under pid (NULL: a new one).  Returns 0, -ENOMEM, -EIO. */
 int yd_sio_socket_remember(yodel_sio_socket *socket, const char *pid);
 void yd_sio_socket_forget(yodel_sio_socket *socket);
+/* Takes from it what it has of a state that cannot be had: it is CONNECTING again, with id. Returns
+ * as yd_sio_socket_set_id(). */
+int yd_sio_socket_reset(yodel_sio_socket *socket, const char id[YD_ID_LEN]);
 /* Notes a packet, if it remembers; out NULL: a volatile one. */
 void yd_sio_socket_note(yodel_sio_socket *socket, const char *offset, const struct yd_sio_out *out);
 
 /* Where its rooms are. */
 struct yd_sio_rooms yd_sio_rooms_of(const yodel_sio_socket *socket);
-/* Joins and leaves a room, its own too, in whatever phase; see yd_sio_membership_join(). */
+/* Joins and leaves a room, its own too, in whatever phase; see yd_sio_membership_join(), and
+ * YODEL_ERR_CONGESTED. */
 int yd_sio_socket_join(yodel_sio_socket *socket, const char *room);
 void yd_sio_socket_leave(yodel_sio_socket *socket, const char *room);
 void yd_sio_socket_leave_rooms(yodel_sio_socket *socket);
+/* Has it be in its own room, if it is, for handlers too.  Returns 0, -ENOMEM, YODEL_ERR_CONGESTED.
+ */
+int yd_sio_socket_enter_own_room(yodel_sio_socket *socket);
 
 /* Makes the document that yodel_sio_socket_auth() gives, if it is not there.  Returns 0 or -ENOMEM.
  */

@@ -31,8 +31,10 @@ static yodel_sio_target add(yodel_sio_target target, enum yd_sio_term kind, cons
 
 yodel_sio_target yodel_sio_to(yodel_sio_socket *socket)
 {
-    return (yodel_sio_target){
-        .ns = socket->ns, .num_terms = 1, .kinds = {YD_SIO_TO_SOCKET}, .terms = {{socket}}};
+    return (yodel_sio_target){.ns = socket != NULL ? socket->ns : NULL,
+                              .num_terms = 1,
+                              .kinds = {YD_SIO_TO_SOCKET},
+                              .terms = {{socket}}};
 }
 
 yodel_sio_target yodel_sio_to_all(yodel_sio_namespace *ns)
@@ -42,7 +44,7 @@ yodel_sio_target yodel_sio_to_all(yodel_sio_namespace *ns)
 
 yodel_sio_target yodel_sio_to_others(yodel_sio_socket *socket)
 {
-    return yodel_sio_target_but(yodel_sio_to_all(socket->ns), socket);
+    return yodel_sio_target_but(yodel_sio_to_all(socket != NULL ? socket->ns : NULL), socket);
 }
 
 yodel_sio_target yodel_sio_to_room(yodel_sio_namespace *ns, const char *room)
@@ -83,6 +85,10 @@ yodel_sio_target yodel_sio_target_and(yodel_sio_target a, yodel_sio_target b)
 
 yodel_sio_target yodel_sio_target_but(yodel_sio_target target, yodel_sio_socket *socket)
 {
+    if (socket == NULL) {
+        fail(&target, INVALID);
+        return target;
+    }
     for (size_t at = 0; at < YD_ID_LEN; at += sizeof target.terms[0].id) {
         uint8_t part[sizeof target.terms[0].id] = {0};
         unsigned i = target.num_terms;

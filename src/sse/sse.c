@@ -73,6 +73,8 @@ int yodel_sse_send(yodel_sse *sse, const yodel_sse_message *given)
     struct yd_sse_fields fields;
     int rc;
 
+    if (sse == NULL)
+        return -EINVAL;
     if ((rc = yd_options_read(given, &message, sizeof message)) < 0 ||
         (rc = check_message(&message)) < 0)
         return rc;
@@ -85,6 +87,8 @@ int yodel_sse_send(yodel_sse *sse, const yodel_sse_message *given)
 
 int yodel_sse_send_text(yodel_sse *sse, yodel_str data)
 {
+    if (sse == NULL)
+        return -EINVAL;
     if (data.ptr == NULL && data.len == 0)
         data.ptr = "";
     return yodel_sse_send(sse, YODEL_OPTIONS(yodel_sse_message, .data = data));
@@ -92,7 +96,7 @@ int yodel_sse_send_text(yodel_sse *sse, yodel_str data)
 
 int yodel_sse_send_pack(yodel_sse *sse, const char *event, const char *format, ...)
 {
-    const struct yodel_allocator *mem = yd_sse_loop(sse)->mem;
+    const struct yodel_allocator *mem = sse != NULL ? yd_sse_loop(sse)->mem : NULL;
     struct yd_buf text = {0};
     va_list args;
     int rc;
@@ -176,8 +180,11 @@ static void on_close(yodel_stream *stream, yodel_stream_reason reason, void *use
 
 int yodel_sse_end(yodel_sse *sse)
 {
-    int rc = yodel_stream_end(&sse->stream);
+    int rc;
 
+    if (sse == NULL)
+        return -EINVAL;
+    rc = yodel_stream_end(&sse->stream);
     if (rc == 0)
         leave_groups(sse);
     return rc;
@@ -185,11 +192,15 @@ int yodel_sse_end(yodel_sse *sse)
 
 yodel_stream *yodel_sse_stream(yodel_sse *sse)
 {
+    if (sse == NULL)
+        return NULL;
     return &sse->stream;
 }
 
 void *yodel_sse_user(const yodel_sse *sse)
 {
+    if (sse == NULL)
+        return NULL;
     return yodel_stream_user(&sse->stream);
 }
 
@@ -271,6 +282,8 @@ int yodel_request_sse_begin(yodel_request *req, const yodel_sse_options *given, 
     yodel_stream *stream;
     int rc;
 
+    if (req == NULL)
+        return -EINVAL;
     if ((rc = yd_options_read(given, &options, sizeof options)) < 0 ||
         (rc = begin_stream(req, &options, &stream)) < 0)
         return rc;
@@ -282,7 +295,10 @@ int yodel_request_sse_begin(yodel_request *req, const yodel_sse_options *given, 
 
 yodel_str yodel_request_last_event_id(yodel_request *req)
 {
-    yodel_str id = yodel_request_header(req, "Last-Event-ID");
+    yodel_str id;
 
+    if (req == NULL)
+        return (yodel_str){NULL, 0};
+    id = yodel_request_header(req, "Last-Event-ID");
     return id.ptr != NULL ? id : yodel_request_query_param(req, "lastEventId");
 }

@@ -107,6 +107,8 @@ void yd_sse_deliver(struct yd_member *member, struct yd_delivery *what)
 
 int yodel_sse_group_add(yodel_sse *sse, yodel_channels *channels, const char *group)
 {
+    if (sse == NULL || channels == NULL)
+        return -EINVAL;
     if (!yd_channel_name_is_valid(yodel_str_of(group)))
         return YODEL_ERR_NAME;
     if (!yd_http_stream_is_open(&sse->stream))
@@ -116,5 +118,7 @@ int yodel_sse_group_add(yodel_sse *sse, yodel_channels *channels, const char *gr
 
 void yodel_sse_group_discard(yodel_sse *sse, yodel_channels *channels, const char *group)
 {
+    if (sse == NULL || channels == NULL)
+        return;
     yd_channels_leave(channels, yd_sse_loop(sse), yodel_str_of(group), &sse->member);
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <string.h>
+#include <yodel/http_stream.h>
 
 #include "base/container.h"
 #include "base/mem.h"
@@ -26,27 +27,6 @@ static int hash_key(yodel_str key, char ret_text[ACCEPT_SIZE])
 }
 
 /* ---- what is agreed on ---- */
-
-static void agree_on_deflate(yodel_ws *ws, const struct yd_http_head *head,
-                             char ret_text[YD_WS_EXTENSION_MAX])
-{
-    bool context = ws->route->options.deflate == YODEL_WS_DEFLATE_CONTEXT;
-    struct yd_ws_deflate_policy policy = {context, context, 15, 15};
-    struct yd_ws_deflate_params params;
-
-    ret_text[0] = '\0';
-    if (ws->route->options.deflate == YODEL_WS_DEFLATE_OFF)
-        return;
-    yd_ws_choose_deflate(head, &policy, &params);
-    if (!params.on)
-        return;
-    yd_ws_write_extension(&params, ret_text);
-    ws->deflate = true;
-    ws->server_context = !params.server_no_context;
-    ws->client_context = !params.client_no_context;
-    ws->server_bits = params.server_bits & 15;
-    ws->client_bits = params.client_bits & 15;
-}
 
 /* What was asked for, else the first of the route's that is offered; NULL: none. */
 static const char *choose_subprotocol(const yodel_ws *ws, const struct yd_http_head *head,
@@ -116,7 +96,7 @@ static int write_head(yodel_ws *ws, const struct yd_http_head *head,
 
     if ((rc = hash_key(yd_http_field(head, YODEL_STR("Sec-WebSocket-Key")), accept)) < 0)
         return rc;
-    agree_on_deflate(ws, head, extension);
+    yd_ws_agree_on_deflate(ws, head, extension);
     rc = yd_buf_printf(mem, out,
                        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                        "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
@@ -177,12 +157,15 @@ static int check_undecided(const yodel_ws *ws)
 
 int yodel_ws_accept(yodel_ws *ws, const yodel_ws_accept_options *given)
 {
-    const struct yodel_allocator *mem = ws->route->service->mem;
+    const struct yodel_allocator *mem;
     yodel_ws_accept_options options;
     const struct yd_http_head *head;
     struct yd_buf out = {0};
     int rc, claim;
 
+    if (ws == NULL)
+        return -EINVAL;
+    mem = ws->route->service->mem;
     if ((rc = check_undecided(ws)) < 0)
         return rc;
     head = yd_request_head(ws->in.connecting.req);
@@ -225,12 +208,22 @@ static void forget_request(yodel_ws *ws)
     yd_loop_task(yd_ws_loop_of(ws), &ws->in.connecting.end);
 }
 
+/* The client of a deferred one may have gone already: that ends it, like any other. */
+static int refused(yodel_ws *ws, int rc)
+{
+    if (rc == 0 || (rc == YODEL_ERR_CLOSED && !ws->deferred))
+        forget_request(ws);
+    return rc;
+}
+
 int yodel_ws_reject(yodel_ws *ws, const yodel_response *given)
 {
     yodel_response response;
     yodel_request *req;
     int rc;
 
+    if (ws == NULL)
+        return -EINVAL;
     if ((rc = check_undecided(ws)) < 0)
         return rc;
     req = ws->in.connecting.req;
@@ -245,14 +238,32 @@ int yodel_ws_reject(yodel_ws *ws, const yodel_response *given)
         rc = yd_request_fail(req, response.status, NULL, response.headers, response.num_headers);
     else
         rc = yodel_request_respond(req, &response);
-    /* The client of a deferred one may have gone already: that ends it, like any other. */
-    if (rc == 0 || (rc == YODEL_ERR_CLOSED && !ws->deferred))
-        forget_request(ws);
-    return rc;
+    return refused(ws, rc);
+}
+
+int yodel_ws_reject_stream(yodel_ws *ws, const yodel_stream_options *given,
+                           yodel_stream **ret_stream)
+{
+    yodel_stream_options options;
+    int rc;
+
+    if (ws == NULL)
+        return -EINVAL;
+    if ((rc = check_undecided(ws)) < 0 ||
+        (rc = yd_options_read(given, &options, sizeof options)) < 0)
+        return rc;
+    options.size = sizeof options;
+    if (options.status == 0)
+        options.status = 403;
+    if (!yd_status_refuses(options.status))
+        return -EINVAL;
+    return refused(ws, yodel_request_stream_begin(ws->in.connecting.req, &options, ret_stream));
 }
 
 void yodel_ws_close(yodel_ws *ws, uint16_t code, const char *reason)
 {
+    if (ws == NULL)
+        return;
     if (ws->state == YD_WS_CONNECTING) {
         if (check_undecided(ws) == 0)
             yd_request_override_decision(ws->in.connecting.req);
@@ -320,6 +331,8 @@ static const struct yd_decision_ops decision_ops = {
 
 yodel_decision *yodel_ws_defer(yodel_ws *ws)
 {
+    if (ws == NULL)
+        return NULL;
     return check_undecided(ws) == 0 ? yodel_request_defer(ws->in.connecting.req) : NULL;
 }
 
@@ -439,5 +452,7 @@ void yd_ws_on_upgrade(yodel_request *req, void *user)
 
 yodel_str yodel_request_subprotocol(const yodel_request *req, size_t i)
 {
+    if (req == NULL)
+        return (yodel_str){NULL, 0};
     return yd_ws_subprotocol(yd_request_head(req), i);
 }

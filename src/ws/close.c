@@ -203,15 +203,6 @@ static void tell_close(yodel_ws *ws, int error)
         on_close(ws, &closing, ws->route->user);
 }
 
-static void free_contexts(yodel_ws *ws)
-{
-    if (ws->contexts == NULL)
-        return;
-    yd_deflater_free(ws->contexts->deflater);
-    yd_inflater_free(ws->contexts->inflater);
-    yd_free(ws->route->service->mem, ws->contexts);
-}
-
 void yd_ws_end(yodel_ws *ws, int error)
 {
     const struct yodel_allocator *mem = ws->route->service->mem;
@@ -226,7 +217,7 @@ void yd_ws_end(yodel_ws *ws, int error)
     while (ws->free_data != NULL)
         yodel_ws_set_data(ws, NULL, NULL);
     yd_ws_free_partial(ws);
-    free_contexts(ws);
+    yd_ws_free_contexts(ws);
     yd_conn_release(ws->conn);
     yd_free(mem, ws->close_reason);
     yd_free(mem, ws);
@@ -234,9 +225,13 @@ void yd_ws_end(yodel_ws *ws, int error)
 
 void yodel_ws_set_data(yodel_ws *ws, void *data, yodel_free_fn *free_data)
 {
-    void *old = ws->data;
-    yodel_free_fn *free_old = ws->free_data;
+    void *old;
+    yodel_free_fn *free_old;
 
+    if (ws == NULL)
+        return;
+    old = ws->data;
+    free_old = ws->free_data;
     ws->data = data;
     ws->free_data = free_data;
     if (free_old != NULL && old != data)
@@ -245,15 +240,21 @@ void yodel_ws_set_data(yodel_ws *ws, void *data, yodel_free_fn *free_data)
 
 void *yodel_ws_data(const yodel_ws *ws)
 {
+    if (ws == NULL)
+        return NULL;
     return ws->data;
 }
 
 yodel_server *yodel_ws_server(const yodel_ws *ws)
 {
+    if (ws == NULL)
+        return NULL;
     return ws->route->service->server;
 }
 
 yodel_loop *yodel_ws_loop(const yodel_ws *ws)
 {
+    if (ws == NULL)
+        return NULL;
     return yd_ws_loop_of(ws)->open;
 }

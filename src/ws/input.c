@@ -8,8 +8,6 @@
 #include "net/caller.h"
 #include "ws/ws.h"
 
-/* Scratch larger than this is not kept from message to message, bytes. */
-#define SCRATCH_KEPT (64 * 1024)
 #define WARN_EVERY_MS 1000
 
 /* Output above which a peer is not listened to, bytes: its messages cause more of it. */
@@ -61,98 +59,58 @@ static void fail_intake(yodel_ws *ws, int rc)
 
 /* ---- whole messages ---- */
 
-/* False when there are too many of them: the WebSocket is closing then.  A ping is one, too, as it
- * is answered. */
-static bool count_one(yodel_ws *ws)
+static __attribute__((noinline)) bool fail_flood(yodel_ws *ws)
 {
-    if (ws->state != YD_WS_OPEN || yd_conn_count_message(ws->conn))
-        return true;
     fail_protocol(ws, 1008, "too many messages");
     return false;
+}
+
+/* False when nothing more is taken, or there are too many of them: the WebSocket is closing then.
+ * A ping is one, too, as it is answered. */
+static bool count_one(yodel_ws *ws)
+{
+    return ws->state == YD_WS_OPEN && (yd_conn_count_message(ws->conn) || fail_flood(ws));
 }
 
 static void deliver(yodel_ws *ws, uint8_t opcode, const uint8_t *data, size_t len)
 {
     yodel_ws_message message = {sizeof message, (yodel_ws_type)opcode, {data, len}};
     const yodel_ws_handlers *handlers = &ws->route->handlers;
+    struct yd_ws_loop *shared = yd_ws_shared(ws);
     int rc;
 
     yd_count(&yd_ws_loop_of(ws)->counters.messages_in, 1);
-    if (!count_one(ws) || ws->state != YD_WS_OPEN || handlers->on_message == NULL)
+    if (!count_one(ws) || handlers->on_message == NULL)
         return;
     if (opcode == YD_WS_TEXT)
-        yd_ws_shared(ws)->checked = message.data;
+        shared->checked = message.data;
     rc = handlers->on_message(ws, &message, ws->route->user);
-    yd_ws_shared(ws)->checked = (yodel_bytes){NULL, 0};
+    shared->checked = (yodel_bytes){NULL, 0};
     if (rc < 0)
         yd_ws_handler_failed(ws, "on_message", rc);
 }
 
-/* Where inflated bytes go. */
-struct sink {
-    yodel_ws *ws;
-    struct yd_utf8 *utf8; /* NULL: binary */
-};
-
-static int take_in_whole(const uint8_t *data, size_t len, void *user)
-{
-    struct sink *sink = user;
-
-    if (sink->utf8 != NULL && !yd_utf8_feed(sink->utf8, data, len))
-        return -EILSEQ;
-    return yd_buf_append(mem_of(sink->ws), &yd_ws_shared(sink->ws)->inflated, data, len);
-}
-
-static struct yd_inflater *shared_inflater(yodel_ws *ws)
-{
-    struct yd_ws_loop *shared = yd_ws_shared(ws);
-
-    if (shared->inflater == NULL)
-        shared->inflater = yd_inflater_new(mem_of(ws), 15);
-    return shared->inflater;
-}
-
-static struct yd_inflater *own_inflater(yodel_ws *ws)
-{
-    if (ws->contexts == NULL &&
-        (ws->contexts = yd_zalloc(mem_of(ws), sizeof *ws->contexts)) == NULL)
-        return NULL;
-    if (ws->contexts->inflater == NULL)
-        ws->contexts->inflater = yd_inflater_new(mem_of(ws), ws->client_bits);
-    return ws->contexts->inflater;
-}
-
-/* A compressed message that is all there: inflated into the loop's scratch. */
+/* A compressed message that is all there. */
 static void on_whole_deflated(yodel_ws *ws, const struct yd_ws_piece *piece)
 {
-    struct yd_inflater *inflater = ws->client_context ? own_inflater(ws) : shared_inflater(ws);
-    struct yd_buf *scratch = &yd_ws_shared(ws)->inflated;
-    struct yd_utf8 utf8 = YD_UTF8_INIT;
-    struct sink sink = {ws, piece->opcode == YD_WS_TEXT ? &utf8 : NULL};
-    uint64_t total = 0;
-    int rc = -ENOMEM;
+    yodel_bytes text = {NULL, 0};
+    int rc = yd_ws_inflate(ws, piece->data, piece->len, &text);
 
-    scratch->len = 0;
-    if (inflater != NULL)
-        rc = yd_inflate_piece(inflater, piece->data, piece->len, true, ws->client_context, &total,
-                              ws->route->options.max_message, take_in_whole, &sink);
-    if (rc == 0 && !yd_utf8_is_complete(&utf8))
+    if (rc == 0 && piece->opcode == YD_WS_TEXT && !yd_utf8_is_valid(text.ptr, text.len))
         rc = -EILSEQ;
     if (rc == 0)
-        deliver(ws, piece->opcode, scratch->ptr, scratch->len);
+        deliver(ws, piece->opcode, text.ptr, text.len);
     else
         fail_intake(ws, rc);
-    if (rc != 0 && inflater != NULL)
-        yd_inflater_reset(inflater);
-    if (scratch->cap > SCRATCH_KEPT)
-        yd_buf_free(mem_of(ws), scratch);
+    yd_ws_inflated(ws);
 }
 
 static void on_whole(yodel_ws *ws, const struct yd_ws_piece *piece)
 {
     if (piece->compressed)
         on_whole_deflated(ws, piece);
-    else if (piece->opcode == YD_WS_TEXT && !yd_utf8_is_valid(piece->data, piece->len))
+    else if (piece->opcode == YD_WS_TEXT && !piece->ascii &&
+             !yd_utf8_is_valid(piece->data, piece->len))
         fail_intake(ws, -EILSEQ);
     else
         deliver(ws, piece->opcode, piece->data, piece->len);
@@ -160,25 +118,34 @@ static void on_whole(yodel_ws *ws, const struct yd_ws_piece *piece)
 
 /* ---- messages in pieces ---- */
 
-static int take_in(yodel_ws *ws, struct yd_utf8 *utf8, const uint8_t *data, size_t len,
-                   uint64_t announced)
-{
-    if (utf8 != NULL && !yd_utf8_feed(utf8, data, len))
-        return -EILSEQ;
-    return yd_ws_partial_append(ws, data, len, announced);
-}
+/* Where inflated bytes go. */
+struct sink {
+    yodel_ws *ws;
+    struct yd_utf8 *utf8; /* NULL: binary */
+};
 
 static int take_in_inflated(const uint8_t *data, size_t len, void *user)
 {
     struct sink *sink = user;
 
-    return take_in(sink->ws, sink->utf8, data, len, 0);
+    if (sink->utf8 != NULL && !yd_utf8_feed(sink->utf8, data, len))
+        return -EILSEQ;
+    return yd_ws_partial_append(sink->ws, data, len, 0);
+}
+
+/* ASCII between whole characters needs no look. */
+static int take_in(yodel_ws *ws, const struct yd_ws_piece *piece, struct yd_utf8 *utf8)
+{
+    if (utf8 != NULL && !(piece->ascii && yd_utf8_is_complete(utf8)) &&
+        !yd_utf8_feed(utf8, piece->data, piece->len))
+        return -EILSEQ;
+    return yd_ws_partial_append(ws, piece->data, piece->len, ws->in.reader.left);
 }
 
 static struct yd_inflater *partial_inflater(yodel_ws *ws, struct yd_ws_partial *partial)
 {
     if (ws->client_context)
-        return own_inflater(ws);
+        return yd_ws_own_inflater(ws);
     if (partial->inflater == NULL)
         partial->inflater = yd_inflater_new(mem_of(ws), ws->client_bits);
     return partial->inflater;
@@ -199,8 +166,7 @@ static int inflate_piece(yodel_ws *ws, const struct yd_ws_piece *piece, struct y
 static int append_piece(yodel_ws *ws, const struct yd_ws_piece *piece)
 {
     struct yd_utf8 *utf8 = piece->opcode == YD_WS_TEXT ? &ws->partial->utf8 : NULL;
-    int rc = piece->compressed ? inflate_piece(ws, piece, utf8)
-                               : take_in(ws, utf8, piece->data, piece->len, ws->in.reader.left);
+    int rc = piece->compressed ? inflate_piece(ws, piece, utf8) : take_in(ws, piece, utf8);
 
     if (rc == 0 && piece->last && !yd_utf8_is_complete(&ws->partial->utf8))
         rc = -EILSEQ;
@@ -232,7 +198,7 @@ static void on_whole_control(yodel_ws *ws, uint8_t opcode, const uint8_t *data, 
 {
     if (opcode == YD_WS_CLOSE)
         yd_ws_on_close_frame(ws, data, len);
-    else if (opcode == YD_WS_PING && ws->state == YD_WS_OPEN && count_one(ws) &&
+    else if (opcode == YD_WS_PING && count_one(ws) &&
              yd_ws_send_control(ws, YD_WS_PONG, data, len) < 0)
         fail_memory(ws);
 }
@@ -297,6 +263,8 @@ void yd_ws_let_in(yodel_ws *ws)
 
 int yodel_ws_pause(yodel_ws *ws)
 {
+    if (ws == NULL)
+        return -EINVAL;
     if (ws->state > YD_WS_OPEN || ws->rejected)
         return YODEL_ERR_CLOSED;
     ws->paused = true;
@@ -307,6 +275,8 @@ int yodel_ws_pause(yodel_ws *ws)
 
 int yodel_ws_resume(yodel_ws *ws)
 {
+    if (ws == NULL)
+        return -EINVAL;
     if (ws->state > YD_WS_OPEN || ws->rejected)
         return YODEL_ERR_CLOSED;
     if (!ws->paused)

@@ -11,7 +11,7 @@
 #define RESERVED_AHEAD ((size_t)1024 * 1024)
 #define RESERVED_BY_LOOP ((size_t)64 * 1024 * 1024)
 
-/* A rest of a frame of so many bytes is worth a read of its own.  As for SEND_AT_ONCE of conn.c. */
+/* A rest of a frame of so many bytes is worth a read of its own.  As for YD_CONN_AT_ONCE. */
 #ifdef YODEL_NO_POOLS
 #define READ_INTO_LEAST 8
 #else

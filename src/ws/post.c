@@ -63,5 +63,7 @@ fail:
 
 yodel_id yodel_ws_id(const yodel_ws *ws)
 {
+    if (ws == NULL)
+        return (yodel_id){0};
     return (yodel_id){yd_conn_id(ws->conn)};
 }

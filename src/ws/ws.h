@@ -18,9 +18,16 @@
 
 /* WebSockets: a service of a server, its routes, and the connections. */
 
+/* A compressor without context, of those that a loop's connections share. */
+struct yd_ws_deflater {
+    struct yd_ws_deflater *next;
+    struct yd_deflater *deflater;
+    uint8_t level, bits, mem_level;
+};
+
 /* What the connections of one loop share; that loop's alone. */
 struct yd_ws_loop {
-    struct yd_deflater *deflaters[8]; /* by window bits - 8; without context, made on first use */
+    struct yd_ws_deflater *deflaters; /* made on first use */
     struct yd_inflater *inflater;     /* for messages that are whole in one read, without context */
     struct yd_buf inflated, deflated; /* kept from message to message while small */
     yodel_bytes checked; /* the text that a handler is being given: known to be UTF-8 */
@@ -31,6 +38,7 @@ struct yd_ws_loop {
 /* What a server's options say for all routes. */
 struct yd_ws_defaults {
     size_t max_message, max_buffered;
+    size_t max_deflate_memory; /* bytes of contexts on one loop */
     uint32_t ping_ms, pong_ms, close_ms, decide_ms;
     const char *server_name; /* borrowed; NULL: none */
 };
@@ -166,6 +174,29 @@ extern const struct yd_conn_events yd_ws_conn_events;
  * while input rests because the peer has much output to read.  0: neither. */
 uint64_t yd_ws_heard_at(const yodel_ws *ws);
 
+/* compression.c */
+/* Looks for permessage-deflate among a request's offers and notes what is agreed on; ret_text: the
+ * answering header's value, empty when nothing is. */
+void yd_ws_agree_on_deflate(yodel_ws *ws, const struct yd_http_head *head,
+                            char ret_text[YD_WS_EXTENSION_MAX]);
+/* Gives the memory of contexts back, and what the loop was charged for them. */
+void yd_ws_free_contexts(yodel_ws *ws);
+void yd_ws_free_deflaters(const struct yodel_allocator *mem, struct yd_ws_loop *loop);
+/* A message of len bytes is to be sent compressed. */
+bool yd_ws_is_deflated(const yodel_ws *ws, size_t len);
+/* Level and window: without context those with the same get the same bytes. */
+uint8_t yd_ws_deflate_setting(const yodel_ws *ws);
+/* Compresses into the loop's scratch; *ret is borrowed from there.  Returns 0 or -ENOMEM.  After 0
+ * yd_ws_deflated() follows, which gives the scratch back. */
+int yd_ws_deflate(yodel_ws *ws, yodel_bytes data, yodel_bytes *ret);
+void yd_ws_deflated(yodel_ws *ws, bool was_sent);
+/* Inflates a whole message into the loop's scratch; *ret is borrowed from there until
+ * yd_ws_inflated(), which always follows.  Results as of yd_inflate_message(). */
+int yd_ws_inflate(yodel_ws *ws, const uint8_t *data, size_t len, yodel_bytes *ret);
+void yd_ws_inflated(yodel_ws *ws);
+/* That of the WebSocket's context; NULL when out of memory. */
+struct yd_inflater *yd_ws_own_inflater(yodel_ws *ws);
+
 /* partial.c */
 /* What has come of a message or control frame in pieces, empty at first; NULL when out of memory.
  */
@@ -209,6 +240,9 @@ int yd_ws_send_checked(yodel_ws *ws, yodel_bytes text);
 /* For channel layers: a member that is a WebSocket is listed. */
 bool yd_ws_list_member(const struct yd_member *member, yodel_id *ret_id,
                        char ret_name[YODEL_CHANNEL_NAME_SIZE]);
+
+/* For channel layers: an event to the WebSocket of an id. */
+int yd_ws_send_event(yodel_channels *channels, uint64_t id, yodel_event *event);
 
 /* A message of data, its header included; NULL when out of memory. */
 struct yd_msg *yd_ws_make_msg(const struct yodel_allocator *mem, yodel_ws_type type,

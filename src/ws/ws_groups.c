@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "bus/call.h"
 #include "channels/channel_event.h"
+#include "channels/history.h"
 #include "proto/json_pack.h"
 #include "proto/json_scan.h"
 #include "ws/ws.h"
@@ -16,19 +17,42 @@
 
 #define CHANNEL_PREFIX "specific."
 
+static void let_out(struct yd_member *member)
+{
+    yd_conn_uncork(yd_container_of(member, yodel_ws, member)->conn);
+}
+
+/* What goes out after a join, such as the 101, tells the client that it is a member: it must not
+ * miss what other processes send from then on.  rc: of the join. */
+static int await(yodel_channels *channels, yodel_str group, yodel_ws *ws, int rc)
+{
+    if (rc == 0 && yd_conn_cork(ws->conn) &&
+        !yd_channels_await(channels, yd_ws_loop_of(ws), group, &ws->member, let_out))
+        yd_conn_uncork(ws->conn);
+    return rc;
+}
+
 int yodel_group_add(yodel_channels *channels, const char *group, yodel_ws *ws)
 {
+    int rc;
+
+    if (channels == NULL || ws == NULL)
+        return -EINVAL;
     if (!yd_channel_name_is_valid(yodel_str_of(group)))
         return YODEL_ERR_NAME;
     if (ws->state > YD_WS_OPEN || ws->rejected)
         return YODEL_ERR_CLOSED;
-    return yd_channels_join(channels, yd_ws_loop_of(ws), yodel_str_of(group), &ws->member);
+    rc = yd_channels_join(channels, yd_ws_loop_of(ws), yodel_str_of(group), &ws->member);
+    return await(channels, yodel_str_of(group), ws, rc);
 }
 
 int yodel_group_add_json(yodel_channels *channels, const char *group, yodel_ws *ws, yodel_str json)
 {
     yodel_str name = yodel_str_of(group), value;
+    int rc;
 
+    if (channels == NULL || ws == NULL)
+        return -EINVAL;
     if (!yd_channel_name_is_valid(name))
         return YODEL_ERR_NAME;
     if (json.len > YODEL_GROUP_MAX_JSON)
@@ -37,25 +61,33 @@ int yodel_group_add_json(yodel_channels *channels, const char *group, yodel_ws *
         return YODEL_ERR_FORMAT;
     if (ws->state > YD_WS_OPEN || ws->rejected)
         return YODEL_ERR_CLOSED;
-    return yd_channels_join_with(channels, yd_ws_loop_of(ws), name, &ws->member, value);
+    rc = yd_channels_join_with(channels, yd_ws_loop_of(ws), name, &ws->member, value);
+    return await(channels, name, ws, rc);
 }
 
 void yodel_group_discard(yodel_channels *channels, const char *group, yodel_ws *ws)
 {
+    if (channels == NULL || ws == NULL)
+        return;
     yd_channels_leave(channels, yd_ws_loop_of(ws), yodel_str_of(group), &ws->member);
 }
 
 size_t yodel_group_count(yodel_channels *channels, const char *group)
 {
+    if (channels == NULL)
+        return 0;
     return yd_channels_count(channels, yodel_str_of(group));
 }
 
 int yodel_group_send(yodel_channels *channels, const char *group, yodel_ws_type type,
                      yodel_bytes data)
 {
+    const struct yd_history_rule *rule;
     struct yd_msg *msg;
     int rc;
 
+    if (channels == NULL)
+        return -EINVAL;
     if (!yd_channel_name_is_valid(yodel_str_of(group)))
         return YODEL_ERR_NAME;
     if (type != YODEL_WS_TEXT && type != YODEL_WS_BINARY)
@@ -64,7 +96,9 @@ int yodel_group_send(yodel_channels *channels, const char *group, yodel_ws_type 
         return YODEL_ERR_ENCODING;
     if ((msg = yd_ws_make_msg(yd_channels_mem(channels), type, data)) == NULL)
         return -ENOMEM;
-    rc = yd_channels_send(channels, yodel_str_of(group), msg, NULL);
+    rule = yd_history_rule_of(channels, yodel_str_of(group));
+    rc = rule != NULL ? yd_history_send(channels, rule, yodel_str_of(group), msg)
+                      : yd_channels_send(channels, yodel_str_of(group), msg, NULL);
     yd_msg_unref(msg);
     return rc;
 }
@@ -78,16 +112,17 @@ static int send_text(yodel_channels *channels, const char *group, const struct y
 
 int yodel_group_send_pack(yodel_channels *channels, const char *group, const char *format, ...)
 {
+    const struct yodel_allocator *mem = channels != NULL ? yd_channels_mem(channels) : NULL;
     struct yd_buf text = {0};
     va_list args;
     int rc;
 
     va_start(args, format);
-    rc = yd_json_pack(yd_channels_mem(channels), &text, format, args);
+    rc = yd_json_pack(mem, &text, format, args);
     va_end(args);
     if (rc == 0)
         rc = send_text(channels, group, &text);
-    yd_buf_free(yd_channels_mem(channels), &text);
+    yd_buf_free(mem, &text);
     return rc;
 }
 
@@ -96,6 +131,8 @@ int yodel_group_send_json(yodel_channels *channels, const char *group, const jso
     struct yd_buf text = {0};
     int rc = YODEL_ERR_FORMAT;
 
+    if (channels == NULL)
+        return -EINVAL;
     if (document != NULL)
         rc = yd_json_put_document(yd_channels_mem(channels), &text, document);
     if (rc == 0)
@@ -107,12 +144,13 @@ int yodel_group_send_json(yodel_channels *channels, const char *group, const jso
 int yodel_group_send_event(yodel_channels *channels, const char *group, const char *type,
                            const char *format, ...)
 {
+    const struct yodel_allocator *mem = channels != NULL ? yd_channels_mem(channels) : NULL;
     yodel_event *event;
     va_list args;
     int rc;
 
     va_start(args, format); /* also for a bad name: what "o" gives is taken */
-    rc = yd_event_new(yd_channels_mem(channels), type, format, args, &event);
+    rc = yd_event_new(mem, type, format, args, &event);
     va_end(args);
     if (rc < 0)
         return rc;
@@ -186,15 +224,29 @@ bool yd_ws_list_member(const struct yd_member *member, yodel_id *ret_id,
 int yodel_group_members(yodel_channels *channels, const char *group, yodel_group_members_fn *done,
                         void *user)
 {
+    if (channels == NULL || done == NULL)
+        return -EINVAL;
     if (!yd_channel_name_is_valid(yodel_str_of(group)))
         return YODEL_ERR_NAME;
     return yd_channels_list(channels, yodel_str_of(group), LISTING_MS, done, user);
+}
+
+int yodel_group_count_all(yodel_channels *channels, const char *group, yodel_group_count_fn *done,
+                          void *user)
+{
+    if (channels == NULL || done == NULL)
+        return -EINVAL;
+    if (!yd_channel_name_is_valid(yodel_str_of(group)))
+        return YODEL_ERR_NAME;
+    return yd_channels_count_all(channels, yodel_str_of(group), LISTING_MS, done, user);
 }
 
 /* ---- channel names ---- */
 
 void yodel_ws_channel_name(const yodel_ws *ws, char ret_name[YODEL_CHANNEL_NAME_SIZE])
 {
+    if (ws == NULL || ret_name == NULL)
+        return;
     (void)snprintf(ret_name, YODEL_CHANNEL_NAME_SIZE, CHANNEL_PREFIX "%s!%016" PRIx64,
                    ws->route->service->process, yodel_ws_id(ws).value);
 }
@@ -247,36 +299,45 @@ static void free_event_call(void *arg)
     yodel_channels_unref(channels);
 }
 
-/* Takes event. */
-static int send_event_call(yodel_channels *channels, uint64_t id, yodel_event *event)
+int yd_ws_send_event(yodel_channels *channels, uint64_t id, yodel_event *event)
 {
     struct yd_loop *loop = yd_bus_get_loop(yd_channels_bus(channels), yd_id_loop(id));
     struct event_call *call;
 
-    if (id == 0 || loop == NULL) { /* it is of no one here */
-        yd_event_unref(event);
+    if (id == 0 || loop == NULL) /* it is of no one here */
         return 0;
-    }
-    if ((call = yd_alloc(yd_channels_mem(channels), sizeof *call)) == NULL) {
-        yd_event_unref(event);
+    if ((call = yd_alloc(yd_channels_mem(channels), sizeof *call)) == NULL)
         return -ENOMEM;
-    }
-    *call = (struct event_call){yodel_channels_ref(channels), id, event};
-    return yd_bus_call(loop, sizeof *call + event->text.len, run_event_call, call, free_event_call);
+    *call = (struct event_call){yodel_channels_ref(channels), id, yd_event_ref(event)};
+    return yd_bus_call(loop, sizeof *call + yd_event_json(event).len, run_event_call, call,
+                       free_event_call);
+}
+
+/* To a WebSocket of this process, or to whoever else has that channel. */
+static int send_to_channel(yodel_channels *channels, yodel_str name, yodel_event *event)
+{
+    uint64_t id = 0;
+    int rc = parse_channel(channels, name, &id);
+
+    if (yd_channels_far(channels) != NULL && (rc < 0 || id == 0))
+        return yd_channels_send_far(channels, name, event);
+    return rc < 0 ? rc : yd_ws_send_event(channels, id, event);
 }
 
 int yodel_channel_send_event(yodel_channels *channels, const char *channel, const char *type,
                              const char *format, ...)
 {
     yodel_event *event;
-    uint64_t id;
     va_list args;
     int rc;
 
-    if ((rc = parse_channel(channels, yodel_str_of(channel), &id)) < 0)
-        return rc;
-    va_start(args, format);
-    rc = yd_event_new(yd_channels_mem(channels), type, format, args, &event);
+    va_start(args, format); /* also for a bad name: what "o" gives is taken */
+    rc = yd_event_new(channels != NULL ? yd_channels_mem(channels) : NULL, type, format, args,
+                      &event);
     va_end(args);
-    return rc < 0 ? rc : send_event_call(channels, id, event);
+    if (rc < 0)
+        return rc;
+    rc = send_to_channel(channels, yodel_str_of(channel), event);
+    yd_event_unref(event);
+    return rc;
 }

@@ -2,6 +2,7 @@
 #ifndef APPS_H
 #define APPS_H
 
+#include <yodel/redis.h>
 #include <yodel/sio.h>
 
 /* Programs for tests from outside: twins of small programs for the JavaScript server. */
@@ -10,9 +11,18 @@
 struct app_options {
     const char *host; /* NULL: 127.0.0.1, and ::1 where the machine has it */
     const char *client_dir;
-    const char *json; /* of eio-spawn */
+    const char *json;   /* of eio-spawn */
+    const char *redis;  /* a URL; NULL: none */
+    const char *python; /* a channel of python-socketio; NULL: none */
+    uint32_t python_data;
     uint32_t port, loops;
-    uint32_t recovery, msgpack, verbose;
+    const char *nodes; /* addresses with commas between; NULL: this is the only one */
+    const char *link;  /* in their place: where others reach this one, found by redis */
+    const char *secret;
+    const char *node_cert, *node_key; /* PEM, for node.test: links use TLS; NULL: they do not */
+    uint32_t self, silent_ms;
+    const char *form, *prefix; /* of cluster */
+    uint32_t recovery, msgpack, verbose, answer_one, patient;
 };
 
 struct app;
@@ -37,11 +47,18 @@ struct app {
     yodel_server *server;
     yodel_sio *sio;      /* NULL: the app is Engine.IO's alone */
     struct later *later; /* calls at a later time */
+    yodel_redis *redis;  /* NULL: none */
     void *state;         /* of the app */
 };
 
 extern const struct app_kind app_eio_ref, app_eio_spawn, app_eioclient, app_sio_ref, app_sioclient,
-    app_features, app_wire, app_body;
+    app_features, app_wire, app_body, app_cluster;
+
+/* ---- nodes.c ---- */
+
+/* Has sessions of other nodes asked for here, and says at /carry-stats what was.  Results of the
+ * library; 0 without nodes. */
+int app_join_nodes(struct app *app);
 
 /* ---- help.c ---- */
 
@@ -88,6 +105,16 @@ struct app_handler {
 };
 /* handlers ends with {NULL}.  Returns 0 or a result of the library. */
 int app_on(yodel_sio_namespace *ns, const struct app_handler *handlers, void *user);
+
+/* ---- peers.c ---- */
+
+/* To the Redis of --redis: a URL, or "sentinel:HOST:PORT", which knows the master. */
+int app_connect(struct app *app, yodel_redis **ret_redis);
+/* Connects app->sio with others, as the command line says.  Returns 0 or a result of the library.
+ */
+int app_use_peers(struct app *app);
+/* After the server has stopped. */
+void app_end_peers(struct app *app);
 
 /* ---- later.c: one thread that calls functions when their time has come ---- */
 

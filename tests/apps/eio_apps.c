@@ -33,6 +33,7 @@ static const struct yd_eio_options defaults = {
     .max_payload = 1000000,
     .max_buffered = 1024 * 1024,
     .compress_min = 1024,
+    .deflate_min = 1024,
 };
 
 /* ---- sending ---- */
@@ -158,7 +159,7 @@ static int start_ref(struct app *app)
     struct eio_app *state = make_state(app);
 
     options.ping_interval_ms = 300;
-    options.ping_timeout_ms = 200;
+    options.ping_timeout_ms = app->options.patient ? 30000 : 200;
     options.cors = &cors;
     return state != NULL ? add_eio(state, &options, &ref_events) : -ENOMEM;
 }

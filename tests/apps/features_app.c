@@ -166,6 +166,31 @@ static void on_disconnect(yodel_sio_socket *socket, const char *reason, void *us
     (void)yodel_sio_emit(watchers(user), "x-disconnected", "s%s", id.ptr, id.len, reason);
 }
 
+/* ---- what happens in rooms ---- */
+
+#define ROOM_WATCHERS "watch-rooms"
+
+static void on_watch_rooms(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    (void)user;
+    (void)yodel_sio_socket_join(socket, ROOM_WATCHERS);
+    answer_nothing(event);
+}
+
+static void on_room(yodel_sio_namespace *ns, const yodel_sio_room_event *event, void *user)
+{
+    static const char *const names[] = {NULL, "create-room", "join-room", "leave-room",
+                                        "delete-room"};
+    const struct app *app = user;
+    const struct features *features = app->state;
+    yodel_str name = yodel_sio_namespace_name(ns);
+
+    (void)yodel_sio_emit(
+        yodel_sio_target_with(yodel_sio_to_room(features->ctl, ROOM_WATCHERS), YODEL_SIO_LOCAL),
+        "x-room", "s%ss%s%", name.ptr, name.len, names[event->change], event->room.ptr,
+        event->room.len, event->socket_id.ptr, event->socket_id.len);
+}
+
 /* ---- middleware ---- */
 
 static int refuse_dyn(yodel_sio_socket *socket, void *user)
@@ -227,7 +252,8 @@ static int add_app(yodel_sio_namespace *ns, struct app *app)
         {"seen", on_seen}, {"info", on_info}, {"set", on_set},     {NULL, NULL}};
     int rc = app_on(ns, handlers, app);
 
-    if (rc < 0 || (rc = yodel_sio_namespace_use_event(ns, block, app)) < 0)
+    if (rc < 0 || (rc = yodel_sio_namespace_use_event(ns, block, app)) < 0 ||
+        (rc = yodel_sio_namespace_on_room(ns, on_room, app, NULL)) < 0)
         return rc;
     return yodel_sio_namespace_handle(
         ns,
@@ -275,10 +301,11 @@ static int start(struct app *app)
         return -ENOMEM;
     rc = app_new_sio(
         app, (yodel_sio_options){.ping_interval_ms = 2000,
-                                 .ping_timeout_ms = 2000,
+                                 .ping_timeout_ms = given->patient ? 30000 : 2000,
                                  .recovery_ms = given->recovery ? 120000 : 0,
                                  .parser = given->msgpack ? YODEL_SIO_MSGPACK : YODEL_SIO_JSON});
-    if (rc < 0 || (rc = features_add_ctl(app, &features->ctl)) < 0)
+    if (rc < 0 || (rc = features_add_ctl(app, &features->ctl)) < 0 ||
+        (rc = yodel_sio_namespace_on(features->ctl, "watch-rooms", on_watch_rooms, NULL)) < 0)
         return rc;
     return add_namespaces(app);
 }

@@ -13,8 +13,8 @@
 enum { DRAIN_MS = 1000 };
 
 static const struct app_kind *const kinds[] = {
-    &app_eio_ref,  &app_sio_ref, &app_eioclient, &app_sioclient,
-    &app_features, &app_wire,    &app_eio_spawn, &app_body,
+    &app_eio_ref, &app_sio_ref,   &app_eioclient, &app_sioclient, &app_features,
+    &app_wire,    &app_eio_spawn, &app_body,      &app_cluster,
 };
 
 #define NUM_KINDS (sizeof kinds / sizeof kinds[0])
@@ -24,7 +24,10 @@ static const struct app_kind *const kinds[] = {
 static int usage(FILE *out)
 {
     fprintf(out, "usage: yodel-testapps NAME --port N [--host H] [--loops N] [--recovery]\n"
-                 "                      [--msgpack] [--client-dir DIR] [--verbose]\n"
+                 "                      [--msgpack] [--patient] [--client-dir DIR] [--verbose]\n"
+                 "                      [--nodes A,B,... --self N --secret S [--silent-ms N]]\n"
+                 "                      [--link HOST:PORT --redis URL --secret S [--silent-ms N]]\n"
+                 "                      [--redis URL [--python CHANNEL [--python-data N]]]\n"
                  "       yodel-testapps eio-spawn JSON\n");
     for (size_t i = 0; i < NUM_KINDS; i++)
         fprintf(out, "  %-15s %s\n", kinds[i]->name, kinds[i]->help);
@@ -49,18 +52,46 @@ static int parse_option(struct app_options *options, const char *word, const cha
         return (options->recovery = 1);
     if (strcmp(word, "--msgpack") == 0)
         return (options->msgpack = 1);
+    if (strcmp(word, "--patient") == 0)
+        return (options->patient = 1);
     if (strcmp(word, "--verbose") == 0)
         return (options->verbose = 1);
+    if (strcmp(word, "--answer-one") == 0)
+        return (options->answer_one = 1);
     if (value == NULL)
         return -1;
     if (strcmp(word, "--port") == 0)
         return parse_number(value, &options->port) == 0 ? 2 : -1;
+    if (strcmp(word, "--python-data") == 0)
+        return parse_number(value, &options->python_data) == 0 ? 2 : -1;
     if (strcmp(word, "--loops") == 0)
         return parse_number(value, &options->loops) == 0 ? 2 : -1;
-    if (strcmp(word, "--host") == 0)
+    if (strcmp(word, "--self") == 0)
+        return parse_number(value, &options->self) == 0 ? 2 : -1;
+    if (strcmp(word, "--silent-ms") == 0)
+        return parse_number(value, &options->silent_ms) == 0 ? 2 : -1;
+    if (strcmp(word, "--nodes") == 0)
+        options->nodes = value;
+    else if (strcmp(word, "--link") == 0)
+        options->link = value;
+    else if (strcmp(word, "--node-cert") == 0)
+        options->node_cert = value;
+    else if (strcmp(word, "--node-key") == 0)
+        options->node_key = value;
+    else if (strcmp(word, "--secret") == 0)
+        options->secret = value;
+    else if (strcmp(word, "--host") == 0)
         options->host = value;
     else if (strcmp(word, "--client-dir") == 0)
         options->client_dir = value;
+    else if (strcmp(word, "--redis") == 0)
+        options->redis = value;
+    else if (strcmp(word, "--python") == 0)
+        options->python = value;
+    else if (strcmp(word, "--form") == 0)
+        options->form = value;
+    else if (strcmp(word, "--prefix") == 0)
+        options->prefix = value;
     else
         return -1;
     return 2;
@@ -111,7 +142,8 @@ static int make_server(struct app *app)
         return rc;
     if ((app->later = later_new()) == NULL)
         return -ENOMEM;
-    if ((rc = app->kind->start(app)) < 0)
+    if ((rc = app->kind->start(app)) < 0 || (rc = app_join_nodes(app)) < 0 ||
+        (rc = app_use_peers(app)) < 0)
         return rc;
     return yodel_server_route(app->server, "/{rest...}", answer_others, app);
 }
@@ -226,6 +258,7 @@ done:
     later_free(app.later);
     if (app.kind->done != NULL)
         app.kind->done(&app);
+    app_end_peers(&app);
     yodel_sio_unref(app.sio);
     yodel_server_unref(app.server);
     return rc < 0;

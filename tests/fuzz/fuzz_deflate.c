@@ -92,6 +92,36 @@ static void inflate_with_small_window(const uint8_t *data, size_t len, int bits,
     yd_inflater_free(inflater);
 }
 
+/* A message that stands alone, by zlib in pieces and at once by libdeflate: the same, where it is
+ * there.  filler bytes of a stored block stand ahead of it, as short ones are left to zlib. */
+static void inflate_at_once(const uint8_t *data, size_t len, uint16_t filler)
+{
+    struct yd_inflater *zlib = yd_inflater_new(&yd_mem_default, 15);
+    struct yd_inflater *fast = yd_inflater_new(&yd_mem_default, 15);
+    const uint8_t head[] = {0, (uint8_t)filler, (uint8_t)(filler >> 8), (uint8_t)~filler,
+                            (uint8_t)(~filler >> 8)};
+    struct yd_buf message = {0}, expected = {0}, out = {0};
+    int result;
+
+    require(zlib != NULL && fast != NULL);
+    require(yd_buf_append(&yd_mem_default, &message, head, sizeof head) == 0);
+    require(yd_buf_reserve(&yd_mem_default, &message, filler + len + 1) == 0);
+    memset(message.ptr + message.len, 'x', filler);
+    message.len += filler;
+    require(yd_buf_append(&yd_mem_default, &message, data, len) == 0);
+    yd_inflater_be_fast(fast);
+    result = inflate_in(zlib, message.ptr, message.len, message.len, false, &expected);
+    require(yd_inflate_message(fast, message.ptr, message.len, false, MAX_MESSAGE, &out) == result);
+    if (result == 0)
+        require(out.len == expected.len &&
+                (out.len == 0 || memcmp(out.ptr, expected.ptr, out.len) == 0));
+    yd_buf_free(&yd_mem_default, &message);
+    yd_buf_free(&yd_mem_default, &expected);
+    yd_buf_free(&yd_mem_default, &out);
+    yd_inflater_free(zlib);
+    yd_inflater_free(fast);
+}
+
 struct pair {
     struct yd_deflater *deflater;
     struct yd_inflater *inflater;
@@ -138,6 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     bits = 9 + data[0] % 7;
     inflate_hostile(data + 2, size - 2, 1 + data[1] % 50);
+    inflate_at_once(data + 2, size - 2, (uint16_t)(data[1] * 16));
     inflate_with_small_window(data + 2, size - 2, bits, 1 + data[1] % 50);
     round_trip(data + 2, size - 2, bits, data[1]);
     return 0;

@@ -39,6 +39,8 @@ static void on_message(struct yd_eio_session *session, bool binary, uint8_t *dat
         (void)snprintf(text, sizeof text, "%.*s", (int)len, (const char *)data);
     loops_sim_tell(&sim->base, "%s:%s;", binary ? "binary" : "text", text);
     memset(data, 'x', len); /* it may be changed */
+    if (sim->pause_after != NULL && strcmp(text, sim->pause_after) == 0)
+        yd_eio_pause(session);
     if (sim->close_after != NULL && strcmp(text, sim->close_after) == 0) {
         yd_eio_close(session, YD_EIO_FORCED_CLOSE);
     } else if (sim->echo) {

@@ -17,6 +17,7 @@ struct eio_sim {
     bool close_at_open;
     bool echo;                  /* messages go back */
     const char *close_after;    /* closes the session in the handler of this text */
+    const char *pause_after;    /* pauses it in the handler of this one */
     char id[YD_EIO_ID_LEN + 1]; /* of the session that was opened last */
 };
 

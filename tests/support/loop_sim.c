@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "loop_sim.h"
+#include "loop_sim_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,55 +11,28 @@
 #include "base/container.h"
 #include "base/mem.h"
 
-struct sim_work {
-    struct sim_work *next;
-    void (*work)(void *arg);
-    void (*done)(void *arg);
-    void *arg;
-};
-
-struct sim_watch {
-    struct sim_watch *next;
-    struct yd_watch *owner; /* NULL: stopped */
-    unsigned ready;
-};
-
-struct sim {
-    struct yd_loop base; /* first */
-    uint64_t clock;      /* ms */
-    struct sim *linked;  /* the next of a ring of loops whose connections may come here */
-    void (*on_wake)(struct yd_loop *loop, void *arg);
-    void *wake_arg;
-    struct yd_listener *listener;
-    struct sim_peer *peers;
-    struct sim_peer *connecting; /* whose stream is about to be opened */
-    struct sim_work *work, **work_end;
-    struct sim_watch *watches;
-    struct yd_stream *closed; /* on_closed is to come; linked by their states */
-    bool moved;               /* something happened in this turn */
-};
-
-struct stream_state {
-    _Alignas(16) struct sim_peer *peer;
-    struct yd_stream *next_closed;
-};
-
-static struct sim *sim_of(struct yd_loop *loop)
-{
-    return (struct sim *)loop;
-}
-
-static struct stream_state *state_of(struct yd_stream *stream)
-{
-    return (struct stream_state *)((char *)stream - sizeof(struct stream_state));
-}
-
 /* ---- the backend ---- */
+
+unsigned sim_chance(struct sim *sim, unsigned num)
+{
+    if (sim->late == 0)
+        return 0;
+    sim->late = sim->late * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned)(sim->late >> 33) % num;
+}
+
+void sim_set_late(struct yd_loop *loop, uint64_t seed, bool guests)
+{
+    sim_of(loop)->late = seed;
+    sim_of(loop)->guests = guests;
+}
 
 static int init(struct yd_loop *loop)
 {
+    const char *late = getenv("YODEL_SIM_LATE");
     struct sim *sim = sim_of(loop);
 
+    sim->late = late != NULL ? strtoull(late, NULL, 10) : 0;
     sim->work_end = &sim->work;
     sim->linked = sim;
     sim->clock = 1000;
@@ -71,15 +44,11 @@ static uint64_t clock_ms(const struct yd_loop *loop)
     return ((const struct sim *)loop)->clock;
 }
 
-static void run_closed(struct sim *sim)
+static void put_work(struct sim *sim, struct sim_work *work)
 {
-    while (sim->closed != NULL) {
-        struct yd_stream *stream = sim->closed;
-
-        sim->closed = state_of(stream)->next_closed;
-        sim->moved = true;
-        stream->events->on_closed(stream);
-    }
+    work->next = NULL;
+    *sim->work_end = work;
+    sim->work_end = &work->next;
 }
 
 static void run_work(struct sim *sim)
@@ -92,9 +61,14 @@ static void run_work(struct sim *sim)
         struct sim_work *next = work->next;
 
         sim->moved = true;
-        work->work(work->arg);
-        work->done(work->arg);
-        free(work);
+        if (work->wait > 0) {
+            work->wait--;
+            put_work(sim, work);
+        } else {
+            work->work(work->arg);
+            work->done(work->arg);
+            free(work);
+        }
         work = next;
     }
 }
@@ -105,8 +79,9 @@ static void done(struct yd_loop *loop)
 {
     struct sim *sim = sim_of(loop);
 
-    run_work(sim);
-    run_closed(sim);
+    while (sim->work != NULL)
+        run_work(sim);
+    sim_run_closed(sim, true);
     free_stopped_watches(sim);
     sim_free_peers(loop);
 }
@@ -148,144 +123,21 @@ static void listener_stop(struct yd_listener *listener)
 
     if (sim->listener == listener)
         sim->listener = NULL;
+    if (sim->guests && sim_chance(sim, 2) == 1)
+        sim->stopped = listener;
     if (listener->fd >= 0)
         (void)close(listener->fd);
     listener->fd = -1;
 }
 
-/* The peer of a connection that left that loop: where it is linked; NULL when it is not there. */
-static struct sim_peer **find_left(struct sim *sim, int fd)
-{
-    struct sim_peer **link = &sim->peers;
-
-    while (*link != NULL && ((*link)->fd != fd || (*link)->stream != NULL))
-        link = &(*link)->next;
-    return *link != NULL ? link : NULL;
-}
-
-/* Takes the peer of a connection that left one of the other loops. */
-static struct sim_peer *take_over(struct sim *sim, int fd)
-{
-    struct sim_peer **link = NULL, *peer;
-
-    for (struct sim *from = sim->linked; link == NULL && from != sim; from = from->linked)
-        link = find_left(from, fd);
-    if (link == NULL)
-        return NULL;
-    peer = *link;
-    *link = peer->next;
-    peer->next = sim->peers;
-    sim->peers = peer;
-    return peer;
-}
-
-static int stream_open(struct yd_stream *stream)
-{
-    struct sim *sim = sim_of(stream->loop);
-    struct sim_peer *peer = sim->connecting;
-
-    if (peer == NULL)
-        peer = take_over(sim, stream->fd);
-    if (peer == NULL)
-        return -ENOTCONN;
-    state_of(stream)->peer = peer;
-    peer->stream = stream;
-    sim->connecting = NULL;
-    sim->moved = true;
-    return 0;
-}
-
-static void stream_pause(struct yd_stream *stream, bool paused)
-{
-    stream->hung_up = stream->hung_up && paused;
-    sim_of(stream->loop)->moved = true;
-}
-
-static void read_some(struct sim *sim, struct sim_peer *peer);
-
-static void stream_read(struct yd_stream *stream)
-{
-    read_some(sim_of(stream->loop), state_of(stream)->peer);
-}
-
-/* Takes bytes off an iovec array as the peer's limits allow; leaves the rest in place. */
-static size_t take(struct sim_peer *peer, struct iovec *iov, int num)
-{
-    size_t room = peer->max_taken != 0 ? YD_MIN(peer->max_taken, peer->window) : peer->window;
-    size_t taken = 0;
-
-    for (int i = 0; i < num && room > 0; i++) {
-        size_t len = YD_MIN(iov[i].iov_len, room);
-
-        if (yd_buf_append(&yd_mem_default, &peer->output, iov[i].iov_base, len) < 0)
-            abort();
-        iov[i].iov_base = (char *)iov[i].iov_base + len;
-        iov[i].iov_len -= len;
-        room -= len;
-        taken += len;
-    }
-    if (peer->window != SIZE_MAX)
-        peer->window -= taken;
-    return taken;
-}
-
-static size_t total_of(const struct iovec *iov, int num)
-{
-    size_t total = 0;
-
-    for (int i = 0; i < num; i++)
-        total += iov[i].iov_len;
-    return total;
-}
-
-static ssize_t stream_send_now(struct yd_stream *stream, const struct iovec *iov, int num)
-{
-    struct sim_peer *peer = state_of(stream)->peer;
-    struct iovec copy[YD_LEN(peer->pending)];
-
-    if (stream->pending || num > (int)YD_LEN(copy))
-        abort(); /* the caller broke the contract */
-    if (peer->error < 0)
-        return peer->error;
-    memcpy(copy, iov, (size_t)num * sizeof *iov);
-    sim_of(stream->loop)->moved = true;
-    return (ssize_t)take(peer, copy, num);
-}
-
-static ssize_t stream_send(struct yd_stream *stream, const struct iovec *iov, int num)
-{
-    struct sim_peer *peer = state_of(stream)->peer;
-    size_t taken;
-
-    if (stream->pending || num > (int)YD_LEN(peer->pending))
-        abort(); /* the caller broke the contract */
-    if (peer->error < 0)
-        return peer->error;
-    memcpy(peer->pending, iov, (size_t)num * sizeof *iov);
-    taken = take(peer, peer->pending, num);
-    peer->num_pending = num;
-    stream->pending = total_of(peer->pending, num) > 0;
-    sim_of(stream->loop)->moved = true;
-    return (ssize_t)taken;
-}
-
-static void stream_close(struct yd_stream *stream)
-{
-    struct sim *sim = sim_of(stream->loop);
-    struct stream_state *state = state_of(stream);
-
-    if (stream->fd >= 0) {
-        (void)close(stream->fd);
-        state->peer->fd = -1;
-    }
-    stream->fd = -1;
-    state->peer->stream = NULL;
-    state->next_closed = sim->closed;
-    sim->closed = stream;
-    sim->moved = true;
-}
-
 /* ---- watches ---- */
+
+static bool is_dialled(struct sim *sim, int fd)
+{
+    struct sim_peer **link = sim_find_left(sim, fd);
+
+    return link != NULL && !(*link)->silent;
+}
 
 static int watch_start(struct yd_watch *watch)
 {
@@ -299,6 +151,7 @@ static int watch_start(struct yd_watch *watch)
     if ((state = calloc(1, sizeof *state)) == NULL)
         abort();
     state->owner = watch;
+    state->ready = is_dialled(sim, watch->fd) ? YODEL_WATCH_WRITABLE : 0;
     state->next = sim->watches;
     sim->watches = state;
     watch->backend = state;
@@ -361,10 +214,52 @@ static int work(struct yd_loop *loop, void (*work_fn)(void *arg), void (*done_fn
     yd_free(loop->mem, probe);
     if ((item = malloc(sizeof *item)) == NULL)
         abort();
-    *item = (struct sim_work){NULL, work_fn, done_fn, arg};
-    *sim->work_end = item;
-    sim->work_end = &item->next;
+    *item = (struct sim_work){NULL, work_fn, done_fn, arg, sim_chance(sim, 4)};
+    put_work(sim, item);
     return 0;
+}
+
+/* The memory is the backend's until the file has been read. */
+static void read_late(void *arg)
+{
+    struct yd_file_read *read = arg;
+
+    memset(read->buf, 0x5a, read->len);
+    read->result = pread(read->fd, read->buf, read->len, (off_t)read->offset);
+    if (read->result < 0)
+        read->result = -errno;
+}
+
+static void done_reading(void *arg)
+{
+    struct yd_file_read *read = arg;
+
+    read->done(read, read->result);
+}
+
+static int read_file(struct yd_loop *loop, struct yd_file_read *read)
+{
+    return work(loop, read_late, done_reading, read);
+}
+
+static int dial(struct yd_loop *loop, const struct sockaddr *addr, unsigned len)
+{
+    struct sim *sim = sim_of(loop);
+    struct sim_peer *peer;
+    int rc;
+
+    (void)len;
+    if (sim->on_dial == NULL)
+        return -ECONNREFUSED;
+    peer = sim_add_peer(sim);
+    sim->moved = true;
+    rc = sim->on_dial(loop, peer, addr, sim->dial_arg);
+    peer->silent = rc > 0;
+    if (rc >= 0)
+        return peer->fd;
+    (void)close(peer->fd);
+    peer->fd = -1;
+    return rc;
 }
 
 static int on_signal(struct yd_loop *loop, int signum, void (*fn)(void *arg, int signum), void *arg)
@@ -388,24 +283,29 @@ const struct yd_loop_ops yd_loop_sim = {
     .listener_start = listener_start,
     .listener_accept = listener_accept,
     .listener_stop = listener_stop,
-    .stream_open = stream_open,
-    .stream_pause = stream_pause,
-    .stream_read = stream_read,
-    .stream_send = stream_send,
-    .stream_send_now = stream_send_now,
-    .stream_close = stream_close,
+    .stream_open = sim_stream_open,
+    .stream_pause = sim_stream_pause,
+    .stream_read = sim_stream_read,
+    .stream_send = sim_stream_send,
+    .stream_send_now = sim_stream_send_now,
+    .stream_shutdown = sim_stream_shutdown,
+    .stream_name = yd_socket_name,
+    .stream_no_delay = yd_socket_no_delay,
+    .stream_close = sim_stream_close,
+    .stream_detach = sim_stream_detach,
     .watch_start = watch_start,
     .watch_set = watch_set,
     .watch_stop = watch_stop,
+    .dial = dial,
     .work = work,
+    .read_file = read_file,
     .signal = on_signal,
 };
 
 /* ---- peers ---- */
 
-struct sim_peer *sim_connect(struct yd_loop *loop)
+struct sim_peer *sim_add_peer(struct sim *sim)
 {
-    struct sim *sim = sim_of(loop);
     struct sim_peer *peer = calloc(1, sizeof *peer);
     int fds[2];
 
@@ -416,13 +316,33 @@ struct sim_peer *sim_connect(struct yd_loop *loop)
     peer->window = SIZE_MAX;
     peer->next = sim->peers;
     sim->peers = peer;
+    return peer;
+}
+
+void sim_on_dial(struct yd_loop *loop, sim_dial_fn *fn, void *arg)
+{
+    sim_of(loop)->on_dial = fn;
+    sim_of(loop)->dial_arg = arg;
+}
+
+static struct sim_peer *connect_by(struct sim *sim, struct yd_listener *listener)
+{
+    struct sim_peer *peer = sim_add_peer(sim);
+
     sim->connecting = peer;
-    yd_loop_woke(loop, sim->clock);
-    sim->listener->on_accept(sim->listener, fds[0]);
+    listener->on_accept(listener, peer->fd);
     sim->connecting = NULL;
     if (peer->stream == NULL) /* refused; another may get the number */
         peer->fd = -1;
     return peer;
+}
+
+struct sim_peer *sim_connect(struct yd_loop *loop)
+{
+    struct sim *sim = sim_of(loop);
+
+    yd_loop_woke(loop, sim->clock);
+    return connect_by(sim, sim->listener);
 }
 
 void sim_free_peers(struct yd_loop *loop)
@@ -432,6 +352,7 @@ void sim_free_peers(struct yd_loop *loop)
     while (sim->peers != NULL) {
         struct sim_peer *next = sim->peers->next;
 
+        sim_forget_closed(sim, sim->peers);
         (void)close(sim->peers->control);
         yd_buf_free(&yd_mem_default, &sim->peers->input);
         yd_buf_free(&yd_mem_default, &sim->peers->output);
@@ -529,114 +450,37 @@ bool sim_is_closed(const struct sim_peer *peer)
 
 /* ---- turns ---- */
 
-static bool may_read(const struct sim_peer *peer)
+/* A client that was accepted just before the listener was stopped; it says nothing. */
+static void let_guest_in(struct sim *sim)
 {
-    const struct yd_stream *stream = peer->stream;
+    struct yd_listener *listener = sim->stopped;
 
-    return stream != NULL && !stream->paused && !stream->ended && !stream->closing;
-}
-
-static void read_end(struct sim *sim, struct sim_peer *peer)
-{
-    if (peer->error == 0 && !peer->ends)
+    sim->stopped = NULL;
+    if (listener == NULL || sim->base.stopping)
         return;
+    sim_end(connect_by(sim, listener));
     sim->moved = true;
-    peer->told_end = true;
-    peer->stream->ended = true;
-    peer->stream->events->on_end(peer->stream, peer->error);
-}
-
-/* Into memory of the very size, so that a read past it is seen; or where the owner wants it. */
-static uint8_t *read_input(struct sim_peer *peer, const struct iovec *target, size_t len)
-{
-    uint8_t *data = target != NULL ? target->iov_base : malloc(len);
-
-    if (data == NULL)
-        abort();
-    memcpy(data, peer->input.ptr + peer->input_at, len);
-    peer->input_at += len;
-    if (peer->input_at > peer->input.len / 2) { /* not each time: inputs may be large */
-        yd_buf_consume(&peer->input, peer->input_at);
-        peer->input_at = 0;
-    }
-    return data;
-}
-
-static void read_some(struct sim *sim, struct sim_peer *peer)
-{
-    const struct iovec *target = peer->stream != NULL ? peer->stream->target : NULL;
-    size_t len = YD_MIN(peer->input.len - peer->input_at,
-                        target != NULL ? target->iov_len : (size_t)YD_READ_SIZE);
-    uint8_t *data;
-
-    if (!may_read(peer))
-        return;
-    if (len == 0) {
-        read_end(sim, peer);
-        return;
-    }
-    if (peer->chop != 0)
-        len = YD_MIN(len, peer->chop);
-    sim->moved = true;
-    peer->read_into += target != NULL;
-    data = read_input(peer, target, len);
-    yd_count(&sim->base.counters.bytes_in, len);
-    peer->stream->events->on_read(peer->stream, data, len);
-    if (target == NULL)
-        free(data);
-}
-
-/* What the poller tells of a stream that nobody reads from. */
-static void watch_end(struct sim *sim, struct sim_peer *peer)
-{
-    struct yd_stream *stream = peer->stream;
-
-    if (stream == NULL || !stream->paused || stream->ended || stream->closing)
-        return;
-    if (peer->error < 0) {
-        read_end(sim, peer);
-    } else if (peer->ends && !stream->hung_up) {
-        sim->moved = true;
-        stream->hung_up = true;
-        stream->events->on_hang_up(stream);
-    }
-}
-
-static void send_on(struct sim *sim, struct sim_peer *peer)
-{
-    struct yd_stream *stream = peer->stream;
-    size_t taken;
-
-    if (stream == NULL || !stream->pending || (peer->window == 0 && peer->error == 0))
-        return;
-    sim->moved = true;
-    if (peer->error < 0) {
-        stream->pending = false;
-        stream->events->on_sent(stream, peer->error);
-        return;
-    }
-    taken = take(peer, peer->pending, peer->num_pending);
-    stream->pending = false;
-    stream->events->on_sent(stream, (ssize_t)taken);
 }
 
 void sim_turn(struct yd_loop *loop)
 {
     struct sim *sim = sim_of(loop);
 
+    sim->slept = sim->clock > sim->turned_at;
+    sim->turned_at = sim->clock;
     yd_loop_woke(loop, sim->clock);
     if (loop->on_begin != NULL) /* ahead of the first wait */
         (void)yd_loop_turn(loop);
     run_work(sim);
     run_watches(sim);
-    for (struct sim_peer *peer = sim->peers; peer != NULL; peer = peer->next) {
-        send_on(sim, peer);
-        read_some(sim, peer);
-        watch_end(sim, peer);
-    }
+    let_guest_in(sim);
+    for (struct sim_peer *peer = sim->peers; peer != NULL; peer = peer->next)
+        sim_run_peer(sim, peer);
     if (yd_loop_turn(loop) <= sim->clock)
         sim->moved = true;
-    run_closed(sim);
+    for (struct sim_peer *peer = sim->peers; peer != NULL; peer = peer->next)
+        sim_submit_peer(sim, peer);
+    sim_run_closed(sim, false);
     if (sim->work != NULL)
         sim->moved = true;
 }

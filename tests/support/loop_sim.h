@@ -32,10 +32,14 @@ struct sim_peer {
     struct yd_buf input;      /* to be read by the stream, */
     size_t input_at;          /* from here on */
     struct yd_buf output;     /* taken from it */
+    size_t ahead;             /* of the input: what the backend has read and not given */
     struct iovec pending[64]; /* what a send left, in memory of the sender */
     int num_pending;
-    int control; /* other end of the socket that stands for the connection */
-    int fd;      /* its own end */
+    uint64_t pending_sum;  /* of its bytes */
+    size_t pending_taken;  /* of it already; to be told */
+    unsigned pending_wait; /* turns until that */
+    int control;           /* other end of the socket that stands for the connection */
+    int fd;                /* its own end */
 
     size_t chop;      /* most bytes of one read; 0: as many as there are */
     size_t max_taken; /* most bytes of one send; 0: all */
@@ -43,12 +47,23 @@ struct sim_peer {
     int error;        /* -errno that sends and, after the input, reads give; 0: none */
     bool ends;        /* its output ends after the input */
     bool told_end;    /* and the stream knows */
+    bool silent;      /* a connection that goes out, and never gets there */
     size_t read_into; /* reads that went to where the stream's owner wanted them */
 };
 
 /* Connects to the listener that was started last.  The connection may be refused. */
 struct sim_peer *sim_connect(struct yd_loop *loop);
 void sim_free_peers(struct yd_loop *loop);
+
+/*
+ * What becomes of connections that go out: fn gets the other end of each, which does nothing yet.
+ * It returns 0 (it is connected in the next turn), -errno (it is refused), or 1 (nothing ever
+ * comes of it).  Without one all are refused.
+ */
+struct sockaddr;
+typedef int(sim_dial_fn)(struct yd_loop *loop, struct sim_peer *peer, const struct sockaddr *addr,
+                         void *arg);
+void sim_on_dial(struct yd_loop *loop, sim_dial_fn *fn, void *arg);
 
 /* False once the listener has been stopped: sim_connect() is not allowed then. */
 bool sim_is_listening(struct yd_loop *loop);
@@ -81,6 +96,16 @@ void sim_forget(struct sim_peer *peer);
 /* Our side has ended its sending; it has closed altogether. */
 bool sim_is_shut(struct sim_peer *peer);
 bool sim_is_closed(const struct sim_peer *peer);
+
+/*
+ * From now on the loop does things as late as a backend by completions may, and at other times, as
+ * seed chooses (0: prompt, as at first; YODEL_SIM_LATE=seed in the environment: from the start):
+ * sends are told of some turns after they were taken, in pieces; what is read stays with the
+ * backend for a while, and does not go where it is wanted; streams end, and work and reads of files
+ * are done, some turns later.  What the backend has been given meanwhile is used, or looked at, in
+ * each turn.  guests: a client may come in by a listener that has been stopped.
+ */
+void sim_set_late(struct yd_loop *loop, uint64_t seed, bool guests);
 
 /* One turn: at most one read of each peer, sends that go on, finished work, then the loop's own. */
 void sim_turn(struct yd_loop *loop);

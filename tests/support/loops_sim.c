@@ -93,8 +93,10 @@ void loops_sim_tell_args(struct loops_sim *sim, const char *format, va_list args
     char text[5000];
 
     (void)vsnprintf(text, sizeof text, format, args);
-    if (yd_buf_append(&yd_mem_default, &sim->told, text, strlen(text)) < 0)
+    /* A zero stands after it, for who looks for words in it. */
+    if (yd_buf_append(&yd_mem_default, &sim->told, text, strlen(text) + 1) < 0)
         abort();
+    sim->told.len--;
 }
 
 void loops_sim_tell(struct loops_sim *sim, const char *format, ...)

@@ -18,6 +18,7 @@ int ws_sim_start(struct ws_sim *sim, const struct yodel_allocator *mem)
 {
     static const struct yd_ws_defaults defaults = {.max_message = 1000,
                                                    .max_buffered = 2000,
+                                                   .max_deflate_memory = SIZE_MAX,
                                                    .ping_ms = 1000,
                                                    .pong_ms = 500,
                                                    .close_ms = 300,

@@ -94,12 +94,13 @@ static void put_on_wire(unsigned to, yodel_bytes bytes, bool is_reply)
         put_packet(to, bytes, is_reply);
 }
 
-static int peer_send(struct yd_peer *peer, yodel_bytes op)
+static int peer_send(struct yd_peer *peer, const struct yd_op *op, uint64_t token,
+                     yodel_bytes bytes)
 {
     struct process *from = yd_container_of(peer, struct process, peer);
 
     for (unsigned i = 0; i < PROCESSES; i++)
-        put_on_wire(i, op, false); /* its own comes back to it, as on a real one */
+        put_on_wire(i, bytes, false); /* its own comes back to it, as on a real one */
     return from != NULL ? 0 : -EIO;
 }
 
@@ -729,6 +730,24 @@ static void test_bus_far_takes_no_rubbish(void **state)
     stop();
 }
 
+/* Adapters have ended by then, and what they look at may have, too. */
+static void test_bus_far_leaves_peers_alone_after_the_end(void **state)
+{
+    struct process *process = &world.processes[0];
+    size_t packets;
+
+    start(1, false);
+    for (unsigned i = 0; i < LOOPS; i++)
+        yd_loop_close(process->loops[i]);
+    yd_bus_close(&process->bus);
+    packets = world.num_packets;
+    yd_bus_group_begins(&process->bus, YODEL_STR("groups"), YODEL_STR("a"));
+    assert_false(process->has[0]);
+    send_note(0, 0, 1);
+    assert_int_equal(world.num_packets, packets);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -740,6 +759,7 @@ int main(void)
         cmocka_unit_test(test_bus_far_asks_end_once_on_a_bad_wire),
         cmocka_unit_test(test_bus_far_operations_come_as_they_were),
         cmocka_unit_test(test_bus_far_takes_no_rubbish),
+        cmocka_unit_test(test_bus_far_leaves_peers_alone_after_the_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,6 +90,18 @@ static void reply(yodel_request *req)
     seen.result = yodel_request_reply_pack(req, 200, "{s:i}", "n", 7);
 }
 
+/* The request stays until the call has returned, whoever answers it. */
+static void answer_twice(yodel_request *req)
+{
+    assert_int_equal(yodel_decision_respond_text(seen.decision, 200, NULL, YODEL_STR("x")), 0);
+    reply(req);
+    assert_int_equal(seen.result, YODEL_ERR_STATE);
+    begin_stream(req);
+    assert_int_equal(seen.result, YODEL_ERR_STATE);
+    assert_true(yodel_str_eq(yodel_request_path(req), YODEL_STR("/later")));
+    assert_null(yodel_request_defer(req));
+}
+
 static void drop_it(yodel_request *req)
 {
     seen.decision = yodel_decision_unref(seen.decision);
@@ -152,6 +164,19 @@ static void test_decision_post_answers_and_another_comes_too_late(void **state)
     assert_string_equal(http_sim_body(peer), "{\"n\":7}");
     assert_int_equal(post(), YODEL_ERR_STATE);
     expect(0, 1);
+    give_back();
+}
+
+static void test_decision_post_keeps_the_request(void **state)
+{
+    struct sim_peer *peer = ask();
+
+    seen.inside = answer_twice;
+    assert_int_equal(post(), 0);
+    run();
+    expect(1, 1);
+    http_sim_assert_status(peer, 200);
+    assert_string_equal(http_sim_body(peer), "x");
     give_back();
 }
 
@@ -268,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_decision_post_begins_a_stream),
         FIXTURE_TEST(test_decision_post_answers_and_another_comes_too_late),
+        FIXTURE_TEST(test_decision_post_keeps_the_request),
         FIXTURE_TEST(test_decision_post_may_leave_it_open),
         FIXTURE_TEST(test_decision_post_finds_it_decided_or_gone),
         FIXTURE_TEST(test_decision_post_arguments),

@@ -421,6 +421,165 @@ static void test_deflate_inflating_out_of_memory(void **state)
     }
 }
 
+/* ---- whole messages ---- */
+
+/* As yd_inflate_piece() has it, for the message and for what is kept of it. */
+static void expect_same_as_in_pieces(bool fast, const uint8_t *data, size_t len, size_t max)
+{
+    struct yd_inflater *whole = yd_inflater_new(&yd_mem_default, 15);
+    struct yd_inflater *pieces = yd_inflater_new(&yd_mem_default, 15);
+    struct yd_buf out = {0};
+    struct message back = {0};
+    uint8_t *copy = malloc(len + 1);
+    int result;
+
+    if (fast)
+        yd_inflater_be_fast(whole);
+    assert_non_null(copy);
+    memcpy(copy, data, len);
+    result = inflate_in(pieces, data, len, SIZE_MAX, !fast, max, &back);
+    assert_int_equal(yd_inflate_message(whole, copy, len, !fast, max, &out), result);
+    if (result == 0) {
+        assert_int_equal(out.len, back.text.len);
+        if (out.len > 0)
+            assert_memory_equal(out.ptr, back.text.ptr, out.len);
+    } else {
+        assert_true(out.len <= max);
+        expect_hello(whole, true); /* nothing of it is left */
+    }
+    free(copy);
+    message_done(&back);
+    yd_buf_free(&yd_mem_default, &out);
+    yd_inflater_free(whole);
+    yd_inflater_free(pieces);
+}
+
+static void expect_same(const uint8_t *data, size_t len, size_t max)
+{
+    expect_same_as_in_pieces(false, data, len, max);
+    expect_same_as_in_pieces(true, data, len, max);
+}
+
+/* Of the lengths around where libdeflate begins, cut off everywhere near the end, too long by one,
+ * and with bytes changed. */
+static void test_deflate_whole_messages_are_as_in_pieces(void **state)
+{
+    static const size_t lens[] = {0, 1, 300, 4000, 20000, 100000};
+    struct yd_deflater *deflater = yd_deflater_new(&yd_mem_default, 15, 6, 8);
+    uint8_t *data = malloc(100000);
+
+    assert_non_null(data);
+    fill(data, 100000, 5);
+    for (size_t i = 0; i < YD_LEN(lens); i++) {
+        struct yd_buf out = {0};
+
+        assert_int_equal(yd_deflate_message(deflater, data, lens[i], false, &out), 0);
+        expect_same(out.ptr, out.len, lens[i]);
+        expect_same(out.ptr, out.len, 2 * lens[i] + 1);
+        if (lens[i] > 0)
+            expect_same(out.ptr, out.len, lens[i] - 1);
+        for (size_t cut = 1; cut < 20 && cut <= out.len; cut++)
+            expect_same(out.ptr, out.len - cut, lens[i]);
+        for (size_t at = 0; at < out.len; at += 1 + out.len / 50) {
+            out.ptr[at] ^= 0x10;
+            expect_same(out.ptr, out.len, lens[i]);
+            out.ptr[at] ^= 0x10;
+        }
+        yd_buf_free(&yd_mem_default, &out);
+    }
+    yd_deflater_free(deflater);
+    free(data);
+}
+
+/* Blocks with BFINAL, and stored ones that reach for what is appended, behind enough bytes. */
+static void test_deflate_whole_messages_of_every_form(void **state)
+{
+    static const struct {
+        const char *data;
+        size_t len;
+    } ends[] = {
+        {"\x00", 1},
+        {"\xf3\x48\xcd\xc9\xc9\x07\x00\x00", 8},
+        {"\xf3\x48\xcd\xc9\xc9\x07\x00", 7},
+        {"\x01\x00\x00\xff\xff", 5},
+        {"\x03\x00", 2},
+        {"\x00\x04\x00\xfb\xff", 5}, /* takes the tail for its four bytes */
+        {"\x00\x0a\x00\xf5\xff", 5},
+        {"\x00\x0c\x00\xf3\xff", 5}, /* all that libdeflate is given */
+        {"\x01\x0c\x00\xf3\xff", 5},
+        {"\x01\x04\x00\xfb\xff", 5},
+        {"\x00\x00\x00\xff\xff", 5},
+    };
+    uint8_t message[5 + 3000 + 16] = {0x00, 3000 & 255, 3000 >> 8, ~3000 & 255, ~3000 >> 8 & 255};
+
+    fill(message + 5, 3000, 6);
+    for (size_t i = 0; i < YD_LEN(ends); i++) {
+        memcpy(message + 5 + 3000, ends[i].data, ends[i].len);
+        expect_same(message, 5 + 3000 + ends[i].len, 5000);
+    }
+}
+
+/* 32 MiB in some 32 KiB, with more memory than the limit at no time. */
+static void test_deflate_whole_bombs_stop_at_the_limit(void **state)
+{
+    static const size_t limits[] = {0, 1, 1000, 100000, 3000000};
+    struct yd_deflater *deflater = yd_deflater_new(&yd_mem_default, 15, 9, 9);
+    size_t len = (size_t)32 << 20;
+    uint8_t *zeros = calloc(1, len);
+    struct yd_buf out = {0};
+
+    assert_non_null(zeros);
+    assert_int_equal(yd_deflate_message(deflater, zeros, len, false, &out), 0);
+    free(zeros);
+    for (size_t i = 0; i < YD_LEN(limits); i++) {
+        struct yd_inflater *inflater = yd_inflater_new(&yd_mem_default, 15);
+        struct yd_buf back = {0};
+
+        yd_inflater_be_fast(inflater);
+        assert_int_equal(yd_inflate_message(inflater, out.ptr, out.len, false, limits[i], &back),
+                         -EMSGSIZE);
+        assert_true(back.cap <= 2 * limits[i] + 10 * out.len);
+        expect_hello(inflater, false);
+        yd_buf_free(&yd_mem_default, &back);
+        yd_inflater_free(inflater);
+    }
+    yd_buf_free(&yd_mem_default, &out);
+    yd_deflater_free(deflater);
+}
+
+static void test_deflate_whole_messages_without_memory(void **state)
+{
+    struct yd_deflater *deflater = yd_deflater_new(&yd_mem_default, 15, 6, 8);
+    struct yd_buf packed = {0};
+    struct failmem fm;
+    uint8_t *data = malloc(40000);
+
+    assert_non_null(data);
+    fill(data, 40000, 7);
+    assert_int_equal(yd_deflate_message(deflater, data, 40000, false, &packed), 0);
+    FAILMEM_LOOP(&fm)
+    {
+        struct yd_inflater *inflater = yd_inflater_new(&fm.mem, 15);
+        struct yd_buf out = {0};
+        int result = -ENOMEM;
+
+        if (inflater) {
+            yd_inflater_be_fast(inflater);
+            result = yd_inflate_message(inflater, packed.ptr, packed.len, false, 50000, &out);
+        }
+        /* libdeflate's room may fail, where zlib needs less */
+        assert_true(result == 0 || (result == -ENOMEM && failmem_has_failed(&fm)));
+        if (result == 0)
+            assert_memory_equal(out.ptr, data, 40000);
+        yd_buf_free(&fm.mem, &out);
+        yd_inflater_free(inflater);
+        failmem_assert_empty(&fm);
+    }
+    yd_buf_free(&yd_mem_default, &packed);
+    yd_deflater_free(deflater);
+    free(data);
+}
+
 static void test_deflate_free_takes_null(void **state)
 {
     yd_deflater_free(NULL);
@@ -442,6 +601,10 @@ int main(void)
         cmocka_unit_test(test_deflate_stops_when_told),
         cmocka_unit_test(test_deflate_out_of_memory),
         cmocka_unit_test(test_deflate_inflating_out_of_memory),
+        cmocka_unit_test(test_deflate_whole_messages_are_as_in_pieces),
+        cmocka_unit_test(test_deflate_whole_messages_of_every_form),
+        cmocka_unit_test(test_deflate_whole_bombs_stop_at_the_limit),
+        cmocka_unit_test(test_deflate_whole_messages_without_memory),
         cmocka_unit_test(test_deflate_free_takes_null),
     };
 

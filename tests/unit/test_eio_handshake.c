@@ -56,20 +56,36 @@ static void test_eio_keeps_the_handshake(void **state)
 {
     struct eio_sim *sim = *state;
     const struct yd_eio_handshake *handshake;
+    struct yd_http_field field;
+    const char *next = NULL;
 
-    (void)ask_for(sim, "GET", "?EIO=4&transport=polling&x=1", "X-One: two\r\nOrigin: http://b\r\n");
+    (void)ask_for(sim, "GET", "?EIO=4&transport=polling&x=1", "X-One: two\r\norigin:\r\n");
     handshake = yd_eio_handshake(sim->session);
-    assert_true(yodel_str_eq(handshake->url, YODEL_STR("/e/?EIO=4&transport=polling&x=1")));
-    assert_true(yodel_str_eq(handshake->query, YODEL_STR("EIO=4&transport=polling&x=1")));
-    assert_int_equal(handshake->num_fields, 3);
-    assert_true(yodel_str_eq(handshake->fields[1].name, YODEL_STR("X-One")));
-    assert_true(yodel_str_eq(handshake->fields[1].value, YODEL_STR("two")));
+    assert_true(yodel_str_eq(yd_eio_handshake_url(handshake),
+                             YODEL_STR("/e/?EIO=4&transport=polling&x=1")));
+    assert_true(
+        yodel_str_eq(yd_eio_handshake_query(handshake), YODEL_STR("EIO=4&transport=polling&x=1")));
+    assert_true(yd_eio_handshake_next(handshake, &next, &field));
+    assert_true(yodel_str_eq(field.name, YODEL_STR("Host")));
+    assert_true(yodel_str_eq(field.value, YODEL_STR("a")));
+    assert_true(yd_eio_handshake_next(handshake, &next, &field));
+    assert_true(yodel_str_eq(field.name, YODEL_STR("X-One")));
+    assert_true(yodel_str_eq(field.value, YODEL_STR("two")));
+    assert_true(yd_eio_handshake_next(handshake, &next, &field));
+    assert_true(yodel_str_eq(field.name, YODEL_STR("origin")));
+    assert_true(yodel_str_eq(field.value, YODEL_STR("")));
+    assert_false(yd_eio_handshake_next(handshake, &next, &field));
     assert_true(handshake->xdomain);
     assert_false(handshake->secure);
-    assert_true(handshake->address.len > 0);
+    assert_true(yd_eio_handshake_address(handshake).len > 0);
     assert_true(handshake->issued_ms > 0);
     yd_eio_forget_handshake(sim->session);
-    assert_int_equal(yd_eio_handshake(sim->session)->num_fields, 0);
+    handshake = yd_eio_handshake(sim->session);
+    next = NULL;
+    assert_false(yd_eio_handshake_next(handshake, &next, &field));
+    assert_int_equal(yd_eio_handshake_url(handshake).len, 0);
+    assert_int_equal(yd_eio_handshake_query(handshake).len, 0);
+    assert_int_equal(yd_eio_handshake_address(handshake).len, 0);
 }
 
 static void test_eio_answers_errors_in_order(void **state)

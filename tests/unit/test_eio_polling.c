@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "eio/session.h"
 #include "eio_ask.h"
 #include "failmem.h"
 
@@ -80,6 +81,35 @@ static void test_eio_posts_byte_by_byte(void **state)
     eio_sim_expect(peer, 200, "ok");
     assert_string_equal(http_sim_header(eio_sim_say(sim, "4c"), "Content-Type"), "text/html");
     eio_sim_expect_told(sim, "text:\xc3\xa4;text:b;text:c;");
+}
+
+/* The session is found when the head is there, and may be gone when the body is. */
+static void test_eio_looks_again_for_a_late_body(void **state)
+{
+    struct eio_sim *sim = *state;
+    struct sim_peer *peer = sim_connect(sim->base.loops[0]);
+    char text[400];
+
+    eio_sim_open(sim, 0);
+    (void)snprintf(text, sizeof text,
+                   "POST /e/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: a\r\n"
+                   "Content-Length: 2\r\n\r\n",
+                   sim->id);
+    sim_send_text(peer, text);
+    eio_sim_run(sim);
+    sim_send_text(peer, "4a");
+    eio_sim_run(sim);
+    eio_sim_expect(peer, 200, "ok");
+    eio_sim_expect_told(sim, "text:a;");
+    sim_send_text(peer, text);
+    eio_sim_run(sim);
+    yd_eio_end(sim->session, YD_EIO_FORCED_CLOSE);
+    eio_sim_run(sim);
+    eio_sim_expect_told(sim, "close:forced close;");
+    sim_send_text(peer, "4b");
+    eio_sim_run(sim);
+    eio_sim_expect_error(peer, 1);
+    eio_sim_expect_told(sim, "");
 }
 
 static void test_eio_closes_on_bad_packets(void **state)
@@ -530,6 +560,7 @@ int main(void)
         FIXTURE_TEST(test_eio_answers_a_poll),
         FIXTURE_TEST(test_eio_gathers_what_a_turn_sends),
         FIXTURE_TEST(test_eio_posts_byte_by_byte),
+        FIXTURE_TEST(test_eio_looks_again_for_a_late_body),
         FIXTURE_TEST(test_eio_closes_on_bad_packets),
         FIXTURE_TEST(test_eio_ignores_and_refuses_packets),
         FIXTURE_TEST(test_eio_refuses_binary_bodies),

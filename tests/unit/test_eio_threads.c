@@ -21,6 +21,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "eio/eio.h"
+#include "loop_backend.h"
 #include "net/sockets.h"
 #include "net/tls.h"
 #include "tls_sim.h"
@@ -103,8 +104,8 @@ static void start_loop(struct server *server, unsigned i, int fd)
                                      .discard_ms = 1000,
                                      .max_discard = 100000};
 
-    assert_int_equal(yd_loop_new(&yd_loop_uv, &yd_mem_default, &server->sink, i, &server->loops[i]),
-                     0);
+    assert_int_equal(
+        yd_loop_new(loop_backend(), &yd_mem_default, &server->sink, i, &server->loops[i]), 0);
     assert_int_equal(yd_loop_open(server->loops[i]), 0);
     assert_int_equal(yd_net_init(&server->nets[i], server->loops[i], &options), 0);
     server->nets[i].on_connection = yd_http_connection;
@@ -129,7 +130,8 @@ static void start_services(struct server *server)
                                      .upgrade_timeout_ms = 10000,
                                      .max_payload = 10000,
                                      .max_buffered = 100000,
-                                     .compress_min = SIZE_MAX};
+                                     .compress_min = SIZE_MAX,
+                                     .deflate_min = 1024};
 
     assert_int_equal(yd_http_init(&server->http, &yd_mem_default, &server->sink, &http, NULL), 0);
     assert_int_equal(
@@ -455,5 +457,6 @@ int main(void)
         cmocka_unit_test(test_eio_needs_no_sticky_sessions_with_tls),
     };
 
+    SKIP_WITHOUT_BACKEND();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

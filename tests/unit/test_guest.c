@@ -128,7 +128,7 @@ static int answer(struct host *host)
     char text[1000];
     ssize_t len = -1;
 
-    for (int i = 0; i < 3000 && len < 0; i++) {
+    for (int i = 0; i < 30000 && len < 0; i++) {
         uv_run(&host->loop, UV_RUN_NOWAIT);
         if ((len = recv(host->client, text, sizeof text - 1, MSG_DONTWAIT)) < 0)
             sleep_ms(1);

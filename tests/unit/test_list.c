@@ -80,12 +80,33 @@ static void test_list_move_takes_all(void **state)
     assert_values(&from, (const int[]){9}, 1);
 }
 
+static void test_list_ring(void **state)
+{
+    struct yd_list *first = NULL;
+    struct item items[3];
+
+    for (unsigned i = 0; i < 3; i++)
+        yd_ring_append(&first, &items[i].node);
+    assert_ptr_equal(first, &items[0].node);
+    assert_ptr_equal(first->next, &items[1].node);
+    assert_ptr_equal(first->prev, &items[2].node);
+    yd_ring_remove(&first, &items[1].node);
+    assert_ptr_equal(first->next, &items[2].node);
+    yd_ring_remove(&first, &items[0].node);
+    assert_ptr_equal(first, &items[2].node);
+    assert_ptr_equal(first->next, first);
+    yd_ring_remove(&first, &items[2].node);
+    assert_null(first);
+    assert_true(yd_list_is_empty(&items[2].node));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_list_append_keeps_order),
         cmocka_unit_test(test_list_remove_anywhere_and_twice),
         cmocka_unit_test(test_list_move_takes_all),
+        cmocka_unit_test(test_list_ring),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

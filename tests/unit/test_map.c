@@ -255,6 +255,36 @@ static void test_map_out_of_memory(void **state)
     free(entries);
 }
 
+struct bare_entry {
+    struct yd_map_bare node;
+    char id[4];
+};
+
+static void test_map_bare_nodes(void **state)
+{
+    struct bare_entry entries[100];
+    struct yd_map map;
+
+    (void)state;
+    yd_map_init_fixed(&map, &yd_mem_default, secret, YD_MAP_KEY(struct bare_entry, node, id));
+    for (unsigned i = 0; i < YD_LEN(entries); i++) {
+        entries[i] = (struct bare_entry){.id = {'a', 'b', (char)i, 'c'}};
+        assert_int_equal(yd_map_insert(&map, yd_map_bare(&entries[i].node)), 0);
+    }
+    for (unsigned i = 0; i < YD_LEN(entries); i++) {
+        char id[5] = {'a', 'b', (char)i, 'c', 'd'};
+
+        assert_ptr_equal(yd_map_find(&map, (yodel_str){id, 4}), yd_map_bare(&entries[i].node));
+        assert_null(yd_map_find(&map, (yodel_str){id, 3}));
+        assert_null(yd_map_find(&map, (yodel_str){id, 5}));
+    }
+    for (unsigned i = 0; i < YD_LEN(entries); i += 2)
+        yd_map_remove(&map, yd_map_bare(&entries[i].node));
+    for (unsigned i = 0; i < YD_LEN(entries); i++)
+        assert_int_equal(yd_map_find(&map, (yodel_str){entries[i].id, 4}) != NULL, i % 2);
+    yd_map_done(&map);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +297,7 @@ int main(void)
         cmocka_unit_test(test_map_any_empties),
         cmocka_unit_test(test_map_goes_on_without_growth),
         cmocka_unit_test(test_map_out_of_memory),
+        cmocka_unit_test(test_map_bare_nodes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #define TEXT 1
 #define THREADS 4
 #define ROUNDS 20000
+#define SETTINGS 8
 
 static struct yd_msg *make(struct failmem *fm, const char *text)
 {
@@ -24,6 +25,14 @@ static struct yd_msg *make(struct failmem *fm, const char *text)
     if (msg && len > 0)
         memcpy(yd_msg_payload(msg), text, len);
     return msg;
+}
+
+static struct yd_msg *make_twin(struct failmem *fm, const char *text, uint8_t setting)
+{
+    struct yd_msg *twin = make(fm, text);
+
+    twin->setting = setting;
+    return twin;
 }
 
 static void test_msg_new_is_empty_but_for_payload(void **state)
@@ -79,21 +88,25 @@ static void test_msg_lives_until_last_unref(void **state)
     assert_null(yd_msg_unref(NULL));
 }
 
-static void test_msg_first_variant_stays(void **state)
+static void test_msg_first_twin_of_a_setting_stays(void **state)
 {
     struct failmem fm;
-    struct yd_msg *msg, *first, *second;
+    struct yd_msg *msg, *first, *second, *third;
 
     failmem_init(&fm, 0);
     msg = make(&fm, "whole");
-    first = make(&fm, "a");
-    second = make(&fm, "b");
-    assert_ptr_equal(yd_msg_set_variant(msg, 7, first), first);
+    first = make_twin(&fm, "a", 7);
+    second = make_twin(&fm, "b", 7);
+    assert_null(yd_msg_twin(msg, 7));
+    assert_ptr_equal(yd_msg_add_twin(msg, first), first);
     assert_int_equal(atomic_load(&fm.blocks), 3);
-    assert_ptr_equal(yd_msg_set_variant(msg, 7, second), first);
+    assert_ptr_equal(yd_msg_add_twin(msg, second), first);
     assert_int_equal(atomic_load(&fm.blocks), 2);
-    assert_ptr_equal(atomic_load(&msg->variants[7]), first);
-    assert_null(atomic_load(&msg->variants[0]));
+    third = make_twin(&fm, "c", 8);
+    assert_ptr_equal(yd_msg_add_twin(msg, third), third);
+    assert_ptr_equal(yd_msg_twin(msg, 7), first);
+    assert_ptr_equal(yd_msg_twin(msg, 8), third);
+    assert_null(yd_msg_twin(msg, 0));
     yd_msg_ref(first);
     yd_msg_unref(msg);
     assert_int_equal(atomic_load(&fm.blocks), 1);
@@ -102,16 +115,16 @@ static void test_msg_first_variant_stays(void **state)
     failmem_assert_empty(&fm);
 }
 
-static void test_msg_frees_all_variants(void **state)
+static void test_msg_frees_all_twins(void **state)
 {
     struct failmem fm;
     struct yd_msg *msg;
 
     failmem_init(&fm, 0);
     msg = make(&fm, "whole");
-    for (unsigned i = 0; i < YD_MSG_VARIANTS; i++)
-        yd_msg_set_variant(msg, i, make(&fm, "twin"));
-    assert_int_equal(atomic_load(&fm.blocks), 1 + YD_MSG_VARIANTS);
+    for (uint8_t i = 0; i < SETTINGS; i++)
+        yd_msg_add_twin(msg, make_twin(&fm, "twin", i));
+    assert_int_equal(atomic_load(&fm.blocks), 1 + SETTINGS);
     yd_msg_unref(msg);
     failmem_assert_empty(&fm);
 }
@@ -138,7 +151,7 @@ struct shared {
     struct yd_msg *msg;
 };
 
-/* Takes and drops references and races for the variants. */
+/* Takes and drops references and races for the twins. */
 static void *use_message(void *arg)
 {
     struct shared *shared = arg;
@@ -146,8 +159,8 @@ static void *use_message(void *arg)
     for (unsigned i = 0; i < ROUNDS; i++) {
         struct yd_msg *msg = yd_msg_ref(shared->msg), *twin;
 
-        if (i < YD_MSG_VARIANTS) {
-            twin = yd_msg_set_variant(msg, i, make(shared->fm, "twin"));
+        if (i < SETTINGS) {
+            twin = yd_msg_add_twin(msg, make_twin(shared->fm, "twin", (uint8_t)i));
             if (memcmp(yd_msg_payload(twin), "twin", 4) != 0)
                 return NULL;
         }
@@ -185,8 +198,8 @@ int main(void)
         cmocka_unit_test(test_msg_new_is_empty_but_for_payload),
         cmocka_unit_test(test_msg_frame_has_header_ahead),
         cmocka_unit_test(test_msg_lives_until_last_unref),
-        cmocka_unit_test(test_msg_first_variant_stays),
-        cmocka_unit_test(test_msg_frees_all_variants),
+        cmocka_unit_test(test_msg_first_twin_of_a_setting_stays),
+        cmocka_unit_test(test_msg_frees_all_twins),
         cmocka_unit_test(test_msg_out_of_memory),
         cmocka_unit_test(test_msg_threads_share),
     };

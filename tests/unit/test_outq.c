@@ -77,10 +77,11 @@ static void test_outq_shares_messages(void **state)
     msg = yd_msg_new(&fm.mem, YODEL_WS_TEXT, 3);
     memcpy(yd_msg_payload(msg) - 2, "HHxyz", 5);
     msg->head_len = 2;
-    assert_int_equal(yd_outq_frame(&loop, &queue, msg), 0);
+    assert_int_equal(yd_outq_frame(&loop, &queue, msg, true), 0);
     assert_int_equal(yd_outq_payload(&loop, &queue, msg), 0);
     assert_int_equal(yd_outq_copy(&loop, &queue, "b", 1, NULL, 0), 0);
-    assert_int_equal(yd_outq_frame(&loop, &queue, msg), 0); /* short, and after others: copied */
+    assert_int_equal(yd_outq_frame(&loop, &queue, msg, true),
+                     0); /* short, and after others: copied */
     assert_int_equal(atomic_load(&msg->refs), 3);
     yd_msg_unref(msg);
     assert_int_equal(copy_out(&queue, out), 14);
@@ -90,6 +91,72 @@ static void test_outq_shares_messages(void **state)
     assert_memory_equal(out, "yzbHHxyz", 8);
     yd_outq_clear(&loop, &queue);
     assert_int_equal(queue.bytes, 0);
+    done_loop(&loop);
+    failmem_assert_empty(&fm);
+}
+
+static void test_outq_joins_short_frames(void **state)
+{
+    struct failmem fm;
+    struct yd_loop loop;
+    struct yd_outq queue = {0};
+    struct iovec iov[4];
+    struct yd_msg *msg;
+    uint8_t out[64];
+
+    failmem_init(&fm, 0);
+    init_loop(&loop, &fm.mem);
+    msg = yd_msg_new(&fm.mem, YODEL_WS_TEXT, 3);
+    memcpy(yd_msg_payload(msg) - 2, "HHxyz", 5);
+    msg->head_len = 2;
+    assert_int_equal(yd_outq_frame(&loop, &queue, msg, false), 0);
+    assert_int_equal(atomic_load(&msg->refs), 2);
+    yd_outq_consume(&loop, &queue, 1);
+    assert_int_equal(yd_outq_frame(&loop, &queue, msg, false), 0);
+    assert_int_equal(atomic_load(&msg->refs), 1);
+    assert_int_equal(yd_outq_frame(&loop, &queue, msg, false), 0);
+    assert_int_equal(yd_outq_copy(&loop, &queue, "b", 1, NULL, 0), 0);
+    assert_int_equal(yd_outq_peek(&queue, iov, 4), 1);
+    assert_int_equal(copy_out(&queue, out), 15);
+    assert_memory_equal(out, "HxyzHHxyzHHxyzb", 15);
+    yd_outq_clear(&loop, &queue);
+    assert_int_equal(yd_outq_frame(&loop, &queue, msg, false), 0);
+    assert_int_equal(yd_outq_frame(&loop, &queue, msg, true), 0); /* the first one is under way */
+    assert_int_equal(yd_outq_peek(&queue, iov, 4), 2);
+    assert_int_equal(yd_outq_frame(&loop, &queue, msg, false), 0);
+    assert_int_equal(yd_outq_peek(&queue, iov, 4), 2);
+    assert_int_equal(copy_out(&queue, out), 15);
+    assert_memory_equal(out, "HHxyzHHxyzHHxyz", 15);
+    yd_outq_clear(&loop, &queue);
+    yd_msg_unref(msg);
+    done_loop(&loop);
+    failmem_assert_empty(&fm);
+}
+
+static void test_outq_reserves_room(void **state)
+{
+    struct failmem fm;
+    struct yd_loop loop;
+    struct yd_outq queue = {0};
+    uint8_t out[3000];
+    size_t len = 0;
+
+    failmem_init(&fm, 0);
+    init_loop(&loop, &fm.mem);
+    for (size_t i = 1; i < 60; i++) { /* over the end of a chunk */
+        uint8_t *room = yd_outq_reserve(&loop, &queue, i);
+
+        assert_non_null(room);
+        memset(room, (int)i, i);
+        len += i;
+        assert_int_equal(queue.bytes, len);
+    }
+    assert_int_equal(copy_out(&queue, out), len);
+    len = 0;
+    for (size_t i = 1; i < 60; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_int_equal(out[len++], i);
+    yd_outq_clear(&loop, &queue);
     done_loop(&loop);
     failmem_assert_empty(&fm);
 }
@@ -155,6 +222,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_outq_gathers_small_writes),
         cmocka_unit_test(test_outq_shares_messages),
+        cmocka_unit_test(test_outq_joins_short_frames),
+        cmocka_unit_test(test_outq_reserves_room),
         cmocka_unit_test(test_outq_keeps_every_byte_in_order),
         cmocka_unit_test(test_outq_without_memory),
     };

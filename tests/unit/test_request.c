@@ -95,6 +95,11 @@ static void check_parts(yodel_request *req)
     assert_str(yodel_request_query_param(req, "e"), "");
     assert_str(yodel_request_query_param(req, "f"), "");
     assert_str(yodel_request_query_param(req, "none"), NULL);
+    /* what is asked for again is there already */
+    assert_ptr_equal(yodel_request_query_param(req, "a b").ptr,
+                     yodel_request_query_param(req, "a b").ptr);
+    assert_ptr_equal(yodel_request_query_param(req, "q").ptr,
+                     yodel_request_query_param(req, "q").ptr);
     assert_str(yodel_request_header(req, "x-one"), "1");
     assert_str(yodel_request_header(req, "X-Empty"), "");
     assert_str(yodel_request_header(req, "X-None"), NULL);
@@ -107,6 +112,7 @@ static void check_parts(yodel_request *req)
     assert_str(yodel_request_host(req), "h:80");
     assert_str(yodel_request_peer(req), "unix");
     assert_int_equal(yodel_request_is_tls(req), 0);
+    assert_int_equal(yodel_request_http_minor(req), 1);
     assert_int_equal(yodel_request_body(req).len, 4);
     assert_memory_equal(yodel_request_body(req).ptr, "body", 4);
     assert_ptr_equal(yd_request_http(req)->server, yd_http_server(yd_request_http(req)));
@@ -220,6 +226,46 @@ static void test_request_headers(void **state)
                                             "Server: me\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\n"
                                             "Content-Length: 0\r\nConnection: close\r\n\r\n");
     assert_true(sim_is_shut(peer));
+}
+
+static const yodel_header links[] = {{"Link", "</a.css>; rel=preload"}, {"link", "</b>"}};
+
+static void check_hints(yodel_request *req)
+{
+    static const yodel_header bad[] = {{"Content-Length", "1"}};
+
+    assert_int_equal(yodel_request_early_hints(req, bad, 1), -EINVAL);
+    assert_int_equal(yodel_request_early_hints(req, NULL, 1), -EINVAL);
+    assert_int_equal(yodel_request_early_hints(req, links, YD_LEN(links)), 0);
+    assert_int_equal(yodel_request_early_hints(req, links + 1, 1), 0);
+    assert_int_equal(yodel_request_reply_text(req, 200, NULL, YODEL_STR("")), 0);
+    assert_int_equal(yodel_request_early_hints(req, links, 1), YODEL_ERR_STATE);
+}
+
+static void test_request_early_hints(void **state)
+{
+    static const char hints[] = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n"
+                                "link: </b>\r\n\r\n"
+                                "HTTP/1.1 103 Early Hints\r\nlink: </b>\r\n\r\nHTTP/1.1 200 OK";
+    check_fn *check = check_hints;
+    struct sim_peer *peer = ask(&check, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+
+    assert_memory_equal(sim_received(peer), hints, sizeof hints - 1);
+    http_sim_assert_open(peer);
+}
+
+static void check_old(yodel_request *req)
+{
+    assert_int_equal(yodel_request_http_minor(req), 0);
+    check_hints(req);
+}
+
+/* RFC 9110 15.2: no 1xx for HTTP/1.0. */
+static void test_request_early_hints_of_http_1_0(void **state)
+{
+    check_fn *check = check_old;
+
+    http_sim_assert_status(ask(&check, "GET / HTTP/1.0\r\n\r\n"), 200);
 }
 
 static void check_long_head(yodel_request *req)
@@ -468,12 +514,15 @@ static void reply_json(yodel_request *req, void *user)
     (void)yodel_request_reply_pack(req, 200, "{s:s}", "a", "b");
 }
 
+static int hinted;
+
 static void use_all(yodel_request *req, void *user)
 {
     (void)user;
     (void)yodel_request_param(req, "name");
     (void)yodel_request_query_param(req, "q");
     (void)yodel_request_unpack(req, "{}");
+    hinted = yodel_request_early_hints(req, links, YD_LEN(links));
     check_long_head(req);
 }
 
@@ -490,8 +539,9 @@ static void test_request_without_memory(void **state)
             (void)http_sim_ask(&hs, "GET /json HTTP/1.1\r\nHost: h\r\n\r\n");
             peer = http_sim_ask(&hs, "POST /a%41?q=%41 HTTP/1.1\r\nHost: h\r\nContent-Length: 2"
                                      "\r\n\r\n{}");
+            assert_true(hinted == 0 || hinted == -ENOMEM);
             if (!failmem_has_failed(&fm))
-                http_sim_assert_status(peer, 200);
+                http_sim_assert_status(peer, 103);
         }
         http_sim_stop(&hs);
     }
@@ -505,6 +555,8 @@ int main(void)
         cmocka_unit_test(test_request_cookies),
         cmocka_unit_test(test_request_bad_answers),
         TEARDOWN_TEST(test_request_headers),
+        TEARDOWN_TEST(test_request_early_hints),
+        TEARDOWN_TEST(test_request_early_hints_of_http_1_0),
         TEARDOWN_TEST(test_request_long_head),
         cmocka_unit_test(test_request_statuses_without_body),
         TEARDOWN_TEST(test_request_json),

@@ -95,6 +95,39 @@ static void test_sio_connect_refuses_unknown_namespaces(void **state)
     sio_sim_join(&client, "/", ""); /* the connection goes on */
 }
 
+/* The pause is the client's: another socket of it ends it. */
+static void test_sio_connect_pauses_a_client(void **state)
+{
+    struct sio_client client;
+    yodel_sio_socket *first;
+
+    assert_int_equal(yodel_sio_namespace_on(add_ns("chat"), "a", say_hello, &sim), 0);
+    sio_sim_open(&sim, 0, &client);
+    sio_sim_join(&client, "/", "");
+    first = sim.socket;
+    sio_sim_join(&client, "/chat", "");
+    assert_int_equal(yodel_sio_socket_session_id(first).len, 20);
+    assert_true(
+        yodel_str_eq(yodel_sio_socket_session_id(first), yodel_sio_socket_session_id(sim.socket)));
+    sio_sim_expect_told(&sim, "connection /;connection /chat;");
+    assert_int_equal(yodel_sio_socket_pause(first), 0);
+    assert_int_equal(yodel_sio_socket_pause(first), 0);
+    sio_sim_say(&client, "2/chat,[\"a\"]");
+    sio_sim_expect_told(&sim, "");
+    assert_int_equal(yodel_sio_socket_resume(sim.socket), 0);
+    sio_sim_run(&sim);
+    sio_sim_expect_told(&sim, "a[];");
+    assert_int_equal(yodel_sio_socket_pause(NULL), -EINVAL);
+    assert_int_equal(yodel_sio_socket_resume(NULL), -EINVAL);
+    assert_null(yodel_sio_socket_session_id(NULL).ptr);
+    assert_int_equal(yodel_sio_socket_buffered(NULL), 0);
+    assert_int_equal(yodel_sio_socket_buffered(first), 0);
+    assert_int_equal(yodel_sio_emit(yodel_sio_to(sim.socket), "b", ""), 0);
+    assert_true(yodel_sio_socket_buffered(first) > 0);
+    sio_sim_run(&sim);
+    assert_int_equal(yodel_sio_socket_buffered(first), 0);
+}
+
 static void expect_fatal(const char *first, const char *second)
 {
     struct sio_client client;
@@ -596,6 +629,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_sio_connect_joins_namespaces),
+        FIXTURE_TEST(test_sio_connect_pauses_a_client),
         FIXTURE_TEST(test_sio_connect_refuses_unknown_namespaces),
         TEARDOWN_TEST(test_sio_connect_closes_who_breaks_the_protocol),
         FIXTURE_TEST(test_sio_connect_refuses_stray_attachments),

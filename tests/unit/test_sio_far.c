@@ -87,9 +87,10 @@ static int put_on_wire(struct yd_peer *peer, yodel_bytes bytes, bool is_reply)
     return 0;
 }
 
-static int peer_send(struct yd_peer *peer, yodel_bytes op)
+static int peer_send(struct yd_peer *peer, const struct yd_op *op, uint64_t token,
+                     yodel_bytes bytes)
 {
-    return put_on_wire(peer, op, false);
+    return put_on_wire(peer, bytes, false);
 }
 
 static int peer_reply(struct yd_peer *peer, yodel_bytes reply)
@@ -324,6 +325,42 @@ static void test_sio_far_rooms_and_ends_cross(void **state)
 }
 
 /* At most once, in the order of each sender, to members only, never to those left out. */
+static void count_room_events(yodel_sio_namespace *ns, const yodel_sio_room_event *event,
+                              void *user)
+{
+    int *counts = user;
+
+    (void)ns;
+    if (yodel_str_eq(event->room, YODEL_STR("x")))
+        counts[event->change]++;
+}
+
+/* Each process tells its own sockets, whoever has them join. */
+static void test_sio_far_rooms_are_told_where_the_sockets_are(void **state)
+{
+    int counts[PROCESSES][5] = {{0}};
+    yodel_sio_target all;
+
+    (void)state;
+    start(1, false);
+    for (unsigned i = 0; i < PROCESSES; i++)
+        assert_int_equal(yodel_sio_namespace_on_room(world.processes[i].sim.ns, count_room_events,
+                                                     counts[i], NULL),
+                         0);
+    all = yodel_sio_to_all(world.processes[0].sim.ns);
+    assert_int_equal(yodel_sio_target_join(all, YODEL_ROOMS("x")), 0);
+    settle();
+    assert_int_equal(yodel_sio_target_leave(all, YODEL_ROOMS("x")), 0);
+    settle();
+    for (unsigned i = 0; i < PROCESSES; i++) {
+        assert_int_equal(counts[i][YODEL_SIO_ROOM_CREATED], 1);
+        assert_int_equal(counts[i][YODEL_SIO_ROOM_JOINED], CLIENTS);
+        assert_int_equal(counts[i][YODEL_SIO_ROOM_LEFT], CLIENTS);
+        assert_int_equal(counts[i][YODEL_SIO_ROOM_DELETED], 1);
+    }
+    stop();
+}
+
 static void test_sio_far_keeps_its_promises_on_a_bad_wire(void **state)
 {
     for (unsigned seed = 0; seed < 60; seed++) {
@@ -675,6 +712,7 @@ int main(void)
         cmocka_unit_test(test_sio_far_emits_reach_every_process),
         cmocka_unit_test(test_sio_far_attachments_cross),
         cmocka_unit_test(test_sio_far_rooms_and_ends_cross),
+        cmocka_unit_test(test_sio_far_rooms_are_told_where_the_sockets_are),
         cmocka_unit_test(test_sio_far_keeps_its_promises_on_a_bad_wire),
         cmocka_unit_test(test_sio_far_namespace_of_one_process),
         cmocka_unit_test(test_sio_far_unknown_namespace_has_no_sockets),

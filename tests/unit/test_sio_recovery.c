@@ -147,6 +147,34 @@ static void emit_freed(void *data)
     emit("freed");
 }
 
+static yodel_decision *kept_ack;
+
+static void keep_ack(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    kept_ack = yodel_sio_event_ack(event);
+}
+
+/* What a client had asked for before it was lost is answered no more: it has given that up. */
+static void test_sio_recovery_answers_nothing_from_before(void **state)
+{
+    struct sio_client client;
+
+    assert_int_equal(yodel_sio_namespace_on(world.sim.ns, "ask", keep_ack, NULL), 0);
+    emit("a");
+    sio_sim_run(&world.sim);
+    expect(&world.client, "a");
+    sio_sim_say(&world.client, "27[\"ask\"]");
+    assert_non_null(kept_ack);
+    sio_sim_leave(&world.client);
+    assert_int_equal(yodel_decision_is_open(kept_ack), 0);
+    come_back(0, &client);
+    expect_recovered(&client);
+    assert_int_equal(yodel_decision_answer(kept_ack, "s", "late"), YODEL_ERR_CLOSED);
+    kept_ack = yodel_decision_unref(kept_ack);
+    sio_sim_run(&world.sim);
+    sio_sim_expect_nothing(&client);
+}
+
 static void tie_data(struct sio_sim *sim, void *arg)
 {
     yodel_sio_socket_set_data(sim->socket, sim, emit_freed);
@@ -633,6 +661,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEARDOWN_TEST(test_sio_recovery_comes_after_the_last_callback),
         TEARDOWN_TEST(test_sio_recovery_sends_what_was_missed),
+        FIXTURE_TEST(test_sio_recovery_answers_nothing_from_before),
         FIXTURE_TEST(test_sio_recovery_ends),
         TEARDOWN_TEST(test_sio_recovery_needs_a_known_offset),
         FIXTURE_TEST(test_sio_recovery_knows_volatile_offsets),

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include <yodel/loop.h>
 #include <yodel/sio.h>
 
 /* A server with loops of their own threads, threads that emit, and clients that come and go. */
@@ -31,8 +32,13 @@ struct world {
     int port;
     atomic_bool done;
     atomic_int connections, disconnections, recovered, asked, answered, fetches, fetched;
-    atomic_int posts, freed;
+    atomic_int posts, freed, watches, watches_freed;
+    int in_room[4];            /* loop 0's: members of each of rooms, and of those of ids */
+    int room_events[5];        /* loop 0's, by change */
+    yodel_sio_room_change due; /* that has to follow; 0: any */
 };
+
+static const char *const rooms[] = {"room", "a", "other"};
 
 /* cmocka's own may be used on the main thread only. */
 #define check(condition) check_it(condition, __LINE__)
@@ -125,6 +131,67 @@ static void fetched(const yodel_sio_sockets *sockets, void *user)
     atomic_fetch_add(&world->fetched, 1);
 }
 
+/* ---- what happens in rooms ---- */
+
+static int room_index(yodel_str room)
+{
+    int i = 0;
+
+    while (i < 3 && !yodel_str_eq(room, yodel_str_of(rooms[i])))
+        i++;
+    return i;
+}
+
+/* Each room is created with its first member and deleted with its last, whatever loops they are on.
+ */
+static void on_room(yodel_sio_namespace *ns, const yodel_sio_room_event *event, void *user)
+{
+    struct world *world = user;
+    int i = room_index(event->room), before = world->in_room[i];
+
+    check(ns == world->ns);
+    check(yodel_loop_current(world->server) == yodel_server_loop(world->server, 0));
+    check(world->due == 0 || world->due == event->change);
+    world->due = 0;
+    world->room_events[event->change]++;
+    if (event->change == YODEL_SIO_ROOM_CREATED) {
+        check(i == 3 || before == 0);
+        world->due = YODEL_SIO_ROOM_JOINED;
+    } else if (event->change == YODEL_SIO_ROOM_JOINED) {
+        world->in_room[i]++;
+    } else if (event->change == YODEL_SIO_ROOM_LEFT) {
+        world->in_room[i]--;
+        check(before > 0);
+        if (i == 3 || before == 1)
+            world->due = YODEL_SIO_ROOM_DELETED;
+    } else {
+        check(i == 3 || before == 0);
+    }
+}
+
+static void on_room_now(yodel_sio_namespace *ns, const yodel_sio_room_event *event, void *user)
+{
+    struct world *world = user;
+
+    (void)ns;
+    (void)event;
+    check(atomic_load(&world->watches) > atomic_load(&world->watches_freed));
+}
+
+static void count_watch_freed(void *user)
+{
+    struct world *world = user;
+
+    atomic_fetch_add(&world->watches_freed, 1);
+}
+
+static void change_watches(struct world *world)
+{
+    atomic_fetch_add(&world->watches, 1);
+    check(yodel_sio_namespace_on_room(world->ns, on_room_now, world, count_watch_freed) == 0);
+    check(yodel_sio_namespace_off_room(world->ns, on_room_now, world) >= 0);
+}
+
 /* ---- threads that emit ---- */
 
 static void on_changed(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
@@ -160,6 +227,7 @@ static void change_some(struct world *world, int i)
     check(yodel_sio_namespace_on(world->ns, "other", on_changed, NULL) == 0);
     check(yodel_sio_namespace_off(world->ns, "ask", on_changed, NULL) >= 0);
     check(yodel_sio_namespace_off(world->ns, "other", NULL, NULL) >= 0);
+    change_watches(world);
     (void)yodel_sio_namespace_count(world->ns);
     (void)yodel_sio_namespace_room_count(world->ns, "room");
     atomic_fetch_add(&world->posts, 1);
@@ -366,6 +434,7 @@ static void start(struct world *world)
     check(yodel_sio_of(world->sio, "/chat", &world->ns) == 0);
     assert_int_equal(yodel_sio_namespace_handle(world->ns, &handlers, world), 0);
     assert_int_equal(yodel_sio_namespace_on(world->ns, "ask", on_ask, world), 0);
+    assert_int_equal(yodel_sio_namespace_on_room(world->ns, on_room, world, NULL), 0);
     assert_int_equal(yodel_sio_namespace_use(world->ns, middleware, world), 0);
     world->port = yodel_server_listen(
         world->server, YODEL_OPTIONS(yodel_listen_options, .address = "127.0.0.1:0"));
@@ -415,6 +484,12 @@ static void test_sio_threads_emit_while_clients_come_and_go(void **state)
     assert_int_equal(atomic_load(&world.asked), atomic_load(&world.answered));
     assert_int_equal(atomic_load(&world.posts), atomic_load(&world.freed));
     assert_int_equal(atomic_load(&world.fetches), atomic_load(&world.fetched));
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(world.in_room[i], 0);
+    assert_int_equal(world.room_events[YODEL_SIO_ROOM_CREATED],
+                     world.room_events[YODEL_SIO_ROOM_DELETED]);
+    assert_true(world.room_events[YODEL_SIO_ROOM_JOINED] > 2 * CLIENTS * SESSIONS);
+    assert_int_equal(atomic_load(&world.watches), atomic_load(&world.watches_freed));
     assert_in_range(atomic_load(&world.recovered), CLIENTS * SESSIONS / 3, CLIENTS * SESSIONS);
 }
 

@@ -572,6 +572,30 @@ static void test_static_client_leaves(void **state)
     }
 }
 
+/* Its connection ends in the turn that has read the request: there is no memory for what came with
+ * it. */
+static void test_static_client_is_lost_while_the_file_is_opened(void **state)
+{
+    int num_lost = 0;
+
+    sim_set_late(hs.loop, 0, false); /* one turn alone has no memory */
+    for (int n = 1; n <= 12; n++) {
+        struct sim_peer *peer = sim_connect(hs.loop);
+
+        sim_turn(hs.loop);
+        sim_send_text(peer, "GET /index.html HTTP/1.1\r\nHost: h\r\n\r\nGET /");
+        fm.fail_at = n;
+        atomic_store(&fm.calls, 0);
+        sim_turn(hs.loop);
+        fm.fail_at = 0;
+        sim_run(hs.loop);
+        num_lost += sim_received_len(peer) == 0;
+        sim_break(peer, -ECONNRESET);
+        sim_run(hs.loop);
+    }
+    assert_true(num_lost > 0);
+}
+
 static void test_static_stops_in_the_middle(void **state)
 {
     struct sim_peer *peer;
@@ -749,6 +773,7 @@ int main(void)
         FIXTURE_TEST(test_static_slow_client),
         FIXTURE_TEST(test_static_half_close),
         FIXTURE_TEST(test_static_client_leaves),
+        FIXTURE_TEST(test_static_client_is_lost_while_the_file_is_opened),
         FIXTURE_TEST(test_static_stops_in_the_middle),
         FIXTURE_TEST(test_static_truncated),
         FIXTURE_TEST(test_static_and_routes),

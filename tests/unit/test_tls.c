@@ -489,7 +489,7 @@ static void test_tls_reload_leaves_open_connections(void **state)
 /* E12: what one connection does wrong, or anything else on the thread, is not told of another. */
 static void test_tls_errors_stay_with_their_connection(void **state)
 {
-    struct tls_sim good[10], bad;
+    struct tls_sim good[50], bad;
 
     (void)state;
     assert_int_equal(start(&(yodel_tls_options){.num_certs = 0}), 0);

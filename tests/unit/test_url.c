@@ -111,6 +111,23 @@ static void test_url_query_param_finds(void **state)
     assert_null(yd_url_query_param((yodel_str){NULL, 0}, YODEL_STR("a"), NULL).ptr);
 }
 
+static void test_url_query_next_gives_each_field(void **state)
+{
+    yodel_str query = YODEL_STR("&a=1&&b&=2&c%20d=e=f&"), name, value;
+    const char *const fields[] = {"a", "1", "b", "", "", "2", "c%20d", "e=f"};
+
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i += 2) {
+        assert_true(yd_url_query_next(&query, &name, &value));
+        assert_true(yodel_str_eq(name, yodel_str_of(fields[i])));
+        assert_true(yodel_str_eq(value, yodel_str_of(fields[i + 1])));
+    }
+    assert_false(yd_url_query_next(&query, &name, &value));
+    assert_true(yd_url_form_equals(YODEL_STR("c%20d"), YODEL_STR("c d")));
+    assert_true(yd_url_form_equals(YODEL_STR("c+d"), YODEL_STR("c d")));
+    assert_false(yd_url_form_equals(YODEL_STR("c+d"), YODEL_STR("c+d")));
+    assert_false(yd_url_form_equals(YODEL_STR("c"), YODEL_STR("c d")));
+}
+
 static void assert_file_path(const char *path, const char *want)
 {
     yodel_str in = yodel_str_of(path);
@@ -194,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_url_decode_refuses_malformed),
         cmocka_unit_test(test_url_decode_in_place),
         cmocka_unit_test(test_url_query_param_finds),
+        cmocka_unit_test(test_url_query_next_gives_each_field),
         cmocka_unit_test(test_url_file_path_resolves),
         cmocka_unit_test(test_url_file_path_refuses),
     };

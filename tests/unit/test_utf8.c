@@ -178,6 +178,42 @@ static void test_utf8_sample_of_four_bytes(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* ASCII, or characters of two bytes. */
+static void fill(uint8_t *text, size_t len, bool ascii)
+{
+    memset(text, 'a', len);
+    for (size_t i = len % 2; !ascii && i < len; i += 2)
+        memcpy(text + i, "\xc3\xbc", 2);
+}
+
+/* Four bytes across the ends of blocks, whichever size those have, ahead and behind of ASCII and of
+ * other characters. */
+static void test_utf8_at_the_ends_of_blocks(void **state)
+{
+    static const uint8_t edges[] = {0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc2, 0xe0, 0xf0};
+    const size_t bases = sizeof edges * sizeof edges * sizeof edges;
+    struct grammar grammar;
+    unsigned wrong = 0;
+
+    grammar_init(&grammar);
+    for (unsigned a = 0x80; a < 256; a++) {
+        for (size_t i = 0; i < bases; i++) {
+            const uint8_t four[] = {(uint8_t)a, edges[i / 100], edges[i / 10 % 10], edges[i % 10]};
+            size_t at = 27 + i % 6 + (i % 2) * 16;
+            struct oracle oracle = {0, 0, false};
+            uint8_t text[96];
+
+            fill(text, at, i % 3 == 0);
+            memcpy(text + at, four, sizeof four);
+            fill(text + at + sizeof four, sizeof text - at - sizeof four, i % 3 == 0);
+            for (size_t k = 0; k < sizeof text; k++)
+                oracle = oracle_step(&grammar, oracle, text[k]);
+            wrong += disagrees(YD_UTF8_INIT, text, sizeof text, oracle);
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
+
 static size_t encode(uint8_t *text, unsigned code)
 {
     if (code < 0x80) {
@@ -292,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_utf8_all_of_three_bytes),
         cmocka_unit_test(test_utf8_sample_of_four_bytes),
+        cmocka_unit_test(test_utf8_at_the_ends_of_blocks),
         cmocka_unit_test(test_utf8_every_code_point),
         cmocka_unit_test(test_utf8_long_texts_with_one_byte_changed),
         cmocka_unit_test(test_utf8_nothing_is_valid),

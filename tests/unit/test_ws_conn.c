@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <yodel/http_stream.h>
 
 #include <cmocka.h>
 
@@ -283,6 +284,70 @@ static void test_ws_conn_is_rejected_later(void **state)
     assert_int_equal(seen.closes, 1);
     assert_int_equal(seen.opens, 0);
     assert_int_equal(seen.closing.by, YODEL_WS_BY_SERVER);
+}
+
+static void reject_in_parts(int status, int rc, yodel_stream **ret_stream)
+{
+    seen.connect_result = YODEL_DEFER;
+    assert_int_equal(yodel_ws_reject_stream(seen.ws,
+                                            YODEL_OPTIONS(yodel_stream_options, .status = status),
+                                            ret_stream),
+                     rc);
+}
+
+/* The WebSocket is over at once, the answer when it is whole; the connection closes then. */
+static void test_ws_conn_is_rejected_in_parts(void **state)
+{
+    yodel_stream *stream = NULL;
+    struct sim_peer *peer;
+
+    seen.connect_result = YODEL_DEFER;
+    peer = ws_sim_connect(&sim, "/ws", "");
+    reject_in_parts(200, -EINVAL, &stream);
+    reject_in_parts(0, 0, &stream);
+    assert_int_equal(seen.closes, 0); /* not inside the call */
+    assert_int_equal(yodel_ws_accept(seen.ws, NULL), YODEL_ERR_STATE);
+    assert_int_equal(yodel_ws_reject_stream(seen.ws, NULL, NULL), YODEL_ERR_STATE);
+    assert_int_equal(yodel_stream_write_text(stream, YODEL_STR("one ")), 0);
+    run();
+    assert_int_equal(seen.closes, 1);
+    assert_false(sim_is_shut(peer));
+    assert_int_equal(yodel_stream_write_text(stream, YODEL_STR("two")), 0);
+    assert_int_equal(yodel_stream_end(stream), 0);
+    run();
+    http_sim_assert_status(peer, 403);
+    assert_non_null(strstr(http_sim_body(peer), "one "));
+    assert_non_null(strstr(http_sim_body(peer), "two"));
+    assert_true(sim_is_shut(peer));
+}
+
+static void on_stream_close(yodel_stream *stream, yodel_stream_reason reason, void *user)
+{
+    assert_int_equal(reason, YODEL_STREAM_GONE);
+    ++*(int *)user;
+}
+
+/* The client leaves in the middle: the stream hears of it, and the WebSocket is not asked again. */
+static void test_ws_conn_rejected_in_parts_is_left(void **state)
+{
+    struct sim_peer *peer;
+    int ends = 0;
+
+    seen.connect_result = YODEL_DEFER;
+    peer = ws_sim_connect(&sim, "/ws", "");
+    assert_int_equal(
+        yodel_ws_reject_stream(seen.ws,
+                               YODEL_OPTIONS(yodel_stream_options, .status = 401,
+                                             .on_close = on_stream_close, .user = &ends),
+                               NULL),
+        0);
+    run();
+    assert_int_equal(seen.closes, 1);
+    assert_int_equal(ends, 0);
+    sim_break(peer, -ECONNRESET);
+    run();
+    assert_int_equal(ends, 1);
+    assert_int_equal(seen.closes, 1);
 }
 
 /* Where to go, or how to come in, stands in headers; what would accept is no rejection. */
@@ -686,6 +751,8 @@ int main(void)
         TEARDOWN_TEST(test_ws_conn_rejects),
         FIXTURE_TEST(test_ws_conn_is_accepted_later),
         FIXTURE_TEST(test_ws_conn_is_rejected_later),
+        FIXTURE_TEST(test_ws_conn_is_rejected_in_parts),
+        FIXTURE_TEST(test_ws_conn_rejected_in_parts_is_left),
         TEARDOWN_TEST(test_ws_conn_is_rejected_with_any_final_status),
         FIXTURE_TEST(test_ws_conn_must_be_decided_in_time),
         FIXTURE_TEST(test_ws_conn_may_leave_before_it_is_decided),

@@ -83,6 +83,14 @@ struct peer {
     size_t used;
 };
 
+static bool is_ascii(const uint8_t *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (data[i] >= 0x80)
+            return false;
+    return true;
+}
+
 static void take_piece(struct peer *peer, const struct yd_ws_piece *piece)
 {
     static const char letters[] = "?tb?????cpo";
@@ -92,6 +100,7 @@ static void take_piece(struct peer *peer, const struct yd_ws_piece *piece)
 
     assert_true(piece->opcode < sizeof(letters) - 1);
     assert_true(piece->first == (open->len == 0));
+    assert_true(piece->ascii == is_ascii(piece->data, piece->len));
     if (piece->first) {
         snprintf(begin, sizeof(begin), "%c%s(", letters[piece->opcode],
                  piece->compressed ? "z" : "");

@@ -500,6 +500,7 @@ static void break_and_send(yodel_ws *ws)
 static void check_broken_send(bool with_tls)
 {
     open_either(with_tls);
+    sim_set_late(sim.hs.loop, 0, false); /* each send is told at once that the connection broke */
     plan = (struct plan){.then = break_and_send};
     send_message(300000);
     run();

@@ -25,6 +25,7 @@ int client_connect(struct program *p, unsigned loop)
     line->peer = sim_connect(p->server->loops[loop]);
     world_leave(p, loop);
     listen_side_greet(p, p->num_lines);
+    line_begin(p, line);
     say(p, "client %d connects to loop %u", p->num_lines, loop);
     return p->num_lines++;
 }
@@ -42,7 +43,7 @@ void client_send(struct program *p, int line, const char *format, ...)
     va_end(args);
     if (p->verbose)
         say(p, "client %d sends %.*s", line, (int)strcspn(text, "\r\n"), text);
-    sim_send(p->lines[line].peer, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
+    line_send(&p->lines[line], text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
 }
 
 void client_ask(struct program *p, int line, enum asked asked)
@@ -66,9 +67,9 @@ void client_frame(struct program *p, int line, unsigned first_byte, const void *
         head[2] = (uint8_t)(len >> 8);
         head[3] = (uint8_t)len;
     }
-    sim_send(p->lines[line].peer, head, head_len);
-    sim_send(p->lines[line].peer, "\0\0\0\0", 4);
-    sim_send(p->lines[line].peer, data, len);
+    line_send(&p->lines[line], head, head_len);
+    line_send(&p->lines[line], "\0\0\0\0", 4);
+    line_send(&p->lines[line], data, len);
     if ((first_byte & 15) == 8)
         p->lines[line].said_close = true;
     say(p, "client %d sends frame %02x %.*s", line, first_byte,
@@ -202,10 +203,31 @@ void session_switch(struct program *p, int session)
     s->on_ws = s->ws >= 0;
 }
 
+static void send_message(struct program *p, int session, const struct yd_buf *message)
+{
+    struct session *s = &p->sessions[session];
+    char *text;
+
+    if (s->on_ws) {
+        client_frame(p, s->ws, 0x82, message->ptr, message->len);
+        return;
+    }
+    text = base64_of(message->ptr, message->len);
+    post(p, session, text);
+    free(text);
+}
+
 void session_send(struct program *p, int session, const char *packet)
 {
     struct session *s = &p->sessions[session];
+    struct yd_buf message = {0};
 
+    if (speaks_msgpack(p) && *packet == '4' && msgpack_of_text(packet + 1, &message)) {
+        say(p, "session %d says %s", session, packet);
+        send_message(p, session, &message);
+        yd_buf_free(&yd_mem_default, &message);
+        return;
+    }
     if (s->on_ws)
         client_frame(p, s->ws, 0x81, packet, strlen(packet));
     else
@@ -216,6 +238,8 @@ void session_send_binary(struct program *p, int session, const void *data, size_
 {
     struct session *s = &p->sessions[session];
 
+    if (speaks_msgpack(p)) /* the packet has them in it */
+        return;
     if (s->on_ws)
         client_frame(p, s->ws, 0x82, data, len);
     else
@@ -268,8 +292,8 @@ static void on_connected(struct program *p, struct session *session, int name, c
 /* The serial of what was sent, out of what it has become. */
 static unsigned serial_in(const char *text)
 {
-    static const char *const heads[] = {"[\"ev\",",
-                                        "[\"message\",\"g:", "[\"chat.message\",{\"n\":"};
+    static const char *const heads[] = {
+        "[\"ev\",", "[\"message\",\"g:", "[\"message\",\"\\\"g:", "[\"chat.message\",{\"n\":"};
 
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         if (strncmp(text, heads[i], strlen(heads[i])) == 0)
@@ -339,6 +363,25 @@ static void on_packet(struct program *p, int number, const char *packet)
         on_event(p, session, name, text, ack_id);
 }
 
+/* A binary message: an attachment, or a packet with all of them. */
+static void on_eio_binary(struct program *p, int number, yodel_bytes data)
+{
+    unsigned attachments = 0;
+    char *text;
+
+    if (!speaks_msgpack(p)) {
+        on_binary(p, &p->sessions[number]);
+        return;
+    }
+    if ((text = text_of_msgpack(data, &attachments)) == NULL)
+        return;
+    say(p, "session %d gets %s", number, text);
+    on_packet(p, number, text);
+    while (attachments-- > 0)
+        on_binary(p, &p->sessions[number]);
+    free(text);
+}
+
 /* ---- reading: Engine.IO packets ---- */
 
 static void on_eio_text(struct program *p, int number, const char *text)
@@ -366,7 +409,7 @@ static void on_payload(struct program *p, int session, char *text)
         char *packet = strsep(&rest, "\x1e");
 
         if (*packet == 'b')
-            on_binary(p, &p->sessions[session]);
+            on_eio_binary(p, session, bytes_of_base64(packet + 1));
         else if (*packet != '\0')
             on_eio_text(p, session, packet);
     }
@@ -378,6 +421,7 @@ static void on_raw_text(struct program *p, struct line *line, const char *text)
 {
     if (line->wsock == NULL)
         broken(p, "client: a message from a WebSocket of which no handler was told");
+    text += *text == '"';
     if (strncmp(text, "g:", 2) == 0)
         wsock_got(line->wsock, (unsigned)strtoul(text + 2, NULL, 10), false);
 }
@@ -396,14 +440,14 @@ static void on_frame(struct program *p, struct line *line, unsigned first, char 
     } else if (first == 0x81 && line->session >= 0) {
         on_eio_text(p, line->session, data);
     } else if (first == 0x82 && line->session >= 0) {
-        on_binary(p, &p->sessions[line->session]);
+        on_eio_binary(p, line->session, (yodel_bytes){(const uint8_t *)data, len});
     }
 }
 
 /* Takes one frame; false when there is no whole one. */
 static bool read_frame(struct program *p, struct line *line)
 {
-    struct yd_buf *buf = &line->peer->output;
+    struct yd_buf *buf = line_received(line);
     const uint8_t *data = buf->ptr;
     size_t head = 2, len;
     unsigned first;
@@ -465,8 +509,9 @@ static void on_answer(struct program *p, struct line *line, int status, char *bo
 /* Takes one answer; false when there is no whole one. */
 static bool read_answer(struct program *p, struct line *line)
 {
-    struct yd_buf *buf = &line->peer->output;
-    const char *head = sim_received(line->peer), *end = strstr(head, "\r\n\r\n"), *length, *chunked;
+    struct yd_buf *buf = line_received(line);
+    const char *head = buf->len > 0 ? (const char *)buf->ptr : "", *end = strstr(head, "\r\n\r\n"),
+               *length, *chunked;
     size_t len = 0, total;
     int status;
     char *body;
@@ -504,8 +549,8 @@ void client_read_all(struct program *p)
         struct line *line = &p->lines[i];
 
         if (line->had_head && line->mode == LINE_HTTP)
-            sim_forget(line->peer);
-        if (line->peer->output.len == 0)
+            line_received(line)->len = 0;
+        if (line_received(line)->len == 0)
             continue;
         while (line->mode == LINE_HTTP ? read_answer(p, line) : read_frame(p, line))
             ;

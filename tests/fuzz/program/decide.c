@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <yodel/json.h>
+
 #include "program.h"
 
 /* Decisions that handlers have taken and use later, or never: each ends once. */
@@ -145,6 +147,19 @@ static void post(struct choice *choice)
         broken(choice->p, "a post on %s that is over", choice->what);
 }
 
+static int answer_json(yodel_decision *d, bool is_response)
+{
+    json_t *json = json_pack("[i]", 1);
+    int rc;
+
+    if (json == NULL)
+        abort();
+    rc = is_response ? yodel_decision_respond_json(d, 200, json)
+                     : yodel_decision_answer_json(d, json);
+    json_decref(json);
+    return rc;
+}
+
 static int call_verb(struct program *p, yodel_decision *d, bool *ret_accepts)
 {
     static const yodel_header headers[] = {{"X-A", "b"}, {"Bad name", "b"}, {"A", NULL}};
@@ -152,6 +167,10 @@ static int call_verb(struct program *p, yodel_decision *d, bool *ret_accepts)
     unsigned verb = pick(p, 12);
 
     *ret_accepts = verb <= 3;
+    if (verb == 11 && p->step % 3 == 0)
+        return yodel_decision_answer_args(d, NULL);
+    if ((verb == 7 || verb == 11) && p->step % 3 == 1)
+        return answer_json(d, verb == 7);
     if (verb == 11)
         return yodel_decision_answer(d, once_in(p, 6) ? "q" : "i", 7);
     switch (verb) {

@@ -343,6 +343,8 @@ static int on_start(yodel_loop *loop, void *user)
     p->open->started[i] = true;
     if (yodel_loop_set_data(loop, &p->open->data_frees[i], count_data) < 0)
         broken(p, "loop_set_data failed");
+    if (yodel_loop_data(loop) != &p->open->data_frees[i])
+        broken(p, "loop_data is another's");
     p->open->data_sets[i]++;
     act(p, NULL, NULL);
     return 0;

@@ -146,7 +146,7 @@ int program_run(const uint8_t *data, size_t size, bool verbose)
     p->verbose = verbose;
     p->current = -1;
     world_start(p);
-    if (yd_server_run_by(p->server, run_steps, p) < 0)
+    if (far_run_within(p, run_steps) < 0)
         broken(p, "the server does not run");
     world_finish(p);
     if (lowest_free_descriptor() != descriptor)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <yodel/http_body.h>
 #include <yodel/http_stream.h>
+#include <yodel/redis.h>
 #include <yodel/sio.h>
 
 #include "loop_sim.h"
@@ -123,8 +124,11 @@ struct waiter {
 enum line_mode { LINE_HTTP, LINE_WS };
 enum asked { ASKED_OTHER, ASKED_OPEN, ASKED_POLL, ASKED_POST, ASKED_RAW_WS, ASKED_WS };
 
+struct tls_line;
+
 struct line {
     struct sim_peer *peer;
+    struct tls_line *tls; /* NULL: none */
     unsigned loop;
     enum line_mode mode;
     enum asked asked[16]; /* requests that are not answered yet */
@@ -200,7 +204,9 @@ struct program {
     bool few_acks;         /* a socket may owe no more than a few */
     bool recovery, has_ended[MAX_LOOPS], is_entered[MAX_LOOPS];
     int current; /* loop whose callback this is; -1: another thread */
+    bool has_tls;
     bool in_watcher, may_cut, is_setting_up, over;
+    bool keeps_in_redis;                  /* the history of groups */
     uint64_t now, slept_until[MAX_LOOPS]; /* what the loops have seen of it; ms */
     unsigned num_stops;
     uint64_t stop_ends_at; /* ms */
@@ -213,8 +219,14 @@ struct program {
     struct wsock *wsocks;
     struct ssock *ssocks;
     struct waiter *waiters;
+    struct seer *seers;
     struct upload *uploads;
     struct open_side *open;
+    struct far *far;              /* NULL: there is one process only */
+    struct python *python;        /* NULL: none */
+    struct redis_side *redis;     /* NULL: none */
+    struct cluster_side *cluster; /* NULL: none */
+    struct rooms *rooms;
     struct kept kept[MAX_KEPT];
     unsigned num_kept;
     struct choice *choices;
@@ -306,6 +318,84 @@ void listen_side_greet(struct program *p, int line);
 /* What it adds to each head; lines that end, or "". */
 const char *listen_side_headers(const struct program *p, int line);
 
+/* ---- tls_side.c: what passes between clients and the server ---- */
+
+void tls_side_set_up(struct program *p, struct yd_address *address);
+/* On a new connection, after what a proxy says. */
+void line_begin(struct program *p, struct line *line);
+void line_send(struct line *line, const void *data, size_t len);
+/* What has come and was not consumed yet, and a NUL. */
+struct yd_buf *line_received(struct line *line);
+void lines_free(struct program *p);
+
+/* ---- redis_side.c: a client of Redis ---- */
+
+void redis_side_set_up(struct program *p);
+/* Redis reads and answers. */
+void redis_side_run(struct program *p);
+/* Something is asked of it, or becomes of it. */
+void redis_side_keep(struct program *p);
+void redis_side_act(struct program *p);
+void redis_side_unref(struct program *p);
+void redis_side_free(struct program *p);
+
+/* ---- cluster_side.c: what several servers have by Redis ---- */
+
+struct redis_sim;
+void cluster_side_set_up(struct program *p, yodel_redis *redis, struct redis_sim *sim);
+/* A call, or others say or Redis does something. */
+void cluster_side_act(struct program *p);
+void cluster_side_unref(struct program *p);
+void cluster_side_free(struct program *p);
+
+/* ---- look_side.c: calls that change nothing ---- */
+
+void look_at_request(struct program *p, yodel_request *req);
+void look_at_message(struct program *p, yodel_ws *ws, const yodel_ws_message *message);
+void look_at_event(struct program *p, yodel_sio_socket *socket, yodel_sio_event *event);
+void look_at_references(struct program *p);
+
+/* ---- far_side.c: a second process ---- */
+
+void far_set_up(struct program *p);
+/* Runs the first server by run, inside the life of the second, if there is one. */
+int far_run_within(struct program *p, yd_run_fn *run);
+/* Carries what is on the way, and runs its loop. */
+void far_run(struct program *p);
+/* A call of its own. */
+void far_act(struct program *p);
+void far_free(struct program *p);
+
+/* ---- python_side.c: messages of python-socketio ---- */
+
+void python_set_up(struct program *p);
+/* Delivers what was published. */
+void python_run(struct program *p);
+/* It says something. */
+void python_act(struct program *p);
+void python_free(struct program *p);
+
+/* ---- room_side.c: what happens in rooms ---- */
+
+void room_side_set_up(struct program *p, struct service *service, yodel_sio_namespace *ns);
+/* Adds a handler, or removes some. */
+void room_side_change(struct program *p, const struct service *service);
+/* The loops have ended: nobody is in a room. */
+void room_side_check(const struct program *p);
+/* The service has gone, too. */
+void room_side_free(struct program *p);
+
+/* ---- parsers.c: clients that speak MessagePack ---- */
+
+bool speaks_msgpack(const struct program *p);
+/* Appends the message of a Socket.IO packet; false: the text is none. */
+bool msgpack_of_text(const char *text, struct yd_buf *ret_message);
+/* The other way; to be freed.  NULL: it is no packet of an event, an ack or a namespace. */
+char *text_of_msgpack(yodel_bytes message, unsigned *ret_attachments);
+/* A binary message as polling has it; to be freed.  And back, in place, without its b. */
+char *base64_of(const void *data, size_t len);
+yodel_bytes bytes_of_base64(char *text);
+
 /* ---- open_side.c: timers, watches, posts and jobs ---- */
 
 void open_side_set_up(struct program *p);
@@ -384,6 +474,12 @@ void wsock_got(struct wsock *ws, unsigned serial, bool event);
 /* An emit has reached a client. */
 void ssock_got(struct ssock *ss, unsigned serial);
 struct ssock *ssock_find(struct program *p, const char *id, int name, unsigned service);
+/* ---- presence_side.c ---- */
+
+void presence_side_set_up(struct program *p);
+/* Ends what watches; when the layer has gone, checks that all was freed. */
+void presence_side_end(struct program *p);
+void presence_side_check(struct program *p);
 /* ---- expect.c ---- */
 
 /* Called ahead of the call that sends. */

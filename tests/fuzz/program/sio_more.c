@@ -9,7 +9,7 @@ static void on_own(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
     struct program *p = user;
 
-    (void)yodel_sio_event_num_args(event);
+    look_at_event(p, socket, event);
     if (once_in(p, 4))
         (void)yodel_sio_socket_off(socket, once_in(p, 2) ? "hello" : NULL, on_own, p);
     act(p, NULL, yodel_sio_socket_data(socket));
@@ -39,7 +39,7 @@ static void change_own(struct program *p, struct ssock *ss)
 
 static void on_more(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
-    (void)event;
+    look_at_event(user, socket, event);
     act(user, NULL, yodel_sio_socket_data(socket));
 }
 
@@ -47,7 +47,10 @@ static void change_namespace(struct program *p, struct service *service)
 {
     yodel_sio_namespace *ns = service->ns[pick(p, 2)], *made;
 
-    switch (pick(p, 4)) {
+    switch (pick(p, 5)) {
+    case 4:
+        room_side_change(p, service);
+        break;
     case 0:
         (void)yodel_sio_namespace_on(ns, "hello", on_more, p);
         break;
@@ -137,6 +140,23 @@ static void ask_typed(struct program *p, yodel_sio_target target)
                                                     "passed", on_typed, waiter, "i", 1));
 }
 
+/* To a second process, if there is one. */
+static void emit_to_servers(struct program *p, yodel_sio_namespace *ns)
+{
+    struct waiter *waiter;
+
+    if (p->step % 3 == 1) {
+        (void)yodel_sio_server_side_emit(ns, p->step % 2 == 0 ? "told" : "disconnect", "i", 1);
+        (void)yodel_sio_server_side_emit_args(ns, "told", NULL);
+        return;
+    }
+    waiter = waiter_new(p, "server_side_emit_ack");
+    waiter_returned(waiter,
+                    yodel_sio_server_side_emit_ack(
+                        ns, "asked", YODEL_OPTIONS(yodel_sio_args, .json = YODEL_STR("[1]")), 500,
+                        on_typed, waiter));
+}
+
 static void emit_typed(struct program *p, struct ssock *ss)
 {
     struct service *service = &p->services[pick(p, p->num_services)];
@@ -149,7 +169,10 @@ static void emit_typed(struct program *p, struct ssock *ss)
         target.reserved[0] = 1; /* which is refused */
     switch (pick(p, 4)) {
     case 0:
-        (void)yodel_sio_emit_text(target, "passed", YODEL_STR("text"));
+        if (p->step % 2 == 0)
+            (void)yodel_sio_emit_bytes(target, "passed", (yodel_bytes){(const uint8_t *)"b", 1});
+        else
+            (void)yodel_sio_emit_text(target, "passed", YODEL_STR("text"));
         break;
     case 1:
         if ((array = json_pack("[i]", 1)) == NULL)
@@ -158,7 +181,10 @@ static void emit_typed(struct program *p, struct ssock *ss)
         json_decref(array);
         break;
     case 2:
-        (void)yodel_sio_emit_text(target, "disconnect", YODEL_STR("reserved"));
+        if (p->step % 3 != 0)
+            emit_to_servers(p, service->ns[p->step % NUM_NAMES]);
+        else
+            (void)yodel_sio_emit_text(target, "disconnect", YODEL_STR("reserved"));
         break;
     default:
         ask_typed(p, once_in(p, 4) ? yodel_sio_to_all(service->ns[NUM_NAMES]) : target);

@@ -174,10 +174,24 @@ static void on_disconnect(yodel_sio_socket *socket, const char *reason, void *us
     ss->socket = NULL;
 }
 
+static void answer(struct program *p, yodel_sio_event *event)
+{
+    json_t *array;
+
+    if (p->step % 3 == 0) {
+        (void)yodel_sio_event_answer_args(event, NULL);
+    } else if (p->step % 3 == 1 && (array = json_pack("[s]", "yes")) != NULL) {
+        (void)yodel_sio_event_answer_json(event, array);
+        json_decref(array);
+    } else {
+        (void)yodel_sio_event_answer(event, once_in(p, 8) ? "q" : "si", "yes", 1);
+    }
+}
+
 static void take_ack(struct program *p, yodel_sio_event *event)
 {
     if (once_in(p, 4))
-        (void)yodel_sio_event_answer(event, once_in(p, 8) ? "q" : "si", "yes", 1);
+        answer(p, event);
     else if (once_in(p, 2))
         (void)decision_keep(p, yodel_sio_event_ack(event), "an acknowledgement", NULL, false);
 }
@@ -322,6 +336,7 @@ static void handle(struct service *service, yodel_sio_namespace *ns)
     };
     int rc = yodel_sio_namespace_handle(ns, &handlers, service);
 
+    room_side_set_up(p, service, ns);
     if (rc == 0)
         rc = yodel_sio_namespace_on(ns, "hello", on_hello, service);
     if (rc == 0 && once_in(p, 2))
@@ -352,6 +367,7 @@ static void make_service(struct program *p, unsigned index)
         .max_children = once_in(p, 8) ? 1 : 0,
         .max_rooms = once_in(p, 8) ? 2 : 0,
         .max_acks = p->few_acks ? 2 : 0,
+        .parser = speaks_msgpack(p) ? YODEL_SIO_MSGPACK : YODEL_SIO_JSON,
         .recovery_ms = p->recovery ? 6000 : 0,
         .recovery_bytes = once_in(p, 8) ? 500 : 0,
         .recovery_use_middleware = once_in(p, 3),

@@ -38,6 +38,8 @@ static void step_request(struct program *p)
     int line = once_in(p, 3) ? choose_line(p) : client_connect(p, choose_loop(p));
     const char *target = targets[pick(p, 3)];
 
+    if (target == targets[2] && p->step % 2 == 0)
+        target = "/files/a.txt";
     if (line < 0 || p->lines[line].mode != LINE_HTTP || p->lines[line].session >= 0 ||
         p->lines[line].uploads)
         return;
@@ -356,6 +358,9 @@ static void step_run_all(struct program *p)
     for (unsigned round = 0; round < 3; round++)
         for (unsigned i = 0; i < p->num_loops; i++)
             world_run(p, i);
+    redis_side_run(p);
+    far_run(p);
+    python_run(p);
     client_read_all(p);
 }
 

@@ -121,6 +121,10 @@ static void call_here(struct flow *flow)
         cut_off(flow);
     else if (what <= 5 && yodel_stream_user(flow->stream) != flow)
         broken(p, "a stream has another user");
+    else if (what <= 5 && flow->sse != NULL && yodel_sse_user(yodel_sse_ref(flow->sse)) != flow)
+        broken(p, "a stream of events has another user");
+    else if (what <= 5 && flow->sse != NULL)
+        (void)yodel_sse_unref(flow->sse);
     else if (what <= 6)
         (void)yodel_stream_buffered(flow->stream);
     else if (what == 8 || what == 9)

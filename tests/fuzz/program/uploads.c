@@ -234,6 +234,11 @@ void upload_begin(struct program *p, unsigned loop)
     upload_go_on(p);
 }
 
+static void end_chunks(struct line *sender, const char *text)
+{
+    line_send(sender, text, strlen(text));
+}
+
 /* Sends some of the upload that was begun last and is not done. */
 void upload_go_on(struct program *p)
 {
@@ -257,14 +262,14 @@ void upload_go_on(struct program *p)
     if (sender->upload_chunked && len > 0) {
         char head[20];
 
-        sim_send(sender->peer, head, (size_t)snprintf(head, sizeof head, "%zx\r\n", len));
+        line_send(sender, head, (size_t)snprintf(head, sizeof head, "%zx\r\n", len));
     }
-    sim_send(sender->peer, data, len);
+    line_send(sender, data, len);
     if (sender->upload_chunked && len > 0)
-        sim_send_text(sender->peer, "\r\n");
+        line_send(sender, "\r\n", 2);
     if (sender->upload_at < sender->upload_len)
         return;
     sender->uploads = false;
     if (sender->upload_chunked)
-        sim_send_text(sender->peer, once_in(p, 3) ? "0\r\nT: v\r\n\r\n" : "0\r\n\r\n");
+        end_chunks(sender, once_in(p, 3) ? "0\r\nT: v\r\n\r\n" : "0\r\n\r\n");
 }

@@ -133,13 +133,19 @@ void world_run(struct program *p, unsigned loop)
 
 void world_settle(struct program *p)
 {
-    for (unsigned round = 0; round < ROUNDS; round++)
+    for (unsigned round = 0; round < ROUNDS; round++) {
         for (unsigned i = 0; i < p->num_loops; i++)
             world_run(p, i);
+        redis_side_run(p);
+        far_run(p);
+        python_run(p);
+    }
     client_read_all(p);
 }
 
-/* Another loop runs while this thread is between a post and what it does next. */
+/* Another loop runs while this thread is between a post and what it does next.  Adapters, and what
+ * keeps history in Redis, post with a lock held, for which the other loop would wait: so not in
+ * programs that have them. */
 static void cut_in(struct yd_loop *woken, void *arg)
 {
     struct program *p = arg;
@@ -147,7 +153,7 @@ static void cut_in(struct yd_loop *woken, void *arg)
     unsigned loop;
 
     (void)woken;
-    if (!p->may_cut || p->depth > 3 || !once_in(p, 6))
+    if (!p->may_cut || p->cluster != NULL || p->keeps_in_redis || p->depth > 3 || !once_in(p, 6))
         return;
     loop = pick(p, p->num_loops);
     if (p->has_ended[loop] || p->is_entered[loop])
@@ -185,6 +191,7 @@ static void listen_somewhere(struct program *p)
     address->num_listeners = p->num_loops;
     p->server->addresses = address;
     listen_side_set_up(p, address);
+    tls_side_set_up(p, address);
 }
 
 static void make_server(struct program *p)
@@ -238,6 +245,10 @@ void world_start(struct program *p)
     ws_side_set_up(p);
     sio_side_set_up(p);
     open_side_set_up(p);
+    far_set_up(p);
+    python_set_up(p);
+    redis_side_set_up(p);
+    presence_side_set_up(p);
     p->may_cut = true;
 }
 
@@ -308,7 +319,9 @@ static void unref_all(struct program *p)
     for (unsigned i = 0; i < p->num_services; i++)
         p->services[i].sio = yodel_sio_unref(p->services[i].sio);
     p->prepared = yodel_prepared_unref(p->prepared);
+    presence_side_end(p);
     p->layer = yodel_channels_unref(p->layer);
+    presence_side_check(p);
     if (!server_first)
         p->server = yodel_server_unref(p->server);
 }
@@ -321,6 +334,9 @@ void world_finish(struct program *p)
     open_side_end(p);
     drop_all_kept(p);
     streams_check(p);
+    room_side_check(p);
+    cluster_side_unref(p);
+    redis_side_unref(p);
     if (!late) {
         decisions_free(p);
         streams_free(p);
@@ -330,7 +346,13 @@ void world_finish(struct program *p)
     streams_free(p);
     if (p->blocks != 0)
         broken(p, "%zu blocks of memory are left", p->blocks);
+    redis_side_free(p);
+    cluster_side_free(p);
+    far_free(p);
+    python_free(p);
+    room_side_free(p);
     waiters_check(p);
+    lines_free(p);
     uploads_free(p);
     open_side_free(p);
     notes_free(p);

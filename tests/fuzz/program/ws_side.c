@@ -130,6 +130,7 @@ static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
         broken(user, "on_message: before on_open");
     if (message->data.len > 3000)
         broken(user, "on_message: larger than max_message");
+    look_at_message(user, ws, message);
     act(user, record, NULL);
     return result_of_handler(user);
 }
@@ -141,6 +142,8 @@ static int on_event(yodel_ws *ws, const yodel_event *event, void *user)
 
     if (!record->opened)
         broken(user, "on_event: before on_open");
+    if (!json_is_object(yodel_event_json(event)))
+        broken(user, "on_event: its document is no object");
     if (yodel_event_unpack(event, "{s?i}", "n", &serial) == 0 && serial > 0)
         wsock_got(record, (unsigned)serial, true);
     act(user, record, NULL);

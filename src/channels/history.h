@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YD_CHANNELS_HISTORY_H
+#define YD_CHANNELS_HISTORY_H
+
+#include <yodel/history.h>
+
+#include "base/list.h"
+#include "channels/channel_op.h"
+
+/*
+ * History of groups.  All of it goes over one loop, its home: a message for a group that is kept
+ * goes there, is given to the store, gets its offset, and is sent on to the members; so there is
+ * one order.  A reader asks there, and its answer goes the way that the messages go, so what it has
+ * read and what comes after it have an order, too.
+ */
+
+static inline bool yd_offset_is_after(struct yd_offset offset, struct yd_offset other)
+{
+    return offset.a != other.a ? offset.a > other.a : offset.b > other.b;
+}
+
+void yd_offset_write(struct yd_offset offset, char ret_text[YODEL_OFFSET_SIZE]);
+/* False: it is none. */
+bool yd_offset_read(yodel_str text, struct yd_offset *ret_offset);
+
+/* One pattern. */
+struct yd_history_rule {
+    struct yd_history_rule *next;
+    yodel_history_options options; /* filled in */
+    bool is_prefix;
+    size_t len;
+    char name[];
+};
+
+/* ---- reading ---- */
+
+/* What is asked, on its way to the home and back. */
+struct yd_history_read {
+    yodel_channels *channels; /* a reference */
+    struct yd_offset from;
+    size_t limit;
+    struct yd_buf entries; /* of struct yd_history_entry */
+    struct yd_buf data;    /* of the entries */
+    struct yd_offset last;
+    int result;
+    bool gone;
+    struct yd_loop *back; /* whose hold it is for; NULL: it is told at home */
+    struct yd_mail mail;
+    yd_mail_fn *come_back; /* there */
+    uint64_t hold;
+    /* Called once, then it is freed; member NULL: it is no member any more, or none was meant. */
+    void (*done)(struct yd_history_read *read, struct yd_member *member);
+    void (*fn)(void); /* of who asked, */
+    void *user;       /* and this */
+    size_t name_len;
+    char name[];
+};
+
+struct yd_history_entry {
+    struct yd_offset offset;
+    uint8_t type;
+    size_t len;
+};
+
+/* Adds one.  Returns 0 or -ENOMEM. */
+int yd_history_read_add(struct yd_history_read *read, struct yd_offset offset, uint8_t type,
+                        yodel_bytes data);
+/* Shows the public struct to show(), for that call. */
+void yd_history_read_show(struct yd_history_read *read,
+                          void (*show)(const yodel_history *history, void *arg), void *arg);
+
+/* ---- where it is kept ---- */
+
+struct yd_history_store;
+
+/* All on the home. */
+struct yd_history_store_ops {
+    /* Keeps msg; takes a reference of its own.  Returns 1 and the offset, and it is to be passed on
+     * now; 0: the store does that later, by yd_history_pass(); or -ENOMEM or YODEL_ERR_CONGESTED:
+     * it is lost for all. */
+    int (*append)(struct yd_history_store *store, const struct yd_history_rule *rule,
+                  yodel_str name, struct yd_msg *msg, struct yd_offset *ret_offset);
+    /* Fills read in and gives it back by yd_history_read_answer(), now or later. */
+    void (*read)(struct yd_history_store *store, struct yd_history_read *read);
+    /* Any thread: the last reference of the layer has gone; it is not to be used any more.  NULL:
+     * it does not matter. */
+    void (*gone)(struct yd_history_store *store);
+};
+
+/* Embedded in its owner, who lives until gone was called and the loops have ended. */
+struct yd_history_store {
+    const struct yd_history_store_ops *ops;
+};
+
+/* Before the loops run: makes what a layer's history needs.  Returns 0 or -ENOMEM. */
+int yd_history_make(yodel_channels *channels);
+/* After that: in place of the memory of this process. */
+void yd_history_set_store(yodel_channels *channels, struct yd_history_store *store);
+/* NULL: there is no history, or it is in memory. */
+struct yd_history_store *yd_history_store_of(const yodel_channels *channels);
+
+/* Sends a message that stands at offset on to the members, in its envelope when it has one; local:
+ * to those of this process.  On the home.  Returns as yd_bus_send(). */
+int yd_history_pass(yodel_channels *channels, const struct yd_history_rule *rule, yodel_str name,
+                    struct yd_msg *msg, struct yd_offset offset, bool local);
+/* Whether that can be sent to a group of rule: text is UTF-8, and one JSON value where it goes into
+ * an envelope. */
+bool yd_history_is_fit(const struct yd_history_rule *rule, uint8_t type, yodel_bytes data);
+/* read is filled in: it goes to who has asked. */
+void yd_history_read_answer(struct yd_history_read *read);
+
+/* ---- the memory of one process (history_log.c) ---- */
+
+struct yd_history_logs {
+    struct yd_history_store store; /* first */
+    struct yd_map groups;
+    struct yd_list quiet; /* the longest quiet first */
+    uint64_t epoch, number;
+    uint64_t dropped; /* the last number that is kept no more of a group that has no log */
+    struct yd_timer expiry;
+};
+
+/* ---- of a channel layer ---- */
+
+/* A member that waits for what it has missed, or has just got it. */
+struct yd_history_hold {
+    struct yd_list of_loop;
+    uint64_t id;
+    struct yd_key group; /* its text is here */
+    struct yd_member *member;
+    bool overflow;           /* more came than it may wait for */
+    struct yd_list messages; /* that came meanwhile */
+    size_t bytes;
+    char name[YODEL_GROUP_NAME_MAX + 1];
+};
+
+struct yd_history {
+    yodel_channels *channels; /* its owner */
+    struct yd_history_rule *rules, **rules_end;
+    struct yd_loop *home;
+    struct yd_history_store *store;
+    struct yd_history_logs logs; /* the home's; the store when there is no other */
+    struct yd_list *holds;       /* of each loop */
+    atomic_uint_least64_t ids;
+    atomic_uint_least64_t kept, lost, read, gone;
+};
+
+/* NULL: that group is not kept. */
+const struct yd_history_rule *yd_history_rule_of(const yodel_channels *channels, yodel_str name);
+int yd_history_add_rule(yodel_channels *channels, yodel_str pattern,
+                        const yodel_history_options *options);
+void yd_history_free(yodel_channels *channels);
+
+/* Any thread: has msg kept and sent.  Returns as yodel_group_send(). */
+int yd_history_send(yodel_channels *channels, const struct yd_history_rule *rule, yodel_str name,
+                    struct yd_msg *msg);
+
+/* With done, fn and user to be set.  Returns as yodel_group_history(). */
+int yd_history_read_new(yodel_channels *channels, yodel_str name, const char *from, size_t limit,
+                        struct yd_history_read **ret_read);
+/* Whether messages of that group go out in an envelope with their offset. */
+bool yd_history_read_has_envelope(const struct yd_history_read *read);
+/* Any thread.  Returns 0: done will be called; or YODEL_ERR_CLOSED: it is still the caller's. */
+int yd_history_read_start(struct yd_history_read *read);
+void yd_history_read_free(struct yd_history_read *read);
+
+/* On the loop of member: it joins, and waits for read.  Takes read, also on failure. */
+int yd_history_resume(struct yd_loop *loop, struct yd_member *member, struct yd_history_read *read);
+
+/* Delivers what has an offset to the members of a loop, some of which wait; false: none does, and
+ * it was not. */
+bool yd_history_deliver(struct yd_channel_op *op, struct yd_loop *loop);
+/* A member has left. */
+void yd_history_left(yodel_channels *channels, const struct yd_group_change *change);
+
+/* text with its envelope; NULL when out of memory. */
+struct yd_msg *yd_history_wrap(yodel_channels *channels, struct yd_offset offset, yodel_bytes text);
+
+/* history_log.c; on the home. */
+void yd_logs_init(struct yd_history *history);
+void yd_logs_free(struct yd_history *history);
+
+#endif

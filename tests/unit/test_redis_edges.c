@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "failmem.h"
+#include "fixture.h"
+#include "net/net.h"
+#include "redis/redis.h"
+#include "redis_sim.h"
+
+#include <cmocka.h>
+
+/* The client of Redis where others meet it at a bad moment. */
+
+static struct {
+    struct failmem fm;
+    struct yd_loop *loop;
+    struct yd_net net;
+    struct redis_sim sim;
+    yodel_redis *redis;
+    bool held; /* the lock of who calls */
+    unsigned told;
+} w;
+
+static int setup(void **state)
+{
+    const struct yd_net_options options = {
+        .send_ms = 30000, .linger_ms = 1000, .close_ms = 1000, .discard_ms = 3000};
+
+    memset(&w, 0, sizeof w);
+    failmem_init(&w.fm, 0);
+    assert_int_equal(yd_loop_new(&yd_loop_sim, &w.fm.mem, NULL, 0, &w.loop), 0);
+    assert_int_equal(yd_net_init(&w.net, w.loop, &options), 0);
+    redis_sim_start(&w.sim, w.loop);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    yd_redis_abandon(w.redis);
+    redis_sim_stop(&w.sim);
+    yd_loop_close(w.loop);
+    return 0;
+}
+
+static void free_all(void)
+{
+    w.redis = yodel_redis_unref(w.redis);
+    yd_loop_free(w.loop);
+    yd_net_done(&w.net);
+    failmem_assert_empty(&w.fm);
+}
+
+static void begin(const yodel_redis_options *options)
+{
+    const struct yd_redis_env env = {.loop = w.loop, .mem = w.loop->mem, .secret = {1, 2}};
+
+    assert_int_equal(yd_redis_new(&env, options, &w.redis), 0);
+    yd_redis_begin(w.redis);
+    redis_sim_advance(&w.sim, 100);
+}
+
+static void on_message(struct yd_redis_sub *sub, yodel_str channel, yodel_bytes payload)
+{
+}
+
+/* Parts of the server give their subscriptions back after the loop: while Redis is away, too. */
+static void test_redis_unsubscribed_after_the_loop(void **state)
+{
+    struct yd_redis_sub sub = {
+        .kind = YD_REDIS_CHANNEL, .name = YODEL_STR("a"), .on_message = on_message};
+
+    begin(NULL);
+    assert_int_equal(yd_redis_subscribe(w.redis, &sub), 0);
+    redis_sim_advance(&w.sim, 100);
+    redis_sim_kill(&w.sim);
+    redis_sim_advance(&w.sim, 100);
+    (void)teardown(state);
+    yd_redis_unsubscribe(w.redis, &sub);
+    free_all();
+}
+
+/* Who is told holds the lock with which he calls: a peer of the bus does. */
+static void take_lock(const struct yd_redis_reply *reply, void *arg)
+{
+    assert_null(reply);
+    assert_false(w.held);
+    w.told++;
+}
+
+static void send_with_lock(void)
+{
+    const yodel_bytes argv[] = {{(const uint8_t *)"GET", 3}, {(const uint8_t *)"k", 1}};
+    const struct yd_redis_command command = {.argc = 2, .argv = argv, .fn = take_lock};
+
+    w.held = true;
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(yd_redis_command(w.redis, &command), 0);
+    w.held = false;
+}
+
+static void test_redis_tells_of_what_is_dropped_after_the_call(void **state)
+{
+    w.sim.down = true;
+    begin(YODEL_OPTIONS(yodel_redis_options, .max_queue = 300, .policy = YODEL_REDIS_DROP_OLDEST));
+    w.loop->thread = pthread_self();
+    atomic_store(&w.loop->running, true);
+    send_with_lock();
+    atomic_store(&w.loop->running, false);
+    assert_int_equal(w.told, 0);
+    redis_sim_run(&w.sim);
+    assert_in_range(w.told, 35, 49);
+    (void)teardown(state);
+    assert_int_equal(w.told, 50);
+    free_all();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_redis_unsubscribed_after_the_loop, setup),
+        cmocka_unit_test_setup(test_redis_tells_of_what_is_dropped_after_the_call, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
