@@ -175,8 +175,8 @@ describe("without JavaScript", () => {
     const page = await openPage({ javaScriptEnabled: false });
 
     await page.goto(current.demo.url);
-    await page.locator("noscript p", { hasText: "This page needs JavaScript" }).waitFor({ timeout: 5000 });
-    await page.locator('noscript [lang="ru"]', { hasText: "нужен JavaScript" }).waitFor({ timeout: 5000 });
+    await page.locator("noscript p", { hasText: "This page needs JavaScript" }).waitFor({ timeout: 30_000 });
+    await page.locator('noscript [lang="ru"]', { hasText: "нужен JavaScript" }).waitFor({ timeout: 30_000 });
     await page.screenshot({ path: path.join(artifacts, "no-script.png") });
   });
 });

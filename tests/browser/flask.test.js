@@ -86,7 +86,7 @@ describe("flask.html", () => {
     await current.demo.kill();
     await eventually(() => page.evaluate("!socket.connected"), "the connection is lost");
     current.demo = await Demo.start({ port });
-    await eventually(() => page.evaluate("socket.connected"), "it is back", 20_000);
+    await eventually(() => page.evaluate("socket.connected"), "it is back", 60_000);
     await send(page, "again");
     await shows(page, "#messages li", ["Server echoes: again"]);
   });

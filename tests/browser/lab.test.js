@@ -69,7 +69,7 @@ describe("one room, three kinds of clients", () => {
     await current.demo.kill();
     for (const kind of kinds) await page.waitForSelector(`#meeting-${kind}[data-state="connecting"]`);
     current.demo = await current.demo.constructor.start({ port });
-    for (const kind of kinds) await page.waitForSelector(`#meeting-${kind}[data-state="open"]`, { timeout: 20_000 });
+    for (const kind of kinds) await page.waitForSelector(`#meeting-${kind}[data-state="open"]`, { timeout: 60_000 });
     await sayAt(page, "socketio", "back");
     for (const kind of kinds) await seat(page, kind).locator("li", { hasText: "back" }).waitFor();
   });

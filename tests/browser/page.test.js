@@ -57,7 +57,7 @@ describe("connection", () => {
     assert.equal(await panel(page, "lobby").locator("form button").isDisabled(), true);
     await page.screenshot({ path: path.join(artifacts, "reconnecting.png") });
     current.demo = await Demo.start({ port, words: ["--loops", "2"] });
-    await page.waitForSelector('#connection[data-state="open"]', { timeout: 20_000 });
+    await page.waitForSelector('#connection[data-state="open"]', { timeout: 60_000 });
     await presence(page, "lobby", 1);
     await say(page, "lobby", "back again");
     await hears(page, "lobby", "back again", "own");
@@ -72,7 +72,7 @@ describe("connection", () => {
     await current.demo.kill();
     await page.waitForSelector('#connection[data-state="waiting"]');
     current.demo = await Demo.start({ port });
-    await page.waitForSelector('#connection[data-state="open"]', { timeout: 20_000 });
+    await page.waitForSelector('#connection[data-state="open"]', { timeout: 60_000 });
     await presence(page, "lobby", 1);
   });
 });

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The demo page in a real browser: a demo for each test, and its visitors.  CHROMIUM names the
-// binary.
+// The demo page in a real browser: a demo for each test, and its visitors.
 import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { after, afterEach, before, beforeEach } from "node:test";
-import { chromium } from "playwright-core";
 
 import { Demo, root } from "../interop/demo.js";
+import { launchChromium } from "./chromium.js";
 
 export const artifacts = path.join(root, "artifacts");
 export const wide = { viewport: { width: 1280, height: 800 }, locale: "en" };
@@ -25,20 +24,7 @@ export const current = { demo: null };
 
 before(async () => {
   await mkdir(artifacts, { recursive: true });
-  // Playwright gives every launch an empty user data directory of its own.
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await launchChromium();
 });
 
 after(() => browser?.close());
@@ -73,7 +59,7 @@ export async function goAway(page) {
 async function openWatched(options, mayFail) {
   const page = await openPage(options);
 
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   page.on("pageerror", (error) => faults.push(String(error)));
   if (!mayFail)
     page.on("console", (message) => {
@@ -118,7 +104,7 @@ export async function visitSio({ transport = "websocket", ...rest } = {}) {
 
 export async function sioIsUp(page, transport = "websocket") {
   await page.waitForSelector(`#sio-link[data-state="open"][data-transport="${transport}"]`, {
-    timeout: 20_000,
+    timeout: 60_000,
   });
 }
 

@@ -12,7 +12,7 @@ RECEIVE_SIZE = 1 << 18
 class Peer:
     """One connection. `events` is what arrived, in order, as tuples."""
 
-    def __init__(self, host, port, path, offer=None, timeout=10.0):
+    def __init__(self, host, port, path, offer=None, timeout=30.0):
         self.events = []
         self.open = True
         self.close_sent = False

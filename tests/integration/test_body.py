@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Request bodies: in parts, early answers to what is still being sent, and clients that leave."""
 
+import concurrent.futures
 import contextlib
 import os
 import socket
@@ -10,6 +11,10 @@ import time
 from harness import ROOT, Program, Stream, eventually, http, connect, equal, request_bytes, run
 
 UPLOAD = 20 * 1024 * 1024
+BODIES = [  # the same in two forms: a line of the head, and what follows that
+    (f"Content-Length: {UPLOAD}", bytes(UPLOAD)),
+    ("Transfer-Encoding: chunked", f"{UPLOAD:x}\r\n".encode() + bytes(UPLOAD)),
+]
 
 
 def head(path, *headers):
@@ -26,6 +31,20 @@ def send_slowly(stream, octets, seconds):
         time.sleep(pause)
 
 
+def at_once(tests):
+    """Runs functions that wait for most of their time, each in a thread; what went wrong in one is raised."""
+    with concurrent.futures.ThreadPoolExecutor(len(tests)) as pool:
+        for done in [pool.submit(test) for test in tests]:
+            done.result()
+
+
+def upload_slowly(port, request, octets, seconds, status):
+    with Stream(connect(port)) as stream:
+        stream.send(request)
+        send_slowly(stream, octets, seconds)
+        assert_refused(stream, status)
+
+
 def assert_refused(stream, status):
     answer = stream.response()
     equal(answer.status, status)
@@ -35,27 +54,22 @@ def assert_refused(stream, status):
 
 def test_a_client_that_sends_first_and_reads_then_gets_the_413(demo):
     """The upload takes longer than an idle peer is waited for; no reset overtakes the answer."""
-    for lines, octets in (
-        ([f"Content-Length: {UPLOAD}"], bytes(UPLOAD)),
-        (["Transfer-Encoding: chunked"], f"{UPLOAD:x}\r\n".encode() + bytes(UPLOAD)),
-    ):
-        with Stream(connect(demo.port)) as stream:
-            stream.send(head("/notify", *lines))
-            send_slowly(stream, octets, 3)
-            assert_refused(stream, 413)
+    at_once([
+        lambda line=line, octets=octets: upload_slowly(demo.port, head("/notify", line), octets, 3, 413)
+        for line, octets in BODIES
+    ])
 
 
 def test_other_early_answers_are_read_whole_too(demo):
-    for request, status in (
-        (head("/none", f"Content-Length: {UPLOAD}"), 405),
-        (head("/notify", f"Content-Length: {UPLOAD}", "Expect: tea"), 417),
-        (head("/health", f"Content-Length: {UPLOAD}"), 405),
-        (b"POST /notify HTTP/1.1\r\nX: " + bytes(65) * 1000, 400),
-    ):
-        with Stream(connect(demo.port)) as stream:
-            stream.send(request)
-            send_slowly(stream, bytes(UPLOAD), 0.5)
-            assert_refused(stream, status)
+    at_once([
+        lambda request=request, status=status: upload_slowly(demo.port, request, bytes(UPLOAD), 0.5, status)
+        for request, status in (
+            (head("/none", f"Content-Length: {UPLOAD}"), 405),
+            (head("/notify", f"Content-Length: {UPLOAD}", "Expect: tea"), 417),
+            (head("/health", f"Content-Length: {UPLOAD}"), 405),
+            (b"POST /notify HTTP/1.1\r\nX: " + bytes(65) * 1000, 400),
+        )
+    ])
 
 
 def test_the_next_request_does_not_hurt(demo):
@@ -110,19 +124,13 @@ def test_bodies_larger_than_max_body():
 def test_early_answers_of_handlers_are_read_whole():
     """Field case L6: 413 and 401 of a handler, 500 of one that fails, half way in an upload."""
     with uploads() as (app, state):
-        for path, status in (
-            ("/upload?refuse=100000", 413),
-            ("/refuse", 401),
-            ("/upload?fail=100000", 500),
-        ):
-            for lines, octets in (
-                (f"Content-Length: {UPLOAD}", bytes(UPLOAD)),
-                ("Transfer-Encoding: chunked", f"{UPLOAD:x}\r\n".encode() + bytes(UPLOAD)),
-            ):
-                with Stream(connect(app.port)) as stream:
-                    stream.send(upload_head(path, lines))
-                    send_slowly(stream, octets, 2.5)
-                    assert_refused(stream, status)
+        at_once([
+            lambda path=path, status=status, line=line, octets=octets: upload_slowly(
+                app.port, upload_head(path, line), octets, 2.5, status
+            )
+            for path, status in (("/upload?refuse=100000", 413), ("/refuse", 401), ("/upload?fail=100000", 500))
+            for line, octets in BODIES
+        ])
         equal(state()["other"], 4)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 
-from harness import EXAMPLES, WebSocket, equal, eventually, example, run, skip
+from harness import EXAMPLES, LIMIT, WebSocket, equal, eventually, example, run, skip
 
 
 def test_chat_sqlite():
@@ -80,7 +80,7 @@ class Postgres:
 
     def stop(self):
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(20)
+        self.process.wait(LIMIT)
 
     def notify(self, text):
         try:
@@ -102,7 +102,7 @@ def test_chat_postgres():
     if not found or not (EXAMPLES / "chat_postgres").exists():
         skip("built without libpq, or no PostgreSQL here")
     with Postgres(found[-1]) as database:
-        eventually(lambda: database.notify("is up"), "PostgreSQL answers", 20)
+        eventually(lambda: database.notify("is up"), "PostgreSQL answers")
         with example("chat_postgres", database.conninfo()) as one, example(
             "chat_postgres", database.conninfo()
         ) as two:
@@ -115,7 +115,7 @@ def test_chat_postgres():
                         send(text)
                     return all(text in reader.seen for reader in readers)
 
-                eventually(got, f"both get {text}", 20)
+                eventually(got, f"both get {text}")
 
             both_get("from psql", database.notify)
             a.send_text("привет, it's me")
@@ -123,8 +123,8 @@ def test_chat_postgres():
             database.stop()
             a.send_text("while it was away")
             database.start()
-            eventually(lambda: database.notify("is back"), "PostgreSQL is back", 20)
-            eventually(lambda: "while it was away" in readers[0].seen, "what waited is sent", 20)
+            eventually(lambda: database.notify("is back"), "PostgreSQL is back")
+            eventually(lambda: "while it was away" in readers[0].seen, "what waited is sent")
             both_get("after the restart", database.notify)
             for reader in readers:
                 reader.ws.send_close(1000)

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Who gets in: decisions of another thread, subprotocols, origins."""
 
-import time
+from harness import Demo, Stream, WebSocket, connect, equal, eventually, refused, run, upgrade_bytes
 
-from harness import Demo, Stream, WebSocket, connect, equal, refused, run, upgrade_bytes
-
-DECIDE_MS = 500
+DECIDE_MS = 500  # of those that come too late; the others have much more time
 
 
 def test_accepted_later(demo):
@@ -29,21 +27,19 @@ def test_rejected_later(demo):
     equal(answer.headers["content-type"], "text/plain; charset=utf-8")
 
 
-def test_never_decided(demo):
-    equal(refused(demo.websocket, "/slow?answer=never").status, 503)
-
-
-def test_decided_too_late(demo):
-    equal(refused(demo.websocket, f"/slow?delay={DECIDE_MS * 2}").status, 503)
-    time.sleep(DECIDE_MS * 2 / 1000)
-    equal(demo.get("/health").status, 200)
+def test_decided_never_or_too_late():
+    with Demo("--decide-timeout-ms", str(DECIDE_MS)) as demo:
+        equal(refused(demo.websocket, "/slow?answer=never").status, 503)
+        equal(refused(demo.websocket, f"/slow?delay={DECIDE_MS * 2}").status, 503)
+        equal(demo.get(f"/later?delay={DECIDE_MS * 2}").status, 503)
+        equal(demo.get("/health").status, 200)  # as it decides, at last
 
 
 def test_frames_sent_before_the_decision(demo):
     early = bytes([0x81, 0x85, 0, 0, 0, 0]) + b"early"
     with WebSocket(demo.port, "/slow?delay=50", extra=early) as ws:
-        equal(ws.message(), "welcome")
-        equal(ws.message(), "early")
+        # The thread accepts, and then sends: the loop may be quicker than its second step.
+        equal(sorted([ws.message(), ws.message()]), ["early", "welcome"])
 
 
 def test_gone_before_the_decision(demo):
@@ -60,7 +56,6 @@ def test_a_request_is_answered_later(demo):
     answer = demo.get("/later?delay=30")
     equal(answer.status, 200)
     equal(answer.body, b'{"answered":"later"}')
-    equal(demo.get(f"/later?delay={DECIDE_MS * 2}").status, 503)
 
 
 def test_a_request_whose_client_goes(demo):
@@ -154,11 +149,11 @@ def test_origins_kept_out(demo):
 
 
 def test_a_refused_origin_opens_nothing(demo):
-    before = demo.stats()["websockets"]
+    eventually(lambda: demo.stats()["websockets"] == 0, "nobody of another test is left")
     answer = refused(demo.websocket, "/restricted", headers=[("Origin", "http://evil.example")])
     equal(answer.status, 403)
     assert "upgrade" not in answer.headers, answer.headers
-    equal(demo.stats()["websockets"], before)
+    equal(demo.stats()["websockets"], 0)
 
 
 def test_origins_of_the_command_line():
@@ -182,4 +177,4 @@ def test_other_endpoints_take_every_origin(demo):
 
 
 if __name__ == "__main__":
-    run(globals(), lambda: Demo("--decide-timeout-ms", str(DECIDE_MS)))
+    run(globals(), lambda: Demo("--decide-timeout-ms", "60000"))

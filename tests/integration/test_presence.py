@@ -82,7 +82,7 @@ def test_gone_without_a_word():
 
 
 def test_answered_pings_keep_a_member():
-    with Demo("--ping-interval-ms", "150", "--pong-timeout-ms", "2000") as demo:
+    with Demo("--ping-interval-ms", "150", "--pong-timeout-ms", "4000") as demo:
         ws = demo.websocket("/ws/chat/awake/")
         pings = 0
         while pings < 4:

@@ -6,23 +6,16 @@ Skipped where a proxy is not installed.  Each runs from a folder of its own, on 
 import contextlib
 import os
 import shutil
-import socket
 import struct
 import subprocess
 import tempfile
 
-from harness import LIMIT, Demo, Refused, Stream, WebSocket, connect, equal, eventually, http, run
+from harness import LIMIT, Demo, Refused, Stream, WebSocket, admitted, connect, equal, eventually, free_port, http, run
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
 CADDY = shutil.which("caddy")
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager
@@ -90,7 +83,8 @@ def haproxy(folder, backend):
         out.write(f"""
 defaults
     mode http
-    timeout connect 5s
+    timeout connect 30s
+    timeout check 30s
     timeout client 75s
     timeout server 75s
     timeout tunnel 1h
@@ -162,7 +156,7 @@ def test_limit_of_a_client_through_nginx():
             for _ in range(50):  # requests come and go, whatever nginx keeps open
                 equal(http(port, "GET", "/health").status, 200)
             for _ in range(3):
-                open_ones = [WebSocket(port, "/ws") for _ in range(5)]
+                open_ones = [admitted(WebSocket, port, "/ws") for _ in range(5)]
                 equal(refused(port, "/ws"), 429)
                 equal(http(port, "GET", "/health").status, 429)
                 equal(http(demo.port, "GET", "/health").status, 200)
@@ -268,7 +262,7 @@ def test_proxy_headers_by_hand():
     request = b"GET /whoami HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "s")
-        words = ["--proxy-unix", path, "--trust", "unix", "--header-timeout-ms", "500"]
+        words = ["--proxy-unix", path, "--trust", "unix", "--header-timeout-ms", "2000"]
         with Demo(*words):
 
             def ask(head):

@@ -14,6 +14,8 @@ from harness import BINARY, PUBLIC, Demo, Program, Stream, WebSocket, connect, e
 from harness import request_bytes
 
 LONG = str(60_000)  # milliseconds; a test that waits for it fails
+LATE_BODY = b'{"data":"late"}'
+LATE_REQUEST = request_bytes("POST", "/notify", [("Content-Type", "application/json")], LATE_BODY)[: -len(LATE_BODY)]
 
 
 def successor(port, *words):
@@ -62,17 +64,23 @@ def test_a_close_frame_reaches_an_idle_client_however_short_the_time():
 
 
 def test_one_silent_client_holds_nobody_up():
-    """A successor listens and serves at once, and the old process does not wait for the silent one."""
-    with Demo("--loops", "2", "--drain-ms", LONG) as demo, demo.websocket("/echo") as silent:
+    """A successor listens and serves at once, while the old process finishes a request; the silent one is not waited
+    for."""
+    with Demo("--loops", "1", "--drain-ms", LONG) as demo, demo.websocket("/echo") as silent:
         port = demo.port
-        demo.signal(signal.SIGTERM)
-        equal(silent.message().code, 1001)
-        with successor(port) as fresh:
-            eventually(lambda: health(port), "it answers")
-            echo(port)
-            assert demo.alive()
-            equal(demo.wait(timeout=3), 0)
-            assert fresh.alive()
+        with Stream(connect(port)) as held:
+            held.send(LATE_REQUEST)
+            equal(demo.get("/health").status, 200)  # it has been read
+            demo.signal(signal.SIGTERM)
+            equal(silent.message().code, 1001)
+            with successor(port) as fresh:
+                eventually(lambda: health(port), "it answers")
+                echo(port)
+                assert demo.alive()
+                held.send(LATE_BODY)
+                equal(held.response().status, 202)
+                equal(demo.wait(), 0)
+                assert fresh.alive()
 
 
 def test_a_client_that_reads_slowly_gets_all():
@@ -90,18 +98,20 @@ def test_a_client_that_reads_slowly_gets_all():
 
 
 def test_a_unix_socket_is_its_successors():
+    """While the old process has a request to finish, whose body comes late."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "yodel.sock")
-        with Demo("--unix", path, "--drain-ms", LONG) as demo:
+        with Demo("--unix", path, "--loops", "1", "--drain-ms", LONG) as demo:
             with Stream(connect(demo.port)) as held:
-                held.send(request_bytes("GET", "/later?delay=1500"))
+                held.send(LATE_REQUEST)
                 equal(demo.get("/health").status, 200)
                 demo.signal(signal.SIGTERM)
                 eventually(lambda: not os.path.exists(path), "the name is free")
                 with Demo("--unix", path):
                     echo(0, path)
                     assert demo.alive()
-                    equal(held.response().status, 200)
+                    held.send(LATE_BODY)
+                    equal(held.response().status, 202)
                     equal(demo.wait(), 0)
                     echo(0, path)
                     equal(http(0, "GET", "/health", host=path).status, 200)

@@ -6,7 +6,7 @@ import socket
 import threading
 
 from harness import (
-    BINARY_FRAME, TEXT, Closed, Demo, WebSocket, equal, eventually, frame_bytes, run,
+    BINARY_FRAME, TEXT, Closed, Demo, WebSocket, connect, equal, eventually, frame_bytes, run,
 )
 
 MIB = 1 << 20
@@ -56,7 +56,7 @@ def test_deaf_member_that_stays_deaf(demo):
     while speaker.next_with("presence") != 2:
         pass
     speak_until_congested(demo, speaker)
-    eventually(lambda: demo.members("room") == 1, "it is gone", 20)
+    eventually(lambda: demo.members("room") == 1, "it is gone")
     speaker.leave()
     sleeper.close()
 
@@ -120,7 +120,8 @@ def test_slow_but_reading(demo):
 
 
 def test_http_answers_that_are_never_read(demo):
-    sock = socket.create_connection(("127.0.0.1", demo.port), 1)
+    sock = connect(demo.port)
+    sock.settimeout(1)
     before = demo.memory()
     requests = b"GET /style.css HTTP/1.1\r\nHost: a\r\n\r\n" * 500
     sent = 0

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 
-from harness import BINARY_FRAME, Demo, Stream, WebSocket, connect, equal, eventually, http, run
+from harness import BINARY_FRAME, LIMIT, Demo, Stream, WebSocket, connect, connections, equal, eventually, http, run
 
 FOLDER = tempfile.mkdtemp(prefix="yodel-tls-")
 CERT, KEY = os.path.join(FOLDER, "cert.pem"), os.path.join(FOLDER, "key.pem")
@@ -63,7 +63,7 @@ def up(port):
 
 def make_demo():
     make_certificate("first")
-    demo = Demo("--loops", "2", "--header-timeout-ms", "700", tls=(CERT, KEY))
+    demo = Demo("--loops", "2", "--header-timeout-ms", "3000", tls=(CERT, KEY))
     up(demo.port)
     return demo
 
@@ -157,7 +157,7 @@ def test_handshake_octet_by_octet(demo):
     threads = [threading.Thread(target=run_it, daemon=True) for run_it in (pass_on, pass_back)]
     for thread in threads:
         thread.start()
-    here.settimeout(10)
+    here.settimeout(LIMIT)
     with context().wrap_socket(here) as sock:
         equal(sock.version(), "TLSv1.3")
     far.close()
@@ -252,7 +252,7 @@ def test_renegotiation_is_refused(demo):
     """With TLS 1.2 a client could make a server compute without end."""
     client = subprocess.run(
         ["openssl", "s_client", "-tls1_2", "-connect", f"127.0.0.1:{demo.port}"],
-        input=b"R\n", capture_output=True, timeout=10, check=False,
+        input=b"R\n", capture_output=True, timeout=LIMIT, check=False,
     )
     assert b"no renegotiation" in client.stderr or client.returncode != 0, client.stderr[-500:]
     up(demo.port)
@@ -262,6 +262,7 @@ def test_one_too_many_is_told_so():
     make_certificate("full")
     with Demo("--max-connections", "2", tls=(CERT, KEY)) as demo:
         up(demo.port)
+        eventually(lambda: connections(demo.port) == 0, "there is room for two")
         held = [wrap(connect(demo.port)) for _ in range(2)]
         eventually(lambda: http(demo.port, "GET", "/health", wrap=wrap).status == 503, "it is full")
         assert "most allowed" in demo.said(), demo.said()

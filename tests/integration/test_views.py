@@ -110,6 +110,7 @@ def test_health(demo):
 
 
 def test_stats(demo):
+    eventually(lambda: demo.stats()["websockets"] == 0, "nobody of another test is left")
     before = demo.stats()
     with demo.websocket("/echo") as ws:
         ws.send_text("count me")

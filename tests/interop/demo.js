@@ -11,8 +11,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 
 const binary = process.env.YODEL_DEMO ?? path.join(root, "build/dev/yodel-demo");
-const START_LIMIT_MS = 10_000;
-const STOP_LIMIT_MS = 15_000;
+const START_LIMIT_MS = 30_000;
+const STOP_LIMIT_MS = 30_000;
 
 export class Demo {
   static async start({ port = 0, words = [] } = {}) {
@@ -86,7 +86,7 @@ export class Demo {
 }
 
 /** Waits until check() gives something true, which it returns. */
-export async function eventually(check, what, limitMs = 10_000) {
+export async function eventually(check, what, limitMs = 30_000) {
   const deadline = Date.now() + limitMs;
 
   for (;;) {

@@ -34,7 +34,7 @@ for (const way of Object.keys(ways))
       /** A test with a client of an app. */
       const withClient = (what, name, check, options) =>
         test(what, () =>
-          withApp(name, ["--loops", String(loops)], async (app) => {
+          withApp(name, ["--patient", "--loops", String(loops)], async (app) => {
             const socket = await open(app, way, options);
 
             try {
@@ -59,7 +59,7 @@ for (const way of Object.keys(ways))
         let pings = 0;
 
         socket.on("ping", () => pings++);
-        await eventually(() => pings >= 4, "four pings", 3_000);
+        await eventually(() => pings >= 4, "four pings");
         assert.equal(socket.readyState, "open");
       });
 
@@ -156,7 +156,7 @@ describe("eio-spawn", () => {
           await run.request(method, polling, { headers });
           await run.request("GET", `${polling}&sid=none`, { headers });
           const ws = await run.ws("EIO=4&transport=websocket");
-          await Promise.race([ws.first(), sleep(2_000)]);
+          await Promise.race([ws.first(), sleep(6_000)]);
           run.done();
           // without its transport the reference treats an upgrade as any other request
           transcripts.push(run.log.map((line) => line.replace('{"code":0,"message":"Transport unknown"}', "Transport unknown")));

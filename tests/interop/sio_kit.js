@@ -21,7 +21,9 @@ process.setMaxListeners(0);
 export const isReference = process.env.YODEL_SUBJECT === "reference";
 
 const binary = process.env.YODEL_TESTAPPS ?? path.join(here, "../../build/dev/yodel-testapps");
-const STOP_LIMIT_MS = 8_000;
+const STOP_LIMIT_MS = 40_000;
+/** For anything that should happen at once: a busy machine is no failure. */
+export const LIMIT_MS = 30_000;
 
 export class App {
   /** words are further options; reference: the JavaScript twin, whatever the subject is. */
@@ -110,7 +112,7 @@ export function matrix({ loops = [1, 4] } = {}) {
 }
 
 /** Rejects after limitMs, saying what was waited for. */
-export function within(promise, what, limitMs = 5_000) {
+export function within(promise, what, limitMs = LIMIT_MS) {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), limitMs);
@@ -130,7 +132,7 @@ export function ask(socket, ...args) {
 }
 
 /** Waits until check() gives something true, which it returns. */
-export async function eventually(check, what, limitMs = 5_000) {
+export async function eventually(check, what, limitMs = LIMIT_MS) {
   const deadline = Date.now() + limitMs;
 
   for (;;) {

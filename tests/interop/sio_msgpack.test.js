@@ -76,9 +76,9 @@ for (const [name, { io, way, loops }] of matrix())
       await eventually(() => all.every((heard) => heard.some(([event]) => event === "all")), "all");
       assert.deepEqual(all[0], [["room", 1], ["all", Buffer.from([1, 2]), { a: 1 }]]);
       assert.deepEqual(all[1], [["all", Buffer.from([1, 2]), { a: 1 }]]);
-      const answers = await control.run("/chat", [["timeout", 2000]], "emitWithAck", "q", { $bin: [7, 8, 9] });
+      const answers = await control.run("/chat", [["timeout", 20_000]], "emitWithAck", "q", { $bin: [7, 8, 9] });
       assert.deepEqual(answers.sort(), [3, 4]);
-      assert.equal(await control.runOn(sockets[1], [["timeout", 2000]], "emitWithAck", "q", "ab"), 3);
+      assert.equal(await control.runOn(sockets[1], [["timeout", 20_000]], "emitWithAck", "q", "ab"), 3);
     });
 
     test("disconnects", async () => {

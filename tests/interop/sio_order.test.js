@@ -16,7 +16,7 @@ for (const [version, io] of Object.entries(versions))
       let app, control;
 
       before(async () => {
-        app = await App.start("features-app", ["--loops", String(loops)]);
+        app = await App.start("features-app", ["--patient", "--loops", String(loops)]);
         control = await Control.open(app);
       });
       after(async () => {
@@ -46,7 +46,7 @@ for (const [version, io] of Object.entries(versions))
           });
         });
 
-        await within(done, "all answers", 20_000);
+        await within(done, "all answers", 60_000);
         socket.off("disconnect");
         assert.deepEqual(answers, numbers(answers.length));
         assert.equal(socket.io.engine.transport.name, "websocket");
@@ -113,7 +113,7 @@ for (const way of ["polling", "websocket", "upgrade"])
 
     for (const how of ["stop", "kill"])
       test(`after ${how}`, async () => {
-        let app = await App.start("features-app");
+        let app = await App.start("features-app", ["--patient"]);
         const clients = new Clients(app, options);
         const socket = await clients.open("/chat");
         const { id } = socket;
@@ -124,9 +124,9 @@ for (const way of ["polling", "websocket", "upgrade"])
         const [reason] = await end;
         assert.match(reason, /^transport (close|error)$/);
         await attempt;
-        app = await App.start("features-app", [], { port: app.port });
+        app = await App.start("features-app", ["--patient"], { port: app.port });
         try {
-          if (!socket.connected) await next(socket, "connect", 5_000);
+          if (!socket.connected) await next(socket, "connect");
           assert.notEqual(socket.id, id);
           assert.deepEqual(await ask(socket, "echo", 1), [1]);
         } finally {

@@ -9,6 +9,7 @@ import { cases } from "./sio_wire_cases.js";
 
 const only = process.env.ONLY && new RegExp(process.env.ONLY);
 const BATCH = 8;
+const ATTEMPTS = 4;
 let reference, subject;
 
 before(async () => {
@@ -31,12 +32,24 @@ async function transcript(app, exchange) {
   }
 }
 
-async function compare(exchange, differs) {
+async function compareOnce(exchange, differs) {
   const [expected, seen] = await Promise.all([transcript(reference, exchange), transcript(subject, exchange)]);
 
   if (differs && subject.isReference) return; // what it does may hang on chance
   if (differs) assert.deepEqual(seen, differs.expect, differs.because);
   else assert.deepEqual(seen, expected);
+}
+
+/** What two parties say at one time has an order only by pauses of some 30 ms between them, beside pings each second.
+ *  On a busy machine a pause is too short for either server, now and then: servers that differ do so each time. */
+async function compare(exchange, differs) {
+  for (let attempt = 1; attempt < ATTEMPTS; attempt++)
+    try {
+      return await compareOnce(exchange, differs);
+    } catch (error) {
+      if (error.code !== "ERR_ASSERTION") throw error;
+    }
+  return compareOnce(exchange, differs);
 }
 
 test("transcripts", { concurrency: BATCH }, async (suite) => {

@@ -7,7 +7,7 @@ import time
 
 import wire
 from abuse_cases.model import MIB, Case
-from abuse_cases.raw import Failure, Raw, expect
+from abuse_cases.raw import SOON, Failure, Raw, expect
 from abuse_cases.session import (
     PATH,
     POLLING,
@@ -46,11 +46,9 @@ def survived(case_id, what, data, *statuses):
     """Octets must be answered with one of these statuses in time (None: with the end)."""
 
     def check(context):
-        started = time.monotonic()
-        status, _ = exchange(context.server, data)
-        took = time.monotonic() - started
+        with context.little_work(QUICK):
+            status, _ = exchange(context.server, data)
         expect(status in statuses, f"expected {statuses}, seen {status}")
-        expect(took < QUICK, f"answered after {took * 1000:.0f} ms")
 
     return Case(case_id, what, check)
 
@@ -60,12 +58,9 @@ def posted(case_id, what, body, *, status=200, lives, headers=TEXT_PLAIN):
 
     def check(context):
         session = Polling.joined(context.server)
-        started = time.monotonic()
-        with context.bounded_memory(16 * MIB):
+        with context.bounded_memory(16 * MIB), context.little_work(10 * QUICK):
             seen, _ = session.post(body, headers)
-        took = time.monotonic() - started
         expect(seen == status, f"expected {status}, seen {seen}")
-        expect(took < 10 * QUICK, f"answered after {took * 1000:.0f} ms")
         if lives:
             session.expect_alive()
         else:
@@ -123,10 +118,8 @@ def check_guesses(context):
 def check_announced(context):
     """A body that is announced too large is refused before it comes."""
     session = Polling.joined(context.server)
-    started = time.monotonic()
-    status, _ = exchange(context.server, head("POST", session.query, TEXT_PLAIN, 10**12))
+    status, _ = exchange(context.server, head("POST", session.query, TEXT_PLAIN, 10**12), SOON)
     expect(status == 413, f"expected 413, seen {status}")
-    expect(time.monotonic() - started < QUICK, "it was waited for")
     session.expect_alive()
 
 
@@ -153,12 +146,19 @@ def check_tiny_chunks(context):
     session.expect_alive()
 
 
+def was_read(server):
+    """What came before on another connection has been read, as what comes later is answered: by one loop at once, by
+    several in a moment."""
+    exchange(server, head("GET", "EIO=9"))
+    time.sleep(0.05)
+
+
 def check_unfinished_post(context):
     """A POST that ends before its body does ends the session."""
     session = Polling.joined(context.server)
     with Raw(context.server) as connection:
         connection.send(head("POST", session.query, TEXT_PLAIN, 100) + b"42")
-        time.sleep(0.05)
+        was_read(context.server)
     session.expect_gone()
 
 
@@ -166,7 +166,7 @@ def held(session, data):
     """A connection with a request that is not answered yet."""
     connection = Raw(session.server)
     connection.send(data)
-    time.sleep(0.05)
+    was_read(session.server)
     return connection
 
 
@@ -209,7 +209,7 @@ def check_pipelined_gets(context):
     one = head("GET", session.query).replace(b"Connection: close\r\n", b"")
     with Raw(context.server) as connection:
         connection.send(one + one)
-        time.sleep(0.05)
+        was_read(context.server)
         session.post(EVENT)
         session.post(b'420["echo",1]')
         response = connection.response()
@@ -308,7 +308,7 @@ def check_ws_pongs(context):
     """Pongs by the hundred thousand cost nothing."""
     with Socket.joined(context.server) as socket, context.bounded_memory(16 * MIB):
         socket.send(*[b"3"] * 50_000)
-        socket.expect_alive(10.0)
+        socket.expect_alive()
 
 
 def text(payload):

@@ -4,18 +4,16 @@
 import functools
 import random
 import struct
-import time
 
 import wire
 from abuse_cases.model import MIB, Case
-from abuse_cases.raw import Failure, Raw, canary, expect
+from abuse_cases.raw import SOON, Failure, Raw, canary, expect
 from wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
 
 KEY = b"\x37\xfa\x21\x3d"
 HELLO = b"hello"
 MESSAGE_LIMIT = 64 * MIB
 HEADER_MEMORY = 2 * MIB
-FLOOD_LIMIT = 30.0
 EMPTY_FRAGMENTS = 100_000
 TINY_FRAGMENTS = 1_000_000
 PONGS = 100_000
@@ -24,7 +22,7 @@ SLOW_READER_OCTETS = 256 * MIB
 SLOW_READER_MEMORY = 96 * MIB
 FUZZ_CONNECTIONS = 60
 FUZZ_SEED = 44
-GRACE = 2.0
+GRACE = 25.0  # that a machine may be late by
 ILLEGAL_CODES = (0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999)
 ASSIGNED_CODES = (1012, 1013, 1014)
 
@@ -105,9 +103,7 @@ def check_top_bit(context):
     """1002, and no endless loop afterwards."""
     check_closed(announced(1 << 63), (1002,), None, 0, context)
     if context.server.pid:
-        before = context.server.cpu_seconds()
-        time.sleep(0.3)
-        expect(context.server.cpu_seconds() - before < 0.1, "the server is busy afterwards")
+        expect(context.server.busy_share(0.3) < 0.3, "the server is busy afterwards")
 
 
 def structure():
@@ -220,8 +216,8 @@ def check_fragments(payload, count, context):
     with context.bounded_memory(2 * len(whole) + HEADER_MEMORY):
         with Raw(context.server) as connection:
             connection.upgrade()
-            connection.send_for(data, FLOOD_LIMIT)
-            seen = connection.frame(FLOOD_LIMIT)
+            connection.send(data)
+            seen = connection.frame()
     expect(seen is not None, "expected an echo or a close, seen the end of the connection")
     if seen.opcode == CLOSE:
         code = wire.check_close_payload(seen.payload)
@@ -246,8 +242,8 @@ def check_pong_flood(context):
     """Ignored."""
     with Raw(context.server) as connection:
         connection.upgrade()
-        connection.send_for(wire.frame(PONG, b"flood", key=KEY) * PONGS, FLOOD_LIMIT)
-        connection.expect_echo(limit=FLOOD_LIMIT)
+        connection.send(wire.frame(PONG, b"flood", key=KEY) * PONGS)
+        connection.expect_echo()
 
 
 def check_unmask(context):
@@ -314,7 +310,7 @@ def check_fin(data, context):
             connection.upgrade()
             connection.send(data)
             connection.half_close()
-            connection.expect_closed(1.0)
+            connection.expect_closed(SOON)
 
 
 def check_silent_after_close(context):
@@ -334,8 +330,7 @@ def check_stalled_reader(context):
         connection.upgrade()
         while connection.send_for(message, 2.0) == len(message):
             pass
-        time.sleep(context.limit("send") + GRACE)
-        connection.expect_closed()
+        expect(connection.is_ended(context.limit("send") + GRACE), "it is waited for without end")
 
 
 def random_frame(source):

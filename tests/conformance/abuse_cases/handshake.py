@@ -88,7 +88,7 @@ def versions():
 
 
 def timed(case_id, what, extra):
-    """Answered quickly, whatever the answer."""
+    """Answered without much work, whatever the answer."""
     data = handshake(extra=extra)
     return survived(case_id, what, data, HANDSHAKE_STATUSES, QUICK)
 

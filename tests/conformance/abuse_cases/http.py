@@ -6,7 +6,7 @@ import random
 import socket
 
 from abuse_cases.model import MIB, Case
-from abuse_cases.raw import Raw, expect
+from abuse_cases.raw import SOON, Raw, expect
 from abuse_cases.request import answer, answer_only, handshake, refused, survived
 
 HEADS_BOUND = 4 * MIB
@@ -114,14 +114,14 @@ def other_protocols():
 
 
 def check_refused_soon(data, context):
-    """An error status or the end within a second."""
+    """An error status or the end, before the time for a head is over."""
     with Raw(context.server) as connection:
         connection.send(data)
-        response = connection.response(1.0)
+        response = connection.response(SOON)
         if response is None:
             return
         expect(400 <= response.status < 600, f"expected an error, seen {response.status}")
-        connection.expect_closed(1.0)
+        connection.expect_closed(SOON)
 
 
 def check_no_proxy(context):

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Callable
 
-from abuse_cases.raw import Failure, expect
+from abuse_cases.raw import ANSWER_LIMIT, Failure, expect
 from abuse_cases.server import Server
 
 MIB = 1 << 20
@@ -73,6 +73,16 @@ class Context:
             )
 
     @contextlib.contextmanager
+    def little_work(self, limit):
+        """The server's processor must not be busy for more than `limit` seconds in this block; where that is not known,
+        nor may it last longer."""
+        clock = self.server.cpu_seconds if self.server.pid else time.monotonic
+        before = clock()
+        yield
+        seconds = clock() - before
+        expect(seconds <= limit, f"it took {seconds * 1000:.0f} ms, expected at most {limit * 1000:.0f} ms")
+
+    @contextlib.contextmanager
     def bounded_descriptors(self, slack=2, server=None):
         """No file descriptor may be left over after this block."""
         server = server or self.server
@@ -81,7 +91,7 @@ class Context:
         if before is not None:
             wait_until(
                 lambda: server.descriptors() <= before + slack,
-                3.0,
+                ANSWER_LIMIT,
                 lambda: f"{server.descriptors() - before} descriptors are left open",
             )
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A connection that sends any octets, and readers that insist on time limits."""
 
+import select
 import socket
 import struct
 import time
@@ -8,8 +9,8 @@ import time
 import deflate
 import wire
 
-ANSWER_LIMIT = 3.0
-CANARY_LIMIT = 1.0
+ANSWER_LIMIT = 30.0  # for a hang; how much work an answer is, Context.little_work() judges
+SOON = 8.0  # at once, on any machine: less than the server's limit for the head of a request
 CANARY_TEXT = b"canary \xf0\x9f\x90\xa4"
 
 
@@ -94,6 +95,12 @@ class Raw:
             return self._socket.recv(1 << 18)
         except ConnectionError:
             return b""
+
+    def is_ended(self, limit):
+        """Whether the server ends the connection within `limit` seconds, though nothing is read."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLRDHUP)
+        return bool(poll.poll(limit * 1000))
 
     def read_until_end(self, limit):
         """Everything until the server closes; None if it does not within `limit` seconds."""
@@ -205,15 +212,13 @@ def describe(frame):
     return f"opcode {frame.opcode} with {frame.payload[:40]!r} ({len(frame.payload)} octets)"
 
 
-def canary(server, limit=CANARY_LIMIT):
-    """A fresh connection must still be echoed quickly; returns the seconds it took."""
+def canary(server):
+    """A fresh connection must still be echoed; returns the seconds it took."""
     started = time.monotonic()
     try:
-        with Raw(server, limit) as connection:
+        with Raw(server) as connection:
             connection.upgrade()
-            connection.expect_echo(payload=CANARY_TEXT, limit=limit)
+            connection.expect_echo(payload=CANARY_TEXT)
     except (OSError, wire.ProtocolViolation, Failure) as error:
         raise Failure(f"canary: {error or type(error).__name__}") from None
-    seconds = time.monotonic() - started
-    expect(seconds < limit, f"canary: echoed after {seconds * 1000:.0f} ms")
-    return seconds
+    return time.monotonic() - started

@@ -2,11 +2,10 @@
 """Opening handshakes and other requests with chosen faults, and the judgement of the answer."""
 
 import wire
-from abuse_cases.raw import Failure, Raw, expect
+from abuse_cases.raw import SOON, Failure, Raw, expect
 from abuse_cases.model import Case
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
-CLOSE_LIMIT = 2.0
 
 
 def handshake(line="GET /echo HTTP/1.1", *, without=(), instead=None, extra=(), end="\r\n"):
@@ -38,7 +37,7 @@ def answer(server, data):
         response = connection.response()
         if response is not None and response.status == 101:
             return response, False
-        return response, response is None or connection.read_until_end(CLOSE_LIMIT) is not None
+        return response, response is None or connection.read_until_end(SOON) is not None
 
 
 def answer_only(server, data):
@@ -87,13 +86,13 @@ def upgraded(case_id, what, data, chop=0, delay=0.0):
     return Case(case_id, what, check)
 
 
-def survived(case_id, what, data, statuses, limit=3.0):
-    """One of `statuses` (101 may be among them) or a closed connection, in time."""
+def survived(case_id, what, data, statuses, work=3.0):
+    """One of `statuses` (101 may be among them) or a closed connection, without much work."""
 
     def check(context):
-        with Raw(context.server) as connection:
+        with Raw(context.server) as connection, context.little_work(work):
             connection.send(data)
-            response = connection.response(limit)
+            response = connection.response()
             if response is None:
                 return
             wanted = "/".join(map(str, statuses))

@@ -4,6 +4,7 @@
 import contextlib
 import ctypes
 import os
+import random
 import resource
 import shlex
 import signal
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import time
 
-START_LIMIT = 15.0
+START_LIMIT = 30.0
 STOP_LIMIT = 3.0
 SANITIZER_SPACE = 1 << 40  # shadow memory; no ordinary process reserves that much
 LIBC = ctypes.CDLL(None)
@@ -24,10 +25,12 @@ class StartError(Exception):
 
 
 def free_port():
-    """A TCP port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A TCP port nobody listens on right now, below those that the system gives to connections meanwhile."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:
@@ -138,6 +141,12 @@ class Server:
     def descriptors(self):
         """How many file descriptors are open."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def busy_share(self, seconds):
+        """Of a core, for about so long."""
+        before, started = self.cpu_seconds(), time.monotonic()
+        time.sleep(seconds)
+        return (self.cpu_seconds() - before) / (time.monotonic() - started)
 
     def cpu_seconds(self):
         """CPU time used so far, user and system."""

@@ -12,7 +12,6 @@ PATH = "/socket.io/"
 POLLING = "EIO=4&transport=polling"
 WEBSOCKET = "EIO=4&transport=websocket"
 TEXT_PLAIN = ("Content-Type: text/plain;charset=UTF-8",)
-CANARY_LIMIT = 1.0
 SESSION_KEYS = ["maxPayload", "pingInterval", "pingTimeout", "sid", "upgrades"]
 
 
@@ -93,7 +92,7 @@ class Polling:
         expect(status == 200, f"expected a session, seen {status} {body[:60]!r}")
         self.read(b'430["alive"]')
 
-    def expect_gone(self, limit=1.0):
+    def expect_gone(self, limit=ANSWER_LIMIT):
         """The session must not be known any more, once a poll has told the client."""
         deadline = time.monotonic() + limit
         while True:
@@ -172,14 +171,11 @@ class Socket:
                 return
 
 
-def canary(server, limit=CANARY_LIMIT):
-    """A fresh session must still be served quickly, on either transport."""
-    started = time.monotonic()
+def canary(server):
+    """A fresh session must still be served, on either transport."""
     try:
-        with Socket.joined(server, limit=limit) as socket:
-            socket.expect_alive(limit)
+        with Socket.joined(server) as socket:
+            socket.expect_alive()
         Polling.joined(server).post(b"1")
     except (OSError, wire.ProtocolViolation, Failure) as error:
         raise Failure(f"canary: {error or type(error).__name__}") from None
-    seconds = time.monotonic() - started
-    expect(seconds < limit, f"canary: served after {seconds * 1000:.0f} ms")

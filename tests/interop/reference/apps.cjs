@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The test apps on the JavaScript server: what yodel-testapps is compared with.
 //
-//     node apps.cjs NAME [--port N] [--recovery] [--msgpack]
+//     node apps.cjs NAME [--port N] [--recovery] [--msgpack] [--patient]
 //     node apps.cjs eio-spawn JSON
 "use strict";
 const { createServer } = require("node:http");
@@ -10,6 +10,7 @@ const { Server } = require("socket.io");
 
 const [name, ...words] = process.argv.slice(2);
 const option = (word) => words[words.indexOf(word) + 1];
+const patient = words.includes("--patient");
 const port = words.includes("--port") ? Number(option("--port")) : 0;
 
 function say(server) {
@@ -30,7 +31,7 @@ const sio = (options) => new Server(serve(), options);
 
 const apps = {
   "eio-ref"() {
-    const options = { pingInterval: 300, pingTimeout: 200, maxHttpBufferSize: 1e6, cors: { origin: "*" } };
+    const options = { pingInterval: 300, pingTimeout: patient ? 30_000 : 200, maxHttpBufferSize: 1e6, cors: { origin: "*" } };
 
     engine.attach(serve(501), options).on("connection", (socket) => socket.on("data", (data) => socket.send(data)));
   },

@@ -7,12 +7,20 @@ const PROPERTIES = ["volatile", "local", "broadcast"];
 module.exports = function features(sio, words) {
   const io = sio({
     pingInterval: 2000,
-    pingTimeout: 2000,
+    pingTimeout: words.includes("--patient") ? 30_000 : 2000,
     cleanupEmptyChildNamespaces: true,
     ...(words.includes("--recovery") && { connectionStateRecovery: {} }),
     ...(words.includes("--msgpack") && { parser: require("socket.io-msgpack-parser") }),
   });
   const control = io.of("/ctl");
+
+  function watchRooms(nsp) {
+    for (const change of ["create-room", "join-room", "leave-room", "delete-room"])
+      nsp.adapter.on(change, (room, id = "") =>
+        control.local.to("watch-rooms").emit("x-room", nsp.name, change, room, id));
+  }
+  watchRooms(io.of("/"));
+  io.on("new_namespace", watchRooms);
 
   function add(socket) {
     const seen = [];
@@ -77,6 +85,9 @@ module.exports = function features(sio, words) {
     return call.endsWith("WithAck") ? result : true;
   }
 
+  control.on("connection", (socket) =>
+    socket.on("watch-rooms", (done) => done(void socket.join("watch-rooms"))),
+  );
   control.on("connection", (socket) =>
     socket.on("ctl", (request, done) =>
       run(request).then(
