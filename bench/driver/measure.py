@@ -4,15 +4,19 @@
 import json
 import os
 import select
+import socket
+import statistics
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from .certificate import certificate
 
 START_SECONDS = 30
 STOP_SECONDS = 5
+NODES_MEET_SECONDS = 1  # in which they subscribe to what the others publish
+WORKERS_START_SECONDS = 3  # in which those after the first one listen, too
 SERVER_CPU, CLIENT_CPU = "1", "0"
 
 
@@ -70,45 +74,119 @@ def stop(process):
         process.wait()
 
 
-def server_command(server, tls):
-    if not tls:
-        return [part.replace("{port}", "0") for part in server.command]
-    cert, key = certificate()
-    values = {"{port}": "0", "{cert}": str(cert), "{key}": str(key)}
-    return [values.get(part, part) for part in (*server.command, *server.tls_arguments)]
+def wait_for_listener(process, port):
+    """That of a server that does not say its port."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return port
+        except OSError:
+            time.sleep(0.05)
+    raise MeasureError("it did not start")
+
+
+def server_command(server, tls, redis_port, port):
+    values = {"{port}": "0", "{redis}": str(redis_port), "{free}": str(port)}
+    parts = server.command
+    if tls:
+        cert, key = certificate()
+        values |= {"{cert}": str(cert), "{key}": str(key)}
+        parts = (*server.command, *server.tls_arguments)
+    return [values.get(part, part) for part in parts]
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_for_redis(port):
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1) as connection:
+                connection.sendall(b"PING\r\n")
+                if connection.recv(7) == b"+PONG\r\n":
+                    return
+        except OSError:
+            time.sleep(0.02)
+    raise MeasureError("Redis did not start")
 
 
 @contextmanager
-def running(server, tls):
-    """Runs a server; yields its pid and port."""
-    command = server_command(server, tls)
+def running_redis():
+    """Runs a Redis that keeps nothing, beside the client; yields its port."""
+    port = free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     with subprocess.Popen(
-        pinned(SERVER_CPU, command),
+        pinned(CLIENT_CPU, [*command, "--appendonly", "no"]),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            wait_for_redis(port)
+            yield port
+        finally:
+            stop(process)
+
+
+@contextmanager
+def running(server, tls=False, redis_port=0, spreads=False, rest=WORKERS_START_SECONDS):
+    """Runs a server; yields its pid and port.  rest: seconds for the workers of one that spreads."""
+    port = free_port() if server.is_silent else 0
+    command = server_command(server, tls, redis_port, port)
+    with subprocess.Popen(
+        command if spreads else pinned(SERVER_CPU, command),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, **server.environment},
     ) as process:
         try:
-            yield process.pid, wait_for_port(process)
+            port = wait_for_listener(process, port) if port else wait_for_port(process)
+            if spreads:
+                time.sleep(rest)
+            yield process.pid, port
         finally:
             stop(process)
 
 
-def load_command(load, server, scenario, effort, pid, port):
+@contextmanager
+def running_nodes(server, scenario):
+    """Runs as many servers as the scenario wants; yields what the load generator is told of them."""
+    with ExitStack() as stack:
+        if scenario.nodes == 1:
+            pid, port = stack.enter_context(running(server, scenario.tls, spreads=scenario.spreads))
+            yield ["--pid", str(pid), "--port", str(port)]
+            return
+        redis_port = stack.enter_context(running_redis())
+        nodes = [stack.enter_context(running(server, False, redis_port)) for _ in range(2)]
+        time.sleep(NODES_MEET_SECONDS)
+        (pid, port), (other_pid, other_port) = nodes
+        if scenario.measures_other:
+            yield ["--pid", str(other_pid), "--port", str(port)]
+        else:
+            pair = ["--pair-pid", str(other_pid), "--pair-port", str(other_port)]
+            yield ["--pid", str(pid), "--port", str(port), *pair]
+
+
+def load_command(load, server, scenario, effort, target, rate):
     endpoint = server.endpoints[scenario.kind]
     return [
         str(load),
-        *scenario.arguments(endpoint.mode),
+        *scenario.arguments(endpoint.mode, rate),
         *effort.arguments(),
-        *("--pid", str(pid), "--port", str(port), "--path", endpoint.path),
-        *("--send", endpoint.send, "--expect", endpoint.expect),
+        *target,
+        *("--path", endpoint.path, "--send", endpoint.send, "--expect", endpoint.expect),
     ]
 
 
-def measure_once(load, server, scenario, effort):
-    """One run against a fresh server; the figures of the load generator."""
-    with running(server, scenario.tls) as (pid, port):
-        command = load_command(load, server, scenario, effort, pid, port)
+def measure_once(load, server, scenario, effort, rate=None):
+    """One run against fresh servers; the figures of the load generator.  rate: messages a second
+    that are sent whatever is answered."""
+    with running_nodes(server, scenario) as target:
+        command = load_command(load, server, scenario, effort, target, rate)
         try:
             done = subprocess.run(
                 pinned(CLIENT_CPU, command),
@@ -124,7 +202,18 @@ def measure_once(load, server, scenario, effort):
     return json.loads(done.stdout)
 
 
-def measure_scenario(load, servers, scenario, effort, tell):
+CAPACITY_ROUNDS = 3
+
+
+def capacity_of(load, server, scenario, effort, tell):
+    """Messages a second that the server can be sent when the next one waits for the last one."""
+    tell(f"{scenario.name}: capacity of {server.title}")
+    runs = [measure_once(load, server, scenario, effort) for _ in range(CAPACITY_ROUNDS)]
+    per_second = statistics.median(figures["per_second"] for figures in runs)
+    return per_second / (scenario.connections if scenario.mode == "broadcast" else 1)
+
+
+def measure_scenario(load, servers, scenario, effort, tell, rate=None):
     """Rounds of all servers in turn: A B C A B C.  A server's list has None for a failed round."""
     results = {server.name: [] for server in servers}
     rounds = min(effort.rounds, scenario.max_rounds)
@@ -132,7 +221,7 @@ def measure_scenario(load, servers, scenario, effort, tell):
         for server in servers:
             tell(f"{scenario.name}: round {number} of {rounds}: {server.title}")
             try:
-                figures = measure_once(load, server, scenario, effort)
+                figures = measure_once(load, server, scenario, effort, rate)
             except MeasureError as error:
                 tell(f"{scenario.name}: {server.title} failed: {error}")
                 figures = None

@@ -31,6 +31,8 @@ static void drop(struct client *c, struct conn *conn)
 {
     if (conn->state == CONN_OPEN)
         c->open--;
+    unpacker_free(conn->reader.unpacker);
+    conn->reader.unpacker = NULL;
     channel_close(&conn->channel);
     conn->state = CONN_CLOSED;
 }
@@ -60,18 +62,66 @@ void client_connect(struct client *c, struct conn *conn)
     run_watch(&c->run, EPOLL_CTL_ADD, fd, EPOLLOUT, conn);
 }
 
+static void write_offer(char *out, size_t room, const struct load_options *o)
+{
+    char window[48] = "";
+
+    out[0] = '\0';
+    if (o->deflate == DEFLATE_OFF)
+        return;
+    if (o->window != 0)
+        snprintf(window, sizeof window, "; server_max_window_bits=%u", o->window);
+    snprintf(out, room, "Sec-WebSocket-Extensions: permessage-deflate%s%s\r\n", window,
+             o->deflate == DEFLATE_CONTEXT
+                 ? ""
+                 : "; server_no_context_takeover; client_no_context_takeover");
+}
+
+/* With the number of the connection's group in place of {}. */
+static void write_path(char *out, size_t room, const struct load_options *o, unsigned index)
+{
+    const char *hole = o->groups == 0 ? NULL : strstr(o->path, "{}");
+
+    if (hole == NULL)
+        snprintf(out, room, "%s", o->path);
+    else
+        snprintf(out, room, "%.*s%u%s", (int)(hole - o->path), o->path, index % o->groups,
+                 hole + 2);
+}
+
+/* Returns the length of the request. */
+static size_t write_request(char *out, size_t room, const struct load_options *o, unsigned index)
+{
+    char offer[192], path[512];
+    int len;
+
+    write_offer(offer, sizeof offer, o);
+    write_path(path, sizeof path, o, index);
+    len = snprintf(out, room,
+                   "GET %s HTTP/1.1\r\n"
+                   "Host: localhost:%u\r\n"
+                   "Upgrade: websocket\r\n"
+                   "Connection: Upgrade\r\n"
+                   "Sec-WebSocket-Key: " HANDSHAKE_KEY "\r\n"
+                   "Sec-WebSocket-Version: 13\r\n%s\r\n",
+                   path, o->port, offer);
+    return len < 0 ? 0 : (size_t)len;
+}
+
 /* Connected, or on the way through TLS's handshake, which ends with the request. */
 static void send_request(struct client *c, struct conn *conn)
 {
+    char request[HANDSHAKE_MAX];
     bool wants_write;
+    size_t len;
     int ready = channel_secure(&conn->channel, &wants_write);
 
     if (ready == 0) {
         set_wants_write(c, conn, wants_write);
         return;
     }
-    if (ready < 0 ||
-        channel_send(&conn->channel, c->request, c->request_len) != (ssize_t)c->request_len) {
+    len = write_request(request, sizeof request, c->run.options, conn->index);
+    if (ready < 0 || channel_send(&conn->channel, request, len) != (ssize_t)len) {
         fail(c, conn, "connect failed");
         return;
     }
@@ -79,16 +129,39 @@ static void send_request(struct client *c, struct conn *conn)
     set_wants_write(c, conn, false);
 }
 
+/* True when the server has agreed to what was offered, no less and no more. */
+static bool check_extensions(const char *answer, enum deflate_mode deflate)
+{
+    bool agreed = strcasestr(answer, "permessage-deflate") != NULL;
+
+    if (deflate == DEFLATE_OFF)
+        return !agreed;
+    if (deflate == DEFLATE_SHARED)
+        return agreed && strcasestr(answer, "server_no_context_takeover") != NULL;
+    return agreed && strcasestr(answer, "_no_context_takeover") == NULL;
+}
+
 /* The length of a good answer, 0 when it is not complete yet, -1 when it refuses. */
-static ssize_t check_answer(char *answer)
+static ssize_t check_answer(const char *answer, enum deflate_mode deflate)
 {
     const char *end = strstr(answer, "\r\n\r\n");
 
     if (end == NULL)
         return 0;
-    if (strncmp(answer, "HTTP/1.1 101", 12) != 0 || strstr(answer, HANDSHAKE_ACCEPT) == NULL)
+    if (strncmp(answer, "HTTP/1.1 101", 12) != 0 || strstr(answer, HANDSHAKE_ACCEPT) == NULL ||
+        !check_extensions(answer, deflate))
         return -1;
     return end + 4 - answer;
+}
+
+static int prepare_reader(struct client *c, struct conn *conn)
+{
+    enum deflate_mode deflate = c->run.options->deflate;
+
+    if (deflate == DEFLATE_OFF)
+        return 0;
+    conn->reader.unpacker = unpacker_new(deflate == DEFLATE_CONTEXT);
+    return conn->reader.unpacker == NULL ? -1 : 0;
 }
 
 static void set_open(struct client *c, struct conn *conn, uint64_t now_ns)
@@ -112,10 +185,11 @@ static void read_answer(struct client *c, struct conn *conn, uint64_t now_ns)
         return;
     }
     answer[len] = '\0';
-    len = check_answer(answer);
+    len = check_answer(answer, c->run.options->deflate);
     if (len == 0)
         return;
-    if (len < 0 || channel_recv(&conn->channel, answer, (size_t)len) != len) {
+    if (len < 0 || prepare_reader(c, conn) < 0 ||
+        channel_recv(&conn->channel, answer, (size_t)len) != len) {
         fail(c, conn, "handshake refused");
         return;
     }
@@ -142,14 +216,18 @@ static void send_packet(struct client *c, struct conn *conn, const char *packet)
     send_short(c, conn, FRAME_TEXT, packet, strlen(packet));
 }
 
-/* All frames are equal, so what is owed says where in a frame to go on. */
+static size_t at_most(size_t value, size_t limit)
+{
+    return value < limit ? value : limit;
+}
+
 static void flush(struct client *c, struct conn *conn)
 {
     const struct message *m = &c->message;
 
     while (conn->owed > 0) {
-        size_t offset = (m->frame_len - conn->owed % m->frame_len) % m->frame_len;
-        ssize_t sent = channel_send(&conn->channel, m->batch + offset, conn->owed);
+        size_t len = at_most(conn->owed, m->batch_len - conn->out);
+        ssize_t sent = channel_send(&conn->channel, m->batch + conn->out, len);
 
         if (sent < 0 && errno != EAGAIN) {
             fail(c, conn, "send failed");
@@ -158,6 +236,7 @@ static void flush(struct client *c, struct conn *conn)
         if (sent < 0)
             break;
         conn->owed -= (size_t)sent;
+        conn->out = (conn->out + (size_t)sent) % m->cycle_len;
     }
     set_wants_write(c, conn, conn->owed > 0);
     if (conn->owed == 0 && conn->pong_due) {
@@ -174,7 +253,8 @@ void client_send(struct client *c, struct conn *conn, unsigned count)
         run_error(&c->run, "a connection to send on is gone");
         return;
     }
-    conn->owed += count * c->message.frame_len;
+    conn->owed += message_span(&c->message, conn->next, count);
+    conn->next = (conn->next + count) % c->message.num;
     if (!waiting)
         flush(c, conn);
 }
@@ -279,6 +359,7 @@ static bool read_once(struct client *c, struct conn *conn, uint64_t now_ns)
         return false;
     }
     conn->received += replies;
+    c->run.bytes += (uint64_t)len;
     if (replies > 0 && conn->state == CONN_OPEN)
         c->ops->replies(c, conn, replies, now_ns);
     return len == READ_BUFFER_SIZE;
@@ -337,23 +418,6 @@ int client_open_range(struct client *c, unsigned first, unsigned last)
     return 0;
 }
 
-static int make_request(struct client *c)
-{
-    int len = asprintf(&c->request,
-                       "GET %s HTTP/1.1\r\n"
-                       "Host: localhost:%u\r\n"
-                       "Upgrade: websocket\r\n"
-                       "Connection: Upgrade\r\n"
-                       "Sec-WebSocket-Key: " HANDSHAKE_KEY "\r\n"
-                       "Sec-WebSocket-Version: 13\r\n\r\n",
-                       c->run.options->path, c->run.options->port);
-
-    if (len < 0)
-        c->request = NULL;
-    c->request_len = len < 0 ? 0 : (size_t)len;
-    return len < 0 ? -1 : 0;
-}
-
 static int allocate(struct client *c)
 {
     const struct load_options *o = c->run.options;
@@ -361,6 +425,8 @@ static int allocate(struct client *c)
         .send = o->send,
         .expect = o->expect,
         .size = o->size,
+        .json = o->json,
+        .deflate = o->deflate,
         .batch_frames = o->in_flight,
         .opcode = o->binary ? FRAME_BINARY : FRAME_TEXT,
     };
@@ -369,7 +435,7 @@ static int allocate(struct client *c)
     c->read_buffer = malloc(READ_BUFFER_SIZE);
     if (o->tls && (c->tls = channel_new_tls()) == NULL)
         return -1;
-    if (c->conns == NULL || c->read_buffer == NULL || make_request(c) < 0)
+    if (c->conns == NULL || c->read_buffer == NULL)
         return -1;
     return message_init(&c->message, &message);
 }
@@ -392,11 +458,10 @@ void client_done(struct client *c)
 {
     for (unsigned i = 0; c->conns != NULL && i < c->run.options->connections; i++)
         if (c->conns[i].state != CONN_CLOSED)
-            channel_close(&c->conns[i].channel);
+            drop(c, &c->conns[i]);
     SSL_CTX_free(c->tls);
     run_done(&c->run);
     message_done(&c->message);
     free(c->conns);
     free(c->read_buffer);
-    free(c->request);
 }

@@ -22,6 +22,8 @@ struct conn {
     bool pong_due;     /* a Socket.IO ping came in the middle of a frame of ours */
     unsigned index;    /* in client.conns */
     size_t owed;       /* bytes of message frames the kernel has not taken yet */
+    size_t out;        /* where in the cycle of messages they begin */
+    unsigned next;     /* the message of the cycle that is sent next */
     uint64_t received; /* replies since it opened */
     uint64_t started_ns;
     struct frame_reader reader;
@@ -49,8 +51,6 @@ struct client {
     unsigned open;             /* in state CONN_OPEN */
     unsigned thorough_replies; /* the first so many of a connection are compared byte for byte */
     uint8_t *read_buffer;
-    char *request;
-    size_t request_len;
     struct message message;
 };
 

@@ -8,6 +8,7 @@
 /* Replies come in order, so the oldest send time of a connection belongs to its next reply. */
 struct echo {
     uint64_t *sent_ns;     /* in_flight of them for each connection, used in turn */
+    uint64_t sent;         /* at a fixed rate: messages altogether */
     unsigned *next_answer; /* of each connection: the slot of the oldest message under way */
 };
 
@@ -45,10 +46,52 @@ static void on_replies(struct client *c, struct conn *conn, unsigned count, uint
 
 static const struct client_ops echo_ops = {.replies = on_replies};
 
+/* ---- at a fixed rate: message n is sent by connection n modulo their number ---- */
+
+static uint64_t due_of_reply(const struct client *c, const struct conn *conn, uint64_t reply)
+{
+    return run_due_ns(&c->run, reply * c->run.options->connections + conn->index);
+}
+
+static void send_due(struct run *run, uint64_t now_ns)
+{
+    struct client *c = (struct client *)run;
+    struct echo *echo = c->mode;
+    uint64_t due = run_num_due(run, now_ns);
+
+    for (; echo->sent < due; echo->sent++)
+        client_send(c, &c->conns[echo->sent % run->options->connections], 1);
+}
+
+static void on_late_replies(struct client *c, struct conn *conn, unsigned count, uint64_t now_ns)
+{
+    for (uint64_t k = conn->received - count; k < conn->received; k++)
+        histogram_add(&c->run.latency, now_ns - due_of_reply(c, conn, k));
+    c->run.operations += count;
+}
+
+static void count_unanswered(struct run *run, uint64_t now_ns)
+{
+    struct client *c = (struct client *)run;
+    const struct echo *echo = c->mode;
+    unsigned num = run->options->connections;
+
+    for (unsigned i = 0; i < num; i++)
+        for (uint64_t k = c->conns[i].received; k * num + i < echo->sent; k++)
+            histogram_add(&run->latency, now_ns - due_of_reply(c, &c->conns[i], k));
+}
+
+static const struct client_ops rate_ops = {.replies = on_late_replies};
+
 static int run(struct client *c, struct report *report)
 {
     if (client_open_range(c, 0, c->run.options->connections) < 0)
         return -1;
+    if (c->run.options->rate > 0) {
+        c->run.send_due = send_due;
+        c->run.count_unanswered = count_unanswered;
+        return measure(&c->run, report);
+    }
     for (unsigned i = 0; i < c->run.options->connections; i++)
         send_first(c, &c->conns[i]);
     return measure(&c->run, report);
@@ -65,7 +108,8 @@ int mode_echo(const struct load_options *options, struct report *report)
 
     if (echo.sent_ns == NULL || echo.next_answer == NULL) {
         perror("load");
-    } else if (client_init(&client, options, &echo_ops, &echo) == 0) {
+    } else if (client_init(&client, options, options->rate > 0 ? &rate_ops : &echo_ops, &echo) ==
+               0) {
         rc = run(&client, report);
         client_done(&client);
     }

@@ -111,6 +111,16 @@ static void post_next(struct polling *p, struct session *s)
     }
 }
 
+/* From now on everything goes to another node. */
+static void go_via(struct polling *p, struct session *s)
+{
+    http_close(&s->get);
+    p->run.goes_via = true;
+    if (http_open(&p->run, &s->get, s, answer_max(p)) < 0 ||
+        http_open(&p->run, &s->post, s, answer_max(p)) < 0)
+        fail(p, s, NULL);
+}
+
 /* The answer to the handshake: now the session's requests can be written. */
 static void start_session(struct polling *p, struct session *s, const struct http_body *body)
 {
@@ -127,6 +137,10 @@ static void start_session(struct polling *p, struct session *s, const struct htt
         return;
     }
     s->due[POST_CONNECT] = true;
+    if (p->run.options->via != 0) {
+        go_via(p, s);
+        return;
+    }
     if (http_open(&p->run, &s->post, s, answer_max(p)) < 0)
         fail(p, s, NULL);
     else
@@ -178,7 +192,7 @@ static void take_payload(struct polling *p, struct session *s, const struct http
 static void handle_get(struct polling *p, struct session *s, const struct http_body *body)
 {
     if (body->text == NULL)
-        send_request(p, s, &s->get, &p->handshake);
+        send_request(p, s, &s->get, s->poll.text != NULL ? &s->poll : &p->handshake);
     else if (s->poll.text == NULL)
         start_session(p, s, body);
     else

@@ -8,6 +8,7 @@
 /* Each runs one mode from opening to the last count.  Returns 0 or -1; report is filled on 0. */
 int mode_echo(const struct load_options *options, struct report *report);
 int mode_broadcast(const struct load_options *options, struct report *report);
+int mode_hold(const struct load_options *options, struct report *report);
 int mode_idle(const struct load_options *options, struct report *report);
 int mode_connect(const struct load_options *options, struct report *report);
 int mode_events(const struct load_options *options, struct report *report);

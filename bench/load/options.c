@@ -17,16 +17,30 @@ static const char usage[] =
     "  sse-broadcast  a WebSocket on /publish sends; each message must reach every EventSource\n"
     "  sio-echo, sio-broadcast, sio-idle, sio-connect\n"
     "              the same with Socket.IO on each connection, in its namespace \"/\"\n"
+    "  hold, hold-broadcast, sio-hold, sio-hold-broadcast\n"
+    "              hold connections and do what lines on stdin say, see mode_hold.c\n"
     "  sio-polling Socket.IO over long polling: a GET always waits, POSTs bring the messages\n"
     "options:\n"
     "  --host A.B.C.D      127.0.0.1       --path PATH         /echo, /socket.io/?EIO=4&...\n"
+    "  --via PORT          sio-polling: another node, for all but handshakes\n"
     "  --pid N             the server, whose CPU time and memory are read\n"
+    "  --pair-port N       of a second node, which gets every second connection\n"
+    "  --pair-pid N        whose CPU time counts, too\n"
     "  --tls               wss; the certificate is not checked\n"
     "  --connections N     100             --opening N         64 handshakes at once\n"
     "  --in-flight N       1               --senders N         1\n"
+    "  --groups N          connection I asks for --path with I modulo N in place of {}; "
+    "broadcast:\n"
+    "                      each group for itself, its first member sends\n"
+    "  --rate N            echo, broadcast: so many messages a second altogether, answered or "
+    "not;\n"
+    "                      latency is from when a message was due\n"
     "  --size BYTES        20              --binary\n"
     "  --send TEXT         {}              --expect TEXT       {}  ({}: SIZE letters)\n"
     "    sio-:             42[\"message\",\"{}\"] for both\n"
+    "  --json              messages are JSON texts of SIZE bytes, each another one\n"
+    "  --deflate shared|context  permessage-deflate; every reply must be deflated\n"
+    "  --window BITS       of the server's deflate at most, 9..15 (15)\n"
     "  --warmup SECONDS    1               --seconds SECONDS   3\n"
     "  --count N           end after N operations, if that is earlier\n"
     "  --timeout SECONDS   20 without any progress is a failure\n";
@@ -34,15 +48,23 @@ static const char usage[] =
 enum option_key {
     KEY_HOST = 256,
     KEY_PORT,
+    KEY_VIA,
     KEY_PATH,
     KEY_TLS,
     KEY_PID,
+    KEY_PAIR_PORT,
+    KEY_PAIR_PID,
     KEY_CONNECTIONS,
     KEY_OPENING,
     KEY_IN_FLIGHT,
     KEY_SENDERS,
+    KEY_GROUPS,
+    KEY_RATE,
     KEY_SIZE,
     KEY_BINARY,
+    KEY_JSON,
+    KEY_DEFLATE,
+    KEY_WINDOW,
     KEY_SEND,
     KEY_EXPECT,
     KEY_WARMUP,
@@ -54,15 +76,23 @@ enum option_key {
 static const struct option long_options[] = {
     {"host", required_argument, NULL, KEY_HOST},
     {"port", required_argument, NULL, KEY_PORT},
+    {"via", required_argument, NULL, KEY_VIA},
     {"path", required_argument, NULL, KEY_PATH},
     {"tls", no_argument, NULL, KEY_TLS},
     {"pid", required_argument, NULL, KEY_PID},
+    {"pair-port", required_argument, NULL, KEY_PAIR_PORT},
+    {"pair-pid", required_argument, NULL, KEY_PAIR_PID},
     {"connections", required_argument, NULL, KEY_CONNECTIONS},
     {"opening", required_argument, NULL, KEY_OPENING},
     {"in-flight", required_argument, NULL, KEY_IN_FLIGHT},
     {"senders", required_argument, NULL, KEY_SENDERS},
+    {"groups", required_argument, NULL, KEY_GROUPS},
+    {"rate", required_argument, NULL, KEY_RATE},
     {"size", required_argument, NULL, KEY_SIZE},
     {"binary", no_argument, NULL, KEY_BINARY},
+    {"json", no_argument, NULL, KEY_JSON},
+    {"deflate", required_argument, NULL, KEY_DEFLATE},
+    {"window", required_argument, NULL, KEY_WINDOW},
     {"send", required_argument, NULL, KEY_SEND},
     {"expect", required_argument, NULL, KEY_EXPECT},
     {"warmup", required_argument, NULL, KEY_WARMUP},
@@ -86,6 +116,10 @@ static const struct mode {
     {"idle", "/echo", "{}", LOAD_IDLE, false},
     {"connect", "/echo", "{}", LOAD_CONNECT, false},
     {"sse-broadcast", "/events", "{}", LOAD_EVENTS, false},
+    {"hold", "/echo", "{}", LOAD_HOLD, false},
+    {"hold-broadcast", "/broadcast", "{}", LOAD_HOLD_QUIET, false},
+    {"sio-hold", SIO_PATH "websocket", SIO_MESSAGE, LOAD_HOLD, true},
+    {"sio-hold-broadcast", SIO_PATH "websocket", SIO_MESSAGE, LOAD_HOLD_QUIET, true},
     {"sio-echo", SIO_PATH "websocket", SIO_MESSAGE, LOAD_ECHO, true},
     {"sio-broadcast", SIO_PATH "websocket", SIO_MESSAGE, LOAD_BROADCAST, true},
     {"sio-idle", SIO_PATH "websocket", SIO_MESSAGE, LOAD_IDLE, true},
@@ -112,25 +146,35 @@ static bool parse_count(const char *text, uint64_t least, uint64_t most, uint64_
     return true;
 }
 
-static bool parse_unsigned(const char *text, unsigned least, unsigned *ret_value)
+static bool parse_range(const char *text, unsigned least, unsigned most, unsigned *ret_value)
 {
     uint64_t value;
 
-    if (!parse_count(text, least, 10000000, &value))
+    if (!parse_count(text, least, most, &value))
         return false;
     *ret_value = (unsigned)value;
     return true;
 }
 
-static bool parse_seconds(const char *text, double *ret_value)
+static bool parse_unsigned(const char *text, unsigned least, unsigned *ret_value)
+{
+    return parse_range(text, least, 10000000, ret_value);
+}
+
+static bool parse_number(const char *text, double most, double *ret_value)
 {
     char *end;
     double value = strtod(text, &end);
 
-    if (end == text || *end != '\0' || !(value >= 0 && value <= 3600))
+    if (end == text || *end != '\0' || !(value >= 0 && value <= most))
         return false;
     *ret_value = value;
     return true;
+}
+
+static bool parse_seconds(const char *text, double *ret_value)
+{
+    return parse_number(text, 3600, ret_value);
 }
 
 static bool parse_host(const char *text, uint32_t *ret_address)
@@ -143,22 +187,39 @@ static bool parse_host(const char *text, uint32_t *ret_address)
     return true;
 }
 
-static bool parse_target(struct load_options *options, int key, const char *text)
+static bool parse_port(const char *text, uint16_t *ret_port)
 {
     uint64_t value = 0;
-    bool ok;
+    bool ok = parse_count(text, 1, 65535, &value);
 
+    *ret_port = (uint16_t)value;
+    return ok;
+}
+
+static bool parse_pid(const char *text, pid_t *ret_pid)
+{
+    uint64_t value = 0;
+    bool ok = parse_count(text, 1, 1u << 30, &value);
+
+    *ret_pid = (pid_t)value;
+    return ok;
+}
+
+static bool parse_target(struct load_options *options, int key, const char *text)
+{
     switch (key) {
     case KEY_HOST:
         return parse_host(text, &options->address);
+    case KEY_VIA:
+        return parse_port(text, &options->via);
     case KEY_PORT:
-        ok = parse_count(text, 1, 65535, &value);
-        options->port = (uint16_t)value;
-        return ok;
+        return parse_port(text, &options->port);
     case KEY_PID:
-        ok = parse_count(text, 1, 1u << 30, &value);
-        options->pid = (pid_t)value;
-        return ok;
+        return parse_pid(text, &options->pid);
+    case KEY_PAIR_PORT:
+        return parse_port(text, &options->pair_port);
+    case KEY_PAIR_PID:
+        return parse_pid(text, &options->pair_pid);
     case KEY_TLS:
         options->tls = true;
         return true;
@@ -168,6 +229,12 @@ static bool parse_target(struct load_options *options, int key, const char *text
     default:
         return false;
     }
+}
+
+static bool parse_deflate(const char *text, enum deflate_mode *ret_mode)
+{
+    *ret_mode = strcmp(text, "context") == 0 ? DEFLATE_CONTEXT : DEFLATE_SHARED;
+    return strcmp(text, "context") == 0 || strcmp(text, "shared") == 0;
 }
 
 static bool parse_message(struct load_options *options, int key, const char *text)
@@ -183,6 +250,13 @@ static bool parse_message(struct load_options *options, int key, const char *tex
     case KEY_BINARY:
         options->binary = true;
         return true;
+    case KEY_JSON:
+        options->json = true;
+        return true;
+    case KEY_DEFLATE:
+        return parse_deflate(text, &options->deflate);
+    case KEY_WINDOW:
+        return parse_range(text, 9, 15, &options->window);
     case KEY_SEND:
         options->send = text;
         return true;
@@ -205,6 +279,10 @@ static bool parse_option(struct load_options *options, int key, const char *text
         return parse_unsigned(text, 1, &options->in_flight);
     case KEY_SENDERS:
         return parse_unsigned(text, 1, &options->senders);
+    case KEY_GROUPS:
+        return parse_unsigned(text, 1, &options->groups);
+    case KEY_RATE:
+        return parse_number(text, 1e9, &options->rate);
     case KEY_WARMUP:
         return parse_seconds(text, &options->warmup_s);
     case KEY_SECONDS:
@@ -222,6 +300,14 @@ static int check(const struct load_options *options)
 {
     if (options->port == 0)
         fputs("load: --port is missing\n", stderr);
+    else if (options->groups > options->connections)
+        fputs("load: more --groups than --connections\n", stderr);
+    else if (options->groups > 1 && options->senders != 1)
+        fputs("load: the groups have one sender each\n", stderr);
+    else if (options->rate > 0 && options->mode != LOAD_ECHO && options->mode != LOAD_BROADCAST)
+        fputs("load: --rate is for echo and broadcast\n", stderr);
+    else if (options->rate > 0 && options->senders != 1)
+        fputs("load: --rate has one sender\n", stderr);
     else if (options->senders > options->connections)
         fputs("load: more --senders than --connections\n", stderr);
     else if (options->mode == LOAD_POLLING && options->in_flight != 1)
@@ -232,6 +318,10 @@ static int check(const struct load_options *options)
         fputs("load: sio-polling knows no TLS\n", stderr);
     else if (options->mode == LOAD_IDLE && options->pid == 0)
         fputs("load: idle needs --pid\n", stderr);
+    else if ((options->json || options->deflate != DEFLATE_OFF) && options->socket_io)
+        fputs("load: --json and --deflate are for WebSockets without Socket.IO\n", stderr);
+    else if (options->json && (options->senders != 1 || options->size < MESSAGE_JSON_MIN))
+        fputs("load: --json has one sender and no messages shorter than 32 bytes\n", stderr);
     else
         return 0;
     return -1;

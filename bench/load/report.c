@@ -8,6 +8,11 @@ static double per_operation_us(const struct report *r, double cpu_s)
     return r->operations == 0 ? 0 : cpu_s * 1e6 / (double)r->operations;
 }
 
+static double bytes_each(const struct report *r)
+{
+    return r->operations == 0 ? 0 : (double)r->bytes / (double)r->operations;
+}
+
 static double per_second(const struct report *r)
 {
     return r->seconds > 0 ? (double)r->operations / r->seconds : 0;
@@ -23,7 +28,9 @@ static void print_json(const struct report *r, const struct load_options *o)
     printf("\"server_cpu_us\":%.4f,\"server_busy\":%.4f,\"client_cpu_us\":%.4f,",
            per_operation_us(r, r->server_cpu_s), r->seconds > 0 ? r->server_cpu_s / r->seconds : 0,
            per_operation_us(r, r->client_cpu_s));
-    printf("\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,", r->p50_us, r->p99_us, r->max_us);
+    printf("\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f,", r->p50_us,
+           r->p99_us, r->p999_us, r->max_us);
+    printf("\"received_bytes\":%.1f,", bytes_each(r));
     printf("\"private_dirty_bytes\":%.1f,\"resident_bytes\":%.1f}\n", r->private_dirty_each,
            r->resident_each);
 }

@@ -11,9 +11,10 @@
 struct report {
     uint64_t operations;
     uint64_t errors;
+    uint64_t bytes; /* received */
     double seconds;
     double server_cpu_s, client_cpu_s;
-    double p50_us, p99_us, max_us;
+    double p50_us, p99_us, p999_us, max_us;
     double private_dirty_each, resident_each; /* idle: bytes for each connection */
 };
 

@@ -51,11 +51,18 @@ static int open_socket(const struct run *run)
     return fd;
 }
 
+static uint16_t next_port(const struct run *run)
+{
+    bool is_second = run->attempts % 2 == 1 && run->options->pair_port != 0;
+
+    return is_second ? run->options->pair_port : run->options->port;
+}
+
 int run_connect(struct run *run)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET,
-        .sin_port = htons(run->options->port),
+        .sin_port = htons(run->goes_via ? run->options->via : next_port(run)),
         .sin_addr.s_addr = htonl(run->options->address),
     };
     int fd = open_socket(run);
@@ -74,10 +81,23 @@ int run_connect(struct run *run)
     return fd;
 }
 
+uint64_t run_due_ns(const struct run *run, uint64_t number)
+{
+    return run->rate_since_ns + (uint64_t)((double)number * (double)NS_PER_S / run->options->rate);
+}
+
+uint64_t run_num_due(const struct run *run, uint64_t now_ns)
+{
+    double seconds = (double)(now_ns - run->rate_since_ns) / (double)NS_PER_S;
+
+    return (uint64_t)(seconds * run->options->rate);
+}
+
 uint64_t run_poll(struct run *run)
 {
     struct epoll_event events[EVENTS_PER_POLL];
-    int count = epoll_wait(run->epoll_fd, events, EVENTS_PER_POLL, POLL_MS);
+    int count =
+        epoll_wait(run->epoll_fd, events, EVENTS_PER_POLL, run->send_due == NULL ? POLL_MS : 0);
 
     for (int i = 0; i < count; i++)
         run->handle(run, events[i].data.ptr, events[i].events);
@@ -96,6 +116,7 @@ void run_reset_counters(struct run *run)
 {
     run->operations = 0;
     run->errors = 0;
+    run->bytes = 0;
     histogram_clear(&run->latency);
 }
 

@@ -16,11 +16,19 @@ struct run {
     const struct load_options *options;
     run_handle_fn *handle; /* of events of a watched source */
     int epoll_fd;
+    bool goes_via;     /* connects to options->via */
     uint64_t attempts; /* connections begun; picks the source address */
+
+    /* With a fixed rate (NULL without): sends what is due; counts how long what is not answered
+     * yet has been under way, at the end. */
+    void (*send_due)(struct run *run, uint64_t now_ns);
+    void (*count_unanswered)(struct run *run, uint64_t now_ns);
+    uint64_t rate_since_ns;
 
     /* Since the last run_reset_counters(). */
     uint64_t operations; /* what the mode counts */
     uint64_t errors;
+    uint64_t bytes; /* received on WebSockets, headers of frames included, TLS's not */
     struct histogram latency;
 };
 
@@ -36,7 +44,12 @@ int run_connect(struct run *run);
 /* EPOLL_CTL_ADD or EPOLL_CTL_MOD; source is what handle gets. */
 void run_watch(struct run *run, int operation, int fd, uint32_t events, void *source);
 
-/* Waits for events at most 100 ms and handles them.  Returns the time after the wait. */
+/* When the message with that number is due at the fixed rate, and how many are due by now. */
+uint64_t run_due_ns(const struct run *run, uint64_t number);
+uint64_t run_num_due(const struct run *run, uint64_t now_ns);
+
+/* Waits for events at most 100 ms, not at all at a fixed rate, and handles them.  Returns the time
+ * after the wait. */
 uint64_t run_poll(struct run *run);
 
 /* Counts an error; the first ones are also told on stderr. */

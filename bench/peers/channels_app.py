@@ -1,20 +1,36 @@
 # SPDX-License-Identifier: MIT
-"""Django Channels on daphne, in-memory layer: a chat room at /ws/chat/NAME/.
+"""Django Channels on daphne: a chat room at /ws/chat/NAME/.
 
-Usage: channels_app.py PORT
+The layer is in memory, or channels_redis' core or pubsub; CHAT_LAYER names another one.  The
+application is `application`, for other servers.
+
+Usage: channels_app.py PORT [REDIS_PORT core|pubsub]
 """
 
 import json
+import os
 import sys
 
-from daphne.server import Server
 from django.conf import settings
+
+BACKENDS = {
+    "core": "channels_redis.core.RedisChannelLayer",
+    "pubsub": "channels_redis.pubsub.RedisPubSubChannelLayer",
+}
+
+
+def layer():
+    if len(sys.argv) < 4 or sys.argv[3] not in BACKENDS:
+        return {"BACKEND": os.environ.get("CHAT_LAYER", "channels.layers.InMemoryChannelLayer")}
+    hosts = [f"redis://127.0.0.1:{sys.argv[2]}/0"]
+    return {"BACKEND": BACKENDS[sys.argv[3]], "CONFIG": {"hosts": hosts, "capacity": 10000}}
+
 
 settings.configure(
     SECRET_KEY="benchmark",
     ALLOWED_HOSTS=["*"],
     INSTALLED_APPS=["channels"],
-    CHANNEL_LAYERS={"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}},
+    CHANNEL_LAYERS={"default": layer()},
 )
 
 import django  # noqa: E402
@@ -51,6 +67,8 @@ application = ProtocolTypeRouter(
 
 
 def main():
+    from daphne.server import Server
+
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
     server = Server(
         application=application,

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""FastAPI on uvicorn: /ws answers "Echo: X", /echo echoes, /broadcast sends to all.
+"""FastAPI on uvicorn or daphne: /ws answers "Echo: X", /echo echoes, /broadcast sends to all,
+/compute echoes after about a millisecond of work.  The application is `app`, for other servers.
 
-Usage: fastapi_app.py PORT
+Usage: fastapi_app.py PORT [uvicorn|daphne]
 """
 
 import socket
 import sys
 
-import uvicorn
 from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
 app = FastAPI()
@@ -50,13 +50,44 @@ async def broadcast(websocket: WebSocket):
         members.discard(websocket)
 
 
-def main():
-    listener = socket.create_server(
-        ("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 0), backlog=4096
+@app.websocket("/compute")
+async def compute(websocket: WebSocket):
+    await websocket.accept()
+    try:
+        while True:
+            data = await websocket.receive_text()
+            sum(range(50_000))
+            await websocket.send_text(data)
+    except WebSocketDisconnect:
+        pass
+
+
+def serve_daphne(port):
+    from daphne.server import Server
+
+    server = Server(
+        application=app,
+        endpoints=[f"tcp:port={port}:interface=127.0.0.1:backlog=4096"],
+        ready_callable=lambda: print("PORT", server.listening_addresses[0][1], flush=True),
     )
+    server.run()
+
+
+def serve_uvicorn(port):
+    import uvicorn
+
+    listener = socket.create_server(("127.0.0.1", port), backlog=4096)
     config = uvicorn.Config(app, log_level="critical", backlog=4096)
     print("PORT", listener.getsockname()[1], flush=True)
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def main():
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    if sys.argv[2:] == ["daphne"]:
+        serve_daphne(port)
+    else:
+        serve_uvicorn(port)
 
 
 if __name__ == "__main__":

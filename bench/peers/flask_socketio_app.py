@@ -1,19 +1,31 @@
 # SPDX-License-Identifier: MIT
-"""Flask-SocketIO: message is sent back, broadcast goes to all.
+"""Flask-SocketIO: message is sent back, broadcast goes to all, on all nodes of a Redis.
 
-Usage: flask_socketio_app.py PORT [eventlet|gevent]
+Usage: flask_socketio_app.py PORT [eventlet|gevent [REDIS_PORT]]
 """
 
 import sys
 
-MODE = sys.argv[2] if len(sys.argv) > 2 else "eventlet"
-PORT = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+IS_MAIN = __name__ == "__main__"  # else another server runs `app`
+MODE = (sys.argv[2] if len(sys.argv) > 2 else "eventlet") if IS_MAIN else None
+PORT = int(sys.argv[1]) if IS_MAIN and len(sys.argv) > 1 else 0
+QUEUE = f"redis://127.0.0.1:{sys.argv[3]}/0" if IS_MAIN and len(sys.argv) > 3 else None
+
+if QUEUE:
+    if MODE == "gevent":
+        from gevent import monkey
+
+        monkey.patch_all()
+    else:
+        import eventlet
+
+        eventlet.monkey_patch()
 
 from flask import Flask  # noqa: E402
 from flask_socketio import SocketIO, emit  # noqa: E402
 
 app = Flask(__name__)
-socketio = SocketIO(app, async_mode=MODE)
+socketio = SocketIO(app, async_mode=MODE, message_queue=QUEUE)
 
 
 @socketio.on("message")
@@ -47,5 +59,5 @@ def serve_gevent():
     server.serve_forever()
 
 
-if __name__ == "__main__":
+if IS_MAIN:
     serve_eventlet() if MODE == "eventlet" else serve_gevent()

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// npm ws: echo, and broadcast on /broadcast.  Usage: ws.mjs PORT
+// npm ws: echo, and broadcast on /broadcast; deflated when the client offers it.  Usage: ws.mjs PORT
 import { WebSocketServer } from "ws";
 
 const server = new WebSocketServer({
   host: "127.0.0.1",
   port: Number(process.argv[2] ?? 0),
   backlog: 4096,
-  perMessageDeflate: false,
+  perMessageDeflate: { threshold: 0, zlibDeflateOptions: { level: 6 } },
 });
 const members = new Set();
 
