@@ -158,6 +158,22 @@ def test_what_cannot_be_sent():
         asyncio.run(work(directory))
 
 
+def test_what_is_called_after_a_close_begins_anew():
+    async def work(directory):
+        layer, other = Layer(directory=directory), Layer(directory=directory)
+        name = await other.new_channel()
+        await other.group_add("g", name)
+        for n in range(50):
+            await layer.flush()
+            await layer.close()
+            await layer.group_send("g", {"n": n})
+            equal(await receive(other, name), {"n": n})
+        await done(layer, other)
+
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(work(directory))
+
+
 STOPPED = """
 import asyncio, os, signal, sys
 from yodel.channels import Layer

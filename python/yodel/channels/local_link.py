@@ -130,7 +130,7 @@ class LocalLink:
         self._counts = {"published": 0, "received": 0, "lost": 0}
         self._reset(layer.process)
         atexit.register(_close_at_exit, weakref.ref(self))
-        weakref.finalize(layer, self.close).atexit = False
+        weakref.finalize(layer, self._tell_to_stop).atexit = False
 
     def _reset(self, name):
         """As in a process that has no thread."""
@@ -234,11 +234,21 @@ class LocalLink:
         """Each process has its own."""
 
     def close(self):
-        """Ends the connections."""
+        """Ends the connections; what is called afterwards begins anew."""
+        self._tell_to_stop()
+        self._join_stopped()
+
+    def _tell_to_stop(self):
         with self._lock:
             if self._thread is not None:
                 self._stop = True
                 self._wake()
+
+    def _join_stopped(self):
+        """Not with the lock, which the thread needs to end."""
+        thread = self._thread
+        if thread is not None and self._stop and thread is not threading.current_thread():
+            thread.join()
 
     def stats(self):
         """Counters, and how many other processes there are."""
@@ -257,8 +267,9 @@ class LocalLink:
     # the thread
 
     def _begin(self):
-        if self._thread is not None:
+        if self._thread is not None and not self._stop:
             return
+        self._join_stopped()
         with self._lock:
             if self._thread is None:
                 self._open()
@@ -291,7 +302,8 @@ class LocalLink:
         selector.register(self._socket, selectors.EVENT_READ, self._accept)
         selector.register(self._woken, selectors.EVENT_READ, self._be_woken)
         for name in os.listdir(self._directory):
-            self._connect(name)
+            if not self._stop:
+                self._connect(name)
         deadline = time.monotonic() + GREETING
         while not self._stop:
             self._check_ready(deadline)
@@ -419,7 +431,7 @@ class LocalLink:
 def _close_at_exit(reference):
     link = reference()
     if link is not None:
-        link.close()
+        link._tell_to_stop()  # pylint: disable=protected-access
         thread = link._thread  # pylint: disable=protected-access
         if thread is not None:
             thread.join(2)
