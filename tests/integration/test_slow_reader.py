@@ -15,7 +15,7 @@ GROWTH = 48 * MIB  # what the server may grow by while far more is sent at it
 
 
 def speak_until_congested(demo, speaker):
-    """Speaks, hearing each message itself, until the other member has been given up."""
+    """Speaks, hearing each message itself, until the other member has been given up.  How often it spoke."""
     before = demo.stats()["congested"]
     text = os.urandom(CHUNK // 2).hex()
     for i in range(2000):
@@ -24,7 +24,7 @@ def speak_until_congested(demo, speaker):
             pass
         assert heard["message"].startswith(f"{i} "), heard["message"][:40]
         if i % 20 == 0 and demo.stats()["congested"] > before:
-            return i
+            return i + 1
     raise AssertionError("a member that does not read is kept")
 
 
