@@ -85,7 +85,9 @@ class Served:
         try:
             return self.process.wait(limit)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"still runs after {limit} s: {self.said()[-3000:]}") from None
+            self.signal(signal.SIGABRT)  # has it say where its threads are
+            self.process.wait()
+            raise AssertionError(f"still runs after {limit} s: {self.said()[-6000:]}") from None
 
     def kill(self):
         if self.process.poll() is None:

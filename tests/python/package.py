@@ -36,6 +36,7 @@ def environment(**more):
         "PYTHONPATH": os.pathsep.join([str(PACKAGE), str(HERE / "apps")]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONFAULTHANDLER": "1",
     }
     if SANITIZED:  # the interpreter itself keeps what it has until the end
         env["LD_PRELOAD"] = os.environ["YODEL_PRELOAD"]

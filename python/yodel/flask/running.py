@@ -3,6 +3,7 @@
 
 import logging
 import os
+import queue
 import sys
 import threading
 
@@ -48,11 +49,23 @@ def serve(server, app, plan):
         _say(backend, plan)
         if plan.use_reloader:
             reloader.watch(plan.reloader_options, lambda: backend.wishes.put("reload"), backend.stop)
-        wish = backend.wishes.get()
+        wish = _wait_for_wish(backend)
     finally:
         _end(backend, plan.drain if wish != "reload" else min(plan.drain, 1.0))
         backend.give_back_signals()
     return wish
+
+
+def _wait_for_wish(backend):
+    """
+    Looks again each second: a signal that another thread takes, or that comes just before this one
+    sleeps, wakes nobody, and its handler runs in this thread alone.
+    """
+    while True:
+        try:
+            return backend.wishes.get(timeout=1.0)
+        except queue.Empty:
+            pass
 
 
 def _check_files(plan):
