@@ -68,15 +68,27 @@ void yd_free(const struct yodel_allocator *mem, void *ptr)
         mem->release(ptr, mem->user);
 }
 
-void yd_mem_trim(const struct yodel_allocator *mem)
-{
 #ifdef __GLIBC__
-    if (mem->alloc == default_alloc)
-        (void)malloc_trim(0);
-#else
-    (void)mem;
-#endif
+void yd_mem_trim(void)
+{
+    (void)malloc_trim(0);
 }
+
+bool yd_mem_can_trim(const struct yodel_allocator *mem)
+{
+    return mem->alloc == default_alloc;
+}
+#else
+void yd_mem_trim(void)
+{
+}
+
+bool yd_mem_can_trim(const struct yodel_allocator *mem)
+{
+    (void)mem;
+    return false;
+}
+#endif
 
 char *yd_strdup(const struct yodel_allocator *mem, const char *text)
 {

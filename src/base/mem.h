@@ -2,6 +2,7 @@
 #ifndef YD_BASE_MEM_H
 #define YD_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <yodel/base.h>
 
@@ -15,9 +16,11 @@ void *yd_alloc_array(const struct yodel_allocator *mem, size_t num, size_t size)
 void *yd_resize(const struct yodel_allocator *mem, void *ptr, size_t size);
 void yd_free(const struct yodel_allocator *mem, void *ptr);
 
-/* Has what is free go back to the system, as far as mem is malloc and has a way to do that; takes
- * its time. */
-void yd_mem_trim(const struct yodel_allocator *mem);
+/* Has what malloc holds free go back to the system, where it has a way to do that; takes its time,
+ * in which who needs malloc may have to wait. */
+void yd_mem_trim(void);
+/* Whether that does anything for mem. */
+bool yd_mem_can_trim(const struct yodel_allocator *mem);
 
 /* NUL-terminated copy. */
 char *yd_strdup(const struct yodel_allocator *mem, const char *text);

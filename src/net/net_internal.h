@@ -29,8 +29,8 @@ void yd_conn_leave(struct yd_conn *conn);
 /* Input of the stream, as if it had come just now. */
 void yd_conn_take_input(struct yd_conn *conn, uint8_t *data, size_t len);
 
-/* crowd.c: one connection more or less whose memory is there.  When many have left it has the
- * memory given back to the system. */
+/* crowd.c: one connection more or less whose memory is there.  When many have left it asks
+ * for the memory to be given back to the system. */
 void yd_net_one_more(struct yd_net *net);
 void yd_net_one_less(struct yd_net *net);
 void yd_net_crowd_init(struct yd_net *net);

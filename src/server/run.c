@@ -382,6 +382,7 @@ void yd_server_end(yodel_server *server)
         yd_loop_close(server->loops[i]);
     yd_bus_close(&server->bus);
     yd_work_pool_end(server->work);
+    yd_trimmer_end(&server->trimmer);
     atomic_store(&server->state, YD_SERVER_STOPPED);
     yd_parts_end(server);
 }

@@ -64,6 +64,7 @@ static void fill_in(yodel_server_options *options)
     DEFAULT(max_discard, 64 * 1024 * 1024);
     DEFAULT(discard_ms, 30000);
     DEFAULT(max_deflate_memory, (size_t)256 * 1024 * 1024);
+    DEFAULT(trim_ms, 10000);
 }
 
 #undef DEFAULT
@@ -177,6 +178,14 @@ static void keep(void *server)
     (void)yodel_server_ref(server);
 }
 
+/* NULL: nothing is given back. */
+static struct yd_trimmer *trimmer_of(yodel_server *server)
+{
+    bool trims = server->options.trim_ms != UINT32_MAX && yd_mem_can_trim(&server->mem);
+
+    return trims ? &server->trimmer : NULL;
+}
+
 static int init_worker(yodel_server *server, const struct yd_loop_ops *ops, unsigned i)
 {
     struct yd_net_options net = {
@@ -190,6 +199,7 @@ static int init_worker(yodel_server *server, const struct yd_loop_ops *ops, unsi
         .num_connections = &server->num_connections,
         .num_outgoing = &server->num_outgoing,
         .limits = server->limits,
+        .trimmer = trimmer_of(server),
         .header_ms = server->options.header_ms,
     };
     struct yd_worker *worker = &server->workers[i];
@@ -246,6 +256,7 @@ static void free_server(yodel_server *server)
     yd_hooks_free(server);
     yd_outlets_free(server);
     yd_work_pool_free(server->work);
+    yd_trimmer_done(&server->trimmer);
     yd_ws_service_done(&server->ws);
     yd_http_done(&server->http);
     yd_parts_free(server);
@@ -303,6 +314,7 @@ int yd_server_new_on(const struct yd_loop_ops *ops, const yodel_server_options *
     yd_list_init(&server->hooks);
     yd_list_init(&server->outlets);
     yd_handover_init(&server->handover);
+    yd_trimmer_init(&server->trimmer, options.trim_ms);
     if ((rc = init_parts(server, ops)) < 0) {
         free_server(server);
         return rc;
@@ -472,6 +484,7 @@ int yodel_server_get_stats(yodel_server *server, yodel_server_stats *ret_stats)
     stats.websockets = atomic_load_explicit(&server->ws.num_open, memory_order_relaxed);
     stats.work_waiting = yd_work_waiting(server->work);
     stats.work_refused = yd_work_refused(server->work);
+    stats.memory_trims = yd_trimmer_num(&server->trimmer);
     for (unsigned i = 0; i < server->num_loops; i++)
         add_counters(&stats, server->loops[i]);
     return yd_options_write(ret_stats, &stats, sizeof stats);

@@ -8,6 +8,7 @@
 #include <yodel/listen.h>
 
 #include "base/part.h"
+#include "base/trimmer.h"
 #include "bus/bus.h"
 #include "bus/call.h"
 #include "http/http.h"
@@ -108,6 +109,7 @@ struct yodel_server {
     struct yd_loop **loops;
     struct yd_worker *workers;
     struct yd_work_pool *work; /* the program's jobs */
+    struct yd_trimmer trimmer;
     struct yd_handover handover;
     struct yd_guest guest; /* of yodel_server_start() */
     yodel_stopped_fn *on_stopped;
