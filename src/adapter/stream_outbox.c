@@ -118,20 +118,6 @@ void yd_xstream_flush(struct yd_xstream *stream)
 
 /* ---- XADD ---- */
 
-/* What will never be any other than an error. */
-static bool is_final(yodel_str error)
-{
-    static const char *const passing[] = {"LOADING",     "READONLY",   "OOM",
-                                          "MISCONF",     "MASTERDOWN", "TRYAGAIN",
-                                          "CLUSTERDOWN", "NOREPLICAS", "BUSY"};
-
-    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
-        if (error.len >= strlen(passing[i]) &&
-            memcmp(error.ptr, passing[i], strlen(passing[i])) == 0)
-            return false;
-    return true;
-}
-
 static void count_given_up(struct yd_xstream *stream)
 {
     yd_redis_count_dropped(redis_of(stream), 1);
@@ -160,7 +146,7 @@ static void on_added(const struct yd_redis_reply *reply, void *arg)
     } else if (reply == NULL) {
         entry->state = LOST;
         yd_xstream_wait(stream, LOOK_MS);
-    } else if (yd_redis_is_error(reply) && is_final(reply->text)) {
+    } else if (yd_redis_is_error(reply) && !yd_redis_error_passes(reply->text)) {
         give_up(entry);
     } else if (yd_redis_is_error(reply)) {
         entry->state = WAITING;

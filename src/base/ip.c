@@ -17,20 +17,22 @@ struct yd_ip yd_ip_of_bytes(const void *bytes, size_t len, uint16_t port)
     return ip;
 }
 
-/* Decimal, no sign, at most max and five digits. */
-static bool parse_number(yodel_str text, unsigned max, unsigned *ret)
+bool yd_decimal_parse(yodel_str text, unsigned max, unsigned *ret)
 {
-    unsigned value = 0;
+    uint64_t value = 0;
+    unsigned most = max; /* loses a digit for each of text */
 
-    if (text.len == 0 || text.len > 5)
+    if (text.len == 0)
         return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+    for (size_t i = 0; i < text.len; i++, most /= 10) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9' || (i > 0 && most == 0))
             return false;
         value = value * 10 + (unsigned)(text.ptr[i] - '0');
     }
-    *ret = value;
-    return value <= max;
+    if (value > max)
+        return false;
+    *ret = (unsigned)value;
+    return true;
 }
 
 /* An address alone, without brackets and port. */
@@ -73,7 +75,7 @@ bool yd_ip_parse(yodel_str text, struct yd_ip *ret)
 
     if (at < text.len &&
         (text.ptr[at] != ':' ||
-         !parse_number((yodel_str){text.ptr + at + 1, text.len - at - 1}, 65535, &port)))
+         !yd_decimal_parse((yodel_str){text.ptr + at + 1, text.len - at - 1}, 65535, &port)))
         return false;
     if (host.len > 0 && host.ptr[0] == '[') {
         if (host.len < 4 || host.ptr[host.len - 1] != ']' ||
@@ -132,8 +134,8 @@ bool yd_ip_range_parse(yodel_str text, struct yd_ip_range *ret)
         return false;
     bits = bits_of(&range.ip);
     if (slash != NULL &&
-        !parse_number((yodel_str){slash + 1, (size_t)(text.ptr + text.len - slash - 1)}, bits,
-                      &bits))
+        !yd_decimal_parse((yodel_str){slash + 1, (size_t)(text.ptr + text.len - slash - 1)}, bits,
+                          &bits))
         return false;
     range.bits = (uint8_t)bits;
     *ret = range;

@@ -34,6 +34,10 @@ void yd_ip_write(const struct yd_ip *ip, char ret_text[YD_IP_TEXT_SIZE]);
 #define YD_IP_KEY_SIZE 9
 size_t yd_ip_key(const struct yd_ip *ip, uint8_t ret_key[YD_IP_KEY_SIZE]);
 
+/* A number of at most max, in decimal digits and nothing else, no more of them than max has.  False
+ * for others; *ret untouched then. */
+bool yd_decimal_parse(yodel_str text, unsigned max, unsigned *ret);
+
 /* ---- who is trusted ---- */
 
 struct yd_ip_range {

@@ -5,6 +5,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "ws/ws.h"
 
 void yd_eio_headers_init(struct yd_eio_headers *headers, const struct yodel_allocator *mem)
 {
@@ -43,22 +44,7 @@ static void put_copy(struct yd_eio_headers *headers, const char *name, const cha
 /* What frames the answer, and the handshake of WebSockets, are not the hooks' to say. */
 static bool is_reserved(yodel_str name)
 {
-    static const yodel_str reserved[] = {
-        {"Content-Length", 14},
-        {"Content-Encoding", 16},
-        {"Transfer-Encoding", 17},
-        {"Connection", 10},
-        {"Upgrade", 7},
-        {"Sec-WebSocket-Accept", 20},
-        {"Sec-WebSocket-Protocol", 22},
-        {"Sec-WebSocket-Extensions", 24},
-        {"Sec-WebSocket-Version", 21},
-    };
-
-    for (size_t i = 0; i < YD_LEN(reserved); i++)
-        if (yd_str_eq_nocase(name, reserved[i]))
-            return true;
-    return false;
+    return yd_ws_is_reserved(name) || yd_str_eq_nocase(name, YODEL_STR("Content-Encoding"));
 }
 
 static void add(const char *name, const char *value, void *arg)

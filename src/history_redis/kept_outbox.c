@@ -182,7 +182,7 @@ static void on_appended(const struct yd_redis_reply *reply, void *arg)
         free_if_idle(box);
         return;
     }
-    if (reply == NULL || (yd_redis_is_error(reply) && yd_kept_error_passes(reply->text))) {
+    if (reply == NULL || (yd_redis_is_error(reply) && yd_redis_error_passes(reply->text))) {
         box->again = box->again || reply == NULL;
         yd_kept_later(kept, YD_KEPT_AGAIN_MS);
         return;

@@ -146,7 +146,7 @@ static void on_reply(const struct yd_redis_reply *reply, void *arg)
     pending->asked = false;
     if (pending->read == NULL) {
         yd_free(kept->mem, pending);
-    } else if (reply == NULL || (yd_redis_is_error(reply) && yd_kept_error_passes(reply->text))) {
+    } else if (reply == NULL || (yd_redis_is_error(reply) && yd_redis_error_passes(reply->text))) {
         yd_kept_later(kept, YD_KEPT_AGAIN_MS);
     } else if (yd_redis_is_error(reply)) {
         answer(pending, -EIO);

@@ -222,18 +222,3 @@ int yd_kept_ask_append(const struct yd_kept *kept, const struct yd_kept_words *w
 
     return ask(kept, words->argv, FIXED_WORDS + 3 * words->num, key, fn, arg);
 }
-
-/* ---- errors ---- */
-
-bool yd_kept_error_passes(yodel_str error)
-{
-    static const char *const passing[] = {"LOADING",     "READONLY",   "OOM",
-                                          "MISCONF",     "MASTERDOWN", "TRYAGAIN",
-                                          "CLUSTERDOWN", "NOREPLICAS", "BUSY"};
-
-    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
-        if (error.len >= strlen(passing[i]) &&
-            memcmp(error.ptr, passing[i], strlen(passing[i])) == 0)
-            return true;
-    return false;
-}

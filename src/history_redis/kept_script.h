@@ -37,7 +37,4 @@ void yd_kept_words_add(struct yd_kept_words *words, uint64_t number, struct yd_m
 int yd_kept_ask_append(const struct yd_kept *kept, const struct yd_kept_words *words,
                        yd_redis_reply_fn *fn, void *arg);
 
-/* Whether that error of Redis may pass. */
-bool yd_kept_error_passes(yodel_str error);
-
 #endif

@@ -83,7 +83,7 @@ void yd_tls_settings_done(const struct yodel_allocator *mem, struct yd_tls_setti
 
 /* ---- reading ---- */
 
-static int fail(const struct yodel_log_sink *log, const char *what)
+int yd_certs_fail(const struct yodel_log_sink *log, const char *what)
 {
     char text[256] = "no reason given";
     unsigned long error = ERR_get_error();
@@ -125,10 +125,10 @@ static int load_pair(SSL_CTX *ctx, const struct yodel_log_sink *log,
                      const struct yd_cert_files *files)
 {
     if (SSL_CTX_use_certificate_chain_file(ctx, files->cert_file) != 1)
-        return fail(log, files->cert_file);
+        return yd_certs_fail(log, files->cert_file);
     if (SSL_CTX_use_PrivateKey_file(ctx, files->key_file, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(ctx) != 1)
-        return fail(log, files->key_file);
+        return yd_certs_fail(log, files->key_file);
     return 0;
 }
 
@@ -142,7 +142,7 @@ static int load_clients(SSL_CTX *ctx, const struct yodel_log_sink *log,
         return 0;
     if (SSL_CTX_load_verify_file(ctx, settings->client_ca_file) != 1 ||
         (names = SSL_load_client_CA_file(settings->client_ca_file)) == NULL)
-        return fail(log, settings->client_ca_file);
+        return yd_certs_fail(log, settings->client_ca_file);
     SSL_CTX_set_client_CA_list(ctx, names);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                        NULL);
@@ -155,10 +155,10 @@ static int load(SSL_CTX *ctx, const struct yodel_log_sink *log,
     int rc;
 
     if (settings->ciphers != NULL && SSL_CTX_set_cipher_list(ctx, settings->ciphers) != 1)
-        return fail(log, "TLS cipher list");
+        return yd_certs_fail(log, "TLS cipher list");
     if (settings->ciphersuites != NULL &&
         SSL_CTX_set_ciphersuites(ctx, settings->ciphersuites) != 1)
-        return fail(log, "TLS 1.3 ciphersuites");
+        return yd_certs_fail(log, "TLS 1.3 ciphersuites");
     if ((rc = load_pair(ctx, log, files)) < 0)
         return rc;
     return load_clients(ctx, log, settings);

@@ -43,6 +43,9 @@ typedef int(yd_name_fn)(SSL *ssl, int *alert, void *arg);
 int yd_certs_load(const struct yodel_allocator *mem, const struct yodel_log_sink *log,
                   const struct yd_tls_settings *settings, yd_name_fn *on_name,
                   struct yd_certs **ret_certs);
+/* Logs that something, such as a file, could not be used, with OpenSSL's reason.  Returns
+ * YODEL_ERR_TLS. */
+int yd_certs_fail(const struct yodel_log_sink *log, const char *what);
 struct yd_certs *yd_certs_ref(struct yd_certs *certs);
 /* NULL is a no-op. */
 void yd_certs_unref(struct yd_certs *certs);

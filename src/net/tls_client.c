@@ -9,18 +9,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-static int fail(const struct yodel_log_sink *log, const char *what)
-{
-    char text[256] = "no reason given";
-    unsigned long error = ERR_get_error();
-
-    if (error != 0)
-        ERR_error_string_n(error, text, sizeof text);
-    ERR_clear_error();
-    yd_log(log, YODEL_LOG_ERROR, "%s: %s", what, text);
-    return YODEL_ERR_TLS;
-}
-
 static int load(SSL_CTX *ctx, const struct yodel_log_sink *log,
                 const struct yd_tls_client_options *options)
 {
@@ -28,16 +16,18 @@ static int load(SSL_CTX *ctx, const struct yodel_log_sink *log,
                                       : SSL_CTX_set_default_verify_paths(ctx);
 
     if (ok != 1)
-        return fail(log, options->ca_file != NULL ? options->ca_file : "trusted certificates");
+        return yd_certs_fail(log,
+                             options->ca_file != NULL ? options->ca_file : "trusted certificates");
     SSL_CTX_set_verify(ctx, options->no_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
     if (options->cert_file == NULL)
         return 0;
     if (SSL_CTX_use_certificate_chain_file(ctx, options->cert_file) != 1)
-        return fail(log, options->cert_file);
+        return yd_certs_fail(log, options->cert_file);
     if (options->key_file == NULL ||
         SSL_CTX_use_PrivateKey_file(ctx, options->key_file, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(ctx) != 1)
-        return fail(log, options->key_file != NULL ? options->key_file : options->cert_file);
+        return yd_certs_fail(log,
+                             options->key_file != NULL ? options->key_file : options->cert_file);
     return 0;
 }
 

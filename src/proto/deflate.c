@@ -32,13 +32,23 @@ struct yd_inflater {
     struct libdeflate_decompressor *fast; /* NULL: none */
 };
 
-/* What a call of yd_inflate_piece() is about. */
+/* What a call of yd_inflate_piece() is about, */
 struct inflation {
     uint64_t *total;
     uint64_t max;
     yd_inflate_fn *each;
     void *user;
 };
+
+/* or one for a whole message. */
+struct whole {
+    struct yd_buf *out;
+    size_t max;
+    size_t likely; /* how long it may become */
+};
+
+/* Inflates some of what is there, for one of these. */
+typedef int(step_fn)(struct yd_inflater *inflater, const void *work);
 
 static const uint8_t tail[4] = {0x00, 0x00, 0xff, 0xff};
 
@@ -233,8 +243,9 @@ static int inflate_some(struct yd_inflater *inflater, uint8_t *out, size_t room,
 
 /* One step.  The room is one byte more than what may come, so that too much is seen and not given
  * out. */
-static int inflate_step(struct yd_inflater *inflater, const struct inflation *work)
+static int inflate_step(struct yd_inflater *inflater, const void *arg)
 {
+    const struct inflation *work = arg;
     uint8_t out[STEP];
     uint64_t left = *work->total < work->max ? work->max - *work->total : 0;
     size_t room = left < sizeof(out) ? (size_t)left + 1 : sizeof(out), len;
@@ -253,8 +264,8 @@ static bool has_more(const struct yd_inflater *inflater)
     return stream->avail_in > 0 || (stream->avail_out == 0 && !inflater->at_end);
 }
 
-static int inflate_run(struct yd_inflater *inflater, const uint8_t *data, size_t len,
-                       const struct inflation *work)
+static int inflate_run(struct yd_inflater *inflater, const uint8_t *data, size_t len, step_fn *step,
+                       const void *work)
 {
     int result = 0;
 
@@ -265,7 +276,7 @@ static int inflate_run(struct yd_inflater *inflater, const uint8_t *data, size_t
         len -= n;
         inflater->stream.avail_in = (uInt)n;
         do
-            result = inflate_step(inflater, work);
+            result = step(inflater, work);
         while (result == 0 && has_more(inflater));
     }
     return result;
@@ -281,13 +292,13 @@ int yd_inflate_piece(struct yd_inflater *inflater, const uint8_t *data, size_t l
                      bool keep, uint64_t *total, uint64_t max, yd_inflate_fn *each, void *user)
 {
     const struct inflation work = {total, max, each, user};
-    int result = inflate_run(inflater, data, len, &work);
+    int result = inflate_run(inflater, data, len, inflate_step, &work);
 
     if (result != 0 || !last)
         return result;
     /* Some end a message with BFINAL and leave out the 00 that should follow it. */
     if (!inflater->at_end)
-        result = inflate_run(inflater, tail, sizeof(tail), &work);
+        result = inflate_run(inflater, tail, sizeof(tail), inflate_step, &work);
     if (result == 0 && !is_between_blocks(inflater))
         result = -EINVAL;
     if (result == 0 && !keep)
@@ -310,27 +321,28 @@ static int make_room(struct yd_inflater *inflater, struct yd_buf *out, size_t fi
     return out->cap > out->len ? 0 : yd_buf_reserve(inflater->mem, out, YD_MIN(more, left));
 }
 
+static int whole_step(struct yd_inflater *inflater, const void *arg)
+{
+    const struct whole *work = arg;
+    struct yd_buf *out = work->out;
+    size_t more;
+    int result = make_room(inflater, out, work->likely, work->max);
+
+    if (result == 0)
+        result = inflate_some(inflater, out->ptr + out->len, out->cap - out->len,
+                              work->max - out->len, &more);
+    if (result == 0)
+        out->len += more;
+    return result;
+}
+
 static int inflate_into(struct yd_inflater *inflater, const uint8_t *data, size_t len, size_t max,
                         struct yd_buf *out)
 {
-    size_t likely = len < SIZE_MAX / LIKELY_RATIO ? LIKELY_RATIO * len : len, more;
-    int result = 0;
+    const struct whole work = {
+        .out = out, .max = max, .likely = len < SIZE_MAX / LIKELY_RATIO ? LIKELY_RATIO * len : len};
 
-    inflater->stream.next_in = data;
-    while (result == 0 && len > 0) {
-        size_t n = YD_MIN(len, CHUNK);
-
-        len -= n;
-        inflater->stream.avail_in = (uInt)n;
-        do {
-            if ((result = make_room(inflater, out, likely, max)) < 0)
-                break;
-            result = inflate_some(inflater, out->ptr + out->len, out->cap - out->len,
-                                  max - out->len, &more);
-            out->len += result == 0 ? more : 0;
-        } while (result == 0 && has_more(inflater));
-    }
-    return result;
+    return inflate_run(inflater, data, len, whole_step, &work);
 }
 
 #ifdef YODEL_LIBDEFLATE

@@ -38,6 +38,10 @@ static inline bool yd_redis_is_error(const struct yd_redis_reply *reply)
     return reply != NULL && reply->type == YODEL_REDIS_ERROR;
 }
 
+/* Whether an error is one of a Redis that may soon answer otherwise: it loads, is a replica, has no
+ * memory, fails over. */
+bool yd_redis_error_passes(yodel_str error);
+
 /* ---- what goes out ---- */
 
 #define YD_REDIS_SHARD 1u /* SPUBLISH, to the node of the channel's slot */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ip.h"
 #include "base/mem.h"
 #include "base/options.h"
 
@@ -98,21 +99,6 @@ static int decode(const struct yodel_allocator *mem, const char *from, size_t le
     return 0;
 }
 
-static bool read_number(const char *text, size_t len, unsigned max, unsigned *ret)
-{
-    unsigned value = 0;
-
-    if (len == 0 || len > 7)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        value = value * 10 + (unsigned)(text[i] - '0');
-    }
-    *ret = value;
-    return value <= max;
-}
-
 /* "host", "host:port", "[::1]:port"; an empty host is 127.0.0.1. */
 static int read_host(const struct yodel_allocator *mem, const char *text, size_t len, unsigned port,
                      struct yd_redis_address *ret)
@@ -126,7 +112,8 @@ static int read_host(const struct yodel_allocator *mem, const char *text, size_t
     colon = memchr(shut != NULL ? shut : text, ':', (size_t)(end - (shut != NULL ? shut : text)));
     if (colon != NULL) {
         host_len = (size_t)(colon - text);
-        if (!read_number(colon + 1, (size_t)(end - colon - 1), 65535, &port) || port == 0)
+        if (!yd_decimal_parse((yodel_str){colon + 1, (size_t)(end - colon - 1)}, 65535, &port) ||
+            port == 0)
             return -EINVAL;
     }
     if (shut != NULL && shut + 1 != text + host_len)
@@ -158,7 +145,8 @@ static int read_database(const char *text, size_t len, struct yd_redis_config *c
 {
     if (len == 0)
         return 0;
-    return read_number(text, len, MOST_DATABASES, &config->database) ? 0 : -EINVAL;
+    return yd_decimal_parse((yodel_str){text, len}, MOST_DATABASES, &config->database) ? 0
+                                                                                       : -EINVAL;
 }
 
 /* "/path?db=N" */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "base/ip.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "redis/core.h"
@@ -33,17 +34,7 @@ static bool equals(yodel_str a, const char *b)
 
 static bool read_port(yodel_str text, unsigned *ret)
 {
-    unsigned value = 0;
-
-    if (text.len == 0 || text.len > 5)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-        value = value * 10 + (unsigned)(text.ptr[i] - '0');
-    }
-    *ret = value;
-    return value > 0 && value < 65536;
+    return yd_decimal_parse(text, 65535, ret) && *ret > 0;
 }
 
 static void next_one(struct yd_sentinel *sentinel)

@@ -42,8 +42,7 @@ static const char *choose_subprotocol(const yodel_ws *ws, const struct yd_http_h
     return NULL;
 }
 
-/* Headers of the handshake that are not the handler's to set. */
-static bool is_reserved(yodel_str name)
+bool yd_ws_is_reserved(yodel_str name)
 {
     static const yodel_str reserved[] = {
         {"Upgrade", 7},
@@ -64,7 +63,8 @@ static bool is_reserved(yodel_str name)
 
 static bool may_be_set(const yodel_header *header)
 {
-    if (header->name == NULL || header->value == NULL || is_reserved(yodel_str_of(header->name)))
+    if (header->name == NULL || header->value == NULL ||
+        yd_ws_is_reserved(yodel_str_of(header->name)))
         return false;
     return yd_http_is_token(yodel_str_of(header->name)) &&
            yd_http_is_field_value(yodel_str_of(header->value));

@@ -167,6 +167,8 @@ static inline struct yd_ws_loop *yd_ws_shared(const yodel_ws *ws)
 extern const struct yd_hold yd_ws_hold;
 /* An upgrade request on a route. */
 void yd_ws_on_upgrade(yodel_request *req, void *route);
+/* Headers of the handshake, and those that frame an answer, are not a handler's to set. */
+bool yd_ws_is_reserved(yodel_str name);
 
 /* input.c: of an open WebSocket's connection. */
 extern const struct yd_conn_events yd_ws_conn_events;

@@ -165,9 +165,31 @@ static void test_ip_keys_of_clients(void **state)
     assert_int_equal(yd_ip_key(&ip, key), 0);
 }
 
+static void test_ip_decimals(void **state)
+{
+    static const char *const wrong[] = {
+        "", "-1", "+1", " 1", "1 ", "0x1", "4294967296", "65536", "000001", "99999999999999999999"};
+    unsigned value = 7;
+
+    for (size_t i = 0; i < YD_LEN(wrong); i++)
+        assert_false(yd_decimal_parse(yodel_str_of(wrong[i]), 65535, &value));
+    assert_false(yd_decimal_parse(YODEL_STR("4294967296"), UINT32_MAX, &value));
+    assert_false(yd_decimal_parse(YODEL_STR("00"), 9, &value));
+    assert_int_equal(value, 7);
+    assert_true(yd_decimal_parse(YODEL_STR("00080"), 65535, &value));
+    assert_int_equal(value, 80);
+    assert_true(yd_decimal_parse(YODEL_STR("65535"), 65535, &value));
+    assert_int_equal(value, 65535);
+    assert_true(yd_decimal_parse(YODEL_STR("4294967295"), UINT32_MAX, &value));
+    assert_int_equal(value, UINT32_MAX);
+    assert_true(yd_decimal_parse(YODEL_STR("0"), 0, &value));
+    assert_int_equal(value, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ip_decimals),
         cmocka_unit_test(test_ip_reads_and_writes),
         cmocka_unit_test(test_ip_refuses_what_is_none),
         cmocka_unit_test(test_ip_ranges),
