@@ -24,14 +24,19 @@ static void age_pool(struct yd_timer *timer)
     yd_pool_age(&loop->pool); /* the end of the turn starts the timer again */
 }
 
+/* A loop can become a guest. */
+static size_t loop_size(const struct yd_loop_ops *ops)
+{
+    return YD_MAX(ops->loop_size, ops->of_guests != NULL ? ops->of_guests->loop_size : 0);
+}
+
 int yd_loop_new(const struct yd_loop_ops *ops, const struct yodel_allocator *mem,
                 const struct yodel_log_sink *log, unsigned index, struct yd_loop **ret_loop)
 {
-    struct yd_loop *loop = yd_zalloc(mem, ops->loop_size);
-    int rc = -ENOMEM;
+    struct yd_loop *loop = yd_zalloc(mem, loop_size(ops));
 
     if (loop == NULL)
-        return rc;
+        return -ENOMEM;
     loop->ops = ops;
     loop->mem = mem;
     loop->log = log;
@@ -42,20 +47,12 @@ int yd_loop_new(const struct yd_loop_ops *ops, const struct yodel_allocator *mem
     yd_pool_init(&loop->pool, mem, POOL_HELD);
     yd_timer_init(&loop->aging, age_pool);
     yd_mailbox_init(&loop->mailbox);
-    if ((loop->read_buf = yd_alloc(mem, YD_READ_SIZE)) == NULL)
-        goto fail_loop;
-    if ((rc = ops->init(loop)) < 0)
-        goto fail_buf;
+    ops->init(loop);
+    atomic_init(&loop->is_open, ops->open == NULL);
     yd_loop_woke(loop, ops->clock(loop));
     yd_wheel_init(&loop->wheel, loop->now);
     *ret_loop = loop;
     return 0;
-
-fail_buf:
-    yd_free(mem, loop->read_buf);
-fail_loop:
-    yd_free(mem, loop);
-    return rc;
 }
 
 void yd_loop_free(struct yd_loop *loop)
@@ -64,13 +61,24 @@ void yd_loop_free(struct yd_loop *loop)
         return;
     loop->ops->done(loop);
     yd_pool_done(&loop->pool);
-    yd_free(loop->mem, loop->read_buf);
     yd_free(loop->mem, loop);
+}
+
+/* Whoever posted before that has not woken it; the first turn, which comes after, takes the mail.
+ */
+static void become_open(struct yd_loop *loop)
+{
+    atomic_store(&loop->is_open, true);
+    atomic_thread_fence(memory_order_seq_cst);
 }
 
 int yd_loop_open(struct yd_loop *loop)
 {
-    return loop->ops->open != NULL ? loop->ops->open(loop) : 0;
+    int rc = loop->ops->open != NULL ? loop->ops->open(loop) : 0;
+
+    if (rc == 0)
+        become_open(loop);
+    return rc;
 }
 
 static void begin(struct yd_loop *loop)
@@ -91,14 +99,28 @@ void yd_loop_run(struct yd_loop *loop)
     end(loop);
 }
 
+/* Nothing has been opened: the loop has no streams and takes nothing of the kernel, and what it has
+ * of its backend beyond mail and timers is its state, which goes. */
+static void change_backend(struct yd_loop *loop, const struct yd_loop_ops *ops)
+{
+    loop->ops->done(loop);
+    memset((char *)loop + sizeof *loop, 0, loop_size(loop->ops) - sizeof *loop);
+    loop->ops = ops;
+    ops->init(loop);
+}
+
 int yd_loop_start(struct yd_loop *loop, const struct yd_guest *guest)
 {
     int rc;
 
+    if (loop->ops->of_guests != NULL)
+        change_backend(loop, loop->ops->of_guests);
     if (loop->ops->start == NULL)
         return YODEL_ERR_UNSUPPORTED;
-    if ((rc = loop->ops->start(loop, guest)) == 0)
+    if ((rc = loop->ops->start(loop, guest)) == 0) {
         begin(loop);
+        become_open(loop);
+    }
     return rc;
 }
 
@@ -119,6 +141,14 @@ bool yd_loop_is_current(const struct yd_loop *loop)
            pthread_equal(loop->thread, pthread_self());
 }
 
+static void wake(struct yd_loop *loop)
+{
+    if (!atomic_load(&loop->is_open))
+        atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load(&loop->is_open))
+        loop->ops->wake(loop);
+}
+
 int yd_loop_post(struct yd_loop *loop, struct yd_mail *mail)
 {
     int rc;
@@ -126,7 +156,7 @@ int yd_loop_post(struct yd_loop *loop, struct yd_mail *mail)
     if (yd_loop_is_parents(loop))
         return YODEL_ERR_CLOSED;
     if ((rc = yd_mailbox_put(&loop->mailbox, mail)) > 0)
-        loop->ops->wake(loop);
+        wake(loop);
     return rc < 0 ? rc : 0;
 }
 

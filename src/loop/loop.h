@@ -235,18 +235,21 @@ struct yd_loop_ops {
     const char *name;
     size_t loop_size;   /* of the struct that begins with struct yd_loop */
     size_t stream_size; /* of the state ahead of each stream, a multiple of 16 */
-    int (*init)(struct yd_loop *loop);
-    /* What it needs of the kernel; NULL: nothing. */
+    /* After this, and the backend's state is all zero ahead of it, done may be called. */
+    void (*init)(struct yd_loop *loop);
+    /* What it needs of the kernel, and to read into; NULL: nothing. */
     int (*open)(struct yd_loop *loop);
     void (*done)(struct yd_loop *loop);
     uint64_t (*clock)(const struct yd_loop *loop); /* monotonic, ms; at this very moment */
     /* Turns until yd_loop_stop(); calls yd_loop_turn() before each wait and
      * yd_loop_woke() after it. */
     void (*run)(struct yd_loop *loop);
+    /* The backend that a guest of a foreign loop has in place of this one; NULL: this one. */
+    const struct yd_loop_ops *of_guests;
     /* In place of open and run, and its end before guest->on_end; NULL: it cannot. */
     int (*start)(struct yd_loop *loop, const struct yd_guest *guest);
     void (*leave)(struct yd_loop *loop);
-    void (*wake)(struct yd_loop *loop); /* any thread, async-signal-safe */
+    void (*wake)(struct yd_loop *loop); /* once it is open; any thread, async-signal-safe */
     int (*listener_start)(struct yd_listener *listener);
     void (*listener_accept)(struct yd_listener *listener);
     void (*listener_stop)(struct yd_listener *listener);
@@ -274,10 +277,6 @@ struct yd_loop_ops {
 
 extern const struct yd_loop_ops yd_loop_uv;
 
-/* stream_name and stream_no_delay where stream->fd is a socket. */
-int yd_socket_name(const struct yd_stream *stream, bool peer, struct sockaddr_storage *ret_addr);
-void yd_socket_no_delay(struct yd_stream *stream);
-
 /* A loop that lives in a foreign one, on whose thread all of this is called. */
 struct yd_guest {
     void *host; /* the foreign loop: of libuv */
@@ -303,7 +302,7 @@ static inline void yd_count(atomic_uint_least64_t *counter, uint64_t more)
                           memory_order_relaxed);
 }
 
-/* Bytes of the loop's shared read buffer. */
+/* Bytes of the room that backends read into. */
 #define YD_READ_SIZE (64 * 1024)
 
 /* Who is kept in memory by what may outlive the loop's run; all zero: nobody. */
@@ -322,9 +321,8 @@ struct yd_loop {
     void (*on_begin)(struct yd_loop *loop); /* once, first of all in the first turn; NULL: done */
     yodel_loop *open;                       /* what the program has on it; NULL: no server's */
     struct yd_keeper keeper;
-    uint64_t now;      /* monotonic, ms; when the last wait ended */
-    uint64_t moment;   /* see yd_loop_due_flush(); 0: not known */
-    uint8_t *read_buf; /* YD_READ_SIZE bytes */
+    uint64_t now;    /* monotonic, ms; when the last wait ended */
+    uint64_t moment; /* see yd_loop_due_flush(); 0: not known */
     struct yd_wheel wheel;
     struct yd_mail *tasks, **tasks_end;     /* to run before the flushes of this turn */
     struct yd_mail *flushes, **flushes_end; /* to run before the loop waits */
@@ -335,7 +333,8 @@ struct yd_loop {
     pthread_t thread;                          /* that runs it */
     atomic_bool running;
     bool stopping;
-    size_t max_mail; /* bytes that wait in the mailbox; above it sends are refused */
+    size_t max_mail;     /* bytes that wait in the mailbox; above it sends are refused */
+    atomic_bool is_open; /* ops may be looked at by other threads, which wake it */
     /* Last: other threads write here. */
     struct yd_mailbox mailbox;
     atomic_size_t mail_bytes;           /* that wait, of mail that may be refused */

@@ -11,8 +11,8 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "loop/stream_socket.h"
 #include "loop/uring_backend.h"
-#include "loop/uv_backend.h"
 
 /*
  * The backend of io_uring: one ring a loop, which its thread alone uses.
@@ -46,7 +46,7 @@ static void settle_waker(struct uring_op *op)
     struct uring_backend *backend = yd_container_of(op, struct uring_backend, waker);
 
     if (!op->armed)
-        (void)yd_uring_op_poll(backend, op, atomic_load(&backend->wake_fd) - 1, POLLIN, true);
+        (void)yd_uring_op_poll(backend, op, backend->wake_fd, POLLIN, true);
 }
 
 static void wake(struct yd_loop *loop)
@@ -54,26 +54,20 @@ static void wake(struct yd_loop *loop)
     struct uring_backend *backend = yd_uring_of(loop);
     const uint64_t one = 1;
     int saved = errno;
-    int fd = atomic_load(&backend->wake_fd) - 1;
 
-    if (fd < 0) { /* not open yet: its first turn comes after that, and sees the mail */
-        atomic_thread_fence(memory_order_seq_cst);
-        fd = atomic_load(&backend->wake_fd) - 1;
-    }
-    if (fd >= 0 && write(fd, &one, sizeof one) < 0)
+    if (write(backend->wake_fd, &one, sizeof one) < 0)
         errno = saved;
 }
 
 /* ---- beginning and end ---- */
 
-static int init(struct yd_loop *loop)
+static void init(struct yd_loop *loop)
 {
     struct uring_backend *backend = yd_uring_of(loop);
 
     backend->streams_end = &backend->streams;
     backend->ops_end = &backend->ops;
     yd_list_init(&backend->all_ops);
-    return 0;
 }
 
 static int open_ring(struct yd_loop *loop)
@@ -89,10 +83,10 @@ static int open_ring(struct yd_loop *loop)
         goto fail_ring;
     backend->deferred = (backend->ring.flags & IORING_SETUP_DEFER_TASKRUN) != 0;
     backend->polls = backend->buffers.ring == NULL;
+    backend->wake_fd = fd;
     backend->is_open = true;
     yd_uring_op_init(backend, &backend->waker, settle_waker, on_woken);
     yd_uring_op_settle(backend, &backend->waker);
-    atomic_store(&backend->wake_fd, fd + 1);
     return 0;
 
 fail_ring:
@@ -135,7 +129,7 @@ static void done(struct yd_loop *loop)
     io_uring_queue_exit(&backend->ring);
     yd_uring_buffers_done(&backend->buffers);
     yd_buf_free(loop->mem, &backend->watched);
-    (void)close(atomic_exchange(&backend->wake_fd, 0) - 1);
+    (void)close(backend->wake_fd);
 }
 
 /* ---- turns ---- */
@@ -302,34 +296,16 @@ static void run(struct yd_loop *loop)
     backend->running = false;
 }
 
-/* A guest of a foreign loop cannot wait here: it lives as one of libuv. */
-static int start(struct yd_loop *loop, const struct yd_guest *guest)
-{
-    int rc;
-
-    memset((char *)loop + sizeof *loop, 0, sizeof(struct uring_backend) - sizeof *loop);
-    loop->ops = &yd_loop_uv;
-    if ((rc = loop->ops->init(loop)) < 0)
-        return rc;
-    return loop->ops->start(loop, guest);
-}
-
-static void leave(struct yd_loop *loop)
-{
-    (void)loop; /* it is libuv's by then */
-}
-
 const struct yd_loop_ops yd_loop_uring = {
     .name = "io_uring",
-    .loop_size = YD_MAX(sizeof(struct uring_backend), sizeof(struct uv_backend)),
+    .loop_size = sizeof(struct uring_backend),
     .stream_size = sizeof(struct uring_stream),
     .init = init,
     .open = open_ring,
     .done = done,
     .clock = clock_ms,
     .run = run,
-    .start = start,
-    .leave = leave,
+    .of_guests = &yd_loop_uv, /* whoever waits in a foreign loop cannot wait in a ring */
     .wake = wake,
     .listener_start = yd_uring_listener_start,
     .listener_accept = yd_uring_listener_accept,

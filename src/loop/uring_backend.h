@@ -99,7 +99,7 @@ struct uring_backend {
     size_t inflight;       /* operations in the kernel, or in the queue to it */
     size_t queued;         /* bytes in the queue */
     struct uring_op waker; /* watches wake_fd */
-    atomic_int wake_fd;    /* 1 more than it; 0: not open */
+    int wake_fd;           /* while it is open */
     struct yd_buf watched; /* bits: descriptors */
     struct uring_uv *uv;
 };

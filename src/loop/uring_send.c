@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "loop/stream_socket.h"
 #include "loop/uring_backend.h"
 
 /* What streams send: one operation at a time for each, which the end of the turn hands over. */
@@ -15,15 +16,6 @@ struct uring_message {
     enum yd_block kind; /* of this block */
     struct iovec iov[];
 };
-
-static size_t total_of(const struct iovec *iov, int num)
-{
-    size_t total = 0;
-
-    for (int i = 0; i < num; i++)
-        total += iov[i].iov_len;
-    return total;
-}
 
 static struct uring_message *make_message(struct yd_loop *loop, const struct iovec *iov, int num)
 {
@@ -51,31 +43,11 @@ static void free_message(struct yd_loop *loop, struct uring_stream *state)
         yd_pool_put_sized(&loop->pool, message->kind, message);
 }
 
-static ssize_t send_once(int fd, const struct iovec *iov, int num)
-{
-    struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)num};
-    ssize_t taken;
-
-    do {
-        taken = num == 1 ? send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
-                         : sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    } while (taken < 0 && errno == EINTR);
-    return taken;
-}
-
-static bool is_short_of_memory(int error)
-{
-    return error == ENOBUFS || error == ENOMEM;
-}
-
 ssize_t yd_uring_stream_send_now(struct yd_stream *stream, const struct iovec *iov, int num)
 {
-    ssize_t taken = send_once(stream->fd, iov, num);
+    ssize_t taken = yd_socket_send(stream, iov, num);
 
-    if (taken < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK || is_short_of_memory(errno) ? 0 : -errno;
-    yd_count(&stream->loop->counters.bytes_out, (uint64_t)taken);
-    return taken;
+    return yd_socket_is_full(taken) || yd_socket_lacks_memory(taken) ? 0 : taken;
 }
 
 /* With no ring to be had, at the moment or any more. */
@@ -84,7 +56,7 @@ static ssize_t send_without(struct yd_stream *stream, const struct iovec *iov, i
     struct uring_stream *state = yd_uring_state_of(stream);
     ssize_t taken = yd_uring_stream_send_now(stream, iov, num);
 
-    if (taken < 0 || (size_t)taken == total_of(iov, num))
+    if (taken < 0 || (size_t)taken == yd_socket_total(iov, num))
         return taken;
     stream->pending = true;
     state->rests = true;
@@ -109,7 +81,7 @@ ssize_t yd_uring_stream_send(struct yd_stream *stream, const struct iovec *iov, 
         backend->queued += iov->iov_len;
     } else {
         io_uring_prep_sendmsg(sqe, stream->fd, &state->message->header, MSG_NOSIGNAL);
-        backend->queued += total_of(iov, num);
+        backend->queued += yd_socket_total(iov, num);
     }
     yd_uring_arm(backend, sqe, state, URING_SEND);
     state->armed |= BIT;
@@ -162,7 +134,7 @@ void yd_uring_stream_on_send(struct uring_backend *backend, struct uring_stream 
         return;
     } else if (has_rested || result == -EINTR) {
         sent(stream, 0);
-    } else if (result == -EAGAIN || is_short_of_memory(-result)) {
+    } else if (result == -EAGAIN || yd_socket_lacks_memory(result)) {
         state->rests = result == -EAGAIN;
         state->lacks = !state->rests;
         yd_uring_stream_queue(backend, state);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "loop/stream_socket.h"
 #include "loop/uring_backend.h"
 
 /*
@@ -23,9 +24,6 @@
 #define LARGE_TARGET (64u * 1024)
 #endif
 
-/* Reads of one polled stream in a turn while its data fills the whole buffer. */
-#define READS 4
-
 #define BIT(kind) (1u << (kind))
 
 static void queue(struct yd_stream *stream)
@@ -42,17 +40,6 @@ static void end_input(struct yd_stream *stream, int error)
     stream->ended = true;
     queue(stream);
     stream->events->on_end(stream, error);
-}
-
-static void give(struct yd_stream *stream, uint8_t *data, size_t len)
-{
-    yd_count(&stream->loop->counters.bytes_in, len);
-    stream->events->on_read(stream, data, len);
-}
-
-static bool is_read(const struct yd_stream *stream)
-{
-    return !stream->paused && !stream->ended && !stream->closing;
 }
 
 /* Bytes that came when nobody was to have them. */
@@ -81,22 +68,22 @@ static void give_late(struct yd_stream *stream)
     struct uring_stream *state = yd_uring_state_of(stream);
     struct uring_late *late = state->late;
 
-    if (!is_read(stream))
+    if (!yd_socket_is_read(stream))
         return;
     if (late != NULL) {
         state->late = NULL;
-        give(stream, late->bytes, late->len);
+        yd_socket_give(stream, late->bytes, late->len);
         yd_free(stream->loop->mem, late);
     }
-    if (state->late_end && state->late == NULL && is_read(stream))
+    if (state->late_end && state->late == NULL && yd_socket_is_read(stream))
         end_input(stream, 0);
 }
 
 static void take(struct yd_stream *stream, uint8_t *data, size_t len)
 {
-    if (is_read(stream) && yd_uring_state_of(stream)->late == NULL &&
+    if (yd_socket_is_read(stream) && yd_uring_state_of(stream)->late == NULL &&
         !yd_uring_of(stream->loop)->ended) {
-        give(stream, data, len);
+        yd_socket_give(stream, data, len);
     } else if (stream->closing && !yd_uring_state_of(stream)->leaves) {
         return;
     } else if (keep(stream, data, len) < 0) {
@@ -113,7 +100,7 @@ static void take_end(struct yd_stream *stream, int error)
         return;
     if (error < 0)
         end_input(stream, error);
-    else if (is_read(stream) && yd_uring_state_of(stream)->late == NULL)
+    else if (yd_socket_is_read(stream) && yd_uring_state_of(stream)->late == NULL)
         end_input(stream, 0);
     else
         yd_uring_state_of(stream)->late_end = true;
@@ -145,36 +132,20 @@ void yd_uring_stream_on_recv(struct uring_backend *backend, struct uring_stream 
 
 /* ---- streams that are polled ---- */
 
+/* Most of what is read comes by receives, so no loop has room of its own for it. */
 static void read_some(struct yd_stream *stream)
 {
-    struct yd_loop *loop = stream->loop;
-    const struct iovec shared = {loop->read_buf, YD_READ_SIZE};
+    struct yd_pool *pool = &stream->loop->pool;
+    struct iovec room;
+    enum yd_block kind;
 
-    for (int i = 0; i < READS && is_read(stream); i++) {
-        const struct iovec into = stream->target != NULL ? *stream->target : shared;
-        ssize_t len = recv(stream->fd, into.iov_base, into.iov_len, MSG_DONTWAIT);
-
-        if (len > 0) {
-            give(stream, into.iov_base, (size_t)len);
-            if ((size_t)len < into.iov_len || into.iov_base != loop->read_buf)
-                return; /* a target is the rest of a frame: mostly nothing follows it */
-        } else if (len == 0) {
-            end_input(stream, 0);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            return;
-        } else if (errno != EINTR) {
-            end_input(stream, -errno);
-        }
+    room.iov_base = yd_pool_get_sized(pool, YD_READ_SIZE, &kind, &room.iov_len);
+    if (room.iov_base == NULL) {
+        end_input(stream, -ENOMEM);
+        return;
     }
-}
-
-static void fail(struct yd_stream *stream)
-{
-    int error = 0;
-    socklen_t len = sizeof error;
-
-    (void)getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-    end_input(stream, error != 0 ? -error : -ECONNRESET);
+    yd_socket_read(stream, &room, end_input);
+    yd_pool_put_sized(pool, kind, room.iov_base);
 }
 
 /* The peer has ended its output, and nobody reads: said once. */
@@ -200,7 +171,7 @@ void yd_uring_stream_on_poll(struct uring_backend *backend, struct uring_stream 
     else if (!stream->paused && (state->armed & BIT(URING_RECV)) == 0 && state->late == NULL)
         read_some(stream);
     else if (stream->paused && (result & POLLERR) != 0)
-        fail(stream);
+        end_input(stream, yd_socket_error(stream));
     else if (stream->paused && (result & (POLLRDHUP | POLLHUP)) != 0)
         hang_up(stream);
 }
@@ -357,7 +328,7 @@ static void read_queue(struct uring_backend *backend, struct uring_stream *state
     uint32_t used[YD_URING_MOST_BUFFERS];
 
     memcpy(used, buffers->used, sizeof used);
-    for (unsigned i = *cq->khead; i != end && is_read(stream); i++) {
+    for (unsigned i = *cq->khead; i != end && yd_socket_is_read(stream); i++) {
         struct io_uring_cqe *cqe = &cq->cqes[i & cq->ring_mask];
         unsigned id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
         uint8_t *data = NULL;
@@ -383,7 +354,7 @@ void yd_uring_stream_read(struct yd_stream *stream)
     struct uring_stream *state = yd_uring_state_of(stream);
 
     give_late(stream);
-    if (!is_read(stream) || state->late != NULL)
+    if (!yd_socket_is_read(stream) || state->late != NULL)
         return;
     if ((state->armed & BIT(URING_RECV)) != 0) {
         if (!backend->deferred)

@@ -4,11 +4,11 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <yodel/loop.h>
 
 #include "base/container.h"
 #include "base/mem.h"
 #include "loop/uring_backend.h"
+#include "loop/watch_flags.h"
 
 /* Descriptors of a program's: each turn a new poll, which looks at the level there is. */
 
@@ -27,36 +27,17 @@ static struct uring_watch *state_of(struct uring_op *op)
     return yd_container_of(op, struct uring_watch, op);
 }
 
-static unsigned mask_of(unsigned events)
-{
-    unsigned mask = 0;
-
-    if ((events & YODEL_WATCH_READABLE) != 0)
-        mask |= POLLIN;
-    if ((events & YODEL_WATCH_WRITABLE) != 0)
-        mask |= POLLOUT;
-    if ((events & YODEL_WATCH_HANGUP) != 0)
-        mask |= POLLRDHUP;
-    return mask;
-}
-
-static unsigned events_of(unsigned mask)
-{
-    unsigned found = 0;
-
-    if ((mask & POLLIN) != 0)
-        found |= YODEL_WATCH_READABLE;
-    if ((mask & POLLOUT) != 0)
-        found |= YODEL_WATCH_WRITABLE;
-    if ((mask & POLLRDHUP) != 0)
-        found |= YODEL_WATCH_HANGUP;
-    return found;
-}
+static const struct yd_watch_flag known_flags[YD_WATCH_FLAGS] = {
+    {YODEL_WATCH_READABLE, POLLIN},
+    {YODEL_WATCH_WRITABLE, POLLOUT},
+    {YODEL_WATCH_HANGUP, POLLRDHUP},
+};
 
 static void settle(struct uring_op *op)
 {
     struct uring_watch *state = state_of(op);
-    unsigned wanted = state->owner != NULL && !state->failed ? mask_of(state->owner->events) : 0;
+    bool is_wanted = state->owner != NULL && !state->failed;
+    unsigned wanted = is_wanted ? yd_watch_to_flags(known_flags, state->owner->events) : 0;
 
     if (op->armed) {
         if (wanted != state->mask)
@@ -80,7 +61,8 @@ static void tell(struct uring_watch *state, int result)
         watch->on_events(watch, watch->events | YODEL_WATCH_ERROR);
         return;
     }
-    found = result == POLLHUP ? watch->events : events_of((unsigned)result) & watch->events;
+    found = result == POLLHUP ? watch->events
+                              : yd_watch_of_flags(known_flags, (unsigned)result) & watch->events;
     if (found != 0)
         watch->on_events(watch, found);
 }

@@ -7,6 +7,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "loop/stream_socket.h"
 #include "loop/uv_backend.h"
 
 /*
@@ -107,13 +108,12 @@ static void on_check(uv_check_t *check)
     yd_uv_woke(check->data);
 }
 
-static int init(struct yd_loop *loop)
+static void init(struct yd_loop *loop)
 {
     struct uv_backend *backend = yd_uv_of(loop);
 
     yd_list_init(&backend->starved);
     backend->armed_for = YD_NEVER;
-    return 0;
 }
 
 static void init_handles(struct uv_backend *backend)
@@ -129,11 +129,19 @@ static void init_handles(struct uv_backend *backend)
     uv_prepare_start(&backend->prepare, on_prepare);
 }
 
+static int make_room(struct uv_backend *backend)
+{
+    backend->read_buf = yd_alloc(backend->base.mem, YD_READ_SIZE);
+    return backend->read_buf != NULL ? 0 : -ENOMEM;
+}
+
 static int open_own(struct yd_loop *loop)
 {
     struct uv_backend *backend = yd_uv_of(loop);
     int rc;
 
+    if ((rc = make_room(backend)) < 0)
+        return rc;
     if ((rc = uv_loop_init(&backend->own)) < 0)
         return rc;
     if ((rc = uv_async_init(&backend->own, &backend->async, on_async)) < 0) {
@@ -142,7 +150,6 @@ static int open_own(struct yd_loop *loop)
     }
     backend->uv = &backend->own;
     init_handles(backend);
-    atomic_store(&backend->waker, &backend->async);
     return 0;
 }
 
@@ -169,11 +176,12 @@ static void done(struct yd_loop *loop)
 {
     struct uv_backend *backend = yd_uv_of(loop);
 
-    if (backend->uv != &backend->own)
-        return; /* a guest has left, or it was never open */
-    uv_walk(backend->uv, close_handle, NULL);
-    uv_run(backend->uv, UV_RUN_DEFAULT);
-    (void)uv_loop_close(backend->uv);
+    if (backend->uv == &backend->own) { /* else a guest has left, or it was never open */
+        uv_walk(backend->uv, close_handle, NULL);
+        uv_run(backend->uv, UV_RUN_DEFAULT);
+        (void)uv_loop_close(backend->uv);
+    }
+    yd_free(loop->mem, backend->read_buf);
 }
 
 /* Threads that have put mail into the mailbox just before it was closed come here after that, when
@@ -181,15 +189,10 @@ static void done(struct yd_loop *loop)
 static void wake(struct yd_loop *loop)
 {
     struct uv_backend *backend = yd_uv_of(loop);
-    uv_async_t *waker = atomic_load(&backend->waker);
+    uv_async_t *waker;
 
-    if (waker == NULL) { /* not open yet: its first turn comes after that, and sees the mail */
-        atomic_thread_fence(memory_order_seq_cst);
-        if ((waker = atomic_load(&backend->waker)) == NULL)
-            return;
-    }
     if (backend->guest == NULL) {
-        uv_async_send(waker);
+        uv_async_send(&backend->async);
         return;
     }
     atomic_fetch_add(&backend->wakers, 1);
@@ -206,6 +209,8 @@ static int start(struct yd_loop *loop, const struct yd_guest *guest)
     uv_loop_t *host = guest->host;
     int rc;
 
+    if ((rc = make_room(backend)) < 0)
+        return rc;
     if ((rc = uv_async_init(host, &backend->async, on_async)) < 0)
         return rc;
     backend->guest = guest;

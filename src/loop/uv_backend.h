@@ -18,6 +18,7 @@ struct uv_signal;
 struct uv_backend {
     struct yd_loop base; /* first */
     uv_loop_t *uv;       /* own, or a foreign one; NULL: not open */
+    uint8_t *read_buf;   /* YD_READ_SIZE bytes, while it is */
     uv_loop_t own;
     uv_async_t async;
     uv_prepare_t prepare;
@@ -31,7 +32,7 @@ struct uv_backend {
     bool leaving;              /* the foreign loop */
     unsigned handles;          /* that have not been closed, and work that is not done */
     const struct yd_guest *guest;
-    _Atomic(uv_async_t *) waker; /* NULL: nobody is to be woken */
+    _Atomic(uv_async_t *) waker; /* of a guest, until it leaves */
     atomic_uint wakers;          /* threads that are about to, in a foreign loop */
 };
 

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/container.h"
+#include "loop/stream_socket.h"
 #include "loop/uv_backend.h"
 
 /* Streams: libuv polls, reads and writes are ours. */
-
-/* Reads of one stream in a turn while its data fills the whole buffer. */
-#define READS 4
 
 static struct uv_stream *state_of(struct yd_stream *stream)
 {
@@ -47,26 +44,9 @@ static void end_input(struct yd_stream *stream, int error)
 
 static void read_some(struct yd_stream *stream)
 {
-    struct yd_loop *loop = stream->loop;
-    const struct iovec shared = {loop->read_buf, YD_READ_SIZE};
+    const struct iovec room = {yd_uv_of(stream->loop)->read_buf, YD_READ_SIZE};
 
-    for (int i = 0; i < READS && !stream->paused && !stream->ended && !stream->closing; i++) {
-        const struct iovec into = stream->target != NULL ? *stream->target : shared;
-        ssize_t len = recv(stream->fd, into.iov_base, into.iov_len, 0);
-
-        if (len > 0) {
-            yd_count(&loop->counters.bytes_in, (uint64_t)len);
-            stream->events->on_read(stream, into.iov_base, (size_t)len);
-            if ((size_t)len < into.iov_len || into.iov_base != loop->read_buf)
-                return; /* a target is the rest of a frame: mostly nothing follows it */
-        } else if (len == 0) {
-            end_input(stream, 0);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            return;
-        } else if (errno != EINTR) {
-            end_input(stream, -errno);
-        }
-    }
+    yd_socket_read(stream, &room, end_input);
 }
 
 static void on_writable(struct yd_stream *stream)
@@ -87,14 +67,9 @@ static void on_hang_up(struct yd_stream *stream)
 /* The socket has failed and libuv has stopped polling it; what came before can still be read. */
 static void on_broken(struct yd_stream *stream)
 {
-    int error = 0;
-    socklen_t len = sizeof error;
-
     read_some(stream);
-    if (stream->closing)
-        return;
-    (void)getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-    end_input(stream, error != 0 ? -error : -ECONNRESET);
+    if (!stream->closing)
+        end_input(stream, yd_socket_error(stream));
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
@@ -139,18 +114,6 @@ void yd_uv_stream_read(struct yd_stream *stream)
     read_some(stream);
 }
 
-static ssize_t send_once(int fd, const struct iovec *iov, int num)
-{
-    struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)num};
-    ssize_t taken;
-
-    do {
-        taken = num == 1 ? send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-                         : sendmsg(fd, &message, MSG_NOSIGNAL);
-    } while (taken < 0 && errno == EINTR);
-    return taken;
-}
-
 static void feed(struct yd_stream *stream)
 {
     struct uv_stream *state = state_of(stream);
@@ -181,29 +144,16 @@ static void starve(struct yd_stream *stream)
         uv_timer_start(&backend->feeding, on_feeding, YD_UV_REST_MS, 0);
 }
 
-static size_t total_of(const struct iovec *iov, int num)
-{
-    size_t total = 0;
-
-    for (int i = 0; i < num; i++)
-        total += iov[i].iov_len;
-    return total;
-}
-
 ssize_t yd_uv_stream_send_now(struct yd_stream *stream, const struct iovec *iov, int num)
 {
-    ssize_t taken = send_once(stream->fd, iov, num);
+    ssize_t taken = yd_socket_send(stream, iov, num);
 
-    if (taken < 0) {
-        if (errno == ENOBUFS || errno == ENOMEM)
-            starve(stream);
-        else if (errno != EAGAIN && errno != EWOULDBLOCK)
-            return -errno;
-        stream->full = true;
-        return 0;
-    }
-    stream->full = (size_t)taken < total_of(iov, num);
-    yd_count(&stream->loop->counters.bytes_out, (uint64_t)taken);
+    if (yd_socket_lacks_memory(taken))
+        starve(stream);
+    else if (taken < 0 && !yd_socket_is_full(taken))
+        return taken;
+    taken = YD_MAX(taken, 0);
+    stream->full = (size_t)taken < yd_socket_total(iov, num);
     return taken;
 }
 
@@ -211,7 +161,7 @@ ssize_t yd_uv_stream_send(struct yd_stream *stream, const struct iovec *iov, int
 {
     ssize_t taken = stream->full ? 0 : yd_uv_stream_send_now(stream, iov, num);
 
-    if (taken >= 0 && (size_t)taken < total_of(iov, num)) {
+    if (taken >= 0 && (size_t)taken < yd_socket_total(iov, num)) {
         stream->pending = true;
         (void)set_interest(stream);
     }

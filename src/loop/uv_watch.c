@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <yodel/loop.h>
 
 #include "base/mem.h"
 #include "loop/uv_backend.h"
+#include "loop/watch_flags.h"
 
 /* Descriptors of a program's.  libuv takes one out of epoll as soon as it is not polled any more:
  * epoll knows open files and not numbers, and would tell of a file that a copy keeps open. */
@@ -15,32 +15,19 @@ struct uv_watch {
     struct yd_watch *owner; /* NULL: stopped */
 };
 
+static const struct yd_watch_flag known_flags[YD_WATCH_FLAGS] = {
+    {YODEL_WATCH_READABLE, UV_READABLE},
+    {YODEL_WATCH_WRITABLE, UV_WRITABLE},
+    {YODEL_WATCH_HANGUP, UV_DISCONNECT},
+};
+
 static void on_poll(uv_poll_t *poll, int status, int events);
 
 static int set_interest(struct uv_watch *state, unsigned wanted)
 {
-    int events = 0;
+    int events = (int)yd_watch_to_flags(known_flags, wanted);
 
-    if ((wanted & YODEL_WATCH_READABLE) != 0)
-        events |= UV_READABLE;
-    if ((wanted & YODEL_WATCH_WRITABLE) != 0)
-        events |= UV_WRITABLE;
-    if ((wanted & YODEL_WATCH_HANGUP) != 0)
-        events |= UV_DISCONNECT;
     return events != 0 ? uv_poll_start(&state->poll, events, on_poll) : uv_poll_stop(&state->poll);
-}
-
-static unsigned events_of(int events)
-{
-    unsigned found = 0;
-
-    if ((events & UV_READABLE) != 0)
-        found |= YODEL_WATCH_READABLE;
-    if ((events & UV_WRITABLE) != 0)
-        found |= YODEL_WATCH_WRITABLE;
-    if ((events & UV_DISCONNECT) != 0)
-        found |= YODEL_WATCH_HANGUP;
-    return found;
 }
 
 /* libuv has stopped polling what has failed. */
@@ -52,7 +39,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     if (watch == NULL)
         return;
     yd_uv_woke(state->loop);
-    watch->on_events(watch, status < 0 ? watch->events | YODEL_WATCH_ERROR : events_of(events));
+    watch->on_events(watch, status < 0 ? watch->events | YODEL_WATCH_ERROR
+                                       : yd_watch_of_flags(known_flags, (unsigned)events));
 }
 
 int yd_uv_watch_start(struct yd_watch *watch)

@@ -95,12 +95,6 @@ struct fuzz_loop {
     uint64_t clock;
 };
 
-static int no_init(struct yd_loop *loop)
-{
-    (void)loop;
-    return 0;
-}
-
 static void no_call(struct yd_loop *loop)
 {
     (void)loop;
@@ -113,7 +107,7 @@ static uint64_t get_clock(const struct yd_loop *loop)
 
 static const struct yd_loop_ops loop_ops = {.name = "fuzz",
                                             .loop_size = sizeof(struct fuzz_loop),
-                                            .init = no_init,
+                                            .init = no_call,
                                             .done = no_call,
                                             .clock = get_clock,
                                             .run = no_call,

@@ -10,6 +10,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "loop/stream_socket.h"
 
 /* ---- the backend ---- */
 
@@ -27,7 +28,7 @@ void sim_set_late(struct yd_loop *loop, uint64_t seed, bool guests)
     sim_of(loop)->guests = guests;
 }
 
-static int init(struct yd_loop *loop)
+static void init(struct yd_loop *loop)
 {
     const char *late = getenv("YODEL_SIM_LATE");
     struct sim *sim = sim_of(loop);
@@ -36,7 +37,6 @@ static int init(struct yd_loop *loop)
     sim->work_end = &sim->work;
     sim->linked = sim;
     sim->clock = 1000;
-    return 0;
 }
 
 static uint64_t clock_ms(const struct yd_loop *loop)

@@ -21,6 +21,8 @@
 /* Servers in a foreign loop of libuv, over real sockets.  Clients live on the same thread: they
  * write, let the loop turn, and look. */
 
+#define POSTS 20000
+
 struct host {
     uv_loop_t loop;
     yodel_server *server;
@@ -292,6 +294,40 @@ static void test_guest_is_stopped_by_another_thread(void **state)
     pthread_join(thread, NULL);
 }
 
+static void count_post(yodel_loop *loop, void *num)
+{
+    ++*(int *)num;
+    if (*(int *)num == POSTS)
+        yodel_server_stop(yodel_loop_server(loop), 0);
+}
+
+/* Some of it before the loop has begun, and some of it meanwhile: all of it runs. */
+static void *post_many(void *server)
+{
+    static int num;
+    yodel_loop *loop = yodel_server_loop(server, 0);
+
+    num = 0;
+    for (int i = 0; i < POSTS; i++)
+        assert_int_equal(yodel_loop_post(loop, count_post, &num, NULL), 0);
+    yodel_server_unref(server);
+    return NULL;
+}
+
+static void test_guest_starts_while_another_thread_posts(void **state)
+{
+    struct host *host = *state;
+    pthread_t thread;
+
+    make(host, YODEL_OPTIONS(yodel_server_options, .loops = 1));
+    yodel_server_ref(host->server);
+    assert_int_equal(pthread_create(&thread, NULL, post_many, host->server), 0);
+    assert_int_equal(yodel_server_start(host->server, &host->loop, on_stopped, host), 0);
+    assert_int_equal(uv_run(&host->loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(host->stopped, 1);
+    pthread_join(thread, NULL);
+}
+
 static void test_guest_aborts_connections_at_the_end_of_its_drain_time(void **state)
 {
     struct host *host = *state;
@@ -373,6 +409,7 @@ int main(void)
         HOST_TEST(test_guests_leave_the_loop_and_its_other_guests_alone),
         HOST_TEST(test_guest_sees_input_before_deadlines_when_its_host_was_busy),
         HOST_TEST(test_guest_is_stopped_by_another_thread),
+        HOST_TEST(test_guest_starts_while_another_thread_posts),
         HOST_TEST(test_guest_aborts_connections_at_the_end_of_its_drain_time),
         HOST_TEST(test_guest_refuses_what_cannot_be_one),
         HOST_TEST(test_guest_handles_signals_beside_its_host),
