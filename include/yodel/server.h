@@ -221,6 +221,12 @@ typedef struct yodel_server_stats {
     uint64_t deflate_memory;      /* bytes promised to contexts of permessage-deflate, now */
     uint64_t deflate_limited;     /* WebSockets that got less context, by max_deflate_memory */
     uint64_t memory_trims;        /* how often memory was given back to the system (trim_ms) */
+    uint64_t requests_too_big; /* answered 413, 414 or 431, at max_body, max_target, max_header */
+    uint64_t requests_late;    /* answered 408, at header_ms or body_ms */
+    uint64_t messages_too_big; /* WebSockets closed with 1009, at max_message */
+    uint64_t pings_unanswered; /* WebSockets and Engine.IO sessions closed at pong_ms */
+    uint64_t sends_stalled;    /* connections ended at send_ms */
+    uint64_t tls_flooded;      /* connections ended for new keys of TLS without data */
 } yodel_server_stats;
 
 /*

@@ -139,6 +139,8 @@ typedef struct yodel_sio_stats {
     uint64_t attachments_late; /* clients closed by attachment_timeout_ms */
     uint64_t answers_dropped;  /* left out of what an emit collects, at max_answers */
     uint64_t acks_refused;     /* not given to the program, at max_held_acks */
+    uint64_t sessions_refused; /* answered 503 at max_sessions */
+    uint64_t namespaces_refused; /* clients closed at max_namespaces */
 } yodel_sio_stats;
 
 /*

@@ -221,5 +221,7 @@ void yd_eio_close(struct yd_eio_session *session, enum yd_eio_reason reason);
 
 /* Sessions now: all, and those on polling; any thread. */
 void yd_eio_count(const struct yd_eio *eio, size_t *ret_all, size_t *ret_polling);
+/* How many were refused at max_sessions. */
+uint64_t yd_eio_num_refused(const struct yd_eio *eio);
 
 #endif

@@ -233,3 +233,8 @@ void yd_eio_count(const struct yd_eio *eio, size_t *ret_all, size_t *ret_polling
     *ret_all = atomic_load_explicit(&eio->num_sessions, memory_order_relaxed);
     *ret_polling = atomic_load_explicit(&eio->num_polling, memory_order_relaxed);
 }
+
+uint64_t yd_eio_num_refused(const struct yd_eio *eio)
+{
+    return atomic_load_explicit(&eio->num_refused, memory_order_relaxed);
+}

@@ -40,6 +40,7 @@ struct yd_eio {
     char cors_max_age[12];             /* digits; "": not sent */
     bool has_cors;
     atomic_size_t num_sessions, num_polling;
+    atomic_uint_least64_t num_refused; /* at max_sessions */
     unsigned num_loops;
     struct yd_eio_loop loops[];
 };

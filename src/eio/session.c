@@ -48,6 +48,7 @@ static bool take_place(struct yd_eio *eio)
     if (eio->options.max_sessions == 0 || before < eio->options.max_sessions)
         return true;
     atomic_fetch_sub_explicit(&eio->num_sessions, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&eio->num_refused, 1, memory_order_relaxed);
     return false;
 }
 
@@ -241,6 +242,7 @@ static void on_beat(struct yd_timer *timer)
         send_ping(session);
         break;
     case YD_EIO_BEAT_ENDS:
+        yd_count(&session->home->loop->counters.pings_unanswered, 1);
         yd_eio_end(session, YD_EIO_PING_TIMEOUT);
         break;
     }

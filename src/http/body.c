@@ -14,6 +14,7 @@ static void be_too_big(yodel_request *req)
 {
     const struct yd_http_gate *gate = req->gate;
 
+    yd_http_count_refusal(req->hc, 413);
     req->gate = NULL;
     if (gate == NULL)
         yd_request_refuse(req, 413, NULL);
@@ -36,6 +37,12 @@ void yd_body_begin(yodel_request *req)
     }
     req->heard_at = yd_conn_loop(conn)->now;
     yd_conn_set_timeout(conn, req->rule.limit_ms != 0 ? req->rule.limit_ms : options->body_ms);
+}
+
+void yd_body_be_slow(yodel_request *req)
+{
+    yd_http_count_refusal(req->hc, 408);
+    yd_request_refuse(req, 408, "the body took too long");
 }
 
 uint64_t yd_request_heard_at(const yodel_request *req)

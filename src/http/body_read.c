@@ -49,6 +49,7 @@ static int status_of(int result)
 static void end(yodel_request *req, int result)
 {
     yd_conn_set_timeout(req->hc->conn, 0);
+    yd_http_count_refusal(req->hc, status_of(result));
     tell_end(req, result);
     if (!req->whole && !req->held && status_of(result) == 500)
         yd_request_warn(req);

@@ -11,6 +11,7 @@
 
 static void refuse(struct yd_http_conn *hc, int status, const char *why)
 {
+    yd_http_count_refusal(hc, status);
     yd_log(hc->http->log, YODEL_LOG_DEBUG, "refused a request: %d %s", status, why);
     yd_http_refuse(hc->conn, hc->http, status, why, NULL, 0);
 }
@@ -160,7 +161,7 @@ static void on_timeout(struct yd_conn *conn)
     else if (req->held)
         yd_request_be_late(req);
     else
-        yd_request_refuse(req, 408, "the body took too long");
+        yd_body_be_slow(req);
 }
 
 static void on_drain(struct yd_conn *conn)

@@ -199,6 +199,8 @@ void yd_body_begin(yodel_request *req);
 /* Takes data; returns the bytes used.  The request is run, or refused, when the body is whole, or
  * cannot be. */
 size_t yd_body_take(yodel_request *req, uint8_t *data, size_t len);
+/* It has not come in time. */
+void yd_body_be_slow(yodel_request *req);
 
 /* ---- bodies in parts (body_read.c) ---- */
 
@@ -216,6 +218,17 @@ void yd_body_be_late(yodel_request *req);
 void yd_body_cancel(yodel_request *req);
 /* The answer is whole; on_end and the end of req come in a task.  False when no on_end is owed. */
 bool yd_body_end_later(yodel_request *req);
+
+/* A request is refused with status: counts those that limits are for. */
+static inline void yd_http_count_refusal(const struct yd_http_conn *hc, int status)
+{
+    struct yd_counters *counters = &yd_conn_loop(hc->conn)->counters;
+
+    if (status == 408)
+        yd_count(&counters->requests_late, 1);
+    else if (status == 413 || status == 414 || status == 431)
+        yd_count(&counters->requests_too_big, 1);
+}
 
 /* The events of a connection that speaks HTTP. */
 extern const struct yd_conn_events yd_http_events;

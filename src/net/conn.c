@@ -100,6 +100,7 @@ static bool set_deadline(struct yd_conn *conn, uint32_t ms, uint32_t *ret_at)
 static void fail_deadline(struct yd_conn *conn)
 {
     if (conn->phase < YD_CONN_SHUT) {
+        yd_count(&loop_of(conn)->counters.sends_stalled, 1);
         die(conn, -ETIMEDOUT);
         return;
     }

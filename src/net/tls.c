@@ -222,6 +222,7 @@ static int fail(struct yd_conn *conn)
 
 static int fail_flood(struct yd_conn *conn)
 {
+    yd_count(&yd_conn_loop(conn)->counters.tls_flooded, 1);
     ERR_raise(ERR_LIB_SSL, SSL_R_TOO_MANY_KEY_UPDATES);
     return fail(conn);
 }

@@ -472,6 +472,12 @@ static void add_counters(yodel_server_stats *stats, const struct yd_loop *loop)
     stats->proxy_refused += read_counter(&counters->proxy_refused);
     stats->deflate_limited += read_counter(&counters->deflate_limited);
     stats->deflate_memory += read_counter(&counters->deflate_memory);
+    stats->requests_too_big += read_counter(&counters->requests_too_big);
+    stats->requests_late += read_counter(&counters->requests_late);
+    stats->messages_too_big += read_counter(&counters->messages_too_big);
+    stats->pings_unanswered += read_counter(&counters->pings_unanswered);
+    stats->sends_stalled += read_counter(&counters->sends_stalled);
+    stats->tls_flooded += read_counter(&counters->tls_flooded);
 }
 
 int yodel_server_get_stats(yodel_server *server, yodel_server_stats *ret_stats)

@@ -332,8 +332,10 @@ static void on_entered(struct yd_sio_client *client, yodel_str nsp, yodel_str au
 
 void yd_sio_on_connect(struct yd_sio_client *client, const struct yd_sio_packet *packet)
 {
-    if (yd_sio_client_count(client) >= client->sio->options.max_namespaces)
-        yd_sio_client_fail(client, "too many namespaces");
-    else
+    if (yd_sio_client_count(client) < client->sio->options.max_namespaces) {
         yd_sio_enter(client, packet->nsp, packet->data, on_entered);
+        return;
+    }
+    yd_sio_count_one(&client->sio->counters.namespaces_refused);
+    yd_sio_client_fail(client, "too many namespaces");
 }

@@ -320,6 +320,8 @@ int yodel_sio_get_stats(const yodel_sio *sio, yodel_sio_stats *ret_stats)
     stats.lost_forgotten = value_of(&sio->counters.lost_forgotten);
     stats.children_refused = value_of(&sio->counters.children_refused);
     stats.too_big = value_of(&sio->counters.too_big);
+    stats.sessions_refused = yd_eio_num_refused(sio->eio);
+    stats.namespaces_refused = value_of(&sio->counters.namespaces_refused);
     stats.attachments_late = value_of(&sio->counters.attachments_late);
     return yd_options_write(ret_stats, &stats, sizeof stats);
 }

@@ -152,6 +152,7 @@ static void beat(yodel_ws *ws)
     if (ws->held_back || ws->paused) { /* it is we who do not listen */
         yd_conn_set_timeout(ws->conn, ping_ms);
     } else if (ws->pinged) {
+        yd_count(&yd_ws_loop_of(ws)->counters.pings_unanswered, 1);
         yd_ws_fail(ws, 1011, "ping timeout", YODEL_WS_BY_TIMEOUT);
     } else if (silent < ping_ms) {
         yd_conn_set_timeout(ws->conn, ping_ms - silent);

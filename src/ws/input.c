@@ -35,6 +35,8 @@ void yd_ws_handler_failed(yodel_ws *ws, const char *handler, int result)
 
 static void fail_protocol(yodel_ws *ws, int code, const char *reason)
 {
+    if (code == 1009)
+        yd_count(&yd_ws_loop_of(ws)->counters.messages_too_big, 1);
     yd_log(ws->route->service->log, YODEL_LOG_DEBUG, "WebSocket closed with %d: %s", code, reason);
     yd_ws_fail(ws, (unsigned)code, reason, YODEL_WS_BY_ERROR);
 }

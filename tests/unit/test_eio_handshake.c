@@ -161,8 +161,10 @@ static void test_eio_limits_sessions(void **state)
     eio_sim_open(sim, 0);
     http_sim_assert_status(eio_sim_get(sim, 0, ""), 503);
     http_sim_assert_status(eio_sim_upgrade(sim, 0, ""), 503);
+    assert_int_equal(yd_eio_num_refused(sim->eio), 2);
     eio_sim_advance(sim, 1500);
     eio_sim_expect_told(sim, "close:ping timeout;");
+    assert_int_equal(atomic_load(&sim->base.loops[0]->counters.pings_unanswered), 1);
     eio_sim_open(sim, 0);
 }
 

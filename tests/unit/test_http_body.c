@@ -482,6 +482,7 @@ static void test_http_body_must_go_on(void **state)
         sim_advance(hs.loop, 2);
         assert_ended(-ETIMEDOUT);
         http_sim_assert_status(peer, 408);
+        assert_int_equal(atomic_load(&hs.loop->counters.requests_late), 1);
         again();
     }
     t.body_ms = UINT32_MAX;

@@ -268,6 +268,7 @@ static void test_http_conn_oversized_heads(void **state)
             assert_true(sim_is_shut(peer));
         }
     }
+    assert_int_equal(atomic_load(&hs.loop->counters.requests_too_big), 4);
 }
 
 /* ---- bodies ---- */
@@ -299,6 +300,7 @@ static void test_http_conn_expect_continue(void **state)
     peer = http_sim_ask(&hs, "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
                              "Content-Length: 3000\r\n\r\n");
     http_sim_assert_status(peer, 413);
+    assert_int_equal(atomic_load(&hs.loop->counters.requests_too_big), 1);
 }
 
 static void test_http_conn_body_limits(void **state)
@@ -351,6 +353,7 @@ static void test_http_conn_header_limit(void **state)
     assert_string_equal(sim_received(silent), "");
     http_sim_assert_status(slow, 408);
     assert_true(sim_is_shut(slow));
+    assert_int_equal(atomic_load(&hs.loop->counters.requests_late), 1);
     sim_advance(hs.loop, 200);
     assert_true(sim_is_closed(silent));
     assert_true(sim_is_closed(slow));
@@ -389,6 +392,7 @@ static void test_http_conn_body_limit(void **state)
     sim_advance(hs.loop, 200);
     http_sim_assert_status(peer, 408);
     assert_true(sim_is_shut(peer));
+    assert_int_equal(atomic_load(&hs.loop->counters.requests_late), 1);
 }
 
 static void test_http_conn_send_limit(void **state)

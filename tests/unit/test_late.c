@@ -315,6 +315,7 @@ static void test_late_send_without_progress_ends(void **state)
         sim_advance(loops[0], 1);
         assert_int_equal(closes, 1);
         assert_int_equal(close_error, -ETIMEDOUT);
+        assert_int_equal(atomic_load(&loops[0]->counters.sends_stalled), 1);
         end();
     }
 }

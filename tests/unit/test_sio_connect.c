@@ -187,6 +187,7 @@ static void test_sio_connect_must_come_in_time(void **state)
 
 static void test_sio_connect_limits_namespaces(void **state)
 {
+    yodel_sio_stats stats = {.size = sizeof stats};
     struct sio_client client;
     yodel_sio_options options;
 
@@ -202,6 +203,9 @@ static void test_sio_connect_limits_namespaces(void **state)
     sio_sim_join(&client, "/b", "");
     sio_sim_say(&client, "0/a,");
     sio_sim_expect_closed(&client);
+    assert_int_equal(yodel_sio_get_stats(sim.sio, &stats), 0);
+    assert_int_equal(stats.namespaces_refused, 1);
+    assert_int_equal(stats.sessions_refused, 0);
 }
 
 /* ---- leaving ---- */

@@ -194,11 +194,13 @@ static void test_tls_hostile_new_keys_without_data(void **state)
         update_keys(SSL_KEY_UPDATE_NOT_REQUESTED);
     send_sealed();
     assert_false(sim_is_closed(tls.peer)); /* a few are nothing */
+    assert_int_equal(atomic_load(&sim.hs.loop->counters.tls_flooded), 0);
     for (int i = 0; i < 910; i++)
         update_keys(SSL_KEY_UPDATE_NOT_REQUESTED);
     send_sealed();
     sim_advance(sim.hs.loop, 500); /* sooner than a ping would end it */
     assert_true(sim_is_closed(tls.peer));
+    assert_int_equal(atomic_load(&sim.hs.loop->counters.tls_flooded), 1);
 }
 
 /* Each is answered, and nobody reads the answers. */

@@ -201,6 +201,8 @@ static void test_ws_conn_closes_with_the_right_code(void **state)
         ws_sim_frame(peer, cases[i].first_byte, cases[i].data, cases[i].len);
         run();
         ws_sim_expect_close(peer, cases[i].code);
+        assert_int_equal(atomic_load(&sim.hs.loop->counters.messages_too_big),
+                         cases[i].code == 1009 ? 1 : 0);
         assert_int_equal(seen.messages, 0);
         sim_advance(sim.hs.loop, 200);
         assert_int_equal(seen.closes, 1);
@@ -534,6 +536,7 @@ static void test_ws_conn_pings(void **state)
     ws_sim_expect(peer, 0x89, "", 0);
     sim_advance(sim.hs.loop, 501);
     ws_sim_expect_close(peer, 1011);
+    assert_int_equal(atomic_load(&sim.hs.loop->counters.pings_unanswered), 1);
     sim_advance(sim.hs.loop, 200);
     assert_int_equal(seen.closes, 1);
     assert_int_equal(seen.closing.by, YODEL_WS_BY_TIMEOUT);
