@@ -5,10 +5,18 @@
 
 #include <stdio.h>
 
-/* Opened before the first reading: what the server allocates once is not counted. */
+/* Opened before the first reading: what the server allocates once is not counted.  That is also
+ * what it reads into, so they send more bytes than any server has room to read into. */
 #define WARM_CONNECTIONS 100
+#define WARM_BYTES (2u * 1024 * 1024)
 
-/* Each connection echoes one message, so it rests after work, not before it. */
+/* How many messages a connection of the first ones sends. */
+static uint64_t warm_rounds(const struct client *c)
+{
+    return 1 + WARM_BYTES / WARM_CONNECTIONS / (c->run.options->size + 1);
+}
+
+/* Each connection echoes a message, so it rests after work, not before it. */
 static void on_opened(struct client *c, struct conn *conn, uint64_t now_ns)
 {
     (void)now_ns;
@@ -19,6 +27,8 @@ static void on_replies(struct client *c, struct conn *conn, unsigned count, uint
 {
     c->run.operations += count;
     histogram_add(&c->run.latency, now_ns - conn->started_ns);
+    if (conn->index < WARM_CONNECTIONS && conn->received < warm_rounds(c))
+        client_send(c, conn, 1);
 }
 
 static const struct client_ops idle_ops = {.opened = on_opened, .replies = on_replies};
@@ -31,17 +41,31 @@ static void rest(struct client *c, double seconds)
         continue;
 }
 
+/* Waits until so many messages have been answered in all. */
+static int await_replies(struct client *c, uint64_t expected)
+{
+    struct run_patience patience = {0, 0};
+
+    while (c->run.operations < expected) {
+        uint64_t now_ns = run_poll(&c->run);
+
+        if (!run_stalled(&c->run, &patience, c->run.operations, now_ns))
+            continue;
+        fprintf(stderr, "load: %llu of %llu messages answered\n",
+                (unsigned long long)c->run.operations, (unsigned long long)expected);
+        return -1;
+    }
+    return 0;
+}
+
 static int open_and_rest(struct client *c, unsigned first, unsigned last,
                          struct process_memory *ret_memory)
 {
-    if (client_open_range(c, first, last) < 0)
+    uint64_t expected = WARM_CONNECTIONS * warm_rounds(c) + last - WARM_CONNECTIONS;
+
+    if (client_open_range(c, first, last) < 0 || await_replies(c, expected) < 0)
         return -1;
     rest(c, c->run.options->warmup_s);
-    if (c->run.operations != last) {
-        fprintf(stderr, "load: %llu of %u connections answered\n",
-                (unsigned long long)c->run.operations, last);
-        return -1;
-    }
     if (process_memory(c->run.options->pid, ret_memory) < 0) {
         fputs("load: the server's memory cannot be read\n", stderr);
         return -1;
