@@ -7,10 +7,11 @@
 #include "base/utf8.h"
 #include "proto/ws_mask.h"
 
-/* yd_ws_reader.state */
+#define MAX_MASKED 14 /* bytes of a header with a mask */
+
+/* yd_ws_reader.state: below these the bytes of a header that are there, 0 between frames. */
 enum {
-    IN_HEAD = 0, /* between frames, or inside a header */
-    AT_PAYLOAD,  /* a header has been read, nothing of its payload was given out */
+    AT_PAYLOAD = MAX_MASKED, /* a header has been read, nothing of its payload was given */
     IN_PAYLOAD
 };
 
@@ -38,12 +39,13 @@ static int broken(const char **ret_error, const char *why)
 }
 
 /* What RFC 6455 5.2, 5.4 and 5.5 ask of the first byte. */
-static int check_first(const struct yd_ws_reader *reader, uint8_t first, const char **ret_error)
+static int check_first(const struct yd_ws_reader *reader, const struct yd_ws_rules *rules,
+                       uint8_t first, const char **ret_error)
 {
     uint8_t opcode = first & OPCODE;
     uint8_t rsv = first & RSV;
 
-    if (rsv != 0 && (rsv != YD_WS_RSV1 || !reader->allow_rsv1))
+    if (rsv != 0 && (rsv != YD_WS_RSV1 || !rules->allow_rsv1))
         return broken(ret_error, "reserved bit set");
     if ((opcode & ~CONTROL) > YD_WS_BINARY)
         return broken(ret_error, "unknown opcode");
@@ -78,14 +80,15 @@ static uint64_t big_endian(const uint8_t *data, size_t len)
 }
 
 /* extra: bytes of the extended length, all there. */
-static int check_length(const struct yd_ws_reader *reader, const uint8_t *head, size_t extra,
-                        uint64_t *ret_len, const char **ret_error)
+static int check_length(const struct yd_ws_reader *reader, const struct yd_ws_rules *rules,
+                        const uint8_t *head, size_t extra, uint64_t *ret_len,
+                        const char **ret_error)
 {
     uint64_t len = extra == 0 ? head[1] & ~MASKED : big_endian(head + 2, extra);
 
     if ((extra == 2 && len < 126) || (extra == 8 && len <= 0xffff))
         return broken(ret_error, "length not in its shortest form");
-    if (!(head[0] & CONTROL) && (len > reader->max || reader->message > reader->max - len)) {
+    if (!(head[0] & CONTROL) && (len > rules->max || reader->message > rules->max - len)) {
         *ret_error = "message too long";
         return YD_WS_ERR_TOO_BIG;
     }
@@ -99,13 +102,13 @@ static int check_length(const struct yd_ws_reader *reader, const uint8_t *head, 
  *
  * Returns its size with *ret_len, the payload's length, set; 0 when more is needed; YD_WS_ERR_*.
  */
-static int check_header(const struct yd_ws_reader *reader, const uint8_t *head, size_t len,
-                        uint64_t *ret_len, const char **ret_error)
+static int check_header(const struct yd_ws_reader *reader, const struct yd_ws_rules *rules,
+                        const uint8_t *head, size_t len, uint64_t *ret_len, const char **ret_error)
 {
     size_t extra, size;
     int result;
 
-    result = check_first(reader, head[0], ret_error);
+    result = check_first(reader, rules, head[0], ret_error);
     if (result < 0 || len < 2)
         return result;
     result = check_second(head[0], head[1], ret_error);
@@ -116,7 +119,7 @@ static int check_header(const struct yd_ws_reader *reader, const uint8_t *head, 
         return broken(ret_error, "length of 2^63 or more");
     if (len < 2 + extra)
         return 0;
-    result = check_length(reader, head, extra, ret_len, ret_error);
+    result = check_length(reader, rules, head, extra, ret_len, ret_error);
     if (result < 0)
         return result;
     size = SMALL_HEADER + extra;
@@ -127,10 +130,9 @@ static void begin_frame(struct yd_ws_reader *reader, const uint8_t *head, size_t
 {
     uint8_t opcode = head[0] & OPCODE;
 
-    memcpy(reader->key, head + size - 4, sizeof(reader->key));
+    memcpy(reader->payload.key, head + size - 4, sizeof(reader->payload.key));
+    reader->payload.left = len;
     reader->first = head[0];
-    reader->left = len;
-    reader->head_len = 0;
     reader->state = AT_PAYLOAD;
     if (opcode & CONTROL)
         return;
@@ -141,27 +143,44 @@ static void begin_frame(struct yd_ws_reader *reader, const uint8_t *head, size_t
     }
 }
 
-/* Returns 1 at the end of the header, 0 when more is needed, or YD_WS_ERR_*. */
-static int take_header(struct yd_ws_reader *reader, const uint8_t *data, size_t len,
-                       size_t *ret_used, const char **ret_error)
+/* A header that came in pieces is put together in ret; returns how much of it is there. */
+static size_t join_header(const struct yd_ws_reader *reader, const uint8_t *data, size_t len,
+                          uint8_t ret[MAX_MASKED])
 {
+    size_t had = reader->state, more = YD_MIN(len, MAX_MASKED - had);
+
+    ret[0] = reader->first;
+    memcpy(ret + 1, reader->head, had - 1);
+    memcpy(ret + had, data, more);
+    return had + more;
+}
+
+static void keep_header(struct yd_ws_reader *reader, const uint8_t *head, size_t len)
+{
+    reader->first = head[0];
+    memcpy(reader->head, head + 1, len - 1);
+    reader->state = (uint8_t)len;
+}
+
+/* Returns 1 at the end of the header, 0 when more is needed, or YD_WS_ERR_*. */
+static int take_header(struct yd_ws_reader *reader, const struct yd_ws_rules *rules,
+                       const uint8_t *data, size_t len, size_t *ret_used, const char **ret_error)
+{
+    size_t had = reader->state, have = len;
+    uint8_t joined[MAX_MASKED];
     const uint8_t *head = data;
-    size_t had = reader->head_len, have = len;
     uint64_t payload = 0;
     int size;
 
     if (had > 0) {
-        have = had + YD_MIN(len, sizeof(reader->head) - had);
-        memcpy(reader->head + had, data, have - had);
-        head = reader->head;
+        have = join_header(reader, data, len, joined);
+        head = joined;
     }
-    size = check_header(reader, head, have, &payload, ret_error);
+    size = check_header(reader, rules, head, have, &payload, ret_error);
     if (size < 0)
         return size;
     if (size == 0) {
-        if (had == 0)
-            memcpy(reader->head, data, len);
-        reader->head_len = (uint8_t)have;
+        keep_header(reader, head, have);
         *ret_used = len;
         return 0;
     }
@@ -192,23 +211,24 @@ static void turn_key(uint8_t key[4], size_t n)
 static size_t take_payload(struct yd_ws_reader *reader, uint8_t *data, size_t len,
                            struct yd_ws_piece *ret_piece)
 {
-    size_t n = reader->left < len ? (size_t)reader->left : len;
+    uint64_t left = reader->payload.left;
+    size_t n = left < len ? (size_t)left : len;
     uint8_t opcode = reader->first & OPCODE;
     bool is_control = opcode & CONTROL;
 
-    ret_piece->ascii = yd_ws_mask(data, n, reader->key, 0);
-    reader->left -= n;
+    ret_piece->ascii = yd_ws_mask(data, n, reader->payload.key, 0);
+    reader->payload.left = left -= n;
     ret_piece->opcode = is_control ? opcode : reader->opcode;
     ret_piece->first = opcode != YD_WS_CONT && reader->state == AT_PAYLOAD;
-    ret_piece->last = reader->left == 0 && (reader->first & YD_WS_FIN);
+    ret_piece->last = left == 0 && (reader->first & YD_WS_FIN);
     ret_piece->compressed = !is_control && reader->compressed;
     ret_piece->data = data;
     ret_piece->len = n;
-    if (reader->left == 0) {
-        reader->state = IN_HEAD;
+    if (left == 0) {
+        reader->state = 0;
     } else {
         reader->state = IN_PAYLOAD;
-        turn_key(reader->key, n);
+        turn_key(reader->payload.key, n);
     }
     if (ret_piece->last && !is_control)
         end_message(reader);
@@ -217,17 +237,17 @@ static size_t take_payload(struct yd_ws_reader *reader, uint8_t *data, size_t le
 
 /* The commonest case, without the reader's state: one whole message of at most 125 bytes, not
  * compressed, between frames.  Returns false, having done nothing, when it is another. */
-static bool take_small(const struct yd_ws_reader *reader, uint8_t *data, size_t len,
-                       size_t *ret_used, struct yd_ws_piece *ret_piece)
+static bool take_small(const struct yd_ws_reader *reader, const struct yd_ws_rules *rules,
+                       uint8_t *data, size_t len, size_t *ret_used, struct yd_ws_piece *ret_piece)
 {
     size_t n;
 
-    if (len < SMALL_HEADER || (reader->state | reader->head_len | reader->opcode) != 0)
+    if (len < SMALL_HEADER || (reader->state | reader->opcode) != 0)
         return false;
     if (data[0] != (YD_WS_FIN | YD_WS_TEXT) && data[0] != (YD_WS_FIN | YD_WS_BINARY))
         return false;
     n = (size_t)data[1] - MASKED; /* an unmasked one becomes a huge number */
-    if (n > 125 || n > len - SMALL_HEADER || n > reader->max)
+    if (n > 125 || n > len - SMALL_HEADER || n > rules->max)
         return false;
     ret_piece->ascii = yd_ws_mask_inline(data + SMALL_HEADER, n, data + 2);
     ret_piece->opcode = data[0] & OPCODE;
@@ -241,7 +261,8 @@ static bool take_small(const struct yd_ws_reader *reader, uint8_t *data, size_t 
 }
 
 /* All other cases.  Apart, to keep the common one free of what only this needs. */
-static __attribute__((noinline)) int take_any(struct yd_ws_reader *reader, uint8_t *data,
+static __attribute__((noinline)) int take_any(struct yd_ws_reader *reader,
+                                              const struct yd_ws_rules *rules, uint8_t *data,
                                               size_t len, size_t *ret_used,
                                               struct yd_ws_piece *ret_piece, const char **ret_error)
 {
@@ -250,12 +271,12 @@ static __attribute__((noinline)) int take_any(struct yd_ws_reader *reader, uint8
     *ret_used = 0;
     if (len == 0)
         return 0;
-    if (reader->state == IN_HEAD) {
-        int result = take_header(reader, data, len, &used, ret_error);
+    if (reader->state < AT_PAYLOAD) {
+        int result = take_header(reader, rules, data, len, &used, ret_error);
 
         if (result < 0)
             return result;
-        if (result == 0 || (used == len && reader->left > 0)) {
+        if (result == 0 || (used == len && reader->payload.left > 0)) {
             *ret_used = used;
             return 0;
         }
@@ -264,12 +285,17 @@ static __attribute__((noinline)) int take_any(struct yd_ws_reader *reader, uint8
     return 1;
 }
 
-int yd_ws_read(struct yd_ws_reader *reader, uint8_t *data, size_t len, size_t *ret_used,
-               struct yd_ws_piece *ret_piece, const char **ret_error)
+uint64_t yd_ws_left(const struct yd_ws_reader *reader)
 {
-    if (take_small(reader, data, len, ret_used, ret_piece))
+    return reader->state >= AT_PAYLOAD ? reader->payload.left : 0;
+}
+
+int yd_ws_read(struct yd_ws_reader *reader, const struct yd_ws_rules *rules, uint8_t *data,
+               size_t len, size_t *ret_used, struct yd_ws_piece *ret_piece, const char **ret_error)
+{
+    if (take_small(reader, rules, data, len, ret_used, ret_piece))
         return 1;
-    return take_any(reader, data, len, ret_used, ret_piece, ret_error);
+    return take_any(reader, rules, data, len, ret_used, ret_piece, ret_error);
 }
 
 int yd_ws_parse_close(const uint8_t *data, size_t len, uint16_t *ret_code,

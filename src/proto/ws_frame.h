@@ -36,21 +36,30 @@ static inline size_t yd_ws_header_len(uint64_t len)
  * result is all ASCII. */
 bool yd_ws_mask(uint8_t *data, size_t len, const uint8_t key[4], size_t offset);
 
-/* Reader of one connection.  Zero, then max and allow_rsv1.  Every idle connection carries one: 48
- * bytes. */
-struct yd_ws_reader {
-    uint64_t left;    /* payload of the present frame still to come */
-    uint64_t message; /* payload bytes of the present message in frames so far */
-    uint64_t max;     /* payload bytes of a message on the wire */
-    uint8_t head[14]; /* of a header that came in pieces */
-    uint8_t head_len;
-    uint8_t state;   /* where in a frame: see ws_frame.c */
-    uint8_t key[4];  /* turned so that its first byte is the next to be used */
-    uint8_t first;   /* first byte of the present frame's header */
-    uint8_t opcode;  /* of the present message: TEXT or BINARY; 0 between messages */
-    bool compressed; /* the present message had RSV1 on its first frame */
+/* What a reader takes; of the connection's route, so that no reader keeps it. */
+struct yd_ws_rules {
+    uint64_t max;    /* payload bytes of a message on the wire */
     bool allow_rsv1; /* permessage-deflate was agreed on */
 };
+
+/* Reader of one connection; all zero at first.  Every idle connection carries one: 24 bytes. */
+struct yd_ws_reader {
+    uint64_t message; /* payload bytes of the present message in frames so far */
+    union {
+        struct {            /* inside a payload */
+            uint64_t left;  /* of it still to come */
+            uint8_t key[4]; /* turned so that its first byte is the next to be used */
+        } __attribute__((packed, aligned(4))) payload;
+        uint8_t head[12]; /* of a header that came in pieces: after its first byte */
+    };
+    uint8_t first;   /* first byte of the present frame's header */
+    uint8_t state;   /* where in a frame: see ws_frame.c */
+    uint8_t opcode;  /* of the present message: TEXT or BINARY; 0 between messages */
+    bool compressed; /* the present message had RSV1 on its first frame */
+};
+
+/* Payload bytes of the present frame that are still to come. */
+uint64_t yd_ws_left(const struct yd_ws_reader *reader);
 
 /* A piece of what was read. */
 struct yd_ws_piece {
@@ -78,11 +87,11 @@ struct yd_ws_piece {
  * Returns 1 with *ret_piece set, 0 when all was consumed and more is needed, or YD_WS_ERR_*;
  * *ret_error then says why (static text).  Rejected as soon as the header's byte is there: RSV
  * bits, unknown opcodes, an unmasked frame, a length that is not minimal or above 2^63 (1002) or
- * above max together with the message's earlier frames (1009), a control frame that is fragmented
- * or longer than 125, a continuation of nothing, a new message inside another.
+ * above rules->max together with the message's earlier frames (1009), a control frame that is
+ * fragmented or longer than 125, a continuation of nothing, a new message inside another.
  */
-int yd_ws_read(struct yd_ws_reader *reader, uint8_t *data, size_t len, size_t *ret_used,
-               struct yd_ws_piece *ret_piece, const char **ret_error);
+int yd_ws_read(struct yd_ws_reader *reader, const struct yd_ws_rules *rules, uint8_t *data,
+               size_t len, size_t *ret_used, struct yd_ws_piece *ret_piece, const char **ret_error);
 
 /* Body of a close frame; an empty one has the code 1005 (RFC 6455 7.1.5).  The reason is borrowed.
  * Returns 0, or the code to fail with: 1002 (one octet, or a code that may not be sent), 1007

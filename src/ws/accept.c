@@ -132,8 +132,6 @@ static int open_with(yodel_ws *ws, const struct yd_buf *head)
         return rc;
     (void)yd_request_take(ws->in.connecting.req);
     memset(&ws->in, 0, sizeof ws->in);
-    ws->in.reader.max = ws->route->options.max_message;
-    ws->in.reader.allow_rsv1 = ws->deflate;
     ws->state = YD_WS_OPEN;
     atomic_fetch_add_explicit(&ws->route->service->num_open, 1, memory_order_relaxed);
     yd_conn_set_events(conn, &yd_ws_conn_events, ws);

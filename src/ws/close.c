@@ -12,16 +12,18 @@
 /* The first to close is the one who closed.  From here on it is no member of anything. */
 static void note_closing(yodel_ws *ws, unsigned code, yodel_str reason, yodel_ws_closer by)
 {
+    struct yd_ws_aside *aside;
+
     if (ws->has_closing)
         return;
     yd_member_leave_all(yd_ws_loop_of(ws), &ws->member);
     ws->has_closing = true;
     ws->close_code = (uint16_t)code;
     ws->closed_by = by;
-    if (reason.len > 0)
-        ws->close_reason = yd_strndup(ws->route->service->mem, reason.ptr, reason.len);
-    if (ws->close_reason != NULL)
-        ws->close_reason_len = (uint8_t)reason.len;
+    if (reason.len > 0 && (aside = yd_ws_aside_of(ws)) != NULL) {
+        aside->close_reason = yd_strndup(ws->route->service->mem, reason.ptr, reason.len);
+        aside->close_reason_len = (uint8_t)(aside->close_reason != NULL ? reason.len : 0);
+    }
 }
 
 static void write_close(yodel_ws *ws, unsigned code, yodel_str reason)
@@ -186,6 +188,13 @@ void yd_ws_on_stop(yodel_ws *ws)
 
 /* ---- the end ---- */
 
+static yodel_str close_reason(const yodel_ws *ws)
+{
+    if (ws->aside == NULL)
+        return (yodel_str){NULL, 0};
+    return (yodel_str){ws->aside->close_reason, ws->aside->close_reason_len};
+}
+
 static void tell_close(yodel_ws *ws, int error)
 {
     yodel_ws_close_fn *on_close = ws->route->handlers.on_close;
@@ -196,9 +205,7 @@ static void tell_close(yodel_ws *ws, int error)
     };
 
     if (ws->has_closing)
-        closing = (yodel_ws_closing){sizeof closing,
-                                     ws->close_code,
-                                     {ws->close_reason, ws->close_reason_len},
+        closing = (yodel_ws_closing){sizeof closing, ws->close_code, close_reason(ws),
                                      (yodel_ws_closer)ws->closed_by};
     if (on_close != NULL)
         on_close(ws, &closing, ws->route->user);
@@ -217,10 +224,9 @@ void yd_ws_end(yodel_ws *ws, int error)
         tell_close(ws, error);
     while (ws->free_data != NULL)
         yodel_ws_set_data(ws, NULL, NULL);
-    yd_ws_free_partial(ws);
     yd_ws_free_contexts(ws);
+    yd_ws_free_aside(ws);
     yd_conn_release(ws->conn);
-    yd_free(mem, ws->close_reason);
     yd_free(mem, ws);
 }
 

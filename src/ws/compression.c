@@ -56,12 +56,11 @@ void yd_ws_free_contexts(yodel_ws *ws)
     if (ws->client_context)
         give_back(ws, client_size(ws));
     ws->server_context = ws->client_context = false;
-    if (ws->contexts == NULL)
+    if (ws->aside == NULL)
         return;
-    yd_deflater_free(ws->contexts->deflater);
-    yd_inflater_free(ws->contexts->inflater);
-    yd_free(mem_of(ws), ws->contexts);
-    ws->contexts = NULL;
+    yd_deflater_free(ws->aside->contexts.deflater);
+    yd_inflater_free(ws->aside->contexts.inflater);
+    ws->aside->contexts = (struct yd_ws_contexts){NULL, NULL};
 }
 
 /* ---- what is agreed on ---- */
@@ -184,9 +183,9 @@ void yd_ws_free_deflaters(const struct yodel_allocator *mem, struct yd_ws_loop *
 
 static struct yd_ws_contexts *contexts_of(yodel_ws *ws)
 {
-    if (ws->contexts == NULL)
-        ws->contexts = yd_zalloc(mem_of(ws), sizeof *ws->contexts);
-    return ws->contexts;
+    struct yd_ws_aside *aside = yd_ws_aside_of(ws);
+
+    return aside != NULL ? &aside->contexts : NULL;
 }
 
 static struct yd_deflater *own_deflater(yodel_ws *ws)
@@ -224,8 +223,9 @@ static void trim(const yodel_ws *ws, struct yd_buf *scratch)
 
 void yd_ws_deflated(yodel_ws *ws, bool was_sent)
 {
-    if (!was_sent && ws->server_context && ws->contexts != NULL && ws->contexts->deflater != NULL)
-        yd_deflater_forget(ws->contexts->deflater);
+    if (!was_sent && ws->server_context && ws->aside != NULL &&
+        ws->aside->contexts.deflater != NULL)
+        yd_deflater_forget(ws->aside->contexts.deflater);
     trim(ws, &yd_ws_shared(ws)->deflated);
 }
 

@@ -141,7 +141,7 @@ static int take_in(yodel_ws *ws, const struct yd_ws_piece *piece, struct yd_utf8
     if (utf8 != NULL && !(piece->ascii && yd_utf8_is_complete(utf8)) &&
         !yd_utf8_feed(utf8, piece->data, piece->len))
         return -EILSEQ;
-    return yd_ws_partial_append(ws, piece->data, piece->len, ws->in.reader.left);
+    return yd_ws_partial_append(ws, piece->data, piece->len, yd_ws_left(&ws->in.reader));
 }
 
 static struct yd_inflater *partial_inflater(yodel_ws *ws, struct yd_ws_partial *partial)
@@ -155,31 +155,34 @@ static struct yd_inflater *partial_inflater(yodel_ws *ws, struct yd_ws_partial *
 
 static int inflate_piece(yodel_ws *ws, const struct yd_ws_piece *piece, struct yd_utf8 *utf8)
 {
-    struct yd_inflater *inflater = partial_inflater(ws, ws->partial);
+    struct yd_ws_partial *partial = ws->aside->partial;
+    struct yd_inflater *inflater = partial_inflater(ws, partial);
     struct sink sink = {ws, utf8};
 
     if (inflater == NULL)
         return -ENOMEM;
     return yd_inflate_piece(inflater, piece->data, piece->len, piece->last, ws->client_context,
-                            &ws->partial->total, ws->route->options.max_message, take_in_inflated,
+                            &partial->total, ws->route->options.max_message, take_in_inflated,
                             &sink);
 }
 
 static int append_piece(yodel_ws *ws, const struct yd_ws_piece *piece)
 {
-    struct yd_utf8 *utf8 = piece->opcode == YD_WS_TEXT ? &ws->partial->utf8 : NULL;
+    struct yd_ws_partial *partial = ws->aside->partial;
+    struct yd_utf8 *utf8 = piece->opcode == YD_WS_TEXT ? &partial->utf8 : NULL;
     int rc = piece->compressed ? inflate_piece(ws, piece, utf8) : take_in(ws, piece, utf8);
 
-    if (rc == 0 && piece->last && !yd_utf8_is_complete(&ws->partial->utf8))
+    if (rc == 0 && piece->last && !yd_utf8_is_complete(&partial->utf8))
         rc = -EILSEQ;
     return rc;
 }
 
 static void on_part(yodel_ws *ws, const struct yd_ws_piece *piece)
 {
+    struct yd_ws_partial *partial = yd_ws_partial_of(ws);
     int rc;
 
-    if (yd_ws_partial_of(ws) == NULL) {
+    if (partial == NULL) {
         fail_memory(ws);
         return;
     }
@@ -187,10 +190,10 @@ static void on_part(yodel_ws *ws, const struct yd_ws_piece *piece)
         fail_intake(ws, rc);
         return;
     }
-    yd_ws_partial_read_into(ws, piece->last || piece->compressed ? 0 : ws->in.reader.left);
+    yd_ws_partial_read_into(ws, piece->last || piece->compressed ? 0 : yd_ws_left(&ws->in.reader));
     if (!piece->last)
         return;
-    deliver(ws, piece->opcode, ws->partial->data, ws->partial->len);
+    deliver(ws, piece->opcode, partial->data, partial->len);
     yd_ws_free_partial(ws);
 }
 
@@ -292,6 +295,7 @@ int yodel_ws_resume(yodel_ws *ws)
 static size_t on_data(struct yd_conn *conn, uint8_t *data, size_t len)
 {
     yodel_ws *ws = conn->up;
+    const struct yd_ws_rules rules = {ws->route->options.max_message, ws->deflate};
     struct yd_ws_piece piece;
     const char *error;
     size_t used = 0, more;
@@ -300,7 +304,7 @@ static size_t on_data(struct yd_conn *conn, uint8_t *data, size_t len)
     ws->heard_at = (uint32_t)yd_ws_loop_of(ws)->now;
     ws->pinged = false;
     while (used < len && ws->state != YD_WS_DONE) {
-        rc = yd_ws_read(&ws->in.reader, data + used, len - used, &more, &piece, &error);
+        rc = yd_ws_read(&ws->in.reader, &rules, data + used, len - used, &more, &piece, &error);
         used += more;
         if (rc < 0)
             fail_protocol(ws, -rc, error);

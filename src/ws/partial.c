@@ -5,7 +5,7 @@
 #include "base/container.h"
 #include "ws/ws.h"
 
-/* Messages and control frames that come in pieces. */
+/* Messages and control frames that come in pieces, and the block that they are kept in. */
 
 /* Most bytes that are reserved for a message, and for all of a loop, ahead of their coming. */
 #define RESERVED_AHEAD ((size_t)1024 * 1024)
@@ -18,18 +18,41 @@
 #define READ_INTO_LEAST (16 * 1024)
 #endif
 
+_Static_assert(sizeof(struct yd_ws_aside) <= YD_BLOCK_SIZE(YD_BLOCK_SMALL), "one fits a block");
 _Static_assert(sizeof(struct yd_ws_partial) <= YD_BLOCK_SIZE(YD_BLOCK_CHUNK), "one fits a block");
+
+struct yd_ws_aside *yd_ws_aside_of(yodel_ws *ws)
+{
+    struct yd_ws_aside *aside;
+
+    if (ws->aside != NULL)
+        return ws->aside;
+    if ((aside = yd_pool_get(&yd_ws_loop_of(ws)->pool, YD_BLOCK_SMALL)) == NULL)
+        return NULL;
+    *aside = (struct yd_ws_aside){.partial = NULL};
+    return ws->aside = aside;
+}
+
+void yd_ws_free_aside(yodel_ws *ws)
+{
+    yd_ws_free_partial(ws);
+    if (ws->aside == NULL)
+        return;
+    yd_free(ws->route->service->mem, ws->aside->close_reason);
+    yd_pool_put(&yd_ws_loop_of(ws)->pool, YD_BLOCK_SMALL, ws->aside);
+    ws->aside = NULL;
+}
 
 struct yd_ws_partial *yd_ws_partial_of(yodel_ws *ws)
 {
-    struct yd_ws_partial *partial;
+    struct yd_ws_aside *aside = yd_ws_aside_of(ws);
 
-    if (ws->partial != NULL)
-        return ws->partial;
-    if ((partial = yd_pool_get(&yd_ws_loop_of(ws)->pool, YD_BLOCK_CHUNK)) == NULL)
-        return NULL;
-    *partial = (struct yd_ws_partial){.utf8 = YD_UTF8_INIT};
-    return ws->partial = partial;
+    if (aside == NULL || aside->partial != NULL)
+        return aside != NULL ? aside->partial : NULL;
+    aside->partial = yd_pool_get(&yd_ws_loop_of(ws)->pool, YD_BLOCK_CHUNK);
+    if (aside->partial != NULL)
+        *aside->partial = (struct yd_ws_partial){.utf8 = YD_UTF8_INIT};
+    return aside->partial;
 }
 
 static void free_data(yodel_ws *ws, struct yd_ws_partial *partial)
@@ -40,15 +63,30 @@ static void free_data(yodel_ws *ws, struct yd_ws_partial *partial)
     partial->reserved = 0;
 }
 
+/* Most have nothing aside once their message is whole. */
+static void tidy(yodel_ws *ws)
+{
+    const struct yd_ws_aside *aside = ws->aside;
+
+    if (aside->contexts.deflater == NULL && aside->contexts.inflater == NULL &&
+        aside->close_reason == NULL) {
+        yd_pool_put(&yd_ws_loop_of(ws)->pool, YD_BLOCK_SMALL, ws->aside);
+        ws->aside = NULL;
+    }
+}
+
 void yd_ws_free_partial(yodel_ws *ws)
 {
-    if (ws->partial == NULL)
+    struct yd_ws_partial *partial = ws->aside != NULL ? ws->aside->partial : NULL;
+
+    if (partial == NULL)
         return;
     yd_conn_read_into(ws->conn, NULL);
-    yd_inflater_free(ws->partial->inflater);
-    free_data(ws, ws->partial);
-    yd_pool_put(&yd_ws_loop_of(ws)->pool, YD_BLOCK_CHUNK, ws->partial);
-    ws->partial = NULL;
+    yd_inflater_free(partial->inflater);
+    free_data(ws, partial);
+    yd_pool_put(&yd_ws_loop_of(ws)->pool, YD_BLOCK_CHUNK, partial);
+    ws->aside->partial = NULL;
+    tidy(ws);
 }
 
 /*
@@ -107,16 +145,17 @@ static void append(yodel_ws *ws, struct yd_ws_partial *partial, const uint8_t *d
 
 int yd_ws_partial_append(yodel_ws *ws, const uint8_t *data, size_t len, uint64_t announced)
 {
+    struct yd_ws_partial *partial = ws->aside->partial;
     int rc;
 
-    if ((rc = make_room(ws, ws->partial, len, announced)) == 0)
-        append(ws, ws->partial, data, len);
+    if ((rc = make_room(ws, partial, len, announced)) == 0)
+        append(ws, partial, data, len);
     return rc;
 }
 
 void yd_ws_partial_read_into(yodel_ws *ws, uint64_t left)
 {
-    struct yd_ws_partial *partial = ws->partial;
+    struct yd_ws_partial *partial = ws->aside->partial;
     size_t room = (size_t)YD_MIN(left, (uint64_t)(partial->cap - partial->len));
 
     if (room >= READ_INTO_LEAST)

@@ -108,10 +108,18 @@ struct yd_ws_partial {
     uint8_t control[YD_WS_MAX_CONTROL], control_len;
 };
 
-/* Compressors that keep a context from message to message; made on first use. */
+/* Compressors that keep a context from message to message. */
 struct yd_ws_contexts {
     struct yd_deflater *deflater;
     struct yd_inflater *inflater;
+};
+
+/* What few WebSockets have, and then for a while; a small block of the loop's pool. */
+struct yd_ws_aside {
+    struct yd_ws_partial *partial;  /* NULL: none */
+    struct yd_ws_contexts contexts; /* made on first use */
+    char *close_reason;             /* NULL: none */
+    uint8_t close_reason_len;
 };
 
 /* Kept small: there is one for every idle client. */
@@ -129,19 +137,16 @@ struct yodel_ws {
         struct yd_ws_reader reader; /* while OPEN or CLOSING */
         struct yd_mail end;         /* when DONE */
     } in;
-    struct yd_ws_partial *partial; /* NULL: none */
-    struct yd_ws_contexts *contexts;
-    char *close_reason;
-    uint32_t heard_at; /* ms, wraps */
+    struct yd_ws_aside *aside; /* NULL: nothing */
+    uint32_t heard_at;         /* ms, wraps */
     uint16_t close_code;
-    uint8_t close_reason_len;
     uint8_t closed_by : 3;
     uint8_t state : 2;
     bool pinged : 1;      /* nothing was heard since a ping */
     bool congested : 1;   /* a send was refused: on_drain is owed */
     bool held_back : 1;   /* input rests until the output is out */
     bool paused : 1;      /* input rests until the program says so */
-    bool has_closing : 1; /* closed_by, close_code and close_reason are set */
+    bool has_closing : 1; /* closed_by and close_code are set */
     bool in_connect : 1;  /* on_connect runs */
     bool deferred : 1;    /* on_connect has deferred: on_close is owed */
     bool rejected : 1;
@@ -200,6 +205,10 @@ void yd_ws_inflated(yodel_ws *ws);
 struct yd_inflater *yd_ws_own_inflater(yodel_ws *ws);
 
 /* partial.c */
+/* What it has aside, made if it is not there; NULL when out of memory. */
+struct yd_ws_aside *yd_ws_aside_of(yodel_ws *ws);
+/* Gives it back, with all that is in it but contexts, which must have gone. */
+void yd_ws_free_aside(yodel_ws *ws);
 /* What has come of a message or control frame in pieces, empty at first; NULL when out of memory.
  */
 struct yd_ws_partial *yd_ws_partial_of(yodel_ws *ws);

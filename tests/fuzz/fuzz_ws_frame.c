@@ -55,8 +55,8 @@ static void take_piece(struct result *result, const struct yd_ws_piece *piece)
 }
 
 /* Reads one chunk, in memory of its own. */
-static void read_chunk(struct yd_ws_reader *reader, const uint8_t *data, size_t len,
-                       struct result *result)
+static void read_chunk(struct yd_ws_reader *reader, const struct yd_ws_rules *rules,
+                       const uint8_t *data, size_t len, struct result *result)
 {
     uint8_t *copy = malloc(len);
     const char *error;
@@ -69,7 +69,7 @@ static void read_chunk(struct yd_ws_reader *reader, const uint8_t *data, size_t 
         struct yd_ws_piece piece;
         size_t used;
 
-        got = yd_ws_read(reader, copy + at, len - at, &used, &piece, &error);
+        got = yd_ws_read(reader, rules, copy + at, len - at, &used, &piece, &error);
         require(used <= len - at && (used > 0 || got <= 0));
         if (got == 1) {
             require(piece.data >= copy + at && piece.data + piece.len == copy + at + used);
@@ -83,9 +83,10 @@ static void read_chunk(struct yd_ws_reader *reader, const uint8_t *data, size_t 
 }
 
 /* cut: 0 is whole, else the seed of chunks of 1 to 16 bytes. */
-static void read_all(struct yd_ws_reader reader, const uint8_t *data, size_t len, uint32_t cut,
+static void read_all(const struct yd_ws_rules *rules, const uint8_t *data, size_t len, uint32_t cut,
                      struct result *ret)
 {
+    struct yd_ws_reader reader = {0};
     size_t at = 0;
 
     while (at < len && ret->error == 0) {
@@ -95,7 +96,7 @@ static void read_all(struct yd_ws_reader reader, const uint8_t *data, size_t len
             cut = cut * 1103515245 + 12345;
             n = YD_MIN(n, 1 + (cut >> 16) % 16);
         }
-        read_chunk(&reader, data + at, n, ret);
+        read_chunk(&reader, rules, data + at, n, ret);
         at += n;
     }
     put(&ret->done, ret->message.ptr ? ret->message.ptr : (const uint8_t *)"", ret->message.len);
@@ -112,15 +113,15 @@ static void done(struct result *result)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint64_t limits[] = {16, 125, 70000, UINT64_MAX};
-    struct yd_ws_reader reader = {0};
+    struct yd_ws_rules rules = {0};
     struct result whole = {0}, pieces = {0};
 
     if (size < 2)
         return 0;
-    reader.allow_rsv1 = data[0] & 1;
-    reader.max = limits[data[0] >> 1 & 3];
-    read_all(reader, data + 2, size - 2, 0, &whole);
-    read_all(reader, data + 2, size - 2, 1 + data[1], &pieces);
+    rules.allow_rsv1 = data[0] & 1;
+    rules.max = limits[data[0] >> 1 & 3];
+    read_all(&rules, data + 2, size - 2, 0, &whole);
+    read_all(&rules, data + 2, size - 2, 1 + data[1], &pieces);
     require(whole.error == pieces.error);
     require(whole.done.len == pieces.done.len);
     require(memcmp(whole.done.ptr, pieces.done.ptr, whole.done.len) == 0);

@@ -78,6 +78,7 @@ static void put_frames(struct stream *stream, const char *frames)
 /* A reader with those who put its pieces together. */
 struct peer {
     struct yd_ws_reader reader;
+    struct yd_ws_rules rules;
     struct log log, message, control;
     int result;
     size_t used;
@@ -127,7 +128,8 @@ static void feed(struct peer *peer, const uint8_t *data, size_t len)
         struct yd_ws_piece piece;
         size_t used = SIZE_MAX;
 
-        peer->result = yd_ws_read(&peer->reader, copy + at, len - at, &used, &piece, &error);
+        peer->result =
+            yd_ws_read(&peer->reader, &peer->rules, copy + at, len - at, &used, &piece, &error);
         assert_true(used <= len - at);
         if (peer->result == 1)
             take_piece(peer, &piece);
@@ -168,7 +170,7 @@ static void expect(const struct stream *stream, uint64_t max, bool rsv1, const c
     static const size_t chunks[] = {SIZE_MAX / 2, 1, 2, 3, 5, 7, 11, 64};
 
     for (size_t i = 0; i < YD_LEN(chunks); i++) {
-        struct peer peer = {.reader = {.max = max, .allow_rsv1 = rsv1}};
+        struct peer peer = {.rules = {.max = max, .allow_rsv1 = rsv1}};
 
         run(&peer, stream, chunks[i]);
         assert_string_equal(peer.log.text, log);
@@ -178,7 +180,7 @@ static void expect(const struct stream *stream, uint64_t max, bool rsv1, const c
 
 static void test_ws_frame_reader_is_small(void **state)
 {
-    assert_true(sizeof(struct yd_ws_reader) <= 48);
+    assert_true(sizeof(struct yd_ws_reader) <= 24);
 }
 
 static void test_ws_frame_reads_messages(void **state)
@@ -302,7 +304,7 @@ static void test_ws_frame_refuses_a_header_at_its_first_bad_byte(void **state)
 
     for (size_t i = 0; i < YD_LEN(cases); i++) {
         const uint8_t *head = (const uint8_t *)cases[i].head;
-        struct peer whole = {.reader = {.max = 1000}}, bytes = {.reader = {.max = 1000}};
+        struct peer whole = {.rules = {.max = 1000}}, bytes = {.rules = {.max = 1000}};
 
         feed(&whole, head, cases[i].len);
         assert_int_equal(whole.result, cases[i].result);
@@ -348,7 +350,7 @@ static void test_ws_frame_adds_lengths_without_wrapping(void **state)
     static const uint64_t before[] = {UINT64_MAX, UINT64_MAX - 4, UINT64_MAX - 5};
 
     for (size_t i = 0; i < YD_LEN(before); i++) {
-        struct peer peer = {.reader = {.max = UINT64_MAX, .opcode = YD_WS_TEXT}};
+        struct peer peer = {.rules = {.max = UINT64_MAX}, .reader = {.opcode = YD_WS_TEXT}};
         struct stream stream = {0};
 
         peer.reader.message = before[i];
@@ -391,7 +393,7 @@ static void assert_piece(struct peer *peer, uint8_t *data, size_t len, const cha
     char text[64];
     size_t used;
 
-    assert_int_equal(yd_ws_read(&peer->reader, data, len, &used, &piece, &error), 1);
+    assert_int_equal(yd_ws_read(&peer->reader, &peer->rules, data, len, &used, &piece, &error), 1);
     assert_int_equal(used, len);
     assert_ptr_equal(piece.data, data + len - piece.len);
     snprintf(text, sizeof(text), "%x%s%s %.*s", piece.opcode, piece.first ? " first" : "",
@@ -405,14 +407,14 @@ static void assert_nothing(struct peer *peer, uint8_t *data, size_t len)
     const char *error;
     size_t used;
 
-    assert_int_equal(yd_ws_read(&peer->reader, data, len, &used, &piece, &error), 0);
+    assert_int_equal(yd_ws_read(&peer->reader, &peer->rules, data, len, &used, &piece, &error), 0);
     assert_int_equal(used, len);
 }
 
 /* header | part | rest, for a message in two frames with a ping between, all of them cut */
 static void test_ws_frame_marks_the_pieces(void **state)
 {
-    struct peer peer = {.reader = {.max = 100}};
+    struct peer peer = {.rules = {.max = 100}};
     struct stream s = {0};
 
     put_frames(&s, "01:abcdefg 89:ping 80:hijklmn 81:");
@@ -435,19 +437,21 @@ static void test_ws_frame_marks_the_pieces(void **state)
 /* A good message ahead of a bad frame in one read is given out first. */
 static void test_ws_frame_error_takes_nothing(void **state)
 {
-    struct yd_ws_reader reader = {.max = 100};
+    const struct yd_ws_rules rules = {.max = 100};
+    struct yd_ws_reader reader = {0};
     struct yd_ws_piece piece;
     struct stream s = {0};
     const char *error = NULL;
     size_t used;
 
     put_frames(&s, "81:good 83:bad");
-    assert_int_equal(yd_ws_read(&reader, s.data, s.len, &used, &piece, &error), 1);
+    assert_int_equal(yd_ws_read(&reader, &rules, s.data, s.len, &used, &piece, &error), 1);
     assert_int_equal(used, 10);
     assert_int_equal(piece.len, 4);
     assert_memory_equal(piece.data, "good", 4);
-    assert_int_equal(yd_ws_read(&reader, s.data + used, s.len - used, &used, &piece, &error),
-                     YD_WS_ERR_PROTOCOL);
+    assert_int_equal(
+        yd_ws_read(&reader, &rules, s.data + used, s.len - used, &used, &piece, &error),
+        YD_WS_ERR_PROTOCOL);
     assert_int_equal(used, 0);
     assert_non_null(error);
     free(s.data);
