@@ -363,13 +363,29 @@ static yodel_ws_deflate deflate(PyObject *options)
     return PyObject_IsTrue(value) == 1 ? YODEL_WS_DEFLATE_SHARED : YODEL_WS_DEFLATE_OFF;
 }
 
+/* A level or a window, which the library checks; 0: not given, as None. */
+static unsigned deflate_number(PyObject *options, const char *name)
+{
+    double number = option(options, name, 0);
+
+    if (PyErr_Occurred())
+        return 0;
+    if (number >= 0 && number <= UINT16_MAX && number == (unsigned)number)
+        return (unsigned)number;
+    PyErr_Format(PyExc_ValueError, "%s is out of range", name);
+    return 0;
+}
+
 int yp_ws_route(struct yp_asgi *asgi, PyObject *options)
 {
-    const yodel_ws_options *ws_options =
-        YODEL_OPTIONS(yodel_ws_options, .max_buffered = HIGH_WATER,
-                      .max_message = (size_t)option(options, "ws_max_size", (double)MAX_MESSAGE),
-                      .ping_ms = interval(options, "ws_ping_interval"),
-                      .pong_ms = interval(options, "ws_ping_timeout"), .deflate = deflate(options));
+    const yodel_ws_options *ws_options = YODEL_OPTIONS(
+        yodel_ws_options, .max_buffered = HIGH_WATER,
+        .max_message = (size_t)option(options, "ws_max_size", (double)MAX_MESSAGE),
+        .ping_ms = interval(options, "ws_ping_interval"),
+        .pong_ms = interval(options, "ws_ping_timeout"), .deflate = deflate(options),
+        .deflate_level = deflate_number(options, "ws_per_message_deflate_level"),
+        .deflate_bits = deflate_number(options, "ws_per_message_deflate_window"),
+        .deflate_client_bits = deflate_number(options, "ws_per_message_deflate_client_window"));
     int rc;
 
     if (PyErr_Occurred())

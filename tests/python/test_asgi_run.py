@@ -70,6 +70,10 @@ def test_options():
     one_line("plain:app", "--workers", "0", status=2, says="less than 1")
     one_line("plain:app", "--limit-request-body", "-1", status=2, says="less than 0")
     one_line("plain:app", "--timeout-keep-alive", "soon", status=2, says="soon")
+    one_line("plain:app", "--ws-per-message-deflate", "maybe", status=2, says="not true, false or context")
+    one_line("plain:app", "--ws-per-message-deflate-level", "10", status=2, says="10 is not 1 to 9")
+    one_line("plain:app", "--ws-per-message-deflate-window", "8", status=2, says="8 is not 9 to 15")
+    one_line("plain:app", "--ws-per-message-deflate-client-window", "x", status=2, says="client-window")
     one_line("plain:app", "--ssl-certfile", "/nowhere.pem", says="cannot read /nowhere.pem")
     one_line("plain:app", "--ssl-keyfile", "/etc/hostname", status=2, says="needs --ssl-certfile")
     one_line("plain:app", "--host", "no-such-host.invalid", says="no-such-host.invalid")
@@ -103,6 +107,19 @@ def test_lines_of_the_log():
             assert f"INFO:     {line}" in one.said(), one.said()
     with serve("plain:app", "--use-colors") as one:
         assert "\033[32mINFO\033[0m:     Started" in one.said(), one.said()
+
+
+def test_deflate():
+    def agreed(*words):
+        offer = [("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits")]
+        with serve("ws_app:app", *words) as one, WebSocket(one.port, "/echo", headers=offer) as websocket:
+            return websocket.answer.headers.get("sec-websocket-extensions", "")
+
+    assert "server_no_context_takeover" in agreed(), agreed()
+    equal(agreed("--ws-per-message-deflate", "false"), "")
+    equal(agreed("--ws-per-message-deflate=context", "--ws-per-message-deflate-level=6",
+                 "--ws-per-message-deflate-window=12", "--ws-per-message-deflate-client-window=9"),
+          "permessage-deflate; server_max_window_bits=12; client_max_window_bits=9")
 
 
 # Addresses.

@@ -342,4 +342,41 @@ def test_max_size_and_pings():
             equal(websocket.rest()[:1], b"\x88", "closed for want of a pong")
 
 
+OFFER = [("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits")]
+
+
+def extensions(program, offer=None):
+    """What a server with some options agrees to, as a set of words; then a message comes and goes."""
+    with program.websocket("/echo", headers=offer or OFFER) as websocket:
+        answer = websocket.answer.headers.get("sec-websocket-extensions", "")
+        websocket.send_text("x" * 2000)
+        frame = websocket.frame()
+        equal(bool(frame.rsv), bool(answer))
+        assert len(frame.payload) < 200 or not answer
+        return {word.strip() for word in answer.split(";")}
+
+
+def test_deflate_options():
+    short = {"permessage-deflate", "server_no_context_takeover", "client_no_context_takeover"}
+    with AsgiProgram("ws_app:app") as server:
+        assert short <= extensions(server), extensions(server)
+    with AsgiProgram("ws_app:app", ws_per_message_deflate=False) as server:
+        equal(extensions(server), {""})
+    with AsgiProgram("ws_app:app", ws_per_message_deflate="context", ws_per_message_deflate_level=9,
+                     ws_per_message_deflate_window=10, ws_per_message_deflate_client_window=11) as server:
+        equal(extensions(server), {"permessage-deflate", "server_max_window_bits=10", "client_max_window_bits=11"})
+
+
+def test_deflate_options_out_of_range():
+    for name, value in (("level", 10), ("level", -1), ("level", 1.5), ("level", "x"), ("window", 8), ("window", 16),
+                        ("client_window", 100000)):
+        try:
+            program = AsgiProgram("ws_app:app", **{f"ws_per_message_deflate_{name}": value})
+        except AssertionError as problem:
+            assert "ValueError" in str(problem) or "TypeError" in str(problem), problem
+        else:
+            program.stop()
+            raise AssertionError(f"{name} {value} was taken")
+
+
 harness.run(globals(), lambda: AsgiProgram("ws_app:app"))

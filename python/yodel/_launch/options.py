@@ -29,6 +29,18 @@ def amount(text):
     return value
 
 
+def within(least, most):
+    """A whole number of least to most."""
+
+    def number(text):
+        value = int(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{value} is not {least} to {most}")
+        return value
+
+    return number
+
+
 def seconds(text):
     """A time of at least 0."""
     value = float(text)

@@ -1,9 +1,25 @@
 # SPDX-License-Identifier: MIT
 """The options of python3 -m yodel.asgi."""
 
+import argparse
 import os
 
-from .._launch.options import Parser, add_addresses, add_logs, add_processes, add_tls, amount, count, seconds
+from .._launch.options import (
+    Parser,
+    add_addresses,
+    add_logs,
+    add_processes,
+    add_tls,
+    amount,
+    count,
+    seconds,
+    within,
+)
+
+BOOLEANS = {
+    **dict.fromkeys(("true", "t", "1", "yes", "y", "on"), True),
+    **dict.fromkeys(("false", "f", "0", "no", "n", "off"), False),
+}
 
 
 def parser():
@@ -18,6 +34,16 @@ def parser():
     _add_websocket(made)
     add_logs(made)
     return made
+
+
+def deflation(text):
+    """A boolean, as uvicorn takes it, or "context"."""
+    word = text.strip().lower()
+    if word == "context":
+        return word
+    if word not in BOOLEANS:
+        raise argparse.ArgumentTypeError(f"{text} is not true, false or context")
+    return BOOLEANS[word]
 
 
 def _add_application(made):
@@ -48,6 +74,14 @@ def _add_websocket(made):
     group.add_argument("--ws-max-size", type=count, default=16777216, metavar="BYTES", help="of one message")
     group.add_argument("--ws-ping-interval", type=seconds, default=20.0, metavar="S")
     group.add_argument("--ws-ping-timeout", type=seconds, default=20.0, metavar="S")
+    group.add_argument("--ws-per-message-deflate", type=deflation, default=True, metavar="true|false|context",
+                       help="permessage-deflate; context: messages may refer to earlier ones, which takes memory")
+    group.add_argument("--ws-per-message-deflate-level", type=within(1, 9), default=None, metavar="N",
+                       help="1, the fastest, to 9, the shortest")
+    group.add_argument("--ws-per-message-deflate-window", type=within(9, 15), default=None, metavar="BITS",
+                       help="of what is sent: 9, 512 bytes, to 15, 32 KiB")
+    group.add_argument("--ws-per-message-deflate-client-window", type=within(9, 15), default=None, metavar="BITS",
+                       help="of what clients send")
 
 
 def defaults(app, given):

@@ -190,6 +190,10 @@ class Serving:
             "ws_max_size": options.ws_max_size,
             "ws_ping_interval": options.ws_ping_interval,
             "ws_ping_timeout": options.ws_ping_timeout,
+            "ws_per_message_deflate": options.ws_per_message_deflate,
+            "ws_per_message_deflate_level": options.ws_per_message_deflate_level,
+            "ws_per_message_deflate_window": options.ws_per_message_deflate_window,
+            "ws_per_message_deflate_client_window": options.ws_per_message_deflate_client_window,
             "access_log": _access_line if options.access_log else None,
         }
 
