@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Fails when a source file includes a header of a layer it may not use, or the include graph has a cycle.
 
-Also when two files have one base name.  A layer is a directory of src/.  ALLOWED is the whole architecture; change it in review."""
+Also when two files have one base name.  A layer is a directory of src/ or of program/.  ALLOWED and PROGRAM are the whole
+architecture; change them in review."""
 
 import re
 
@@ -31,25 +32,37 @@ ALLOWED = {  # layer: the layers it may include, beside itself
     "carry": "base proto loop net nodes http eio",
     "server": "base proto loop bus open net redis nodes http groups channels ws sse eio sio adapter carry channels_redis history_redis",
 }
+# The program of program/ has layers of its own, above the public headers.
+PROGRAM = {
+    "base": "",
+    "config": "base",
+    "token": "base config",
+    "command": "base config token",
+    "hook": "base config command",
+    "api": "base config token command",
+    "serve": "base config token command hook api",
+    "cli": "base config token command hook api serve",
+}
 # Pure protocol code does no I/O, reads no clock and starts no thread.
 FORBIDDEN = {"proto": r"sys/|netinet/|arpa/|pthread|time\.h|unistd\.h|openssl/|uv\.h"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(["<])([^">]+)', re.M)
 
 
-def check_file(path, text, graph):
-    """The problems of one file; its quoted includes go into `graph`."""
+def check_file(folder, path, text, graph):
+    """The problems of one file of src/ or program/; its quoted includes go into `graph`."""
     layer = path.split("/")[0]
-    if layer not in ALLOWED:
-        yield f"src/{path}: {layer} is not a layer"
+    allowed, forbidden = (PROGRAM, {}) if folder == "program" else (ALLOWED, FORBIDDEN)
+    if layer not in allowed:
+        yield f"{folder}/{path}: {layer} is not a layer"
         return
     for match in INCLUDE.finditer(text):
-        where = f"src/{path}:{text.count(chr(10), 0, match.start()) + 1}"
+        where = f"{folder}/{path}:{text.count(chr(10), 0, match.start()) + 1}"
         quoted, name = match[1] == '"', match[2]
-        if layer in FORBIDDEN and re.match(FORBIDDEN[layer], name):
+        if layer in forbidden and re.match(forbidden[layer], name):
             yield f"{where}: {layer} may not include <{name}>"
         if quoted:
             graph.setdefault(path, []).append(name)
-            if name.split("/")[0] not in [layer, *ALLOWED[layer].split()]:
+            if name.split("/")[0] not in [layer, *allowed[layer].split()]:
                 yield f"{where}: {layer} may not include {name}"
 
 
@@ -96,15 +109,18 @@ def main():
     """Check every file of src/."""
     top = tree.root()
     problems = list(check_names(tree.files(top, ["src"], [".c", ".h"])))
-    graph = {}
+    problems += check_names(tree.files(top, ["program"], [".c", ".h"]))
     for path in tree.files(top, ["python/src"], [".c", ".h"]):
         problems += check_outside(path, tree.read(top, path))
-    for path in tree.files(top, ["src"], [".c", ".h"]):
-        problems += check_file(path.removeprefix("src/"), tree.read(top, path), graph)
-    cycle = find_cycle(graph)
-    if cycle:
-        problems.append("include cycle: " + " -> ".join(cycle))
-    tree.finish(problems, f"layers ok: {len(graph)} files")
+    graphs = []
+    for folder in ("src", "program"):
+        graphs.append({})
+        for path in tree.files(top, [folder], [".c", ".h"]):
+            problems += check_file(folder, path.removeprefix(folder + "/"), tree.read(top, path), graphs[-1])
+        cycle = find_cycle(graphs[-1])
+        if cycle:
+            problems.append("include cycle: " + " -> ".join(cycle))
+    tree.finish(problems, f"layers ok: {sum(map(len, graphs))} files")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import os
 import sys
 
 SKIPPED = {".git", ".cache", "__pycache__", "artifacts", "node_modules"}
-CODE_FOLDERS = ("src", "python", "include", "examples", "demo", "bench", "tools", "tests")
+CODE_FOLDERS = ("src", "program", "python", "include", "examples", "demo", "bench", "tools", "tests")
 
 
 def root():

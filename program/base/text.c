@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for len more and a NUL. */
+static bool grow(struct yg_text *text, size_t len)
+{
+    size_t cap = text->cap > 0 ? text->cap : 64;
+    char *ptr;
+
+    if (text->failed)
+        return false;
+    if (len < text->cap - text->len)
+        return true;
+    while (cap - text->len <= len && cap <= SIZE_MAX / 2)
+        cap *= 2;
+    ptr = cap - text->len > len ? realloc(text->ptr, cap) : NULL;
+    if (ptr == NULL) {
+        text->failed = true;
+        return false;
+    }
+    text->ptr = ptr;
+    text->cap = cap;
+    return true;
+}
+
+void yg_text_add(struct yg_text *text, const char *ptr, size_t len)
+{
+    if (!grow(text, len))
+        return;
+    if (len > 0)
+        memcpy(text->ptr + text->len, ptr, len);
+    text->len += len;
+    text->ptr[text->len] = '\0';
+}
+
+void yg_text_puts(struct yg_text *text, const char *string)
+{
+    yg_text_add(text, string, strlen(string));
+}
+
+void yg_text_putc(struct yg_text *text, char c)
+{
+    yg_text_add(text, &c, 1);
+}
+
+void yg_text_printf(struct yg_text *text, const char *format, ...)
+{
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (len < 0)
+        text->failed = true;
+    if (!grow(text, len < 0 ? 0 : (size_t)len))
+        return;
+    va_start(args, format);
+    vsnprintf(text->ptr + text->len, (size_t)len + 1, format, args);
+    va_end(args);
+    text->len += (size_t)len;
+}
+
+/* The bytes of one character of UTF-8 at ptr; 0 when it is none. */
+static size_t utf8_length(const unsigned char *ptr, size_t len)
+{
+    static const struct {
+        unsigned char first, last, low, high; /* low, high: of the second byte */
+        size_t length;
+    } forms[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+                 {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},
+                 {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+                 {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+
+    if (ptr[0] < 0x80)
+        return 1;
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (ptr[0] < forms[i].first || ptr[0] > forms[i].last)
+            continue;
+        if (len < forms[i].length || ptr[1] < forms[i].low || ptr[1] > forms[i].high)
+            return 0;
+        for (size_t j = 2; j < forms[i].length; j++) {
+            if ((ptr[j] & 0xc0) != 0x80)
+                return 0;
+        }
+        return forms[i].length;
+    }
+    return 0;
+}
+
+bool yg_text_is_utf8(const char *ptr, size_t len)
+{
+    for (size_t i = 0, length; i < len; i += length) {
+        length = utf8_length((const unsigned char *)ptr + i, len - i);
+        if (length == 0)
+            return false;
+    }
+    return true;
+}
+
+void yg_text_put_json(struct yg_text *text, const char *ptr, size_t len)
+{
+    yg_text_putc(text, '"');
+    for (size_t i = 0, length; i < len; i += length) {
+        const unsigned char *at = (const unsigned char *)ptr + i;
+
+        length = utf8_length(at, len - i);
+        if (length == 0) {
+            yg_text_puts(text, "\xef\xbf\xbd");
+            length = 1;
+        } else if (*at == '"' || *at == '\\') {
+            yg_text_putc(text, '\\');
+            yg_text_putc(text, (char)*at);
+        } else if (*at == '\n') {
+            yg_text_puts(text, "\\n");
+        } else if (*at < 0x20 || *at == 0x7f) {
+            yg_text_printf(text, "\\u%04x", *at);
+        } else {
+            yg_text_add(text, (const char *)at, length);
+        }
+    }
+    yg_text_putc(text, '"');
+}
+
+const char *yg_text_string(const struct yg_text *text)
+{
+    return text->ptr != NULL ? text->ptr : "";
+}
+
+bool yg_text_failed(const struct yg_text *text)
+{
+    return text->failed;
+}
+
+void yg_text_reset(struct yg_text *text)
+{
+    text->len = 0;
+    text->failed = false;
+    if (text->ptr != NULL)
+        text->ptr[0] = '\0';
+}
+
+void yg_text_done(struct yg_text *text)
+{
+    free(text->ptr);
+    *text = (struct yg_text){0};
+}
