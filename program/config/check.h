@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_CONFIG_CHECK_H
+#define YG_CONFIG_CHECK_H
+
+#include "config/config.h"
+#include "config/node.h"
+
+/*
+ * What single options cannot know: whether they fit each other.  Reports errors and warnings.
+ *
+ * tree   what the configuration was made of, for the places
+ */
+void yg_check(const struct yg_config *config, const struct yg_node *tree, struct yg_report *report);
+
+/* The parts of yg_check(), by their file. */
+
+struct yg_check {
+    const struct yg_config *config;
+    const struct yg_node *tree;
+    struct yg_report *report;
+};
+
+/* The place of the deepest of these keys that is there: "auth", "jwt", NULL.  An item of a list is
+ * its number in brackets: "[0]". */
+struct yg_place yg_check_place(const struct yg_check *check, const char *first, ...)
+    __attribute__((sentinel));
+
+/* The place of one option of an item of a list at the top. */
+struct yg_place yg_check_item(const struct yg_check *check, const char *list, size_t n,
+                              const char *key);
+
+void yg_check_listeners(const struct yg_check *check);
+void yg_check_auth(const struct yg_check *check);
+void yg_check_webhooks(const struct yg_check *check);
+
+#endif

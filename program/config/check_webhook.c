@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+#include <strings.h>
+
+#include "config/check.h"
+
+#define MIN_SECRET 24 /* bytes, by Standard Webhooks */
+
+static const char token_chars[] = "!#$%&'*+-.^_`|~0123456789"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/* Headers that the program sets itself. */
+static const char *const own_headers[] = {
+    "webhook-id", "webhook-timestamp", "webhook-signature", "content-type", "content-length",
+    "host",       "transfer-encoding", "connection"};
+
+static void check_named(const struct yg_check *check, const char *list, size_t n,
+                        const char *webhook)
+{
+    const struct yg_place place = yg_check_item(check, list, n, "webhook");
+
+    if (*webhook != '\0' && yg_config_webhook(check->config, webhook) == NULL)
+        yg_report_error(check->report, &place, "%s[%zu].webhook: there is no webhook \"%.60s\"",
+                        list, n, webhook);
+}
+
+static int is_url(const char *url)
+{
+    if (strpbrk(url, " \t\r\n#") != NULL)
+        return 0;
+    if (strncmp(url, "http://", 7) == 0)
+        return url[7] != '\0' && url[7] != '/';
+    if (strncmp(url, "https://", 8) == 0)
+        return url[8] != '\0' && url[8] != '/';
+    return strncmp(url, "unix:/", 6) == 0 && strstr(url + 6, ":/") != NULL;
+}
+
+static void check_header(const struct yg_check *check, size_t n, const struct yg_pair *header)
+{
+    const struct yg_place place = yg_check_item(check, "webhooks", n, "headers");
+
+    if (*header->name == '\0' || header->name[strspn(header->name, token_chars)] != '\0')
+        yg_report_error(check->report, &place,
+                        "webhooks[%zu].headers: \"%.60s\" is not the name of a header", n,
+                        header->name);
+    for (const char *at = header->value; *at != '\0'; at++) {
+        if ((unsigned char)*at < 0x20 && *at != '\t') {
+            yg_report_error(check->report, &place,
+                            "webhooks[%zu].headers: the value of \"%.60s\" has a control "
+                            "character",
+                            n, header->name);
+            break;
+        }
+    }
+    for (size_t i = 0; i < sizeof(own_headers) / sizeof(own_headers[0]); i++) {
+        if (strcasecmp(header->name, own_headers[i]) == 0)
+            yg_report_error(check->report, &place,
+                            "webhooks[%zu].headers: \"%s\" is set by the program", n,
+                            own_headers[i]);
+    }
+}
+
+static void check_secrets(const struct yg_check *check, size_t n)
+{
+    const struct yg_webhook *hook = &check->config->webhooks.items[n];
+    struct yg_place place = yg_check_item(check, "webhooks", n, "secret");
+
+    if (*hook->secret != '\0' && strlen(hook->secret) < MIN_SECRET)
+        yg_report_error(check->report, &place, "webhooks[%zu].secret: must have %d bytes at least",
+                        n, MIN_SECRET);
+    place = yg_check_item(check, "webhooks", n, "old_secret");
+    if (*hook->old_secret != '\0' && *hook->secret == '\0')
+        yg_report_error(check->report, &place, "webhooks[%zu].old_secret: needs secret", n);
+}
+
+static void check_times(const struct yg_check *check, size_t n)
+{
+    const struct yg_webhook *hook = &check->config->webhooks.items[n];
+    struct yg_place place = yg_check_item(check, "webhooks", n, "connect_timeout");
+
+    if (hook->connect_timeout_ms > hook->timeout_ms)
+        yg_report_error(check->report, &place, "webhooks[%zu].connect_timeout: longer than timeout",
+                        n);
+    place = yg_check_item(check, "webhooks", n, "retry");
+    if (hook->retry.min_ms > hook->retry.max_ms)
+        yg_report_error(check->report, &place, "webhooks[%zu].retry: min is longer than max", n);
+    place = yg_check_item(check, "webhooks", n, "circuit");
+    if (hook->circuit.open_ms > hook->circuit.max_ms)
+        yg_report_error(check->report, &place, "webhooks[%zu].circuit: open is longer than max", n);
+}
+
+static void check_webhook(const struct yg_check *check, size_t n)
+{
+    const struct yg_webhook *hook = &check->config->webhooks.items[n];
+    struct yg_place place = yg_check_item(check, "webhooks", n, "url");
+
+    if (*hook->url != '\0' && !is_url(hook->url))
+        yg_report_error(check->report, &place,
+                        "webhooks[%zu].url: must be http://HOST/, https://HOST/ or unix:PATH:/", n);
+    place = yg_check_item(check, "webhooks", n, "queue");
+    if (hook->queue.durable == YG_DURABLE_REDIS && *check->config->redis.url == '\0')
+        yg_report_error(check->report, &place, "webhooks[%zu].queue: redis needs redis.url", n);
+    for (size_t i = 0; i < hook->headers.num; i++)
+        check_header(check, n, &hook->headers.items[i]);
+    check_secrets(check, n);
+    check_times(check, n);
+}
+
+static int is_named(const struct yg_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->namespaces.num; i++) {
+        if (strcmp(config->namespaces.items[i].webhook, name) == 0)
+            return 1;
+    }
+    for (size_t i = 0; i < config->websockets.num; i++) {
+        if (strcmp(config->websockets.items[i].webhook, name) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+void yg_check_webhooks(const struct yg_check *check)
+{
+    const struct yg_config *config = check->config;
+
+    for (size_t i = 0; i < config->webhooks.num; i++) {
+        const struct yg_place place = yg_check_item(check, "webhooks", i, "name");
+
+        check_webhook(check, i);
+        if (*config->webhooks.items[i].name != '\0' &&
+            !is_named(config, config->webhooks.items[i].name))
+            yg_report_warning(check->report, &place,
+                              "webhooks[%zu]: no namespace and no WebSocket names it", i);
+    }
+    for (size_t i = 0; i < config->namespaces.num; i++)
+        check_named(check, "namespaces", i, config->namespaces.items[i].webhook);
+    for (size_t i = 0; i < config->websockets.num; i++)
+        check_named(check, "websockets", i, config->websockets.items[i].webhook);
+}
