@@ -40,23 +40,27 @@ static void cut(struct yg_text *text, size_t len)
     }
 }
 
-/* refused: bits of the mode that the file may not have. */
-static int read_file(const char *path, size_t max, mode_t refused, struct yg_text *into)
+/* A secret is in a file that others cannot read: not in what may block, or never end. */
+static int check_kind(const struct stat *info, bool is_secret)
+{
+    if (S_ISDIR(info->st_mode))
+        return -EISDIR;
+    if (is_secret && !S_ISREG(info->st_mode))
+        return -EINVAL;
+    return is_secret && (info->st_mode & (S_IROTH | S_IWOTH)) != 0 ? -EPERM : 0;
+}
+
+static int read_file(const char *path, size_t max, bool is_secret, struct yg_text *into)
 {
     const size_t from = into->len;
     struct stat info;
     int fd, rc;
 
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open(path, O_RDONLY | O_CLOEXEC | (is_secret ? O_NONBLOCK : 0));
     if (fd < 0)
         return -errno;
-    if (fstat(fd, &info) != 0)
-        rc = -errno;
-    else if (S_ISDIR(info.st_mode))
-        rc = -EISDIR;
-    else if ((info.st_mode & refused) != 0)
-        rc = -EPERM;
-    else
+    rc = fstat(fd, &info) == 0 ? check_kind(&info, is_secret) : -errno;
+    if (rc == 0)
         rc = read_all(fd, max, into);
     close(fd);
     if (rc < 0)
@@ -66,7 +70,7 @@ static int read_file(const char *path, size_t max, mode_t refused, struct yg_tex
 
 int yg_file_read(const char *path, size_t max, struct yg_text *into)
 {
-    return read_file(path, max, 0, into);
+    return read_file(path, max, false, into);
 }
 
 /* The path of a credential of systemd's, or path itself.  room is for the former. */
@@ -94,7 +98,7 @@ int yg_secret_read(const char *path, struct yg_text *into)
     path = secret_path(path, room, sizeof(room));
     if (path == NULL)
         return -ENOENT;
-    rc = read_file(path, YG_SECRET_MAX, S_IROTH | S_IWOTH, into);
+    rc = read_file(path, YG_SECRET_MAX, true, into);
     if (rc < 0)
         return rc;
     if (into->len > from && into->ptr[into->len - 1] == '\n')
@@ -119,6 +123,8 @@ const char *yg_file_strerror(int result)
         return "it has a NUL byte";
     case -ENODATA:
         return "it is empty";
+    case -EINVAL:
+        return "it is no ordinary file";
     case -EFBIG:
         return "it is too large";
     default:

@@ -28,7 +28,8 @@ int yg_file_read(const char *path, size_t max, struct yg_text *into);
  * into   the secret is added to it, and may be freed by yg_secret_done()
  *
  * Returns 0; as yg_file_read(); -EPERM: others than owner and group may read or write the file;
- * -EBADMSG: it has a NUL byte; -ENOENT also where there are no credentials; -ENODATA: it is empty.
+ * -EINVAL: it is no regular file; -EBADMSG: it has a NUL byte; -ENOENT also where there are no
+ * credentials; -ENODATA: it is empty.
  */
 int yg_secret_read(const char *path, struct yg_text *into);
 

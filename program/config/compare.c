@@ -63,10 +63,30 @@ static void compare_items(const struct compare *compare, const struct yg_option 
     }
 }
 
+/* Whether the same things stand in another order, which matters to some lists. */
+static bool is_moved(const struct yg_option *option, const void *before, const void *after)
+{
+    size_t num, other, moved = 0;
+    const char *left = yg_value_items(before, &num), *right = yg_value_items(after, &other);
+
+    for (size_t i = 0; num == other && i < num; i++) {
+        const char *id = id_of(option->table, left + i * option->table->size);
+
+        if (find(option->table, after, id) == NULL)
+            return false;
+        moved += strcmp(id, id_of(option->table, right + i * option->table->size)) != 0 ? 1 : 0;
+    }
+    return moved > 0;
+}
+
 static void compare_lists(const struct compare *compare, const struct yg_option *option,
                           const char *path, const void *before, const void *after)
 {
     if (option->table->id == NULL) {
+        compare->changed(path, option, compare->user);
+        return;
+    }
+    if (is_moved(option, before, after)) {
         compare->changed(path, option, compare->user);
         return;
     }

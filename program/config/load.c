@@ -230,6 +230,17 @@ static struct loaded *new_loaded(void)
     return loaded;
 }
 
+/* An error that could not be noted is want of memory. */
+static int end(struct loading *loading, int rc, const struct yg_config **ret_config)
+{
+    if (rc == 0) {
+        *ret_config = &loading->loaded->config;
+        return 0;
+    }
+    yg_config_unref(&loading->loaded->config);
+    return loading->report->failed ? -ENOMEM : rc;
+}
+
 int yg_config_load(const struct yg_load *load, struct yg_report *report,
                    const struct yg_config **ret_config)
 {
@@ -244,11 +255,7 @@ int yg_config_load(const struct yg_load *load, struct yg_report *report,
         rc = add_layers(&loading, load);
     if (rc == 0)
         rc = finish(&loading);
-    if (rc == 0)
-        *ret_config = &loading.loaded->config;
-    else
-        yg_config_unref(&loading.loaded->config);
-    return rc;
+    return end(&loading, rc, ret_config);
 }
 
 int yg_config_read(const char *text, size_t len, const char *source, bool lax,
@@ -267,9 +274,5 @@ int yg_config_read(const char *text, size_t len, const char *source, bool lax,
         rc = add_lists(&loading);
     if (rc == 0)
         rc = finish(&loading);
-    if (rc == 0)
-        *ret_config = &loading.loaded->config;
-    else
-        yg_config_unref(&loading.loaded->config);
-    return rc;
+    return end(&loading, rc, ret_config);
 }

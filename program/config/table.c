@@ -527,12 +527,12 @@ const char *yg_type_text(enum yg_type type)
 {
     static const char *const texts[] = {
         [YG_BOOL] = "true or false",
-        [YG_COUNT] = "a number",
+        [YG_COUNT] = "a whole number",
         [YG_SIZE] = "a size with its unit, such as 64KiB or 1MiB",
         [YG_DURATION] = "a duration with its unit, such as 200ms, 5s, 10m or 1h",
         [YG_RATE] = "a rate, such as 100/s or 10/m, or 0",
         [YG_TEXT] = "a text",
-        [YG_WORD] = "one of some words",
+        [YG_WORD] = "a word",
         [YG_MODE] = "a mode in octal, such as 0660",
         [YG_TEXTS] = "a list of texts",
         [YG_WORDS] = "a list of words",

@@ -10,7 +10,9 @@ struct reader {
     yaml_parser_t parser;
     struct yg_arena *arena;
     struct yg_report *report;
-    const struct yg_place *from;
+    const char *text; /* what is read, */
+    size_t len;
+    const struct yg_place *from;         /* and where that stands */
     struct yg_node *open[YG_NODE_DEPTH]; /* lists and maps, outermost first */
     const char *keys[YG_NODE_DEPTH];     /* of maps: what has no value yet; NULL: none */
     struct yg_place key_places[YG_NODE_DEPTH];
@@ -38,21 +40,33 @@ static int refuse(struct reader *reader, const yaml_mark_t *mark, const char *te
     return -EINVAL;
 }
 
+/* Where a byte is that cannot be read: libyaml knows no line for it. */
+static struct yg_place place_of_byte(const struct reader *reader, size_t offset)
+{
+    yaml_mark_t mark = {0};
+
+    for (size_t i = 0; i < offset && i < reader->len; i++) {
+        if (reader->text[i] == '\n') {
+            mark.line++;
+            mark.column = 0;
+        } else if (((unsigned char)reader->text[i] & 0xc0) != 0x80) {
+            mark.column++;
+        }
+    }
+    return place_of(reader, &mark);
+}
+
 /* What libyaml says of a text that is no YAML. */
 static int refuse_syntax(struct reader *reader)
 {
     const yaml_parser_t *parser = &reader->parser;
     const char *context = parser->context;
-    struct yg_place place = place_of(reader, &parser->problem_mark);
+    const struct yg_place place = parser->error == YAML_READER_ERROR
+                                      ? place_of_byte(reader, parser->problem_offset)
+                                      : place_of(reader, &parser->problem_mark);
 
     if (parser->error == YAML_MEMORY_ERROR)
         return -ENOMEM;
-    if (parser->error == YAML_READER_ERROR && place.line > 0) {
-        place = place_of(reader, &parser->mark);
-        yg_report_error(reader->report, &place, "%s (byte %zu)", parser->problem,
-                        parser->problem_offset);
-        return -EINVAL;
-    }
     yg_report_error(reader->report, &place, "%s%s%s",
                     parser->problem != NULL ? parser->problem : "not YAML",
                     context != NULL ? ", " : "", context != NULL ? context : "");
@@ -198,7 +212,8 @@ static int read_events(struct reader *reader)
 int yg_node_read(struct yg_arena *arena, struct yg_report *report, const char *text, size_t len,
                  const struct yg_place *from, struct yg_node **ret_node)
 {
-    struct reader reader = {.arena = arena, .report = report, .from = from};
+    struct reader reader = {
+        .arena = arena, .report = report, .text = text, .len = len, .from = from};
     const unsigned num_errors = report->num_errors;
     int rc;
 
