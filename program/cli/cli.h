@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_CLI_CLI_H
+#define YG_CLI_CLI_H
+
+#include "config/load.h"
+
+/* The command line: one file a command.  Results go to standard output, words to standard error. */
+
+/* How the program ends. */
+enum {
+    YG_EXIT_OK = 0,
+    YG_EXIT_FAILED = 1,
+    YG_EXIT_USAGE = 64,
+    YG_EXIT_DATA = 65,        /* bad data, or a bad token */
+    YG_EXIT_UNREACHABLE = 69, /* nobody answers */
+    YG_EXIT_TIMEOUT = 75,
+    YG_EXIT_REFUSED = 77,
+    YG_EXIT_CONFIG = 78
+};
+
+struct yg_command {
+    const char *name;
+    int (*run)(int argc, char **argv); /* argv[0] is the name; returns how the program ends */
+    const char *usage;                 /* behind "yodel NAME" */
+    const char *doc;                   /* one line */
+};
+
+extern const struct yg_command yg_command_config;
+extern const struct yg_command yg_command_serve;
+extern const struct yg_command yg_command_version;
+
+/* What most commands take. */
+struct yg_cli_options {
+    const char *config; /* a file; NULL: none */
+    const char *sets[64];
+    size_t num_sets;
+    bool lax;
+    bool json; /* -o json */
+    bool help;
+};
+
+/*
+ * Takes the options that are common: -c FILE, --set KEY=VALUE, --lax, -o text|json, -h.  Others are
+ * offered to the command.
+ *
+ * own    of one more option, which has no value; called with each option that is not common.
+ *        Returns whether it is one.  NULL: there are none
+ * ret_at   the first word that is no option
+ *
+ * Returns 0, or YG_EXIT_USAGE when something was wrong, which it has said.
+ */
+int yg_cli_options(const struct yg_command *command, int argc, char **argv,
+                   bool (*own)(const char *option, void *user), void *user,
+                   struct yg_cli_options *options, int *ret_at);
+
+/* Says how a command is used.  Returns YG_EXIT_USAGE; YG_EXIT_OK when it was asked for. */
+int yg_cli_usage(const struct yg_command *command, bool asked);
+
+/*
+ * Reads the configuration: of -c, of $YODEL_CONFIG, of /etc/yodel/yodel.yaml when it is there, or
+ * none.  What was found wrong is said.
+ *
+ * ret_load     what was read, for the next time; borrows options
+ * ret_config   one reference
+ *
+ * Returns 0, YG_EXIT_CONFIG or YG_EXIT_FAILED (out of memory).
+ */
+int yg_cli_load(const struct yg_cli_options *options, struct yg_load *ret_load,
+                const struct yg_config **ret_config);
+
+/* Writes a text to standard output, and frees it.  Returns YG_EXIT_OK or YG_EXIT_FAILED. */
+int yg_cli_print(struct yg_text *text);
+
+#endif

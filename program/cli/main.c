@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/nearest.h"
+#include "cli/cli.h"
+
+static const struct yg_command *const commands[] = {&yg_command_serve, &yg_command_config,
+                                                    &yg_command_version};
+#define NUM_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int usage(FILE *to, int status)
+{
+    fputs("usage: yodel COMMAND ...\n\n", to);
+    for (size_t i = 0; i < NUM_COMMANDS; i++)
+        fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->doc);
+    fputs("\n`yodel COMMAND --help` tells more.\n", to);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct yg_nearest nearest;
+
+    if (argc < 2)
+        return usage(stderr, YG_EXIT_USAGE);
+    if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 ||
+        strcmp(argv[1], "help") == 0)
+        return usage(stdout, YG_EXIT_OK);
+    if (strcmp(argv[1], "--version") == 0)
+        argv[1] += 2;
+    yg_nearest_init(&nearest, argv[1]);
+    for (size_t i = 0; i < NUM_COMMANDS; i++) {
+        if (strcmp(commands[i]->name, argv[1]) == 0)
+            return commands[i]->run(argc - 1, argv + 1);
+        yg_nearest_show(&nearest, commands[i]->name);
+    }
+    fprintf(stderr, "yodel: there is no command \"%s\"", argv[1]);
+    if (nearest.best != NULL)
+        fprintf(stderr, " (did you mean \"%s\"?)", nearest.best);
+    fputs("\n", stderr);
+    return usage(stderr, YG_EXIT_USAGE);
+}

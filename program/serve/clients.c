@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "serve/state.h"
+
+#define MAX_ORIGINS 1000
+
+static int allow(yodel_request *req, void *user)
+{
+    struct yg_state *state = user;
+
+    if (!yg_state_serves(state, req, YG_SERVE_CLIENTS))
+        return 404;
+    return yg_origin_allows(state->first, req) ? 0 : 403;
+}
+
+/* Pages of other hosts need CORS for polling. */
+static size_t other_origins(const struct yg_texts *origins, const char *into[MAX_ORIGINS + 1])
+{
+    size_t num = 0;
+
+    for (size_t i = 0; i < origins->num && num < MAX_ORIGINS; i++) {
+        if (strcmp(origins->items[i], "same") != 0)
+            into[num++] = origins->items[i];
+    }
+    into[num] = NULL;
+    return num;
+}
+
+int yg_clients_add_namespaces(struct yg_state *state, const struct yg_config *config)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < config->namespaces.num && rc == 0; i++) {
+        yodel_sio_namespace *ns;
+
+        rc = yodel_sio_of(state->sio, config->namespaces.items[i].name, &ns);
+        if (rc < 0)
+            yg_log(state, YG_LOG_ERROR, "namespaces.%s: %s", config->namespaces.items[i].name,
+                   yodel_strerror(rc));
+    }
+    return rc;
+}
+
+int yg_clients_start(struct yg_state *state)
+{
+    const struct yg_config *config = state->first;
+    const char *origins[MAX_ORIGINS + 1];
+    const yodel_cors_options cors = {.size = sizeof(cors), .origins = origins, .credentials = 1};
+    int rc;
+
+    rc = yodel_sio_new(
+        state->server,
+        YODEL_OPTIONS(yodel_sio_options, .path = config->socketio.path,
+                      .ping_interval_ms = config->socketio.ping_interval_ms,
+                      .ping_timeout_ms = config->socketio.ping_timeout_ms,
+                      .connect_timeout_ms = config->socketio.connect_timeout_ms,
+                      .max_payload = config->limits.message_bytes,
+                      .max_buffered = config->limits.queue_bytes,
+                      .max_rooms = config->limits.rooms_per_socket,
+                      .cors = other_origins(&config->clients.origins, origins) > 0 ? &cors : NULL,
+                      .recovery_ms = config->socketio.recovery_ms,
+                      .close_congested = config->limits.on_slow == YG_SLOW_CLOSE,
+                      .allow_request = allow, .hooks_user = state),
+        &state->sio);
+    if (rc < 0) {
+        yg_log(state, YG_LOG_ERROR, "socketio: %s", yodel_strerror(rc));
+        return rc;
+    }
+    if (*config->clients.page != '\0') {
+        rc = yodel_server_static(state->server, "/", config->clients.page, NULL);
+        if (rc < 0) {
+            yg_log(state, YG_LOG_ERROR, "clients.page: %s: %s", config->clients.page,
+                   yodel_strerror(rc));
+            return rc;
+        }
+    }
+    return yg_clients_add_namespaces(state, config);
+}

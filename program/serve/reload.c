@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "serve/state.h"
+
+/* A reload on its way: read and checked on another thread, exchanged on loop 0. */
+struct reload {
+    struct yg_state *state;
+    const struct yg_config *config; /* NULL: it was refused */
+};
+
+static void free_reload(void *arg)
+{
+    struct reload *reload = arg;
+
+    yg_config_unref(reload->config);
+    free(reload);
+}
+
+static void tell(struct yg_state *state, const struct yg_report *report)
+{
+    for (const struct yg_finding *at = report->first; at != NULL; at = at->next) {
+        struct yg_text place = {0};
+
+        yg_place_put(&place, &at->place);
+        yg_log(state, at->severity == YG_ERROR ? YG_LOG_ERROR : YG_LOG_WARN, "%s: %s",
+               yg_text_string(&place), at->text);
+        yg_text_done(&place);
+    }
+}
+
+/* On a thread that may block. */
+static int prepare(void *arg)
+{
+    struct reload *reload = arg;
+    struct yg_state *state = reload->state;
+    struct yg_arena arena = {0};
+    struct yg_report report = {.arena = &arena};
+    const struct yg_config *config = NULL;
+    int rc = yg_config_load(state->load, &report, &config);
+
+    tell(state, &report);
+    yg_arena_clear(&arena);
+    if (rc == 0 && yg_unbuilt(state, config) > 0)
+        rc = -EINVAL;
+    if (rc == 0)
+        rc = yodel_server_reload_tls(state->server);
+    if (rc == 0)
+        rc = yg_clients_add_namespaces(state, config);
+    if (rc < 0) {
+        yg_config_unref(config);
+        return rc;
+    }
+    reload->config = config;
+    return 0;
+}
+
+static void tell_change(const char *path, const struct yg_option *option, void *user)
+{
+    struct yg_state *state = user;
+
+    if ((option->flags & YG_LIVE) != 0)
+        yg_log(state, YG_LOG_INFO, "reload: %s has changed", path);
+    else
+        yg_log(state, YG_LOG_WARN, "reload: %s has changed, and needs a restart", path);
+}
+
+static void finish(yodel_loop *loop, int result, void *arg)
+{
+    struct reload *reload = arg;
+    struct yg_state *state = reload->state;
+
+    (void)loop;
+    state->is_reloading = false;
+    atomic_store(&state->last_reload, result == 0 ? 1 : 0);
+    if (result == 0) {
+        const struct yg_config *before = yg_state_config(state);
+
+        yg_config_compare(before, reload->config, tell_change, state);
+        yg_config_unref(before);
+        atomic_store(&state->log_level, reload->config->log.level);
+        yg_state_exchange(state, yg_config_ref(reload->config));
+        atomic_store(&state->last_reload_ms, yg_clock_wall_ms());
+        yg_log(state, YG_LOG_INFO, "reload: done");
+    } else {
+        yg_log(state, YG_LOG_ERROR, "reload: refused, all stays as it was: %s",
+               result == -EINVAL ? "see above" : yodel_strerror(result));
+    }
+    if (state->reload_again && result != -ECANCELED)
+        yg_reload(state);
+}
+
+void yg_reload(struct yg_state *state)
+{
+    struct reload *reload;
+    int rc;
+
+    state->reload_again = state->is_reloading;
+    if (state->is_reloading || atomic_load(&state->is_draining))
+        return;
+    reload = calloc(1, sizeof(*reload));
+    if (reload != NULL)
+        reload->state = state;
+    state->is_reloading = reload != NULL;
+    rc = reload == NULL ? -ENOMEM
+                        : yodel_loop_work(yodel_server_loop(state->server, 0), state, prepare,
+                                          finish, reload, free_reload);
+    if (rc < 0) {
+        state->is_reloading = false;
+        atomic_store(&state->last_reload, 0);
+        yg_log(state, YG_LOG_ERROR, "reload: %s", yodel_strerror(rc));
+    }
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/serve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "serve/state.h"
+
+#define SPARE_DESCRIPTORS 64 /* for files, Redis, hooks */
+
+const struct yg_config *yg_state_config(struct yg_state *state)
+{
+    const struct yg_config *config;
+
+    pthread_mutex_lock(&state->lock);
+    config = yg_config_ref(state->config);
+    pthread_mutex_unlock(&state->lock);
+    return config;
+}
+
+void yg_state_exchange(struct yg_state *state, const struct yg_config *config)
+{
+    const struct yg_config *before;
+
+    pthread_mutex_lock(&state->lock);
+    before = state->config;
+    state->config = config;
+    pthread_mutex_unlock(&state->lock);
+    yg_config_unref(before);
+}
+
+bool yg_state_serves(const struct yg_state *state, const yodel_request *req, uint32_t what)
+{
+    const yodel_str tag = yodel_request_listener_tag(req);
+
+    for (size_t i = 0; i < state->first->listen.num; i++) {
+        if (yodel_str_eq(tag, yodel_str_of(state->first->listen.items[i].name)))
+            return (state->first->listen.items[i].serve & what) != 0;
+    }
+    return false;
+}
+
+/* As many descriptors as the system lets us have, and what is left of them for connections. */
+static unsigned raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
+            return 0;
+    }
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > 100000000)
+        return 100000000;
+    return limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? (unsigned)limit.rlim_cur - SPARE_DESCRIPTORS
+                                                  : 1;
+}
+
+static int make_server(struct yg_state *state)
+{
+    static const yodel_backend backends[] = {[YG_BACKEND_AUTO] = YODEL_BACKEND_AUTO,
+                                             [YG_BACKEND_LIBUV] = YODEL_BACKEND_LIBUV,
+                                             [YG_BACKEND_IO_URING] = YODEL_BACKEND_IO_URING};
+    const struct yg_limits_config *limits = &state->first->limits;
+    const yodel_log_sink log = {.write = yg_log_write, .min_level = YODEL_LOG_DEBUG, .user = state};
+    const unsigned most = raise_limit();
+    int rc;
+
+    rc = yodel_server_new(
+        YODEL_OPTIONS(
+            yodel_server_options, .loops = state->first->server.loops,
+            .backend = backends[state->first->server.backend], .log = &log,
+            .max_message = limits->message_bytes, .max_buffered = limits->queue_bytes,
+            .max_connections = limits->connections != 0 ? limits->connections : most,
+            .header_ms = limits->handshake_ms, .ping_ms = state->first->socketio.ping_interval_ms,
+            .pong_ms = state->first->socketio.ping_timeout_ms,
+            .max_address_connections = limits->per_address, .max_messages = limits->messages.count),
+        &state->server);
+    if (rc < 0)
+        yg_log(state, YG_LOG_ERROR, "server: %s", yodel_strerror(rc));
+    return rc;
+}
+
+static int tell_failure(struct yg_state *state, const char *what, int rc)
+{
+    if (rc < 0)
+        yg_log(state, YG_LOG_ERROR, "%s: %s", what, yodel_strerror(rc));
+    return rc;
+}
+
+static int start(struct yg_state *state)
+{
+    int rc;
+
+    if (yg_unbuilt(state, state->first) > 0)
+        return -EINVAL;
+    if ((rc = make_server(state)) < 0)
+        return rc;
+    if ((rc = tell_failure(state, "signals", yg_signals_start(state))) < 0)
+        return rc;
+    if ((rc = tell_failure(state, "health", yg_health_start(state))) < 0)
+        return rc;
+    if ((rc = tell_failure(state, "metrics", yg_metrics_start(state))) < 0)
+        return rc;
+    if ((rc = yg_clients_start(state)) < 0)
+        return rc;
+    if ((rc = tell_failure(state, "page", yg_page_start(state))) < 0)
+        return rc;
+    return yg_listen_all(state);
+}
+
+static bool wants_json(const struct yg_config *config)
+{
+    return config->log.format == YG_FORMAT_JSON ||
+           (config->log.format == YG_FORMAT_AUTO && !isatty(STDERR_FILENO));
+}
+
+static struct yg_state *new_state(const struct yg_load *load, const struct yg_config *config)
+{
+    struct yg_state *state = calloc(1, sizeof(*state));
+
+    if (state == NULL)
+        return NULL;
+    state->load = load;
+    state->first = config;
+    state->config = yg_config_ref(config);
+    state->log_json = wants_json(config);
+    state->signal_fd = -1;
+    pthread_mutex_init(&state->lock, NULL);
+    atomic_init(&state->log_level, config->log.level);
+    atomic_init(&state->last_reload, 1);
+    atomic_init(&state->last_reload_ms, yg_clock_wall_ms());
+    return state;
+}
+
+static void free_state(struct yg_state *state)
+{
+    yodel_sio_unref(state->sio);
+    yodel_server_unref(state->server);
+    yg_signals_end(state);
+    free(state->beats);
+    yg_config_unref(state->config);
+    pthread_mutex_destroy(&state->lock);
+    free(state);
+}
+
+int yg_serve(const struct yg_load *load, const struct yg_config *config)
+{
+    struct yg_state *state = new_state(load, config);
+    int rc;
+
+    if (state == NULL)
+        return -ENOMEM;
+    rc = start(state);
+    if (rc >= 0)
+        rc = tell_failure(state, "server", yodel_server_run(state->server));
+    /* A reload that was given up still reads, on a thread that nobody waits for: it has the state,
+     * and the process ends anyway. */
+    if (!state->is_reloading)
+        free_state(state);
+    return rc;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_SERVE_SERVE_H
+#define YG_SERVE_SERVE_H
+
+#include "config/load.h"
+
+/*
+ * Serves until a signal ends it: TERM and INT drain (a second one ends at once), QUIT ends at once,
+ * HUP reads the configuration again.  Called with one thread in the process.
+ *
+ * load     how config was read, for the next time; borrowed
+ * config   what to serve; a reference of its own is taken
+ *
+ * Returns 0; -EINVAL when the configuration asks for something that cannot be served, which was
+ * said; or what the library returned, which was said, too.
+ */
+int yg_serve(const struct yg_load *load, const struct yg_config *config);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_SERVE_STATE_H
+#define YG_SERVE_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <yodel/sio.h>
+#include <yodel/yodel.h>
+
+#include "config/load.h"
+
+/* What the server has, for the files of this layer. */
+
+/* A loop's sign of life. */
+struct yg_beat {
+    yodel_timer timer;
+    yodel_loop *loop;
+    atomic_uint_least64_t at_ms; /* by yodel_loop_now(); 0: not started */
+};
+
+struct yg_state {
+    const struct yg_load *load;
+    const struct yg_config *first; /* of the start: what needs a restart is read there */
+    pthread_mutex_t lock;          /* guards config */
+    const struct yg_config *config;
+    yodel_server *server;
+    yodel_sio *sio;
+    struct yg_beat *beats;
+    unsigned num_loops;
+    atomic_bool is_draining;
+    atomic_int log_level; /* of yg_log_level */
+    bool log_json;
+    int signal_fd;
+    yodel_watch signals; /* of loop 0, as are these: */
+    bool is_reloading;
+    bool reload_again;
+    atomic_int last_reload; /* 1: well; 0: not */
+    atomic_int_least64_t last_reload_ms;
+};
+
+/* The present configuration: a reference, to yg_config_unref().  Any thread. */
+const struct yg_config *yg_state_config(struct yg_state *state);
+
+/* Makes another one the present; takes the reference.  Any thread. */
+void yg_state_exchange(struct yg_state *state, const struct yg_config *config);
+
+/* Whether a request has come by a listener that serves this (YG_SERVE_...). */
+bool yg_state_serves(const struct yg_state *state, const yodel_request *req, uint32_t what);
+
+/* ---- log ---- */
+
+/* The library's sink; user is the state. */
+void yg_log_write(yodel_log_level level, yodel_str text, void *user);
+
+/* A line of the program's own. */
+void yg_log(struct yg_state *state, enum yg_log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- the parts, each in its file; as yg_serve() ---- */
+
+/* Says what of a configuration cannot be served yet.  Returns how much that is. */
+unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config);
+
+/* Listeners; each says its address on standard output, "listening on NAME ADDRESS PORT". */
+int yg_listen_all(struct yg_state *state);
+
+/* Socket.IO and its namespaces. */
+int yg_clients_start(struct yg_state *state);
+
+/* Makes namespaces that are new in a configuration.  Any thread. */
+int yg_clients_add_namespaces(struct yg_state *state, const struct yg_config *config);
+
+/* Whether a page may connect; a client without an Origin is no page.  On a loop. */
+bool yg_origin_allows(const struct yg_config *config, const yodel_request *req);
+
+/* Probes: PATH/live and PATH/ready. */
+int yg_health_start(struct yg_state *state);
+
+/* Metrics in the text format of Prometheus. */
+int yg_metrics_start(struct yg_state *state);
+
+/* The page that says what to do next; only without a file and without clients.page. */
+int yg_page_start(struct yg_state *state);
+
+/* Signals, from when loop 0 runs until it ends.  They are blocked from this call on. */
+int yg_signals_start(struct yg_state *state);
+void yg_signals_end(struct yg_state *state);
+
+/* Begins a reload, on loop 0; one that runs already is followed by another. */
+void yg_reload(struct yg_state *state);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* What the table of options has and this program cannot do yet: it does not start, rather than do
+ * something else.  A line goes as what it is about is built. */
+#include <string.h>
+
+#include "serve/state.h"
+
+static unsigned refuse(struct yg_state *state, bool wanted, const char *what)
+{
+    if (wanted)
+        yg_log(state, YG_LOG_ERROR, "%s: not built into this version yet", what);
+    return wanted ? 1 : 0;
+}
+
+static unsigned check_namespaces(struct yg_state *state, const struct yg_config *config)
+{
+    unsigned num = 0;
+
+    for (size_t i = 0; i < config->namespaces.num; i++) {
+        const struct yg_namespace *ns = &config->namespaces.items[i];
+
+        num += refuse(state, ns->auth != YG_AUTH_NONE, "namespaces.auth other than none");
+        num += refuse(state, *ns->webhook != '\0', "namespaces.webhook");
+        num += refuse(state, *ns->personal_room != '\0', "namespaces.personal_room");
+        num += refuse(state, ns->relay.num > 0, "namespaces.relay");
+    }
+    return num;
+}
+
+unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config)
+{
+    unsigned num = check_namespaces(state, config);
+
+    num += refuse(state, config->auth.methods != 0, "auth.methods");
+    num += refuse(state, config->webhooks.num > 0, "webhooks");
+    num += refuse(state, config->websockets.num > 0, "websockets");
+    num += refuse(state, config->events.num > 0, "events");
+    num += refuse(state, config->rooms.num > 0, "rooms");
+    num += refuse(state, config->api.keys.num > 0, "api.keys");
+    num += refuse(state, *config->redis.url != '\0', "redis.url");
+    num += refuse(state, config->admin.enabled, "admin.enabled");
+    num += refuse(state, *config->log.file != '\0', "log.file");
+    num += refuse(state, config->limits.connect_rate.count > 0, "limits.connect_rate");
+    num +=
+        refuse(state, config->limits.messages.count > 0 && config->limits.messages.per_ms != 1000,
+               "limits.messages other than by the second");
+    return num;
+}

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: MIT
+"""The yodel program: its command line, and `yodel serve` from the start to the drain."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import stat
+import subprocess
+import tempfile
+
+from harness import LIMIT, Program, connect, equal, eventually, http, run
+from sio_client import SioClient
+
+YODEL = os.environ["YODEL_PROGRAM"]
+ENV = {name: value for name, value in os.environ.items() if not name.startswith("YODEL_") or name == "YODEL_BACKEND"}
+OPEN = """
+listen:
+  - {name: public, address: "127.0.0.1:0"}
+  - {name: internal, address: "127.0.0.1:0", serve: [metrics, health]}
+namespaces: [{name: /, auth: none}, {name: /chat, auth: none}]
+shutdown: {spread: 0s}
+"""
+
+
+class Yodel(Program):
+    """yodel serve; port is the public one, internal the other."""
+
+    def __init__(self, *words):
+        for name in set(os.environ) - set(ENV):
+            del os.environ[name]
+        super().__init__(
+            [YODEL, "serve", *words],
+            r"^listening on public \S+ (\d+\nlistening on internal \S+ \d+)$",
+            convert=lambda found: [int(number) for number in re.findall(r"\d+$", found, re.M)],
+        )
+        self.port, self.internal = self.port
+
+    def status(self, port, path, headers=()):
+        return http(port, "GET", path, headers).status
+
+
+def yodel(*words, status=0, env=None):
+    """What a command writes to standard output and to standard error."""
+    done = subprocess.run([YODEL, *words], env={**ENV, **(env or {})}, capture_output=True, text=True, timeout=LIMIT)
+    equal(done.returncode, status, done.stderr)
+    return done.stdout, done.stderr
+
+
+@contextlib.contextmanager
+def folder():
+    with tempfile.TemporaryDirectory() as path:
+        yield pathlib.Path(path)
+
+
+@contextlib.contextmanager
+def file(text):
+    with folder() as path:
+        (path / "yodel.yaml").write_text(text)
+        yield str(path / "yodel.yaml")
+
+
+# ---- the command line ----
+
+
+def test_version():
+    said, _ = yodel("version")
+    assert re.fullmatch(r"yodel \d+\.\d+\.\d+ \(library \d+\.\d+\.\d+\)\n", said), said
+    equal(yodel("--version")[0], said)
+    assert json.loads(yodel("version", "-o", "json")[0])["program"] in said
+
+
+def test_usage():
+    for words in ([], ["confg"], ["config"], ["config", "chek"], ["version", "x"], ["serve", "--sett", "a=b"], ["serve", "-c"]):
+        said, told = yodel(*words, status=64)
+        equal(said, "")
+        assert "usage: yodel" in told, told
+    assert 'did you mean "config"?' in yodel("confg", status=64)[1]
+    assert "usage: yodel serve" in yodel("serve", "--help")[0]
+
+
+def test_check_says_where():
+    with file("log:\n  levl: info\n") as path:
+        said, told = yodel("config", "check", "-c", path, status=78)
+        equal(said, "")
+        equal(told, f'{path}:2:3: error: unknown key "levl" (did you mean "level"?)\n')
+        told = yodel("config", "check", "-c", path, "-o", "json", status=78)[1]
+        equal([json.loads(told)[0][name] for name in ("line", "column", "severity")], [2, 3, "error"])
+        yodel("config", "check", "--lax", "-c", path, "--set", "namespaces=[{name: /, auth: none}]")
+
+
+def test_check_opens_files():
+    with file('listen: [{name: a, address: "*:0", tls: {cert: [no.pem], key: [no.key]}}]\n' + 'namespaces: []\n') as path:
+        assert "no.pem: No such file" in yodel("config", "check", "-c", path, status=78)[1]
+
+
+def test_show():
+    with file(OPEN) as path:
+        environment = {"YODEL_LOG__LEVEL": "warn", "YODEL_CONFIG": path}
+        said = yodel("config", "show", "--changed", "--set", "limits.queue=2MiB", env=environment)[0]
+        assert "  queue: 2MiB\n" in said and "  level: warn\n" in said and "socketio" not in said, said
+        with file(yodel("config", "show", env=environment)[0]) as shown:
+            equal(yodel("config", "show", env={"YODEL_CONFIG": shown}), yodel("config", "show", env=environment))
+        said = json.loads(yodel("config", "show", "-o", "json", env=environment)[0])
+        equal(said["log"]["level"], "warn")
+        equal(said["limits"]["queue"], "1MiB")
+        equal(said["limits"]["rooms_per_socket"], 256)
+        lines = yodel("config", "show", "--env", "--changed", env=environment)[0].splitlines()
+        assert "YODEL_LOG__LEVEL=warn" in lines and 'YODEL_NAMESPACES__1__NAME="/chat"' in lines, lines
+
+
+def test_explain():
+    said = yodel("config", "explain", "limits.queue")[0]
+    assert "bounds   4KiB to 1GiB" in said and "default  1MiB" in said, said
+    assert yodel("config", "explain", "webhooks.main.retry.for")[0].startswith("webhooks.main.retry.for\n")
+    assert "a file that has it" not in yodel("config", "explain", "limits")[0]
+    assert 'did you mean "queue"?' in yodel("config", "explain", "limits.quue", status=64)[1]
+    assert len(json.loads(yodel("config", "explain", "-o", "json")[0])) > 100
+
+
+def test_init():
+    with folder() as path:
+        made = yodel("config", "init", str(path / "new"))[0].split()
+        equal([pathlib.Path(name).name for name in made], ["jwt.secret", "webhook.secret", "api.key", "yodel.yaml"])
+        for name in made:
+            equal(stat.S_IMODE(os.stat(name).st_mode), 0o600)
+        equal(yodel("config", "check", "-c", made[3])[1], "")
+        secret = pathlib.Path(made[0]).read_text()
+        assert secret not in yodel("config", "show", "-c", made[3])[0]
+        os.unlink(made[0])
+        assert "webhook.secret: File exists" in yodel("config", "init", str(path / "new"), status=1)[1]
+        assert not os.path.exists(made[0])
+
+
+# ---- serving ----
+
+
+def test_serve_without_a_file():
+    with Yodel("--set", "listen.public.address=127.0.0.1:0", "--set", "listen.internal.address=127.0.0.1:0") as server:
+        page = http(server.port, "GET", "/")
+        equal(page.status, 200)
+        assert b"yodel config init" in page.body
+        equal(server.status(server.internal, "/"), 404)
+        with SioClient(server.port) as client:
+            client.emit("hello", 1)
+
+
+def test_serve_what_belongs_where():
+    with file(OPEN) as path, Yodel("-c", path) as server:
+        equal(server.status(server.port, "/"), 404)
+        for route in ("/health/live", "/health/ready", "/metrics"):
+            equal(server.status(server.port, route), 404)
+            equal(server.status(server.internal, route), 200)
+        polling = "/socket.io/?EIO=4&transport=polling"
+        equal(server.status(server.port, polling), 200)
+        equal(server.status(server.internal, polling), 404)
+        for headers, status in (
+            ([("Origin", "http://other.example")], 403),
+            ([("Origin", "null")], 403),
+            ([("Origin", "https://LOCALHOST")], 200),
+            ([("Sec-Fetch-Site", "cross-site")], 403),
+            ([("Sec-Fetch-Site", "same-origin")], 200),
+        ):
+            equal(server.status(server.port, polling, headers), status, headers)
+
+
+def test_serve_namespaces_and_metrics():
+    with file(OPEN) as path, Yodel("-c", path) as server:
+        with SioClient(server.port), SioClient(server.port, "/chat"):
+            metrics = http(server.internal, "GET", "/metrics").body.decode()
+            counted = re.findall(r'^yodel_connections\{transport="\w+"\} (\d+)$', metrics, re.M)
+            equal(sum(map(int, counted)), 2)
+            for name in re.findall(r"^# TYPE (\w+) ", metrics, re.M):
+                equal(len(re.findall(rf"^# HELP {name} ", metrics, re.M)), 1)
+
+
+def test_serve_refuses_what_it_cannot():
+    with file("auth: {methods: [webhook]}\nnamespaces: [{name: /, webhook: a}]\nwebhooks: [{name: a, url: 'http://a/'}]\n") as path:
+        told = yodel("serve", "-c", path, status=78)[1]
+        assert "auth.methods: not built into this version yet" in told, told
+    assert "in use" in refuse_taken()
+
+
+def refuse_taken():
+    with file(OPEN) as path, Yodel("-c", path) as server:
+        return yodel("serve", "-c", path, "--set", f"listen.public.address=127.0.0.1:{server.port}", status=1)[1]
+
+
+def test_serve_reloads_all_or_nothing():
+    with file(OPEN) as path, Yodel("-c", path) as server:
+        with SioClient(server.port) as client:
+            pathlib.Path(path).write_text(OPEN + "log: {level: debg}\n")
+            server.signal(signal.SIGHUP)
+            eventually(lambda: "all stays as it was" in server.said(), "the reload is refused")
+            assert f'{path}:7:14: log.level: \\"debg\\" is none of' in server.said(), server.said()
+            assert b"yodel_config_last_reload_successful 0\n" in http(server.internal, "GET", "/metrics").body
+            pathlib.Path(path).write_text(
+                OPEN.replace("{name: /chat", "{name: /new, auth: none}, {name: /chat")
+                + "limits: {queue: 2MiB}\nhealth: {loop_stall: 6s}\n"
+            )
+            server.signal(signal.SIGHUP)
+            eventually(lambda: "reload: done" in server.said(), "the reload is done")
+            said = server.said()
+            assert "reload: limits.queue has changed, and needs a restart" in said, said
+            assert 'reload: health.loop_stall has changed"' in said, said
+            assert b"yodel_config_last_reload_successful 1\n" in http(server.internal, "GET", "/metrics").body
+            with SioClient(server.port, "/new"):
+                client.emit("still here")
+
+
+def test_serve_drains():
+    with file(OPEN) as path, Yodel("-c", path) as server:
+        with SioClient(server.port):
+            server.signal(signal.SIGTERM)
+            equal(server.wait(), 0)
+
+
+def test_serve_ends_at_once():
+    with file(OPEN + "clients: {origins: ['*']}\n") as path:
+        for signals in ([signal.SIGQUIT], [signal.SIGTERM, signal.SIGINT]):
+            with Yodel("-c", path) as server:
+                with connect(server.port) as half:
+                    half.send(b"GET / HTTP/1.1\r\n")
+                    for number in signals:
+                        server.signal(number)
+                    equal(server.wait(), 0)
+
+
+run(dict(globals()))
