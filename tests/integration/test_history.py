@@ -5,59 +5,22 @@ import contextlib
 import json
 import os
 import pathlib
-import re
-import select
-import subprocess
-import time
 
-from harness import BINARY, LIMIT, SANITIZER_ENV, WebSocket, equal, eventually, run
-from redis_server import RedisServer, die_with_parent
+from harness import BINARY, LIMIT, WebSocket, equal, eventually, run
+from line_program import LineProgram
+from redis_server import RedisServer
 
 APP = os.environ.get("YODEL_HISTORYAPP", str(pathlib.Path(BINARY).parent / "yodel-historyapp"))
 KEY = "yodel:history:groups0:"
 LASTING = ("appendonly yes", "appendfsync always")
 
 
-class Node:
-    """A process of history_app: lines go in, lines come out."""
+class Node(LineProgram):
+    """A process of history_app."""
 
     def __init__(self, redis, loops=2, max_messages=100, ttl_ms=3600000, max_queue=0):
-        self.process = subprocess.Popen(
-            [APP, redis.url, str(loops), str(max_messages), str(ttl_ms), str(max_queue)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, **SANITIZER_ENV},
-            preexec_fn=die_with_parent,
-        )
-        self.buffer, self.lines, self.clients = b"", [], []
-        self.port = int(self.wait(r"PORT (\d+)")[1])
+        super().__init__("node", [APP, redis.url, str(loops), str(max_messages), str(ttl_ms), str(max_queue)])
         eventually(lambda: self.stats()["redis"] == 2, "Redis is there", LIMIT)
-
-    def _read(self, timeout):
-        if not select.select([self.process.stdout], [], [], max(timeout, 0))[0]:
-            return
-        self.buffer += os.read(self.process.stdout.fileno(), 65536)
-        *lines, self.buffer = self.buffer.split(b"\n")
-        self.lines += [line.decode() for line in lines]
-
-    def wait(self, pattern, limit=LIMIT):
-        deadline = time.monotonic() + limit
-        while True:
-            for i, line in enumerate(self.lines):
-                found = re.fullmatch(pattern, line)
-                if found:
-                    del self.lines[: i + 1]
-                    return found
-            assert time.monotonic() < deadline, f"no {pattern!r} in {self.lines}"
-            self._read(deadline - time.monotonic())
-
-    def say(self, line):
-        self.process.stdin.write(line.encode() + b"\n")
-        self.process.stdin.flush()
-
-    def ask(self, line, pattern):
-        self.say(line)
-        return self.wait(pattern)
 
     def stats(self):
         found = self.ask("stats", r"stats (.*)")[1]
@@ -69,25 +32,8 @@ class Node:
 
     def join(self, group, start=None):
         client = Client(self, group, start)
-        self.clients.append(client)
+        self.sockets.append(client.socket)
         return client
-
-    def end(self):
-        self.say("stop")
-        equal(self.process.wait(LIMIT), 0)
-        self.close()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.close()
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.stdout.close()
-        for client in self.clients:
-            client.socket.close()
-        self.clients = []
 
 
 class Client:

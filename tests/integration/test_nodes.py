@@ -4,64 +4,21 @@
 import contextlib
 import os
 import pathlib
-import re
-import select
 import signal
-import subprocess
 import time
 
-from harness import BINARY, LIMIT, SANITIZER_ENV, TEXT, WebSocket, equal, eventually, run
-from redis_server import RedisServer, die_with_parent
+from harness import BINARY, TEXT, WebSocket, equal, eventually, run
+from line_program import LineProgram
+from redis_server import RedisServer
 
 APP = os.environ.get("YODEL_NODESAPP", str(pathlib.Path(BINARY).parent / "yodel-nodesapp"))
 
 
-class Node:
-    """A process of nodes_app: lines go in, lines come out."""
+class Node(LineProgram):
+    """A process of nodes_app."""
 
     def __init__(self, redis, name, loops=2):
-        self.name = name
-        self.process = subprocess.Popen(
-            [APP, redis.url, name, str(loops)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, **SANITIZER_ENV},
-            preexec_fn=die_with_parent,
-        )
-        self.buffer, self.lines, self.sockets = b"", [], []
-        self.port = int(self.wait(r"PORT (\d+)")[1])
-
-    def _read(self, timeout):
-        if not select.select([self.process.stdout], [], [], max(timeout, 0))[0]:
-            return
-        self.buffer += os.read(self.process.stdout.fileno(), 65536)
-        *lines, self.buffer = self.buffer.split(b"\n")
-        self.lines += [line.decode() for line in lines]
-
-    def wait(self, pattern, limit=LIMIT):
-        """The next line that matches; takes it and what came before."""
-        deadline = time.monotonic() + limit
-        while True:
-            for i, line in enumerate(self.lines):
-                found = re.fullmatch(pattern, line)
-                if found:
-                    del self.lines[: i + 1]
-                    return found
-            assert time.monotonic() < deadline, f"{self.name}: no {pattern!r} in {self.lines}"
-            self._read(deadline - time.monotonic())
-
-    def none(self, pattern):
-        """No such line has come."""
-        self._read(0)
-        assert not [line for line in self.lines if re.fullmatch(pattern, line)], self.lines
-
-    def say(self, line):
-        self.process.stdin.write(line.encode() + b"\n")
-        self.process.stdin.flush()
-
-    def ask(self, line, pattern):
-        self.say(line)
-        return self.wait(pattern)
+        super().__init__(name, [APP, redis.url, name, str(loops)])
 
     def num_nodes(self):
         return int(self.ask("nodes", r"nodes (\d+)")[1])
@@ -75,22 +32,6 @@ class Node:
         socket = WebSocket(self.port, f"/{group}" + (f"?{document}" if document else ""))
         self.sockets.append(socket)
         return socket
-
-    def end(self):
-        """In order."""
-        self.say("stop")
-        equal(self.process.wait(LIMIT), 0)
-        self.process.stdin.close()
-        self.process.stdout.close()
-        for socket in self.sockets:
-            socket.close()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        for socket in self.sockets:
-            socket.close()
-        self.sockets = []
 
 
 @contextlib.contextmanager
