@@ -1,0 +1,13 @@
+# Tests of program/token, unit.token_<module> and the fuzz target token, and of the commands about tokens.
+add_library(yodel_token_test_support STATIC program/token_failing.c program/token_maker.c)
+target_include_directories(yodel_token_test_support PUBLIC program)
+target_link_libraries(yodel_token_test_support PUBLIC yodel_program_token yodel_flags
+                      PkgConfig::CMOCKA)
+foreach(module check grants json jwks keys password wrong)
+  add_executable(unit.token_${module} program/test_token_${module}.c)
+  target_compile_definitions(unit.token_${module} PRIVATE _GNU_SOURCE)
+  target_link_libraries(unit.token_${module} PRIVATE yodel_token_test_support)
+  target_link_options(unit.token_${module} PRIVATE
+                      LINKER:--wrap=malloc,--wrap=calloc,--wrap=free)
+  yodel_test(unit.token_${module} TIMEOUT ${unit_timeout} COMMAND unit.token_${module})
+endforeach()
