@@ -11,3 +11,6 @@ foreach(module check grants json jwks keys password wrong)
                       LINKER:--wrap=malloc,--wrap=calloc,--wrap=free)
   yodel_test(unit.token_${module} TIMEOUT ${unit_timeout} COMMAND unit.token_${module})
 endforeach()
+
+yodel_fuzz_test(token)
+target_link_libraries(fuzz.token PRIVATE yodel_program_token)
