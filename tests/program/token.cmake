@@ -14,3 +14,19 @@ endforeach()
 
 yodel_fuzz_test(token)
 target_link_libraries(fuzz.token PRIVATE yodel_program_token)
+
+# The commands as a program of their own, for a shell.
+set(commands ${PROJECT_SOURCE_DIR}/program/cli)
+add_executable(token_cli
+  program/token_cli.c
+  ${commands}/cmd_token.c
+  ${commands}/hash_password.c
+  ${commands}/token_check.c
+  ${commands}/token_io.c
+  ${commands}/token_key.c
+  ${commands}/token_sign.c
+)
+target_compile_definitions(token_cli PRIVATE _GNU_SOURCE)
+target_link_libraries(token_cli PRIVATE yodel_program_token yodel_flags)
+yodel_test(integration.token_cli TIMEOUT 120
+           COMMAND ${YODEL_PYTHON3} ${CMAKE_CURRENT_SOURCE_DIR}/program/test_token_cli.py $<TARGET_FILE:token_cli>)
