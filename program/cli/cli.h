@@ -26,7 +26,9 @@ struct yg_command {
 };
 
 extern const struct yg_command yg_command_config;
+extern const struct yg_command yg_command_hash_password;
 extern const struct yg_command yg_command_serve;
+extern const struct yg_command yg_command_token;
 extern const struct yg_command yg_command_version;
 
 /* What most commands take. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "cli/token_io.h"
 
 static const char help[] = "yodel token sign    makes a token, for trying and for scripts\n"
@@ -30,3 +31,10 @@ int yg_cmd_token(int argc, char **argv)
     fputs(help, stderr);
     return YG_TOKEN_EXIT_USAGE;
 }
+
+const struct yg_command yg_command_token = {
+    .name = "token",
+    .run = yg_cmd_token,
+    .usage = "sign | check | key",
+    .doc = "makes tokens and keys, and says why a token is refused",
+};

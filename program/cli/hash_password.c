@@ -8,6 +8,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
 #include "cli/cmd_token.h"
 #include "cli/token_io.h"
 #include "token/password.h"
@@ -135,3 +136,10 @@ int yg_cmd_hash_password(int argc, char **argv)
                             "a password is not given as an argument, where everybody sees it");
     return hash_input(cost, as_json);
 }
+
+const struct yg_command yg_command_hash_password = {
+    .name = "hash-password",
+    .run = yg_cmd_hash_password,
+    .usage = "[--cost N] [-o json] < FILE",
+    .doc = "makes the hash of a password, for the configuration",
+};

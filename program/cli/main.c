@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 
 static const struct yg_command *const commands[] = {&yg_command_serve, &yg_command_config,
+                                                    &yg_command_token, &yg_command_hash_password,
                                                     &yg_command_version};
 #define NUM_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -13,7 +14,7 @@ static int usage(FILE *to, int status)
 {
     fputs("usage: yodel COMMAND ...\n\n", to);
     for (size_t i = 0; i < NUM_COMMANDS; i++)
-        fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->doc);
+        fprintf(to, "  %-14s %s\n", commands[i]->name, commands[i]->doc);
     fputs("\n`yodel COMMAND --help` tells more.\n", to);
     return status;
 }

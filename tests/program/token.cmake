@@ -15,23 +15,11 @@ endforeach()
 yodel_fuzz_test(token)
 target_link_libraries(fuzz.token PRIVATE yodel_program_token)
 
-# The commands as a program of their own, for a shell and beside npm's jose.
-set(commands ${PROJECT_SOURCE_DIR}/program/cli)
-add_executable(token_cli
-  program/token_cli.c
-  ${commands}/cmd_token.c
-  ${commands}/hash_password.c
-  ${commands}/token_check.c
-  ${commands}/token_io.c
-  ${commands}/token_key.c
-  ${commands}/token_sign.c
-)
-target_compile_definitions(token_cli PRIVATE _GNU_SOURCE)
-target_link_libraries(token_cli PRIVATE yodel_program_token yodel_flags)
+# The commands, as a shell sees them and beside npm's jose.
 yodel_test(integration.token_cli TIMEOUT 120
-           COMMAND ${YODEL_PYTHON3} ${CMAKE_CURRENT_SOURCE_DIR}/program/test_token_cli.py $<TARGET_FILE:token_cli>)
+           COMMAND ${YODEL_PYTHON3} ${CMAKE_CURRENT_SOURCE_DIR}/program/test_token_cli.py $<TARGET_FILE:yodel-program>)
 if(YODEL_NODE)
   yodel_test(oracle.token TIMEOUT 120
              COMMAND ${YODEL_NODE} --test ${CMAKE_CURRENT_SOURCE_DIR}/oracle/token.test.js)
-  set_property(TEST oracle.token APPEND PROPERTY ENVIRONMENT YODEL_TOKEN_CLI=$<TARGET_FILE:token_cli>)
+  set_property(TEST oracle.token APPEND PROPERTY ENVIRONMENT YODEL_TOKEN_CLI=$<TARGET_FILE:yodel-program>)
 endif()
