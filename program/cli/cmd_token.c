@@ -36,5 +36,5 @@ const struct yg_command yg_command_token = {
     .name = "token",
     .run = yg_cmd_token,
     .usage = "sign | check | key",
-    .doc = "makes tokens and keys, and says why a token is refused",
+    .doc = "Makes tokens and keys, and says why a token is refused.",
 };

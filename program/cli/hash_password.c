@@ -141,5 +141,5 @@ const struct yg_command yg_command_hash_password = {
     .name = "hash-password",
     .run = yg_cmd_hash_password,
     .usage = "[--cost N] [-o json] < FILE",
-    .doc = "makes the hash of a password, for the configuration",
+    .doc = "Makes the hash of a password, for the configuration.",
 };
