@@ -149,8 +149,8 @@ int yd_stream_name(const struct yd_stream *stream, bool peer, struct sockaddr_st
 /* Small segments leave at once; without effect where there is no TCP. */
 void yd_stream_no_delay(struct yd_stream *stream);
 
-/* Closes the stream, and what is pending is given up: nothing but on_closed comes after, and never
- * inside this call. */
+/* Closes the stream, and what is pending is given up, though not before the kernel was asked to
+ * take it once: nothing but on_closed comes after, and never inside this call. */
 void yd_stream_close(struct yd_stream *stream);
 
 /* The same, but fd is left open: on_detached comes in place of on_closed.  Not while a send is

@@ -181,15 +181,21 @@ ssize_t sim_stream_send(struct yd_stream *stream, const struct iovec *iov, int n
     return (ssize_t)taken;
 }
 
-/* The kernel takes what is pending, and will tell. */
-static void take_pending(struct sim *sim, struct sim_peer *peer)
+/* The kernel takes up to most bytes of what is pending, and will tell. */
+static void take_pending(struct sim_peer *peer, size_t most)
 {
     struct iovec copy[YD_LEN(peer->pending)];
-    bool part = sim_chance(sim, 4) == 1;
 
     memcpy(copy, peer->pending, (size_t)peer->num_pending * sizeof *copy);
-    peer->pending_taken = take(peer, copy, peer->num_pending,
-                               part ? 1 + total_of(copy, peer->num_pending) / 2 : SIZE_MAX);
+    peer->pending_taken = take(peer, copy, peer->num_pending, most);
+}
+
+/* All of it, or not. */
+static void take_some(struct sim *sim, struct sim_peer *peer)
+{
+    bool part = sim_chance(sim, 4) == 1;
+
+    take_pending(peer, part ? 1 + total_of(peer->pending, peer->num_pending) / 2 : SIZE_MAX);
 }
 
 static bool can_take_pending(const struct sim_peer *peer)
@@ -204,7 +210,7 @@ void sim_submit_peer(struct sim *sim, struct sim_peer *peer)
         return;
     sim->moved = true;
     if (sim_chance(sim, 4) != 0)
-        take_pending(sim, peer);
+        take_some(sim, peer);
 }
 
 static void send_on(struct sim *sim, struct sim_peer *peer)
@@ -215,7 +221,7 @@ static void send_on(struct sim *sim, struct sim_peer *peer)
         return;
     check_pending(peer);
     if ((sim->late == 0 || sim->slept) && can_take_pending(peer))
-        take_pending(sim, peer);
+        take_some(sim, peer);
     if (peer->pending_taken == 0 && peer->error == 0)
         return;
     sim->moved = true;
@@ -416,11 +422,10 @@ static void leave(struct yd_stream *stream)
 
 void sim_stream_close(struct yd_stream *stream)
 {
-    struct sim *sim = sim_of(stream->loop);
     struct sim_peer *peer = state_of(stream)->peer;
 
-    if (can_take_pending(peer) && sim_chance(sim, 2) == 1)
-        take_pending(sim, peer); /* nobody will know */
+    if (can_take_pending(peer))
+        take_pending(peer, SIZE_MAX); /* each send is tried; nobody will know */
     (void)close(stream->fd);
     stream->fd = -1;
     peer->fd = -1;

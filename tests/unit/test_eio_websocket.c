@@ -376,6 +376,7 @@ static void test_eio_switches_in_the_middle_of_a_turn(void **state)
     eio_sim_open(sim, 0);
     ws = eio_sim_ws(sim, 0, eio_sim_sid(sim));
     poll = eio_sim_poll(sim);
+    sim_set_late(poll->stream->loop, 0, false); /* the switch may as well come after that turn */
     sim_send_text(poll,
                   ""); /* what is sent now waits for the turn's end, and the switch is first */
     ws_sim_text(ws, "5");

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/conn.h"
 #include "program.h"
 
 /*
@@ -132,13 +133,21 @@ static void check_socket(struct program *p, const struct expected *expected)
         broken(p, "event %u did not come to %s", expected->serial, ss->id);
 }
 
+/* For other processes to know of a join; not for longer than they get. */
+static bool is_held_back(const struct program *p, const struct wsock *ws)
+{
+    const struct yd_conn *conn = (struct yd_conn *)p->lines[ws->line].peer->stream;
+
+    return conn != NULL && conn->corks > 0 && p->now < ws->held_until;
+}
+
 static void check_websocket(struct program *p, const struct expected *expected)
 {
     const struct sent *sent = &p->sent[expected->serial - 1];
     const struct wsock *ws = expected->ws;
 
     if (ws->ending || ws->ws == NULL || !ws->is_member[sent->group] || !listens(p, ws->line) ||
-        ws->left_at[sent->group] >= sent->step)
+        ws->left_at[sent->group] >= sent->step || is_held_back(p, ws))
         return;
     if (!has_seen(&ws->seen, expected->serial))
         broken(p, "group message %u did not come to the WebSocket of client %d", expected->serial,

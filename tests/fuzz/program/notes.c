@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/heard.h"
 #include "program.h"
 
 /* What was sent, to which receivers, and the judgement of what comes. */
@@ -57,6 +58,8 @@ void wsock_join(struct wsock *ws, unsigned group, bool in)
 {
     if (ws->is_member[group] && !in)
         ws->left_at[group] = ws->p->step;
+    if (in)
+        ws->held_until = ws->p->now + YD_HEARD_LIMIT_MS;
     ws->is_member[group] = in;
 }
 

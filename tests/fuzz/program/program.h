@@ -52,6 +52,7 @@ struct wsock {
     bool in_connect, deferred, accepted, opened, decided, ending, closed;
     uint64_t deferred_at; /* ms */
     bool is_member[NUM_GROUPS];
+    uint64_t held_until; /* ms; its output may wait for other processes to know of a join */
     unsigned left_at[NUM_GROUPS];                   /* step; 0: never was in it */
     unsigned last[MAX_LOOPS + 1][NUM_GROUPS];       /* frame that came, by sender */
     unsigned last_event[MAX_LOOPS + 1][NUM_GROUPS]; /* event that came, by sender */
