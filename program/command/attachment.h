@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_COMMAND_ATTACHMENT_H
+#define YG_COMMAND_ATTACHMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Binary in JSON: base64 as RFC 4648 section 4 has it, with padding, without blanks or line ends,
+ * and with nothing in the bits that are left over: the same bytes have one text only. */
+
+#define YG_ATTACHMENT_CHARS(bytes) (((bytes) + 2) / 3 * 4)
+#define YG_ATTACHMENT_BYTES(chars) ((chars) / 4 * 3)
+
+/*
+ * ret_bytes   room for YG_ATTACHMENT_BYTES(len)
+ *
+ * Returns false for what is no such text.
+ */
+bool yg_attachment_decode(const char *text, size_t len, uint8_t *ret_bytes, size_t *ret_len);
+
+/* Writes YG_ATTACHMENT_CHARS(len) characters, and no NUL. */
+void yg_attachment_encode(const uint8_t *bytes, size_t len, char *ret_text);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_COMMAND_RIGHTS_H
+#define YG_COMMAND_RIGHTS_H
+
+#include "command/command.h"
+
+/*
+ * What a caller may do.  Scopes are bits:
+ *
+ *     emit    emit
+ *     rooms   join, leave
+ *     read    sockets, socket, rooms, presence, history, nodes, stats
+ *     admin   disconnect, update, forget
+ *
+ * None of them includes another.
+ */
+#define YG_SCOPE_EMIT (1u << 0)
+#define YG_SCOPE_ROOMS (1u << 1)
+#define YG_SCOPE_READ (1u << 2)
+#define YG_SCOPE_ADMIN (1u << 3)
+#define YG_SCOPE_ALL 15u
+
+/*
+ * Patterns: "*" stands for any bytes, none too; everything else for itself.
+ *
+ * rooms   hold for every name that a command reaches sockets by, and that it joins or leaves: rooms
+ *         and groups, a socket's id, which is a room, and "user:NAME" for a user.  {"all"} and
+ * reads of more than one room need "*"
+ */
+struct yg_rights {
+    unsigned scopes;
+    struct yg_names namespaces; /* patterns */
+    struct yg_names rooms;      /* patterns */
+};
+
+/* The bit of a scope's word; 0: there is none. */
+unsigned yg_scope_find(const char *word);
+
+/* Whether the pattern has that name. */
+bool yg_pattern_fits(const char *pattern, const char *name);
+
+/*
+ * Whether a caller may give a command.
+ *
+ * rights   NULL: all
+ * wrong    a reader for the complaint, SCOPE
+ */
+bool yg_command_is_allowed(const struct yg_command *command, const struct yg_rights *rights,
+                           struct yg_json *wrong);
+
+#endif
