@@ -44,6 +44,11 @@ typedef struct yodel_sio_target {
 #define YODEL_SIO_LOCAL (1u << 1)       /* this process only */
 #define YODEL_SIO_NO_COMPRESS (1u << 2) /* of polling answers */
 
+/* A way to end a socket: the client's connection ends without a DISCONNECT packet.  A client of
+ * socket.io that was sent that packet stays away until its program calls connect(); one whose
+ * connection fails comes back by itself: to another node, or with other credentials. */
+#define YODEL_SIO_COME_BACK 2
+
 /* A list of rooms for a call: YODEL_ROOMS("a", "b"). */
 #ifdef __cplusplus
 #define YODEL_ROOMS(...) (yodel_temporary<const char *>::yodel_list({__VA_ARGS__, NULL}))
@@ -341,7 +346,9 @@ YODEL_API int yodel_sio_target_leave(yodel_sio_target target,
  * back to what it had.
  *
  * target   as for yodel_sio_target_join()
- * close    0: from the namespace; 1: their clients' whole connections end
+ * close    0: from the namespace; 1: their clients' whole connections end; YODEL_SIO_COME_BACK: as
+ *          of yodel_sio_socket_disconnect(), and lost clients may still come back.  Servers of other
+ *          makes, which know no such thing, do as for 1
  *
  * Returns as yodel_sio_target_join().
  */

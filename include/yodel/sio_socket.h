@@ -101,7 +101,7 @@ YODEL_API int yodel_sio_socket_recovered(const yodel_sio_socket *socket) YODEL_L
  * Ends a socket.  on_disconnect comes later, not inside this call; to call it again does nothing.
  *
  * close   0: it leaves its namespace; 1: the client's whole connection ends, with all its
- *         namespaces
+ *         namespaces; YODEL_SIO_COME_BACK: the same, but the client is not told to go
  */
 YODEL_API void yodel_sio_socket_disconnect(yodel_sio_socket *socket, int close) YODEL_LOOP_THREAD;
 

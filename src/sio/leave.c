@@ -177,7 +177,9 @@ void yodel_sio_socket_disconnect(yodel_sio_socket *socket, int close)
         disconnect(socket);
         return;
     }
-    for (struct yd_list *node = client->sockets.next; node != &client->sockets; node = node->next)
+    /* Without a packet it looks to the client as if its connection had failed. */
+    for (struct yd_list *node = client->sockets.next;
+         close != YODEL_SIO_COME_BACK && node != &client->sockets; node = node->next)
         disconnect(yd_container_of(node, yodel_sio_socket, of_client));
     yd_sio_client_close(client, YD_EIO_FORCED_SERVER_CLOSE);
 }

@@ -87,7 +87,7 @@ static void disconnect(yodel_sio_socket *socket, void *arg)
 
     if (socket->phase == YD_SIO_CONNECTED)
         yodel_sio_socket_disconnect(socket, op->close);
-    else if (socket->phase == YD_SIO_AWAY)
+    else if (socket->phase == YD_SIO_AWAY && op->close != YODEL_SIO_COME_BACK)
         yd_sio_socket_set_phase(socket, YD_SIO_LEAVING);
 }
 
@@ -105,7 +105,7 @@ int yodel_sio_target_disconnect(yodel_sio_target target, int close)
         return rc;
     if ((op = yd_sio_op_new(YD_SIO_OP_DISCONNECT, sizeof *op, &target)) == NULL)
         return -ENOMEM;
-    op->close = close;
+    op->close = close == YODEL_SIO_COME_BACK ? close : close != 0;
     op->base.op.control = true;
     return yd_sio_send(&op->base.op);
 }

@@ -46,7 +46,7 @@ struct yd_sio_rooms_op {
 /* YD_SIO_OP_DISCONNECT */
 struct yd_sio_disconnect_op {
     struct yd_sio_op base; /* first */
-    int close;             /* the connection too */
+    int close;             /* 1: the connection too; YODEL_SIO_COME_BACK: that alone */
 };
 
 /* The operation kind on target, which has been checked; size: of the struct that begins with struct

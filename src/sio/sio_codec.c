@@ -80,7 +80,7 @@ int yd_sio_op_encode(const struct yd_op *op, struct yd_buf *buf)
     case YD_SIO_OP_LEAVE:
         return put_rooms((const struct yd_sio_rooms_op *)op, buf);
     case YD_SIO_OP_DISCONNECT:
-        return yd_wire_put_u8(mem, buf, ((const struct yd_sio_disconnect_op *)op)->close != 0);
+        return yd_wire_put_u8(mem, buf, (uint8_t)((const struct yd_sio_disconnect_op *)op)->close);
     case YD_SIO_OP_CALL: /* stay here */
     case YD_SIO_OP_NOTHING:
         break;

@@ -276,6 +276,51 @@ static void test_sio_connect_closes_all(void **state)
                               "disconnect server namespace disconnect;");
 }
 
+static void send_away(struct sio_sim *that, void *arg)
+{
+    (void)arg;
+    yodel_sio_socket_disconnect(that->socket, YODEL_SIO_COME_BACK);
+    yodel_sio_socket_disconnect(that->socket, 0); /* too late to tell it */
+    sio_sim_tell(that, "sent away;");
+}
+
+static void expect_no_packet(struct sio_client *client)
+{
+    struct ws_sim_frame frame;
+
+    assert_true(ws_sim_next(client->peer, &frame));
+    assert_int_equal(frame.first_byte, 0x88); /* a close frame */
+    assert_false(ws_sim_next(client->peer, &frame));
+}
+
+/* A client that gets "1" stays away. */
+static void test_sio_connect_closes_without_a_packet(void **state)
+{
+    struct sio_client client;
+
+    (void)add_ns("/chat");
+    sio_sim_connect(&sim, 0, &client);
+    sio_sim_join(&client, "/chat", "");
+    sim.base.told.len = 0;
+    sio_sim_on_loop(&sim, 0, send_away, NULL);
+    expect_no_packet(&client);
+    sio_sim_expect_told(
+        &sim, "sent away;disconnecting forced server close;disconnect forced server close;"
+              "disconnecting forced server close;disconnect forced server close;");
+}
+
+static void test_sio_connect_closes_all_of_a_target_without_a_packet(void **state)
+{
+    struct sio_client client;
+
+    sio_sim_connect(&sim, 0, &client);
+    sim.base.told.len = 0;
+    assert_int_equal(yodel_sio_target_disconnect(yodel_sio_to_all(sim.ns), YODEL_SIO_COME_BACK), 0);
+    sio_sim_run(&sim);
+    expect_no_packet(&client);
+    sio_sim_expect_told(&sim, "disconnecting forced server close;disconnect forced server close;");
+}
+
 static void stop_it(struct sio_sim *that, void *arg)
 {
     (void)arg;
@@ -642,6 +687,8 @@ int main(void)
         FIXTURE_TEST(test_sio_connect_leaves_one_namespace),
         FIXTURE_TEST(test_sio_connect_leaves_and_joins_in_one_turn),
         FIXTURE_TEST(test_sio_connect_closes_all),
+        FIXTURE_TEST(test_sio_connect_closes_without_a_packet),
+        FIXTURE_TEST(test_sio_connect_closes_all_of_a_target_without_a_packet),
         TEARDOWN_TEST(test_sio_connect_tells_why_it_ends),
         FIXTURE_TEST(test_sio_connect_runs_middleware),
         FIXTURE_TEST(test_sio_connect_is_refused_by_middleware),

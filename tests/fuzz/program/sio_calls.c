@@ -239,7 +239,7 @@ void call_each_room(struct ctx *c)
 
 void call_disconnect(struct ctx *c)
 {
-    int close = once_in(c->p, 3);
+    int close = once_in(c->p, 3) ? 1 + once_in(c->p, 2) : 0;
 
     say(c->p, "disconnect %s, close %d", c->ss->id, close);
     yodel_sio_socket_disconnect(c->ss->socket, close);
@@ -307,7 +307,7 @@ void call_disconnect_sockets(struct ctx *c)
 
     choose_target(c, &aim);
     say(c->p, "disconnect_sockets");
-    (void)yodel_sio_target_disconnect(aim.target, once_in(c->p, 3));
+    (void)yodel_sio_target_disconnect(aim.target, once_in(c->p, 3) ? 1 + once_in(c->p, 2) : 0);
 }
 
 static void on_sockets(const yodel_sio_sockets *sockets, void *user)
