@@ -37,11 +37,12 @@ PROGRAM = {
     "base": "",
     "config": "base",
     "token": "base config",
-    "command": "base config token",
-    "hook": "base config command",
+    "state": "base",
+    "command": "base config token state",
+    "hook": "base config state command",
     "api": "base config token command",
-    "serve": "base config token command hook api",
-    "cli": "base config token command hook api serve",
+    "serve": "base config token state command hook api",
+    "cli": "base config token state command hook api serve",
 }
 # Pure protocol code does no I/O, reads no clock and starts no thread.
 FORBIDDEN = {"proto": r"sys/|netinet/|arpa/|pthread|time\.h|unistd\.h|openssl/|uv\.h"}

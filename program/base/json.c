@@ -37,7 +37,9 @@ int yg_json_parse(const char *ptr, size_t len, char ret_error[160], json_t **ret
         return -EINVAL;
     }
     json = json_loadb(ptr, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (json == NULL && json_error_code(&error) == json_error_out_of_memory)
+    /* jansson does not always say why: without words it is memory, too. */
+    if (json == NULL &&
+        (error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory))
         return -ENOMEM;
     if (json == NULL) {
         snprintf(ret_error, 160, "line %d, column %d: %.100s", error.line, error.column,

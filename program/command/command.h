@@ -88,6 +88,7 @@ struct yg_reach {
 struct yg_command {
     struct yg_arena arena;
     json_t *document; /* a reference; strings are its own */
+    bool is_wrapped;  /* the document has the verb, which has the members */
     enum yg_verb verb;
     const char *id;  /* NULL: none */
     const char *key; /* NULL: none */

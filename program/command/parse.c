@@ -331,5 +331,6 @@ int yg_command_parse(const json_t *value, const char *at, bool has_sender, struc
     command = new_command((enum yg_verb)verb, value);
     if (command == NULL)
         return -ENOMEM;
+    command->is_wrapped = true;
     return finish(command, parse_wrapped(wrong, has_sender, command), wrong, ret_command);
 }

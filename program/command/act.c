@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#include "command/act.h"
+
+#include <errno.h>
+
+#include "command/acks.h"
+#include "command/fetch.h"
+#include "command/reach.h"
+#include "command/target.h"
+#include "command/update.h"
+
+static yodel_sio_args args_of(const struct yg_command *command)
+{
+    return (yodel_sio_args){.size = sizeof(yodel_sio_args),
+                            .json = {command->args.ptr, command->args.len},
+                            .attachments = command->attachments,
+                            .num_attachments = command->num_attachments};
+}
+
+static void fail_target(struct yg_run *run, int result)
+{
+    if (result == -ENOTSUP)
+        yg_run_fail(run, YG_PROBLEM_NOT_ENABLED, "the namespace has no personal_room", NULL);
+    else
+        yg_run_fail_result(run, result);
+}
+
+static void done_or_fail(struct yg_run *run, int result, json_t *body)
+{
+    if (result >= 0) {
+        yg_run_done(run, body);
+        return;
+    }
+    json_decref(body);
+    yg_run_fail_result(run, result);
+}
+
+static void fail_no_socket(struct yg_run *run)
+{
+    yg_run_fail(run, YG_PROBLEM_UNKNOWN_SOCKET, NULL, NULL);
+}
+
+/* ---- emit ---- */
+
+static void emit_to_groups(struct yg_run *run)
+{
+    const struct yg_command *command = run->command;
+    const yodel_str text = yodel_str_of(command->text);
+    const bool is_text = command->text != NULL;
+    const yodel_bytes data =
+        is_text ? (yodel_bytes){(const uint8_t *)text.ptr, text.len} : command->attachments[0];
+    int rc = 0;
+
+    if (run->service->channels == NULL || !command->keeps_history) {
+        yg_run_fail(run, YG_PROBLEM_NOT_ENABLED,
+                    run->service->channels == NULL ? "there are no groups"
+                                                   : "what a group keeps is of its configuration",
+                    NULL);
+        return;
+    }
+    for (size_t i = 0; i < command->to.groups.num && rc == 0; i++)
+        rc = yodel_group_send(run->service->channels, command->to.groups.items[i],
+                              is_text ? YODEL_WS_TEXT : YODEL_WS_BINARY, data);
+    done_or_fail(run, rc, json_object());
+}
+
+/* How many it is for in this process; -1: not known without asking them. */
+static json_int_t count_here(const struct yg_run *run)
+{
+    const struct yg_reach *to = &run->command->to;
+
+    if (yg_reach_num(&run->command->except) > 0 || to->others || to->sender)
+        return -1;
+    if (to->all)
+        return (json_int_t)yodel_sio_namespace_count(run->ns);
+    if (yg_reach_num(to) == 1 && to->rooms.num == 1)
+        return (json_int_t)yodel_sio_namespace_room_count(run->ns, to->rooms.items[0]);
+    return -1;
+}
+
+static void emit_to(struct yg_run *run, yodel_sio_target target)
+{
+    const yodel_sio_args args = args_of(run->command);
+    const json_int_t count = count_here(run);
+    const int rc = yodel_sio_emit_args(target, run->command->event, &args);
+
+    done_or_fail(run, rc, count >= 0 ? json_pack("{sI}", "delivered", count) : json_object());
+}
+
+static void on_asked(struct yg_parcel *parcel)
+{
+    struct yg_run *run = parcel->run;
+    yodel_sio_target target;
+    int rc;
+
+    if (parcel->json == NULL)
+        yg_run_done(run, NULL);
+    else if (run->command->must_exist && json_array_size(parcel->json) == 0)
+        fail_no_socket(run);
+    else if (run->command->wants_ack)
+        yg_acks_ask(run, parcel->json);
+    else if ((rc = yg_target_make(run, &target)) < 0)
+        fail_target(run, rc);
+    else
+        emit_to(run, target);
+}
+
+/* Sockets that are named need not be looked for. */
+static void ask_named(struct yg_run *run)
+{
+    json_t *sids = json_array();
+
+    for (size_t i = 0; sids != NULL && i < run->command->to.sockets.num; i++) {
+        if (json_array_append_new(sids, json_string(run->command->to.sockets.items[i])) != 0) {
+            json_decref(sids);
+            sids = NULL;
+        }
+    }
+    if (sids == NULL)
+        yg_run_done(run, NULL);
+    else
+        yg_acks_ask(run, sids);
+    json_decref(sids);
+}
+
+static void ask_sender(struct yg_run *run)
+{
+    const yodel_str id = yodel_sio_socket_id(run->sender);
+    json_t *sids = json_pack("[s%]", id.ptr, id.len);
+
+    if (sids == NULL)
+        yg_run_done(run, NULL);
+    else
+        yg_acks_ask(run, sids);
+    json_decref(sids);
+}
+
+static void emit_to_sender(struct yg_run *run)
+{
+    yodel_sio_target target = yodel_sio_to(run->sender);
+
+    if (run->command->is_volatile)
+        target = yodel_sio_target_with(target, YODEL_SIO_VOLATILE);
+    if (run->command->wants_ack)
+        ask_sender(run);
+    else
+        emit_to(run, target);
+}
+
+static bool names_sockets_only(const struct yg_command *command)
+{
+    return yg_reach_num(&command->to) == command->to.sockets.num && !command->to.all &&
+           !command->to.others && yg_reach_num(&command->except) == 0 && !command->must_exist;
+}
+
+void yg_act_emit(struct yg_run *run)
+{
+    const struct yg_command *command = run->command;
+    yodel_sio_target target;
+    int rc;
+
+    if (command->to.groups.num > 0) {
+        emit_to_groups(run);
+    } else if (command->to.sender) {
+        emit_to_sender(run);
+    } else if (command->wants_ack && names_sockets_only(command)) {
+        ask_named(run);
+    } else if ((rc = yg_target_make(run, &target)) < 0) {
+        fail_target(run, rc);
+    } else if (command->wants_ack || command->must_exist) {
+        rc = yg_fetch_sockets(run, target, false, on_asked);
+        if (rc < 0)
+            yg_run_fail_result(run, rc);
+    } else {
+        emit_to(run, target);
+    }
+}
+
+/* ---- join, leave, disconnect ---- */
+
+#define GOODBYE "yodel:disconnect"
+
+/* A DISCONNECT packet has no words: they go ahead of it, as an event. */
+static int say_goodbye(struct yg_run *run, yodel_sio_target target)
+{
+    const char *message = run->command->message;
+
+    if (message == NULL)
+        return 0;
+    return yodel_sio_emit(target, GOODBYE, "{sssb}", "message", message, "reconnect",
+                          run->command->reconnect);
+}
+
+/* A DISCONNECT packet is final for a client of socket.io: it does not come back. */
+static int way_of(const struct yg_command *command)
+{
+    return command->reconnect ? YODEL_SIO_COME_BACK : 0;
+}
+
+static int apply(struct yg_run *run, yodel_sio_target target)
+{
+    const struct yg_command *command = run->command;
+    int rc;
+
+    if (command->verb == YG_VERB_JOIN)
+        return yodel_sio_target_join(target, command->rooms.items);
+    if (command->verb == YG_VERB_LEAVE)
+        return yodel_sio_target_leave(target, command->rooms.items);
+    rc = say_goodbye(run, target);
+    return rc < 0 ? rc : yodel_sio_target_disconnect(target, way_of(command));
+}
+
+static json_t *matched(size_t num)
+{
+    return json_pack("{sI}", "matched", (json_int_t)num);
+}
+
+static void on_matched(struct yg_parcel *parcel)
+{
+    struct yg_run *run = parcel->run;
+    const size_t num = json_array_size(parcel->json);
+    yodel_sio_target target;
+    int rc;
+
+    if (parcel->json == NULL) {
+        yg_run_done(run, NULL);
+    } else if (run->command->must_exist && num == 0) {
+        fail_no_socket(run);
+    } else if ((rc = yg_target_make(run, &target)) < 0) {
+        fail_target(run, rc);
+    } else {
+        rc = apply(run, target);
+        done_or_fail(run, rc, yg_run_partial(matched(num), parcel->missing));
+    }
+}
+
+static int join_sender(struct yg_run *run)
+{
+    const struct yg_names *rooms = &run->command->rooms;
+    int rc = 0;
+
+    for (size_t i = 0; i < rooms->num && rc == 0; i++)
+        rc = yodel_sio_socket_join(run->sender, rooms->items[i]);
+    return rc;
+}
+
+static void act_on_sender(struct yg_run *run)
+{
+    const struct yg_command *command = run->command;
+    int rc = 0;
+
+    if (command->verb == YG_VERB_JOIN) {
+        rc = join_sender(run);
+    } else if (command->verb == YG_VERB_LEAVE) {
+        for (size_t i = 0; i < command->rooms.num; i++)
+            yodel_sio_socket_leave(run->sender, command->rooms.items[i]);
+    } else {
+        rc = say_goodbye(run, yodel_sio_to(run->sender));
+        if (rc == 0)
+            yodel_sio_socket_disconnect(run->sender, way_of(command));
+    }
+    done_or_fail(run, rc, matched(1));
+}
+
+void yg_act_on_sockets(struct yg_run *run)
+{
+    yodel_sio_target target;
+    int rc;
+
+    if (run->command->to.sender) {
+        act_on_sender(run);
+        return;
+    }
+    rc = yg_target_make(run, &target);
+    if (rc < 0) {
+        fail_target(run, rc);
+    } else if (run->quick && !run->command->must_exist) {
+        rc = apply(run, target);
+        done_or_fail(run, rc, json_object());
+    } else {
+        rc = yg_fetch_sockets(run, target, false, on_matched);
+        if (rc < 0)
+            yg_run_fail_result(run, rc);
+    }
+}
+
+/* ---- update ---- */
+
+static void on_found(struct yg_parcel *parcel)
+{
+    struct yg_run *run = parcel->run;
+    const size_t num = json_array_size(parcel->json);
+    int rc;
+
+    if (parcel->json == NULL) {
+        yg_run_done(run, NULL);
+    } else if (run->command->must_exist && num == 0) {
+        fail_no_socket(run);
+    } else {
+        rc = yg_update_sockets(run, parcel->json);
+        done_or_fail(run, rc, yg_run_partial(matched(num), parcel->missing));
+    }
+}
+
+void yg_act_update(struct yg_run *run)
+{
+    yodel_sio_target target;
+    int rc;
+
+    if (run->command->to.sender) {
+        rc = yg_update_sender(run);
+        done_or_fail(run, rc, matched(1));
+        return;
+    }
+    rc = yg_target_make(run, &target);
+    if (rc < 0) {
+        fail_target(run, rc);
+        return;
+    }
+    rc = yg_fetch_sockets(run, target, false, on_found);
+    if (rc < 0)
+        yg_run_fail_result(run, rc);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command/attachment.h"
+#include "command/reads.h"
+
+/* Runs a call of the library that tells a parcel; it is dropped when that fails. */
+static void settle(struct yg_run *run, struct yg_parcel *parcel, int result)
+{
+    if (result >= 0)
+        return;
+    yg_parcel_drop(parcel);
+    if (result == YODEL_ERR_UNSUPPORTED)
+        yg_run_fail(run, YG_PROBLEM_NOT_ENABLED, "no history is kept of it", NULL);
+    else
+        yg_run_fail_result(run, result);
+}
+
+static struct yg_parcel *begin(struct yg_run *run, void (*open)(struct yg_parcel *parcel))
+{
+    struct yg_parcel *parcel;
+
+    if (run->service->channels == NULL) {
+        yg_run_fail(run, YG_PROBLEM_NOT_ENABLED, "there are no groups", NULL);
+        return NULL;
+    }
+    parcel = yg_parcel_new(run, open);
+    if (parcel == NULL)
+        yg_run_done(run, NULL);
+    else
+        yg_run_wait(run, 10000);
+    return parcel;
+}
+
+/* The body that was made where it was told. */
+static void on_body(struct yg_parcel *parcel)
+{
+    json_t *body = parcel->json;
+
+    parcel->json = NULL;
+    if (parcel->result < 0) {
+        json_decref(body);
+        yg_run_fail(parcel->run,
+                    parcel->result == -ENOTCONN ? YG_PROBLEM_REDIS_UNAVAILABLE
+                                                : yg_problem_of_result(parcel->result),
+                    yodel_strerror(parcel->result), NULL);
+    } else {
+        yg_run_done(parcel->run, yg_run_partial(body, parcel->missing));
+    }
+}
+
+/* ---- members ---- */
+
+static json_t *show_member(const yodel_group_member *member)
+{
+    json_t *object = json_pack("{ss%}", "channel", member->channel.ptr, member->channel.len);
+    json_t *info;
+
+    if (object == NULL || member->json.len == 0)
+        return object;
+    info = json_loadb(member->json.ptr, member->json.len, JSON_DECODE_ANY, NULL);
+    if (info != NULL && json_object_set_new(object, "info", info) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static void on_members(const yodel_group_members_result *result, void *user)
+{
+    struct yg_parcel *parcel = user;
+    json_t *members = json_array();
+
+    for (size_t i = 0; members != NULL && i < result->num_members; i++) {
+        if (json_array_append_new(members, show_member(&result->members[i])) != 0) {
+            json_decref(members);
+            members = NULL;
+        }
+    }
+    parcel->missing = result->missing;
+    if (members != NULL)
+        parcel->json =
+            json_pack("{sosI}", "members", members, "count", (json_int_t)result->num_members);
+    yg_parcel_send(parcel);
+}
+
+void yg_read_members(struct yg_run *run)
+{
+    struct yg_parcel *parcel = begin(run, on_body);
+
+    if (parcel != NULL)
+        settle(
+            run, parcel,
+            yodel_group_members(run->service->channels, run->command->group, on_members, parcel));
+}
+
+/* ---- history ---- */
+
+static json_t *show_binary(const yodel_kept_message *message)
+{
+    const size_t len = YG_ATTACHMENT_CHARS(message->data.len);
+    char *text = malloc(len + 1);
+    json_t *item;
+
+    if (text == NULL)
+        return NULL;
+    yg_attachment_encode(message->data.ptr, message->data.len, text);
+    item = json_pack("{ssss%}", "offset", message->offset, "attachment", text, len);
+    free(text);
+    return item;
+}
+
+static json_t *show_message(const yodel_kept_message *message)
+{
+    if (message->type == YODEL_WS_BINARY)
+        return show_binary(message);
+    return json_pack("{ssss%}", "offset", message->offset, "text", message->data.ptr,
+                     message->data.len);
+}
+
+static json_t *show_history(const yodel_history *history, bool reverse)
+{
+    json_t *items = json_array();
+
+    for (size_t i = 0; items != NULL && i < history->num_messages; i++) {
+        const size_t at = reverse ? history->num_messages - 1 - i : i;
+
+        if (json_array_append_new(items, show_message(&history->messages[at])) != 0) {
+            json_decref(items);
+            return NULL;
+        }
+    }
+    if (items == NULL)
+        return NULL;
+    return json_pack("{sosssb}", "items", items, "offset",
+                     history->last != NULL ? history->last : "", "gone", history->gone);
+}
+
+static void on_history(const yodel_history *history, void *user)
+{
+    struct yg_parcel *parcel = user;
+
+    parcel->result = history->result;
+    if (history->result == 0)
+        parcel->json = show_history(history, parcel->run->command->reverse);
+    yg_parcel_send(parcel);
+}
+
+void yg_read_history(struct yg_run *run)
+{
+    const struct yg_command *command = run->command;
+    struct yg_parcel *parcel;
+
+    if (command->group == NULL) {
+        yg_run_fail(run, YG_PROBLEM_NOT_ENABLED, "history is kept of groups", NULL);
+        return;
+    }
+    parcel = begin(run, on_body);
+    if (parcel != NULL)
+        settle(run, parcel,
+               yodel_group_history(run->service->channels, command->group, command->since,
+                                   command->limit, on_history, parcel));
+}
+
+/* ---- nodes ---- */
+
+/* list NULL: memory has ended. */
+static void on_node(const yodel_node *node, void *user)
+{
+    json_t **list = user;
+    json_t *item =
+        json_pack("{sssssb}", "id", node->process, "name", node->name, "self", node->is_self);
+
+    if (*list != NULL && json_array_append_new(*list, item) != 0) {
+        json_decref(*list);
+        *list = NULL;
+    } else if (*list == NULL) {
+        json_decref(item);
+    }
+}
+
+void yg_read_nodes(struct yg_run *run)
+{
+    const char *name = run->service->node != NULL ? run->service->node : "";
+    json_t *list = json_array();
+
+    if (run->service->cluster == NULL)
+        on_node(&(yodel_node){.process = name, .name = name, .is_self = 1}, &list);
+    else if (yodel_cluster_each_node(run->service->cluster, on_node, &list) < 0)
+        yg_run_done(run, NULL);
+    if (!run->is_over)
+        yg_run_done(run, list != NULL ? json_pack("{sO}", "nodes", list) : NULL);
+    json_decref(list);
+}
+
+/* ---- counts ---- */
+
+void yg_read_stats(struct yg_run *run)
+{
+    yodel_server_stats server = {.size = sizeof(server)};
+    yodel_sio_stats sio = {.size = sizeof(sio)};
+
+    yodel_server_get_stats(run->service->server, &server);
+    yodel_sio_get_stats(run->service->sio, &sio);
+    yg_run_done(
+        run, json_pack("{sssIsIsIsIsIsIsIsI}", "version", yodel_version(), "connections",
+                       (json_int_t)server.connections, "websockets", (json_int_t)server.websockets,
+                       "clients", (json_int_t)sio.clients, "polling", (json_int_t)sio.polling,
+                       "messages_received", (json_int_t)server.messages_in, "messages_sent",
+                       (json_int_t)server.messages_out, "received_bytes",
+                       (json_int_t)server.bytes_in, "sent_bytes", (json_int_t)server.bytes_out));
+}
