@@ -347,8 +347,8 @@ YODEL_API int yodel_sio_target_leave(yodel_sio_target target,
  *
  * target   as for yodel_sio_target_join()
  * close    0: from the namespace; 1: their clients' whole connections end; YODEL_SIO_COME_BACK: as
- *          of yodel_sio_socket_disconnect(), and lost clients may still come back.  Servers of other
- *          makes, which know no such thing, do as for 1
+ *          of yodel_sio_socket_disconnect(), and lost clients may still come back.  Servers of
+ * other makes, which know no such thing, do as for 1
  *
  * Returns as yodel_sio_target_join().
  */

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "api/order.h"
+
+#include <string.h>
+
+/* ---- what is open on a loop ---- */
+
+void yg_open_link(struct yg_api *api, yodel_loop *loop, struct yg_open *open)
+{
+    struct yg_open **first = &api->open[yodel_loop_index(loop)];
+
+    open->next = *first;
+    open->link = first;
+    if (open->next != NULL)
+        open->next->link = &open->next;
+    *first = open;
+}
+
+void yg_open_unlink(struct yg_open *open)
+{
+    *open->link = open->next;
+    if (open->next != NULL)
+        open->next->link = open->link;
+}
+
+/* ---- replies ---- */
+
+static const struct yg_api_key *key_of(const struct yg_order *order)
+{
+    return order->key >= 0 ? &order->api->options.keys[order->key] : NULL;
+}
+
+static void reply(struct yg_order *order, const struct yg_reply *what)
+{
+    const struct yg_api_options *options = &order->api->options;
+    const struct yg_api_key *key = key_of(order);
+
+    if (options->on_answer != NULL)
+        options->on_answer(yg_verb_word(order->verb), what->problem, key != NULL ? key->name : NULL,
+                           options->user);
+    order->done(what, order->user);
+}
+
+/* When there is no memory even for the words. */
+static const char no_memory[] =
+    "{\"type\":\"about:blank#overloaded\",\"title\":\"The server is short of memory or room\","
+    "\"status\":503,\"code\":\"overloaded\"}";
+
+static void reply_text(struct yg_order *order, enum yg_problem problem, const struct yg_text *text,
+                       bool is_replayed)
+{
+    struct yg_reply what = {problem, text->ptr, text->len, is_replayed};
+
+    if (yg_text_failed(text) || text->len == 0)
+        what = (struct yg_reply){YG_PROBLEM_OVERLOADED, no_memory, sizeof(no_memory) - 1, false};
+    reply(order, &what);
+}
+
+void yg_order_fail(struct yg_order *order, const struct yg_complaint *complaint)
+{
+    struct yg_text text = {0};
+
+    yg_problem_put(&text, complaint);
+    reply_text(order, complaint->problem, &text, false);
+    yg_text_done(&text);
+}
+
+static void fail(struct yg_order *order, enum yg_problem problem, const char *detail)
+{
+    yg_order_fail(order, &(struct yg_complaint){.problem = problem, .detail = detail});
+}
+
+/* ---- the answer ---- */
+
+static int add_text(const char *ptr, size_t len, void *text)
+{
+    yg_text_add(text, ptr, len);
+    return yg_text_failed(text) ? -1 : 0;
+}
+
+/* With a problem, what came by then stands among its members. */
+static void put_answer(struct yg_text *text, const struct yg_answer *answer)
+{
+    const struct yg_complaint complaint = {answer->problem, answer->detail, answer->pointer};
+
+    if (answer->problem != YG_PROBLEM_NONE) {
+        yg_problem_put(text, &complaint);
+        if (answer->body == NULL || yg_text_failed(text))
+            return;
+        text->len--;
+        yg_text_putc(text, ',');
+    }
+    if (json_dump_callback(answer->body, add_text, text,
+                           answer->problem == YG_PROBLEM_NONE ? JSON_COMPACT
+                                                              : JSON_COMPACT | JSON_EMBED) != 0)
+        text->failed = true;
+    if (answer->problem != YG_PROBLEM_NONE)
+        yg_text_putc(text, '}');
+}
+
+/* What another try may change. */
+static bool may_pass(enum yg_problem problem)
+{
+    const int status = yg_problem_status(problem);
+
+    return (status >= 500 && problem != YG_PROBLEM_ACK_TIMEOUT) || status == 429;
+}
+
+static void on_answer(const struct yg_answer *answer, void *user)
+{
+    struct yg_order *order = user;
+    struct yg_text text = {0};
+
+    order->run = NULL;
+    put_answer(&text, answer);
+    if (order->is_noted && (may_pass(answer->problem) || yg_text_failed(&text)))
+        yg_memory_forget(order->api->memory, order->digest);
+    else if (order->is_noted)
+        yg_memory_keep(order->api->memory, order->digest, answer->problem, text.ptr, text.len);
+    order->is_noted = false;
+    reply_text(order, answer->problem, &text, false);
+    yg_text_done(&text);
+}
+
+void yg_order_drop(struct yg_order *order)
+{
+    yg_run_abandon(order->run);
+    order->run = NULL;
+    if (order->is_noted)
+        yg_memory_forget(order->api->memory, order->digest);
+    order->is_noted = false;
+}
+
+/* ---- idempotency ---- */
+
+/* The command without its id and key, which need not be the same. */
+static bool digest_command(const struct yg_command *command, uint8_t ret_digest[32])
+{
+    const char *word = yg_verb_word(command->verb);
+    const json_t *body = json_object_get(command->document, word);
+    struct yg_text text = {0};
+    yodel_bytes part;
+    bool good;
+
+    /* A body of a call stands alone. */
+    if (!command->is_wrapped)
+        body = command->document;
+    good = json_dump_callback(body, add_text, &text, JSON_COMPACT | JSON_SORT_KEYS) == 0;
+    part = (yodel_bytes){(const uint8_t *)text.ptr, text.len};
+    good = good && yg_api_digest(&part, 1, ret_digest);
+    yg_text_done(&text);
+    return good;
+}
+
+static yodel_bytes bytes_of(const char *string)
+{
+    return (yodel_bytes){(const uint8_t *)string, strlen(string)};
+}
+
+static bool digest_key(struct yg_order *order, const char *idem)
+{
+    const struct yg_api_key *key = key_of(order);
+    const yodel_bytes parts[] = {bytes_of(key != NULL ? key->name : ""),
+                                 bytes_of(yg_verb_word(order->verb)), bytes_of(idem)};
+
+    return yg_api_digest(parts, 3, order->digest);
+}
+
+/* Returns whether the command is to run; else it was answered. */
+static bool is_fresh(struct yg_order *order, const struct yg_command *command, const char *idem)
+{
+    enum yg_problem problem = YG_PROBLEM_NONE;
+    enum yg_memory_state state = YG_MEMORY_FAILED;
+    struct yg_text text = {0};
+    uint8_t digest[32];
+
+    if (digest_key(order, idem) && digest_command(command, digest))
+        state = yg_memory_begin(order->api->memory, order->digest, digest,
+                                yodel_loop_now(order->loop), &problem, &text);
+    /* A reply may have ended order. */
+    if (state == YG_MEMORY_FRESH)
+        order->is_noted = true;
+    else if (state == YG_MEMORY_KNOWN)
+        reply_text(order, problem, &text, true);
+    else if (state == YG_MEMORY_BUSY)
+        fail(order, YG_PROBLEM_IN_PROGRESS, NULL);
+    else if (state == YG_MEMORY_OTHER)
+        fail(order, YG_PROBLEM_KEY_REUSED, NULL);
+    else if (state == YG_MEMORY_FAILED)
+        fail(order, YG_PROBLEM_OVERLOADED, "out of memory");
+    yg_text_done(&text);
+    return state == YG_MEMORY_FRESH;
+}
+
+/* ---- the way in ---- */
+
+/* Returns whether the command may run; else it was answered. */
+static bool may_run(struct yg_order *order, const struct yg_command *command, const char *idem)
+{
+    const struct yg_api_key *key = key_of(order);
+    struct yg_json wrong;
+
+    if (key == NULL)
+        return idem == NULL || is_fresh(order, command, idem);
+    if (!yg_command_is_allowed(command, &key->rights, &wrong)) {
+        yg_order_fail(order, &(struct yg_complaint){YG_PROBLEM_SCOPE, wrong.detail, NULL});
+        return false;
+    }
+    if (!yg_api_key_take(key, &order->api->usage[order->key], yodel_loop_now(order->loop))) {
+        fail(order, YG_PROBLEM_RATE_LIMITED, NULL);
+        return false;
+    }
+    return idem == NULL || is_fresh(order, command, idem);
+}
+
+void yg_order_run(struct yg_order *order, struct yg_command *command, const char *idem)
+{
+    const struct yg_caller caller = {.loop = order->loop};
+    struct yg_run *run;
+
+    order->verb = command->verb;
+    if (!may_run(order, command, idem)) {
+        yg_command_free(command);
+        return;
+    }
+    /* An answer inside the call may have ended order: it is not touched then. */
+    yg_execute(order->api->service, command, &caller, on_answer, order, &run);
+    if (run != NULL)
+        order->run = run;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_API_ORDER_H
+#define YG_API_ORDER_H
+
+#include "api/keys.h"
+#include "api/memory.h"
+
+/* What the files of the API share, and one command of it on its way. */
+
+/* An answer under way: a request, a batch, a stream; linked by its loop, so that the loop's end
+ * finds it. */
+struct yg_open {
+    struct yg_open *next, **link;
+    void (*end)(struct yg_open *open); /* the loop ends: frees it, and calls nobody */
+};
+
+struct yg_api {
+    struct yg_service *service;
+    struct yg_api_options options;
+    struct yg_api_usage *usage; /* of each key */
+    struct yg_memory *memory;
+    struct yg_open *open[256]; /* by loop; each for that loop's thread */
+};
+
+void yg_open_link(struct yg_api *api, yodel_loop *loop, struct yg_open *open);
+void yg_open_unlink(struct yg_open *open);
+
+/* The answer to a command, as text. */
+struct yg_reply {
+    enum yg_problem problem;
+    const char *ptr; /* an object: the answer, or a problem */
+    size_t len;
+    bool is_replayed;
+};
+
+/* One command at a time.  All zero but for api, loop, key, done and user. */
+struct yg_order {
+    struct yg_api *api;
+    yodel_loop *loop;
+    int key; /* index; -1: of a Unix socket */
+    void (*done)(const struct yg_reply *reply, void *user);
+    void *user;
+    struct yg_run *run;
+    enum yg_verb verb;
+    bool is_noted; /* in the memory, as digest */
+    uint8_t digest[YG_MEMORY_DIGEST];
+};
+
+/*
+ * Carries out a command: rate, rights, idempotency, then itself.  done is called once, perhaps
+ * inside this call, with a reply that is borrowed.
+ *
+ * command   taken
+ * idem      the key; NULL: none
+ */
+void yg_order_run(struct yg_order *order, struct yg_command *command, const char *idem);
+
+/* Says at once that it failed: what could not be read. */
+void yg_order_fail(struct yg_order *order, const struct yg_complaint *complaint);
+
+/* Gives up what is under way; done is not called.  The next with its key is fresh. */
+void yg_order_drop(struct yg_order *order);
+
+#endif

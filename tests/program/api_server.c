@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yodel/ws_handlers.h>
+
+#include <openssl/evp.h>
+
+#include "api/api.h"
+#include "failing_now_and_then.h"
+#include "state/socket_state.h"
+
+/*
+ * A server with the API and little else: namespace "/", where a client is who its auth says, "echo"
+ * comes back, and "ask" is answered; groups of raw WebSockets at /ws/NAME, those of "h*" with
+ * history.  With API_FAILS_EVERY=N in its environment each N-th allocation fails.  Keys: "all", and
+ * "some" for emits to rooms "pub:*", 3 commands a second.
+ */
+
+static yodel_server *server;
+
+static void on_signal(int number)
+{
+    (void)number;
+    yodel_server_stop(server, 2000);
+}
+
+/* ---- Socket.IO ---- */
+
+static int admit(yodel_sio_socket *socket, void *user)
+{
+    const json_t *auth = yodel_sio_socket_auth(socket);
+    const struct yg_identity who = {
+        .user = json_string_value(json_object_get(auth, "user")),
+        .personal_room = "user:{user}",
+        .meta = json_object_get(auth, "meta"),
+        .info = json_object_get(auth, "info"),
+    };
+
+    (void)user;
+    return yg_state_begin(socket, &who);
+}
+
+static void on_echo(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    (void)user;
+    (void)yodel_sio_emit_event(yodel_sio_to(socket), "echo", event);
+}
+
+static void on_who(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    const char *name = yg_state_user(socket);
+
+    (void)user;
+    (void)yodel_sio_event_answer(event, "s?O?", name, yg_state_meta(socket));
+}
+
+static int add_sio(yodel_sio **ret_sio)
+{
+    yodel_sio_namespace *ns;
+
+    if (yodel_sio_new(server, NULL, ret_sio) < 0 || yodel_sio_of(*ret_sio, "/", &ns) < 0)
+        return -1;
+    yodel_sio_namespace_use(ns, admit, NULL);
+    yodel_sio_namespace_on(ns, "echo", on_echo, NULL);
+    return yodel_sio_namespace_on(ns, "who", on_who, NULL);
+}
+
+/* ---- raw WebSockets ---- */
+
+static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
+{
+    const yodel_str name = yodel_request_param(req, "name");
+    char group[64];
+
+    snprintf(group, sizeof(group), "%" YODEL_PRI, YODEL_ARG(name));
+    return yodel_group_add_json(user, group, ws, YODEL_STR("{\"raw\":true}"));
+}
+
+static int on_open(yodel_ws *ws, void *user)
+{
+    (void)user;
+    return yodel_ws_send_text(ws, YODEL_STR("in"));
+}
+
+static int add_websockets(yodel_channels *channels)
+{
+    if (yodel_channels_keep_history(channels, "h*", NULL) < 0)
+        return -1;
+    return yodel_server_route_ws(
+        server, "/ws/{name}",
+        YODEL_OPTIONS(yodel_ws_handlers, .on_connect = on_connect, .on_open = on_open), channels);
+}
+
+/* ---- the API ---- */
+
+static const char *any[] = {"*", NULL}, *public_rooms[] = {"pub:*", NULL}, *root[] = {"/", NULL};
+
+static struct yg_api_key keys[] = {
+    {"all", {0}, {YG_SCOPE_ALL, {any, 1}, {any, 1}}, 0},
+    {"some", {0}, {YG_SCOPE_EMIT, {root, 1}, {public_rooms, 1}}, 3},
+};
+
+static const struct yg_space spaces[] = {{"/", "user:{user}"}};
+
+static void hash_keys(void)
+{
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        EVP_Digest(keys[i].name, strlen(keys[i].name), keys[i].sha256, NULL, EVP_sha256(), NULL);
+}
+
+static int run(void)
+{
+    static struct yg_service service;
+    struct yg_api *api = NULL;
+    yodel_channels *channels = NULL;
+    int port, rc;
+
+    service = (struct yg_service){
+        .server = server, .node = "n1", .spaces = spaces, .num_spaces = 1, .max_pending = 50};
+    if (add_sio(&service.sio) < 0 || yodel_channels_new_memory(server, &channels) < 0 ||
+        add_websockets(channels) < 0)
+        return EXIT_FAILURE;
+    service.channels = channels;
+    hash_keys();
+    if (yg_api_new(&service,
+                   &(struct yg_api_options){
+                       .keys = keys, .num_keys = 2, .max_body = 100000, .max_commands = 20},
+                   &api) < 0)
+        return EXIT_FAILURE;
+    port =
+        yodel_server_listen(server, YODEL_OPTIONS(yodel_listen_options, .address = "127.0.0.1:0"));
+    if (port < 0)
+        return EXIT_FAILURE;
+    if (getenv("API_FAILS_EVERY") != NULL)
+        failing_every((unsigned)atoi(getenv("API_FAILS_EVERY")));
+    printf("port %d\n", port);
+    fflush(stdout);
+    rc = yodel_server_run(server);
+    yg_api_free(api);
+    yodel_channels_unref(channels);
+    yodel_sio_unref(service.sio);
+    yodel_server_unref(server);
+    fprintf(stderr, "pending %u\n", service.pending);
+    return rc < 0 || service.pending != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(void)
+{
+    if (yodel_server_new(
+            YODEL_OPTIONS(yodel_server_options, .loops = 2, .decide_ms = YG_API_DECIDE_MS),
+            &server) < 0)
+        return EXIT_FAILURE;
+    signal(SIGTERM, on_signal);
+    signal(SIGINT, on_signal);
+    return run();
+}

@@ -1,0 +1,459 @@
+# SPDX-License-Identifier: MIT
+"""The HTTP API over a server of its own (api_server.c): commands, errors, batches, streams, idempotency."""
+
+import base64
+import json
+import os
+import pathlib
+import sys
+import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+from harness import Program, Stream, WebSocket, connect, equal, eventually, http, run  # pylint: disable=C0413
+from sio_client import SioClient  # pylint: disable=C0413
+
+ALL = ("Authorization", "Bearer all")
+SOME = ("Authorization", "Bearer some")
+JSON = ("Content-Type", "application/json")
+
+
+def make_server():
+    return Program([os.environ["API_SERVER"]], r"^port (\d+)$")
+
+
+def post(server, path, body, *headers, key=ALL):
+    return http(server.port, "POST", f"/api/v1/{path}", [key, JSON, *headers], json.dumps(body).encode())
+
+
+def get(server, path, key=ALL):
+    return http(server.port, "GET", f"/api/v1/{path}", [key])
+
+
+def good(response):
+    """The body of a success."""
+    assert response.status == 200, response
+    equal(response.headers["content-type"], "application/json")
+    equal(response.headers["cache-control"], "no-store")
+    return json.loads(response.body)
+
+
+def problem(response, status, code):
+    """The body of a problem, which its status and code must be."""
+    assert response.status == status, response
+    equal(response.headers["content-type"], "application/problem+json")
+    body = json.loads(response.body)
+    equal((body["status"], body["code"]), (status, code))
+    return body
+
+
+def join(server, room, *clients):
+    good(post(server, "join", {"of": {"sockets": [client.sid for client in clients]}, "rooms": [room]}))
+
+
+def client_of(server, user=None, **more):
+    return SioClient(server.port, auth={**({"user": user} if user else {}), **more})
+
+
+# Commands.
+
+
+def test_emit_reaches_whom_it_names(server):
+    with client_of(server, "ann") as ann, client_of(server, "bob") as bob:
+        join(server, "e1", ann, bob)
+        equal(good(post(server, "emit", {"to": {"rooms": ["e1"]}, "event": "a", "args": [1, {"b": None}]})), {"delivered": 2})
+        equal(ann.event(), ["a", 1, {"b": None}])
+        equal(bob.event(), ["a", 1, {"b": None}])
+        good(post(server, "emit", {"to": {"users": ["bob"]}, "event": "b"}))
+        equal(bob.event(), ["b"])
+        good(post(server, "emit", {"to": {"sockets": [ann.sid]}, "event": "c", "args": ["ü"]}))
+        equal(ann.event(), ["c", "ü"])
+        good(post(server, "emit", {"to": {"rooms": ["e1"]}, "except": {"users": ["ann"]}, "event": "d"}))
+        equal(bob.event(), ["d"])
+        good(post(server, "emit", {"to": {"all": True}, "except": {"sockets": [bob.sid]}, "event": "e"}))
+        good(post(server, "emit", {"to": {"rooms": ["e1"]}, "event": "end"}))
+        equal(ann.event(), ["e"])
+        equal(ann.event(), ["end"])
+        equal(bob.event(), ["end"])
+
+
+def test_emit_has_attachments(server):
+    with client_of(server) as client:
+        data = bytes(range(256))
+        good(
+            post(
+                server,
+                "emit",
+                {
+                    "to": {"sockets": [client.sid]},
+                    "event": "data",
+                    "args": [{"inner": {"_placeholder": True, "num": 0}}, "x"],
+                    "attachments": [base64.b64encode(data).decode()],
+                },
+            )
+        )
+        equal(client.event(), ["data", {"inner": data}, "x"])
+
+
+def answering(client, *arguments):
+    def answer():
+        _, number = client.event_with_ack()
+        client.answer(number, *arguments)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    return thread
+
+
+def test_acknowledgements_name_who_answers(server):
+    with client_of(server) as one, client_of(server) as two, client_of(server) as mute:
+        threads = [answering(one, "first", 2), answering(two, {"b": bytes([1, 2])})]
+        join(server, "acks", one, two)
+        body = good(post(server, "emit", {"to": {"rooms": ["acks"]}, "event": "q", "ack": True}))
+        for thread in threads:
+            thread.join()
+        answers = {ack["sid"]: ack for ack in body["acks"]}
+        equal(answers[one.sid]["args"], ["first"])
+        equal(answers[two.sid]["args"], [{"b": {"_placeholder": True, "num": 0}}])
+        equal(answers[two.sid]["attachments"], ["AQI="])
+        equal(body["missing"], [])
+
+        thread = answering(one, 1)
+        command = {"to": {"sockets": [one.sid, mute.sid]}, "event": "q", "ack": {"timeout_ms": 300}}
+        body = problem(post(server, "emit", command), 504, "ack_timeout")
+        thread.join()
+        equal([ack["sid"] for ack in body["acks"]], [one.sid])
+        equal(body["missing"], [mute.sid])
+
+        thread = answering(one, 1)
+        command = {"to": {"sockets": [one.sid, mute.sid]}, "event": "q", "ack": {"timeout_ms": 60000, "first": True}}
+        equal(len(good(post(server, "emit", command))["acks"]), 1)
+        thread.join()
+
+
+def test_join_leave_and_who_is_there(server):
+    with client_of(server, "cid", info={"name": "Cid"}, meta={"secret": 1}) as client:
+        equal(good(post(server, "join", {"of": {"users": ["cid"]}, "rooms": ["j1", "j2"]})), {"matched": 1})
+        socket = good(get(server, f"sockets/{client.sid}"))
+        equal(socket["user"], "cid")
+        equal(socket["meta"], {"secret": 1})
+        equal(sorted(socket["rooms"]), sorted([client.sid, "user:cid", "j1", "j2"]))
+        assert socket["connected_at"].endswith("Z") and socket["address"], socket
+        equal(good(get(server, "presence?room=j1")), {"members": [{"sid": client.sid, "user": "cid", "info": {"name": "Cid"}}], "count": 1})
+        equal(good(get(server, "rooms?prefix=j"))["rooms"], [{"name": "j1", "count": 1}, {"name": "j2", "count": 1}])
+        equal(good(post(server, "leave", {"of": {"rooms": ["j1"]}, "rooms": ["j2"]})), {"matched": 1})
+        equal(good(get(server, "rooms?prefix=j2")), {"rooms": [], "next": None})
+
+
+def test_update_changes_what_is_kept(server):
+    with client_of(server, "dan") as client:
+        equal(client.call("who"), ["dan", None])
+        equal(good(post(server, "update", {"of": {"users": ["dan"]}, "meta": {"a": [1]}, "expires_at": 4000000000})), {"matched": 1})
+        eventually(lambda: client.call("who") == ["dan", {"a": [1]}], "meta is there")
+        equal(good(get(server, f"sockets/{client.sid}"))["expires_at"], 4000000000)
+        good(post(server, "update", {"of": {"sockets": [client.sid]}, "meta": None, "expires_at": 0}))
+        eventually(lambda: client.call("who") == ["dan", None], "meta has gone")
+        assert "expires_at" not in good(get(server, f"sockets/{client.sid}"))
+
+
+def test_disconnect_for_good_and_come_back(server):
+    with client_of(server, "eve") as client:
+        equal(good(post(server, "disconnect", {"of": {"users": ["eve"]}, "message": "bye"})), {"matched": 1})
+        equal(client.event(), ["yodel:disconnect", {"message": "bye", "reconnect": False}])
+        equal(client.event(), ["disconnect"])
+    with client_of(server, "eve") as client:
+        good(post(server, "disconnect", {"of": {"users": ["eve"]}, "reconnect": True}))
+        eventually(lambda: client.failure, "the transport has closed")
+        assert not client.has_event(), client.events
+
+
+def test_pages(server):
+    clients = [client_of(server) for _ in range(5)]
+    join(server, "pages", *clients)
+    seen, query = [], "sockets?room=pages&limit=2"
+    while True:
+        page = good(get(server, query))
+        seen += [socket["sid"] for socket in page["sockets"]]
+        if page["next"] is None:
+            break
+        query = f"sockets?room=pages&limit=2&cursor={page['next']}"
+    equal(seen, sorted(client.sid for client in clients))
+    equal(good(get(server, "sockets?room=pages&count")), {"count": 5})
+    for client in clients:
+        client.close()
+
+
+def test_groups_of_raw_websockets(server):
+    websocket = WebSocket(server.port, "/ws/h1")
+    equal(websocket.message(), "in")
+    good(post(server, "emit", {"to": {"groups": ["h1"]}, "event": "message", "args": ["text"]}))
+    equal(websocket.message(), "text")
+    command = {"to": {"groups": ["h1"]}, "event": "message", "args": [{"_placeholder": True, "num": 0}], "attachments": ["AQI="]}
+    good(post(server, "emit", command))
+    equal(websocket.message(), b"\1\2")
+    history = good(get(server, "history?group=h1"))
+    equal([item.get("text", item.get("attachment")) for item in history["items"]], ["text", "AQI="])
+    equal(history["gone"], False)
+    later = good(get(server, f"history?group=h1&since={history['items'][0]['offset']}"))
+    equal([item["attachment"] for item in later["items"]], ["AQI="])
+    equal([item["offset"] for item in good(get(server, "history?group=h1&reverse=1"))["items"]], [item["offset"] for item in history["items"]][::-1])
+    members = good(get(server, "presence?group=h1"))
+    equal((members["count"], members["members"][0]["info"]), (1, {"raw": True}))
+    problem(get(server, "history?group=unkept"), 501, "not_enabled")
+    problem(get(server, "history?room=r"), 501, "not_enabled")
+    websocket.leave()
+
+
+def test_nodes_and_stats(server):
+    equal(good(get(server, "nodes")), {"nodes": [{"id": "n1", "name": "n1", "self": True}]})
+    assert good(get(server, "stats"))["connections"] >= 1
+
+
+# Errors.
+
+
+def test_every_error_has_its_status(server):
+    emit = {"to": {"all": True}, "event": "e"}
+    none = http(server.port, "GET", "/api/v1/stats")
+    equal(none.headers["www-authenticate"], "Bearer")
+    problem(none, 401, "unauthorized")
+    problem(get(server, "stats", key=("Authorization", "Bearer al")), 401, "unauthorized")
+    problem(get(server, "stats", key=("Authorization", "Basic all")), 401, "unauthorized")
+    problem(get(server, "stats?key=all", key=("X-Key", "all")), 401, "unauthorized")
+    problem(get(server, "nothing"), 404, "not_found")
+    problem(get(server, "sockets/"), 404, "not_found")
+    wrong = get(server, "emit")
+    equal(wrong.headers["allow"], "POST")
+    problem(wrong, 405, "method_not_allowed")
+    equal(http(server.port, "PUT", "/api/v1/history", [ALL, JSON], b"{}").headers["allow"], "GET, DELETE")
+    problem(http(server.port, "POST", "/api/v1/emit", [ALL, ("Content-Type", "text/plain")], b"{}"), 415, "unsupported_media_type")
+    problem(http(server.port, "POST", "/api/v1/emit", [ALL], b"{}"), 415, "unsupported_media_type")
+    problem(http(server.port, "POST", "/api/v1/stream", [ALL, JSON], b"{}"), 415, "unsupported_media_type")
+    assert "line 1" in problem(http(server.port, "POST", "/api/v1/emit", [ALL, JSON], b"{"), 400, "bad_request")["detail"]
+    problem(http(server.port, "POST", "/api/v1/emit", [ALL, JSON], b""), 400, "bad_request")
+    problem(http(server.port, "POST", "/api/v1/emit", [ALL, JSON], b'{"a":1,"a":2}'), 400, "bad_request")
+    problem(http(server.port, "POST", "/api/v1/emit", [ALL, JSON], b" " * 100001), 413, "too_large")
+    body = problem(post(server, "emit", {**emit, "arg": []}), 422, "invalid")
+    equal((body["pointer"], "args" in body["detail"]), ("/arg", True))
+    equal(problem(get(server, "sockets?limt=1"), 422, "invalid")["pointer"], "/limt")
+    equal(problem(get(server, "sockets?limit=x"), 422, "invalid")["pointer"], "/limit")
+    problem(get(server, "sockets?room=%zz"), 400, "bad_request")
+    problem(get(server, "sockets?room=%ff"), 400, "bad_request")
+    problem(get(server, "sockets?room=a&room=b"), 400, "bad_request")
+    problem(post(server, "emit", {**emit, "namespace": "/none"}), 404, "unknown_namespace")
+    problem(get(server, "sockets/AAAAAAAAAAAAAAAAAAAA"), 404, "unknown_socket")
+    absent = {"of": {"sockets": ["AAAAAAAAAAAAAAAAAAAA"]}, "rooms": ["r"]}
+    equal(good(post(server, "join", absent)), {"matched": 0})
+    problem(post(server, "join", {**absent, "must_exist": True}), 404, "unknown_socket")
+    problem(post(server, "emit", {"to": absent["of"], "event": "e", "must_exist": True}), 404, "unknown_socket")
+    problem(http(server.port, "DELETE", "/api/v1/history?group=h1", [ALL]), 501, "not_enabled")
+    equal(http(server.port, "HEAD", "/api/v1/stats", [ALL]).status, 200)
+
+
+def test_keys_have_scopes_and_a_rate(server):
+    public = {"to": {"rooms": ["pub:1"]}, "event": "e"}
+    problem(get(server, "stats", key=SOME), 403, "scope")
+    problem(post(server, "emit", {**public, "to": {"rooms": ["pub:1", "private"]}}, key=SOME), 403, "scope")
+    problem(post(server, "emit", {**public, "to": {"all": True}}, key=SOME), 403, "scope")
+    problem(post(server, "join", {"of": {"rooms": ["pub:1"]}, "rooms": ["pub:2"]}, key=SOME), 403, "scope")
+
+    def is_limited():
+        response = post(server, "emit", public, key=SOME)
+        return response.status == 429 and response
+
+    limited = eventually(is_limited, "the rate holds") or is_limited()
+    if limited:
+        equal(limited.headers["retry-after"], "1")
+    eventually(lambda: post(server, "emit", public, key=SOME).status == 200, "the next second comes")
+
+
+# Idempotency.
+
+
+def test_the_same_key_runs_once(server):
+    with client_of(server) as client:
+        command = {"to": {"sockets": [client.sid]}, "event": "once", "args": [1]}
+        key = ("Idempotency-Key", f"k-{client.sid}")
+        first = post(server, "emit", command, key)
+        again = post(server, "emit", command, key)
+        equal(good(first), good(again))
+        equal(again.headers["idempotency-replayed"], "true")
+        assert "idempotency-replayed" not in first.headers
+        problem(post(server, "emit", {**command, "args": [2]}, key), 422, "key_reused")
+        client.emit("echo", "end")
+        equal(client.event(), ["once", 1])
+        equal(client.event(), ["echo", "end"])
+        command["event"] = "waits"
+        command["ack"] = {"timeout_ms": 60000}
+        key = ("Idempotency-Key", f"w-{client.sid}")
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(post(server, "emit", command, key)))
+        thread.start()
+        _, number = client.event_with_ack()
+        problem(post(server, "emit", command, key), 409, "in_progress")
+        client.answer(number, "now")
+        thread.join()
+        equal(good(answers[0])["acks"][0]["args"], ["now"])
+        equal(good(post(server, "emit", command, key))["acks"][0]["args"], ["now"])
+
+
+def test_a_client_that_went_finds_its_answer(server):
+    with client_of(server) as client:
+        command = {"to": {"sockets": [client.sid]}, "event": "waits", "ack": {"timeout_ms": 60000}}
+        key = ("Idempotency-Key", f"g-{client.sid}")
+        body = json.dumps(command).encode()
+        with Stream(connect(server.port)) as stream:
+            head = f"POST /api/v1/emit HTTP/1.1\r\nHost: l\r\nAuthorization: Bearer all\r\nContent-Type: application/json\r\nIdempotency-Key: {key[1]}\r\nContent-Length: {len(body)}\r\n\r\n"
+            stream.send(head.encode() + body)
+            _, number = client.event_with_ack()
+        client.answer(number, "later")
+        eventually(lambda: post(server, "emit", command, key).status == 200, "the answer is kept")
+
+
+# Batches.
+
+
+def test_batch(server):
+    with client_of(server) as client:
+        to = {"sockets": [client.sid]}
+        body = good(
+            post(
+                server,
+                "batch",
+                {
+                    "commands": [
+                        {"id": "1", "emit": {"to": to, "event": "a"}},
+                        {"id": "2", "emit": {"to": to, "evnt": "b"}},
+                        {"join": {"of": to, "rooms": ["batch"]}},
+                        {"id": "4", "emit": {"to": {"rooms": ["batch"]}, "event": "c"}},
+                    ]
+                },
+            )
+        )
+        results = body["results"]
+        equal(results[0], {"id": "1", "ok": {}})
+        equal((results[1]["id"], results[1]["error"]["code"], results[1]["error"]["pointer"]), ("2", "invalid", "/commands/1/emit/evnt"))
+        equal(results[2], {"ok": {"matched": 1}})
+        equal(results[3], {"id": "4", "ok": {"delivered": 1}})
+        equal(client.event(), ["a"])
+        equal(client.event(), ["c"])
+        commands = [{"stats": {}}, {"stat": {}}, {"stats": {}}]
+        equal(len(good(post(server, "batch", {"commands": commands, "stop_on_error": True}))["results"]), 2)
+        equal(len(good(post(server, "batch", {"commands": commands, "parallel": True}))["results"]), 3)
+        equal(good(post(server, "batch", {"commands": []})), {"results": []})
+        problem(post(server, "batch", {"commands": [{"stats": {}}] * 21}), 422, "invalid")
+        equal(problem(post(server, "batch", {"comands": []}), 422, "invalid")["pointer"], "/comands")
+        problem(post(server, "batch", []), 422, "invalid")
+        command = {"id": "k", "key": f"b-{client.sid}", "emit": {"to": to, "event": "once"}}
+        results = good(post(server, "batch", {"commands": [command, command]}))["results"]
+        equal(results, [{"id": "k", "ok": {}}, {"id": "k", "replayed": True, "ok": {}}])
+
+
+# Streams.
+
+
+class Pipe:
+    """A stream of commands."""
+
+    def __init__(self, server):
+        self.stream = Stream(connect(server.port))
+        self.stream.send(
+            b"POST /api/v1/stream HTTP/1.1\r\nHost: l\r\nAuthorization: Bearer all\r\n"
+            b"Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        self.lines = b""
+        head = self.stream.until(b"\r\n\r\n")
+        assert b" 200 " in head, head
+
+    def send(self, data):
+        self.stream.send(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def command(self, value):
+        self.send(json.dumps(value).encode() + b"\n")
+
+    def end(self):
+        self.stream.send(b"0\r\n\r\n")
+
+    def result(self):
+        """The next line; None: the end."""
+        while b"\n" not in self.lines:
+            size = int(self.stream.until(b"\r\n"), 16)
+            self.lines += self.stream.exactly(size)
+            self.stream.exactly(2)
+            if size == 0:
+                return None
+        line, _, self.lines = self.lines.partition(b"\n")
+        return json.loads(line)
+
+
+def test_stream_is_in_order(server):
+    with client_of(server) as client:
+        pipe = Pipe(server)
+        pipe.command({"id": "1", "emit": {"to": {"sockets": [client.sid]}, "event": "n", "args": [0]}})
+        equal(pipe.result(), {"id": "1", "ok": {}})
+        lines = [{"id": str(i), "emit": {"to": {"sockets": [client.sid]}, "event": "n", "args": [i]}} for i in range(1, 2000)]
+        lines[700] = {"id": "701", "sockets": {"count": True}}
+        sender = threading.Thread(target=lambda: pipe.send(b"\n".join(json.dumps(line).encode() for line in lines) + b"\n\n"))
+        sender.start()
+        for i in range(1, 2000):
+            equal(pipe.result()["id"], str(i))
+        sender.join()
+        for i in range(2000):
+            if i != 701:
+                equal(client.event(), ["n", i])
+        pipe.send(b'{"id":"x","stats":{"a"')
+        pipe.send(b":1}}\nnothing\n")
+        equal(pipe.result()["error"]["pointer"], "/stats/a")
+        equal(pipe.result()["error"]["code"], "bad_request")
+        pipe.send(b'{"id":"last","nodes":{}}')
+        pipe.end()
+        equal(pipe.result()["id"], "last")
+        equal(pipe.result(), None)
+        pipe.stream.close()
+
+
+def test_stream_ends_at_a_line_too_long(server):
+    pipe = Pipe(server)
+    sender = threading.Thread(target=lambda: pipe.send(b" " * ((1 << 20) + 100000)))
+    sender.start()
+    equal(pipe.result()["error"]["code"], "too_large")
+    equal(pipe.result(), None)
+    sender.join()
+    pipe.stream.close()
+
+
+def test_stream_client_that_goes(server):
+    with client_of(server) as client:
+        pipe = Pipe(server)
+        pipe.command({"emit": {"to": {"sockets": [client.sid]}, "event": "q", "ack": {"timeout_ms": 60000}}})
+        equal(client.event(), ["q"])
+        pipe.stream.abort()
+        equal(good(get(server, "nodes"))["nodes"][0]["id"], "n1")
+
+
+# Memory that ends.
+
+
+def test_memory_ends_now_and_then():
+    calls = [
+        ("emit", {"to": {"rooms": ["r"], "users": ["u"]}, "event": "e", "args": [{"_placeholder": True, "num": 0}], "attachments": ["AAEC"]}),
+        ("emit", {"to": {"users": ["u"]}, "event": "q", "ack": {"timeout_ms": 1}}),
+        ("join", {"of": {"all": True}, "rooms": ["r"]}),
+        ("update", {"of": {"users": ["u"]}, "meta": {"a": [1, 2]}, "expires_at": 4000000000}),
+        ("batch", {"commands": [{"id": "1", "key": "k", "stats": {}}, {"sockets": {}}, {"presence": {"room": "r"}}]}),
+    ]
+    # Every answer is whole: a success, or a problem; 400 as jansson calls what it has no memory for a bad token.
+    for every in (7, 23, 61, 97):
+        with Program([os.environ["API_SERVER"]], r"^port (\d+)$", env={"API_FAILS_EVERY": str(every)}) as server:
+            for i in range(60):
+                path, body = calls[i % len(calls)]
+                response = post(server, path, body, ("Idempotency-Key", f"key-{i % 40}"))
+                assert response.status in (200, 400, 500, 503, 504), response
+                if response.body and response.headers.get("content-type", "").startswith("application/"):
+                    json.loads(response.body)
+                for read in ("sockets?limit=5", "rooms", "nodes", "history?group=h1"):
+                    assert get(server, read).status in (200, 500, 503), read
+
+
+if __name__ == "__main__":
+    run(globals(), make_server)
