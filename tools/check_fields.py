@@ -46,8 +46,9 @@ OPEN = {  # struct: the layers, the fields
     "yd_member": ("channels ws sse sio", "deliver"),
     "yd_loop": (
         "bus open decision groups channels nodes net http ws sse eio sio adapter server carry channels_redis history_redis redis",
-        "closed counters index keeper mem net now on_begin open pool running stopping wheel",
+        "closed counters index keeper mem net now on_begin open pool running runs stopping wheel",
     ),
+    "yd_loop_runs": ("net", "latest seen times"),
     "yd_listener": ("net server", "backend fd loop user"),
     "yd_watch": ("open", "events fd loop on_events"),
     "yd_stream": ("net ws server carry", "closing ended events fd hung_up loop paused pending pipe"),

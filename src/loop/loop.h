@@ -313,6 +313,16 @@ struct yd_keeper {
     void (*unref)(void *owner);
 };
 
+struct yd_msg;
+struct yd_run;
+
+/* Which message was queued last, and for how many in a row; where it stands if that is known. */
+struct yd_loop_runs {
+    struct yd_run *latest; /* NULL: none */
+    const struct yd_msg *seen;
+    unsigned times;
+};
+
 struct yd_loop {
     const struct yd_loop_ops *ops;
     const struct yodel_allocator *mem;
@@ -328,6 +338,7 @@ struct yd_loop {
     struct yd_mail *tasks, **tasks_end;     /* to run before the flushes of this turn */
     struct yd_mail *flushes, **flushes_end; /* to run before the loop waits */
     struct yd_pool pool;                    /* blocks of output and of partial input */
+    struct yd_loop_runs runs;               /* net/outq_run.h */
     struct yd_timer aging;                  /* of the pool; runs while it holds anything */
     struct yd_counters counters;
     _Atomic(const struct yd_fork_mark *) mark; /* borrowed; NULL: it may run in a child of fork() */

@@ -6,14 +6,23 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "net/outq_run.h"
 
 struct yd_segment {
     struct yd_segment *next;
     const uint8_t *ptr; /* the first byte not taken yet */
     size_t left;
-    uint8_t *end;        /* of the room behind them; of a reference: there is none */
-    struct yd_msg *msg;  /* whose bytes they are; NULL: those after this header */
+    uint8_t *end; /* of the room behind them; of a reference: there is none */
+    union {
+        struct yd_msg *msg;
+        struct yd_run *run;
+    };
     enum yd_block block; /* where this stands */
+    enum {
+        OWN = 0, /* the bytes are those after this header */
+        OF_MSG,  /* msg's */
+        OF_RUN   /* run's */
+    } kind;
     uint8_t bytes[];
 };
 
@@ -32,7 +41,7 @@ static struct yd_segment *new_bytes(struct yd_loop *loop, const struct yd_outq *
     enum yd_block block = YD_BLOCK_CHUNK;
     size_t size = YD_BLOCK_SIZE(YD_BLOCK_CHUNK);
 
-    if (len <= CHUNK_ROOM && (queue->tail == NULL || queue->tail->msg != NULL))
+    if (len <= CHUNK_ROOM && (queue->tail == NULL || queue->tail->kind != OWN))
         segment = yd_pool_get(&loop->pool, YD_BLOCK_CHUNK);
     else
         segment =
@@ -45,7 +54,7 @@ static struct yd_segment *new_bytes(struct yd_loop *loop, const struct yd_outq *
         return NULL;
     segment->ptr = segment->bytes;
     segment->left = 0;
-    segment->msg = NULL;
+    segment->kind = OWN;
     segment->end = (uint8_t *)segment + size;
     segment->block = block;
     return segment;
@@ -53,7 +62,10 @@ static struct yd_segment *new_bytes(struct yd_loop *loop, const struct yd_outq *
 
 static void free_segment(struct yd_loop *loop, struct yd_segment *segment)
 {
-    yd_msg_unref(segment->msg);
+    if (segment->kind == OF_MSG)
+        yd_msg_unref(segment->msg);
+    else if (segment->kind == OF_RUN)
+        yd_run_unref(loop, segment->run);
     yd_pool_put_sized(&loop->pool, segment->block, segment);
 }
 
@@ -118,6 +130,20 @@ int yd_outq_copy(struct yd_loop *loop, struct yd_outq *queue, const void *head, 
     return 0;
 }
 
+/* A reference, which the caller makes one to what has the bytes; NULL when out of memory. */
+static struct yd_segment *new_reference(struct yd_loop *loop, const uint8_t *ptr, size_t len)
+{
+    struct yd_segment *segment = yd_pool_get(&loop->pool, YD_BLOCK_SMALL);
+
+    if (segment == NULL)
+        return NULL;
+    segment->ptr = ptr;
+    segment->left = len;
+    segment->end = (uint8_t *)ptr + len;
+    segment->block = YD_BLOCK_SMALL;
+    return segment;
+}
+
 static int append_view(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *msg,
                        yodel_bytes view)
 {
@@ -125,16 +151,68 @@ static int append_view(struct yd_loop *loop, struct yd_outq *queue, struct yd_ms
 
     if (view.len == 0)
         return 0;
-    if ((segment = yd_pool_get(&loop->pool, YD_BLOCK_SMALL)) == NULL)
+    if ((segment = new_reference(loop, view.ptr, view.len)) == NULL)
         return -ENOMEM;
-    segment->ptr = view.ptr;
-    segment->left = view.len;
-    segment->end = (uint8_t *)view.ptr + view.len;
+    segment->kind = OF_MSG;
     segment->msg = yd_msg_ref(msg);
-    segment->block = YD_BLOCK_SMALL;
     append(queue, segment);
     queue->bytes += view.len;
     return 0;
+}
+
+static bool append_run(struct yd_loop *loop, struct yd_outq *queue, struct yd_run *run, size_t len)
+{
+    struct yd_segment *segment = new_reference(loop, run->last_at, len);
+
+    if (segment == NULL)
+        return false;
+    segment->kind = OF_RUN;
+    segment->run = yd_run_ref(run);
+    append(queue, segment);
+    queue->bytes += len;
+    return true;
+}
+
+static void extend(struct yd_outq *queue, size_t len)
+{
+    queue->tail->end += len;
+    queue->tail->left += len;
+    queue->bytes += len;
+}
+
+/* The message stands in a run already, where this queue can have it. */
+static inline bool share_known(struct yd_loop *loop, struct yd_outq *queue,
+                               const struct yd_msg *msg, size_t len)
+{
+    const struct yd_segment *tail = queue->tail;
+
+    if (tail == NULL)
+        return yd_run_is_latest(loop, msg) && append_run(loop, queue, loop->runs.latest, len);
+    if (tail->kind != OF_RUN || tail->end != tail->run->last_at || tail->run->last != msg)
+        return false;
+    extend(queue, len);
+    return true;
+}
+
+/* It does not: it is put into the run of the queue or a new one. */
+static __attribute__((noinline)) bool share(struct yd_loop *loop, struct yd_outq *queue,
+                                            struct yd_msg *msg, size_t len)
+{
+    const struct yd_segment *tail = queue->tail;
+    struct yd_run *run;
+    bool shared;
+
+    if (tail != NULL && (tail->kind != OF_RUN || tail->end != tail->run->used))
+        return false;
+    if (tail != NULL && yd_run_put(loop, tail->run, msg)) {
+        extend(queue, len);
+        return true;
+    }
+    if ((run = yd_run_join(loop, msg, tail != NULL)) == NULL)
+        return false;
+    shared = append_run(loop, queue, run, len);
+    yd_run_unref(loop, run);
+    return shared;
 }
 
 /* After other output short frames are copied: the kernel takes one run of bytes at less cost than
@@ -146,7 +224,7 @@ static bool joins(const struct yd_outq *queue)
 {
     const struct yd_segment *first = queue->head;
 
-    return first == queue->tail && first->msg != NULL && first->left < COPY_BELOW;
+    return first == queue->tail && first->kind != OWN && first->left < COPY_BELOW;
 }
 
 static int join(struct yd_loop *loop, struct yd_outq *queue, yodel_bytes frame)
@@ -170,6 +248,11 @@ int yd_outq_frame(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *ms
     yodel_bytes frame = yd_msg_frame(msg);
     uint8_t *room;
 
+    if (share_known(loop, queue, msg, frame.len))
+        return 0;
+    if (frame.len > 0 && frame.len <= YD_RUN_FRAME && yd_run_is_worth(loop, msg) &&
+        share(loop, queue, msg, frame.len))
+        return 0;
     if (queue->head == NULL || frame.len >= COPY_BELOW)
         return append_view(loop, queue, msg, frame);
     if (!is_pending && joins(queue))

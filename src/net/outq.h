@@ -11,8 +11,8 @@
 #include "loop/loop.h"
 
 /*
- * Output of one connection: segments that are bytes of its own or references to shared messages.
- * Empty it owns nothing.  Blocks come from the loop's pool.
+ * Output of one connection: segments that are bytes of its own or references, to shared messages
+ * and to runs of them (net/outq_run.h).  Empty it owns nothing.  Blocks come from the loop's pool.
  */
 struct yd_segment;
 
@@ -32,9 +32,9 @@ int yd_outq_copy(struct yd_loop *loop, struct yd_outq *queue, const void *head, 
  * used again; NULL when out of memory. */
 uint8_t *yd_outq_reserve(struct yd_loop *loop, struct yd_outq *queue, size_t len);
 
-/* Appends a reference (its own) to msg's frame, or to its payload alone; or a copy, if the frame is
- * short and not alone.  is_pending: what is in the queue is being sent and stays where it is.  0 or
- * -ENOMEM. */
+/* Appends a reference (its own) to msg's frame, or to its payload alone; instead of the frame to a
+ * run, if it is short and goes to many, or a copy, if it is short and not alone.  is_pending: what
+ * is in the queue is being sent and stays where it is.  0 or -ENOMEM. */
 int yd_outq_frame(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *msg, bool is_pending);
 int yd_outq_payload(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *msg);
 
