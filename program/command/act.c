@@ -64,7 +64,8 @@ static void emit_to_groups(struct yg_run *run)
     done_or_fail(run, rc, json_object());
 }
 
-/* How many it is for in this process; -1: not known without asking them. */
+/* How many it is for in this process, by counts that may not have a join yet which goes ahead of it
+ * to another loop; -1: not known without asking them. */
 static json_int_t count_here(const struct yg_run *run)
 {
     const struct yg_reach *to = &run->command->to;

@@ -2,7 +2,7 @@
 // Tokens and keys of `yodel token` beside those of npm's jose.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, webcrypto } from "node:crypto";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { after, test } from "node:test";
 
 import { Random } from "./random.js";
 
+globalThis.crypto ??= webcrypto; // node 18 has it by name alone, and jose takes it from there
 const jose = await import("jose").catch(() => null);
 const skip = jose === null && "jose is not installed";
 const cli = process.env.YODEL_TOKEN_CLI;
