@@ -248,6 +248,13 @@ void yd_loop_woke(struct yd_loop *loop, uint64_t now)
     loop->now = YD_MAX(now, loop->now);
 }
 
+bool yd_loop_is_due(const struct yd_loop *loop)
+{
+    int64_t wait = yd_wheel_next(&loop->wheel);
+
+    return wait >= 0 && loop->wheel.now + (uint64_t)wait <= loop->now;
+}
+
 static inline void begin_turns(struct yd_loop *loop)
 {
     void (*on_begin)(struct yd_loop * loop) = loop->on_begin;

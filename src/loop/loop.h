@@ -473,6 +473,12 @@ static inline void yd_loop_forget_moment(struct yd_loop *loop)
  * only place that sets loop->now. */
 void yd_loop_woke(struct yd_loop *loop, uint64_t now);
 
+/* For backends: the next turn may fire timers.  Ahead of that a backend whose sends end later hands
+ * over those that completions have begun, and tells what the kernel did with them at once: as often
+ * as there are such, with a bound of its own.  So a deadline that a handler has slept through ends
+ * nobody who reads: what stands behind a send that was under way is out first. */
+bool yd_loop_is_due(const struct yd_loop *loop);
+
 /* For backends: mail, due timers, tasks and flushes.  Returns the time until which the loop may
  * wait; YD_NEVER for ever. */
 uint64_t yd_loop_turn(struct yd_loop *loop);

@@ -18,8 +18,9 @@
  * The backend of io_uring: one ring a loop, which its thread alone uses.
  *
  * A turn is: completions, what they have caused, and one call of the kernel that takes all new
- * operations and waits.  Nothing is handed to the kernel before the loop runs, and nothing is left
- * there when it has run: whoever closes streams after that needs no ring.
+ * operations and waits; another one before it when a timer is due that sends have to precede.
+ * Nothing is handed to the kernel before the loop runs, and nothing is left there when it has run:
+ * whoever closes streams after that needs no ring.
  */
 
 static uint64_t clock_ms(const struct yd_loop *loop)
@@ -174,6 +175,7 @@ static void drain(struct uring_backend *backend)
 {
     struct io_uring *ring = &backend->ring;
 
+    backend->sends = false;
     for (unsigned num = io_uring_cq_ready(ring); num > 0; num--) {
         const struct io_uring_cqe *cqe = &ring->cq.cqes[*ring->cq.khead & ring->cq.ring_mask];
         uint64_t user_data = cqe->user_data;
@@ -271,6 +273,22 @@ static void cancel_all(struct uring_backend *backend)
     }
 }
 
+/* A peer that reads as fast as we send cannot keep the timers waiting: so many sends, one behind
+ * the other, leave ahead of them. */
+#define SENDS_AHEAD 16
+
+/* When a handler took longer than a deadline, what stands behind sends that have ended meanwhile
+ * leaves ahead of it, as it does where the kernel takes bytes at once.  What the kernel does not
+ * take now is for the peer to answer for. */
+static void send_ahead_of_timers(struct uring_backend *backend)
+{
+    for (int i = 0; i < SENDS_AHEAD && backend->sends && yd_loop_is_due(&backend->base); i++) {
+        backend->queued = 0;
+        (void)io_uring_submit_and_get_events(&backend->ring);
+        drain(backend);
+    }
+}
+
 static void run(struct yd_loop *loop)
 {
     struct uring_backend *backend = yd_uring_of(loop);
@@ -281,6 +299,7 @@ static void run(struct yd_loop *loop)
     for (;;) {
         yd_loop_woke(loop, clock_ms(loop));
         drain(backend);
+        send_ahead_of_timers(backend);
         settle(backend);
         due = yd_loop_turn(loop);
         if (!is_settled(backend)) { /* streams that were closed, or are read again */

@@ -92,6 +92,7 @@ struct uring_backend {
     bool running, ended; /* operations go to the kernel from the one to the other */
     bool deferred;       /* nothing completes but inside our calls */
     bool polls;          /* all streams, as the kernel has no receive for many */
+    bool sends;          /* one was begun since completions were last taken */
     struct uring_buffers buffers;
     struct uring_stream *streams, **streams_end; /* to be settled */
     struct uring_op *ops, **ops_end;             /* the same */

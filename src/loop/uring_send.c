@@ -86,6 +86,7 @@ ssize_t yd_uring_stream_send(struct yd_stream *stream, const struct iovec *iov, 
     yd_uring_arm(backend, sqe, state, URING_SEND);
     state->armed |= BIT;
     stream->pending = true;
+    backend->sends = true;
     return 0;
 }
 

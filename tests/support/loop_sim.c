@@ -462,6 +462,16 @@ static void let_guest_in(struct sim *sim)
     sim->moved = true;
 }
 
+/* As often as a backend by completions does it. */
+static void send_ahead_of_timers(struct sim *sim)
+{
+    for (int i = 0; i < 16 && sim->late != 0 && sim->sends && yd_loop_is_due(&sim->base); i++) {
+        sim->sends = false;
+        for (struct sim_peer *peer = sim->peers; peer != NULL; peer = peer->next)
+            sim_send_on(sim, peer);
+    }
+}
+
 void sim_turn(struct yd_loop *loop)
 {
     struct sim *sim = sim_of(loop);
@@ -474,8 +484,10 @@ void sim_turn(struct yd_loop *loop)
     run_work(sim);
     run_watches(sim);
     let_guest_in(sim);
+    sim->sends = false;
     for (struct sim_peer *peer = sim->peers; peer != NULL; peer = peer->next)
         sim_run_peer(sim, peer);
+    send_ahead_of_timers(sim);
     if (yd_loop_turn(loop) <= sim->clock)
         sim->moved = true;
     for (struct sim_peer *peer = sim->peers; peer != NULL; peer = peer->next)

@@ -40,6 +40,7 @@ struct sim {
     uint64_t turned_at;       /* the last turn's time */
     bool slept;               /* time has passed since the last turn: what the kernel did is told */
     bool moved;               /* something happened in this turn */
+    bool sends;               /* one was begun */
 };
 
 struct stream_state {
@@ -79,6 +80,8 @@ void sim_stream_detach(struct yd_stream *stream);
 
 /* What a turn does for a peer: ahead of what the loop does, and after it. */
 void sim_run_peer(struct sim *sim, struct sim_peer *peer);
+/* Again, when time has passed: for what has been begun in the same turn. */
+void sim_send_on(struct sim *sim, struct sim_peer *peer);
 void sim_submit_peer(struct sim *sim, struct sim_peer *peer);
 
 /* Tells of the ends that are due; or of all. */

@@ -15,7 +15,7 @@
  * do: a send is taken after the turn and told of some turns later, what was read stays with the
  * backend for a while, and the end of a stream comes when it likes.  All that the owner has to
  * leave alone meanwhile is looked at in each turn.  Once time has passed nothing is late any more:
- * a wait brings all that was done by its end, ahead of the timers.
+ * a wait brings all that was done by its end, ahead of the timers, and so does what that has begun.
  */
 
 /* The most turns that something takes longer than it needs. */
@@ -177,7 +177,7 @@ ssize_t sim_stream_send(struct yd_stream *stream, const struct iovec *iov, int n
     if (total_of(copy, num) > 0)
         begin_pending(peer, copy, num);
     peer->pending_wait = 1 + sim_chance(sim, LATE);
-    sim->moved = true;
+    sim->moved = sim->sends = true;
     return (ssize_t)taken;
 }
 
@@ -213,7 +213,7 @@ void sim_submit_peer(struct sim *sim, struct sim_peer *peer)
         take_some(sim, peer);
 }
 
-static void send_on(struct sim *sim, struct sim_peer *peer)
+void sim_send_on(struct sim *sim, struct sim_peer *peer)
 {
     struct yd_stream *stream = peer->stream;
 
@@ -400,7 +400,7 @@ void sim_run_peer(struct sim *sim, struct sim_peer *peer)
 
     if (reads_first)
         read_in_turn(sim, peer);
-    send_on(sim, peer);
+    sim_send_on(sim, peer);
     if (!reads_first)
         read_in_turn(sim, peer);
     watch_end(sim, peer);

@@ -29,10 +29,27 @@ static char got[400];        /* by connections of the second loop */
 static unsigned closes, drains, stops;
 static int close_error;
 static uint64_t sleeps; /* ms, in on_data */
+static bool sleeps_on;  /* in on_data: beyond a deadline, with output behind what is under way */
 static bool has_tls;
 static bool moves; /* to the second loop, when the first byte has come */
 
 /* ---- the protocol ---- */
+
+/* More runs than one send has. */
+#define MESSAGES 70
+#define MESSAGE 30000
+
+static void write_much(struct yd_conn *to)
+{
+    struct yd_msg *msg = yd_msg_new(&fm.mem, 0, MESSAGE);
+
+    assert_non_null(msg);
+    memset(yd_msg_payload(msg), 'm', msg->len);
+    for (int i = 0; i < MESSAGES; i++)
+        assert_int_equal(yd_conn_write_payload(to, msg), 0);
+    yd_msg_unref(msg);
+    assert_int_equal(yd_conn_write(to, "last", 4, NULL, 0), 0);
+}
 
 static size_t on_data(struct yd_conn *from, uint8_t *data, size_t len)
 {
@@ -42,6 +59,12 @@ static size_t on_data(struct yd_conn *from, uint8_t *data, size_t len)
         return 1;
     }
     strncat(got, (const char *)data, len);
+    if (sleeps_on) {
+        write_much(from);
+        yd_conn_set_timeout(from, 200);
+        sim_sleep(yd_conn_loop(from), 1000);
+        return len;
+    }
     if (sleeps > 0) {
         sim_sleep(yd_conn_loop(from), sleeps);
         assert_int_equal(yd_conn_write(from, "answer", 6, NULL, 0), 0);
@@ -54,8 +77,9 @@ static void on_eof(struct yd_conn *from)
     yd_conn_close(from);
 }
 
-static void ignore(struct yd_conn *from)
+static void on_timeout(struct yd_conn *from)
 {
+    yd_conn_abort(from, -ETIMEDOUT);
 }
 
 static void on_drain(struct yd_conn *from)
@@ -81,7 +105,7 @@ static void on_closed(struct yd_conn *from, int error)
 
 static const struct yd_conn_events events = {.on_data = on_data,
                                              .on_eof = on_eof,
-                                             .on_timeout = ignore,
+                                             .on_timeout = on_timeout,
                                              .on_drain = on_drain,
                                              .on_stop = on_stop,
                                              .on_closed = on_closed};
@@ -151,7 +175,7 @@ static void end(void)
 
 static int setup(void **state)
 {
-    has_tls = moves = false;
+    has_tls = moves = sleeps_on = false;
     return 0;
 }
 
@@ -316,6 +340,50 @@ static void test_late_send_without_progress_ends(void **state)
         assert_int_equal(closes, 1);
         assert_int_equal(close_error, -ETIMEDOUT);
         assert_int_equal(atomic_load(&loops[0]->counters.sends_stalled), 1);
+        end();
+    }
+}
+
+/* What stands behind a send that is under way is sent ahead of a deadline that a handler has slept
+ * through: the kernel has not refused it. */
+static void test_late_send_is_followed_ahead_of_deadlines(void **state)
+{
+    unsigned seen = 0;
+
+    sleeps_on = true;
+    for (uint64_t seed = 0; seed <= SEEDS; seed++) {
+        struct sim_peer *peer;
+
+        begin(seed);
+        peer = sim_connect(loops[0]);
+        send_copy();
+        sim_turn(loops[0]);
+        seen += conn->sending;
+        sim_send_text(peer, "x");
+        sim_run(loops[0]);
+        assert_int_equal(sim_received_len(peer), 900 + MESSAGES * MESSAGE + 4);
+        assert_memory_equal(sim_received(peer) + 900 + MESSAGES * MESSAGE, "last", 4);
+        end();
+    }
+    assert_true(seen > SEEDS / 2);
+}
+
+/* The same, of a peer that does not read: the deadline ends it. */
+static void test_late_deadline_ends_who_does_not_read(void **state)
+{
+    sleeps_on = true;
+    for (uint64_t seed = 0; seed <= SEEDS; seed++) {
+        struct sim_peer *peer;
+
+        begin(seed);
+        peer = sim_connect(loops[0]);
+        peer->window = 0;
+        send_copy();
+        sim_turn(loops[0]);
+        sim_send_text(peer, "x");
+        sim_run(loops[0]);
+        assert_int_equal(closes, 1);
+        assert_int_equal(sim_received_len(peer), 0);
         end();
     }
 }
@@ -501,6 +569,8 @@ int main(void)
         cmocka_unit_test_setup(test_late_send_counts_as_buffered, setup),
         cmocka_unit_test_setup(test_late_send_meets_its_deadline, setup),
         cmocka_unit_test_setup(test_late_send_without_progress_ends, setup),
+        cmocka_unit_test_setup(test_late_send_is_followed_ahead_of_deadlines, setup),
+        cmocka_unit_test_setup(test_late_deadline_ends_who_does_not_read, setup),
         cmocka_unit_test_setup(test_late_move_takes_what_was_read, setup),
         cmocka_unit_test_setup(test_late_move_takes_sealed_input, setup_tls),
         cmocka_unit_test_setup(test_late_move_without_memory, setup),

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -82,9 +84,10 @@ int __wrap_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 /* ---- a server of streams ---- */
 
 #define BULK (1024 * 1024 + 7)
+#define PIECE ((size_t)500) /* of what BLOCKS sends at a time */
 
 /* What a stream is for: the first byte that the peer sends. */
-enum purpose { ECHOES = 'e', PAUSES = 'p', CLOSES = 'c', SENDS = 'b', TARGETS = 't' };
+enum purpose { ECHOES = 'e', PAUSES = 'p', CLOSES = 'c', SENDS = 'b', TARGETS = 't', BLOCKS = 'd' };
 
 struct peer {
     struct yd_stream stream; /* first */
@@ -95,7 +98,8 @@ struct peer {
     size_t got, sent; /* bytes */
     uint8_t *out;     /* of a send */
     size_t out_len;
-    struct iovec target; /* into out, for TARGETS */
+    struct iovec target;      /* into out, for TARGETS */
+    struct yd_timer deadline; /* for BLOCKS */
 };
 
 struct world {
@@ -105,7 +109,7 @@ struct world {
     pthread_t thread;
     int port;
     struct yd_mail stop, resume, doom, count;
-    atomic_int open, accepted, ends, errors, hang_ups, missing;
+    atomic_int open, accepted, ends, errors, hang_ups, missing, blocks;
 };
 
 /* Byte number i of all that is sent. */
@@ -123,9 +127,10 @@ static void fill(uint8_t *to, size_t from, size_t len)
 static void push(struct peer *peer)
 {
     while (!peer->stream.pending && peer->sent < peer->out_len) {
+        size_t len = YD_MIN(peer->out_len - peer->sent, peer->purpose == BLOCKS ? PIECE : BULK);
         const struct iovec iov[2] = {{peer->out + peer->sent, 1},
-                                     {peer->out + peer->sent + 1, peer->out_len - peer->sent - 1}};
-        int num = peer->out_len - peer->sent > 1 ? 2 : 1;
+                                     {peer->out + peer->sent + 1, len - 1}};
+        int num = len > 1 ? 2 : 1;
         ssize_t taken = yd_stream_send(&peer->stream, iov, num);
 
         if (taken < 0) {
@@ -161,6 +166,45 @@ static void check(struct peer *peer, const uint8_t *data, size_t len)
         append(peer, (const uint8_t *)"!", 1);
 }
 
+static void on_deadline(struct yd_timer *timer)
+{
+    yd_stream_close(&yd_container_of(timer, struct peer, deadline)->stream);
+}
+
+/* Several sends, the first of which has to wait for the peer, who does not read yet. */
+static void begin_blocking(struct peer *peer)
+{
+    const struct iovec iov = {peer->out + BULK, 1000};
+    ssize_t taken;
+
+    memset(peer->out + BULK, '.', iov.iov_len);
+    do {
+        taken = yd_stream_send_now(&peer->stream, &iov, 1);
+        assert_true(taken >= 0);
+    } while (taken > 0);
+    memset(peer->out, '-', 1000);
+    peer->out_len = 1000;
+    push(peer);
+    assert_true(peer->stream.pending);
+    atomic_store(&peer->world->blocks, 1);
+}
+
+/* A handler that takes longer than a deadline that it sets, while the peer reads all there is. */
+static void block(struct peer *peer)
+{
+    struct yd_loop *loop = peer->world->loop;
+    uint64_t due = yd_loop_due(loop, 20);
+    int unread = 1;
+
+    append(peer, (const uint8_t *)"!", 1);
+    yd_timer_start(&loop->wheel, &peer->deadline, due);
+    atomic_store(&peer->world->blocks, 2);
+    while (unread > 0 || loop->ops->clock(loop) <= due) {
+        assert_int_equal(ioctl(peer->stream.fd, SIOCOUTQ, &unread), 0);
+        usleep(1000);
+    }
+}
+
 static void begin(struct peer *peer, char purpose)
 {
     peer->purpose = purpose;
@@ -176,6 +220,8 @@ static void begin(struct peer *peer, char purpose)
     } else if (purpose == TARGETS) {
         peer->target = (struct iovec){peer->out + BULK, BULK};
         yd_stream_read_into(&peer->stream, &peer->target);
+    } else if (purpose == BLOCKS) {
+        begin_blocking(peer);
     }
 }
 
@@ -192,6 +238,8 @@ static void on_read(struct yd_stream *stream, uint8_t *data, size_t len)
         return;
     if (peer->purpose == ECHOES)
         append(peer, data, len);
+    if (peer->purpose == BLOCKS)
+        block(peer);
     if (peer->purpose == PAUSES || peer->purpose == TARGETS)
         check(peer, data, len);
     if (peer->purpose == TARGETS) {
@@ -230,6 +278,7 @@ static void on_closed(struct yd_stream *stream)
 
     atomic_fetch_sub(&peer->world->open, 1);
     yd_list_remove(&peer->node);
+    yd_timer_stop(&peer->world->loop->wheel, &peer->deadline);
     free(peer->out);
     yd_stream_free(stream);
 }
@@ -253,6 +302,7 @@ static void on_accept(struct yd_listener *listener, int fd)
     peer->world = world;
     peer->stream.events = &events;
     peer->out = malloc(2 * BULK);
+    yd_timer_init(&peer->deadline, on_deadline);
     yd_list_append(&world->peers, &peer->node);
     atomic_fetch_add(&world->open, 1);
     atomic_fetch_add(&world->accepted, 1);
@@ -632,6 +682,25 @@ static void test_uring_tells_an_end_in_a_pause(void **state)
     close(sender.fd);
 }
 
+/* What stands behind a send that has ended leaves ahead of a deadline that has passed meanwhile. */
+static void test_uring_sends_ahead_of_deadlines(void **state)
+{
+    struct world *world = *state;
+    uint8_t last = 0, data[4096];
+    int fd = connect_to(world, 4096);
+    size_t more;
+
+    send_all(fd, "d", 1);
+    await_value(&world->blocks, 1);
+    send_all(fd, "x", 1);
+    await_value(&world->blocks, 2);
+    while ((more = recv_all(fd, data, sizeof data)) > 0)
+        last = data[more - 1];
+    assert_int_equal(last, '!');
+    close(fd);
+    await_value(&world->open, 0);
+}
+
 /* E7: accepting goes on after errors, and who is there is served meanwhile. */
 static void test_uring_accepts_after_errors(void **state)
 {
@@ -673,6 +742,7 @@ int main(void)
         ON_ALL(test_uring_reads_into_a_target),
         ON_ALL(test_uring_tells_an_end_in_a_pause),
         ON_ALL(test_uring_accepts_after_errors),
+        ON_ALL(test_uring_sends_ahead_of_deadlines),
     };
     const char *reason;
 
