@@ -107,6 +107,14 @@ int64_t yd_wheel_next(const struct yd_wheel *wheel)
     return (int64_t)(start - wheel->now);
 }
 
+bool yd_wheel_has_work(const struct yd_wheel *wheel, uint64_t now)
+{
+    unsigned level;
+    uint64_t start;
+
+    return first_slot(wheel, &level, &start) && start <= now;
+}
+
 /* Empties the slot that begins now: into due at level 0, else into lower levels. */
 static void enter_slot(struct yd_wheel *wheel, unsigned level, struct yd_list *due)
 {

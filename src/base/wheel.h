@@ -50,6 +50,9 @@ void yd_timer_stop(struct yd_wheel *wheel, struct yd_timer *timer);
  * first timer is due.  -1 without timers. */
 int64_t yd_wheel_next(const struct yd_wheel *wheel);
 
+/* Whether yd_wheel_advance() to now would have work. */
+bool yd_wheel_has_work(const struct yd_wheel *wheel, uint64_t now);
+
 /* Moves to now (never back) and fires what is due, in order of time, then in order of start; a
  * fired timer is stopped first, and its owner may go inside.  What is started inside fires at the
  * next call at the earliest. */

@@ -250,9 +250,7 @@ void yd_loop_woke(struct yd_loop *loop, uint64_t now)
 
 bool yd_loop_is_due(const struct yd_loop *loop)
 {
-    int64_t wait = yd_wheel_next(&loop->wheel);
-
-    return wait >= 0 && loop->wheel.now + (uint64_t)wait <= loop->now;
+    return yd_wheel_has_work(&loop->wheel, loop->now);
 }
 
 static inline void begin_turns(struct yd_loop *loop)

@@ -73,6 +73,7 @@ static void test_wheel_without_timers(void **state)
 
     yd_wheel_init(&wheel, 1000);
     assert_int_equal(yd_wheel_next(&wheel), -1);
+    assert_false(yd_wheel_has_work(&wheel, 5000));
     yd_wheel_advance(&wheel, 5000);
     assert_int_equal(wheel.now, 5000);
     yd_wheel_advance(&wheel, 4000); /* never back */
