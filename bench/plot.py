@@ -18,6 +18,7 @@ SHARES_HEAD = [
     "server",
     "server CPU, us/message",
     "x Yodel",
+    "of it in user space, us",
     "messages/s",
     "p50, us",
     "p99, us",

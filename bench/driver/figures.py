@@ -9,7 +9,10 @@ from .servers import TITLES
 from .svg import Chart
 
 FILE = "figures.json"
-KEPT = ("server_cpu_us", "per_second", "p50_us", "p99_us", "p999_us", "private_dirty_bytes")
+KEPT = (
+    *("server_cpu_us", "server_user_us", "per_second", "p50_us", "p99_us", "p999_us"),
+    "private_dirty_bytes",
+)
 YODEL, UWS, SIO_ON_UWS, EPOLL = "yodel", "uwebsockets", "socketio-uws", "bare-epoll"
 
 
@@ -155,11 +158,12 @@ def share_rows(figures):
     for scenario in SCENARIOS:
         for server, kept in figures["scenarios"].get(scenario.name, {}).items():
             base = figures["scenarios"][scenario.name].get(YODEL, {}).get("server_cpu_us")
-            cpu = kept.get("server_cpu_us")
+            cpu, user = kept.get("server_cpu_us"), kept.get("server_user_us")
             yield [
                 scenario.name,
                 title(server),
                 f"{cpu:.2f}" if cpu else "-",
                 f"{cpu / base:.2f}" if cpu and base else "-",
-                *(f"{kept[key]:,.0f}" if key in kept else "-" for key in KEPT[1:5]),
+                f"{user:.2f}" if user else "-",
+                *(f"{kept[key]:,.0f}" if key in kept else "-" for key in KEPT[2:6]),
             ]

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 struct snapshot {
-    uint64_t time_ns, server_ns, client_ns;
+    uint64_t time_ns, server_ns, server_user_ns, client_ns;
 };
 
 static struct snapshot take_snapshot(const struct run *run)
@@ -15,6 +15,8 @@ static struct snapshot take_snapshot(const struct run *run)
     return (struct snapshot){
         .time_ns = clock_now_ns(),
         .server_ns = process_cpu_ns(run->options->pid) + process_cpu_ns(run->options->pair_pid),
+        .server_user_ns =
+            process_user_ns(run->options->pid) + process_user_ns(run->options->pair_pid),
         .client_ns = clock_read_ns(CLOCK_PROCESS_CPUTIME_ID),
     };
 }
@@ -52,6 +54,7 @@ static void fill_report(const struct run *run, const struct snapshot *from,
         .bytes = run->bytes,
         .seconds = (double)(to->time_ns - from->time_ns) / NS_PER_S,
         .server_cpu_s = (double)(to->server_ns - from->server_ns) / NS_PER_S,
+        .server_user_s = (double)(to->server_user_ns - from->server_user_ns) / NS_PER_S,
         .client_cpu_s = (double)(to->client_ns - from->client_ns) / NS_PER_S,
         .p50_us = (double)histogram_percentile(&run->latency, 0.5) / 1e3,
         .p99_us = (double)histogram_percentile(&run->latency, 0.99) / 1e3,

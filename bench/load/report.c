@@ -25,9 +25,10 @@ static void print_json(const struct report *r, const struct load_options *o)
     printf("\"operations\":%llu,\"errors\":%llu,\"seconds\":%.6f,\"per_second\":%.1f,",
            (unsigned long long)r->operations, (unsigned long long)r->errors, r->seconds,
            per_second(r));
-    printf("\"server_cpu_us\":%.4f,\"server_busy\":%.4f,\"client_cpu_us\":%.4f,",
-           per_operation_us(r, r->server_cpu_s), r->seconds > 0 ? r->server_cpu_s / r->seconds : 0,
-           per_operation_us(r, r->client_cpu_s));
+    printf("\"server_cpu_us\":%.4f,\"server_user_us\":%.4f,\"server_busy\":%.4f,"
+           "\"client_cpu_us\":%.4f,",
+           per_operation_us(r, r->server_cpu_s), per_operation_us(r, r->server_user_s),
+           r->seconds > 0 ? r->server_cpu_s / r->seconds : 0, per_operation_us(r, r->client_cpu_s));
     printf("\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f,", r->p50_us,
            r->p99_us, r->p999_us, r->max_us);
     printf("\"received_bytes\":%.1f,", bytes_each(r));

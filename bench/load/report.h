@@ -14,6 +14,7 @@ struct report {
     uint64_t bytes; /* received */
     double seconds;
     double server_cpu_s, client_cpu_s;
+    double server_user_s; /* of server_cpu_s, what was not in the kernel */
     double p50_us, p99_us, p999_us, max_us;
     double private_dirty_each, resident_each; /* idle: bytes for each connection */
 };
