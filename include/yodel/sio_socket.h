@@ -60,12 +60,15 @@ YODEL_API const char *yodel_sio_socket_transport(const yodel_sio_socket *socket)
 YODEL_API yodel_str yodel_sio_socket_session_id(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
 
 /*
- * Stops reading what the client of a socket sends, in all its namespaces, as yodel_ws_pause() does
- * for a WebSocket: for a program that has enough to do.  What it sends stays in the kernel; one on
- * polling has no answer to its POST, and so sends no other.  It counts as alive meanwhile, and an
- * upgrade may fail.  Packets that were read with attachments still to come wait for these.  The
- * pause is the client's, not the socket's: pauses are not counted, any of its sockets ends it, and
- * it stays when this one leaves its namespace.
+ * Stops reading what the client of a socket sends, as yodel_ws_pause() does for a WebSocket: for a
+ * program that has enough to do.  What it sends stays in the kernel; one on polling has no answer
+ * to its POST, and so sends no other.  From within the handler of an event no other event follows,
+ * whatever has come with it.  The client counts as alive meanwhile, and an upgrade may fail.
+ * Packets that were read with attachments still to come wait for these.
+ *
+ * A client's sockets have one connection, so it is not read from in any namespace, acknowledgements
+ * included, while any of them is paused.  Each socket has one pause: to call it twice is to call it
+ * once, only its own yodel_sio_socket_resume() ends it, and it goes with the socket.
  *
  * socket   NULL gives -EINVAL
  *
@@ -74,9 +77,10 @@ YODEL_API yodel_str yodel_sio_socket_session_id(const yodel_sio_socket *socket) 
 YODEL_API int yodel_sio_socket_pause(yodel_sio_socket *socket) YODEL_LOOP_THREAD;
 
 /*
- * Reads on after yodel_sio_socket_pause(), never inside this call.
+ * Ends the pause of a socket.  The client is read from again when none of its sockets has one,
+ * never inside this call.
  *
- * socket   any of the client's; NULL gives -EINVAL
+ * socket   the one that was paused; NULL gives -EINVAL
  *
  * Returns 0, also when it was not paused, or YODEL_ERR_CLOSED (the client has gone).
  */

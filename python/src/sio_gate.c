@@ -25,12 +25,8 @@ static void resume(yodel_loop *loop, void *arg)
     struct yp_client *client = arg;
 
     (void)loop;
-    if (!yd_list_is_empty(&client->sockets)) {
-        struct yp_record *record =
-            yd_container_of(client->sockets.next, struct yp_record, of_client);
-
-        (void)yodel_sio_socket_resume(record->socket);
-    }
+    for (struct yd_list *node = client->sockets.next; node != &client->sockets; node = node->next)
+        (void)yodel_sio_socket_resume(yd_container_of(node, struct yp_record, of_client)->socket);
 }
 
 static void give_back(void *arg)
@@ -205,9 +201,6 @@ static void on_disconnect(yodel_sio_socket *socket, const char *reason, void *us
     if (record->phase == YP_JOINED)
         yp_record_tell_left(record, reason);
     pthread_mutex_unlock(&service->lock);
-    /* The pause is the client's, and no socket of it may be left to end it; what another one sends
-     * begins it anew. */
-    (void)yodel_sio_socket_resume(socket);
 }
 
 /* ---- events ---- */

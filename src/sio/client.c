@@ -165,7 +165,16 @@ size_t yodel_sio_socket_buffered(const yodel_sio_socket *socket)
 
 /* ---- input ---- */
 
-static int set_paused(yodel_sio_socket *socket, void (*set)(struct yd_eio_session *session))
+static bool has_paused(const struct yd_sio_client *client)
+{
+    for (struct yd_list *node = client->sockets.next; node != &client->sockets; node = node->next) {
+        if (yd_container_of(node, yodel_sio_socket, of_client)->is_paused)
+            return true;
+    }
+    return false;
+}
+
+static int set_paused(yodel_sio_socket *socket, bool paused)
 {
     struct yd_sio_client *client;
 
@@ -174,16 +183,28 @@ static int set_paused(yodel_sio_socket *socket, void (*set)(struct yd_eio_sessio
     client = socket->phase != YD_SIO_AWAY ? socket->client : NULL;
     if (client == NULL || client->closing || client->session == NULL)
         return YODEL_ERR_CLOSED;
-    set(client->session);
+    if (socket->is_paused == paused)
+        return 0;
+    socket->is_paused = paused;
+    if (paused)
+        yd_eio_pause(client->session);
+    else if (!has_paused(client))
+        yd_eio_resume(client->session);
     return 0;
 }
 
 int yodel_sio_socket_pause(yodel_sio_socket *socket)
 {
-    return set_paused(socket, yd_eio_pause);
+    return set_paused(socket, true);
 }
 
 int yodel_sio_socket_resume(yodel_sio_socket *socket)
 {
-    return set_paused(socket, yd_eio_resume);
+    return set_paused(socket, false);
+}
+
+void yd_sio_client_end_pause(yodel_sio_socket *socket)
+{
+    (void)set_paused(socket, false);
+    socket->is_paused = false;
 }

@@ -61,6 +61,9 @@ void yd_sio_client_close(struct yd_sio_client *client, enum yd_eio_reason reason
 /* The client broke the protocol, or cannot be served: the whole connection ends.  why is logged. */
 void yd_sio_client_fail(struct yd_sio_client *client, const char *why);
 
+/* One of its sockets goes: with it the pause that it may have. */
+void yd_sio_client_end_pause(yodel_sio_socket *socket);
+
 /* Its socket in a namespace; NULL when there is none. */
 yodel_sio_socket *yd_sio_client_socket(const struct yd_sio_client *client, yodel_str nsp);
 /* How many sockets it has, those that are LEAVING too, and namespaces that it waits for. */

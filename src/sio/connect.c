@@ -109,6 +109,7 @@ static bool is_joining(const yodel_sio_socket *socket)
 static void drop_refused(yodel_sio_socket *socket)
 {
     socket->client->has_left = true; /* events may be under way as if it had been accepted */
+    yd_sio_client_end_pause(socket);
     yd_sio_socket_free(socket);
 }
 

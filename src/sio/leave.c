@@ -2,6 +2,7 @@
 #include "sio/leave.h"
 
 #include "base/container.h"
+#include "sio/client.h"
 #include "sio/entry.h"
 #include "sio/ns_config.h"
 #include "sio/order.h"
@@ -50,6 +51,7 @@ static bool end(yodel_sio_socket *socket, const char *reason, bool may_return)
 static bool go_away(yodel_sio_socket *socket)
 {
     yd_sio_socket_free_data(socket);
+    socket->is_paused = false;
     socket->client = NULL;
     return socket->phase == YD_SIO_AWAY;
 }
@@ -74,6 +76,7 @@ bool yd_sio_leave_now(yodel_sio_socket *socket, const char *reason, bool may_ret
     }
     if (was_connected && end(socket, reason, may_return))
         return go_away(socket);
+    yd_sio_client_end_pause(socket);
     yd_sio_socket_free(socket);
     return false;
 }

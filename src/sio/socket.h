@@ -56,8 +56,9 @@ struct yodel_sio_socket {
     bool is_refused : 1;    /* by it */
     bool in_own_room : 1;   /* the room of its id */
     bool has_id : 1;
-    uint64_t stamp; /* of the broadcast that has reached or passed it */
-    json_t *json;   /* yodel_sio_socket_json() */
+    bool is_paused : 1; /* its client is not read from */
+    uint64_t stamp;     /* of the broadcast that has reached or passed it */
+    json_t *json;       /* yodel_sio_socket_json() */
     char *auth_text;
     void *data;
     yodel_free_fn *free_data;

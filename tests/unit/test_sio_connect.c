@@ -95,7 +95,7 @@ static void test_sio_connect_refuses_unknown_namespaces(void **state)
     sio_sim_join(&client, "/", ""); /* the connection goes on */
 }
 
-/* The pause is the client's: another socket of it ends it. */
+/* It is read from when none of its sockets is paused. */
 static void test_sio_connect_pauses_a_client(void **state)
 {
     struct sio_client client;
@@ -114,7 +114,12 @@ static void test_sio_connect_pauses_a_client(void **state)
     assert_int_equal(yodel_sio_socket_pause(first), 0);
     sio_sim_say(&client, "2/chat,[\"a\"]");
     sio_sim_expect_told(&sim, "");
+    assert_int_equal(yodel_sio_socket_pause(sim.socket), 0);
     assert_int_equal(yodel_sio_socket_resume(sim.socket), 0);
+    assert_int_equal(yodel_sio_socket_resume(sim.socket), 0);
+    sio_sim_run(&sim);
+    sio_sim_expect_told(&sim, "");
+    assert_int_equal(yodel_sio_socket_resume(first), 0);
     sio_sim_run(&sim);
     sio_sim_expect_told(&sim, "a[];");
     assert_int_equal(yodel_sio_socket_pause(NULL), -EINVAL);
@@ -126,6 +131,43 @@ static void test_sio_connect_pauses_a_client(void **state)
     assert_true(yodel_sio_socket_buffered(first) > 0);
     sio_sim_run(&sim);
     assert_int_equal(yodel_sio_socket_buffered(first), 0);
+}
+
+static void pause_it(yodel_sio_socket *socket, void *arg)
+{
+    (void)arg;
+    assert_int_equal(yodel_sio_socket_pause(socket), 0);
+    yodel_sio_socket_disconnect(socket, 0);
+    assert_int_equal(yodel_sio_socket_pause(socket), 0);
+}
+
+static int pause_and_refuse(yodel_sio_socket *socket, void *user)
+{
+    (void)user;
+    assert_int_equal(yodel_sio_socket_pause(socket), 0);
+    return -EACCES;
+}
+
+static void test_sio_connect_ends_the_pause_of_a_socket_that_goes(void **state)
+{
+    yodel_sio_namespace *chat = add_ns("chat"), *closed = add_ns("closed");
+    struct sio_client client;
+
+    assert_int_equal(yodel_sio_namespace_on(sim.ns, "a", say_hello, &sim), 0);
+    assert_int_equal(yodel_sio_namespace_use(closed, pause_and_refuse, NULL), 0);
+    sio_sim_open(&sim, 0, &client);
+    sio_sim_join(&client, "/", "");
+    sio_sim_join(&client, "/chat", "");
+    sio_sim_expect_told(&sim, "connection /;connection /chat;");
+    assert_int_equal(yodel_sio_namespace_post(chat, client.sid, pause_it, NULL, NULL), 0);
+    sio_sim_run(&sim);
+    sio_sim_expect_told(&sim, "disconnecting server namespace disconnect;"
+                              "disconnect server namespace disconnect;");
+    sio_sim_expect(&client, "1/chat,");
+    sio_sim_say(&client, "0/closed,");
+    sio_sim_say(&client, "2[\"a\"]");
+    sio_sim_run(&sim);
+    sio_sim_expect_told(&sim, "a[];");
 }
 
 static void expect_fatal(const char *first, const char *second)
@@ -679,6 +721,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_sio_connect_joins_namespaces),
         FIXTURE_TEST(test_sio_connect_pauses_a_client),
+        FIXTURE_TEST(test_sio_connect_ends_the_pause_of_a_socket_that_goes),
         FIXTURE_TEST(test_sio_connect_refuses_unknown_namespaces),
         TEARDOWN_TEST(test_sio_connect_closes_who_breaks_the_protocol),
         FIXTURE_TEST(test_sio_connect_refuses_stray_attachments),
