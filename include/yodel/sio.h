@@ -4,6 +4,7 @@
 
 /* Socket.IO v5 over Engine.IO v4, as the clients of socket.io 3 and 4 speak it. */
 
+#include <yodel/sio_answers.h>
 #include <yodel/sio_cluster.h>
 #include <yodel/sio_emit.h>
 #include <yodel/sio_event.h>

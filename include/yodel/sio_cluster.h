@@ -2,7 +2,7 @@
 #ifndef YODEL_SIO_CLUSTER_H
 #define YODEL_SIO_CLUSTER_H
 
-#include <yodel/sio_emit.h>
+#include <yodel/sio_answers.h>
 
 YODEL_C_BEGIN
 

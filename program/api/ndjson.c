@@ -311,8 +311,13 @@ void yg_ndjson_begin(struct yg_api *api, yodel_request *req, int key)
 
     if (nd != NULL) {
         *nd = (struct ndjson){.open.end = end_open, .api = api, .loop = yodel_request_loop(req)};
-        nd->order = (struct yg_order){
-            .api = api, .loop = nd->loop, .key = key, .done = on_reply, .user = nd};
+        nd->order =
+            (struct yg_order){.uncounted = true, /* a line has not to wait for other loops */
+                              .api = api,
+                              .loop = nd->loop,
+                              .key = key,
+                              .done = on_reply,
+                              .user = nd};
         rc = yodel_request_body_read(req,
                                      YODEL_OPTIONS(yodel_body_handlers, .on_data = on_data,
                                                    .on_end = on_end, .max_body = UINT64_MAX,

@@ -215,7 +215,7 @@ static bool may_run(struct yg_order *order, const struct yg_command *command, co
 
 void yg_order_run(struct yg_order *order, struct yg_command *command, const char *idem)
 {
-    const struct yg_caller caller = {.loop = order->loop};
+    const struct yg_caller caller = {.loop = order->loop, .uncounted = order->uncounted};
     struct yg_run *run;
 
     order->verb = command->verb;

@@ -33,11 +33,12 @@ struct yg_reply {
     bool is_replayed;
 };
 
-/* One command at a time.  All zero but for api, loop, key, done and user. */
+/* One command at a time.  All zero but for api, loop, key, uncounted, done and user. */
 struct yg_order {
     struct yg_api *api;
     yodel_loop *loop;
-    int key; /* index; -1: of a Unix socket */
+    int key;        /* index; -1: of a Unix socket */
+    bool uncounted; /* as of struct yg_caller */
     void (*done)(const struct yg_reply *reply, void *user);
     void *user;
     struct yg_run *run;

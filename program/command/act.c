@@ -64,28 +64,50 @@ static void emit_to_groups(struct yg_run *run)
     done_or_fail(run, rc, json_object());
 }
 
-/* How many it is for in this process, by counts that may not have a join yet which goes ahead of it
- * to another loop; -1: not known without asking them. */
-static json_int_t count_here(const struct yg_run *run)
+static json_t *delivered(size_t num)
 {
-    const struct yg_reach *to = &run->command->to;
+    return json_pack("{sI}", "delivered", (json_int_t)num);
+}
 
-    if (yg_reach_num(&run->command->except) > 0 || to->others || to->sender)
-        return -1;
-    if (to->all)
-        return (json_int_t)yodel_sio_namespace_count(run->ns);
-    if (yg_reach_num(to) == 1 && to->rooms.num == 1)
-        return (json_int_t)yodel_sio_namespace_room_count(run->ns, to->rooms.items[0]);
-    return -1;
+static void on_counted(struct yg_parcel *parcel)
+{
+    yg_run_done(parcel->run, delivered(parcel->index));
+}
+
+/* On any loop. */
+static void note_count(size_t num, void *user)
+{
+    struct yg_parcel *parcel = user;
+
+    parcel->index = num;
+    yg_parcel_send(parcel);
+}
+
+static int emit_counted(struct yg_run *run, yodel_sio_target target, const yodel_sio_args *args)
+{
+    struct yg_parcel *parcel = yg_parcel_new(run, on_counted);
+    int rc;
+
+    if (parcel == NULL)
+        return -ENOMEM;
+    yg_run_wait(run, YG_FETCH_MS);
+    rc = yodel_sio_emit_counted(target, run->command->event, args, note_count, parcel);
+    if (rc < 0)
+        yg_parcel_drop(parcel);
+    return rc;
 }
 
 static void emit_to(struct yg_run *run, yodel_sio_target target)
 {
     const yodel_sio_args args = args_of(run->command);
-    const json_int_t count = count_here(run);
-    const int rc = yodel_sio_emit_args(target, run->command->event, &args);
+    int rc;
 
-    done_or_fail(run, rc, count >= 0 ? json_pack("{sI}", "delivered", count) : json_object());
+    if (run->quick || run->uncounted) {
+        rc = yodel_sio_emit_args(target, run->command->event, &args);
+        done_or_fail(run, rc, json_object());
+    } else if ((rc = emit_counted(run, target, &args)) < 0) {
+        yg_run_fail_result(run, rc);
+    }
 }
 
 static void on_asked(struct yg_parcel *parcel)

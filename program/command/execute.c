@@ -77,6 +77,7 @@ static struct yg_run *new_run(struct yg_service *service, struct yg_command *com
         snprintf(run->sender_id, sizeof(run->sender_id), "%" YODEL_PRI, YODEL_ARG(id));
     }
     run->quick = caller->quick;
+    run->uncounted = caller->uncounted;
     run->refs = 2; /* the loop's, and that of yg_execute() */
     run->answer = answer;
     run->user = user;

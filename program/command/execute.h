@@ -34,8 +34,8 @@ struct yg_service {
 /*
  * The answer to a command; borrowed for the call.  body by verb:
  *
- *     emit         {"delivered"}: members of the room, or of all, in this process; only where that
- * is known without asking them: one room and nobody left out.  With ack: {"acks":
+ *     emit         {"delivered"}: sockets and readers of events of this process that it was queued
+ * for.  Left out where nobody is counted.  With ack: {"acks":
  *                  [{"sid", "args", "attachments"?}], "missing": [sid]}; an answer has one argument
  *     join, leave, disconnect, update
  *                  {"matched", "partial"?}: sockets on all nodes; partial: so many loops or nodes
@@ -62,6 +62,7 @@ struct yg_caller {
     yodel_sio_socket *sender; /* of a hook's answer, on that loop; NULL: there is none */
     bool quick;               /* takes effect inside the call, where it is not about must_exist, an
                                  ack, or an update of others: then nobody is counted */
+    bool uncounted;           /* nobody whom an emit reaches is counted: it is answered at once */
 };
 
 /* A command under way. */

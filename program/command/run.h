@@ -16,7 +16,7 @@ struct yg_run {
     yodel_sio_socket *sender; /* inside yg_execute() only */
     char sender_id[32];       /* "": there is none */
     yodel_sio_namespace *ns;  /* a reference; NULL: none yet */
-    bool quick;
+    bool quick, uncounted;
     bool is_over; /* answered or abandoned */
     atomic_uint refs;
     yg_answer_fn *answer;

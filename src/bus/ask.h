@@ -62,6 +62,10 @@ static inline bool yd_ask_has_ops(const struct yd_ask *ask, const struct yd_ask_
 void yd_ask_ref(struct yd_ask *ask);
 void yd_ask_unref(struct yd_ask *ask);
 
+/* Has the sink called on this thread's loop, or on one if it has none, and not inside the call that
+ * closes the last part.  For one that is not sent by yd_bus_ask(), which does it. */
+void yd_ask_settle(struct yd_ask *ask);
+
 /* Opens a part, with a reference: while another one is open, or before the ask is begun. */
 void yd_ask_open(struct yd_ask *ask);
 

@@ -281,6 +281,11 @@ static struct yd_loop *choose_home(const struct yd_bus *bus)
     return bus->loops[0];
 }
 
+void yd_ask_settle(struct yd_ask *ask)
+{
+    ask->home = choose_home(ask->bus);
+}
+
 /* A part of the caller's own stays open until all others are. */
 int yd_bus_ask(struct yd_op *op, struct yd_ask *ask, uint32_t timeout_ms)
 {
@@ -289,7 +294,7 @@ int yd_bus_ask(struct yd_op *op, struct yd_ask *ask, uint32_t timeout_ms)
     op->ask = ask;
     ask->layer = op->layer;
     ask->timeout_ms = timeout_ms;
-    ask->home = choose_home(op->layer->bus);
+    yd_ask_settle(ask);
     yd_ask_open(ask);
     if ((rc = start(op)) < 0)
         yd_ask_cancel(ask);

@@ -12,6 +12,7 @@
 #include "sio/order.h"
 #include "sio/readers.h"
 #include "sio/sio_event.h"
+#include "sio/tally.h"
 #include "sio/walk.h"
 
 /* ---- giving ---- */
@@ -114,13 +115,22 @@ static int emit_to_one(yodel_sio_socket *socket, const yodel_sio_target *target,
 
 /* ---- to many ---- */
 
+/* An operation on one loop. */
+struct giving {
+    struct yd_sio_emit_op *op;
+    size_t num; /* sockets and readers that it was queued for */
+};
+
 static void give_each(yodel_sio_socket *socket, void *arg)
 {
-    struct yd_sio_emit_op *op = arg;
+    struct giving *giving = arg;
+    struct yd_sio_emit_op *op = giving->op;
     struct yd_ask *ask = op->base.op.ask;
     struct yd_sio_gather *gather = ask != NULL ? yd_sio_gather_of(ask) : NULL;
+    bool is_here = socket->phase == YD_SIO_CONNECTED;
     int rc = yd_sio_give(socket, &op->news, gather);
 
+    giving->num += rc == 0 && is_here;
     if (rc < 0 && gather != NULL)
         yd_sio_gather_miss(gather, rc);
     if (rc == YODEL_ERR_CONGESTED && socket->ns->sio->options.close_congested) {
@@ -135,10 +145,13 @@ static void give_each(yodel_sio_socket *socket, void *arg)
 void yd_sio_emit_apply(struct yd_sio_op *op, struct yd_loop *loop)
 {
     struct yd_sio_emit_op *emit_op = (struct yd_sio_emit_op *)op;
+    struct giving giving = {emit_op, 0};
 
-    yd_sio_walk(op, loop, true, give_each, op);
+    yd_sio_walk(op, loop, true, give_each, &giving);
     if (emit_op->reading.words != NULL)
-        yd_sio_give_readers(op, loop, &emit_op->reading);
+        giving.num += yd_sio_give_readers(op, loop, &emit_op->reading);
+    if (emit_op->tally != NULL)
+        yd_sio_tally_add(emit_op->tally, giving.num);
 }
 
 void yd_sio_emit_prepare_readers(struct yd_sio_emit_op *op)
@@ -157,6 +170,8 @@ void yd_sio_emit_release(struct yd_sio_op *op)
 
     if (emit_op->counts)
         yd_sio_gather_all_sent(yd_sio_gather_of(op->op.ask));
+    if (emit_op->tally != NULL)
+        yd_sio_tally_close(emit_op->tally);
     yd_delivery_done(&emit_op->reading);
     yd_sio_news_done(&emit_op->news, op->ns->sio->mem);
 }
@@ -206,12 +221,23 @@ static int make_op(const yodel_sio_target *target, const struct yd_sio_words *wo
     return 0;
 }
 
-static int emit_to_many(const yodel_sio_target *target, const struct yd_sio_words *words)
+static void count_op(struct yd_sio_emit_op *op, struct yd_sio_tally *tally)
+{
+    if (tally != NULL)
+        yd_sio_tally_open(tally);
+    op->tally = tally;
+}
+
+static int emit_to_many(const yodel_sio_target *target, const struct yd_sio_words *words,
+                        struct yd_sio_tally *tally)
 {
     struct yd_sio_emit_op *op;
     int rc = make_op(target, words, false, &op);
 
-    return rc < 0 ? rc : yd_sio_send(&op->base.op);
+    if (rc < 0)
+        return rc;
+    count_op(op, tally);
+    return yd_sio_send(&op->base.op);
 }
 
 /* One operation for each child, whose packet has a name of its own; all of them or none. */
@@ -236,13 +262,15 @@ static int make_ops(const yodel_sio_target *target, const struct yd_sio_words *w
     return rc;
 }
 
-static int emit_to_children(const yodel_sio_target *target, const struct yd_sio_words *words)
+static int emit_to_children(const yodel_sio_target *target, const struct yd_sio_words *words,
+                            struct yd_sio_tally *tally)
 {
     struct yd_sio_emit_op *op = NULL, *next;
     int rc = make_ops(target, words, false, &op), made = rc, failed;
 
     for (; op != NULL; op = next) {
         next = op->next;
+        count_op(op, tally);
         if (made < 0)
             yd_op_unref(&op->base.op);
         else if ((failed = yd_sio_send(&op->base.op)) < 0)
@@ -269,7 +297,9 @@ static yodel_sio_socket *direct(const yodel_sio_target *target)
     return socket != NULL && !yd_bus_is_busy(target->ns->sio->bus, socket->loop) ? socket : NULL;
 }
 
-int yd_sio_emit(const yodel_sio_target *target, const struct yd_sio_words *words)
+/* tally: NULL, or has a part of the caller's. */
+static int emit(const yodel_sio_target *target, const struct yd_sio_words *words,
+                struct yd_sio_tally *tally)
 {
     yodel_sio_socket *socket;
     int rc = yd_sio_words_check(words);
@@ -277,14 +307,32 @@ int yd_sio_emit(const yodel_sio_target *target, const struct yd_sio_words *words
     if (rc < 0)
         return rc;
     if (target->ns->is_parent)
-        return emit_to_children(target, words);
+        return emit_to_children(target, words, tally);
     if (yd_sio_is_ordered(target->ns)) {
         socket = yd_sio_target_socket(target);
-        return socket != NULL && socket->phase != YD_SIO_CONNECTED ? YODEL_ERR_CLOSED
-                                                                   : emit_to_many(target, words);
+        return socket != NULL && socket->phase != YD_SIO_CONNECTED
+                   ? YODEL_ERR_CLOSED
+                   : emit_to_many(target, words, tally);
     }
-    socket = direct(target);
-    return socket != NULL ? emit_to_one(socket, target, words, NULL) : emit_to_many(target, words);
+    if ((socket = direct(target)) == NULL)
+        return emit_to_many(target, words, tally);
+    rc = emit_to_one(socket, target, words, NULL);
+    if (rc == 0 && tally != NULL)
+        yd_sio_tally_add(tally, 1);
+    return rc;
+}
+
+int yd_sio_emit(const yodel_sio_target *target, const struct yd_sio_words *words)
+{
+    return emit(target, words, NULL);
+}
+
+int yd_sio_emit_counted(const yodel_sio_target *target, const struct yd_sio_words *words,
+                        yodel_sio_count_fn *counted, void *user)
+{
+    struct yd_sio_tally *tally = yd_sio_tally_new(target->ns->sio, counted, user);
+
+    return tally != NULL ? yd_sio_tally_end(tally, emit(target, words, tally)) : -ENOMEM;
 }
 
 /* ---- to be acknowledged ---- */

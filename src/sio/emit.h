@@ -21,6 +21,9 @@ int yd_sio_words_check(const struct yd_sio_words *words);
 
 /* Emits words to target, which has been checked.  Returns as yodel_sio_emit(). */
 int yd_sio_emit(const yodel_sio_target *target, const struct yd_sio_words *words);
+/* The same, and tells how many got it.  When it fails counted is not called. */
+int yd_sio_emit_counted(const yodel_sio_target *target, const struct yd_sio_words *words,
+                        yodel_sio_count_fn *counted, void *user);
 /* The same, to be acknowledged.  When it fails answered is not called. */
 int yd_sio_ask(const yodel_sio_target *target, const struct yd_sio_words *words,
                yodel_sio_answers_fn *answered, void *user);

@@ -105,6 +105,15 @@ int yodel_sio_emit_args(yodel_sio_target target, const char *event, const yodel_
     return rc < 0 ? rc : yd_sio_emit(&target, &words);
 }
 
+int yodel_sio_emit_counted(yodel_sio_target target, const char *event, const yodel_sio_args *args,
+                           yodel_sio_count_fn *counted, void *user)
+{
+    struct yd_sio_words words;
+    int rc = counted != NULL ? read_args(&target, event, args, &words) : -EINVAL;
+
+    return rc < 0 ? rc : yd_sio_emit_counted(&target, &words, counted, user);
+}
+
 int yodel_sio_emit_event(yodel_sio_target target, const char *event,
                          const yodel_sio_event *received)
 {

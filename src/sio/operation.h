@@ -26,6 +26,8 @@ struct yd_sio_op {
     yodel_sio_namespace *ns; /* a reference */
 };
 
+struct yd_sio_tally;
+
 /* YD_SIO_OP_EMIT */
 struct yd_sio_emit_op {
     struct yd_sio_op base;       /* first */
@@ -33,6 +35,7 @@ struct yd_sio_emit_op {
     struct yd_sio_news news;
     struct yd_words words;      /* of news, for readers */
     struct yd_delivery reading; /* without words: for no reader */
+    struct yd_sio_tally *tally; /* has a part of it; NULL: nobody asks how many get it */
     bool counts; /* has a part of the ask: who asked hears from it how many it was sent to */
 };
 

@@ -49,6 +49,7 @@ struct walk {
     struct yd_delivery *what;
     uint32_t room; /* the present one */
     bool has_all;  /* who reads all of the namespace has had it */
+    size_t num;    /* who has had it */
 };
 
 static bool is_in(struct walk *walk, const struct yd_key *key, struct yd_member *member)
@@ -78,15 +79,18 @@ static void visit(struct yd_member *member, void *user)
 {
     struct walk *walk = user;
 
-    if (!yd_sio_is_socket(member) && !is_left_out(walk, member))
-        member->deliver(member, walk->what);
+    if (yd_sio_is_socket(member) || is_left_out(walk, member))
+        return;
+    walk->num++;
+    member->deliver(member, walk->what);
 }
 
-void yd_sio_give_readers(const struct yd_sio_op *op, struct yd_loop *loop, struct yd_delivery *what)
+size_t yd_sio_give_readers(const struct yd_sio_op *op, struct yd_loop *loop,
+                           struct yd_delivery *what)
 {
     const struct yd_scope *scope = &op->op.scope;
     struct yd_groups *rooms = op->ns->sio->rooms;
-    struct walk walk = {op, loop, what, 0, false};
+    struct walk walk = {op, loop, what, 0, false, 0};
     struct all_name name;
     struct yd_key all;
 
@@ -97,6 +101,7 @@ void yd_sio_give_readers(const struct yd_sio_op *op, struct yd_loop *loop, struc
     }
     for (; walk.room < scope->num_rooms; walk.room++)
         yd_group_walk(rooms, loop, &scope->rooms[walk.room], visit, &walk);
+    return walk.num;
 }
 
 /* ---- the program's calls ---- */

@@ -13,8 +13,8 @@ bool yd_sio_has_readers(const yodel_sio *sio);
 /* Adds the loops that have readers of all of op's namespace. */
 void yd_sio_readers_find(const struct yd_op *op, struct yd_loop_set *set);
 
-/* Gives what to the readers that op means on this loop, once each. */
-void yd_sio_give_readers(const struct yd_sio_op *op, struct yd_loop *loop,
-                         struct yd_delivery *what);
+/* Gives what to the readers that op means on this loop, once each.  Returns how many they are. */
+size_t yd_sio_give_readers(const struct yd_sio_op *op, struct yd_loop *loop,
+                           struct yd_delivery *what);
 
 #endif

@@ -138,6 +138,29 @@ static int emit_binary(const struct aim *aim, unsigned serial)
     return yodel_sio_emit_args(aim->target, "ev", &args);
 }
 
+static void on_count(size_t num, void *user)
+{
+    struct waiter *waiter = user;
+
+    waiter_called(waiter);
+    say(waiter->p, "counted: %zu", num);
+    act(waiter->p, NULL, NULL);
+}
+
+static int emit_counted(struct program *p, const struct aim *aim, unsigned serial)
+{
+    struct waiter *waiter = waiter_new(p, "emit_counted");
+    char args[20];
+    int rc;
+
+    (void)snprintf(args, sizeof args, "[%u]", serial);
+    rc = yodel_sio_emit_counted(aim->target, "ev",
+                                YODEL_OPTIONS(yodel_sio_args, .json = yodel_str_of(args)), on_count,
+                                waiter);
+    waiter_returned(waiter, rc);
+    return rc;
+}
+
 void call_emit(struct ctx *c)
 {
     struct aim aim;
@@ -151,6 +174,8 @@ void call_emit(struct ctx *c)
         aim.what.rooms, aim.what.except);
     if (once_in(c->p, 6))
         rc = emit_binary(&aim, serial);
+    else if (once_in(c->p, 4))
+        rc = emit_counted(c->p, &aim, serial);
     else
         rc = yodel_sio_emit(aim.target, "ev", "i", (int)serial);
     sent_returned(c->p, serial, rc);
