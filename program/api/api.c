@@ -10,12 +10,10 @@
 #include "api/call.h"
 #include "api/query.h"
 
-#define MAX_KEYS 1000
 #define MAX_BODY ((size_t)4 << 20)
-#define MAX_COMMANDS 1000
 #define MAX_IDEMPOTENCY 100000
 #define MAX_IDEMPOTENCY_BYTES ((size_t)64 << 20)
-#define IDEMPOTENCY_MS 300000
+#define IDEMPOTENCY_MS 300000 /* before there are terms */
 #define MAX_IDEM_NAME 255
 
 /* ---- routes ---- */
@@ -44,6 +42,7 @@ static const struct route {
     {"DELETE", "history", COMMAND, YG_VERB_FORGET},
     {"GET", "nodes", COMMAND, YG_VERB_NODES},
     {"GET", "stats", COMMAND, YG_VERB_STATS},
+    {"GET", "config", COMMAND, YG_VERB_CONFIG},
     {"POST", "batch", BATCH, YG_NUM_VERBS},
     {"POST", "stream", STREAM, YG_NUM_VERBS},
 };
@@ -87,16 +86,19 @@ static void refuse(yodel_request *req, enum yg_problem problem, const char *deta
     yg_call_refuse(req, &(struct yg_complaint){.problem = problem, .detail = detail}, NULL, 0);
 }
 
-/* Returns false when it was answered.  ret_key: -1 for a Unix socket that is trusted. */
-static bool authenticate(struct yg_api *api, yodel_request *req, int *ret_key)
+/* Returns false when it was answered.  ret_who: with a reference; without a key for a Unix socket
+ * that is trusted. */
+static bool authenticate(struct yg_api *api, yodel_request *req, struct yg_api_who *ret_who)
 {
     const yodel_header challenge = {"WWW-Authenticate", "Bearer"};
     const yodel_str value = yodel_request_header(req, "authorization");
 
-    *ret_key = yg_api_key_find(&api->options, value);
-    if (*ret_key >= 0 || (value.ptr == NULL && api->options.trusts_unix &&
-                          yodel_str_eq(yodel_request_peer(req), YODEL_STR("unix"))))
+    ret_who->held = yg_api_hold(api);
+    ret_who->key = yg_api_key_find(&ret_who->held->terms, value);
+    if (ret_who->key != NULL || (value.ptr == NULL && api->options.trusts_unix &&
+                                 yodel_str_eq(yodel_request_peer(req), YODEL_STR("unix"))))
         return true;
+    yg_api_held_unref(ret_who->held);
     yg_call_refuse(req, &(struct yg_complaint){.problem = YG_PROBLEM_UNAUTHORIZED}, &challenge, 1);
     return false;
 }
@@ -258,7 +260,8 @@ static void end_call(struct yg_open *open)
     yg_call_reply(call, &(struct yg_reply){.problem = YG_PROBLEM_DRAINING});
 }
 
-static struct yg_call *new_call(struct yg_api *api, yodel_request *req, int key, int route)
+static struct yg_call *new_call(struct yg_api *api, yodel_request *req,
+                                const struct yg_api_who *who, int route)
 {
     struct yg_call *call = calloc(1, sizeof(*call));
 
@@ -267,10 +270,9 @@ static struct yg_call *new_call(struct yg_api *api, yodel_request *req, int key,
     call->open.end = end_call;
     call->api = api;
     call->loop = yodel_request_loop(req);
-    call->key = key;
     call->route = route;
     call->order = (struct yg_order){
-        .api = api, .loop = call->loop, .key = key, .done = on_reply, .user = call};
+        .api = api, .loop = call->loop, .who = *who, .done = on_reply, .user = call};
     yg_open_link(api, call->loop, &call->open);
     return call;
 }
@@ -295,18 +297,21 @@ static bool read_idem(struct yg_call *call, yodel_request *req)
 }
 
 static void begin(struct yg_api *api, yodel_request *req, const struct route *route, yodel_str path,
-                  int key)
+                  struct yg_api_who who)
 {
     struct yg_call *call;
 
     if (route->what == STREAM) {
-        yg_ndjson_begin(api, req, key);
+        yg_ndjson_begin(api, req, who);
         return;
     }
-    call = new_call(api, req, key, (int)(route - routes));
-    if (call == NULL)
+    call = new_call(api, req, &who, (int)(route - routes));
+    if (call == NULL) {
+        yg_api_held_unref(who.held);
         refuse(req, YG_PROBLEM_OVERLOADED, "out of memory");
-    else if (strcmp(route->method, "POST") != 0)
+        return;
+    }
+    if (strcmp(route->method, "POST") != 0)
         run_query(call, req, path);
     else if (read_idem(call, req))
         read_body(call, req);
@@ -317,15 +322,15 @@ static void on_request(yodel_request *req, void *user)
     struct yg_api *api = user;
     const yodel_str path = yodel_request_param(req, "path");
     const struct route *route;
+    struct yg_api_who who;
     char allow[32];
-    int key;
 
     if (api->options.serves != NULL &&
         !api->options.serves(yodel_request_listener_tag(req), api->options.user)) {
         refuse(req, YG_PROBLEM_NOT_FOUND, NULL);
         return;
     }
-    if (!authenticate(api, req, &key))
+    if (!authenticate(api, req, &who))
         return;
     route = find_route(yodel_request_method(req), path, allow);
     if (route == NULL && allow[0] == '\0') {
@@ -339,8 +344,10 @@ static void on_request(yodel_request *req, void *user)
         refuse(req, YG_PROBLEM_MEDIA_TYPE,
                route->what == STREAM ? "application/x-ndjson is" : "application/json is");
     } else {
-        begin(api, req, route, path, key);
+        begin(api, req, route, path, who);
+        return;
     }
+    yg_api_held_unref(who.held);
 }
 
 /* ---- the API ---- */
@@ -367,28 +374,52 @@ static int add_to_server(struct yg_api *api)
         YODEL_OPTIONS(yodel_route_options, .on_request = on_request, .stream_body = 1), api);
 }
 
+struct yg_api_held *yg_api_hold(struct yg_api *api)
+{
+    struct yg_api_held *held;
+
+    pthread_mutex_lock(&api->lock);
+    held = yg_api_held_ref(atomic_load(&api->held));
+    pthread_mutex_unlock(&api->lock);
+    return held;
+}
+
+int yg_api_set_terms(struct yg_api *api, const struct yg_api_terms *terms)
+{
+    struct yg_api_held *held;
+
+    if (terms->num_keys > YG_API_MAX_KEYS)
+        return -EINVAL;
+    held = yg_api_held_new(terms);
+    if (held == NULL)
+        return -ENOMEM;
+    yg_memory_set_ttl(api->memory, terms->idempotency_ms);
+    pthread_mutex_lock(&api->lock);
+    held = atomic_exchange(&api->held, held);
+    pthread_mutex_unlock(&api->lock);
+    yg_api_held_unref(held);
+    return 0;
+}
+
 int yg_api_new(struct yg_service *service, const struct yg_api_options *options,
                struct yg_api **ret_api)
 {
     struct yg_api *api;
     int rc = -ENOMEM;
 
-    if (options->num_keys > MAX_KEYS)
-        return -EINVAL;
     api = calloc(1, sizeof(*api));
     if (api == NULL)
         return -ENOMEM;
+    pthread_mutex_init(&api->lock, NULL);
     api->service = service;
     api->options = *options;
-    api->usage = calloc(options->num_keys + 1, sizeof(*api->usage));
+    atomic_init(&api->held, yg_api_held_new(&(struct yg_api_terms){0}));
     api->memory =
         yg_memory_new(options->max_idempotency != 0 ? options->max_idempotency : MAX_IDEMPOTENCY,
                       options->max_idempotency_bytes != 0 ? options->max_idempotency_bytes
                                                           : MAX_IDEMPOTENCY_BYTES,
-                      options->idempotency_ms != 0 ? options->idempotency_ms : IDEMPOTENCY_MS);
-    if (options->max_commands == 0)
-        api->options.max_commands = MAX_COMMANDS;
-    if (api->usage != NULL && api->memory != NULL)
+                      IDEMPOTENCY_MS);
+    if (atomic_load(&api->held) != NULL && api->memory != NULL)
         rc = add_to_server(api);
     if (rc < 0) {
         yg_api_free(api);
@@ -403,6 +434,7 @@ void yg_api_free(struct yg_api *api)
     if (api == NULL)
         return;
     yg_memory_free(api->memory);
-    free(api->usage);
+    yg_api_held_unref(atomic_load(&api->held));
+    pthread_mutex_destroy(&api->lock);
     free(api);
 }

@@ -37,46 +37,77 @@
 
 #define YG_API_MAX_LINE ((size_t)1 << 20) /* of a stream, bytes */
 
+#define YG_API_MAX_KEYS 1000
+
 /* Who may call, and what. */
 struct yg_api_key {
     const char *name; /* for logs and metrics */
     uint8_t sha256[32];
     struct yg_rights rights;
-    unsigned rate; /* commands a second; 0: no limit */
+    unsigned rate;    /* commands in each rate_ms; 0: no limit */
+    unsigned rate_ms; /* 0: 1000 */
+    void *tag;        /* the program's */
+};
+
+/* What may be exchanged while the server runs. */
+struct yg_api_terms {
+    const struct yg_api_key *keys; /* at most YG_API_MAX_KEYS */
+    size_t num_keys;
+    unsigned max_commands;   /* of a batch; 0: 1000 */
+    uint32_t idempotency_ms; /* how long answers are kept; 0: not at all */
+    /* Called once, on any thread, when nobody has one of the keys any more; NULL: nobody is told.
+     */
+    void (*release)(void *owner);
+    void *owner;
+};
+
+/* A command that was answered; borrowed for the call. */
+struct yg_api_told {
+    const char *command; /* the word of its verb */
+    enum yg_verb verb;
+    enum yg_problem problem;
+    const struct yg_api_key *key; /* NULL: of a Unix socket */
+    uint64_t took_us;
 };
 
 /* Borrowed, all of it: it must outlive the server's run. */
 struct yg_api_options {
-    const struct yg_api_key *keys; /* at most 1000 */
-    size_t num_keys;
     size_t max_body;              /* bytes; 0: 4 MiB */
-    unsigned max_commands;        /* of a batch; 0: 1000 */
-    uint32_t idempotency_ms;      /* how long answers are kept; 0: 300000 */
     size_t max_idempotency;       /* answers; 0: 100000 */
     size_t max_idempotency_bytes; /* of their texts; 0: 64 MiB */
     bool trusts_unix; /* who connects to a Unix socket needs no key: its file says who may */
 
     /* Whether the listener of that tag serves the API; else it is 404.  NULL: all do. */
     bool (*serves)(yodel_str tag, void *user);
-    /* Told of each command that was answered, on its loop: for metrics.  key NULL: of a Unix
-     * socket, or none that is known.  NULL: nobody. */
-    void (*on_answer)(const char *command, enum yg_problem problem, const char *key, void *user);
+    /* Told of each command that was answered, on its loop: for metrics.  NULL: nobody. */
+    void (*on_answer)(const struct yg_api_told *told, void *user);
     void *user;
 };
 
 struct yg_api;
 
 /*
- * Adds the API to a server that does not run yet.
+ * Adds the API to a server that does not run yet.  There are no keys before yg_api_set_terms().
  *
  * service   borrowed; must outlive the server
  * options   borrowed
  * ret_api   for yg_api_free()
  *
- * Returns 0, -ENOMEM, -EINVAL (too many keys), or what yodel_server_route_with() returns.
+ * Returns 0, -ENOMEM, or what yodel_server_route_with() returns.
  */
 int yg_api_new(struct yg_service *service, const struct yg_api_options *options,
                struct yg_api **ret_api);
+
+/*
+ * Exchanges the keys and what else is in the terms, whole.  A command begins by the terms of its
+ * time: in a batch or a stream, too, where a key that is not there any more is unauthorized from
+ * then on.  The counts of rates begin anew.  Any thread.
+ *
+ * terms   its keys and what they have stay until release is called
+ *
+ * Returns 0, -ENOMEM, -EINVAL (too many keys); after a failure release is not called.
+ */
+int yg_api_set_terms(struct yg_api *api, const struct yg_api_terms *terms);
 
 /* After the server has stopped.  NULL does nothing. */
 void yg_api_free(struct yg_api *api);

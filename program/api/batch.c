@@ -144,6 +144,7 @@ static struct yg_batch *new_batch(struct yg_call *call, const json_t *commands)
     for (size_t i = 0; i < num; i++) {
         batch->items[i].batch = batch;
         batch->items[i].order = call->order;
+        yg_api_held_ref(call->order.who.held);
         batch->items[i].order.verb = YG_VERB_STATS;
         batch->items[i].order.done = on_reply;
         batch->items[i].order.user = &batch->items[i];
@@ -155,6 +156,7 @@ void yg_batch_run(struct yg_call *call, const json_t *body)
 {
     static const char *const members[] = {"commands", "stop_on_error", "parallel", NULL};
     struct yg_json reader;
+    const unsigned most = call->order.who.held->terms.max_commands;
     const json_t *commands;
     bool stops, is_parallel;
 
@@ -164,8 +166,8 @@ void yg_batch_run(struct yg_call *call, const json_t *body)
     commands = yg_json_list(&reader, "commands");
     stops = yg_json_bool(&reader, "stop_on_error", false);
     is_parallel = yg_json_bool(&reader, "parallel", false);
-    if (json_array_size(commands) > call->api->options.max_commands)
-        yg_json_complain(&reader, "commands", "at most %u", call->api->options.max_commands);
+    if (json_array_size(commands) > most)
+        yg_json_complain(&reader, "commands", "at most %u", most);
     if (reader.problem != YG_PROBLEM_NONE) {
         yg_call_fail(call, &(struct yg_complaint){reader.problem, reader.detail, reader.pointer});
         return;

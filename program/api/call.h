@@ -12,7 +12,6 @@ struct yg_call {
     struct yg_open open;
     struct yg_api *api;
     yodel_loop *loop;
-    int key;
     yodel_decision *decision; /* NULL: answered, or the client has gone */
     const char *idem;         /* a copy; NULL: none */
     struct yg_text body;
@@ -39,6 +38,7 @@ void yg_batch_free(struct yg_batch *batch);
 /* ---- streams ---- */
 
 /* Takes the request: commands come in its body, and results go out. */
-void yg_ndjson_begin(struct yg_api *api, yodel_request *req, int key);
+/* who is taken. */
+void yg_ndjson_begin(struct yg_api *api, yodel_request *req, struct yg_api_who who);
 
 #endif

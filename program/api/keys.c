@@ -3,39 +3,77 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define MAX_KEY 1024
+#define MAX_COMMANDS 1000
 
-int yg_api_key_find(const struct yg_api_options *options, yodel_str value)
+struct yg_api_held *yg_api_held_new(const struct yg_api_terms *terms)
 {
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    int found = -1;
+    struct yg_api_held *held = calloc(1, sizeof(*held) + terms->num_keys * sizeof(held->usage[0]));
 
-    if (value.len <= 7 || value.len > MAX_KEY || strncasecmp(value.ptr, "Bearer ", 7) != 0 ||
-        EVP_Digest(value.ptr + 7, value.len - 7, digest, NULL, EVP_sha256(), NULL) != 1)
-        return -1;
-    for (size_t i = 0; i < options->num_keys; i++) {
-        if (CRYPTO_memcmp(options->keys[i].sha256, digest, 32) == 0)
-            found = (int)i;
+    if (held == NULL)
+        return NULL;
+    atomic_init(&held->refs, 1);
+    held->terms = *terms;
+    if (held->terms.max_commands == 0)
+        held->terms.max_commands = MAX_COMMANDS;
+    return held;
+}
+
+struct yg_api_held *yg_api_held_ref(struct yg_api_held *held)
+{
+    atomic_fetch_add_explicit(&held->refs, 1, memory_order_relaxed);
+    return held;
+}
+
+struct yg_api_held *yg_api_held_unref(struct yg_api_held *held)
+{
+    if (held == NULL || atomic_fetch_sub_explicit(&held->refs, 1, memory_order_acq_rel) > 1)
+        return NULL;
+    if (held->terms.release != NULL)
+        held->terms.release(held->terms.owner);
+    free(held);
+    return NULL;
+}
+
+const struct yg_api_key *yg_api_key_of_hash(const struct yg_api_terms *terms,
+                                            const uint8_t sha256[32])
+{
+    const struct yg_api_key *found = NULL;
+
+    for (size_t i = 0; i < terms->num_keys; i++) {
+        if (CRYPTO_memcmp(terms->keys[i].sha256, sha256, 32) == 0)
+            found = &terms->keys[i];
     }
     return found;
 }
 
+const struct yg_api_key *yg_api_key_find(const struct yg_api_terms *terms, yodel_str value)
+{
+    uint8_t digest[EVP_MAX_MD_SIZE];
+
+    if (value.len <= 7 || value.len > MAX_KEY || strncasecmp(value.ptr, "Bearer ", 7) != 0 ||
+        EVP_Digest(value.ptr + 7, value.len - 7, digest, NULL, EVP_sha256(), NULL) != 1)
+        return NULL;
+    return yg_api_key_of_hash(terms, digest);
+}
+
 bool yg_api_key_take(const struct yg_api_key *key, struct yg_api_usage *usage, uint64_t now_ms)
 {
-    const uint64_t second = now_ms / 1000;
+    const uint64_t period = now_ms / (key->rate_ms != 0 ? key->rate_ms : 1000);
     uint_fast64_t old = atomic_load(&usage->word), fresh;
 
     if (key->rate == 0)
         return true;
     do {
-        const uint64_t count = (old >> 32) == (second & UINT32_MAX) ? (old & UINT32_MAX) : 0;
+        const uint64_t count = (old >> 32) == (period & UINT32_MAX) ? (old & UINT32_MAX) : 0;
 
         if (count >= key->rate)
             return false;
-        fresh = second << 32 | (count + 1);
+        fresh = period << 32 | (count + 1);
     } while (!atomic_compare_exchange_weak(&usage->word, &old, fresh));
     return true;
 }

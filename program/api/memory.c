@@ -48,6 +48,13 @@ struct yg_memory *yg_memory_new(size_t max_answers, size_t max_bytes, uint32_t t
     return memory;
 }
 
+void yg_memory_set_ttl(struct yg_memory *memory, uint32_t ttl_ms)
+{
+    pthread_mutex_lock(&memory->lock);
+    memory->ttl_ms = ttl_ms;
+    pthread_mutex_unlock(&memory->lock);
+}
+
 /* The link that leads to the entry of a key, or to the end of its bucket. */
 static struct entry **find(struct yg_memory *memory, const uint8_t *key)
 {

@@ -25,6 +25,9 @@ enum yg_memory_state {
 /* Returns NULL when out of memory. */
 struct yg_memory *yg_memory_new(size_t max_answers, size_t max_bytes, uint32_t ttl_ms);
 
+/* How long answers are kept that are asked for from now on; 0: not at all. */
+void yg_memory_set_ttl(struct yg_memory *memory, uint32_t ttl_ms);
+
 /* NULL does nothing. */
 void yg_memory_free(struct yg_memory *memory);
 

@@ -304,7 +304,7 @@ static int begin_answer(struct ndjson *nd, yodel_request *req)
         &nd->stream);
 }
 
-void yg_ndjson_begin(struct yg_api *api, yodel_request *req, int key)
+void yg_ndjson_begin(struct yg_api *api, yodel_request *req, struct yg_api_who who)
 {
     struct ndjson *nd = calloc(1, sizeof(*nd));
     int rc = -ENOMEM;
@@ -315,7 +315,7 @@ void yg_ndjson_begin(struct yg_api *api, yodel_request *req, int key)
             (struct yg_order){.uncounted = true, /* a line has not to wait for other loops */
                               .api = api,
                               .loop = nd->loop,
-                              .key = key,
+                              .who = who,
                               .done = on_reply,
                               .user = nd};
         rc = yodel_request_body_read(req,
@@ -325,6 +325,7 @@ void yg_ndjson_begin(struct yg_api *api, yodel_request *req, int key)
                                      nd);
     }
     if (rc < 0) {
+        yg_api_held_unref(who.held);
         free(nd);
         yg_call_refuse(req, &(struct yg_complaint){.problem = YG_PROBLEM_OVERLOADED}, NULL, 0);
         return;

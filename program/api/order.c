@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
 /* ---- what is open on a loop ---- */
 
 void yg_open_link(struct yg_api *api, yodel_loop *loop, struct yg_open *open)
@@ -25,19 +27,17 @@ void yg_open_unlink(struct yg_open *open)
 
 /* ---- replies ---- */
 
-static const struct yg_api_key *key_of(const struct yg_order *order)
-{
-    return order->key >= 0 ? &order->api->options.keys[order->key] : NULL;
-}
-
 static void reply(struct yg_order *order, const struct yg_reply *what)
 {
     const struct yg_api_options *options = &order->api->options;
-    const struct yg_api_key *key = key_of(order);
+    const uint64_t now = yg_clock_us();
+    const struct yg_api_told told = {yg_verb_word(order->verb), order->verb, what->problem,
+                                     order->who.key,
+                                     order->begun_us != 0 ? now - order->begun_us : 0};
 
+    order->begun_us = 0;
     if (options->on_answer != NULL)
-        options->on_answer(yg_verb_word(order->verb), what->problem, key != NULL ? key->name : NULL,
-                           options->user);
+        options->on_answer(&told, options->user);
     order->done(what, order->user);
 }
 
@@ -129,6 +129,8 @@ void yg_order_drop(struct yg_order *order)
     if (order->is_noted)
         yg_memory_forget(order->api->memory, order->digest);
     order->is_noted = false;
+    order->who.held = yg_api_held_unref(order->who.held);
+    order->who.key = NULL;
 }
 
 /* ---- idempotency ---- */
@@ -159,7 +161,7 @@ static yodel_bytes bytes_of(const char *string)
 
 static bool digest_key(struct yg_order *order, const char *idem)
 {
-    const struct yg_api_key *key = key_of(order);
+    const struct yg_api_key *key = order->who.key;
     const yodel_bytes parts[] = {bytes_of(key != NULL ? key->name : ""),
                                  bytes_of(yg_verb_word(order->verb)), bytes_of(idem)};
 
@@ -194,19 +196,44 @@ static bool is_fresh(struct yg_order *order, const struct yg_command *command, c
 
 /* ---- the way in ---- */
 
+/* Terms may have been exchanged since the last command.  Returns whether the key is there still. */
+static bool renew(struct yg_order *order)
+{
+    struct yg_api_who *who = &order->who;
+    const struct yg_api_key *key = NULL;
+    struct yg_api_held *held;
+
+    if (atomic_load_explicit(&order->api->held, memory_order_acquire) == who->held)
+        return true;
+    held = yg_api_hold(order->api);
+    if (who->key != NULL && (key = yg_api_key_of_hash(&held->terms, who->key->sha256)) == NULL) {
+        yg_api_held_unref(held);
+        return false;
+    }
+    yg_api_held_unref(who->held);
+    *who = (struct yg_api_who){held, key};
+    return true;
+}
+
 /* Returns whether the command may run; else it was answered. */
 static bool may_run(struct yg_order *order, const struct yg_command *command, const char *idem)
 {
-    const struct yg_api_key *key = key_of(order);
+    const struct yg_api_key *key;
     struct yg_json wrong;
 
+    if (!renew(order)) {
+        fail(order, YG_PROBLEM_UNAUTHORIZED, "the key is not known any more");
+        return false;
+    }
+    key = order->who.key;
     if (key == NULL)
         return idem == NULL || is_fresh(order, command, idem);
     if (!yg_command_is_allowed(command, &key->rights, &wrong)) {
         yg_order_fail(order, &(struct yg_complaint){YG_PROBLEM_SCOPE, wrong.detail, NULL});
         return false;
     }
-    if (!yg_api_key_take(key, &order->api->usage[order->key], yodel_loop_now(order->loop))) {
+    if (!yg_api_key_take(key, &order->who.held->usage[key - order->who.held->terms.keys],
+                         yodel_loop_now(order->loop))) {
         fail(order, YG_PROBLEM_RATE_LIMITED, NULL);
         return false;
     }
@@ -219,6 +246,7 @@ void yg_order_run(struct yg_order *order, struct yg_command *command, const char
     struct yg_run *run;
 
     order->verb = command->verb;
+    order->begun_us = yg_clock_us();
     if (!may_run(order, command, idem)) {
         yg_command_free(command);
         return;

@@ -2,6 +2,8 @@
 #ifndef YG_API_ORDER_H
 #define YG_API_ORDER_H
 
+#include <pthread.h>
+
 #include "api/keys.h"
 #include "api/memory.h"
 
@@ -17,10 +19,14 @@ struct yg_open {
 struct yg_api {
     struct yg_service *service;
     struct yg_api_options options;
-    struct yg_api_usage *usage; /* of each key */
     struct yg_memory *memory;
+    pthread_mutex_t lock; /* of held, to change it or take a reference */
+    struct yg_api_held *_Atomic held;
     struct yg_open *open[256]; /* by loop; each for that loop's thread */
 };
+
+/* The present terms: a reference. */
+struct yg_api_held *yg_api_hold(struct yg_api *api);
 
 void yg_open_link(struct yg_api *api, yodel_loop *loop, struct yg_open *open);
 void yg_open_unlink(struct yg_open *open);
@@ -33,17 +39,24 @@ struct yg_reply {
     bool is_replayed;
 };
 
-/* One command at a time.  All zero but for api, loop, key, uncounted, done and user. */
+/* Who asks: a key, and the reference that keeps it. */
+struct yg_api_who {
+    struct yg_api_held *held;
+    const struct yg_api_key *key; /* NULL: who connects to a Unix socket */
+};
+
+/* One command at a time.  All zero but for api, loop, who, uncounted, done and user. */
 struct yg_order {
     struct yg_api *api;
     yodel_loop *loop;
-    int key;        /* index; -1: of a Unix socket */
-    bool uncounted; /* as of struct yg_caller */
+    struct yg_api_who who; /* the reference is the order's */
+    bool uncounted;        /* as of struct yg_caller */
     void (*done)(const struct yg_reply *reply, void *user);
     void *user;
     struct yg_run *run;
     enum yg_verb verb;
-    bool is_noted; /* in the memory, as digest */
+    uint64_t begun_us; /* 0: it has not begun */
+    bool is_noted;     /* in the memory, as digest */
     uint8_t digest[YG_MEMORY_DIGEST];
 };
 
@@ -59,7 +72,8 @@ void yg_order_run(struct yg_order *order, struct yg_command *command, const char
 /* Says at once that it failed: what could not be read. */
 void yg_order_fail(struct yg_order *order, const struct yg_complaint *complaint);
 
-/* Gives up what is under way; done is not called.  The next with its key is fresh. */
+/* Gives up what is under way, and who has asked; done is not called.  The next with its
+ * idempotency key is fresh.  Twice is once. */
 void yg_order_drop(struct yg_order *order);
 
 #endif

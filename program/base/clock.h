@@ -7,6 +7,9 @@
 /* The time of day, in milliseconds since 1970 (UTC).  It may go back. */
 int64_t yg_clock_wall_ms(void);
 
+/* Microseconds of a clock that does not go back. */
+uint64_t yg_clock_us(void);
+
 #define YG_CLOCK_TEXT 25 /* bytes of such a text with its NUL */
 
 /* RFC 3339 with milliseconds, in UTC: "2026-01-31T12:00:00.000Z".  A time outside the years 1970 to

@@ -31,6 +31,7 @@
  *     presence               room or group
  *     history                room or group, since, limit, reverse
  *     forget                 room or group: its history
+ *     nodes, stats, config   none
  *
  * to and of say whom it is for: {"rooms": [], "sockets": [], "users": [], "groups": []}, each once,
  * or {"all": true}.  There is no default: nobody speaks to everybody by mistake; but in the answer
@@ -51,7 +52,8 @@
     X(HISTORY, "history")                                                                          \
     X(FORGET, "forget")                                                                            \
     X(NODES, "nodes")                                                                              \
-    X(STATS, "stats")
+    X(STATS, "stats")                                                                              \
+    X(CONFIG, "config")
 
 enum yg_verb {
 #define X(name, word) YG_VERB_##name,

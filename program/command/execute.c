@@ -15,6 +15,16 @@ static void forget(struct yg_run *run)
     yg_run_fail(run, YG_PROBLEM_NOT_ENABLED, "a history ends by its own limits", NULL);
 }
 
+static void show_config(struct yg_run *run)
+{
+    const struct yg_service *service = run->service;
+
+    if (service->show_config == NULL)
+        yg_run_fail(run, YG_PROBLEM_NOT_ENABLED, "there is no configuration", NULL);
+    else
+        yg_run_done(run, service->show_config(service->config_user));
+}
+
 static void (*const verbs[YG_NUM_VERBS])(struct yg_run *run) = {
     [YG_VERB_EMIT] = yg_act_emit,
     [YG_VERB_JOIN] = yg_act_on_sockets,
@@ -29,13 +39,15 @@ static void (*const verbs[YG_NUM_VERBS])(struct yg_run *run) = {
     [YG_VERB_FORGET] = forget,
     [YG_VERB_NODES] = yg_read_nodes,
     [YG_VERB_STATS] = yg_read_stats,
+    [YG_VERB_CONFIG] = show_config,
 };
 
 /* Groups are of no namespace, nor are nodes. */
 static bool needs_namespace(const struct yg_command *command)
 {
     return command->to.groups.num == 0 && command->group == NULL &&
-           command->verb != YG_VERB_NODES && command->verb != YG_VERB_STATS;
+           command->verb != YG_VERB_NODES && command->verb != YG_VERB_STATS &&
+           command->verb != YG_VERB_CONFIG;
 }
 
 static bool find_namespace(struct yg_run *run)

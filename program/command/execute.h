@@ -9,14 +9,9 @@
 #include <yodel/sio.h>
 
 #include "command/command.h"
+#include "command/spaces.h"
 
 /* Commands are carried out here, over the public API of the library. */
-
-/* A namespace, and what the room of a user is called in it. */
-struct yg_space {
-    const char *name;          /* "/chat" */
-    const char *personal_room; /* "user:{user}"; NULL or "": it has none */
-};
 
 /* What commands act on.  Borrowed, all of it: it must outlive the runs. */
 struct yg_service {
@@ -25,8 +20,11 @@ struct yg_service {
     yodel_channels *channels; /* of raw WebSockets; NULL: there are none */
     yodel_cluster *cluster;   /* NULL: one node alone */
     const char *node;         /* its name */
-    const struct yg_space *spaces;
-    size_t num_spaces;
+    struct yg_spaces spaces;  /* its own; see yg_spaces_done() */
+    /* The configuration without its secrets, a new reference, NULL: out of memory.  Any loop's
+     * thread.  NULL: there is none to show. */
+    json_t *(*show_config)(void *user);
+    void *config_user;
     unsigned max_pending; /* commands that wait for an answer, on all loops; 0: 1000 */
     atomic_uint pending;  /* how many there are */
 };
@@ -47,6 +45,7 @@ struct yg_service {
  *     history      {"items": [{"offset", "text" or "attachment"}], "offset", "gone"}
  *     nodes        {"nodes": [{"id", "name", "self"}]}
  *     stats        counts of this process
+ *     config       its options, without secrets
  */
 struct yg_answer {
     enum yg_problem problem; /* YG_PROBLEM_NONE: it is done */

@@ -202,6 +202,7 @@ static const struct {
     [YG_VERB_FORGET] = {"forget", parse_place, {"namespace", "room", "group"}},
     [YG_VERB_NODES] = {"nodes", parse_nothing, {NULL}},
     [YG_VERB_STATS] = {"stats", parse_nothing, {NULL}},
+    [YG_VERB_CONFIG] = {"config", parse_nothing, {NULL}},
 };
 
 const char *yg_verb_word(enum yg_verb verb)

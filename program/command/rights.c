@@ -21,7 +21,7 @@ static const unsigned scope_of[YG_NUM_VERBS] = {
     [YG_VERB_SOCKET] = YG_SCOPE_READ,   [YG_VERB_ROOMS] = YG_SCOPE_READ,
     [YG_VERB_PRESENCE] = YG_SCOPE_READ, [YG_VERB_HISTORY] = YG_SCOPE_READ,
     [YG_VERB_FORGET] = YG_SCOPE_ADMIN,  [YG_VERB_NODES] = YG_SCOPE_READ,
-    [YG_VERB_STATS] = YG_SCOPE_READ,
+    [YG_VERB_STATS] = YG_SCOPE_READ,    [YG_VERB_CONFIG] = YG_SCOPE_ADMIN,
 };
 
 unsigned yg_scope_find(const char *word)
@@ -139,7 +139,7 @@ static const char *outside_of_read(const struct yg_command *command,
 static bool is_of_namespace(const struct yg_command *command)
 {
     return command->verb != YG_VERB_NODES && command->verb != YG_VERB_STATS &&
-           command->group == NULL && command->to.groups.num == 0;
+           command->verb != YG_VERB_CONFIG && command->group == NULL && command->to.groups.num == 0;
 }
 
 static bool refuse(struct yg_json *wrong, const char *format, const char *name)

@@ -2,24 +2,19 @@
 #ifndef YG_COMMAND_RIGHTS_H
 #define YG_COMMAND_RIGHTS_H
 
+#include "base/scope.h"
 #include "command/command.h"
 
 /*
- * What a caller may do.  Scopes are bits:
+ * What a caller may do.  Scopes are bits (base/scope.h):
  *
  *     emit    emit
  *     rooms   join, leave
  *     read    sockets, socket, rooms, presence, history, nodes, stats
- *     admin   disconnect, update, forget
+ *     admin   disconnect, update, forget, config
  *
  * None of them includes another.
  */
-#define YG_SCOPE_EMIT (1u << 0)
-#define YG_SCOPE_ROOMS (1u << 1)
-#define YG_SCOPE_READ (1u << 2)
-#define YG_SCOPE_ADMIN (1u << 3)
-#define YG_SCOPE_ALL 15u
-
 /*
  * Patterns: "*" stands for any bytes, none too; everything else for itself.
  *

@@ -2,27 +2,17 @@
 #include "command/target.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "command/reach.h"
 #include "state/socket_state.h"
 
-static const char *personal_room(const struct yg_run *run)
-{
-    for (size_t i = 0; i < run->service->num_spaces; i++) {
-        if (strcmp(run->service->spaces[i].name, run->command->ns) == 0)
-            return run->service->spaces[i].personal_room;
-    }
-    return NULL;
-}
-
 int yg_target_user_room(struct yg_run *run, const char *user, const char **ret_room)
 {
-    const char *pattern = personal_room(run);
+    const char *pattern = yg_spaces_room(&run->service->spaces, run->command->ns);
     char name[512];
     size_t len;
 
-    if (pattern == NULL || pattern[0] == '\0')
+    if (pattern[0] == '\0')
         return -ENOTSUP;
     len = yg_personal_room(pattern, user, name, sizeof(name));
     if (len == 0 || len > YG_COMMAND_MAX_NAME)

@@ -174,7 +174,7 @@ static void check_shutdown(const struct yg_check *check)
 
 static void check_api_keys(const struct yg_check *check)
 {
-    const struct yg_api_keys *keys = &check->config->api.keys;
+    const struct yg_api_keys_config *keys = &check->config->api.keys;
 
     for (size_t i = 0; i < keys->num; i++) {
         const char *sha256 = keys->items[i].sha256;

@@ -291,20 +291,17 @@ struct yg_webhook {
 
 /* ---- api, redis, consumers ---- */
 
-/* Bits of the scopes of a key. */
-enum { YG_SCOPE_EMIT = 1, YG_SCOPE_ROOMS = 2, YG_SCOPE_READ = 4, YG_SCOPE_ADMIN = 8 };
-
-struct yg_api_key {
+struct yg_api_key_config {
     const char *name;
     const char *sha256;         /* of the key, 64 hexadecimal digits, lower case */
-    uint32_t scopes;            /* bits of YG_SCOPE_ */
+    uint32_t scopes;            /* bits of YG_SCOPE_ (base/scope.h) */
     struct yg_texts namespaces; /* patterns */
     struct yg_texts rooms;      /* patterns */
     struct yg_rate rate;
 };
 
-struct yg_api_keys {
-    const struct yg_api_key *items;
+struct yg_api_keys_config {
+    const struct yg_api_key_config *items;
     size_t num;
 };
 
@@ -312,7 +309,7 @@ struct yg_api_config {
     size_t body_bytes;
     uint32_t commands; /* of one batch */
     uint32_t idempotency_ms;
-    struct yg_api_keys keys;
+    struct yg_api_keys_config keys;
 };
 
 enum yg_redis_adapter { YG_ADAPTER_REDIS, YG_ADAPTER_SHARDED, YG_ADAPTER_STREAMS };

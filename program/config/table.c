@@ -355,7 +355,7 @@ static const struct yg_option webhook_options[] = {
 static const struct yg_table webhook_table = TABLE("webhook", "name", webhook_options);
 #undef STRUCT
 
-#define STRUCT struct yg_api_key
+#define STRUCT struct yg_api_key_config
 static const struct yg_option api_key_options[] = {
     TEXT("name", name, YG_NEEDED | YG_LIVE, NULL, 64, "The name, in logs and metrics."),
     TEXT("sha256", sha256, YG_NEEDED | YG_LIVE | YG_SECRET, NULL, 64,

@@ -27,21 +27,6 @@ static size_t other_origins(const struct yg_texts *origins, const char *into[MAX
     return num;
 }
 
-int yg_clients_add_namespaces(struct yg_state *state, const struct yg_config *config)
-{
-    int rc = 0;
-
-    for (size_t i = 0; i < config->namespaces.num && rc == 0; i++) {
-        yodel_sio_namespace *ns;
-
-        rc = yodel_sio_of(state->sio, config->namespaces.items[i].name, &ns);
-        if (rc < 0)
-            yg_log(state, YG_LOG_ERROR, "namespaces.%s: %s", config->namespaces.items[i].name,
-                   yodel_strerror(rc));
-    }
-    return rc;
-}
-
 int yg_clients_start(struct yg_state *state)
 {
     const struct yg_config *config = state->first;
@@ -75,5 +60,5 @@ int yg_clients_start(struct yg_state *state)
             return rc;
         }
     }
-    return yg_clients_add_namespaces(state, config);
+    return yg_namespaces_start(state);
 }

@@ -86,6 +86,7 @@ static void answer(yodel_request *req, void *user)
         put_process(&text, state);
         put_server(&text, &server);
         put_clients(&text, &clients);
+        yg_api_counts_put(state->api_counts, &text);
     }
     if (yg_text_failed(&text))
         (void)yodel_request_reply_text(req, 503, NULL, YODEL_STR("out of memory\n"));

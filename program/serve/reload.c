@@ -48,7 +48,9 @@ static int prepare(void *arg)
     if (rc == 0)
         rc = yodel_server_reload_tls(state->server);
     if (rc == 0)
-        rc = yg_clients_add_namespaces(state, config);
+        rc = yg_namespaces_add(state, config);
+    if (rc == 0)
+        rc = yg_serve_api_keys(state, config);
     if (rc < 0) {
         yg_config_unref(config);
         return rc;

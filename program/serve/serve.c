@@ -28,14 +28,32 @@ void yg_state_exchange(struct yg_state *state, const struct yg_config *config)
     pthread_mutex_lock(&state->lock);
     before = state->config;
     state->config = config;
+    atomic_fetch_add_explicit(&state->version, 1, memory_order_release);
     pthread_mutex_unlock(&state->lock);
     yg_config_unref(before);
 }
 
+/* The version is read first: with an older one the next look sees that there is another. */
+const struct yg_config *yg_state_loop_config(struct yg_state *state, yodel_loop *loop)
+{
+    struct yg_present *present = &state->present[yodel_loop_index(loop)];
+    const unsigned version = atomic_load_explicit(&state->version, memory_order_acquire);
+
+    if (present->config == NULL || present->version != version) {
+        yg_config_unref(present->config);
+        present->config = yg_state_config(state);
+        present->version = version;
+    }
+    return present->config;
+}
+
 bool yg_state_serves(const struct yg_state *state, const yodel_request *req, uint32_t what)
 {
-    const yodel_str tag = yodel_request_listener_tag(req);
+    return yg_state_tag_serves(state, yodel_request_listener_tag(req), what);
+}
 
+bool yg_state_tag_serves(const struct yg_state *state, yodel_str tag, uint32_t what)
+{
     for (size_t i = 0; i < state->first->listen.num; i++) {
         if (yodel_str_eq(tag, yodel_str_of(state->first->listen.items[i].name)))
             return (state->first->listen.items[i].serve & what) != 0;
@@ -72,14 +90,15 @@ static int make_server(struct yg_state *state)
     int rc;
 
     rc = yodel_server_new(
-        YODEL_OPTIONS(
-            yodel_server_options, .loops = state->first->server.loops,
-            .backend = backends[state->first->server.backend], .log = &log,
-            .max_message = limits->message_bytes, .max_buffered = limits->queue_bytes,
-            .max_connections = limits->connections != 0 ? limits->connections : most,
-            .header_ms = limits->handshake_ms, .ping_ms = state->first->socketio.ping_interval_ms,
-            .pong_ms = state->first->socketio.ping_timeout_ms,
-            .max_address_connections = limits->per_address, .max_messages = limits->messages.count),
+        YODEL_OPTIONS(yodel_server_options, .loops = state->first->server.loops,
+                      .backend = backends[state->first->server.backend], .log = &log,
+                      .max_message = limits->message_bytes, .max_buffered = limits->queue_bytes,
+                      .max_connections = limits->connections != 0 ? limits->connections : most,
+                      .decide_ms = YG_API_DECIDE_MS, .header_ms = limits->handshake_ms,
+                      .ping_ms = state->first->socketio.ping_interval_ms,
+                      .pong_ms = state->first->socketio.ping_timeout_ms,
+                      .max_address_connections = limits->per_address,
+                      .max_messages = limits->messages.count),
         &state->server);
     if (rc < 0)
         yg_log(state, YG_LOG_ERROR, "server: %s", yodel_strerror(rc));
@@ -108,6 +127,8 @@ static int start(struct yg_state *state)
     if ((rc = tell_failure(state, "metrics", yg_metrics_start(state))) < 0)
         return rc;
     if ((rc = yg_clients_start(state)) < 0)
+        return rc;
+    if ((rc = tell_failure(state, "api", yg_serve_api_start(state))) < 0)
         return rc;
     if ((rc = tell_failure(state, "page", yg_page_start(state))) < 0)
         return rc;
@@ -143,7 +164,10 @@ static void free_state(struct yg_state *state)
     yodel_sio_unref(state->sio);
     yodel_server_unref(state->server);
     yg_signals_end(state);
+    yg_serve_api_end(state);
     free(state->beats);
+    for (size_t i = 0; i < sizeof(state->present) / sizeof(state->present[0]); i++)
+        yg_config_unref(state->present[i].config);
     yg_config_unref(state->config);
     pthread_mutex_destroy(&state->lock);
     free(state);

@@ -7,6 +7,7 @@
 #include <yodel/sio.h>
 #include <yodel/yodel.h>
 
+#include "api/api.h"
 #include "config/load.h"
 
 /* What the server has, for the files of this layer. */
@@ -18,13 +19,25 @@ struct yg_beat {
     atomic_uint_least64_t at_ms; /* by yodel_loop_now(); 0: not started */
 };
 
+/* A loop's reference to the configuration that it has looked at last. */
+struct yg_present {
+    const struct yg_config *config;
+    unsigned version;
+};
+
 struct yg_state {
     const struct yg_load *load;
     const struct yg_config *first; /* of the start: what needs a restart is read there */
     pthread_mutex_t lock;          /* guards config */
     const struct yg_config *config;
+    atomic_uint version;            /* of config */
+    struct yg_present present[256]; /* by loop; each for that loop's thread */
     yodel_server *server;
     yodel_sio *sio;
+    struct yg_service service; /* what commands act on */
+    struct yg_api *api;
+    struct yg_api_counts *api_counts;
+    char node[256]; /* the node's name */
     struct yg_beat *beats;
     unsigned num_loops;
     atomic_bool is_draining;
@@ -41,11 +54,18 @@ struct yg_state {
 /* The present configuration: a reference, to yg_config_unref().  Any thread. */
 const struct yg_config *yg_state_config(struct yg_state *state);
 
+/* The same without a lock, for the present loop: borrowed, until this is called in another callback
+ * of the loop. */
+const struct yg_config *yg_state_loop_config(struct yg_state *state, yodel_loop *loop);
+
 /* Makes another one the present; takes the reference.  Any thread. */
 void yg_state_exchange(struct yg_state *state, const struct yg_config *config);
 
 /* Whether a request has come by a listener that serves this (YG_SERVE_...). */
 bool yg_state_serves(const struct yg_state *state, const yodel_request *req, uint32_t what);
+
+/* Whether the listener of that name serves this. */
+bool yg_state_tag_serves(const struct yg_state *state, yodel_str tag, uint32_t what);
 
 /* ---- log ---- */
 
@@ -67,8 +87,30 @@ int yg_listen_all(struct yg_state *state);
 /* Socket.IO and its namespaces. */
 int yg_clients_start(struct yg_state *state);
 
-/* Makes namespaces that are new in a configuration.  Any thread. */
-int yg_clients_add_namespaces(struct yg_state *state, const struct yg_config *config);
+/* Namespaces: what all of them have, and those of the configuration. */
+int yg_namespaces_start(struct yg_state *state);
+
+/* Makes namespaces that are new in a configuration.  One thread at a time. */
+int yg_namespaces_add(struct yg_state *state, const struct yg_config *config);
+
+/* The options of a namespace; NULL: the configuration has none of that name. */
+const struct yg_namespace *yg_namespace_find(const struct yg_config *config, yodel_str name);
+
+/* The HTTP API and its keys. */
+int yg_serve_api_start(struct yg_state *state);
+/* Exchanges the keys for those of a configuration: all of them, or none.  Any thread. */
+int yg_serve_api_keys(struct yg_state *state, const struct yg_config *config);
+void yg_serve_api_end(struct yg_state *state);
+
+/* Counts of the API's commands, for metrics.  Returns NULL when out of memory. */
+struct yg_api_counts *yg_api_counts_new(void);
+void yg_api_counts_free(struct yg_api_counts *counts);
+/* The counts of a key, which is told of from then on; for the tag of the key.  Those of too many
+ * are counted as "other", as are those when memory has ended.  Any thread. */
+void *yg_api_counts_key(struct yg_api_counts *counts, const char *name);
+/* on_answer of the API; user is the state. */
+void yg_api_counts_tell(const struct yg_api_told *told, void *user);
+void yg_api_counts_put(struct yg_api_counts *counts, struct yg_text *text);
 
 /* Whether a page may connect; a client without an Origin is no page.  On a loop. */
 bool yg_origin_allows(const struct yg_config *config, const yodel_request *req);

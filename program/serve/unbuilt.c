@@ -21,7 +21,6 @@ static unsigned check_namespaces(struct yg_state *state, const struct yg_config 
 
         num += refuse(state, ns->auth != YG_AUTH_NONE, "namespaces.auth other than none");
         num += refuse(state, *ns->webhook != '\0', "namespaces.webhook");
-        num += refuse(state, *ns->personal_room != '\0', "namespaces.personal_room");
         num += refuse(state, ns->relay.num > 0, "namespaces.relay");
     }
     return num;
@@ -36,7 +35,6 @@ unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config)
     num += refuse(state, config->websockets.num > 0, "websockets");
     num += refuse(state, config->events.num > 0, "events");
     num += refuse(state, config->rooms.num > 0, "rooms");
-    num += refuse(state, config->api.keys.num > 0, "api.keys");
     num += refuse(state, *config->redis.url != '\0', "redis.url");
     num += refuse(state, config->admin.enabled, "admin.enabled");
     num += refuse(state, *config->log.file != '\0', "log.file");

@@ -31,20 +31,27 @@ def _take_out(value, attachments):
     return value
 
 
+class ConnectError(Exception):
+    """The namespace was refused: the argument is the packet's body."""
+
+
 class SioClient:
     """Connected when it is made; a thread reads, so that pings are answered.  .sid is the socket's id."""
 
-    def __init__(self, port, namespace="/", path="/socket.io/", auth=None, host="127.0.0.1"):
-        self.websocket = WebSocket(port, f"{path}?EIO=4&transport=websocket", host=host)
+    def __init__(self, port, namespace="/", path="/socket.io/", auth=None, host="127.0.0.1", headers=()):
+        self.websocket = WebSocket(port, f"{path}?EIO=4&transport=websocket", headers=headers, host=host)
         self.nsp = "" if namespace == "/" else namespace + ","
         self.events, self.answers, self.last_ack = [], {}, 0
-        self.sid, self.failure = None, None
+        self.sid, self.failure, self.refusal = None, None, None
         self.changed, self.sending = threading.Condition(), threading.Lock()
         assert self.websocket.message().startswith("0"), "no open packet"
         self.websocket.sock.settimeout(None)
         threading.Thread(target=self._read_all, daemon=True).start()
         self._send("0" + self.nsp + (json.dumps(auth) if auth is not None else ""))
-        self._until(lambda: self.sid)
+        self._until(lambda: self.sid or self.refusal)
+        if self.refusal:
+            self.close()
+            raise ConnectError(self.refusal)
 
     def _send(self, packet, attachments=()):
         with self.sending:
@@ -85,6 +92,8 @@ class SioClient:
         with self.changed:
             if kind == "0":
                 self.sid = body["sid"]
+            elif kind == "4":
+                self.refusal = body
             elif kind in "36":
                 self.answers[int(number)] = body
             else:
@@ -145,6 +154,11 @@ class SioClient:
     def call(self, name, *arguments):
         """Emits, and returns the arguments of the answer."""
         return self.end_call(self.begin_call(name, *arguments))
+
+    def until_lost(self):
+        """The connection ends without a disconnect packet: a client of socket.io comes back by itself."""
+        self._until(lambda: self.failure)
+        assert not [event for event in self.events if event[0] == "1"], self.events
 
     def close(self):
         with contextlib.suppress(OSError):

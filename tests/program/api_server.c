@@ -98,11 +98,9 @@ static int add_websockets(yodel_channels *channels)
 static const char *any[] = {"*", NULL}, *public_rooms[] = {"pub:*", NULL}, *root[] = {"/", NULL};
 
 static struct yg_api_key keys[] = {
-    {"all", {0}, {YG_SCOPE_ALL, {any, 1}, {any, 1}}, 0},
-    {"some", {0}, {YG_SCOPE_EMIT, {root, 1}, {public_rooms, 1}}, 3},
+    {.name = "all", .rights = {YG_SCOPE_ALL, {any, 1}, {any, 1}}},
+    {.name = "some", .rights = {YG_SCOPE_EMIT, {root, 1}, {public_rooms, 1}}, .rate = 3},
 };
-
-static const struct yg_space spaces[] = {{"/", "user:{user}"}};
 
 static void hash_keys(void)
 {
@@ -117,17 +115,17 @@ static int run(void)
     yodel_channels *channels = NULL;
     int port, rc;
 
-    service = (struct yg_service){
-        .server = server, .node = "n1", .spaces = spaces, .num_spaces = 1, .max_pending = 50};
-    if (add_sio(&service.sio) < 0 || yodel_channels_new_memory(server, &channels) < 0 ||
-        add_websockets(channels) < 0)
+    service = (struct yg_service){.server = server, .node = "n1", .max_pending = 50};
+    if (yg_spaces_set(&service.spaces, "/", "user:{user}") < 0 || add_sio(&service.sio) < 0 ||
+        yodel_channels_new_memory(server, &channels) < 0 || add_websockets(channels) < 0)
         return EXIT_FAILURE;
     service.channels = channels;
     hash_keys();
-    if (yg_api_new(&service,
-                   &(struct yg_api_options){
-                       .keys = keys, .num_keys = 2, .max_body = 100000, .max_commands = 20},
-                   &api) < 0)
+    if (yg_api_new(&service, &(struct yg_api_options){.max_body = 100000}, &api) < 0 ||
+        yg_api_set_terms(api, &(struct yg_api_terms){.keys = keys,
+                                                     .num_keys = 2,
+                                                     .max_commands = 20,
+                                                     .idempotency_ms = 300000}) < 0)
         return EXIT_FAILURE;
     port =
         yodel_server_listen(server, YODEL_OPTIONS(yodel_listen_options, .address = "127.0.0.1:0"));
@@ -142,6 +140,7 @@ static int run(void)
     yodel_channels_unref(channels);
     yodel_sio_unref(service.sio);
     yodel_server_unref(server);
+    yg_spaces_done(&service.spaces);
     fprintf(stderr, "pending %u\n", service.pending);
     return rc < 0 || service.pending != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -15,6 +15,7 @@
 #include "api/memory.h"
 #include "api/query.h"
 #include "command/paging.h"
+#include "command/spaces.h"
 #include "failing.h"
 
 /* ---- answers by key ---- */
@@ -118,20 +119,20 @@ static void test_api_memory_out_of_memory(void **state)
 static void test_api_keys_are_found_by_what_they_are(void **state)
 {
     struct yg_api_key keys[2] = {{.name = "a"}, {.name = "b"}};
-    const struct yg_api_options options = {.keys = keys, .num_keys = 2};
+    const struct yg_api_terms terms = {.keys = keys, .num_keys = 2};
     char longest[2000] = "Bearer ";
 
     EVP_Digest("first", 5, keys[0].sha256, NULL, EVP_sha256(), NULL);
     EVP_Digest("second", 6, keys[1].sha256, NULL, EVP_sha256(), NULL);
-    assert_int_equal(yg_api_key_find(&options, YODEL_STR("Bearer first")), 0);
-    assert_int_equal(yg_api_key_find(&options, YODEL_STR("bearer second")), 1);
-    assert_int_equal(yg_api_key_find(&options, YODEL_STR("Bearer third")), -1);
-    assert_int_equal(yg_api_key_find(&options, YODEL_STR("Bearer  first")), -1);
-    assert_int_equal(yg_api_key_find(&options, YODEL_STR("first")), -1);
-    assert_int_equal(yg_api_key_find(&options, YODEL_STR("Bearer ")), -1);
-    assert_int_equal(yg_api_key_find(&options, (yodel_str){NULL, 0}), -1);
+    assert_ptr_equal(yg_api_key_find(&terms, YODEL_STR("Bearer first")), &keys[0]);
+    assert_ptr_equal(yg_api_key_find(&terms, YODEL_STR("bearer second")), &keys[1]);
+    assert_null(yg_api_key_find(&terms, YODEL_STR("Bearer third")));
+    assert_null(yg_api_key_find(&terms, YODEL_STR("Bearer  first")));
+    assert_null(yg_api_key_find(&terms, YODEL_STR("first")));
+    assert_null(yg_api_key_find(&terms, YODEL_STR("Bearer ")));
+    assert_null(yg_api_key_find(&terms, (yodel_str){NULL, 0}));
     memset(longest + 7, 'x', sizeof(longest) - 7);
-    assert_int_equal(yg_api_key_find(&options, (yodel_str){longest, sizeof(longest)}), -1);
+    assert_null(yg_api_key_find(&terms, (yodel_str){longest, sizeof(longest)}));
 }
 
 static void test_api_keys_have_a_rate(void **state)
@@ -144,6 +145,58 @@ static void test_api_keys_have_a_rate(void **state)
     assert_false(yg_api_key_take(&key, &usage, 5999));
     assert_true(yg_api_key_take(&key, &usage, 6000));
     assert_true(yg_api_key_take(&free_one, &usage, 6000));
+}
+
+static void test_api_keys_have_a_rate_by_the_minute(void **state)
+{
+    const struct yg_api_key key = {.rate = 1, .rate_ms = 60000};
+    struct yg_api_usage usage = {0};
+
+    assert_true(yg_api_key_take(&key, &usage, 60000));
+    assert_false(yg_api_key_take(&key, &usage, 119999));
+    assert_true(yg_api_key_take(&key, &usage, 120000));
+}
+
+static void count(void *owner)
+{
+    ++*(int *)owner;
+}
+
+static void test_api_terms_are_released_once(void **state)
+{
+    int released = 0;
+    struct yg_api_held *held =
+        yg_api_held_new(&(struct yg_api_terms){.release = count, .owner = &released});
+
+    assert_int_equal(held->terms.max_commands, 1000);
+    yg_api_held_ref(held);
+    assert_null(yg_api_held_unref(held));
+    assert_int_equal(released, 0);
+    assert_null(yg_api_held_unref(held));
+    assert_int_equal(released, 1);
+    assert_null(yg_api_held_unref(NULL));
+}
+
+static void test_spaces_grow_and_change(void **state)
+{
+    struct yg_spaces spaces = {0};
+    const char *before;
+
+    assert_string_equal(yg_spaces_room(&spaces, "/"), "");
+    assert_int_equal(yg_spaces_set(&spaces, "/", "user:{user}"), 0);
+    before = yg_spaces_room(&spaces, "/");
+    assert_int_equal(yg_spaces_set(&spaces, "/b", ""), 0);
+    assert_int_equal(yg_spaces_set(&spaces, "/", "user:{user}"), 0);
+    assert_ptr_equal(yg_spaces_room(&spaces, "/"), before);
+    assert_int_equal(yg_spaces_set(&spaces, "/", "u:{user}"), 0);
+    assert_string_equal(yg_spaces_room(&spaces, "/"), "u:{user}");
+    assert_string_equal(before, "user:{user}"); /* stays for who has it */
+    assert_string_equal(yg_spaces_room(&spaces, "/b"), "");
+    failing_start(1);
+    assert_int_equal(yg_spaces_set(&spaces, "/c", "x"), -ENOMEM);
+    assert_true(failing_stop());
+    yg_spaces_done(&spaces);
+    assert_string_equal(yg_spaces_room(&spaces, "/"), "");
 }
 
 /* ---- queries ---- */
@@ -208,6 +261,9 @@ int main(void)
         cmocka_unit_test(test_api_memory_out_of_memory),
         cmocka_unit_test(test_api_keys_are_found_by_what_they_are),
         cmocka_unit_test(test_api_keys_have_a_rate),
+        cmocka_unit_test(test_api_keys_have_a_rate_by_the_minute),
+        cmocka_unit_test(test_api_terms_are_released_once),
+        cmocka_unit_test(test_spaces_grow_and_change),
         cmocka_unit_test(test_api_query),
         cmocka_unit_test(test_api_pages),
     };

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "serve/state.h"
+#include "state/socket_state.h"
+
+/*
+ * Namespaces.  A parent whose pattern has every name gives each of them its middleware and handlers
+ * from the first moment, also to one that a reload makes while clients connect; which names there
+ * are is the configuration's to say, each time a client asks.
+ */
+
+const struct yg_namespace *yg_namespace_find(const struct yg_config *config, yodel_str name)
+{
+    for (size_t i = 0; i < config->namespaces.num; i++) {
+        if (yodel_str_eq(name, yodel_str_of(config->namespaces.items[i].name)))
+            return &config->namespaces.items[i];
+    }
+    return NULL;
+}
+
+/* In the words of socket.io's server. */
+static int admit(yodel_sio_socket *socket, void *user)
+{
+    const struct yg_config *config = yg_state_loop_config(user, yodel_sio_socket_loop(socket));
+    const struct yg_namespace *ns =
+        yg_namespace_find(config, yodel_sio_namespace_name(yodel_sio_socket_namespace(socket)));
+
+    if (ns == NULL)
+        return yodel_sio_socket_refuse(socket, "Invalid namespace", NULL);
+    return yg_state_begin(socket, &(struct yg_identity){.personal_room = ns->personal_room});
+}
+
+static void on_server_event(yodel_sio_namespace *ns, yodel_sio_server_event *event, void *user)
+{
+    (void)user;
+    (void)yg_execute_server_event(ns, event);
+}
+
+static int set_up(struct yg_state *state, yodel_sio_namespace *ns)
+{
+    const yodel_sio_handlers handlers = {.size = sizeof(handlers),
+                                         .on_server_event = on_server_event};
+    const int rc = yodel_sio_namespace_handle(ns, &handlers, state);
+
+    return rc < 0 ? rc : yodel_sio_namespace_use(ns, admit, state);
+}
+
+int yg_namespaces_add(struct yg_state *state, const struct yg_config *config)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < config->namespaces.num && rc == 0; i++) {
+        const struct yg_namespace *options = &config->namespaces.items[i];
+        yodel_sio_namespace *ns;
+
+        rc = yodel_sio_of(state->sio, options->name, &ns);
+        if (rc == 0)
+            rc = yg_spaces_set(&state->service.spaces, options->name, options->personal_room);
+        if (rc < 0)
+            yg_log(state, YG_LOG_ERROR, "namespaces.%s: %s", options->name, yodel_strerror(rc));
+    }
+    return rc;
+}
+
+int yg_namespaces_start(struct yg_state *state)
+{
+    yodel_sio_namespace *root, *all;
+    int rc = yodel_sio_of(state->sio, "/", &root);
+
+    if (rc == 0)
+        rc = set_up(state, root);
+    if (rc == 0)
+        rc = yodel_sio_of_pattern(state->sio, "(?s)/.+", &all);
+    if (rc == 0)
+        rc = set_up(state, all);
+    if (rc < 0) {
+        yg_log(state, YG_LOG_ERROR, "namespaces: %s", yodel_strerror(rc));
+        return rc;
+    }
+    return yg_namespaces_add(state, state->first);
+}
