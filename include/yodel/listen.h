@@ -168,6 +168,40 @@ yodel_server_listen(yodel_server *server, const yodel_listen_options *options) Y
  */
 YODEL_API int yodel_server_reload_tls(yodel_server *server) YODEL_ANY_THREAD;
 
+/* Certificates of all listeners that have been read, and are not used yet. */
+typedef struct yodel_tls_reload yodel_tls_reload;
+
+/*
+ * The first half of a reload of all listeners or of none: reads the files of every TLS listener and
+ * checks them, and changes nothing.  For a program that exchanges more than certificates at once:
+ *     if ((rc = yodel_server_prepare_tls(server, &reload)) == 0 && (rc = prepare_others()) == 0)
+ *         exchange_all(reload);
+ * As yodel_server_reload_tls() it is for yodel_loop_work(), not for a callback of a loop.
+ *
+ * server       a reference is kept until the other half
+ * ret_reload   to yodel_tls_reload_exchange() or yodel_tls_reload_free(); untouched on failure
+ *
+ * Returns 0, -EINVAL, -ENOMEM, or YODEL_ERR_TLS: a file of one listener or more cannot be read, or
+ * a key does not match its certificate.  All are tried, and the log names each first file.
+ */
+YODEL_API YODEL_CHECK_RESULT int
+yodel_server_prepare_tls(yodel_server *server, yodel_tls_reload **ret_reload) YODEL_ANY_THREAD;
+
+/*
+ * The second half: new connections to all of the listeners use what was prepared.  Reads no file,
+ * and cannot fail.  A listener whose files another call has begun to read later keeps those.
+ *
+ * reload   taken; NULL is a no-op
+ */
+YODEL_API void yodel_tls_reload_exchange(yodel_tls_reload *reload) YODEL_ANY_THREAD;
+
+/*
+ * In place of the second half: all stays as it was.
+ *
+ * reload   taken; NULL is a no-op
+ */
+YODEL_API void yodel_tls_reload_free(yodel_tls_reload *reload) YODEL_ANY_THREAD;
+
 YODEL_C_END
 
 #endif

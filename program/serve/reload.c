@@ -9,6 +9,7 @@
 struct reload {
     struct yg_state *state;
     const struct yg_config *config; /* NULL: it was refused */
+    yodel_tls_reload *tls;          /* the same */
 };
 
 static void free_reload(void *arg)
@@ -16,6 +17,7 @@ static void free_reload(void *arg)
     struct reload *reload = arg;
 
     yg_config_unref(reload->config);
+    yodel_tls_reload_free(reload->tls);
     free(reload);
 }
 
@@ -46,7 +48,7 @@ static int prepare(void *arg)
     if (rc == 0 && yg_unbuilt(state, config) > 0)
         rc = -EINVAL;
     if (rc == 0)
-        rc = yodel_server_reload_tls(state->server);
+        rc = yodel_server_prepare_tls(state->server, &reload->tls);
     if (rc == 0)
         rc = yg_namespaces_add(state, config);
     if (rc == 0)
@@ -84,6 +86,8 @@ static void finish(yodel_loop *loop, int result, void *arg)
         yg_config_unref(before);
         atomic_store(&state->log_level, reload->config->log.level);
         yg_state_exchange(state, yg_config_ref(reload->config));
+        yodel_tls_reload_exchange(reload->tls);
+        reload->tls = NULL;
         atomic_store(&state->last_reload_ms, yg_clock_wall_ms());
         yg_log(state, YG_LOG_INFO, "reload: done");
     } else {

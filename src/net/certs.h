@@ -31,6 +31,7 @@ void yd_tls_settings_done(const struct yodel_allocator *mem, struct yd_tls_setti
 struct yd_certs {
     atomic_uint refs;
     const struct yodel_allocator *mem;
+    uint64_t reading; /* of its address: which one these are of; 0: the first */
     size_t num;
     SSL_CTX *ctxs[]; /* the default first */
 };

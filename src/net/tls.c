@@ -28,8 +28,8 @@ struct yd_tls {
     const struct yodel_log_sink *log;
     struct yd_tls_settings settings;
     BIO_METHOD *bio_method;
-    pthread_mutex_t reload_lock; /* one reload at a time: it ends with what was read last */
-    pthread_mutex_t lock;        /* for certs */
+    pthread_mutex_t lock; /* for the two below */
+    uint64_t num_readings;
     struct yd_certs *certs;
     bool verifies; /* of connections that go out: the peer's name */
 };
@@ -82,20 +82,42 @@ static int on_name(SSL *ssl, int *alert, void *arg)
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-int yd_tls_reload(struct yd_tls *tls)
+int yd_tls_read(struct yd_tls *tls, struct yd_certs **ret_certs)
 {
-    struct yd_certs *fresh, *old;
+    struct yd_certs *certs;
+    uint64_t reading;
     int rc;
 
-    pthread_mutex_lock(&tls->reload_lock);
-    if ((rc = yd_certs_load(tls->mem, tls->log, &tls->settings, on_name, &fresh)) == 0) {
-        pthread_mutex_lock(&tls->lock);
+    pthread_mutex_lock(&tls->lock);
+    reading = ++tls->num_readings;
+    pthread_mutex_unlock(&tls->lock);
+    if ((rc = yd_certs_load(tls->mem, tls->log, &tls->settings, on_name, &certs)) < 0)
+        return rc;
+    certs->reading = reading;
+    *ret_certs = certs;
+    return 0;
+}
+
+void yd_tls_exchange(struct yd_tls *tls, struct yd_certs *certs)
+{
+    struct yd_certs *old = certs;
+
+    pthread_mutex_lock(&tls->lock);
+    if (certs->reading > tls->certs->reading) {
         old = tls->certs;
-        tls->certs = fresh;
-        pthread_mutex_unlock(&tls->lock);
-        yd_certs_unref(old);
+        tls->certs = certs;
     }
-    pthread_mutex_unlock(&tls->reload_lock);
+    pthread_mutex_unlock(&tls->lock);
+    yd_certs_unref(old);
+}
+
+int yd_tls_reload(struct yd_tls *tls)
+{
+    struct yd_certs *certs;
+    int rc = yd_tls_read(tls, &certs);
+
+    if (rc == 0)
+        yd_tls_exchange(tls, certs);
     return rc == 0 ? 0 : YODEL_ERR_TLS;
 }
 
@@ -593,7 +615,6 @@ static struct yd_tls *alloc_tls(const struct yodel_allocator *mem, const struct 
     tls->mem = mem;
     tls->log = log;
     pthread_mutex_init(&tls->lock, NULL);
-    pthread_mutex_init(&tls->reload_lock, NULL);
     return tls;
 }
 
@@ -645,7 +666,6 @@ void yd_tls_free(struct yd_tls *tls)
     yd_certs_unref(tls->certs);
     BIO_meth_free(tls->bio_method);
     pthread_mutex_destroy(&tls->lock);
-    pthread_mutex_destroy(&tls->reload_lock);
     yd_tls_settings_done(tls->mem, &tls->settings);
     yd_free(tls->mem, tls);
 }

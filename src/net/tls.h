@@ -4,6 +4,7 @@
 
 #include <yodel/listen.h>
 
+#include "net/certs.h"
 #include "net/filter.h"
 
 /* Certificates and settings of one listening address, for all loops; OpenSSL behind it. */
@@ -16,6 +17,10 @@ void yd_tls_free(struct yd_tls *tls);
 
 /* Reads them again, for new connections; any thread.  Returns 0 or YODEL_ERR_TLS. */
 int yd_tls_reload(struct yd_tls *tls);
+/* The same in two steps.  Reads them; returns 0, -ENOMEM, YODEL_ERR_TLS. */
+int yd_tls_read(struct yd_tls *tls, struct yd_certs **ret_certs);
+/* Has new connections use them, unless others are used that were read later.  Takes them. */
+void yd_tls_exchange(struct yd_tls *tls, struct yd_certs *certs);
 
 /* Puts TLS under a new connection.  Returns 0 or -ENOMEM. */
 int yd_tls_attach(struct yd_tls *tls, struct yd_conn *conn);

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import signal
+import ssl
 import stat
 
 from harness import connect, equal, eventually, http, run
@@ -167,6 +168,51 @@ def test_serve_reloads_all_or_nothing():
             assert b"yodel_config_last_reload_successful 1\n" in http(server.internal, "GET", "/metrics").body
             with SioClient(server.port, "/new"):
                 client.emit("still here")
+
+
+def make_pair(path, name):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}"]
+        + ["-days", "2", "-keyout", path / f"{name}.key", "-out", path / f"{name}.pem"],
+        check=True,
+        capture_output=True,
+        timeout=LIMIT,
+    )
+    for kind in ("key", "pem"):
+        os.replace(path / f"{name}.{kind}", path / f"{'b' if name.startswith('b') else 'a'}.{kind}")
+    os.chmod(path / ("b.key" if name.startswith("b") else "a.key"), 0o600)
+
+
+def shown(port):
+    """The certificate that a new connection is shown."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with connect(port) as plain, context.wrap_socket(plain) as sock:
+        return sock.getpeercert(binary_form=True)
+
+
+def test_serve_reloads_all_certificates_or_none():
+    with folder() as path:
+        make_pair(path, "a")
+        make_pair(path, "b")
+        listen = "\n".join(
+            f'  - {{name: {name}, address: "127.0.0.1:0", tls: {{cert: [{path}/{x}.pem], key: [{path}/{x}.key]}}}}'
+            for name, x in (("public", "a"), ("internal", "b"))
+        )
+        (path / "yodel.yaml").write_text(f"listen:\n{listen}\nnamespaces: [{{name: /, auth: none}}]\nshutdown: {{spread: 0s}}\n")
+        with Yodel("-c", str(path / "yodel.yaml")) as server:
+            before = shown(server.port), shown(server.internal)
+            make_pair(path, "a2")
+            make_pair(path, "b2")
+            good = (path / "b.pem").read_bytes()
+            (path / "b.pem").write_bytes(good[:100])
+            server.signal(signal.SIGHUP)
+            eventually(lambda: "all stays as it was" in server.said(), "the reload is refused")
+            equal((shown(server.port), shown(server.internal)), before)
+            (path / "b.pem").write_bytes(good)
+            server.signal(signal.SIGHUP)
+            eventually(lambda: "reload: done" in server.said(), "the reload is done")
+            assert shown(server.port) != before[0] and shown(server.internal) != before[1]
 
 
 def test_serve_drains():

@@ -462,6 +462,77 @@ static void test_tls_reload_is_of_all_or_none(void **state)
     assert_string_equal(shown_for("a.example.com"), "later");
 }
 
+/* What was read later stays, whoever comes last. */
+static void test_tls_reload_in_two_steps(void **state)
+{
+    struct yd_certs *first, *second, *third;
+
+    (void)state;
+    assert_int_equal(start_named(), 0);
+    make_pair("www", "first", "DNS:www.example.com");
+    assert_int_equal(yd_tls_read(hs.front.tls, &first), 0);
+    assert_string_equal(shown_for("www.example.com"), "www");
+    make_pair("www", "second", "DNS:www.example.com");
+    assert_int_equal(yd_tls_read(hs.front.tls, &second), 0);
+    yd_tls_exchange(hs.front.tls, second);
+    assert_string_equal(shown_for("www.example.com"), "second");
+    yd_tls_exchange(hs.front.tls, first);
+    assert_string_equal(shown_for("www.example.com"), "second");
+    cut_file("wild.crt");
+    assert_int_equal(yd_tls_read(hs.front.tls, &third), YODEL_ERR_TLS);
+    assert_string_equal(shown_for("www.example.com"), "second");
+}
+
+static void listen_with(yodel_server *server, const char *name)
+{
+    char cert[100], key[100];
+    yodel_tls_options tls = {.size = sizeof tls, .cert_file = cert, .key_file = key};
+
+    (void)snprintf(cert, sizeof cert, "%s/%s.crt", folder, name);
+    (void)snprintf(key, sizeof key, "%s/%s.key", folder, name);
+    assert_true(yodel_server_listen(server, YODEL_OPTIONS(yodel_listen_options,
+                                                          .address = "127.0.0.1:0", .tls = &tls)) >
+                0);
+}
+
+/* What is prepared keeps its server; a failure leaves nothing. */
+static void test_tls_reload_of_a_server(void **state)
+{
+    yodel_tls_reload *reload = NULL;
+    struct failmem own;
+    yodel_server *server;
+
+    (void)state;
+    failmem_init(&own, 0);
+    assert_int_equal(
+        yodel_server_new(YODEL_OPTIONS(yodel_server_options, .loops = 1, .allocator = &own.mem),
+                         &server),
+        0);
+    listen_with(server, "www");
+    listen_with(server, "wild");
+    for (size_t i = 1; reload == NULL; i++) {
+        int rc;
+
+        atomic_store(&own.calls, 0);
+        own.fail_at = i;
+        rc = yodel_server_prepare_tls(server, &reload);
+        failmem_assert_whole(&own, rc, reload != NULL, reload == NULL);
+    }
+    own.fail_at = 0;
+    yodel_tls_reload_free(reload);
+    reload = NULL;
+    assert_int_equal(yodel_server_prepare_tls(NULL, &reload), -EINVAL);
+    assert_int_equal(yodel_server_prepare_tls(server, NULL), -EINVAL);
+    cut_file("www.crt");
+    assert_int_equal(yodel_server_prepare_tls(server, &reload), YODEL_ERR_TLS);
+    assert_null(reload);
+    make_pair("www", "new", "DNS:www.example.com");
+    assert_int_equal(yodel_server_prepare_tls(server, &reload), 0);
+    (void)yodel_server_unref(server);
+    yodel_tls_reload_exchange(reload);
+    failmem_assert_empty(&own);
+}
+
 /* L21 */
 static void test_tls_reload_leaves_open_connections(void **state)
 {
@@ -565,6 +636,8 @@ int main(void)
         FIXTURE_TEST(test_tls_seals_heads_of_any_length),
         FIXTURE_TEST(test_tls_of_clients_with_certificates),
         FIXTURE_TEST(test_tls_reload_is_of_all_or_none),
+        FIXTURE_TEST(test_tls_reload_in_two_steps),
+        FIXTURE_TEST(test_tls_reload_of_a_server),
         FIXTURE_TEST(test_tls_reload_leaves_open_connections),
         FIXTURE_TEST(test_tls_errors_stay_with_their_connection),
         FIXTURE_TEST(test_tls_errors_of_handlers_end_nothing),

@@ -49,6 +49,18 @@ static void call_sio_more(struct ctx *c)
     sio_more(c->p, c->ss);
 }
 
+static void reload_in_steps(struct ctx *c)
+{
+    yodel_tls_reload *reload = NULL;
+
+    if (yodel_server_prepare_tls(c->p->server, &reload) < 0 && !c->p->has_failed)
+        broken(c->p, "yodel_server_prepare_tls: failed");
+    if (once_in(c->p, 2))
+        yodel_tls_reload_exchange(reload);
+    else
+        yodel_tls_reload_free(reload);
+}
+
 static void call_server_look(struct ctx *c)
 {
     yodel_sio *sio = c->p->services[pick(c->p, c->p->num_services)].sio;
@@ -61,6 +73,7 @@ static void call_server_look(struct ctx *c)
         broken(c->p, "yodel_sio_get_stats: failed");
     if (yodel_server_reload_tls(c->p->server) < 0 && !c->p->has_failed)
         broken(c->p, "yodel_server_reload_tls: failed");
+    reload_in_steps(c);
     look_at_names(sio);
     look_at_references(c->p);
     if (sio_stats.polling > sio_stats.clients)
