@@ -142,6 +142,26 @@ YODEL_API yodel_str yodel_request_host(const yodel_request *req) YODEL_LOOP_THRE
  */
 YODEL_API yodel_str yodel_request_peer(yodel_request *req) YODEL_LOOP_THREAD;
 
+/* Who has connected to a Unix socket. */
+typedef struct yodel_peer_credentials {
+    size_t size; /* set by the caller: YODEL_OPTIONS() */
+    uint32_t uid, gid;
+    int32_t pid; /* that number may be another process's by now */
+} yodel_peer_credentials;
+
+/*
+ * Who has connected to the Unix socket that a request came by, as the kernel knows it of the moment
+ * when it connected (SO_PEERCRED): a proxy, if there is one, whatever it says of its client.  A
+ * user or process outside of the server's namespaces is 65534 or 0.
+ *
+ * ret_peer   filled in; untouched on failure
+ *
+ * Returns 0, -EINVAL (NULL, size), YODEL_ERR_NOT_FOUND (it came by TCP, or from another node), or
+ * YODEL_ERR_CLOSED (the connection has gone).
+ */
+YODEL_API int yodel_request_peer_credentials(const yodel_request *req,
+                                             yodel_peer_credentials *ret_peer) YODEL_LOOP_THREAD;
+
 /*
  * The loop that the request belongs to, for timers, watches and jobs beside it (yodel/loop.h).
  *

@@ -86,6 +86,22 @@ static void refuse(yodel_request *req, enum yg_problem problem, const char *deta
     yg_call_refuse(req, &(struct yg_complaint){.problem = problem, .detail = detail}, NULL, 0);
 }
 
+/* Whether it came by a Unix socket from one who needs no key.  A proxy that names a client is none.
+ */
+static bool is_trusted(const struct yg_api_options *options, yodel_request *req)
+{
+    yodel_peer_credentials peer = {.size = sizeof(peer)};
+
+    if (!options->trusts_unix || !yodel_str_eq(yodel_request_peer(req), YODEL_STR("unix")) ||
+        yodel_request_peer_credentials(req, &peer) < 0)
+        return false;
+    for (size_t i = 0; i < options->num_unix_uids; i++) {
+        if (options->unix_uids[i] == peer.uid)
+            return true;
+    }
+    return options->unix_uids == NULL;
+}
+
 /* Returns false when it was answered.  ret_who: with a reference; without a key for a Unix socket
  * that is trusted. */
 static bool authenticate(struct yg_api *api, yodel_request *req, struct yg_api_who *ret_who)
@@ -95,8 +111,7 @@ static bool authenticate(struct yg_api *api, yodel_request *req, struct yg_api_w
 
     ret_who->held = yg_api_hold(api);
     ret_who->key = yg_api_key_find(&ret_who->held->terms, value);
-    if (ret_who->key != NULL || (value.ptr == NULL && api->options.trusts_unix &&
-                                 yodel_str_eq(yodel_request_peer(req), YODEL_STR("unix"))))
+    if (ret_who->key != NULL || (value.ptr == NULL && is_trusted(&api->options, req)))
         return true;
     yg_api_held_unref(ret_who->held);
     yg_call_refuse(req, &(struct yg_complaint){.problem = YG_PROBLEM_UNAUTHORIZED}, &challenge, 1);

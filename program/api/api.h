@@ -75,7 +75,9 @@ struct yg_api_options {
     size_t max_body;              /* bytes; 0: 4 MiB */
     size_t max_idempotency;       /* answers; 0: 100000 */
     size_t max_idempotency_bytes; /* of their texts; 0: 64 MiB */
-    bool trusts_unix; /* who connects to a Unix socket needs no key: its file says who may */
+    bool trusts_unix; /* who connects to a Unix socket needs no key: its file says who may, */
+    const uint32_t *unix_uids; /* and of these only users of these ids; NULL: all */
+    size_t num_unix_uids;
 
     /* Whether the listener of that tag serves the API; else it is 404.  NULL: all do. */
     bool (*serves)(yodel_str tag, void *user);

@@ -309,6 +309,7 @@ struct yg_api_config {
     size_t body_bytes;
     uint32_t commands; /* of one batch */
     uint32_t idempotency_ms;
+    struct yg_texts unix_users; /* none: all who may open the socket's file */
     struct yg_api_keys_config keys;
 };
 

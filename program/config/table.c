@@ -375,6 +375,8 @@ static const struct yg_option api_options[] = {
     COUNT("commands", commands, YG_LIVE, "1000", 1, 100000, "Commands of one batch."),
     TIME("idempotency", idempotency_ms, YG_LIVE, "5m", 0, DAY,
          "How long an idempotency key is known."),
+    TEXTS("unix_users", unix_users, 0, "[]",
+          "Who needs no key on a Unix socket, names or numbers; empty: all who may open its file."),
     MAPS("keys", keys, YG_LIVE, NULL, MAX_ITEMS, api_key_table, "Who may use the API."),
 };
 static const struct yg_table api_table = TABLE("api", NULL, api_options);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "config/show.h"
@@ -133,6 +135,40 @@ static void name_node(struct yg_state *state)
         snprintf(state->node, sizeof(state->node), "yodel");
 }
 
+static int find_user(struct yg_state *state, const char *name, uint32_t *ret_uid)
+{
+    const struct passwd *user;
+    char *end;
+    const unsigned long number = strtoul(name, &end, 10);
+
+    if (strspn(name, "0123456789") > 0 && *end == '\0' && number < UINT32_MAX) {
+        *ret_uid = (uint32_t)number;
+        return 0;
+    }
+    user = getpwnam(name);
+    if (user == NULL) {
+        yg_log(state, YG_LOG_ERROR, "api.unix_users: there is no user %s", name);
+        return -ENOENT;
+    }
+    *ret_uid = user->pw_uid;
+    return 0;
+}
+
+/* Before there are other threads. */
+static int find_users(struct yg_state *state, const struct yg_texts *names)
+{
+    int rc = 0;
+
+    if (names->num == 0)
+        return 0;
+    state->unix_uids = calloc(names->num, sizeof(*state->unix_uids));
+    if (state->unix_uids == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < names->num && rc == 0; i++)
+        rc = find_user(state, names->items[i], &state->unix_uids[i]);
+    return rc;
+}
+
 int yg_serve_api_start(struct yg_state *state)
 {
     struct yg_service *service = &state->service;
@@ -147,9 +183,13 @@ int yg_serve_api_start(struct yg_state *state)
     state->api_counts = yg_api_counts_new();
     if (state->api_counts == NULL)
         return -ENOMEM;
+    if ((rc = find_users(state, &state->first->api.unix_users)) < 0)
+        return rc;
     rc = yg_api_new(service,
                     &(struct yg_api_options){.max_body = state->first->api.body_bytes,
                                              .trusts_unix = true,
+                                             .unix_uids = state->unix_uids,
+                                             .num_unix_uids = state->first->api.unix_users.num,
                                              .serves = serves,
                                              .on_answer = yg_api_counts_tell,
                                              .user = state},
@@ -161,5 +201,6 @@ void yg_serve_api_end(struct yg_state *state)
 {
     yg_api_free(state->api);
     yg_api_counts_free(state->api_counts);
+    free(state->unix_uids);
     yg_spaces_done(&state->service.spaces);
 }

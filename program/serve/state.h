@@ -37,7 +37,8 @@ struct yg_state {
     struct yg_service service; /* what commands act on */
     struct yg_api *api;
     struct yg_api_counts *api_counts;
-    char node[256]; /* the node's name */
+    uint32_t *unix_uids; /* of api.unix_users; NULL: none */
+    char node[256];      /* the node's name */
     struct yg_beat *beats;
     unsigned num_loops;
     atomic_bool is_draining;

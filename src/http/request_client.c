@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/options.h"
 #include "http/http_internal.h"
 #include "http/relay.h"
 #include "net/caller.h"
@@ -108,6 +109,22 @@ yodel_str yodel_request_peer(yodel_request *req)
     else if (req->peer[0] == '\0')
         yd_conn_peer(req->hc->conn, req->peer);
     return yodel_str_of(req->peer);
+}
+
+int yodel_request_peer_credentials(const yodel_request *req, yodel_peer_credentials *ret_peer)
+{
+    yodel_peer_credentials told = {.size = sizeof told};
+    struct yd_credentials peer;
+    int rc;
+
+    if (req == NULL)
+        return -EINVAL;
+    if ((rc = yd_conn_credentials(req->hc->conn, &peer)) < 0)
+        return rc == YODEL_ERR_NOT_FOUND ? rc : YODEL_ERR_CLOSED;
+    told.uid = peer.uid;
+    told.gid = peer.gid;
+    told.pid = peer.pid;
+    return yd_options_write(ret_peer, &told, sizeof told);
 }
 
 /* Of one that is longer than this the rest is not handed out: nothing is. */

@@ -7,6 +7,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "loop/stream_socket.h"
 
 /* Free blocks a loop keeps for the next burst, bytes, and how often half of what was not used goes
  * back to the allocator: an idle loop holds none after some seconds. */
@@ -407,6 +408,11 @@ int yd_stream_name(const struct yd_stream *stream, bool peer, struct sockaddr_st
 {
     return stream->pipe == NULL ? stream->loop->ops->stream_name(stream, peer, ret_addr)
                                 : -ENOTCONN;
+}
+
+int yd_stream_credentials(const struct yd_stream *stream, struct yd_credentials *ret)
+{
+    return stream->pipe == NULL ? yd_socket_credentials(stream, ret) : YODEL_ERR_NOT_FOUND;
 }
 
 void yd_stream_no_delay(struct yd_stream *stream)

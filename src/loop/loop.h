@@ -146,6 +146,14 @@ void yd_stream_shutdown(struct yd_stream *stream);
 /* The address of the peer, or our own.  Returns 0 or -errno: it has none, or has been closed. */
 int yd_stream_name(const struct yd_stream *stream, bool peer, struct sockaddr_storage *ret_addr);
 
+/* Who has connected to a Unix socket, as the kernel knows it of that moment.  Returns 0, -errno (it
+ * has been closed), or YODEL_ERR_NOT_FOUND: it is of another kind. */
+struct yd_credentials {
+    uint32_t uid, gid;
+    int32_t pid;
+};
+int yd_stream_credentials(const struct yd_stream *stream, struct yd_credentials *ret);
+
 /* Small segments leave at once; without effect where there is no TCP. */
 void yd_stream_no_delay(struct yd_stream *stream);
 

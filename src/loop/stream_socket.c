@@ -63,6 +63,23 @@ int yd_socket_name(const struct yd_stream *stream, bool peer, struct sockaddr_st
     return rc < 0 ? -errno : 0;
 }
 
+int yd_socket_credentials(const struct yd_stream *stream, struct yd_credentials *ret)
+{
+    struct sockaddr_storage addr;
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    int rc = yd_socket_name(stream, true, &addr);
+
+    if (rc < 0)
+        return rc;
+    if (addr.ss_family != AF_UNIX)
+        return YODEL_ERR_NOT_FOUND;
+    if (getsockopt(stream->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+        return -errno;
+    *ret = (struct yd_credentials){peer.uid, peer.gid, peer.pid};
+    return 0;
+}
+
 void yd_socket_no_delay(struct yd_stream *stream)
 {
     int on = 1;

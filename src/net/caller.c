@@ -49,6 +49,11 @@ void yd_conn_peer(const struct yd_conn *conn, char ret_text[YD_PEER_SIZE])
     yd_ip_write(&ip, ret_text);
 }
 
+int yd_conn_credentials(const struct yd_conn *conn, struct yd_credentials *ret)
+{
+    return yd_stream_credentials(&conn->stream, ret);
+}
+
 const struct yd_trust *yd_conn_trust(const struct yd_conn *conn)
 {
     return conn->front->trust;

@@ -204,6 +204,9 @@ const char *yd_conn_tag(const struct yd_conn *conn);
 #define YD_PEER_SIZE 64
 void yd_conn_peer(const struct yd_conn *conn, char ret_text[YD_PEER_SIZE]);
 
+/* Who has connected, by the kernel; as yd_stream_credentials(). */
+int yd_conn_credentials(const struct yd_conn *conn, struct yd_credentials *ret);
+
 /* Names the connection from any thread; never 0. */
 uint64_t yd_conn_id(const struct yd_conn *conn);
 

@@ -8,8 +8,9 @@ import re
 import signal
 import ssl
 import stat
+import subprocess
 
-from harness import connect, equal, eventually, http, run
+from harness import LIMIT, connect, equal, eventually, http, run
 from sio_client import SioClient
 from yodel_program import Yodel, file, folder, yodel
 

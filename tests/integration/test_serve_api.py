@@ -9,7 +9,7 @@ import socket
 
 from harness import Stream, equal, eventually, http, request_bytes, run
 from sio_client import ConnectError, SioClient
-from yodel_program import Yodel, folder
+from yodel_program import Yodel, folder, yodel
 
 JSON = ("Content-Type", "application/json")
 
@@ -124,6 +124,17 @@ def test_a_unix_socket_needs_no_key():
             stream.send(request_bytes("GET", "/metrics"))
             equal(stream.response().status, 404)
         equal(os.stat(server.path / "api.sock").st_mode & 0o777, 0o600)
+
+
+def test_a_unix_socket_is_for_some_users():
+    with folder() as path:
+        for users, status in ((f"{os.getuid()}", 200), (f"{os.getuid() + 1}, 4294967294", 401)):
+            text = config(path, []).replace("{commands:", f"{{unix_users: [{users}], commands:")
+            (path / "yodel.yaml").write_text(text)
+            with Yodel("-c", str(path / "yodel.yaml")):
+                equal(http(0, "GET", "/api/v1/stats", host=str(path / "api.sock")).status, status)
+        (path / "yodel.yaml").write_text(config(path, []).replace("{commands:", "{unix_users: [no such user], commands:"))
+        assert "there is no user no such user" in yodel("serve", "-c", str(path / "yodel.yaml"), status=1)[1]
 
 
 def test_the_configuration_is_shown_without_secrets():

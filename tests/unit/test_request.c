@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/container.h"
 #include "base/mem.h"
@@ -82,6 +83,7 @@ static void note_header(yodel_str name, yodel_str value, void *user)
 
 static void check_parts(yodel_request *req)
 {
+    yodel_peer_credentials peer = {.size = sizeof peer};
     char list[200] = "";
 
     assert_str(yodel_request_method(req), "PUT");
@@ -111,6 +113,14 @@ static void check_parts(yodel_request *req)
     assert_string_equal(list, "Host=h:80;X-One=1;X-One=2;X-Empty=;Content-Length=4;");
     assert_str(yodel_request_host(req), "h:80");
     assert_str(yodel_request_peer(req), "unix");
+    assert_int_equal(yodel_request_peer_credentials(req, &peer), 0);
+    assert_int_equal(peer.uid, getuid());
+    assert_int_equal(peer.gid, getgid());
+    assert_int_equal(peer.pid, getpid());
+    peer.size = 1;
+    assert_int_equal(yodel_request_peer_credentials(req, &peer), -EINVAL);
+    assert_int_equal(yodel_request_peer_credentials(NULL, &peer), -EINVAL);
+    assert_int_equal(yodel_request_peer_credentials(req, NULL), -EINVAL);
     assert_int_equal(yodel_request_is_tls(req), 0);
     assert_int_equal(yodel_request_http_minor(req), 1);
     assert_int_equal(yodel_request_body(req).len, 4);

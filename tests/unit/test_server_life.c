@@ -25,6 +25,9 @@
 
 static void on_get(yodel_request *req, void *user)
 {
+    yodel_peer_credentials peer = {.size = sizeof peer};
+
+    assert_int_equal(yodel_request_peer_credentials(req, &peer), YODEL_ERR_NOT_FOUND);
     (void)yodel_request_reply_text(req, 200, "text/plain", YODEL_STR("hello"));
 }
 

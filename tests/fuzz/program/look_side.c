@@ -8,6 +8,7 @@
 
 void look_at_request(struct program *p, yodel_request *req)
 {
+    yodel_peer_credentials peer = {.size = sizeof peer};
     const json_t *json;
     int number;
 
@@ -19,6 +20,7 @@ void look_at_request(struct program *p, yodel_request *req)
     (void)yodel_request_cookie(req, "io");
     (void)yodel_request_host(req);
     (void)yodel_request_peer(req);
+    (void)yodel_request_peer_credentials(req, &peer);
     (void)yodel_request_client_cert_subject(req);
     (void)yodel_request_client_cert_fingerprint(req);
     (void)yodel_request_listener_tag(req);
