@@ -44,7 +44,7 @@ int yg_clients_start(struct yg_state *state)
                       .max_buffered = config->limits.queue_bytes,
                       .max_rooms = config->limits.rooms_per_socket,
                       .cors = other_origins(&config->clients.origins, origins) > 0 ? &cors : NULL,
-                      .recovery_ms = config->socketio.recovery_ms,
+                      .recovery_ms = config->socketio.recovery_ms, .recovery_use_middleware = 1,
                       .close_congested = config->limits.on_slow == YG_SLOW_CLOSE,
                       .allow_request = allow, .hooks_user = state),
         &state->sio);

@@ -10,6 +10,7 @@ struct reload {
     struct yg_state *state;
     const struct yg_config *config; /* NULL: it was refused */
     yodel_tls_reload *tls;          /* the same */
+    struct yg_auth *auth;           /* the same */
 };
 
 static void free_reload(void *arg)
@@ -18,6 +19,7 @@ static void free_reload(void *arg)
 
     yg_config_unref(reload->config);
     yodel_tls_reload_free(reload->tls);
+    yg_auth_unref(reload->auth);
     free(reload);
 }
 
@@ -47,6 +49,8 @@ static int prepare(void *arg)
     yg_arena_clear(&arena);
     if (rc == 0 && yg_unbuilt(state, config) > 0)
         rc = -EINVAL;
+    if (rc == 0)
+        rc = yg_auth_new(state, config, &reload->auth);
     if (rc == 0)
         rc = yodel_server_prepare_tls(state->server, &reload->tls);
     if (rc == 0)
@@ -85,7 +89,7 @@ static void finish(yodel_loop *loop, int result, void *arg)
         yg_config_compare(before, reload->config, tell_change, state);
         yg_config_unref(before);
         atomic_store(&state->log_level, reload->config->log.level);
-        yg_state_exchange(state, yg_config_ref(reload->config));
+        yg_state_exchange(state, yg_config_ref(reload->config), yg_auth_ref(reload->auth));
         yodel_tls_reload_exchange(reload->tls);
         reload->tls = NULL;
         atomic_store(&state->last_reload_ms, yg_clock_wall_ms());

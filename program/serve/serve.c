@@ -11,42 +11,6 @@
 
 #define SPARE_DESCRIPTORS 64 /* for files, Redis, hooks */
 
-const struct yg_config *yg_state_config(struct yg_state *state)
-{
-    const struct yg_config *config;
-
-    pthread_mutex_lock(&state->lock);
-    config = yg_config_ref(state->config);
-    pthread_mutex_unlock(&state->lock);
-    return config;
-}
-
-void yg_state_exchange(struct yg_state *state, const struct yg_config *config)
-{
-    const struct yg_config *before;
-
-    pthread_mutex_lock(&state->lock);
-    before = state->config;
-    state->config = config;
-    atomic_fetch_add_explicit(&state->version, 1, memory_order_release);
-    pthread_mutex_unlock(&state->lock);
-    yg_config_unref(before);
-}
-
-/* The version is read first: with an older one the next look sees that there is another. */
-const struct yg_config *yg_state_loop_config(struct yg_state *state, yodel_loop *loop)
-{
-    struct yg_present *present = &state->present[yodel_loop_index(loop)];
-    const unsigned version = atomic_load_explicit(&state->version, memory_order_acquire);
-
-    if (present->config == NULL || present->version != version) {
-        yg_config_unref(present->config);
-        present->config = yg_state_config(state);
-        present->version = version;
-    }
-    return present->config;
-}
-
 bool yg_state_serves(const struct yg_state *state, const yodel_request *req, uint32_t what)
 {
     return yg_state_tag_serves(state, yodel_request_listener_tag(req), what);
@@ -118,7 +82,11 @@ static int start(struct yg_state *state)
 
     if (yg_unbuilt(state, state->first) > 0)
         return -EINVAL;
+    if ((rc = tell_failure(state, "auth", yg_auth_new(state, state->first, &state->auth))) < 0)
+        return rc;
     if ((rc = make_server(state)) < 0)
+        return rc;
+    if ((rc = tell_failure(state, "loops", yg_present_start(state))) < 0)
         return rc;
     if ((rc = tell_failure(state, "signals", yg_signals_start(state))) < 0)
         return rc;
@@ -161,14 +129,14 @@ static struct yg_state *new_state(const struct yg_load *load, const struct yg_co
 
 static void free_state(struct yg_state *state)
 {
+    yg_present_free(state);
     yodel_sio_unref(state->sio);
     yodel_server_unref(state->server);
     yg_signals_end(state);
     yg_serve_api_end(state);
     free(state->beats);
-    for (size_t i = 0; i < sizeof(state->present) / sizeof(state->present[0]); i++)
-        yg_config_unref(state->present[i].config);
     yg_config_unref(state->config);
+    yg_auth_unref(state->auth);
     pthread_mutex_destroy(&state->lock);
     free(state);
 }

@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "config/load.h"
+#include "serve/auth.h"
 
 /* What the server has, for the files of this layer. */
 
@@ -19,26 +20,51 @@ struct yg_beat {
     atomic_uint_least64_t at_ms; /* by yodel_loop_now(); 0: not started */
 };
 
-/* A loop's reference to the configuration that it has looked at last. */
+/* By what it was said who a client is. */
+enum yg_auth_method { YG_AUTH_BY_NOTHING, YG_AUTH_BY_JWT, YG_NUM_AUTH_METHODS };
+
+/* What clients ask for by themselves, and what became of it. */
+enum yg_client_kind {
+    YG_CLIENT_JOIN,
+    YG_CLIENT_LEAVE,
+    YG_CLIENT_RELAY,
+    YG_CLIENT_OTHER,
+    YG_NUM_CLIENT_KINDS
+};
+enum yg_client_outcome {
+    YG_CLIENT_DONE,
+    YG_CLIENT_REFUSED,
+    YG_CLIENT_FAILED,
+    YG_NUM_CLIENT_OUTCOMES
+};
+
+/* What a loop has of the configuration that is now. */
 struct yg_present {
+    struct yg_state *state;
     const struct yg_config *config;
+    struct yg_auth *auth;
     unsigned version;
+    yodel_timer timer;
 };
 
 struct yg_state {
     const struct yg_load *load;
     const struct yg_config *first; /* of the start: what needs a restart is read there */
-    pthread_mutex_t lock;          /* guards config */
+    pthread_mutex_t lock;          /* guards config and auth */
     const struct yg_config *config;
-    atomic_uint version;            /* of config */
-    struct yg_present present[256]; /* by loop; each for that loop's thread */
+    struct yg_auth *auth;
+    atomic_uint version;        /* counts exchanges of config */
+    struct yg_present *present; /* by loop; each for that loop's thread */
     yodel_server *server;
     yodel_sio *sio;
     struct yg_service service; /* what commands act on */
     struct yg_api *api;
     struct yg_api_counts *api_counts;
     uint32_t *unix_uids; /* of api.unix_users; NULL: none */
-    char node[256];      /* the node's name */
+    atomic_uint_least64_t auth_counts[YG_NUM_AUTH_METHODS][YG_VERDICT_LATER + 1];
+    atomic_int_least64_t auth_said[YG_NUM_TOKEN_CODES]; /* the second of the last line in the log */
+    atomic_uint_least64_t client_counts[YG_NUM_CLIENT_KINDS][YG_NUM_CLIENT_OUTCOMES];
+    char node[256]; /* the node's name */
     struct yg_beat *beats;
     unsigned num_loops;
     atomic_bool is_draining;
@@ -55,12 +81,18 @@ struct yg_state {
 /* The present configuration: a reference, to yg_config_unref().  Any thread. */
 const struct yg_config *yg_state_config(struct yg_state *state);
 
-/* The same without a lock, for the present loop: borrowed, until this is called in another callback
- * of the loop. */
+/* Those that the present loop has: borrowed until the callback returns. */
 const struct yg_config *yg_state_loop_config(struct yg_state *state, yodel_loop *loop);
 
-/* Makes another one the present; takes the reference.  Any thread. */
-void yg_state_exchange(struct yg_state *state, const struct yg_config *config);
+struct yg_auth *yg_state_loop_auth(struct yg_state *state, yodel_loop *loop);
+
+/* Makes others the present; takes both references.  Loops have them soon.  Any thread. */
+void yg_state_exchange(struct yg_state *state, const struct yg_config *config,
+                       struct yg_auth *auth);
+
+int yg_present_start(struct yg_state *state);
+/* Ahead of the server's end. */
+void yg_present_free(struct yg_state *state);
 
 /* Whether a request has come by a listener that serves this (YG_SERVE_...). */
 bool yg_state_serves(const struct yg_state *state, const yodel_request *req, uint32_t what);
@@ -96,6 +128,15 @@ int yg_namespaces_add(struct yg_state *state, const struct yg_config *config);
 
 /* The options of a namespace; NULL: the configuration has none of that name. */
 const struct yg_namespace *yg_namespace_find(const struct yg_config *config, yodel_str name);
+
+/* What clients may do by themselves: handlers of a namespace, before clients are in it. */
+int yg_client_verbs_set_up(struct yg_state *state, yodel_sio_namespace *ns);
+/* Passes an event on that the configuration relays.  Returns whether that is to be: it was done,
+ * refused, or has failed. */
+bool yg_client_relay(struct yg_state *state, yodel_sio_socket *socket, yodel_sio_event *event);
+/* Refuses an event that is for nobody. */
+void yg_client_refuse(struct yg_state *state, yodel_sio_event *event);
+void yg_client_verbs_put(struct yg_state *state, struct yg_text *text);
 
 /* The HTTP API and its keys. */
 int yg_serve_api_start(struct yg_state *state);

@@ -19,9 +19,7 @@ static unsigned check_namespaces(struct yg_state *state, const struct yg_config 
     for (size_t i = 0; i < config->namespaces.num; i++) {
         const struct yg_namespace *ns = &config->namespaces.items[i];
 
-        num += refuse(state, ns->auth != YG_AUTH_NONE, "namespaces.auth other than none");
         num += refuse(state, *ns->webhook != '\0', "namespaces.webhook");
-        num += refuse(state, ns->relay.num > 0, "namespaces.relay");
     }
     return num;
 }
@@ -30,7 +28,9 @@ unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config)
 {
     unsigned num = check_namespaces(state, config);
 
-    num += refuse(state, config->auth.methods != 0, "auth.methods");
+    num += refuse(state, (config->auth.methods & YG_METHOD_WEBHOOK) != 0, "auth.methods: webhook");
+    num += refuse(state, strncmp(config->auth.jwt.jwks_url, "https:", 6) == 0,
+                  "auth.jwt.jwks_url other than a file");
     num += refuse(state, config->webhooks.num > 0, "webhooks");
     num += refuse(state, config->websockets.num > 0, "websockets");
     num += refuse(state, config->events.num > 0, "events");

@@ -13,10 +13,12 @@
 struct own {
     yodel_sio_socket *socket;
     yodel_timer expiry;
-    yg_expired_fn *on_expired;
+    yg_expired_fn *on_expiring, *on_expired;
+    uint32_t lead_ms, leeway_ms;
+    bool is_connected, is_warned;
     void *expired_user;
-    void *lane;
-    yodel_free_fn *free_lane;
+    void *lane, *session;
+    yodel_free_fn *free_lane, *free_session;
 };
 
 static struct own *own_of(yodel_sio_socket *socket)
@@ -26,13 +28,28 @@ static struct own *own_of(yodel_sio_socket *socket)
 
 /* ---- the time of its end ---- */
 
+static bool is_to_warn(const struct own *own)
+{
+    return own->on_expiring != NULL && own->is_connected && !own->is_warned;
+}
+
+/* When something is to be done next; -1: never. */
+static int64_t next_ms(const struct own *own)
+{
+    const int64_t at = yg_state_expires_at(own->socket);
+
+    if (at == 0 || (own->on_expired == NULL && !is_to_warn(own)))
+        return -1;
+    return at * 1000 + (is_to_warn(own) ? -(int64_t)own->lead_ms : own->leeway_ms);
+}
+
 /* Timers run by another clock than the day's: looked at again each day, and when it comes. */
 static void arm(struct own *own)
 {
-    const int64_t at = yg_state_expires_at(own->socket);
-    const int64_t left = at * 1000 - yg_clock_wall_ms();
+    const int64_t at = next_ms(own);
+    const int64_t left = at - yg_clock_wall_ms();
 
-    if (at == 0)
+    if (at < 0)
         yodel_timer_stop(&own->expiry);
     else
         yodel_timer_start(&own->expiry, (uint32_t)(left < 0 ? 0 : left > DAY_MS ? DAY_MS : left));
@@ -43,10 +60,15 @@ static void on_time(yodel_timer *timer, void *user)
     struct own *own = user;
 
     (void)timer;
-    if (yg_state_expires_at(own->socket) * 1000 > yg_clock_wall_ms())
+    if (next_ms(own) > yg_clock_wall_ms()) {
         arm(own);
-    else if (own->on_expired != NULL)
+    } else if (is_to_warn(own)) {
+        own->is_warned = true;
+        arm(own);
+        own->on_expiring(own->socket, own->expired_user);
+    } else if (next_ms(own) >= 0) {
         own->on_expired(own->socket, own->expired_user);
+    }
 }
 
 static void free_own(void *data)
@@ -56,6 +78,8 @@ static void free_own(void *data)
     yodel_timer_stop(&own->expiry);
     if (own->free_lane != NULL)
         own->free_lane(own->lane);
+    if (own->free_session != NULL)
+        own->free_session(own->session);
     free(own);
 }
 
@@ -66,7 +90,10 @@ static struct own *new_own(yodel_sio_socket *socket, const struct yg_identity *w
     if (own == NULL)
         return NULL;
     own->socket = socket;
+    own->on_expiring = who->on_expiring;
+    own->lead_ms = who->lead_ms;
     own->on_expired = who->on_expired;
+    own->leeway_ms = who->leeway_ms;
     own->expired_user = who->expired_user;
     yodel_timer_init(&own->expiry, yodel_sio_socket_loop(socket), on_time, own);
     return own;
@@ -144,6 +171,33 @@ static const json_t *member(yodel_sio_socket *socket, const char *name)
     return json_object_get(yodel_sio_socket_json(socket), name);
 }
 
+void yg_state_connected(yodel_sio_socket *socket)
+{
+    struct own *own = own_of(socket);
+
+    if (own == NULL)
+        return;
+    own->is_connected = true;
+    arm(own);
+}
+
+void yg_state_set_session(yodel_sio_socket *socket, void *session, yodel_free_fn *free_session)
+{
+    struct own *own = own_of(socket);
+
+    if (own->free_session != NULL)
+        own->free_session(own->session);
+    own->session = session;
+    own->free_session = free_session;
+}
+
+void *yg_state_session(yodel_sio_socket *socket)
+{
+    struct own *own = own_of(socket);
+
+    return own != NULL ? own->session : NULL;
+}
+
 const char *yg_state_user(yodel_sio_socket *socket)
 {
     return json_string_value(member(socket, "user"));
@@ -192,8 +246,10 @@ int yg_state_change(yodel_sio_socket *socket, const struct yg_change *change)
         json_object_set_new(json, "meta", meta);
     if (expires != NULL)
         json_object_set_new(json, "expires_at", expires);
-    if (expires != NULL && own != NULL)
+    if (expires != NULL && own != NULL) {
+        own->is_warned = false;
         arm(own);
+    }
     return 0;
 }
 

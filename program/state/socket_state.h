@@ -18,7 +18,7 @@
  * the lane of hooks, is the socket's data.  All functions are for the socket's loop.
  */
 
-/* The time has come: socket has expired, and is still there. */
+/* The time has come, or will soon: socket is still there, and may be ended in here. */
 typedef void(yg_expired_fn)(yodel_sio_socket *socket, void *user);
 
 /* Who a socket is.  Strings and documents are borrowed; documents are copied deeply. */
@@ -27,8 +27,12 @@ struct yg_identity {
     const char *personal_room; /* "user:{user}", as configured; NULL: none */
     const json_t *meta, *info; /* NULL: none */
     int64_t expires_at;        /* seconds since 1970; 0: never */
-    yg_expired_fn *on_expired; /* NULL: nobody is told */
-    void *expired_user;        /* must live as long as sockets */
+    /* Called once for each expires_at, lead_ms ahead of it, when the socket is connected. */
+    yg_expired_fn *on_expiring; /* NULL: nobody is told */
+    uint32_t lead_ms;
+    yg_expired_fn *on_expired; /* leeway_ms after it; NULL: nobody is told */
+    uint32_t leeway_ms;
+    void *expired_user; /* must live as long as sockets */
 };
 
 /*
@@ -39,6 +43,15 @@ struct yg_identity {
  * to be refused.
  */
 int yg_state_begin(yodel_sio_socket *socket, const struct yg_identity *who);
+
+/* The socket is connected: it may be told that its time ends. */
+void yg_state_connected(yodel_sio_socket *socket);
+
+/* Ties what the server knows of the client's rights to a socket that has begun, in place of what
+ * there was; it is freed with the socket's data. */
+void yg_state_set_session(yodel_sio_socket *socket, void *session, yodel_free_fn *free_session);
+/* NULL: none. */
+void *yg_state_session(yodel_sio_socket *socket);
 
 /* NULL: anonymous. */
 const char *yg_state_user(yodel_sio_socket *socket);

@@ -7,8 +7,8 @@
 
 /*
  * Why a token is refused.  A check is a row of steps; the first one that fails says its code, whose
- * word is stable (logs, `yodel token check -o json`), and a sentence.  A client learns neither: to
- * it a token is good or not.
+ * word is stable (logs, `yodel token check -o json`, what a client is told), and a sentence, which
+ * is for the log alone: it may quote the token and the configuration.
  */
 
 /* In the order in which they are done.  Nothing of the payload is read before the signature holds.

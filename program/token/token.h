@@ -21,6 +21,7 @@
 struct yg_token_key {
     const char *kid; /* Optional.  With it the key serves tokens that name it, or none. */
     const char *alg; /* Optional: the only algorithm; without it all configured ones of its type. */
+    unsigned algorithms; /* in place of alg: bits of token/algorithm.h; 0: not told */
     /* One of the two. */
     const char *secret; /* bytes of an HMAC secret */
     size_t secret_len;

@@ -91,6 +91,12 @@ static int make_key(const struct yg_token_rules *rules, const struct yg_token_ke
                                         yg_quoted(key->alg, quoted));
         use.algorithms = YG_ALGORITHM_BIT(own);
     }
+    if (key->algorithms != 0) {
+        if ((key->algorithms & ~algorithms) != 0)
+            return yg_token_problem_set(problem, -EINVAL,
+                                        "it has an algorithm that is none of algorithms");
+        use.algorithms = key->algorithms;
+    }
     if ((key->secret != NULL) == (key->pem != NULL))
         return yg_token_problem_set(problem, -EINVAL, "it takes a secret or a PEM text, %s",
                                     key->pem != NULL ? "not both" : "and has neither");

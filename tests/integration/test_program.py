@@ -140,7 +140,7 @@ def test_serve_namespaces_and_metrics():
 def test_serve_refuses_what_it_cannot():
     with file("auth: {methods: [webhook]}\nnamespaces: [{name: /, webhook: a}]\nwebhooks: [{name: a, url: 'http://a/'}]\n") as path:
         told = yodel("serve", "-c", path, status=78)[1]
-        assert "auth.methods: not built into this version yet" in told, told
+        assert "auth.methods: webhook: not built into this version yet" in told, told
     assert "in use" in refuse_taken()
 
 

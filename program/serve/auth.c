@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/auth.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "serve/state.h"
+#include "token/algorithm.h"
+
+struct yg_auth {
+    atomic_uint refs;
+    struct yg_token_checker *checker; /* NULL: tokens are not looked at */
+};
+
+struct yg_auth *yg_auth_ref(struct yg_auth *auth)
+{
+    atomic_fetch_add_explicit(&auth->refs, 1, memory_order_relaxed);
+    return auth;
+}
+
+struct yg_auth *yg_auth_unref(struct yg_auth *auth)
+{
+    if (auth != NULL && atomic_fetch_sub_explicit(&auth->refs, 1, memory_order_acq_rel) == 1) {
+        yg_token_checker_free(auth->checker);
+        free(auth);
+    }
+    return NULL;
+}
+
+/* ---- the rules of a configuration ---- */
+
+static size_t name_algorithms(unsigned bits, const char *names[YG_NUM_ALGORITHMS])
+{
+    size_t num = 0;
+
+    for (int i = 0; i < YG_NUM_ALGORITHMS; i++) {
+        if ((bits & YG_ALGORITHM_BIT(i)) != 0)
+            names[num++] = yg_algorithm_info((enum yg_algorithm)i)->name;
+    }
+    return num;
+}
+
+/* The bits of both headers are the same. */
+static void fill_keys(const struct yg_jwt_keys *from, struct yg_token_key *keys)
+{
+    for (size_t i = 0; i < from->num; i++) {
+        const struct yg_jwt_key *key = &from->items[i];
+        const bool is_secret = *key->secret != '\0';
+
+        keys[i] = (struct yg_token_key){.kid = key->kid,
+                                        .algorithms = key->algorithms,
+                                        .secret = is_secret ? key->secret : NULL,
+                                        .secret_len = strlen(key->secret),
+                                        .pem = is_secret ? NULL : key->public_key};
+    }
+}
+
+static int make_checker(struct yg_state *state, const struct yg_config *config,
+                        struct yg_token_checker **ret_checker)
+{
+    const struct yg_jwt_config *jwt = &config->auth.jwt;
+    struct yg_token_key *keys = calloc(jwt->keys.num + 1, sizeof(*keys));
+    const char *algorithms[YG_NUM_ALGORITHMS];
+    struct yg_token_problem problem = {{0}};
+    struct yg_token_rules rules;
+    int rc;
+
+    if (keys == NULL)
+        return -ENOMEM;
+    fill_keys(&jwt->keys, keys);
+    rules = (struct yg_token_rules){.algorithms = algorithms,
+                                    .num_algorithms = name_algorithms(jwt->algorithms, algorithms),
+                                    .keys = keys,
+                                    .num_keys = jwt->keys.num,
+                                    .jwks_file = jwt->jwks_url[0] == '/' ? jwt->jwks_url : NULL,
+                                    .issuer = jwt->issuer,
+                                    .audience = jwt->audience,
+                                    .user_claim = jwt->user_claim,
+                                    .leeway_ms = jwt->leeway_ms,
+                                    .require_exp = jwt->require_exp,
+                                    .anonymous = config->auth.anonymous};
+    rc = yg_token_checker_new(&rules, &problem, ret_checker);
+    free(keys);
+    if (rc == -EINVAL || rc == -EIO)
+        yg_log(state, YG_LOG_ERROR, "auth.jwt: %s", problem.text);
+    return rc == -EIO ? -EINVAL : rc;
+}
+
+int yg_auth_new(struct yg_state *state, const struct yg_config *config, struct yg_auth **ret_auth)
+{
+    struct yg_auth *auth = calloc(1, sizeof(*auth));
+    int rc = 0;
+
+    if (auth == NULL)
+        return -ENOMEM;
+    atomic_init(&auth->refs, 1);
+    if ((config->auth.methods & YG_METHOD_JWT) != 0)
+        rc = make_checker(state, config, &auth->checker);
+    if (rc < 0) {
+        free(auth);
+        return rc;
+    }
+    *ret_auth = auth;
+    return 0;
+}
+
+/* ---- counts and the log ---- */
+
+static const char *const methods[YG_NUM_AUTH_METHODS] = {"anonymous", "jwt"};
+static const char *const outcomes[] = {
+    [YG_VERDICT_YES] = "accepted", [YG_VERDICT_NO] = "refused", [YG_VERDICT_LATER] = "unavailable"};
+
+static void count(struct yg_state *state, enum yg_auth_method method, enum yg_verdict verdict)
+{
+    atomic_fetch_add_explicit(&state->auth_counts[method][verdict], 1, memory_order_relaxed);
+}
+
+void yg_auth_put(struct yg_state *state, struct yg_text *text)
+{
+    yg_text_puts(text, "# HELP yodel_auth_total Clients that were asked who they are.\n"
+                       "# TYPE yodel_auth_total counter\n");
+    for (int i = 0; i < YG_NUM_AUTH_METHODS; i++) {
+        for (int j = YG_VERDICT_YES; j <= YG_VERDICT_LATER; j++)
+            yg_text_printf(text, "yodel_auth_total{method=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
+                           methods[i], outcomes[j],
+                           atomic_load_explicit(&state->auth_counts[i][j], memory_order_relaxed));
+    }
+}
+
+/* One line a second of each reason. */
+static void tell(struct yg_state *state, const struct yg_refusal *refusal, yodel_str peer)
+{
+    const int_least64_t now = yg_clock_wall_ms() / 1000;
+
+    if (atomic_exchange_explicit(&state->auth_said[refusal->code], now, memory_order_relaxed) !=
+        now)
+        yg_log(state, YG_LOG_INFO, "auth: refused %" YODEL_PRI ": %s: %s", YODEL_ARG(peer),
+               yg_token_code_word(refusal->code), refusal->text);
+}
+
+/* ---- the check ---- */
+
+static enum yg_verdict check(struct yg_auth *auth, yodel_str shown, struct yg_token *ret_token,
+                             struct yg_refusal *ret_refusal)
+{
+    const int rc = yg_token_check(auth->checker, shown.ptr, shown.len, yg_clock_wall_ms(),
+                                  ret_refusal, ret_token);
+
+    if (rc == 0)
+        return YG_VERDICT_YES;
+    return rc == -EACCES && !yg_token_code_is_temporary(ret_refusal->code) ? YG_VERDICT_NO
+                                                                           : YG_VERDICT_LATER;
+}
+
+enum yg_verdict yg_auth_check(struct yg_state *state, struct yg_auth *auth, int need,
+                              yodel_str shown, yodel_str peer, struct yg_token *ret_token,
+                              struct yg_refusal *ret_refusal)
+{
+    const bool is_anonymous =
+        need == YG_AUTH_NONE ||
+        (need == YG_AUTH_OPTIONAL && (shown.ptr == NULL || auth->checker == NULL));
+    enum yg_verdict verdict = YG_VERDICT_YES;
+
+    *ret_token = (struct yg_token){0};
+    *ret_refusal = (struct yg_refusal){0};
+    if (!is_anonymous && (auth->checker == NULL || shown.ptr == NULL)) {
+        yg_refuse(ret_refusal, YG_TOKEN_EMPTY, NULL);
+        verdict = YG_VERDICT_NO;
+    } else if (!is_anonymous) {
+        verdict = check(auth, shown, ret_token, ret_refusal);
+    }
+    count(state, is_anonymous ? YG_AUTH_BY_NOTHING : YG_AUTH_BY_JWT, verdict);
+    if (verdict == YG_VERDICT_NO)
+        tell(state, ret_refusal, peer);
+    return verdict;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_SERVE_AUTH_H
+#define YG_SERVE_AUTH_H
+
+#include <yodel/sio.h>
+
+#include "config/config.h"
+#include "token/token.h"
+
+/*
+ * Who may connect.  A configuration's answer to that is a struct yg_auth, counted and exchanged
+ * with the configuration.
+ */
+struct yg_state;
+struct yg_auth;
+
+/*
+ * Reads keys, also of a file.  Blocks.
+ *
+ * Returns 0; -EINVAL, which was said in the log; -ENOMEM.
+ */
+int yg_auth_new(struct yg_state *state, const struct yg_config *config, struct yg_auth **ret_auth);
+struct yg_auth *yg_auth_ref(struct yg_auth *auth);
+/* NULL does nothing.  Returns NULL.  Any thread. */
+struct yg_auth *yg_auth_unref(struct yg_auth *auth);
+
+enum yg_verdict {
+    YG_VERDICT_YES,
+    YG_VERDICT_NO,   /* for good: the same token will never do */
+    YG_VERDICT_LATER /* the server cannot say: the client may come back */
+};
+
+/*
+ * Holds what a client has shown against the need.
+ *
+ * need          of yg_auth_need
+ * shown         the token; ptr NULL: none was shown
+ * peer          for the log
+ * ret_token     of YES, for yg_token_free(); all zero for who is anonymous
+ * ret_refusal   of NO
+ */
+enum yg_verdict yg_auth_check(struct yg_state *state, struct yg_auth *auth, int need,
+                              yodel_str shown, yodel_str peer, struct yg_token *ret_token,
+                              struct yg_refusal *ret_refusal);
+
+/* A token that a client has shown, and what it is part of. */
+struct yg_shown {
+    yodel_str text; /* ptr NULL: none */
+    json_t *holder; /* a reference, or NULL */
+};
+
+/* Looks where auth.jwt.sources says.  Returns 0, or -ENOMEM.  ret_shown is for json_decref() of its
+ * holder. */
+int yg_auth_of_socket(const struct yg_config *config, yodel_sio_socket *socket,
+                      struct yg_shown *ret_shown);
+/* The same of a request, which has no auth.token. */
+yodel_str yg_auth_of_request(const struct yg_config *config, yodel_request *req);
+
+/* Counts, for metrics. */
+struct yg_text;
+void yg_auth_put(struct yg_state *state, struct yg_text *text);
+
+#endif
