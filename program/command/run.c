@@ -6,6 +6,7 @@
 #include "command/acks.h"
 
 #define MARGIN_MS 5000
+#define LOOK_MS 200 /* of the guard, while an answer is awaited */
 
 void yg_run_unref(struct yg_run *run)
 {
@@ -55,8 +56,13 @@ static void on_parcel(yodel_loop *loop, void *arg)
 
 void yg_parcel_send(struct yg_parcel *parcel)
 {
-    /* A post that fails has dropped it: the guard answers. */
-    (void)yodel_loop_post(parcel->run->loop, on_parcel, parcel, free_parcel);
+    struct yg_run *run = parcel->run;
+
+    /* A post that fails has dropped it, with its reference. */
+    atomic_fetch_add(&run->refs, 1);
+    if (yodel_loop_post(run->loop, on_parcel, parcel, free_parcel) < 0)
+        atomic_store(&run->is_lost, true);
+    yg_run_unref(run);
 }
 
 /* ---- the end ---- */
@@ -104,15 +110,22 @@ void yg_run_done(struct yg_run *run, json_t *body)
 
 static void on_guard(yodel_timer *timer, void *user)
 {
-    (void)timer;
-    yg_run_fail(user, YG_PROBLEM_OVERLOADED, "the answer was lost", NULL);
+    struct yg_run *run = user;
+    /* Where several answer, the others still may. */
+    const bool is_lost = run->acks == NULL && atomic_load(&run->is_lost);
+
+    if (!is_lost && yodel_loop_now(run->loop) < run->guard_end_ms)
+        yodel_timer_start(timer, LOOK_MS);
+    else
+        yg_run_fail(run, YG_PROBLEM_OVERLOADED, "the answer was lost", NULL);
 }
 
 void yg_run_wait(struct yg_run *run, uint32_t ms)
 {
+    run->guard_end_ms = yodel_loop_now(run->loop) + ms + MARGIN_MS;
     yodel_timer_stop(&run->guard);
     yodel_timer_init(&run->guard, run->loop, on_guard, run);
-    yodel_timer_start(&run->guard, ms + MARGIN_MS);
+    yodel_timer_start(&run->guard, LOOK_MS);
 }
 
 json_t *yg_run_partial(json_t *object, unsigned missing)

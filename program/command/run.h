@@ -6,8 +6,9 @@
 
 /*
  * The life of a command under way.  It belongs to the loop of who asks.  What the library tells, on
- * whatever loop, is packed into a parcel that is posted there; a timer answers for parcels that get
- * lost, for want of memory or because a loop has ended.
+ * whatever loop, is packed into a parcel that is posted there.  A guard, a timer,
+ * answers for parcels that get lost: at its next look where the post has failed, for want of memory
+ * or of room in a mailbox, and in the end for those of a loop that has ended.
  */
 struct yg_run {
     struct yg_service *service;
@@ -17,12 +18,14 @@ struct yg_run {
     char sender_id[32];       /* "": there is none */
     yodel_sio_namespace *ns;  /* a reference; NULL: none yet */
     bool quick, uncounted;
-    bool is_over; /* answered or abandoned */
+    bool is_over;        /* answered or abandoned */
+    atomic_bool is_lost; /* a parcel was: set on whatever loop, seen by the guard */
     atomic_uint refs;
     yg_answer_fn *answer;
     void *user;
     yodel_timer guard;
-    struct yg_acks *acks; /* of an emit that is acknowledged; see acks.h */
+    uint64_t guard_end_ms; /* by yodel_loop_now() */
+    struct yg_acks *acks;  /* of an emit that is acknowledged; see acks.h */
 };
 
 /* What the library told. */
@@ -49,7 +52,8 @@ struct yg_parcel *yg_parcel_new(struct yg_run *run, void (*open)(struct yg_parce
 void yg_parcel_send(struct yg_parcel *parcel);
 void yg_parcel_drop(struct yg_parcel *parcel);
 
-/* How long an answer may take before the guard answers: ms, and a margin. */
+/* How long an answer may take before the guard answers: ms, and a margin.  It looks for lost
+ * parcels meanwhile. */
 void yg_run_wait(struct yg_run *run, uint32_t ms);
 
 /* Answers; the run is over.  body is taken; NULL: out of memory. */

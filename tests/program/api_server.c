@@ -14,8 +14,9 @@
 /*
  * A server with the API and little else: namespace "/", where a client is who its auth says, "echo"
  * comes back, and "ask" is answered; groups of raw WebSockets at /ws/NAME, those of "h*" with
- * history.  With API_FAILS_EVERY=N in its environment each N-th allocation fails.  Keys: "all", and
- * "some" for emits to rooms "pub:*", 3 commands a second.
+ * history.  With API_FAILS_EVERY=N in its environment each N-th allocation fails, with
+ * API_LOSES_POSTS what the program posts to loops.  Keys: "all", and "some" for emits to rooms
+ * "pub:*", 3 commands a second.
  */
 
 static yodel_server *server;
@@ -133,6 +134,8 @@ static int run(void)
         return EXIT_FAILURE;
     if (getenv("API_FAILS_EVERY") != NULL)
         failing_every((unsigned)atoi(getenv("API_FAILS_EVERY")));
+    if (getenv("API_LOSES_POSTS") != NULL)
+        failing_posts();
     printf("port %d\n", port);
     fflush(stdout);
     rc = yodel_server_run(server);

@@ -6,4 +6,7 @@
  * none.  For programs with threads that are linked with --wrap. */
 void failing_every(unsigned n);
 
+/* From now on each yodel_loop_post() of the program fails. */
+void failing_posts(void);
+
 #endif

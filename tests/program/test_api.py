@@ -476,5 +476,13 @@ def test_memory_ends_now_and_then():
                     assert response is None or response.status in (200, 500, 503), read
 
 
+def test_answers_get_lost():
+    """What cannot be posted to the loop of who asks is answered for soon, not when all patience is over."""
+    with Program([os.environ["API_SERVER"]], r"^port (\d+)$", env={"API_LOSES_POSTS": "1"}) as server:
+        for _ in range(12):
+            problem(get(server, "sockets"), 503, "overloaded")
+            problem(get(server, "rooms"), 503, "overloaded")
+
+
 if __name__ == "__main__":
     run(globals(), make_server)
