@@ -81,12 +81,16 @@ static void answer_ready(yodel_request *req, void *user)
 {
     struct yg_state *state = user;
     const bool is_draining = atomic_load(&state->is_draining);
+    const bool has_redis = yg_redis_is_ready(state, yodel_request_loop(req));
 
     if (!yg_state_serves(state, req, YG_SERVE_HEALTH)) {
         (void)yodel_request_reply_text(req, 404, NULL, YODEL_STR("Not Found\n"));
         return;
     }
-    answer(req, !is_draining, "server", is_draining ? "draining" : "serving");
+    answer(req, !is_draining && has_redis, "server",
+           is_draining  ? "draining"
+           : !has_redis ? "without redis"
+                        : "serving");
 }
 
 int yg_health_start(struct yg_state *state)

@@ -89,6 +89,7 @@ static void answer(yodel_request *req, void *user)
         yg_api_counts_put(state->api_counts, &text);
         yg_auth_put(state, &text);
         yg_client_verbs_put(state, &text);
+        yg_redis_put(state, &text);
     }
     if (yg_text_failed(&text))
         (void)yodel_request_reply_text(req, 503, NULL, YODEL_STR("out of memory\n"));

@@ -94,7 +94,11 @@ static int start(struct yg_state *state)
         return rc;
     if ((rc = tell_failure(state, "metrics", yg_metrics_start(state))) < 0)
         return rc;
+    if ((rc = tell_failure(state, "redis", yg_redis_start(state))) < 0)
+        return rc;
     if ((rc = yg_clients_start(state)) < 0)
+        return rc;
+    if ((rc = tell_failure(state, "redis", yg_redis_share(state))) < 0)
         return rc;
     if ((rc = tell_failure(state, "api", yg_serve_api_start(state))) < 0)
         return rc;
@@ -131,6 +135,7 @@ static void free_state(struct yg_state *state)
 {
     yg_present_free(state);
     yodel_sio_unref(state->sio);
+    yg_redis_end(state);
     yodel_server_unref(state->server);
     yg_signals_end(state);
     yg_serve_api_end(state);

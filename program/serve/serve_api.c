@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "config/show.h"
 #include "serve/state.h"
@@ -125,16 +123,6 @@ static bool serves(yodel_str tag, void *user)
     return yg_state_tag_serves(user, tag, YG_SERVE_API);
 }
 
-static void name_node(struct yg_state *state)
-{
-    const char *id = state->first->server.id;
-
-    if (*id != '\0')
-        snprintf(state->node, sizeof(state->node), "%s", id);
-    else if (gethostname(state->node, sizeof(state->node) - 1) < 0)
-        snprintf(state->node, sizeof(state->node), "yodel");
-}
-
 static int find_user(struct yg_state *state, const char *name, uint32_t *ret_uid)
 {
     const struct passwd *user;
@@ -174,9 +162,9 @@ int yg_serve_api_start(struct yg_state *state)
     struct yg_service *service = &state->service;
     int rc;
 
-    name_node(state);
     service->server = state->server;
     service->sio = state->sio;
+    service->cluster = state->cluster;
     service->node = state->node;
     service->show_config = show_config;
     service->config_user = state;

@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <yodel/cluster.h>
+#include <yodel/redis.h>
 #include <yodel/sio.h>
 #include <yodel/yodel.h>
 
@@ -57,7 +59,10 @@ struct yg_state {
     struct yg_present *present; /* by loop; each for that loop's thread */
     yodel_server *server;
     yodel_sio *sio;
-    struct yg_service service; /* what commands act on */
+    yodel_redis *redis;                 /* NULL: there is none */
+    yodel_cluster *cluster;             /* NULL without Redis */
+    atomic_int_least64_t redis_down_ms; /* since when, by yg_clock_us(); 0: it is up, or none */
+    struct yg_service service;          /* what commands act on */
     struct yg_api *api;
     struct yg_api_counts *api_counts;
     uint32_t *unix_uids; /* of api.unix_users; NULL: none */
@@ -153,6 +158,16 @@ void *yg_api_counts_key(struct yg_api_counts *counts, const char *name);
 /* on_answer of the API; user is the state. */
 void yg_api_counts_tell(const struct yg_api_told *told, void *user);
 void yg_api_counts_put(struct yg_api_counts *counts, struct yg_text *text);
+
+/* The client of Redis and the node's part in the cluster, ahead of what they are for; the node's
+ * name also without Redis. */
+int yg_redis_start(struct yg_state *state);
+/* Has Socket.IO shared with other nodes. */
+int yg_redis_share(struct yg_state *state);
+void yg_redis_end(struct yg_state *state);
+/* Whether Redis, if there is one, is not away for too long. */
+bool yg_redis_is_ready(struct yg_state *state, yodel_loop *loop);
+void yg_redis_put(struct yg_state *state, struct yg_text *text);
 
 /* Whether a page may connect; a client without an Origin is no page.  On a loop. */
 bool yg_origin_allows(const struct yg_config *config, const yodel_request *req);

@@ -35,7 +35,7 @@ unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config)
     num += refuse(state, config->websockets.num > 0, "websockets");
     num += refuse(state, config->events.num > 0, "events");
     num += refuse(state, config->rooms.num > 0, "rooms");
-    num += refuse(state, *config->redis.url != '\0', "redis.url");
+    num += refuse(state, config->consumers.num > 0, "consumers");
     num += refuse(state, config->admin.enabled, "admin.enabled");
     num += refuse(state, *config->log.file != '\0', "log.file");
     num += refuse(state, config->limits.connect_rate.count > 0, "limits.connect_rate");

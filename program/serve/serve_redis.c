@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <yodel/sio_redis.h>
+
+#include "base/clock.h"
+#include "serve/state.h"
+
+/* Redis: the client, this node's part in the cluster, the adapter of Socket.IO. */
+
+#define MAX_NAME 127 /* bytes of a node's name */
+
+static void name_node(struct yg_state *state)
+{
+    const char *id = state->first->server.id;
+
+    if (*id != '\0')
+        snprintf(state->node, sizeof(state->node), "%.*s", MAX_NAME, id);
+    else if (gethostname(state->node, MAX_NAME) < 0 || state->node[0] == '\0')
+        snprintf(state->node, sizeof(state->node), "yodel");
+}
+
+static int64_t now_ms(void)
+{
+    return (int64_t)(yg_clock_us() / 1000);
+}
+
+static void on_condition(yodel_redis *redis, yodel_redis_condition condition, void *user)
+{
+    struct yg_state *state = user;
+    const bool was_down = atomic_load(&state->redis_down_ms) != 0;
+
+    (void)redis;
+    if (condition == YODEL_REDIS_UP && was_down) {
+        atomic_store(&state->redis_down_ms, 0);
+        yg_log(state, YG_LOG_INFO, "redis: connected");
+    } else if (condition != YODEL_REDIS_UP && !was_down) {
+        atomic_store(&state->redis_down_ms, now_ms());
+        yg_log(state, YG_LOG_WARN, "redis: lost");
+    }
+}
+
+bool yg_redis_is_ready(struct yg_state *state, yodel_loop *loop)
+{
+    const int64_t since = atomic_load(&state->redis_down_ms);
+
+    return since == 0 ||
+           now_ms() - since < yg_state_loop_config(state, loop)->health.redis_grace_ms;
+}
+
+static int connect_redis(struct yg_state *state)
+{
+    const struct yg_redis_config *config = &state->first->redis;
+    int rc = yodel_redis_new(state->server, YODEL_OPTIONS(yodel_redis_options, .url = config->url),
+                             &state->redis);
+
+    if (rc == 0)
+        rc = yodel_redis_set_state_handler(state->redis, on_condition, state);
+    atomic_store(&state->redis_down_ms, now_ms());
+    return rc;
+}
+
+static int join_cluster(struct yg_state *state)
+{
+    const struct yg_redis_config *config = &state->first->redis;
+
+    return yodel_cluster_new(
+        state->server, state->redis,
+        YODEL_OPTIONS(yodel_cluster_options, .name = state->node, .prefix = config->prefix,
+                      .beat_ms = config->lease_ms / 4, .dead_ms = config->lease_ms),
+        &state->cluster);
+}
+
+int yg_redis_start(struct yg_state *state)
+{
+    int rc;
+
+    name_node(state);
+    if (*state->first->redis.url == '\0')
+        return 0;
+    rc = connect_redis(state);
+    if (rc == 0)
+        rc = join_cluster(state);
+    return rc;
+}
+
+int yg_redis_share(struct yg_state *state)
+{
+    static const yodel_sio_redis_form forms[] = {[YG_ADAPTER_REDIS] = YODEL_SIO_REDIS_CLASSIC,
+                                                 [YG_ADAPTER_SHARDED] = YODEL_SIO_REDIS_SHARDED,
+                                                 [YG_ADAPTER_STREAMS] = YODEL_SIO_REDIS_STREAMS};
+    const struct yg_redis_config *config = &state->first->redis;
+    char sessions[100];
+
+    if (state->redis == NULL)
+        return 0;
+    snprintf(sessions, sizeof(sessions), "%s:session:", config->prefix);
+    return yodel_sio_use_redis(state->sio, state->redis,
+                               YODEL_OPTIONS(yodel_sio_redis_options,
+                                             .form = forms[config->adapter],
+                                             .prefix = config->prefix, .stream = config->prefix,
+                                             .session_prefix = sessions));
+}
+
+void yg_redis_end(struct yg_state *state)
+{
+    state->cluster = yodel_cluster_unref(state->cluster);
+    state->redis = yodel_redis_unref(state->redis);
+}
+
+static void put(struct yg_text *text, const char *name, const char *type, const char *help,
+                uint64_t value)
+{
+    yg_text_printf(text, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type,
+                   name, value);
+}
+
+void yg_redis_put(struct yg_state *state, struct yg_text *text)
+{
+    yodel_redis_stats redis = {.size = sizeof(redis)};
+    yodel_cluster_stats cluster = {.size = sizeof(cluster)};
+
+    if (state->redis == NULL || yodel_redis_get_stats(state->redis, &redis) < 0 ||
+        yodel_cluster_get_stats(state->cluster, &cluster) < 0)
+        return;
+    put(text, "yodel_redis_up", "gauge", "Whether all connections to Redis are there.",
+        yodel_redis_state(state->redis) == YODEL_REDIS_UP);
+    put(text, "yodel_redis_reconnects_total", "counter", "Connections to Redis that came back.",
+        redis.reconnects);
+    put(text, "yodel_redis_dropped_messages_total", "counter", "Messages that did not reach Redis.",
+        redis.dropped);
+    put(text, "yodel_redis_waiting_bytes", "gauge", "Bytes that Redis has not taken yet.",
+        redis.waiting);
+    put(text, "yodel_nodes", "gauge", "Nodes that are known to live, this one among them.",
+        cluster.nodes + 1);
+    put(text, "yodel_nodes_lost_total", "counter", "Nodes that were not heard of for too long.",
+        cluster.lost);
+}

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""yodel serve on two nodes: clients of one are reached by the API of the other; Redis goes and comes back."""
+
+import hashlib
+import json
+
+from harness import equal, eventually, http, run
+from redis_server import RedisServer
+from sio_client import SioClient
+from yodel_program import Yodel, file
+
+KEY = ("Authorization", "Bearer first")
+CONFIG = """
+server: {id: NODE}
+listen:
+  - {name: public, address: "127.0.0.1:0"}
+  - {name: internal, address: "127.0.0.1:0", serve: [api, metrics, health]}
+namespaces: [{name: /, auth: none}, {name: /chat, auth: none}]
+redis: {url: "URL", adapter: ADAPTER, lease: 2s}
+health: {redis_grace: 500ms}
+shutdown: {spread: 0s}
+api: {keys: [{name: all, sha256: HASH, scopes: [emit, rooms, read, admin]}]}
+"""
+
+
+def node(name, redis, adapter="redis"):
+    digest = hashlib.sha256(b"first").hexdigest()
+    text = CONFIG.replace("NODE", name).replace("URL", redis.url).replace("HASH", digest).replace("ADAPTER", adapter)
+    with file(text) as path:
+        return Yodel("-c", path)
+
+
+def call(server, method, path, body=None):
+    headers = [KEY, ("Content-Type", "application/json")]
+    response = http(server.internal, method, f"/api/v1/{path}", headers, json.dumps(body).encode() if body is not None else b"")
+    equal(response.status, 200, response.body)
+    return json.loads(response.body)
+
+
+def metric(server, name):
+    found = [line for line in http(server.internal, "GET", "/metrics").body.decode().splitlines() if line.startswith(name + " ")]
+    return float(found[0].split()[1])
+
+
+def is_ready(server):
+    return http(server.internal, "GET", "/health/ready").status == 200
+
+
+def both_know(one, two):
+    for server in (one, two):
+        eventually(lambda server=server: len(call(server, "GET", "nodes")["nodes"]) == 2 and is_ready(server), "two nodes")
+
+
+def reaches(one, two):
+    with SioClient(one.port) as near, SioClient(two.port) as far:
+        eventually(lambda: len(call(one, "GET", "sockets")["sockets"]) == 2, "both sockets are listed")
+        call(one, "POST", "emit", {"to": {"all": True}, "event": "said", "args": [1]})
+        equal([near.event(), far.event()], [["said", 1]] * 2)
+        call(one, "POST", "join", {"of": {"sockets": [far.sid]}, "rooms": ["r"]})
+        names = lambda: [each["name"] for each in call(one, "GET", "rooms")["rooms"]]
+        eventually(lambda: "r" in names(), "the room is there")
+        call(one, "POST", "emit", {"to": {"rooms": ["r"]}, "event": "only"})
+        equal(far.event(), ["only"])
+        answer = call(one, "POST", "update", {"of": {"sockets": [far.sid]}, "meta": {"a": 1}})
+        equal(answer.get("matched", 1), 1)
+        eventually(lambda: call(two, "GET", f"sockets/{far.sid}").get("meta") == {"a": 1}, "the update has come")
+        call(one, "POST", "disconnect", {"of": {"sockets": [far.sid]}})
+        equal(far.event(), ["disconnect"])
+        assert not near.has_event()
+
+
+def test_two_nodes():
+    with RedisServer() as redis:
+        for adapter in ("redis", "sharded", "streams"):
+            with node("n1", redis, adapter) as one, node("n2", redis, adapter) as two:
+                both_know(one, two)
+                equal(sorted(each["name"] for each in call(one, "GET", "nodes")["nodes"]), ["n1", "n2"])
+                reaches(one, two)
+                equal(metric(one, "yodel_nodes"), 2)
+
+
+def test_redis_goes_and_comes_back():
+    with RedisServer() as redis, node("n1", redis) as one, node("n2", redis) as two:
+        both_know(one, two)
+        with SioClient(one.port) as client:
+            redis.kill()
+            eventually(lambda: not is_ready(one), "it is not ready without Redis")
+            equal(http(one.internal, "GET", "/health/live").status, 200)
+            equal(metric(one, "yodel_redis_up"), 0)
+            # Its own clients are served all the same.
+            call(one, "POST", "emit", {"to": {"all": True}, "event": "said"})
+            equal(client.event(), ["said"])
+            redis.start()
+            both_know(one, two)
+            equal(metric(one, "yodel_redis_up"), 1)
+            assert metric(one, "yodel_redis_reconnects_total") > 0
+        reaches(one, two)
+
+
+def test_a_node_is_ready_when_redis_is():
+    with RedisServer() as redis:
+        redis.kill()
+        with node("n1", redis) as one:
+            eventually(lambda: not is_ready(one), "it is not ready")
+            redis.start()
+            eventually(lambda: is_ready(one), "it is ready")
+
+
+run(dict(globals()))
