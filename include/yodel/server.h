@@ -69,10 +69,10 @@ typedef struct yodel_server_options {
      */
     unsigned max_address_connections; /* open at a time, and requests by proxies; 429 above */
     unsigned max_address_handshakes;  /* whose TLS and first head are not whole; 429 above */
-    unsigned max_address_messages;    /* a second; as max_messages */
+    unsigned max_address_messages;    /* in messages_ms; as max_messages */
 
-    /* WebSocket messages and Engine.IO packets a second of one connection; above it a WebSocket is
-     * closed with 1008, an Engine.IO session with its transport.  0: no limit. */
+    /* WebSocket messages and Engine.IO packets in messages_ms of one connection; above it a
+     * WebSocket is closed with 1008, an Engine.IO session with its transport.  0: no limit. */
     unsigned max_messages;
 
     /* What a client still sends after an early answer (413, 401, an error of a handler) or a close
@@ -104,6 +104,16 @@ typedef struct yodel_server_options {
      * of a processor for each 1000 connections, during which a thread that needs the same arena of
      * malloc waits. */
     uint32_t trim_ms; /* 0: 10000; UINT32_MAX: never, as without glibc or with an allocator */
+
+    /*
+     * Connections that are accepted in connects_ms: of the whole server, 503 above, and of one
+     * client, as above, 429 above; with TLS they are closed before the handshake.  Peers on Unix
+     * sockets are not counted, unless they are trusted proxies.  0: no limit.
+     */
+    unsigned max_connects;
+    unsigned max_address_connects; /* at most 65535 */
+    uint32_t connects_ms;          /* 0: 1000 */
+    uint32_t messages_ms;          /* of max_messages and max_address_messages; 0: 1000 */
 } yodel_server_options;
 
 /*
@@ -113,7 +123,8 @@ typedef struct yodel_server_options {
  * options      borrowed for the call; NULL for every default
  * ret_server   one reference, to yodel_server_unref(); untouched on failure
  *
- * Returns 0; -ENOMEM; -EINVAL (more than 255 loops or 1024 work_threads, an allocator with a
+ * Returns 0; -ENOMEM; -EINVAL (more than 255 loops, 1024 work_threads or 65535
+ * max_address_connects, an allocator with a
  * function missing, a server_name that cannot be a header's value, no such backend); -EIO (no
  * random numbers); YODEL_ERR_OPTIONS; or YODEL_ERR_UNSUPPORTED when the backend is not compiled in
  * or the kernel refuses it.
@@ -227,6 +238,7 @@ typedef struct yodel_server_stats {
     uint64_t pings_unanswered; /* WebSockets and Engine.IO sessions closed at pong_ms */
     uint64_t sends_stalled;    /* connections ended at send_ms */
     uint64_t tls_flooded;      /* connections ended for new keys of TLS without data */
+    uint64_t limited_connects; /* refused at max_connects or max_address_connects */
 } yodel_server_stats;
 
 /*

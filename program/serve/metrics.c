@@ -22,9 +22,10 @@ static void put_server(struct yg_text *text, const yodel_server_stats *stats)
                    "yodel_connections_refused_total{reason=\"connections\"} %" PRIu64 "\n"
                    "yodel_connections_refused_total{reason=\"per_address\"} %" PRIu64 "\n"
                    "yodel_connections_refused_total{reason=\"handshake\"} %" PRIu64 "\n"
-                   "yodel_connections_refused_total{reason=\"proxy\"} %" PRIu64 "\n",
+                   "yodel_connections_refused_total{reason=\"proxy\"} %" PRIu64 "\n"
+                   "yodel_connections_refused_total{reason=\"connect_rate\"} %" PRIu64 "\n",
                    stats->refused, stats->limited_connections, stats->limited_handshakes,
-                   stats->proxy_refused);
+                   stats->proxy_refused, stats->limited_connects);
     put(text, "yodel_tcp_connections", "gauge", "TCP connections that are open.",
         stats->connections);
     put(text, "yodel_http_requests_total", "counter", "Requests, upgrades included.",

@@ -54,15 +54,17 @@ static int make_server(struct yg_state *state)
     int rc;
 
     rc = yodel_server_new(
-        YODEL_OPTIONS(yodel_server_options, .loops = state->first->server.loops,
-                      .backend = backends[state->first->server.backend], .log = &log,
-                      .max_message = limits->message_bytes, .max_buffered = limits->queue_bytes,
-                      .max_connections = limits->connections != 0 ? limits->connections : most,
-                      .decide_ms = YG_API_DECIDE_MS, .header_ms = limits->handshake_ms,
-                      .ping_ms = state->first->socketio.ping_interval_ms,
-                      .pong_ms = state->first->socketio.ping_timeout_ms,
-                      .max_address_connections = limits->per_address,
-                      .max_messages = limits->messages.count),
+        YODEL_OPTIONS(
+            yodel_server_options, .loops = state->first->server.loops,
+            .backend = backends[state->first->server.backend], .log = &log,
+            .max_message = limits->message_bytes, .max_buffered = limits->queue_bytes,
+            .max_connections = limits->connections != 0 ? limits->connections : most,
+            .decide_ms = YG_API_DECIDE_MS, .header_ms = limits->handshake_ms,
+            .ping_ms = state->first->socketio.ping_interval_ms,
+            .pong_ms = state->first->socketio.ping_timeout_ms,
+            .max_address_connections = limits->per_address, .max_messages = limits->messages.count,
+            .messages_ms = limits->messages.per_ms, .max_connects = limits->connect_rate.count,
+            .connects_ms = limits->connect_rate.per_ms),
         &state->server);
     if (rc < 0)
         yg_log(state, YG_LOG_ERROR, "server: %s", yodel_strerror(rc));

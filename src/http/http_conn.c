@@ -223,7 +223,7 @@ static const struct yd_conn_events refused_events = {.on_closed = on_refused_clo
 static void answer_refusal(struct yd_conn *conn, const struct yd_http *http, int refusal)
 {
     static const yodel_header retry = {"Retry-After", "1"};
-    bool is_full = refusal == YD_REFUSED_FULL;
+    bool is_full = refusal == YD_REFUSED_FULL || refusal == YD_REFUSED_RATE;
 
     yd_conn_set_events(conn, &refused_events, NULL);
     yd_http_refuse(conn, http, is_full ? 503 : 429,

@@ -300,9 +300,9 @@ struct yd_guest {
 struct yd_counters {
     atomic_uint_least64_t accepted, refused, requests, messages_in, messages_out, bytes_in,
         bytes_out, congested, cut_short, streams, event_streams, events_dropped,
-        limited_connections, limited_handshakes, limited_messages, proxy_refused, deflate_limited,
-        deflate_memory, requests_too_big, requests_late, messages_too_big, pings_unanswered,
-        sends_stalled, tls_flooded;
+        limited_connections, limited_handshakes, limited_connects, limited_messages, proxy_refused,
+        deflate_limited, deflate_memory, requests_too_big, requests_late, messages_too_big,
+        pings_unanswered, sends_stalled, tls_flooded;
 };
 
 static inline void yd_count(atomic_uint_least64_t *counter, uint64_t more)

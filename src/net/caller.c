@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "net/filter.h"
 #include "net/net_internal.h"
+#include "net/rates.h"
 
 /* ---- addresses ---- */
 
@@ -178,17 +179,35 @@ bool yd_conn_keeps_client(const struct yd_conn *conn)
     return conn->caller != NULL && conn->caller->keeps;
 }
 
+/* Programs of this machine, which come by Unix sockets, do not count, nor what another node has
+ * counted. */
+static int count_new(struct yd_conn *conn, const struct yd_ip *ip, bool is_trusted)
+{
+    struct yd_rates *rates = yd_conn_net(conn)->options.rates;
+    uint64_t now = yd_conn_loop(conn)->now;
+
+    if (rates == NULL || yd_conn_carried(conn) != NULL || (ip->kind == YD_IP_UNIX && !is_trusted))
+        return YD_NOT_REFUSED;
+    if (!is_trusted && !yd_rates_client(rates, ip, now))
+        return YD_REFUSED_CLIENT_RATE;
+    return yd_rates_server(rates, now) ? YD_NOT_REFUSED : YD_REFUSED_RATE;
+}
+
 int yd_caller_enter(struct yd_conn *conn)
 {
+    bool is_trusted;
     struct yd_ip ip;
     int rc;
 
-    if (limits_of(conn) == NULL)
+    if (limits_of(conn) == NULL && yd_conn_net(conn)->options.rates == NULL)
         return 0;
+    yd_conn_ip(conn, &ip);
+    is_trusted = yd_is_trusted(conn->front->trust, &ip);
+    if ((rc = count_new(conn, &ip, is_trusted)) != YD_NOT_REFUSED || limits_of(conn) == NULL)
+        return rc;
     if (caller_of(conn) == NULL)
         return -ENOMEM;
-    yd_conn_ip(conn, &ip);
-    if (yd_is_trusted(conn->front->trust, &ip))
+    if (is_trusted)
         return 0;
     rc = yd_limits_enter(limits_of(conn), &ip, true, &conn->caller->client);
     conn->caller->is_handshake = rc == 0 && conn->caller->client != NULL;
@@ -249,13 +268,14 @@ void yd_conn_unset_client(struct yd_conn *conn)
 
 /* ---- messages ---- */
 
-static bool is_within(struct yd_caller *caller, unsigned most, uint64_t now)
+static bool is_within(struct yd_caller *caller, const struct yd_limits_options *options,
+                      uint64_t now)
 {
-    if (caller->second != now / 1000) {
-        caller->second = now / 1000;
+    if (caller->period != now / options->period_ms) {
+        caller->period = now / options->period_ms;
         caller->messages = 0;
     }
-    return most == 0 || caller->messages++ < most;
+    return options->conn_messages == 0 || caller->messages++ < options->conn_messages;
 }
 
 bool yd_caller_count_message(struct yd_conn *conn)
@@ -268,7 +288,7 @@ bool yd_caller_count_message(struct yd_conn *conn)
     if (limits == NULL)
         return true;
     now = yd_conn_loop(conn)->now;
-    if (is_within(caller, yd_limits_options(limits)->conn_messages, now) &&
+    if (is_within(caller, yd_limits_options(limits), now) &&
         (caller->client == NULL || yd_limits_message(limits, caller->client, now)))
         return true;
     yd_conn_ip(conn, &ip);

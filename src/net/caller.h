@@ -15,7 +15,7 @@ struct yd_caller {
     struct yd_carried *carried; /* as another node told, with its texts; NULL: none has it */
     struct yd_ip ip;            /* that a PROXY header told */
     struct yd_limited *client;  /* counted for; NULL: for nobody */
-    uint64_t second;            /* in which */
+    uint64_t period;            /* in which */
     unsigned messages;          /* so many have come on this connection */
     bool has_ip;
     bool is_tls;       /* for the client, as a PROXY header told */
@@ -55,7 +55,7 @@ void yd_conn_unset_client(struct yd_conn *conn);
 bool yd_caller_count_message(struct yd_conn *conn);
 
 /* Counts a message from the peer, as WebSockets and Engine.IO have them; false when there are too
- * many in this second, from the connection or its client: counted and logged. */
+ * many in this period, from the connection or its client: counted and logged. */
 static inline bool yd_conn_count_message(struct yd_conn *conn)
 {
     return conn->caller == NULL || yd_caller_count_message(conn);

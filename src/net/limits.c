@@ -29,7 +29,7 @@ struct yd_limited {
     struct yd_map_node node;
     struct stripe *stripe;
     unsigned connections, handshakes; /* under the stripe's lock */
-    atomic_uint_least64_t window;     /* a second, and the messages in it */
+    atomic_uint_least64_t window;     /* a period, and the messages in it */
     uint8_t key[YD_IP_KEY_SIZE];
 };
 
@@ -48,6 +48,8 @@ struct yd_limits *yd_limits_new(const struct yodel_allocator *mem,
         return NULL;
     limits->mem = mem;
     limits->options = *options;
+    if (limits->options.period_ms == 0)
+        limits->options.period_ms = 1000;
     memcpy(limits->secret, options->secret, sizeof limits->secret);
     for (size_t i = 0; i < NUM_STRIPES; i++) {
         pthread_mutex_init(&limits->stripes[i].lock, NULL);
@@ -174,16 +176,16 @@ bool yd_limits_is(const struct yd_limited *client, const struct yd_ip *ip)
     return client->node.key.len == len && memcmp(client->key, key, len) == 0;
 }
 
-/* The clocks of loops differ a little: a second that is over already counts as the present one. */
+/* The clocks of loops differ a little: a period that is over already counts as the present one. */
 bool yd_limits_message(struct yd_limits *limits, struct yd_limited *client, uint64_t now)
 {
-    uint64_t second = now / 1000 & UINT32_MAX;
+    uint64_t period = now / limits->options.period_ms & UINT32_MAX;
     uint_least64_t before = atomic_load_explicit(&client->window, memory_order_relaxed), after;
 
     if (limits->options.messages == 0)
         return true;
     do {
-        after = before >> 32 >= second ? before : second << 32;
+        after = before >> 32 >= period ? before : period << 32;
         if ((after & UINT32_MAX) >= limits->options.messages)
             return false;
         after++;

@@ -15,8 +15,9 @@ struct yd_limits;
 struct yd_limits_options {
     unsigned connections;   /* of a client; 0: no limit, here and below */
     unsigned handshakes;    /* of a client, that are not whole yet */
-    unsigned messages;      /* of a client, a second */
-    unsigned conn_messages; /* of a connection, a second */
+    unsigned messages;      /* of a client, in a period */
+    unsigned conn_messages; /* of a connection, in a period */
+    uint32_t period_ms;     /* 0: 1000 */
     const uint64_t *secret; /* two words, for the hash of addresses */
 };
 
@@ -37,8 +38,10 @@ struct yd_limited;
 enum yd_refusal {
     YD_NOT_REFUSED = 0,
     YD_REFUSED_FULL,       /* the server is full */
+    YD_REFUSED_RATE,       /* too many connections come to it */
     YD_REFUSED_CONNECTION, /* the client has too many connections */
-    YD_REFUSED_HANDSHAKE   /* too many of them are at their handshake */
+    YD_REFUSED_HANDSHAKE,  /* too many of them are at their handshake */
+    YD_REFUSED_CLIENT_RATE /* too many come of it */
 };
 
 /* Counts a connection of ip's; handshake: one more, until yd_limits_arrived() or _leave().
@@ -54,7 +57,7 @@ void yd_limits_leave(struct yd_limits *limits, struct yd_limited *client, bool h
 /* Whether client is that of ip. */
 bool yd_limits_is(const struct yd_limited *client, const struct yd_ip *ip);
 
-/* Counts a message; false when there are too many in this second.  now: ms. */
+/* Counts a message; false when there are too many in this period.  now: ms. */
 bool yd_limits_message(struct yd_limits *limits, struct yd_limited *client, uint64_t now);
 
 #endif

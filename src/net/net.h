@@ -9,6 +9,7 @@
 /* The connections and listeners of one loop. */
 
 struct yd_limits;
+struct yd_rates;
 struct yd_trimmer;
 struct yd_trust;
 
@@ -23,6 +24,7 @@ struct yd_net_options {
     atomic_uint *num_connections; /* of the server */
     atomic_uint *num_outgoing;    /* of the server, which are not among those; NULL: not counted */
     struct yd_limits *limits;     /* of each client, for all loops; NULL: none */
+    struct yd_rates *rates;       /* of new connections, for all loops; NULL: none */
     struct yd_trimmer *trimmer;   /* of the server; NULL: memory is not given back */
     uint32_t header_ms;           /* for a PROXY header; 0: no limit */
 };

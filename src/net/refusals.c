@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "net/limits.h"
 #include "net/net_internal.h"
+#include "net/rates.h"
 
 /* Counters and lines about what is refused. */
 
@@ -18,21 +19,49 @@ bool yd_net_may_log(struct yd_net *net)
     return true;
 }
 
-void yd_net_count_refusal(struct yd_net *net, int refusal, const struct yd_ip *ip)
+static void log_refusal(struct yd_net *net, int refusal, const struct yd_ip *ip)
 {
-    const struct yd_limits_options *options = yd_limits_options(net->options.limits);
-    struct yd_counters *counters = &net->loop->counters;
+    const struct yd_limits_options *limits = yd_limits_options(net->options.limits);
     bool by_handshakes = refusal == YD_REFUSED_HANDSHAKE;
     char text[YD_IP_TEXT_SIZE];
 
-    yd_count(by_handshakes ? &counters->limited_handshakes : &counters->limited_connections, 1);
-    if (!yd_net_may_log(net))
-        return;
     yd_ip_write(ip, text);
     yd_log(yd_loop_log(net->loop), YODEL_LOG_WARN,
            "refused a connection from %s: it has %u %s, the most allowed", text,
-           by_handshakes ? options->handshakes : options->connections,
+           by_handshakes ? limits->handshakes : limits->connections,
            by_handshakes ? "handshakes in progress" : "connections");
+}
+
+static void log_rate(struct yd_net *net, int refusal, const struct yd_ip *ip)
+{
+    const struct yd_rates_options *rates = yd_rates_options(net->options.rates);
+    bool by_client = refusal == YD_REFUSED_CLIENT_RATE;
+    char text[YD_IP_TEXT_SIZE];
+
+    yd_ip_write(ip, text);
+    yd_log(yd_loop_log(net->loop), YODEL_LOG_WARN,
+           "refused a connection from %s: %u have come%s in %u ms, the most allowed", text,
+           by_client ? rates->client : rates->server, by_client ? " from there" : "",
+           (unsigned)rates->period_ms);
+}
+
+void yd_net_count_refusal(struct yd_net *net, int refusal, const struct yd_ip *ip)
+{
+    struct yd_counters *counters = &net->loop->counters;
+    bool by_rate = refusal == YD_REFUSED_RATE || refusal == YD_REFUSED_CLIENT_RATE;
+
+    if (by_rate)
+        yd_count(&counters->limited_connects, 1);
+    else
+        yd_count(refusal == YD_REFUSED_HANDSHAKE ? &counters->limited_handshakes
+                                                 : &counters->limited_connections,
+                 1);
+    if (!yd_net_may_log(net))
+        return;
+    if (by_rate)
+        log_rate(net, refusal, ip);
+    else
+        log_refusal(net, refusal, ip);
 }
 
 void yd_net_count_flood(struct yd_net *net, const struct yd_ip *ip)
@@ -43,6 +72,5 @@ void yd_net_count_flood(struct yd_net *net, const struct yd_ip *ip)
     if (!yd_net_may_log(net))
         return;
     yd_ip_write(ip, text);
-    yd_log(yd_loop_log(net->loop), YODEL_LOG_WARN, "%s sends more messages a second than allowed",
-           text);
+    yd_log(yd_loop_log(net->loop), YODEL_LOG_WARN, "%s sends more messages than allowed", text);
 }

@@ -18,6 +18,7 @@
 
 /* An id has 8 bits for its loop. */
 #define MOST_LOOPS 255u
+#define MOST_CONNECTS 65535
 #define MOST_THREADS 1024u
 
 /* The peer's half of a close, ms. */
@@ -65,6 +66,8 @@ static void fill_in(yodel_server_options *options)
     DEFAULT(discard_ms, 30000);
     DEFAULT(max_deflate_memory, (size_t)256 * 1024 * 1024);
     DEFAULT(trim_ms, 10000);
+    DEFAULT(connects_ms, 1000);
+    DEFAULT(messages_ms, 1000);
 }
 
 #undef DEFAULT
@@ -74,7 +77,7 @@ static int check_options(const yodel_server_options *options)
     const yodel_allocator *mem = options->allocator;
 
     if (options->loops > MOST_LOOPS || options->work_threads > MOST_THREADS ||
-        !yd_stop_code_is_valid(options->stop_code))
+        options->max_address_connects > MOST_CONNECTS || !yd_stop_code_is_valid(options->stop_code))
         return -EINVAL;
     if (mem != NULL && (mem->alloc == NULL || mem->resize == NULL || mem->release == NULL))
         return -EINVAL;
@@ -164,6 +167,7 @@ static int init_limits(yodel_server *server)
         .handshakes = server->options.max_address_handshakes,
         .messages = server->options.max_address_messages,
         .conn_messages = server->options.max_messages,
+        .period_ms = server->options.messages_ms,
         .secret = server->secret,
     };
 
@@ -171,6 +175,21 @@ static int init_limits(yodel_server *server)
         return 0;
     server->limits = yd_limits_new(&server->mem, &limits);
     return server->limits != NULL ? 0 : -ENOMEM;
+}
+
+static int init_rates(yodel_server *server)
+{
+    const struct yd_rates_options rates = {
+        .server = server->options.max_connects,
+        .client = server->options.max_address_connects,
+        .period_ms = server->options.connects_ms,
+        .secret = server->secret,
+    };
+
+    if (rates.server == 0 && rates.client == 0)
+        return 0;
+    server->rates = yd_rates_new(&server->mem, &rates);
+    return server->rates != NULL ? 0 : -ENOMEM;
 }
 
 static void keep(void *server)
@@ -199,6 +218,7 @@ static int init_worker(yodel_server *server, const struct yd_loop_ops *ops, unsi
         .num_connections = &server->num_connections,
         .num_outgoing = &server->num_outgoing,
         .limits = server->limits,
+        .rates = server->rates,
         .trimmer = trimmer_of(server),
         .header_ms = server->options.header_ms,
     };
@@ -250,6 +270,7 @@ static void free_server(yodel_server *server)
         yd_net_done(net);
     }
     yd_limits_free(server->limits);
+    yd_rates_free(server->rates);
     yd_addresses_free(server);
     yd_carrying_free(server->carrying);
     yd_services_free(server);
@@ -272,6 +293,7 @@ static int init_parts(yodel_server *server, const struct yd_loop_ops *ops)
     int rc;
 
     if ((rc = init_secrets(server)) < 0 || (rc = init_limits(server)) < 0 ||
+        (rc = init_rates(server)) < 0 ||
         (rc = yd_work_pool_new(&server->mem, server->options.work_threads, server->options.max_work,
                                &server->work)) < 0 ||
         (rc = init_workers(server, ops)) < 0 || (rc = init_bus(server)) < 0 ||
@@ -468,6 +490,7 @@ static void add_counters(yodel_server_stats *stats, const struct yd_loop *loop)
     stats->mail_refused += yd_loop_mail_refused(loop);
     stats->limited_connections += read_counter(&counters->limited_connections);
     stats->limited_handshakes += read_counter(&counters->limited_handshakes);
+    stats->limited_connects += read_counter(&counters->limited_connects);
     stats->limited_messages += read_counter(&counters->limited_messages);
     stats->proxy_refused += read_counter(&counters->proxy_refused);
     stats->deflate_limited += read_counter(&counters->deflate_limited);

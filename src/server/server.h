@@ -14,6 +14,7 @@
 #include "http/http.h"
 #include "net/limits.h"
 #include "net/net.h"
+#include "net/rates.h"
 #include "net/sockets.h"
 #include "net/tls.h"
 #include "open/work.h"
@@ -95,6 +96,7 @@ struct yodel_server {
     struct yd_http http;
     struct yd_ws_service ws;
     struct yd_limits *limits; /* by address; NULL: none */
+    struct yd_rates *rates;   /* NULL: none */
     struct yd_address *addresses;
     struct yd_sio_link *services; /* Socket.IO services */
     struct yd_carrying *carrying; /* for them; NULL: nothing is carried */

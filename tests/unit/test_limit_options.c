@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -105,6 +106,38 @@ static void test_limit_options_connections_of_an_address(void **state)
     stop();
 }
 
+/* How many of num connections get each status. */
+static void connect_many(yodel_server_options options, int num, int status, int expected)
+{
+    int answered = 0;
+
+    options.connects_ms = 24 * 3600 * 1000;
+    start(options);
+    for (int i = 0; i < num; i++) {
+        int fd = ask("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), got = 0;
+        char text[13] = "";
+
+        assert_int_equal(recv(fd, text, 12, MSG_WAITALL), 12);
+        assert_int_equal(sscanf(text, "HTTP/1.1 %d", &got), 1);
+        answered += got == status;
+        close(fd);
+    }
+    assert_int_equal(answered, expected);
+    assert_int_equal(stats_now().limited_connects, status == 404 ? num - expected : expected);
+    stop();
+}
+
+static void test_limit_options_connects(void **state)
+{
+    connect_many((yodel_server_options){.max_connects = 3}, 5, 503, 2);
+    connect_many((yodel_server_options){.max_address_connects = 4}, 5, 429, 1);
+    connect_many((yodel_server_options){.max_connects = 3, .max_address_connects = 4}, 5, 404, 3);
+    assert_int_equal(
+        yodel_server_new(YODEL_OPTIONS(yodel_server_options, .max_address_connects = 65536),
+                         &server),
+        -EINVAL);
+}
+
 /* Far more than three messages in a second. */
 static void send_messages(yodel_server_options options)
 {
@@ -129,6 +162,8 @@ static void test_limit_options_messages(void **state)
 {
     send_messages((yodel_server_options){.max_messages = 3});
     send_messages((yodel_server_options){.max_address_messages = 3});
+    send_messages((yodel_server_options){.max_messages = 3, .messages_ms = 3600000});
+    send_messages((yodel_server_options){.max_address_messages = 3, .messages_ms = 3600000});
 }
 
 /* ---- jobs ---- */
@@ -170,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit_options_connections_of_an_address),
+        cmocka_unit_test(test_limit_options_connects),
         cmocka_unit_test(test_limit_options_messages),
         cmocka_unit_test(test_limit_options_jobs),
     };

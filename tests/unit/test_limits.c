@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "failmem.h"
 #include "net/limits.h"
+#include "net/rates.h"
 
 #include <cmocka.h>
 
@@ -186,6 +187,79 @@ static void test_limits_of_a_network(void **state)
     yd_limits_free(limits);
 }
 
+/* ---- connections that come ---- */
+
+static struct yd_rates *rates_of(const struct yodel_allocator *mem, unsigned of_server,
+                                 unsigned of_client)
+{
+    return yd_rates_new(
+        mem, &(struct yd_rates_options){
+                 .server = of_server, .client = of_client, .period_ms = 500, .secret = secret});
+}
+
+static struct yd_ip client_ip(unsigned number)
+{
+    uint8_t bytes[4] = {10, (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
+
+    return yd_ip_of_bytes(bytes, 4, 1);
+}
+
+static void test_rates_of_a_server(void **state)
+{
+    struct yd_rates *rates = rates_of(&yd_mem_default, 3, 0);
+    struct yd_ip ip = client_ip(1);
+
+    assert_non_null(rates);
+    for (uint64_t now = 1000; now < 3000; now += 500) {
+        for (int i = 0; i < 3; i++)
+            assert_true(yd_rates_server(rates, now + 499));
+        assert_false(yd_rates_server(rates, now));
+        assert_false(yd_rates_server(rates, now - 1)); /* a slow clock */
+    }
+    assert_true(yd_rates_client(rates, &ip, 0));
+    yd_rates_free(rates);
+}
+
+/* Each for itself, also when they are many, and with nothing of theirs open. */
+static void test_rates_of_clients(void **state)
+{
+    struct yd_rates *rates = rates_of(&yd_mem_default, 0, 2);
+    struct yd_ip none = {.kind = YD_IP_UNIX}, ip;
+    unsigned uncounted = 0;
+
+    assert_non_null(rates);
+    for (uint64_t now = 1000; now < 2000; now += 500) {
+        for (int round = 0; round < 2; round++)
+            for (unsigned i = 0; i < 20000; i++) {
+                ip = client_ip(i);
+                assert_true(yd_rates_client(rates, &ip, now + i % 500));
+            }
+        for (unsigned i = 0; i < 20000; i++) {
+            ip = client_ip(i);
+            uncounted += yd_rates_client(rates, &ip, now);
+        }
+    }
+    assert_in_range(uncounted, 0, 400); /* of sets that are full */
+    for (int i = 0; i < 10; i++) {
+        assert_true(yd_rates_client(rates, &none, 1000));
+        assert_true(yd_rates_server(rates, 1000));
+    }
+    yd_rates_free(rates);
+}
+
+static void test_rates_without_memory(void **state)
+{
+    struct failmem fm;
+
+    FAILMEM_LOOP(&fm)
+    {
+        struct yd_rates *rates = rates_of(&fm.mem, 1, 1);
+
+        failmem_assert_whole(&fm, rates != NULL ? 0 : -ENOMEM, rates != NULL, rates == NULL);
+        yd_rates_free(rates);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +268,9 @@ int main(void)
         cmocka_unit_test(test_limits_of_a_network),
         cmocka_unit_test(test_limits_without_memory),
         cmocka_unit_test(test_limits_hold_on_several_threads),
+        cmocka_unit_test(test_rates_of_a_server),
+        cmocka_unit_test(test_rates_of_clients),
+        cmocka_unit_test(test_rates_without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,10 @@ void listen_side_options(const struct program *p, yodel_server_options *options)
     options->max_address_handshakes = 1;
     options->max_address_messages = 6;
     options->max_messages = 4;
+    options->max_connects = 6;
+    options->max_address_connects = 3;
+    options->connects_ms = 500;
+    options->messages_ms = 2000;
 }
 
 void listen_side_set_up(const struct program *p, struct yd_address *address)
