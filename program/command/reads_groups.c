@@ -53,15 +53,32 @@ static void on_body(struct yg_parcel *parcel)
 
 /* ---- members ---- */
 
+/* The document of a member that the program let in says who it is, and what others may know. */
+static int show_document(json_t *object, json_t *document)
+{
+    json_t *user = json_object_get(document, "user");
+
+    if (user == NULL)
+        return json_object_set(object, "info", document);
+    if (json_object_set(object, "user", user) != 0)
+        return -1;
+    return json_object_get(document, "info") == NULL
+               ? 0
+               : json_object_set(object, "info", json_object_get(document, "info"));
+}
+
 static json_t *show_member(const yodel_group_member *member)
 {
     json_t *object = json_pack("{ss%}", "channel", member->channel.ptr, member->channel.len);
-    json_t *info;
+    json_t *document;
+    int rc;
 
     if (object == NULL || member->json.len == 0)
         return object;
-    info = json_loadb(member->json.ptr, member->json.len, JSON_DECODE_ANY, NULL);
-    if (info != NULL && json_object_set_new(object, "info", info) == 0)
+    document = json_loadb(member->json.ptr, member->json.len, JSON_DECODE_ANY, NULL);
+    rc = document != NULL ? show_document(object, document) : -1;
+    json_decref(document);
+    if (rc == 0)
         return object;
     json_decref(object);
     return NULL;

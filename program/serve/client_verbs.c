@@ -15,7 +15,8 @@
 static const char *const outcomes[YG_NUM_CLIENT_OUTCOMES] = {"done", "refused", "failed"};
 static const char *const kinds[YG_NUM_CLIENT_KINDS] = {"join", "leave", "relay", "other"};
 
-static void count(struct yg_state *state, enum yg_client_kind kind, enum yg_client_outcome outcome)
+void yg_client_count(struct yg_state *state, enum yg_client_kind kind,
+                     enum yg_client_outcome outcome)
 {
     atomic_fetch_add_explicit(&state->client_counts[kind][outcome], 1, memory_order_relaxed);
 }
@@ -35,21 +36,21 @@ void yg_client_verbs_put(struct yg_state *state, struct yg_text *text)
 
 static void done(struct yg_state *state, enum yg_client_kind kind, yodel_sio_event *event)
 {
-    count(state, kind, YG_CLIENT_DONE);
+    yg_client_count(state, kind, YG_CLIENT_DONE);
     (void)yodel_sio_event_answer(event, "{s:b}", "ok", 1);
 }
 
 static void refuse(struct yg_state *state, enum yg_client_kind kind, yodel_sio_event *event,
                    const char *code)
 {
-    count(state, kind, YG_CLIENT_REFUSED);
+    yg_client_count(state, kind, YG_CLIENT_REFUSED);
     (void)yodel_sio_event_answer(event, "{s:{s:s}}", "error", "code", code);
 }
 
 static void fail(struct yg_state *state, enum yg_client_kind kind, yodel_sio_event *event,
                  int result)
 {
-    count(state, kind, YG_CLIENT_FAILED);
+    yg_client_count(state, kind, YG_CLIENT_FAILED);
     (void)yodel_sio_event_answer(event, "{s:{s:s}}", "error", "code",
                                  result == YODEL_ERR_TOO_BIG ? "too_many_rooms" : "unavailable");
 }

@@ -102,6 +102,10 @@ static int start(struct yg_state *state)
         return rc;
     if ((rc = tell_failure(state, "redis", yg_redis_share(state))) < 0)
         return rc;
+    if ((rc = tell_failure(state, "rooms", yg_rooms_start(state))) < 0)
+        return rc;
+    if ((rc = yg_websockets_start(state)) < 0 || (rc = yg_events_start(state)) < 0)
+        return rc;
     if ((rc = tell_failure(state, "api", yg_serve_api_start(state))) < 0)
         return rc;
     if ((rc = tell_failure(state, "page", yg_page_start(state))) < 0)
@@ -136,11 +140,14 @@ static struct yg_state *new_state(const struct yg_load *load, const struct yg_co
 static void free_state(struct yg_state *state)
 {
     yg_present_free(state);
+    state->service.channels = yodel_channels_unref(state->service.channels);
     yodel_sio_unref(state->sio);
     yg_redis_end(state);
     yodel_server_unref(state->server);
     yg_signals_end(state);
     yg_serve_api_end(state);
+    free(state->websockets);
+    free(state->events);
     free(state->beats);
     yg_config_unref(state->config);
     yg_auth_unref(state->auth);

@@ -69,6 +69,8 @@ struct yg_state {
     atomic_uint_least64_t auth_counts[YG_NUM_AUTH_METHODS][YG_VERDICT_LATER + 1];
     atomic_int_least64_t auth_said[YG_NUM_TOKEN_CODES]; /* the second of the last line in the log */
     atomic_uint_least64_t client_counts[YG_NUM_CLIENT_KINDS][YG_NUM_CLIENT_OUTCOMES];
+    struct yg_websocket_paths *websockets;
+    struct yg_event_paths *events;
     char node[256]; /* the node's name */
     struct yg_beat *beats;
     unsigned num_loops;
@@ -134,11 +136,22 @@ int yg_namespaces_add(struct yg_state *state, const struct yg_config *config);
 /* The options of a namespace; NULL: the configuration has none of that name. */
 const struct yg_namespace *yg_namespace_find(const struct yg_config *config, yodel_str name);
 
+/* The channel layer of plain WebSockets, and the history of its groups. */
+int yg_rooms_start(struct yg_state *state);
+/* What a room can do: the first entry of rooms that has its name; NULL: none. */
+const struct yg_room *yg_room_find(const struct yg_config *config, const char *name);
+
+/* Plain WebSockets, and streams for EventSource; each failure was said. */
+int yg_websockets_start(struct yg_state *state);
+int yg_events_start(struct yg_state *state);
+
 /* What clients may do by themselves: handlers of a namespace, before clients are in it. */
 int yg_client_verbs_set_up(struct yg_state *state, yodel_sio_namespace *ns);
 /* Passes an event on that the configuration relays.  Returns whether that is to be: it was done,
  * refused, or has failed. */
 bool yg_client_relay(struct yg_state *state, yodel_sio_socket *socket, yodel_sio_event *event);
+void yg_client_count(struct yg_state *state, enum yg_client_kind kind,
+                     enum yg_client_outcome outcome);
 /* Refuses an event that is for nobody. */
 void yg_client_refuse(struct yg_state *state, yodel_sio_event *event);
 void yg_client_verbs_put(struct yg_state *state, struct yg_text *text);

@@ -3,6 +3,7 @@
  * something else.  A line goes as what it is about is built. */
 #include <string.h>
 
+#include "command/rights.h"
 #include "serve/state.h"
 
 static unsigned refuse(struct yg_state *state, bool wanted, const char *what)
@@ -24,17 +25,68 @@ static unsigned check_namespaces(struct yg_state *state, const struct yg_config 
     return num;
 }
 
+/* Whether some name may have both patterns, which have a star at their end, or none. */
+static bool overlap(const char *a, const char *b)
+{
+    const size_t a_len = strcspn(a, "*"), b_len = strcspn(b, "*");
+
+    if (a[a_len] == '\0')
+        return yg_pattern_fits(b, a);
+    if (b[b_len] == '\0')
+        return yg_pattern_fits(a, b);
+    return memcmp(a, b, a_len < b_len ? a_len : b_len) == 0;
+}
+
+static unsigned check_history(struct yg_state *state, const struct yg_config *config, size_t n)
+{
+    const char *match = config->rooms.items[n].match, *star = strchr(match, '*');
+    unsigned num = refuse(state, config->websockets.num == 0,
+                          "rooms.history without websockets, of whose groups it is kept");
+
+    num += refuse(state, star != NULL && star[1] != '\0',
+                  "rooms.history of a match with * elsewhere than at its end");
+    for (size_t i = 0; i < n; i++)
+        num += refuse(state,
+                      config->rooms.items[i].history.size == 0 &&
+                          overlap(config->rooms.items[i].match, match),
+                      "rooms.history behind an entry without it that may match the same");
+    return num;
+}
+
+static unsigned check_rooms(struct yg_state *state, const struct yg_config *config)
+{
+    unsigned num = 0;
+
+    for (size_t i = 0; i < config->rooms.num; i++) {
+        num += refuse(state, config->rooms.items[i].occupancy_events, "rooms.occupancy_events");
+        if (config->rooms.items[i].history.size > 0)
+            num += check_history(state, config, i);
+    }
+    return num;
+}
+
+static unsigned check_websockets(struct yg_state *state, const struct yg_config *config)
+{
+    unsigned num = 0;
+
+    for (size_t i = 0; i < config->websockets.num; i++)
+        num += refuse(state, *config->websockets.items[i].webhook != '\0', "websockets.webhook");
+    return num;
+}
+
 unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config)
 {
     unsigned num = check_namespaces(state, config);
+
+    num += check_websockets(state, config);
+    num += check_rooms(state, config);
+    num += refuse(state, config->events.num > 0 && (config->auth.methods & YG_METHOD_JWT) == 0,
+                  "events without jwt among auth.methods");
 
     num += refuse(state, (config->auth.methods & YG_METHOD_WEBHOOK) != 0, "auth.methods: webhook");
     num += refuse(state, strncmp(config->auth.jwt.jwks_url, "https:", 6) == 0,
                   "auth.jwt.jwks_url other than a file");
     num += refuse(state, config->webhooks.num > 0, "webhooks");
-    num += refuse(state, config->websockets.num > 0, "websockets");
-    num += refuse(state, config->events.num > 0, "events");
-    num += refuse(state, config->rooms.num > 0, "rooms");
     num += refuse(state, config->consumers.num > 0, "consumers");
     num += refuse(state, config->admin.enabled, "admin.enabled");
     num += refuse(state, *config->log.file != '\0', "log.file");

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: MIT
 """yodel serve: who may connect by a token, what it grants, when it ends; events that are passed on."""
 
-import base64
 import contextlib
-import hashlib
-import hmac
 import json
 import pathlib
 import signal
@@ -12,9 +9,9 @@ import time
 
 from harness import equal, eventually, http, run
 from sio_client import ConnectError, SioClient
+from tokens import OTHER, SECRET, part, token
 from yodel_program import Yodel, folder
 
-SECRET, OTHER = "0123456789abcdef0123456789abcdef", "x" * 32
 LISTEN = """
 listen:
   - {name: public, address: "127.0.0.1:0"}
@@ -28,19 +25,6 @@ namespaces:
   - {name: /maybe, auth: optional}
   - {name: /open, auth: none, relay: [{event: typing, to: namespace}]}
 """
-
-
-def part(value):
-    text = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
-
-
-def token(user="ann", seconds=3600, secret=SECRET, yodel=None, **claims):
-    claims = {"sub": user, "exp": int(time.time()) + seconds, **claims}
-    if yodel is not None:
-        claims["yodel"] = yodel
-    signed = part({"alg": "HS256", "typ": "JWT"}) + "." + part(claims)
-    return signed + "." + part(hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest())
 
 
 class Server:

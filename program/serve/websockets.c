@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yodel/ws.h>
+
+#include "serve/visitor.h"
+
+/*
+ * Plain WebSockets: members of groups, which the API sends to.  One is in the group of {room} in
+ * its path, and in the rooms of its token.
+ */
+
+#define CLOSE_EXPIRED 4001
+
+struct path {
+    struct yg_state *state;
+    const struct yg_websocket *options; /* of the start */
+};
+
+struct yg_websocket_paths {
+    size_t num;
+    struct path items[];
+};
+
+/* One WebSocket. */
+struct member {
+    yodel_ws *ws;
+    struct yg_until until;
+};
+
+static void free_member(void *data)
+{
+    struct member *member = data;
+
+    yg_until_stop(&member->until);
+    free(member);
+}
+
+/* The client comes back with another token. */
+static void on_over(void *owner)
+{
+    struct member *member = owner;
+
+    yodel_ws_close(member->ws, CLOSE_EXPIRED, "the token has expired");
+}
+
+/* ---- groups ---- */
+
+/* Who is there, for GET /presence; "": the room has none. */
+static int describe(const struct yg_token *token, struct yg_text *text)
+{
+    const json_t *info = token->grants.info;
+    char *dump;
+
+    yg_text_puts(text, "{\"user\":");
+    if (token->user != NULL)
+        yg_text_put_json(text, token->user, strlen(token->user));
+    else
+        yg_text_puts(text, "null");
+    if (info != NULL) {
+        dump = json_dumps(info, JSON_COMPACT | JSON_ENCODE_ANY);
+        if (dump == NULL)
+            return -ENOMEM;
+        if (text->len + strlen(dump) + 20 < YODEL_GROUP_MAX_JSON) {
+            yg_text_puts(text, ",\"info\":");
+            yg_text_puts(text, dump);
+        }
+        free(dump);
+    }
+    yg_text_putc(text, '}');
+    return yg_text_failed(text) ? -ENOMEM : 0;
+}
+
+static int join(struct yg_state *state, yodel_ws *ws, const char *room,
+                const struct yg_token *token)
+{
+    const struct yg_room *options =
+        yg_room_find(yg_state_loop_config(state, yodel_ws_loop(ws)), room);
+    struct yg_text text = {0};
+    int rc;
+
+    if (options == NULL || !options->presence)
+        return yodel_group_add(state->service.channels, room, ws);
+    rc = describe(token, &text);
+    if (rc == 0)
+        rc = yodel_group_add_json(state->service.channels, room, ws,
+                                  (yodel_str){text.ptr, text.len});
+    yg_text_done(&text);
+    return rc;
+}
+
+/* The room of the path: who shows a token needs its grant. */
+static int join_path(struct yg_state *state, yodel_ws *ws, yodel_request *req,
+                     const struct yg_token *token)
+{
+    const yodel_str name = yodel_request_param(req, "room");
+    char room[YODEL_GROUP_NAME_MAX + 1];
+
+    if (name.ptr == NULL)
+        return 0;
+    if (name.len == 0 || name.len >= sizeof(room) || memchr(name.ptr, 0, name.len) != NULL)
+        return 400;
+    memcpy(room, name.ptr, name.len);
+    room[name.len] = '\0';
+    if (token->claims != NULL && !yg_visitor_may_join(token, room))
+        return 403;
+    return yg_visitor_status(join(state, ws, room, token));
+}
+
+static int join_all(struct yg_state *state, yodel_ws *ws, yodel_request *req,
+                    const struct yg_token *token)
+{
+    const struct yg_config *config = yg_state_loop_config(state, yodel_ws_loop(ws));
+    int status;
+
+    if (token->grants.num_rooms + 1 > config->limits.rooms_per_socket)
+        return 403;
+    status = join_path(state, ws, req, token);
+    for (size_t i = 0; i < token->grants.num_rooms && status == 0; i++)
+        status = yg_visitor_status(join(state, ws, token->grants.rooms[i], token));
+    return status;
+}
+
+/* ---- a WebSocket ---- */
+
+static int begin(struct yg_state *state, yodel_ws *ws, const struct yg_token *token)
+{
+    const struct yg_config *config = yg_state_loop_config(state, yodel_ws_loop(ws));
+    const int64_t at = yg_visitor_end_ms(config, token);
+    struct member *member;
+
+    if (at == 0)
+        return 0;
+    member = calloc(1, sizeof(*member));
+    if (member == NULL)
+        return 503;
+    member->ws = ws;
+    yg_until_start(&member->until, yodel_ws_loop(ws), at, on_over, member);
+    yodel_ws_set_data(ws, member, free_member);
+    return 0;
+}
+
+static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
+{
+    const struct path *path = user;
+    struct yg_token token;
+    int status = yg_visitor_check(path->state, req, path->options->auth, &token);
+
+    if (status == 0)
+        status = begin(path->state, ws, &token);
+    if (status == 0)
+        status = join_all(path->state, ws, req, &token);
+    yg_token_free(&token);
+    return status == 0 ? YODEL_ACCEPT : status;
+}
+
+/* Without a hook messages are for nobody. */
+static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
+{
+    const struct path *path = user;
+
+    (void)ws, (void)message;
+    yg_client_count(path->state, YG_CLIENT_OTHER, YG_CLIENT_REFUSED);
+    return 0;
+}
+
+int yg_websockets_start(struct yg_state *state)
+{
+    const struct yg_config *config = state->first;
+    const size_t num = config->websockets.num;
+    const yodel_ws_options options = {.size = sizeof(options),
+                                      .close_congested = config->limits.on_slow == YG_SLOW_CLOSE};
+    const yodel_ws_handlers handlers = {.size = sizeof(handlers),
+                                        .on_connect = on_connect,
+                                        .on_message = on_message,
+                                        .options = &options};
+    int rc = 0;
+
+    state->websockets = calloc(1, sizeof(*state->websockets) + num * sizeof(struct path));
+    if (state->websockets == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < num && rc == 0; i++) {
+        struct path *path = &state->websockets->items[i];
+
+        *path = (struct path){state, &config->websockets.items[i]};
+        rc = yodel_server_route_ws(state->server, path->options->path, &handlers, path);
+        if (rc < 0)
+            yg_log(state, YG_LOG_ERROR, "websockets.%s: %s", path->options->path,
+                   yodel_strerror(rc));
+    }
+    return rc;
+}

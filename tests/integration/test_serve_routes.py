@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""yodel serve: plain WebSockets and streams for EventSource, by their tokens."""
+
+import hashlib
+import json
+import time
+
+from harness import Refused, Stream, WebSocket, closed_with, connect, equal, eventually, http, request_bytes, run
+from sio_client import SioClient
+from tokens import OTHER, SECRET, token
+from yodel_program import Yodel, file, folder
+
+CONFIG = """
+listen:
+  - {name: public, address: "127.0.0.1:0"}
+  - {name: internal, address: "127.0.0.1:0", serve: [api, metrics, health]}
+namespaces: [{name: /, auth: none, personal_room: "user:{user}"}]
+websockets:
+  - {path: "/open/{room}", auth: none}
+  - {path: "/ws/{room}", auth: required}
+  - {path: "/maybe", auth: optional}
+events: [{path: /events, rooms: token}, {path: /chosen, rooms: query}]
+rooms: [{match: "kept:*", history: {size: 2}}, {match: "seen", presence: true}]
+limits: {rooms_per_socket: 3}
+shutdown: {spread: 0s}
+auth: {methods: [jwt], jwt: {keys: [{secret: SECRET}], leeway: 0s, sources: [authorization, "query:t"]}}
+api: {keys: [{name: all, sha256: HASH, scopes: [emit, rooms, read, admin]}]}
+"""
+
+
+def serve(extra=""):
+    text = CONFIG.replace("SECRET", SECRET).replace("HASH", hashlib.sha256(b"first").hexdigest()) + extra
+    with file(text) as path:
+        return Yodel("-c", path)
+
+
+def call(server, method, path, body=None):
+    headers = [("Authorization", "Bearer first"), ("Content-Type", "application/json")]
+    response = http(server.internal, method, f"/api/v1/{path}", headers, json.dumps(body).encode() if body is not None else b"")
+    equal(response.status, 200, response.body)
+    return json.loads(response.body)
+
+
+def send(server, group, text):
+    call(server, "POST", "emit", {"to": {"groups": [group]}, "event": "message", "args": [text]})
+
+
+def bearer(shown):
+    return [("Authorization", f"Bearer {shown}")]
+
+
+def status(server, path, headers=()):
+    """Of a handshake that is refused."""
+    try:
+        WebSocket(server.port, path, headers).close()
+    except Refused as refused:
+        return refused.response.status
+    return 101
+
+
+class Events(Stream):
+    """An EventSource of which every line is seen."""
+
+    def __init__(self, server, path, headers=()):
+        super().__init__(connect(server.port))
+        self.send(request_bytes("GET", path, [*headers, ("Accept", "text/event-stream")]))
+        head = self.until(b"\r\n\r\n")
+        assert b" 200 " in head and b"text/event-stream" in head, head
+
+
+def test_websockets():
+    with serve() as server:
+        with WebSocket(server.port, "/open/a") as one, WebSocket(server.port, "/open/a") as two:
+            send(server, "a", "hello")
+            equal([one.message(), two.message()], ["hello"] * 2)
+            one.send_text("to nobody")
+            counted = b'yodel_client_events_total{kind="other",outcome="refused"} 1\n'
+            eventually(lambda: counted in http(server.internal, "GET", "/metrics").body, "it is counted")
+            send(server, "b", "not for them")
+            send(server, "a", "again")
+            equal([one.message(), two.message()], ["again"] * 2)
+        equal(status(server, "/ws/a"), 401)
+        equal(status(server, "/ws/a", bearer(token(secret=OTHER))), 401)
+        equal(status(server, "/ws/a", bearer(token())), 403)
+        equal(status(server, "/ws/a", bearer(token(yodel={"can": {"join": ["b*"]}}))), 403)
+        equal(status(server, "/ws/a", bearer(token(yodel={"join": ["a"], "namespaces": ["/"]}))), 403)
+        equal(status(server, "/ws/a", bearer(token(yodel={"join": ["a", "b", "c"]}))), 403)
+        equal(status(server, "/maybe"), 101)
+        equal(status(server, "/maybe", bearer("x")), 401)
+        equal(status(server, "/open/a", [("Origin", "http://other.example")]), 403)
+        equal(http(server.internal, "GET", "/open/a").status, 426)
+        with WebSocket(server.port, "/ws/a?t=" + token("ann", yodel={"can": {"join": ["a"]}, "join": ["news"]})) as ws:
+            send(server, "a", "1")
+            send(server, "news", "2")
+            equal([ws.message(), ws.message()], ["1", "2"])
+
+
+def test_a_websocket_ends_with_its_token():
+    with serve() as server:
+        closed_with(WebSocket(server.port, "/ws/a", bearer(token(seconds=1, yodel={"join": ["a"]}))), 4001)
+
+
+def test_presence_and_history():
+    with serve() as server:
+        grants = {"join": ["seen"], "info": {"name": "Ann"}}
+        with WebSocket(server.port, "/ws/seen", bearer(token("ann", yodel=grants))):
+            members = call(server, "GET", "presence?group=seen")["members"]
+            equal([(each["user"], each["info"]) for each in members], [("ann", {"name": "Ann"})])
+        for number in range(3):
+            send(server, "kept:1", str(number))
+        shown = lambda: [each["text"] for each in call(server, "GET", "history?group=kept:1")["items"]]
+        eventually(lambda: shown() == ["1", "2"], "two are kept")
+
+
+def test_event_streams():
+    with serve() as server:
+        for path, headers, expected in (
+            ("/events", [], 401),
+            ("/events", bearer(token(secret=OTHER)), 401),
+            ("/events", bearer(token(yodel={"join": list("abc")})), 403),
+            ("/chosen", bearer(token()), 400),
+            ("/chosen?rooms=a", bearer(token()), 403),
+            ("/chosen?rooms=a,b,c,d", bearer(token(yodel={"can": {"join": ["*"]}})), 403),
+        ):
+            equal(http(server.port, "GET", path, headers).status, expected, path)
+        equal(http(server.internal, "GET", "/events", bearer(token())).status, 404)
+        equal(http(server.port, "HEAD", "/events", bearer(token())).status, 200)
+        joined = token("ann", yodel={"join": ["news"]})
+        chosen = token("bob", yodel={"can": {"join": ["n*"]}})
+        with Events(server, "/events", bearer(joined)) as ann, Events(server, "/chosen?rooms=news,n2", bearer(chosen)) as bob:
+            call(server, "POST", "emit", {"to": {"rooms": ["news"]}, "event": "said", "args": ["x", 1]})
+            for stream in (ann, bob):
+                stream.until(b'event: said\ndata: ["x",1]\n\n')
+            call(server, "POST", "emit", {"to": {"users": ["ann"]}, "event": "private"})
+            call(server, "POST", "emit", {"to": {"rooms": ["n2"]}, "event": "second"})
+            ann.until(b"event: private\n")
+            bob.until(b"event: second\n")
+            send(server, "news", "raw")
+            for stream in (ann, bob):
+                stream.until(b"data: raw\n")
+
+
+def test_an_event_stream_ends_with_its_token():
+    with serve() as server, Events(server, "/events", bearer(token(seconds=1, yodel={"join": ["a"]}))) as stream:
+        stream.until(b"0\r\n\r\n")
+
+
+def test_what_cannot_be_kept_is_refused():
+    for words in (
+        'rooms: [{match: "a", history: {size: 1}}]',
+        'websockets: [{path: /a, auth: none}]\nrooms: [{match: "a*b", history: {size: 1}}]',
+        'websockets: [{path: /a, auth: none}]\nrooms: [{match: "a*"}, {match: "ab", history: {size: 1}}]',
+        "events: [{path: /a}]",
+    ):
+        with folder() as path:
+            (path / "a.yaml").write_text("namespaces: [{name: /, auth: none}]\n" + words + "\n")
+            try:
+                Yodel("-c", str(path / "a.yaml")).close()
+            except AssertionError as error:
+                assert "not built into this version yet" in str(error), error
+            else:
+                raise AssertionError(words)
+
+
+run(dict(globals()))
