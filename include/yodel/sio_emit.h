@@ -347,6 +347,21 @@ YODEL_API int yodel_sio_target_fetch(yodel_sio_target target, yodel_sio_sockets_
 YODEL_API int yodel_sio_namespace_fetch_rooms(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done,
                                               void *user) YODEL_ANY_THREAD;
 
+/*
+ * Gathers the rooms of a namespace and how many sockets of all processes are in each: json is an
+ * array of {"name", "count"}.  A socket does not count in the room of its id, which is told only
+ * when others are in it, nor do readers of events.  Servers of other makes have no such question
+ * and are asked for all of their sockets.
+ *
+ * ns     not NULL
+ * done   called once, on a loop's thread, within 10 s
+ *
+ * Returns as yodel_sio_target_fetch().
+ */
+YODEL_API int yodel_sio_namespace_fetch_room_counts(yodel_sio_namespace *ns,
+                                                    yodel_sio_sockets_fn *done,
+                                                    void *user) YODEL_ANY_THREAD;
+
 YODEL_C_END
 
 #endif

@@ -40,7 +40,7 @@ struct yg_service {
  * did not answer.  Left out for quick commands sockets      {"sockets": [{"sid", "namespace",
  * "user", "meta", "info", "rooms", "address", "connected_at", "expires_at"}], "next", "partial"?};
  * count: {"count", "partial"?} socket       such a socket rooms        {"rooms": [{"name",
- * "count"}], "next", "partial"?}; count is of this process. Sockets' own rooms are left out
+ * "count"}], "next", "partial"?}; sockets of all nodes, who are not counted in their own rooms
  *     presence     {"members": [{"sid" or "channel", "user", "info"}], "count", "partial"?}
  *     history      {"items": [{"offset", "text" or "attachment"}], "offset", "gone"}
  *     nodes        {"nodes": [{"id", "name", "self"}]}

@@ -126,29 +126,17 @@ void yg_read_presence(struct yg_run *run)
 
 /* ---- rooms ---- */
 
-/* A room with the form of a socket's id in which nobody but that socket is; it does not count
- * there, so the count is 0.  A room of other nodes with such a name is taken for one, too. */
-static bool is_own(const char *name, size_t count)
-{
-    return count == 0 && strlen(name) == 20 &&
-           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == 20;
-}
-
-static json_t *show_rooms(struct yg_run *run, const json_t *names)
+static json_t *show_rooms(const struct yg_run *run, const json_t *counts)
 {
     const char *prefix = run->command->prefix != NULL ? run->command->prefix : "";
     json_t *rooms = json_array();
 
-    for (size_t i = 0; rooms != NULL && i < json_array_size(names); i++) {
-        const char *name = json_string_value(json_array_get(names, i));
-        size_t count;
+    for (size_t i = 0; rooms != NULL && i < json_array_size(counts); i++) {
+        json_t *room = json_array_get(counts, i);
+        const char *name = json_string_value(json_object_get(room, "name"));
 
-        if (name == NULL || strncmp(name, prefix, strlen(prefix)) != 0)
-            continue;
-        count = yodel_sio_namespace_room_count(run->ns, name);
-        if (!is_own(name, count) &&
-            json_array_append_new(
-                rooms, json_pack("{sssI}", "name", name, "count", (json_int_t)count)) != 0) {
+        if (name != NULL && strncmp(name, prefix, strlen(prefix)) == 0 &&
+            json_array_append(rooms, room) != 0) {
             json_decref(rooms);
             return NULL;
         }
@@ -168,7 +156,7 @@ static void on_rooms(struct yg_parcel *parcel)
     yg_run_done(run, yg_run_partial(body, parcel->missing));
 }
 
-static void on_names(const yodel_sio_sockets *sockets, void *user)
+static void on_counts(const yodel_sio_sockets *sockets, void *user)
 {
     struct yg_parcel *parcel = user;
 
@@ -184,7 +172,7 @@ void yg_read_rooms(struct yg_run *run)
 
     if (parcel != NULL) {
         yg_run_wait(run, 10000);
-        rc = yodel_sio_namespace_fetch_rooms(run->ns, on_names, parcel);
+        rc = yodel_sio_namespace_fetch_room_counts(run->ns, on_counts, parcel);
         if (rc < 0)
             yg_parcel_drop(parcel);
     }

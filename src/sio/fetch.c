@@ -18,6 +18,7 @@ struct fetch {
     struct yd_buf text; /* elements of an array, or members of an object, as JSON */
     int rc;             /* the first that went wrong: no more is put */
     bool is_object;     /* rooms are names of members, so that each is there once */
+    bool counts;        /* rooms and how many are in each, in turn; a room may be there again */
     yodel_sio *sio;     /* a reference */
     yodel_sio_sockets_fn *fn;
     void *user;
@@ -42,6 +43,23 @@ static void put_room(yodel_str room, void *arg)
         fetch->rc = yd_json_put_string(fetch->sio->mem, &fetch->text, room);
     if (fetch->is_object)
         put(fetch, YODEL_STR(":null"));
+}
+
+/* A socket is not told of in the room of its id. */
+struct counted {
+    struct fetch *fetch;
+    yodel_str id;
+};
+
+static void count_room(yodel_str room, void *arg)
+{
+    struct counted *counted = arg;
+    struct fetch *fetch = counted->fetch;
+
+    if (yodel_str_eq(room, counted->id))
+        return;
+    put_room(room, fetch);
+    put(fetch, YODEL_STR(",1"));
 }
 
 static void put_socket(struct fetch *fetch, yodel_sio_socket *socket)
@@ -69,7 +87,10 @@ static void fetch_one(yodel_sio_socket *socket, void *arg)
 
     if (fetch->rc < 0)
         return;
-    if (fetch->is_object)
+    if (fetch->counts)
+        yodel_sio_socket_each_room(socket, count_room,
+                                   &(struct counted){fetch, {socket->id, YD_ID_LEN}});
+    else if (fetch->is_object)
         yodel_sio_socket_each_room(socket, put_room, fetch);
     else
         put_socket(fetch, socket);
@@ -119,20 +140,71 @@ static int wrap(const struct fetch *fetch, struct yd_buf *text)
     return 0;
 }
 
-/* All that was gathered; NULL when out of memory. */
-static json_t *document_of(const struct fetch *fetch)
+static int add_count(json_t *sums, const json_t *room, json_int_t more)
 {
-    json_t *document = NULL, *keys;
+    const char *name = json_string_value(room);
+    const size_t len = json_string_length(room);
+    json_int_t sum = json_integer_value(json_object_getn(sums, name, len));
+
+    return json_object_setn_new(sums, name, len, json_integer(sum + more));
+}
+
+/* An object with the sum of each room. */
+static json_t *sums_of(const json_t *pairs)
+{
+    json_t *sums = json_object();
+
+    for (size_t i = 0; sums != NULL && i + 1 < json_array_size(pairs); i += 2) {
+        if (add_count(sums, json_array_get(pairs, i),
+                      json_integer_value(json_array_get(pairs, i + 1))) < 0) {
+            json_decref(sums);
+            return NULL;
+        }
+    }
+    return sums;
+}
+
+/* As the program is told: [{"name", "count"}]. */
+static json_t *show_sums(const json_t *pairs)
+{
+    json_t *sums = sums_of(pairs), *shown = sums != NULL ? json_array() : NULL;
+
+    for (void *at = json_object_iter(sums); shown != NULL && at != NULL;
+         at = json_object_iter_next(sums, at)) {
+        json_t *item = json_pack("{ss%sO}", "name", json_object_iter_key(at),
+                                 json_object_iter_key_len(at), "count", json_object_iter_value(at));
+
+        if (json_array_append_new(shown, item) < 0) {
+            json_decref(shown);
+            shown = NULL;
+        }
+    }
+    json_decref(sums);
+    return shown;
+}
+
+/* What was gathered, as it stands; NULL when out of memory. */
+static json_t *read_all(const struct fetch *fetch)
+{
+    json_t *document = NULL;
     struct yd_buf text = {0};
 
     if (wrap(fetch, &text) == 0)
         (void)yd_json_read_checked((yodel_str){(char *)text.ptr, text.len}, &document);
     yd_buf_free(fetch->sio->mem, &text);
-    if (document == NULL || !fetch->is_object)
+    return document;
+}
+
+/* All that was gathered, for the program; NULL when out of memory. */
+static json_t *document_of(const struct fetch *fetch)
+{
+    json_t *document = read_all(fetch), *shown;
+
+    if (document == NULL || (!fetch->is_object && !fetch->counts))
         return document;
-    keys = keys_of(document);
+    shown = fetch->counts ? show_sums(document) : keys_of(document);
     json_decref(document);
-    return keys;
+    return shown;
 }
 
 static void tell(struct yd_ask *ask, unsigned missing)
@@ -177,6 +249,7 @@ static struct fetch *new_fetch(yodel_sio *sio, unsigned kind)
         return NULL;
     yd_ask_init(&fetch->ask, &fetch_ops, sio->bus);
     fetch->is_object = kind == YD_SIO_OP_ROOMS;
+    fetch->counts = kind == YD_SIO_OP_COUNTS;
     fetch->sio = yodel_sio_ref(sio);
     return fetch;
 }
@@ -207,14 +280,26 @@ int yodel_sio_target_fetch(yodel_sio_target target, yodel_sio_sockets_fn *done, 
     return rc < 0 ? rc : ask_for(YD_SIO_OP_SOCKETS, &target, done, user);
 }
 
-int yodel_sio_namespace_fetch_rooms(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done, void *user)
+static int ask_for_rooms(enum yd_sio_kind kind, yodel_sio_namespace *ns, yodel_sio_sockets_fn *done,
+                         void *user)
 {
     yodel_sio_target target;
 
     if (ns == NULL || done == NULL)
         return -EINVAL;
     target = yodel_sio_to_all(ns);
-    return ask_for(YD_SIO_OP_ROOMS, &target, done, user);
+    return ask_for(kind, &target, done, user);
+}
+
+int yodel_sio_namespace_fetch_rooms(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done, void *user)
+{
+    return ask_for_rooms(YD_SIO_OP_ROOMS, ns, done, user);
+}
+
+int yodel_sio_namespace_fetch_room_counts(yodel_sio_namespace *ns, yodel_sio_sockets_fn *done,
+                                          void *user)
+{
+    return ask_for_rooms(YD_SIO_OP_COUNTS, ns, done, user);
 }
 
 /* ---- what other processes have gathered ---- */
@@ -229,12 +314,41 @@ int yd_sio_fetch_answer(struct yd_sio_op *op)
     return 0;
 }
 
+static int put_sum(const struct yodel_allocator *mem, struct yd_buf *buf, void *at)
+{
+    yodel_str name = {json_object_iter_key(at), json_object_iter_key_len(at)};
+
+    if (buf->ptr[buf->len - 1] != '[' && yd_buf_append(mem, buf, ",", 1) < 0)
+        return -ENOMEM;
+    if (yd_json_put_string(mem, buf, name) < 0)
+        return -ENOMEM;
+    return yd_buf_printf(mem, buf, ",%" JSON_INTEGER_FORMAT,
+                         json_integer_value(json_object_iter_value(at)));
+}
+
+/* Each room of this process once. */
+static int encode_sums(const struct fetch *fetch, struct yd_buf *buf)
+{
+    const struct yodel_allocator *mem = fetch->sio->mem;
+    json_t *pairs = read_all(fetch), *sums = pairs != NULL ? sums_of(pairs) : NULL;
+    int rc = sums != NULL ? yd_buf_append(mem, buf, "[", 1) : -ENOMEM;
+
+    for (void *at = json_object_iter(sums); rc == 0 && at != NULL;
+         at = json_object_iter_next(sums, at))
+        rc = put_sum(mem, buf, at);
+    json_decref(sums);
+    json_decref(pairs);
+    return rc == 0 ? yd_buf_append(mem, buf, "]", 1) : rc;
+}
+
 /* An array or object, to the end. */
 int yd_sio_fetch_encode(struct yd_ask *ask, struct yd_buf *buf)
 {
     struct fetch *fetch = (struct fetch *)ask;
 
-    return fetch->rc < 0 ? fetch->rc : wrap(fetch, buf);
+    if (fetch->rc < 0)
+        return fetch->rc;
+    return fetch->counts ? encode_sums(fetch, buf) : wrap(fetch, buf);
 }
 
 static int append(struct fetch *fetch, yodel_str inside)
@@ -251,6 +365,76 @@ static int append(struct fetch *fetch, yodel_str inside)
     return 0;
 }
 
+/* Whether these are rooms and how many are in each, in turn. */
+static bool are_pairs(yodel_str elements)
+{
+    struct yd_json_iter iter = yd_json_elements(elements);
+    yodel_str value;
+
+    while (yd_json_next(&iter, &value)) {
+        if (yd_json_type_of(value) != YD_JSON_STRING || !yd_json_next(&iter, &value) ||
+            yd_json_type_of(value) != YD_JSON_NUMBER)
+            return false;
+    }
+    return true;
+}
+
+static int put_string(const struct yodel_allocator *mem, struct yd_buf *buf, const json_t *string)
+{
+    return yd_json_put_string(mem, buf,
+                              (yodel_str){json_string_value(string), json_string_length(string)});
+}
+
+/* The rooms of a socket as servers of other makes tell it, each with a one. */
+static int put_rooms_of(const struct yodel_allocator *mem, struct yd_buf *pairs,
+                        const json_t *socket)
+{
+    const json_t *rooms = json_object_get(socket, "rooms"), *id = json_object_get(socket, "id");
+
+    for (size_t i = 0; i < json_array_size(rooms); i++) {
+        const json_t *room = json_array_get(rooms, i);
+
+        if (!json_is_string(room) || json_equal(room, id))
+            continue;
+        if ((pairs->len > 0 && yd_buf_append(mem, pairs, ",", 1) < 0) ||
+            put_string(mem, pairs, room) < 0 || yd_buf_append(mem, pairs, ",1", 2) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static int pairs_of_sockets(const struct yodel_allocator *mem, yodel_str array,
+                            struct yd_buf *pairs)
+{
+    json_t *sockets;
+    int rc = yd_json_read_checked(array, &sockets);
+
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; rc == 0 && i < json_array_size(sockets); i++)
+        rc = put_rooms_of(mem, pairs, json_array_get(sockets, i));
+    json_decref(sockets);
+    return rc;
+}
+
+static int take_counts(struct fetch *fetch, yodel_str array)
+{
+    yodel_str inside = {array.ptr + 1, array.len - 2};
+    struct yd_buf pairs = {0};
+    int rc = 0;
+
+    if (!are_pairs(inside)) {
+        rc = pairs_of_sockets(fetch->sio->mem, array, &pairs);
+        inside = (yodel_str){(char *)pairs.ptr, pairs.len};
+    }
+    if (rc == 0 && yd_ask_enter(&fetch->ask)) {
+        rc = append(fetch, inside);
+        yd_ask_leave(&fetch->ask);
+    }
+    yd_buf_free(fetch->sio->mem, &pairs);
+    return rc;
+}
+
 int yd_sio_fetch_take(struct yd_ask *ask, yodel_bytes result)
 {
     struct fetch *fetch = (struct fetch *)ask;
@@ -260,6 +444,8 @@ int yd_sio_fetch_take(struct yd_ask *ask, yodel_bytes result)
     if (!yd_utf8_is_valid(text.ptr, text.len) || !yd_json_check(text, YD_JSON_MAX_DEPTH, &value) ||
         yd_json_type_of(value) != (fetch->is_object ? YD_JSON_OBJECT : YD_JSON_ARRAY))
         return YODEL_ERR_PROTOCOL;
+    if (fetch->counts)
+        return take_counts(fetch, value);
     if (!yd_ask_enter(ask))
         return 0;
     rc = append(fetch, (yodel_str){value.ptr + 1, value.len - 2});

@@ -4,7 +4,7 @@
 
 #include "sio/operation.h"
 
-/* YD_SIO_OP_SOCKETS, YD_SIO_OP_ROOMS: gathers what is on a loop. */
+/* YD_SIO_OP_SOCKETS, YD_SIO_OP_ROOMS, YD_SIO_OP_COUNTS: gathers what is on a loop. */
 void yd_sio_fetch_apply(struct yd_sio_op *op, struct yd_loop *loop);
 
 /* For far peers: gives op, which has come from one, an ask that gathers.  Returns 0 or -ENOMEM. */

@@ -17,7 +17,8 @@ enum yd_sio_kind {
     YD_SIO_OP_ROOMS,      /* asks for the names of their rooms */
     YD_SIO_OP_CALL,       /* calls a function of the program with one of them */
     YD_SIO_OP_NOTHING,    /* only carries an ask */
-    YD_SIO_OP_SERVER      /* an event for the program in other processes */
+    YD_SIO_OP_SERVER,     /* an event for the program in other processes */
+    YD_SIO_OP_COUNTS      /* asks how many of them are in each room */
 };
 
 /* Begins the struct of each kind. */

@@ -38,6 +38,7 @@ static bool read_kind(const struct yd_op *op, struct yd_sio_outgoing *out)
         out->close = ((const struct yd_sio_disconnect_op *)op)->close != 0;
         break;
     case YD_SIO_OP_SOCKETS:
+    case YD_SIO_OP_COUNTS: /* their protocols do not count, but sockets tell their rooms */
         out->kind = YD_SIO_REMOTE_SOCKETS;
         break;
     case YD_SIO_OP_ROOMS:

@@ -86,6 +86,7 @@ int yd_sio_op_encode(const struct yd_op *op, struct yd_buf *buf)
         break;
     case YD_SIO_OP_SOCKETS:
     case YD_SIO_OP_ROOMS:
+    case YD_SIO_OP_COUNTS:
         return 0;
     }
     return YODEL_ERR_UNSUPPORTED;
@@ -107,6 +108,7 @@ size_t yd_sio_op_size(unsigned kind)
         return sizeof(struct yd_sio_disconnect_op);
     case YD_SIO_OP_SOCKETS:
     case YD_SIO_OP_ROOMS:
+    case YD_SIO_OP_COUNTS:
         return sizeof(struct yd_sio_op);
     default: /* others stay in their process */
         return 0;
@@ -233,6 +235,7 @@ static int get_kind(struct yd_sio_op *op, struct yd_wire_reader *reader)
         break;
     case YD_SIO_OP_SOCKETS:
     case YD_SIO_OP_ROOMS:
+    case YD_SIO_OP_COUNTS:
         return get_fetch(op, reader);
     }
     return YODEL_ERR_PROTOCOL;

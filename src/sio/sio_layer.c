@@ -26,6 +26,7 @@ static void apply(struct yd_op *op, struct yd_loop *loop)
         break;
     case YD_SIO_OP_SOCKETS:
     case YD_SIO_OP_ROOMS:
+    case YD_SIO_OP_COUNTS:
         yd_sio_fetch_apply(sio_op, loop);
         break;
     case YD_SIO_OP_CALL:

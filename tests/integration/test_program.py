@@ -173,7 +173,7 @@ def test_serve_reloads_all_or_nothing():
 
 def test_serve_limits_connections_by_time():
     with file(OPEN + "limits: {connect_rate: 3/h}\n") as path, Yodel("-c", path) as server:
-        equal([server.status(server.internal, "/health/live") for _ in range(5)], [200, 200, 200, 503, 503])
+        equal([server.status(server.internal, "/metrics") for _ in range(5)], [200, 200, 200, 503, 503])
 
 
 def make_pair(path, name):

@@ -114,6 +114,28 @@ static void test_classic_ask_fetches_rooms(void **state)
     world_stop();
 }
 
+/* They are asked for their sockets, which tell their rooms. */
+static void test_classic_ask_counts_in_rooms(void **state)
+{
+    world_begin();
+    sio_sim_leave(&world.clients[0]);
+    sio_sim_leave(&world.clients[1]);
+    world.num_servers = 3;
+    assert_int_equal(yodel_sio_namespace_fetch_room_counts(world.sim.ns, world_on_sockets, NULL),
+                     0);
+    world_run();
+    world_expect_published(REQUESTS, "{\"type\":5,\"uid\":\"@\",\"requestId\":\"@#\",\"opts\":"
+                                     "{\"rooms\":[],\"except\":[]}}");
+    world_answer(ANSWERS,
+                 "{\"requestId\":\"%s\",\"sockets\":[{\"id\":\"s1\",\"handshake\":{},"
+                 "\"rooms\":[\"s1\",\"a\",5],\"data\":{}},{\"id\":\"s2\",\"handshake\":{},"
+                 "\"rooms\":[\"s2\",\"s1\",\"a\"],\"data\":{}}]}",
+                 false);
+    world_answer(ANSWERS, "{\"requestId\":\"%s\",\"sockets\":[]}", false);
+    expect_gathered(0, 0, "[{\"name\":\"a\",\"count\":2},{\"name\":\"s1\",\"count\":1}]");
+    world_stop();
+}
+
 static void test_classic_ask_joins_elsewhere(void **state)
 {
     yodel_sio_target target;
@@ -568,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_classic_ask_one_that_ends),
         cmocka_unit_test(test_classic_ask_one_that_is_late),
         cmocka_unit_test(test_classic_ask_fetches_rooms),
+        cmocka_unit_test(test_classic_ask_counts_in_rooms),
         cmocka_unit_test(test_classic_ask_joins_elsewhere),
         cmocka_unit_test(test_classic_ask_asks_servers),
         cmocka_unit_test(test_classic_ask_acknowledgements),

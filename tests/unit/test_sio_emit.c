@@ -442,6 +442,18 @@ static void set_data(struct sio_sim *sim, void *arg)
     json_object_set_new(yodel_sio_socket_json(world.sockets[0]), "x", json_true());
 }
 
+static void tell_counts(const yodel_sio_sockets *sockets, void *user)
+{
+    for (size_t i = 0; i < json_array_size(sockets->json); i++) {
+        json_t *room = json_array_get(sockets->json, i);
+
+        sio_sim_tell(user, "%s%s=%d", i > 0 ? " " : "",
+                     json_string_value(json_object_get(room, "name")),
+                     (int)json_integer_value(json_object_get(room, "count")));
+    }
+    sio_sim_tell(user, ";");
+}
+
 static void test_sio_emit_fetches(void **state)
 {
     yodel_sio_namespace *ns;
@@ -467,6 +479,11 @@ static void test_sio_emit_fetches(void **state)
     assert_int_equal(yodel_sio_namespace_fetch_rooms(ns, tell_sockets, &world.sim), 0);
     sio_sim_run(&world.sim);
     sio_sim_expect_told(&world.sim, "6 a b;");
+    assert_int_equal(yodel_sio_namespace_fetch_room_counts(ns, tell_counts, &world.sim), 0);
+    sio_sim_run(&world.sim);
+    sio_sim_expect_told(&world.sim, "a=1 b=2;");
+    assert_int_equal(yodel_sio_namespace_fetch_room_counts(NULL, tell_counts, NULL), -EINVAL);
+    assert_int_equal(yodel_sio_namespace_fetch_room_counts(ns, NULL, NULL), -EINVAL);
 }
 
 static void test_sio_emit_gets_raw_group_messages(void **state)

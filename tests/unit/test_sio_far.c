@@ -426,6 +426,29 @@ static void on_answers(const yodel_sio_answers *answers, void *user)
     answer.num = answers->num_attachments;
 }
 
+static char counts[200];
+
+static void on_counts(const yodel_sio_sockets *sockets, void *user)
+{
+    assert_int_equal(sockets->result, 0);
+    for (size_t i = 0; i < json_array_size(sockets->json); i++) {
+        const json_t *room = json_array_get(sockets->json, i);
+        size_t len = strlen(counts);
+
+        (void)snprintf(counts + len, sizeof counts - len, "%s %d;",
+                       json_string_value(json_object_get(room, "name")),
+                       (int)json_integer_value(json_object_get(room, "count")));
+    }
+}
+
+static const char *every_socket(void)
+{
+    static char text[40];
+
+    (void)snprintf(text, sizeof text, "\"q\" %d;", PROCESSES * CLIENTS);
+    return text;
+}
+
 static void test_sio_far_fetches(void **state)
 {
     yodel_sio_namespace *ns;
@@ -443,6 +466,17 @@ static void test_sio_far_fetches(void **state)
     settle();
     assert_int_equal(answer.told, 2);
     assert_int_equal(answer.num, PROCESSES * CLIENTS + 1);
+    counts[0] = '\0';
+    assert_int_equal(yodel_sio_namespace_fetch_room_counts(ns, on_counts, NULL), 0);
+    settle();
+    assert_string_equal(counts, "a 2;");
+    assert_int_equal(yodel_sio_target_join(yodel_sio_to_all(ns), YODEL_ROOMS("\"q\"")), 0);
+    settle();
+    counts[0] = '\0';
+    assert_int_equal(yodel_sio_namespace_fetch_room_counts(ns, on_counts, NULL), 0);
+    settle();
+    assert_non_null(strstr(counts, "a 2;"));
+    assert_non_null(strstr(counts, every_socket()));
     stop();
 }
 
@@ -582,17 +616,18 @@ static void send_every_kind(void)
     assert_int_equal(yodel_sio_target_fetch(target, on_sockets, NULL), 0);
     assert_int_equal(yodel_sio_namespace_fetch_rooms(ns, on_sockets, NULL), 0);
     assert_int_equal(yodel_sio_emit_ack(target, "q", &args, on_answers, NULL), 0);
+    assert_int_equal(yodel_sio_namespace_fetch_room_counts(ns, on_sockets, NULL), 0);
 }
 
 static void test_sio_far_takes_no_rubbish(void **state)
 {
-    for (unsigned kind = 0; kind < 7; kind++) {
+    for (unsigned kind = 0; kind < 8; kind++) {
         struct packet packet;
 
         start(1, false);
         change(&world.clients[1][0], 0, true);
         send_every_kind();
-        assert_int_equal(world.num_packets, 7 * (PROCESSES - 1));
+        assert_int_equal(world.num_packets, 8 * (PROCESSES - 1));
         for (size_t i = 0, seen = 0; i < world.num_packets; i++)
             if (world.packets[i].to == 1 && seen++ == kind)
                 packet = world.packets[i];
@@ -613,6 +648,8 @@ static void test_sio_far_takes_no_rubbish_as_answer(void **state)
         memset(&answer, 0, sizeof answer);
         assert_int_equal(
             yodel_sio_namespace_fetch_rooms(world.processes[0].sim.ns, on_sockets, NULL), 0);
+        assert_int_equal(
+            yodel_sio_namespace_fetch_room_counts(world.processes[0].sim.ns, on_sockets, NULL), 0);
         ask();
         run_wire();
         for (unsigned i = 0; i < PROCESSES; i++)
@@ -626,7 +663,7 @@ static void test_sio_far_takes_no_rubbish_as_answer(void **state)
             (void)receive(packet->to, packet->from, packet->bytes, packet->is_reply);
         }
         sio_sim_advance(&world.processes[0].sim, 20000);
-        assert_int_equal(answer.told, 2);
+        assert_int_equal(answer.told, 3);
         stop();
     }
 }

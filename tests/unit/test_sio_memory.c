@@ -100,6 +100,7 @@ static void on_event(yodel_sio_socket *socket, yodel_sio_event *event, void *use
     (void)yodel_sio_target_leave(yodel_sio_to_all(sim->ns), YODEL_ROOMS("r2"));
     counts->fetches += yodel_sio_target_fetch(yodel_sio_to_all(sim->ns), fetched, sim) == 0;
     counts->fetches += yodel_sio_namespace_fetch_rooms(sim->ns, fetched, sim) == 0;
+    counts->fetches += yodel_sio_namespace_fetch_room_counts(sim->ns, fetched, sim) == 0;
 }
 
 static int set_up_children(struct sio_sim *sim)

@@ -364,6 +364,18 @@ static void on_sockets(const yodel_sio_sockets *sockets, void *user)
     tell("%d %u %zu;", sockets->result, sockets->missing, json_array_size(sockets->json));
 }
 
+static void on_counts(const yodel_sio_sockets *sockets, void *user)
+{
+    tell("%d", sockets->result);
+    for (size_t i = 0; i < json_array_size(sockets->json); i++) {
+        const json_t *room = json_array_get(sockets->json, i);
+
+        tell(" %s=%d", json_string_value(json_object_get(room, "name")),
+             (int)json_integer_value(json_object_get(room, "count")));
+    }
+    tell(";");
+}
+
 static void test_sio_remote_fetches(void **state)
 {
     start();
@@ -376,6 +388,10 @@ static void test_sio_remote_fetches(void **state)
                      0);
     run();
     expect_told("0 0 6;"); /* those two, and four of ids */
+    assert_int_equal(
+        yodel_sio_namespace_fetch_room_counts(world.processes[0].sim.ns, on_counts, NULL), 0);
+    run();
+    expect_told("0 r=4 \"q\"=4;");
     world.no_end = true;
     assert_int_equal(yodel_sio_target_fetch(here(), on_sockets, NULL), 0);
     run();

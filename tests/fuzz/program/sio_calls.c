@@ -357,7 +357,9 @@ void call_fetch(struct ctx *c)
     waiter->due = c->p->now + 10000;
     say(c->p, "fetch");
     if (once_in(c->p, 2))
-        rc = yodel_sio_namespace_fetch_rooms(aim.target.ns, on_sockets, waiter);
+        rc = once_in(c->p, 2)
+                 ? yodel_sio_namespace_fetch_rooms(aim.target.ns, on_sockets, waiter)
+                 : yodel_sio_namespace_fetch_room_counts(aim.target.ns, on_sockets, waiter);
     else
         rc = yodel_sio_target_fetch(aim.target, on_sockets, waiter);
     waiter_returned(waiter, rc);
