@@ -179,7 +179,7 @@ static void test_api_terms_are_released_once(void **state)
 
 static void test_spaces_grow_and_change(void **state)
 {
-    struct yg_spaces spaces = {0};
+    struct yg_spaces spaces = {NULL};
     const char *before;
 
     assert_string_equal(yg_spaces_room(&spaces, "/"), "");
