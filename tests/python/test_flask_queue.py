@@ -60,6 +60,9 @@ def test_two_servers_and_a_sender():
             a, b = SioClient(one.port), SioClient(two.port)
             a.call("join", {"room": "r"})
             a.until("room_message")
+            # The other server may hear of the first join after the second one, and tell b, too: what follows it shows that it has.
+            one.get("/emit?text=joined")
+            equal([a.event(), b.event()], [["notification", {"data": "joined"}]] * 2)
             b.call("join", {"room": "r"})
             for client in (a, b):
                 equal(client.until("room_message"), ["in r"])
