@@ -27,6 +27,7 @@ set(yodel_costs
   "integration.cluster_strain 54 1"
   "integration.nodes 45 1"
   "integration.redis 40 1"
+  "integration.serve_keys 36 1"
   "integration.history 36 1"
   "integration.python 35 2"
   "integration.partition 33 1"

@@ -75,6 +75,20 @@ static void check_sources(const struct yg_check *check)
     }
 }
 
+/* Nobody is on the way to this host. */
+static int is_local(const char *url)
+{
+    static const char *const local[] = {"http://127.0.0.1", "http://[::1]", "http://localhost"};
+
+    for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+        const size_t len = strlen(local[i]);
+
+        if (strncmp(url, local[i], len) == 0 && (url[len] == ':' || url[len] == '/'))
+            return 1;
+    }
+    return 0;
+}
+
 static void check_jwks(const struct yg_check *check)
 {
     const struct yg_jwt_config *jwt = &check->config->auth.jwt;
@@ -86,9 +100,11 @@ static void check_jwks(const struct yg_check *check)
         yg_report_error(check->report, &place,
                         "auth.jwt.jwks_url: needs auth.jwt.audience, or tokens that were made for "
                         "others would be taken");
-    if (strncmp(jwt->jwks_url, "https://", 8) != 0 && jwt->jwks_url[0] != '/')
+    if (strncmp(jwt->jwks_url, "https://", 8) != 0 && jwt->jwks_url[0] != '/' &&
+        !is_local(jwt->jwks_url))
         yg_report_error(check->report, &place,
-                        "auth.jwt.jwks_url: must begin with https://, or be the path of a file");
+                        "auth.jwt.jwks_url: must begin with https://, or be the path of a file, or "
+                        "http:// to this host");
     if ((jwt->algorithms & ~(uint32_t)YG_ALG_ALL_HS) == 0)
         yg_report_error(check->report, &place,
                         "auth.jwt.jwks_url: auth.jwt.algorithms has none for public keys");

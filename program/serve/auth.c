@@ -13,6 +13,7 @@
 struct yg_auth {
     atomic_uint refs;
     struct yg_token_checker *checker; /* NULL: tokens are not looked at */
+    char *url;                        /* "": no set of keys is fetched */
 };
 
 struct yg_auth *yg_auth_ref(struct yg_auth *auth)
@@ -25,9 +26,27 @@ struct yg_auth *yg_auth_unref(struct yg_auth *auth)
 {
     if (auth != NULL && atomic_fetch_sub_explicit(&auth->refs, 1, memory_order_acq_rel) == 1) {
         yg_token_checker_free(auth->checker);
+        free(auth->url);
         free(auth);
     }
     return NULL;
+}
+
+const char *yg_auth_url(const struct yg_auth *auth)
+{
+    return auth->url;
+}
+
+int yg_auth_set_keys(struct yg_auth *auth, const char *text, size_t len,
+                     struct yg_token_problem *problem)
+{
+    return yg_token_checker_set_jwks(auth->checker, text, len, problem);
+}
+
+void yg_auth_inherit(struct yg_auth *auth, struct yg_auth *from)
+{
+    if (auth != from && *auth->url != '\0' && strcmp(auth->url, from->url) == 0)
+        yg_token_checker_inherit(auth->checker, from->checker);
 }
 
 /* ---- the rules of a configuration ---- */
@@ -76,6 +95,7 @@ static int make_checker(struct yg_state *state, const struct yg_config *config,
                                     .keys = keys,
                                     .num_keys = jwt->keys.num,
                                     .jwks_file = jwt->jwks_url[0] == '/' ? jwt->jwks_url : NULL,
+                                    .jwks_url = jwt->jwks_url[0] == '/' ? NULL : jwt->jwks_url,
                                     .issuer = jwt->issuer,
                                     .audience = jwt->audience,
                                     .user_claim = jwt->user_claim,
@@ -89,20 +109,39 @@ static int make_checker(struct yg_state *state, const struct yg_config *config,
     return rc == -EIO ? -EINVAL : rc;
 }
 
+/* Keys that were fetched serve until others come. */
+static void inherit(struct yg_state *state, struct yg_auth *auth)
+{
+    struct yg_auth *before;
+
+    pthread_mutex_lock(&state->lock);
+    before = state->auth != NULL ? yg_auth_ref(state->auth) : NULL;
+    pthread_mutex_unlock(&state->lock);
+    if (before != NULL)
+        yg_auth_inherit(auth, before);
+    yg_auth_unref(before);
+}
+
 int yg_auth_new(struct yg_state *state, const struct yg_config *config, struct yg_auth **ret_auth)
 {
     struct yg_auth *auth = calloc(1, sizeof(*auth));
+    const bool has_tokens = (config->auth.methods & YG_METHOD_JWT) != 0;
+    const char *url = config->auth.jwt.jwks_url;
     int rc = 0;
 
     if (auth == NULL)
         return -ENOMEM;
     atomic_init(&auth->refs, 1);
-    if ((config->auth.methods & YG_METHOD_JWT) != 0)
+    auth->url = strdup(has_tokens && url[0] != '/' ? url : "");
+    if (auth->url == NULL)
+        rc = -ENOMEM;
+    else if (has_tokens)
         rc = make_checker(state, config, &auth->checker);
     if (rc < 0) {
-        free(auth);
+        yg_auth_unref(auth);
         return rc;
     }
+    inherit(state, auth);
     *ret_auth = auth;
     return 0;
 }
@@ -123,7 +162,7 @@ void yg_auth_put(struct yg_state *state, struct yg_text *text)
     yg_text_puts(text, "# HELP yodel_auth_total Clients that were asked who they are.\n"
                        "# TYPE yodel_auth_total counter\n");
     for (int i = 0; i < YG_NUM_AUTH_METHODS; i++) {
-        for (int j = YG_VERDICT_YES; j <= YG_VERDICT_LATER; j++)
+        for (int j = 0; j <= YG_VERDICT_LATER; j++)
             yg_text_printf(text, "yodel_auth_total{method=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
                            methods[i], outcomes[j],
                            atomic_load_explicit(&state->auth_counts[i][j], memory_order_relaxed));
@@ -143,7 +182,16 @@ static void tell(struct yg_state *state, const struct yg_refusal *refusal, yodel
 
 /* ---- the check ---- */
 
-static enum yg_verdict check(struct yg_auth *auth, yodel_str shown, struct yg_token *ret_token,
+/* The key may be one that was not fetched yet. */
+static bool may_be_fetched(struct yg_state *state, const struct yg_auth *auth,
+                           const struct yg_refusal *refusal)
+{
+    return *auth->url != '\0' && (refusal->unknown_kid || refusal->code == YG_TOKEN_KEYS_ABSENT) &&
+           yg_key_source_ask(state);
+}
+
+static enum yg_verdict check(struct yg_state *state, struct yg_auth *auth, yodel_str shown,
+                             bool is_last, struct yg_token *ret_token,
                              struct yg_refusal *ret_refusal)
 {
     const int rc = yg_token_check(auth->checker, shown.ptr, shown.len, yg_clock_wall_ms(),
@@ -151,13 +199,15 @@ static enum yg_verdict check(struct yg_auth *auth, yodel_str shown, struct yg_to
 
     if (rc == 0)
         return YG_VERDICT_YES;
+    if (rc == -EACCES && !is_last && may_be_fetched(state, auth, ret_refusal))
+        return YG_VERDICT_WAIT;
     return rc == -EACCES && !yg_token_code_is_temporary(ret_refusal->code) ? YG_VERDICT_NO
                                                                            : YG_VERDICT_LATER;
 }
 
 enum yg_verdict yg_auth_check(struct yg_state *state, struct yg_auth *auth, int need,
-                              yodel_str shown, yodel_str peer, struct yg_token *ret_token,
-                              struct yg_refusal *ret_refusal)
+                              yodel_str shown, yodel_str peer, bool is_last,
+                              struct yg_token *ret_token, struct yg_refusal *ret_refusal)
 {
     const bool is_anonymous =
         need == YG_AUTH_NONE ||
@@ -170,8 +220,10 @@ enum yg_verdict yg_auth_check(struct yg_state *state, struct yg_auth *auth, int 
         yg_refuse(ret_refusal, YG_TOKEN_EMPTY, NULL);
         verdict = YG_VERDICT_NO;
     } else if (!is_anonymous) {
-        verdict = check(auth, shown, ret_token, ret_refusal);
+        verdict = check(state, auth, shown, is_last, ret_token, ret_refusal);
     }
+    if (verdict == YG_VERDICT_WAIT)
+        return verdict;
     count(state, is_anonymous ? YG_AUTH_BY_NOTHING : YG_AUTH_BY_JWT, verdict);
     if (verdict == YG_VERDICT_NO)
         tell(state, ret_refusal, peer);

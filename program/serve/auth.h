@@ -26,8 +26,9 @@ struct yg_auth *yg_auth_unref(struct yg_auth *auth);
 
 enum yg_verdict {
     YG_VERDICT_YES,
-    YG_VERDICT_NO,   /* for good: the same token will never do */
-    YG_VERDICT_LATER /* the server cannot say: the client may come back */
+    YG_VERDICT_NO,    /* for good: the same token will never do */
+    YG_VERDICT_LATER, /* the server cannot say: the client may come back */
+    YG_VERDICT_WAIT   /* a key is being fetched: yg_key_source_wait(), and ask again */
 };
 
 /*
@@ -36,12 +37,21 @@ enum yg_verdict {
  * need          of yg_auth_need
  * shown         the token; ptr NULL: none was shown
  * peer          for the log
+ * is_last       it was asked for after a wait: WAIT is not the answer
  * ret_token     of YES, for yg_token_free(); all zero for who is anonymous
  * ret_refusal   of NO
  */
 enum yg_verdict yg_auth_check(struct yg_state *state, struct yg_auth *auth, int need,
-                              yodel_str shown, yodel_str peer, struct yg_token *ret_token,
-                              struct yg_refusal *ret_refusal);
+                              yodel_str shown, yodel_str peer, bool is_last,
+                              struct yg_token *ret_token, struct yg_refusal *ret_refusal);
+
+/* Where its key set is fetched; "": there is none. */
+const char *yg_auth_url(const struct yg_auth *auth);
+/* As yg_token_checker_set_jwks(). */
+int yg_auth_set_keys(struct yg_auth *auth, const char *text, size_t len,
+                     struct yg_token_problem *problem);
+/* Has auth use what another one has fetched, if both do from the same place. */
+void yg_auth_inherit(struct yg_auth *auth, struct yg_auth *from);
 
 /* A token that a client has shown, and what it is part of. */
 struct yg_shown {

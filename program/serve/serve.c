@@ -90,6 +90,8 @@ static int start(struct yg_state *state)
         return rc;
     if ((rc = tell_failure(state, "loops", yg_present_start(state))) < 0)
         return rc;
+    if ((rc = tell_failure(state, "keys", yg_key_source_start(state))) < 0)
+        return rc;
     if ((rc = tell_failure(state, "signals", yg_signals_start(state))) < 0)
         return rc;
     if ((rc = tell_failure(state, "health", yg_health_start(state))) < 0)
@@ -146,6 +148,7 @@ static void free_state(struct yg_state *state)
     yodel_server_unref(state->server);
     yg_signals_end(state);
     yg_serve_api_end(state);
+    yg_key_source_free(state->key_source);
     free(state->websockets);
     free(state->events);
     free(state->beats);

@@ -180,7 +180,7 @@ void yg_session_refresh(yodel_sio_socket *socket, yodel_sio_event *event, void *
     struct yg_refusal refusal;
     struct yg_token token;
     enum yg_verdict verdict = yg_auth_check(state, auth, YG_AUTH_REQUIRED, token_of(event),
-                                            yodel_sio_socket_peer(socket), &token, &refusal);
+                                            yodel_sio_socket_peer(socket), false, &token, &refusal);
 
     if (verdict == YG_VERDICT_YES)
         take(socket, event, &token);

@@ -12,6 +12,7 @@
 #include "api/api.h"
 #include "config/load.h"
 #include "serve/auth.h"
+#include "serve/key_source.h"
 
 /* What the server has, for the files of this layer. */
 
@@ -69,6 +70,7 @@ struct yg_state {
     atomic_uint_least64_t auth_counts[YG_NUM_AUTH_METHODS][YG_VERDICT_LATER + 1];
     atomic_int_least64_t auth_said[YG_NUM_TOKEN_CODES]; /* the second of the last line in the log */
     atomic_uint_least64_t client_counts[YG_NUM_CLIENT_KINDS][YG_NUM_CLIENT_OUTCOMES];
+    struct yg_key_source *key_source;
     struct yg_websocket_paths *websockets;
     struct yg_event_paths *events;
     char node[256]; /* the node's name */
@@ -129,6 +131,9 @@ int yg_clients_start(struct yg_state *state);
 
 /* Namespaces: what all of them have, and those of the configuration. */
 int yg_namespaces_start(struct yg_state *state);
+
+/* The middleware of every namespace: who may connect; user is the state. */
+int yg_admit(yodel_sio_socket *socket, void *user);
 
 /* Makes namespaces that are new in a configuration.  One thread at a time. */
 int yg_namespaces_add(struct yg_state *state, const struct yg_config *config);

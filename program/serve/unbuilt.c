@@ -84,8 +84,6 @@ unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config)
                   "events without jwt among auth.methods");
 
     num += refuse(state, (config->auth.methods & YG_METHOD_WEBHOOK) != 0, "auth.methods: webhook");
-    num += refuse(state, strncmp(config->auth.jwt.jwks_url, "https:", 6) == 0,
-                  "auth.jwt.jwks_url other than a file");
     num += refuse(state, config->webhooks.num > 0, "webhooks");
     num += refuse(state, config->consumers.num > 0, "consumers");
     num += refuse(state, config->admin.enabled, "admin.enabled");

@@ -31,7 +31,7 @@ int yg_visitor_check(struct yg_state *state, yodel_request *req, int need,
     if (need != YG_AUTH_NONE)
         shown = yg_auth_of_request(config, req);
     status = status_of(yg_auth_check(state, yg_state_loop_auth(state, loop), need, shown,
-                                     yodel_request_peer(req), ret_token, &refusal));
+                                     yodel_request_peer(req), false, ret_token, &refusal));
     if (status == 0 && ret_token->claims != NULL &&
         !yg_grants_namespace(&ret_token->grants, path.ptr, path.len))
         return 403;
