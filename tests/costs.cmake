@@ -50,6 +50,7 @@ set(yodel_costs
   "integration.loops 5 2"
   "interop.sio_features 70 1"
   "interop.sio_redis_cluster 40 2"
+  "interop.serve_auth 34 1"
   "interop.sio_redis_classic 30 1"
   "interop.sio_order 25 3"
   "interop.sio_engine 25 1"

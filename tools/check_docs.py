@@ -124,11 +124,13 @@ def check_names(path, text, known):
 
 
 def known_names(top):
-    """Every yodel name of the headers and of the build, and those that the error map makes."""
+    """Every yodel name of the headers, the build and the program's metrics, and those that the error map makes."""
     paths = tree.files(top, ("include",), (".h", ".in")) + ["CMakeLists.txt"]
     text = "\n".join(tree.read(top, path) for path in paths)
     errors = re.findall(r"^    X\((\w+), -", text, re.M)
-    return set(NAME.findall(text)) | {f"YODEL_ERR_{error}" for error in errors}
+    metrics = "\n".join(tree.read(top, path) for path in tree.files(top, ("program/serve",), (".c",)))
+    metrics = {name for line in re.findall(r'"[^"\n]*"', metrics) for name in NAME.findall(line)}
+    return set(NAME.findall(text)) | metrics | {f"YODEL_ERR_{error}" for error in errors}
 
 
 def check_functions(top, texts):
