@@ -26,6 +26,11 @@ typedef struct yodel_history_options {
                               0: 10000 */
     int envelope; /* 1: members get {"offset":"...","data":...}, so that clients know where they
                      stand; what is sent must be text that is one JSON value */
+
+    /* 1: what is sent must be text, ["event", argument, ...], an event of Socket.IO, for groups
+     * that are rooms (yodel_sio_emit_kept()): sockets and readers of events get that event and not
+     * "message", with an envelope the offset as one more argument.  WebSockets get the text. */
+    int sio_events;
 } yodel_history_options;
 
 /*
@@ -91,6 +96,20 @@ typedef void(yodel_history_fn)(const yodel_history *history, void *user);
  */
 YODEL_API int yodel_group_history(yodel_channels *channels, const char *group, const char *from,
                                   size_t limit, yodel_history_fn *fn, void *user) YODEL_ANY_THREAD;
+
+/*
+ * Forgets what is kept of a group: it is read no more, and offsets ahead of it are `gone`.  What is
+ * sent after this call is kept.  In Redis it is forgotten for all nodes.
+ *
+ * group   as for yodel_group_add()
+ * fn      called once, on the server's first loop, never inside this call, with the result and no
+ *         messages; NULL: nobody wants to know
+ * user    borrowed until then
+ *
+ * Returns as yodel_group_history().
+ */
+YODEL_API int yodel_group_forget_history(yodel_channels *channels, const char *group,
+                                         yodel_history_fn *fn, void *user) YODEL_ANY_THREAD;
 
 /*
  * Told by yodel_group_resume(): to send what was missed.

@@ -29,7 +29,8 @@ YODEL_C_BEGIN
  * the latest after 5 s.
  *
  * Needs Redis 6.2 or later, and the right to EVAL, XADD, XDEL, XRANGE, XREVRANGE, XTRIM, PEXPIRE,
- * TIME, PUBLISH and SUBSCRIBE for keys and channels `<prefix>:history:*`.
+ * TIME, PUBLISH and SUBSCRIBE, for yodel_group_forget_history() DEL, for keys and channels
+ * `<prefix>:history:*`.
  */
 
 /* 0 and NULL: the default. */

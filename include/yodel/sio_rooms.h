@@ -2,6 +2,7 @@
 #ifndef YODEL_SIO_ROOMS_H
 #define YODEL_SIO_ROOMS_H
 
+#include <yodel/history.h>
 #include <yodel/sio_namespace.h>
 
 YODEL_C_BEGIN
@@ -87,6 +88,35 @@ YODEL_API int yodel_sio_namespace_on_room(yodel_sio_namespace *ns, yodel_sio_roo
  */
 YODEL_API int yodel_sio_namespace_off_room(yodel_sio_namespace *ns, yodel_sio_room_fn *handler,
                                            void *user) YODEL_ANY_THREAD;
+
+/* ---- history ---- */
+
+/*
+ * Emits an event to a room and keeps it, for those that come later: a service with a channel layer
+ * (yodel_sio_options.channels) keeps the events of the rooms whose group, "/chat#room", fits a
+ * pattern of yodel_channels_keep_history() with sio_events.
+ *     yodel_channels_keep_history(channels, "/chat#*",
+ *                                 YODEL_OPTIONS(yodel_history_options, .sio_events = 1));
+ *     yodel_sio_emit_kept(chat, "r1", "said", &args);
+ * yodel_group_history(channels, "/chat#r1", ...) reads them, as ["said", ...], and
+ * yodel_group_forget_history() forgets them.
+ *
+ * The kept events of a room have one order for all of its sockets, that of their offsets.  They
+ * take the way over the server's first loop; between them and other emits there is no order.  They
+ * reach nodes of a cluster (yodel/cluster.h) and, with a history in Redis, all nodes that have it,
+ * not servers of other makes nor node's through an adapter.
+ *
+ * ns      no parent
+ * room    its sockets and readers get it; its group's name must be one of a channel layer
+ * event   as for yodel_sio_emit()
+ * args    as for yodel_sio_emit_args(); binary cannot be kept
+ *
+ * Returns 0, -EINVAL, -ENOMEM, YODEL_ERR_OPTIONS, YODEL_ERR_NAME (event, or room),
+ * YODEL_ERR_FORMAT, YODEL_ERR_ENCODING, YODEL_ERR_UNSUPPORTED (the room is not kept so, binary, a
+ * parent), YODEL_ERR_CLOSED, YODEL_ERR_CONGESTED: nobody gets it.
+ */
+YODEL_API int yodel_sio_emit_kept(yodel_sio_namespace *ns, const char *room, const char *event,
+                                  const yodel_sio_args *args) YODEL_ANY_THREAD;
 
 YODEL_C_END
 

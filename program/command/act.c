@@ -97,12 +97,35 @@ static int emit_counted(struct yg_run *run, yodel_sio_target target, const yodel
     return rc;
 }
 
+/* Those of one room, and nobody else, can be kept. */
+static bool may_be_kept(const struct yg_run *run)
+{
+    const struct yg_command *command = run->command;
+    const struct yg_reach *to = &command->to;
+
+    return run->service->channels != NULL && command->keeps_history && !command->is_volatile &&
+           !command->is_local && command->num_attachments == 0 && to->rooms.num == 1 &&
+           yg_reach_num(to) == 1 && !to->all && !to->others && yg_reach_num(&command->except) == 0;
+}
+
+/* Nobody is counted: a store may give it to them later. */
+static int emit_kept(struct yg_run *run, const yodel_sio_args *args)
+{
+    const struct yg_command *command = run->command;
+
+    if (!may_be_kept(run))
+        return YODEL_ERR_UNSUPPORTED;
+    return yodel_sio_emit_kept(run->ns, command->to.rooms.items[0], command->event, args);
+}
+
 static void emit_to(struct yg_run *run, yodel_sio_target target)
 {
     const yodel_sio_args args = args_of(run->command);
-    int rc;
+    int rc = emit_kept(run, &args);
 
-    if (run->quick || run->uncounted) {
+    if (rc != YODEL_ERR_UNSUPPORTED) {
+        done_or_fail(run, rc, json_object());
+    } else if (run->quick || run->uncounted) {
         rc = yodel_sio_emit_args(target, run->command->event, &args);
         done_or_fail(run, rc, json_object());
     } else if ((rc = emit_counted(run, target, &args)) < 0) {

@@ -10,11 +10,6 @@
 
 #define MAX_PENDING 1000
 
-static void forget(struct yg_run *run)
-{
-    yg_run_fail(run, YG_PROBLEM_NOT_ENABLED, "a history ends by its own limits", NULL);
-}
-
 static void show_config(struct yg_run *run)
 {
     const struct yg_service *service = run->service;
@@ -26,20 +21,13 @@ static void show_config(struct yg_run *run)
 }
 
 static void (*const verbs[YG_NUM_VERBS])(struct yg_run *run) = {
-    [YG_VERB_EMIT] = yg_act_emit,
-    [YG_VERB_JOIN] = yg_act_on_sockets,
-    [YG_VERB_LEAVE] = yg_act_on_sockets,
-    [YG_VERB_DISCONNECT] = yg_act_on_sockets,
-    [YG_VERB_UPDATE] = yg_act_update,
-    [YG_VERB_SOCKETS] = yg_read_sockets,
-    [YG_VERB_SOCKET] = yg_read_socket,
-    [YG_VERB_ROOMS] = yg_read_rooms,
-    [YG_VERB_PRESENCE] = yg_read_presence,
-    [YG_VERB_HISTORY] = yg_read_history,
-    [YG_VERB_FORGET] = forget,
-    [YG_VERB_NODES] = yg_read_nodes,
-    [YG_VERB_STATS] = yg_read_stats,
-    [YG_VERB_CONFIG] = show_config,
+    [YG_VERB_EMIT] = yg_act_emit,          [YG_VERB_JOIN] = yg_act_on_sockets,
+    [YG_VERB_LEAVE] = yg_act_on_sockets,   [YG_VERB_DISCONNECT] = yg_act_on_sockets,
+    [YG_VERB_UPDATE] = yg_act_update,      [YG_VERB_SOCKETS] = yg_read_sockets,
+    [YG_VERB_SOCKET] = yg_read_socket,     [YG_VERB_ROOMS] = yg_read_rooms,
+    [YG_VERB_PRESENCE] = yg_read_presence, [YG_VERB_HISTORY] = yg_read_history,
+    [YG_VERB_FORGET] = yg_forget_history,  [YG_VERB_NODES] = yg_read_nodes,
+    [YG_VERB_STATS] = yg_read_stats,       [YG_VERB_CONFIG] = show_config,
 };
 
 /* Groups are of no namespace, nor are nodes. */

@@ -42,7 +42,9 @@ struct yg_service {
  * count: {"count", "partial"?} socket       such a socket rooms        {"rooms": [{"name",
  * "count"}], "next", "partial"?}; sockets of all nodes, who are not counted in their own rooms
  *     presence     {"members": [{"sid" or "channel", "user", "info"}], "count", "partial"?}
- *     history      {"items": [{"offset", "text" or "attachment"}], "offset", "gone"}
+ *     history      {"items": [{"offset", "text" or "attachment"}], "offset", "gone"}; of a room
+ *                  {"offset", "event", "args"}
+ *     forget       {}
  *     nodes        {"nodes": [{"id", "name", "self"}]}
  *     stats        counts of this process
  *     config       its options, without secrets

@@ -14,7 +14,8 @@ void yg_read_presence(struct yg_run *run);
 /* And of groups, nodes and this process. */
 
 void yg_read_members(struct yg_run *run); /* presence of a group */
-void yg_read_history(struct yg_run *run);
+void yg_read_history(struct yg_run *run); /* of rooms, too */
+void yg_forget_history(struct yg_run *run);
 void yg_read_nodes(struct yg_run *run);
 void yg_read_stats(struct yg_run *run);
 

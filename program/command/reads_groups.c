@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ static struct yg_parcel *begin(struct yg_run *run, void (*open)(struct yg_parcel
     struct yg_parcel *parcel;
 
     if (run->service->channels == NULL) {
-        yg_run_fail(run, YG_PROBLEM_NOT_ENABLED, "there are no groups", NULL);
+        yg_run_fail(run, YG_PROBLEM_NOT_ENABLED, "nothing is kept: there are no groups", NULL);
         return NULL;
     }
     parcel = yg_parcel_new(run, open);
@@ -114,6 +115,21 @@ void yg_read_members(struct yg_run *run)
 
 /* ---- history ---- */
 
+/* The group that has the history of a room has its name. */
+struct group_name {
+    char text[600];
+};
+
+static const char *group_of(const struct yg_run *run, struct group_name *name)
+{
+    const yodel_str ns = run->ns != NULL ? yodel_sio_namespace_name(run->ns) : (yodel_str){NULL, 0};
+
+    if (run->command->group != NULL)
+        return run->command->group;
+    snprintf(name->text, sizeof(name->text), "%.*s#%s", (int)ns.len, ns.ptr, run->command->room);
+    return name->text;
+}
+
 static json_t *show_binary(const yodel_kept_message *message)
 {
     const size_t len = YG_ATTACHMENT_CHARS(message->data.len);
@@ -128,22 +144,38 @@ static json_t *show_binary(const yodel_kept_message *message)
     return item;
 }
 
-static json_t *show_message(const yodel_kept_message *message)
+/* ["event", argument, ...] */
+static json_t *show_event(const yodel_kept_message *message)
 {
+    json_t *args = json_loadb((const char *)message->data.ptr, message->data.len, 0, NULL);
+    json_t *event = json_incref(json_array_get(args, 0));
+
+    if (event == NULL || json_array_remove(args, 0) != 0) {
+        json_decref(event);
+        json_decref(args);
+        return NULL;
+    }
+    return json_pack("{sssoso}", "offset", message->offset, "event", event, "args", args);
+}
+
+static json_t *show_message(const yodel_kept_message *message, bool of_room)
+{
+    if (of_room)
+        return show_event(message);
     if (message->type == YODEL_WS_BINARY)
         return show_binary(message);
     return json_pack("{ssss%}", "offset", message->offset, "text", message->data.ptr,
                      message->data.len);
 }
 
-static json_t *show_history(const yodel_history *history, bool reverse)
+static json_t *show_history(const yodel_history *history, bool reverse, bool of_room)
 {
     json_t *items = json_array();
 
     for (size_t i = 0; items != NULL && i < history->num_messages; i++) {
         const size_t at = reverse ? history->num_messages - 1 - i : i;
 
-        if (json_array_append_new(items, show_message(&history->messages[at])) != 0) {
+        if (json_array_append_new(items, show_message(&history->messages[at], of_room)) != 0) {
             json_decref(items);
             return NULL;
         }
@@ -160,24 +192,42 @@ static void on_history(const yodel_history *history, void *user)
 
     parcel->result = history->result;
     if (history->result == 0)
-        parcel->json = show_history(history, parcel->run->command->reverse);
+        parcel->json = show_history(history, parcel->run->command->reverse,
+                                    parcel->run->command->group == NULL);
     yg_parcel_send(parcel);
 }
 
 void yg_read_history(struct yg_run *run)
 {
     const struct yg_command *command = run->command;
-    struct yg_parcel *parcel;
+    struct yg_parcel *parcel = begin(run, on_body);
+    struct group_name name;
 
-    if (command->group == NULL) {
-        yg_run_fail(run, YG_PROBLEM_NOT_ENABLED, "history is kept of groups", NULL);
-        return;
-    }
-    parcel = begin(run, on_body);
     if (parcel != NULL)
         settle(run, parcel,
-               yodel_group_history(run->service->channels, command->group, command->since,
+               yodel_group_history(run->service->channels, group_of(run, &name), command->since,
                                    command->limit, on_history, parcel));
+}
+
+static void on_forgotten(const yodel_history *history, void *user)
+{
+    struct yg_parcel *parcel = user;
+
+    parcel->result = history->result;
+    if (history->result == 0)
+        parcel->json = json_object();
+    yg_parcel_send(parcel);
+}
+
+void yg_forget_history(struct yg_run *run)
+{
+    struct yg_parcel *parcel = begin(run, on_body);
+    struct group_name name;
+
+    if (parcel != NULL)
+        settle(run, parcel,
+               yodel_group_forget_history(run->service->channels, group_of(run, &name),
+                                          on_forgotten, parcel));
 }
 
 /* ---- nodes ---- */

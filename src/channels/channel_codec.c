@@ -4,6 +4,7 @@
 #include "bus/op_wire.h"
 #include "channels/channel_event.h"
 #include "channels/channel_op.h"
+#include "channels/history.h"
 
 /*
  * What is delivered, as bytes:
@@ -53,7 +54,9 @@ static int get_message(struct yd_channel_op *op, struct yd_wire_reader *reader)
     if (reader->failed || (type != YODEL_WS_TEXT && type != YODEL_WS_BINARY))
         return YODEL_ERR_PROTOCOL;
     op->what.msg = channels->make_msg(yd_channels_mem(channels), type, reader->rest);
-    return op->what.msg != NULL ? 0 : -ENOMEM;
+    if (op->what.msg == NULL)
+        return -ENOMEM;
+    return yd_history_read_words(op, op->op.scope.rooms[0].text);
 }
 
 static int get_event(struct yd_channel_op *op, struct yd_wire_reader *reader)

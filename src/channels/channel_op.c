@@ -185,6 +185,10 @@ int yd_channels_send_at(yodel_channels *channels, yodel_str name, struct yd_msg 
     op->op.weight += msg->len;
     op->op.local = local;
     op->offset = offset;
+    if (yd_history_read_words(op, name) < 0) {
+        yd_op_unref(&op->op);
+        return -ENOMEM;
+    }
     return yd_bus_send(&op->op);
 }
 

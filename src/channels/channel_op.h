@@ -25,7 +25,8 @@ struct yd_offset {
 struct yd_channel_op {
     struct yd_op op;
     struct yd_delivery what; /* of SEND */
-    struct yd_buf bytes;     /* of presence */
+    struct yd_words words;   /* of what, where it is an event of Socket.IO that is kept */
+    struct yd_buf bytes;     /* of presence, or of words */
     struct yd_offset offset; /* of a message that is kept (channels/history.h); zero: it is not */
 };
 

@@ -30,8 +30,9 @@ struct yd_words {
     size_t num_attachments;
 };
 
-/* A message that is ready to be sent, an event, or the words of one: all but one are NULL.  Words
- * come only to members that have joined for them. */
+/* A message that is ready to be sent, perhaps with the words that it is for those who know them, an
+ * event, or words: all others are NULL.  Words alone come only to members that have joined for
+ * them. */
 struct yd_delivery {
     struct yd_msg *msg;
     yodel_event *event;

@@ -78,11 +78,13 @@ static void keep_and_send(struct yd_loop *loop, void *arg)
         (void)yd_history_pass(sending->channels, sending->rule, name, sending->msg, offset, false);
 }
 
-/* One JSON value, for an envelope. */
+/* One JSON value, for an envelope; an event, where that is asked for. */
 static bool can_wrap(const struct yd_history_rule *rule, uint8_t type, yodel_bytes data)
 {
     yodel_str text = {(const char *)data.ptr, data.len}, value;
 
+    if (rule->options.sio_events)
+        return type == YODEL_WS_TEXT && yd_history_is_event(text);
     return !rule->options.envelope ||
            (type == YODEL_WS_TEXT && yd_json_check(text, YD_JSON_MAX_DEPTH, &value));
 }

@@ -44,6 +44,7 @@ struct yd_history_read {
     struct yd_offset last;
     int result;
     bool gone;
+    bool forgets;         /* nothing is read: all that is kept is dropped */
     struct yd_loop *back; /* whose hold it is for; NULL: it is told at home */
     struct yd_mail mail;
     yd_mail_fn *come_back; /* there */
@@ -106,6 +107,11 @@ int yd_history_pass(yodel_channels *channels, const struct yd_history_rule *rule
 /* Whether that can be sent to a group of rule: text is UTF-8, and one JSON value where it goes into
  * an envelope. */
 bool yd_history_is_fit(const struct yd_history_rule *rule, uint8_t type, yodel_bytes data);
+/* Whether text is an event of Socket.IO: ["name", ...]. */
+bool yd_history_is_event(yodel_str text);
+/* Has sockets get a message for a group of such events as one: reads what it says into op.  Returns
+ * 0, also when it is another group, or -ENOMEM. */
+int yd_history_read_words(struct yd_channel_op *op, yodel_str name);
 /* read is filled in: it goes to who has asked. */
 void yd_history_read_answer(struct yd_history_read *read);
 

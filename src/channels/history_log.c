@@ -198,8 +198,12 @@ static void read_store(struct yd_history_store *store, struct yd_history_read *r
     uint64_t number = is_ours ? read->from.b : 0;
     struct log *log;
 
-    if ((log = find_log(history, (yodel_str){read->name, read->name_len})) != NULL)
-        expire_log(history, log);
+    if ((log = find_log(history, (yodel_str){read->name, read->name_len})) != NULL) {
+        if (read->forgets)
+            free_log(history, log);
+        else
+            expire_log(history, log);
+    }
     log = find_log(history, (yodel_str){read->name, read->name_len});
     read->gone =
         has_from && (!is_ours || number < (log != NULL ? log->dropped : history->logs.dropped));

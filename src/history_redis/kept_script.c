@@ -81,6 +81,10 @@ static const char read_script[] =
              "else list=redis.call('XREVRANGE',KEYS[1],'+',from,'COUNT',ARGV[4]) end\n"
              "return {first[1],top[1],list}\n";
 
+/* Its ids go on above those that were there, by the time. */
+static const char forget_script[] = "redis.call('DEL',KEYS[1])\n"
+                                    "return {'','',{}}\n";
+
 static yodel_bytes bytes_of(const char *text)
 {
     return (yodel_bytes){(const uint8_t *)text, strlen(text)};
@@ -169,7 +173,9 @@ int yd_kept_ask_read(const struct yd_kept *kept, const struct yd_history_read *r
     (void)snprintf(limit, sizeof limit, "%zu", most > 0 ? most + 1 : 0);
     (void)snprintf(age, sizeof age, "%" PRIu32, age_of(options));
     argv[0] = bytes_of("EVAL");
-    argv[1] = (yodel_bytes){(const uint8_t *)read_script, sizeof read_script - 1};
+    argv[1] = read->forgets
+                  ? (yodel_bytes){(const uint8_t *)forget_script, sizeof forget_script - 1}
+                  : (yodel_bytes){(const uint8_t *)read_script, sizeof read_script - 1};
     argv[2] = bytes_of("1");
     argv[3] = bytes_of_str(key);
     argv[4] = bytes_of(a);

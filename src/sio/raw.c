@@ -56,6 +56,16 @@ static int make_binary(struct raw *raw, struct yd_msg *msg)
     return yd_sio_news_make(&raw->news, raw->ns, &words, &plain);
 }
 
+/* An emit that is kept. */
+static int make_kept(struct raw *raw, const struct yd_words *kept)
+{
+    struct yd_sio_words words = {.name = kept->name, .elements = yd_json_inside(kept->json)};
+
+    if (yd_sio_is_reserved(words.name))
+        return YODEL_ERR_NAME;
+    return yd_sio_news_make(&raw->news, raw->ns, &words, &plain);
+}
+
 static int make_event(struct raw *raw, const yodel_event *event)
 {
     struct yd_sio_words words = {.name = yodel_event_type(event), .elements = yd_event_json(event)};
@@ -77,6 +87,8 @@ static struct raw *make_raw(yodel_sio_namespace *ns, const struct yd_delivery *w
     raw->ns = yd_sio_ns_ref(ns);
     if (what->event != NULL)
         rc = make_event(raw, what->event);
+    else if (what->words != NULL)
+        rc = make_kept(raw, what->words);
     else if (what->msg->type == YODEL_WS_TEXT)
         rc = make_text(raw, what->msg);
     else

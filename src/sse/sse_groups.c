@@ -31,14 +31,14 @@ static void free_twin(struct yd_twin *twin)
 static bool fields_of(const struct yd_delivery *what, struct yd_sse_fields *fields)
 {
     *fields = (struct yd_sse_fields){.retry_ms = 0};
-    if (what->msg != NULL) {
-        fields->data = (yodel_str){(const char *)yd_msg_payload(what->msg), what->msg->len};
-        return what->msg->type == YODEL_WS_TEXT;
-    }
     if (what->words != NULL) {
         fields->event = what->words->name;
         fields->data = what->words->json;
         return what->words->num_attachments == 0 && yd_sse_is_line(fields->event);
+    }
+    if (what->msg != NULL) {
+        fields->data = (yodel_str){(const char *)yd_msg_payload(what->msg), what->msg->len};
+        return what->msg->type == YODEL_WS_TEXT;
     }
     fields->event = yodel_event_type(what->event);
     fields->data = yd_event_json(what->event);

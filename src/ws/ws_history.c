@@ -49,6 +49,25 @@ static void on_read(struct yd_history_read *read, struct yd_member *member)
     yd_history_read_show(read, show_history, read);
 }
 
+static void on_forgotten(struct yd_history_read *read, struct yd_member *member)
+{
+    (void)member;
+    if (read->fn != NULL)
+        yd_history_read_show(read, show_history, read);
+}
+
+/* A read that has all it needs begins. */
+static int begin(struct yd_history_read *read, yodel_history_fn *fn, void *user)
+{
+    int rc;
+
+    read->fn = (void (*)(void))fn;
+    read->user = user;
+    if ((rc = yd_history_read_start(read)) < 0)
+        yd_history_read_free(read);
+    return rc;
+}
+
 int yodel_group_history(yodel_channels *channels, const char *group, const char *from, size_t limit,
                         yodel_history_fn *fn, void *user)
 {
@@ -62,11 +81,24 @@ int yodel_group_history(yodel_channels *channels, const char *group, const char 
     if ((rc = yd_history_read_new(channels, yodel_str_of(group), from, limit, &read)) < 0)
         return rc;
     read->done = on_read;
-    read->fn = (void (*)(void))fn;
-    read->user = user;
-    if ((rc = yd_history_read_start(read)) < 0)
-        yd_history_read_free(read);
-    return rc;
+    return begin(read, fn, user);
+}
+
+int yodel_group_forget_history(yodel_channels *channels, const char *group, yodel_history_fn *fn,
+                               void *user)
+{
+    struct yd_history_read *read;
+    int rc;
+
+    if (channels == NULL)
+        return -EINVAL;
+    if (!yd_channel_name_is_valid(yodel_str_of(group)))
+        return YODEL_ERR_NAME;
+    if ((rc = yd_history_read_new(channels, yodel_str_of(group), NULL, 0, &read)) < 0)
+        return rc;
+    read->forgets = true;
+    read->done = on_forgotten;
+    return begin(read, fn, user);
 }
 
 /* ---- coming back ---- */

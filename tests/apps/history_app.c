@@ -97,6 +97,8 @@ static void run_line(yodel_loop *loop, void *arg)
         *from++ = '\0';
     if (strcmp(line, "history") == 0 && group != NULL)
         check(yodel_group_history(app.channels, group, from, 0, on_history, NULL), "history");
+    else if (strcmp(line, "forget") == 0 && group != NULL)
+        check(yodel_group_forget_history(app.channels, group, on_history, NULL), "forget");
     else if (strcmp(line, "send") == 0 && from != NULL)
         check(yodel_group_send(app.channels, group, YODEL_WS_TEXT,
                                (yodel_bytes){(const uint8_t *)from, strlen(from)}),

@@ -30,6 +30,10 @@ class Node(LineProgram):
         found = self.ask(f"history {group} {start}", r"history (\S+) gone (\d) last (\S*):(.*)")
         return found[1], int(found[2]), found[3], found[4].split()
 
+    def forget(self, group):
+        found = self.ask(f"forget {group}", r"history (\S+) gone (\d) last (\S*):(.*)")
+        return found[1]
+
     def join(self, group, start=None):
         client = Client(self, group, start)
         self.sockets.append(client.socket)
@@ -151,6 +155,27 @@ def test_while_others_go_on_sending():
         got += client.take(sent - len(got))
         equal(got, list(range(sent)))
         equal(client.gone, 0)
+
+
+def test_what_is_kept_is_forgotten():
+    """By one node, for all; members go on, and offsets of before are of another time."""
+    with nodes(2) as (redis, one, two):
+        a, b = one.join("kept1"), two.join("kept1")
+        settled(a, b)
+        for i in range(5):
+            a.send(i)
+        before = b.take(5) and b.offset
+        a.take(5)
+        equal(two.forget("kept1"), "YODEL_OK")
+        equal(redis.call("EXISTS", KEY + "kept1"), 0)
+        equal(one.history("kept1")[3], [])
+        for i in range(5, 8):
+            b.send(i)
+        equal((a.take(3), b.take(3)), ([5, 6, 7], [5, 6, 7]))
+        equal(one.history("kept1")[3], ["5", "6", "7"])
+        late = one.join("kept1", before)
+        equal((late.take(3), late.gone), ([5, 6, 7], 1))
+        equal(one.forget("kept2"), "YODEL_OK")
 
 
 def test_too_old_and_unknown_offsets():

@@ -214,6 +214,24 @@ def test_groups_of_raw_websockets(server):
     websocket.leave()
 
 
+def test_history_of_rooms(server):
+    with client_of(server) as client:
+        join(server, "kept1", client)
+        for i in range(3):
+            equal(good(post(server, "emit", {"to": {"rooms": ["kept1"]}, "event": "e", "args": [i, {"a": None}]})), {})
+            equal(client.event(), ["e", i, {"a": None}])
+        good(post(server, "emit", {"to": {"rooms": ["kept1"]}, "event": "e", "history": False}))
+        good(post(server, "emit", {"to": {"rooms": ["kept1"]}, "event": "e", "volatile": True}))
+        history = good(get(server, "history?room=kept1"))
+        equal([(item["event"], item["args"]) for item in history["items"]], [("e", [i, {"a": None}]) for i in range(3)])
+        later = good(get(server, f"history?room=kept1&since={history['items'][1]['offset']}"))
+        equal([item["args"][0] for item in later["items"]], [2])
+        equal(good(http(server.port, "DELETE", "/api/v1/history?room=kept1", [ALL])), {})
+        equal(good(get(server, "history?room=kept1"))["items"], [])
+        equal(good(get(server, f"history?room=kept1&since={history['items'][1]['offset']}"))["gone"], True)
+        problem(http(server.port, "DELETE", "/api/v1/history?room=r", [ALL]), 501, "not_enabled")
+
+
 def test_nodes_and_stats(server):
     equal(good(get(server, "nodes")), {"nodes": [{"id": "n1", "name": "n1", "self": True}]})
     assert good(get(server, "stats"))["connections"] >= 1
@@ -256,7 +274,7 @@ def test_every_error_has_its_status(server):
     equal(good(post(server, "join", absent)), {"matched": 0})
     problem(post(server, "join", {**absent, "must_exist": True}), 404, "unknown_socket")
     problem(post(server, "emit", {"to": absent["of"], "event": "e", "must_exist": True}), 404, "unknown_socket")
-    problem(http(server.port, "DELETE", "/api/v1/history?group=h1", [ALL]), 501, "not_enabled")
+    problem(http(server.port, "DELETE", "/api/v1/history?group=none", [ALL]), 501, "not_enabled")
     equal(http(server.port, "HEAD", "/api/v1/stats", [ALL]).status, 200)
 
 

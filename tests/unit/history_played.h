@@ -393,6 +393,15 @@ static const struct yd_redis_reply *played_run(const struct played_command *comm
 {
     if (strcmp(played_word(command, 0), "EVAL") != 0)
         return played_range(command);
+    if (strncmp(played_word(command, 1), "redis.call('DEL'", 16) == 0) {
+        struct yd_redis_reply *reply = played_list(3);
+
+        played_drop_stream(played_stream(played_word(command, 3)));
+        played_push(reply, played_text("", 0));
+        played_push(reply, played_text("", 0));
+        played_push(reply, played_list(0));
+        return reply;
+    }
     return command->argc > 9 ? played_append(command) : played_read(command);
 }
 

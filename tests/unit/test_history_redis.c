@@ -212,6 +212,7 @@ static void expect(unsigned i, const char *numbers)
     members[i].num = 0;
 }
 
+#define FORGET SIZE_MAX
 static void read_room(unsigned i, unsigned process, const char *from, size_t limit)
 {
     struct yd_history_read *read;
@@ -220,6 +221,7 @@ static void read_room(unsigned i, unsigned process, const char *from, size_t lim
     assert_int_equal(
         yd_history_read_new(sim.processes[process].channels, YODEL_STR("room"), from, limit, &read),
         0);
+    read->forgets = limit == FORGET;
     read->done = on_done;
     read->user = &members[i];
     assert_int_equal(yd_history_read_start(read), 0);
@@ -234,6 +236,31 @@ static yodel_history_redis_stats stats(unsigned process)
 }
 
 /* ---- all goes well ---- */
+
+/* For all nodes; members go on without a gap or a message twice. */
+static void test_what_is_kept_is_forgotten(void **state)
+{
+    start(2);
+    join(0, 0, 1);
+    run();
+    for (int i = 1; i <= 3; i++)
+        send_number(0, i);
+    run();
+    expect(0, "1 2 3 ");
+    read_room(4, 1, NULL, FORGET);
+    run();
+    read_room(4, 0, NULL, 0);
+    run();
+    expect(4, "");
+    pass_time(50); /* ids go on with the time */
+    send_number(1, 4);
+    send_number(0, 5);
+    run();
+    expect(0, "5 4 ");
+    read_room(4, 1, NULL, 0);
+    run();
+    expect(4, "5 4 ");
+}
 
 static void test_who_has_joined_gets_what_it_sends(void **state)
 {
@@ -752,6 +779,7 @@ static void test_the_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_what_is_kept_is_forgotten, teardown),
         cmocka_unit_test_teardown(test_who_has_joined_gets_what_it_sends, teardown),
         cmocka_unit_test_teardown(test_back_on_another_process, teardown),
         cmocka_unit_test_teardown(test_offsets_that_are_gone, teardown),

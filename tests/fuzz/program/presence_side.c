@@ -113,7 +113,9 @@ void presence_side_check(struct program *p)
 
 void presence_side_set_up(struct program *p)
 {
-    if (yodel_channels_keep_history(p->layer, "kept*", NULL) < 0)
+    if (yodel_channels_keep_history(p->layer, "kept*", NULL) < 0 ||
+        yodel_channels_keep_history(p->layer, "/chat#r2",
+                                    YODEL_OPTIONS(yodel_history_options, .sio_events = 1)) < 0)
         abort();
     redis_side_keep(p);
 }
@@ -148,6 +150,11 @@ void call_history(struct ctx *c)
     struct waiter *waiter = waiter_new(c->p, "group_history");
 
     say(c->p, "group_history");
+    if (once_in(c->p, 4)) {
+        waiter_returned(waiter, yodel_group_forget_history(c->p->layer, names[pick(c->p, 3)],
+                                                           on_history, waiter));
+        return;
+    }
     waiter_returned(waiter,
                     yodel_group_history(c->p->layer, names[pick(c->p, 3)], offsets[pick(c->p, 4)],
                                         pick(c->p, 3), on_history, waiter));
@@ -183,6 +190,8 @@ void call_keep(struct ctx *c)
     (void)yodel_group_send(c->p->layer, "kept3", YODEL_WS_TEXT,
                            (yodel_bytes){(const uint8_t *)"x", 1});
     (void)yodel_channels_get_stats(c->p->layer, &stats);
+    (void)yodel_sio_emit_kept(c->p->services[pick(c->p, c->p->num_services)].ns[1], "r2", "passed",
+                              NULL);
     (void)yodel_channels_get_history_stats(c->p->layer, &in_redis);
     waiter_returned(waiter, yodel_group_count_all(c->p->layer, "kept1", on_count, waiter));
 }
