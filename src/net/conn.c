@@ -360,7 +360,7 @@ static bool send_all(struct yd_conn *conn)
             die(conn, -ENOMEM);
             return false;
         }
-        if (queue->bytes == 0) {
+        if (yd_outq_is_empty(queue)) {
             conn->has_send_by = false;
             return true;
         }
@@ -421,7 +421,7 @@ static void flush(struct yd_conn *conn)
     if (conn->sending || conn->phase >= YD_CONN_SHUT || !send_all(conn) || conn->sending)
         return;
     if (!is_open(conn)) {
-        if (conn->out.bytes > 0)
+        if (!yd_outq_is_empty(&conn->out))
             await_filter(conn);
         else
             end_output(conn);
@@ -466,7 +466,7 @@ static void let_go_of_output(struct yd_conn *conn)
     if (conn->filter != NULL) {
         yd_outq_clear(loop, &conn->out);
         conn->out = conn->filter->sealed;
-        conn->filter->sealed = (struct yd_outq){.head = NULL};
+        conn->filter->sealed = (struct yd_outq){.tail = NULL};
         conn->filter->ops->free(conn);
     }
     if (!conn->sending)
@@ -730,7 +730,8 @@ size_t yd_conn_buffered(const struct yd_conn *conn)
 {
     if (conn->phase >= YD_CONN_FINISHED) /* nobody waits for what is left */
         return 0;
-    return conn->out.bytes + (conn->filter != NULL ? conn->filter->sealed.bytes : 0);
+    return yd_outq_bytes(&conn->out) +
+           (conn->filter != NULL ? yd_outq_bytes(&conn->filter->sealed) : 0);
 }
 
 void yd_conn_want_drain(struct yd_conn *conn)

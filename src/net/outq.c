@@ -8,24 +8,6 @@
 #include "base/mem.h"
 #include "net/outq_run.h"
 
-struct yd_segment {
-    struct yd_segment *next;
-    const uint8_t *ptr; /* the first byte not taken yet */
-    size_t left;
-    uint8_t *end; /* of the room behind them; of a reference: there is none */
-    union {
-        struct yd_msg *msg;
-        struct yd_run *run;
-    };
-    enum yd_block block; /* where this stands */
-    enum {
-        OWN = 0, /* the bytes are those after this header */
-        OF_MSG,  /* msg's */
-        OF_RUN   /* run's */
-    } kind;
-    uint8_t bytes[];
-};
-
 #define CHUNK_ROOM (YD_BLOCK_SIZE(YD_BLOCK_CHUNK) - sizeof(struct yd_segment))
 
 _Static_assert(sizeof(struct yd_segment) <= YD_BLOCK_SIZE(YD_BLOCK_SMALL),
@@ -33,15 +15,15 @@ _Static_assert(sizeof(struct yd_segment) <= YD_BLOCK_SIZE(YD_BLOCK_SMALL),
 _Static_assert(sizeof(struct yd_segment) + YD_OUTQ_RECORD <= YD_BLOCK_SIZE(YD_BLOCK_LARGE),
                "a record fits a large block");
 
-/* Short bytes go to a chunk, as most answers are short; what follows on a full one to a larger
- * block. */
+/* For len bytes, which the caller writes.  Short ones go to a chunk, as most answers are short;
+ * what follows on a full one to a larger block. */
 static struct yd_segment *new_bytes(struct yd_loop *loop, const struct yd_outq *queue, size_t len)
 {
     struct yd_segment *segment;
     enum yd_block block = YD_BLOCK_CHUNK;
     size_t size = YD_BLOCK_SIZE(YD_BLOCK_CHUNK);
 
-    if (len <= CHUNK_ROOM && (queue->tail == NULL || queue->tail->kind != OWN))
+    if (len <= CHUNK_ROOM && (queue->tail == NULL || queue->tail->kind != YD_SEGMENT_OWN))
         segment = yd_pool_get(&loop->pool, YD_BLOCK_CHUNK);
     else
         segment =
@@ -53,44 +35,50 @@ static struct yd_segment *new_bytes(struct yd_loop *loop, const struct yd_outq *
     if (segment == NULL)
         return NULL;
     segment->ptr = segment->bytes;
-    segment->left = 0;
-    segment->kind = OWN;
-    segment->end = (uint8_t *)segment + size;
-    segment->block = block;
+    segment->left = len;
+    segment->room = (uint32_t)(size - sizeof *segment - len); /* none if it is of no kind */
+    segment->kind = YD_SEGMENT_OWN;
+    segment->block = (uint16_t)block;
     return segment;
 }
 
 static void free_segment(struct yd_loop *loop, struct yd_segment *segment)
 {
-    if (segment->kind == OF_MSG)
+    if (segment->kind == YD_SEGMENT_OF_MSG)
         yd_msg_unref(segment->msg);
-    else if (segment->kind == OF_RUN)
+    else if (segment->kind == YD_SEGMENT_OF_RUN)
         yd_run_unref(loop, segment->run);
-    yd_pool_put_sized(&loop->pool, segment->block, segment);
+    yd_pool_put_sized(&loop->pool, (enum yd_block)segment->block, segment);
 }
 
 static void append(struct yd_outq *queue, struct yd_segment *segment)
 {
-    segment->next = NULL;
-    if (queue->tail != NULL)
-        queue->tail->next = segment;
-    else
-        queue->head = segment;
+    struct yd_segment *tail = queue->tail;
+
+    segment->queued = segment->left;
+    if (tail != NULL) {
+        segment->queued += tail->queued;
+        segment->next = tail->next;
+        tail->next = segment;
+    } else {
+        segment->next = segment;
+    }
     queue->tail = segment;
 }
 
 /* Room for len more bytes behind those of the segment. */
 static bool has_room(const struct yd_segment *segment, size_t len)
 {
-    return segment != NULL && (size_t)(segment->end - segment->ptr) - segment->left >= len;
+    return segment != NULL && segment->room >= len;
 }
 
-static uint8_t *take_room(struct yd_outq *queue, struct yd_segment *segment, size_t len)
+static uint8_t *take_room(struct yd_segment *tail, size_t len)
 {
-    uint8_t *room = (uint8_t *)segment->ptr + segment->left;
+    uint8_t *room = (uint8_t *)tail->ptr + tail->left;
 
-    segment->left += len;
-    queue->bytes += len;
+    tail->left += len;
+    tail->queued += len;
+    tail->room -= (uint32_t)len;
     return room;
 }
 
@@ -102,14 +90,14 @@ static __attribute__((noinline)) uint8_t *reserve_anew(struct yd_loop *loop, str
     if (segment == NULL)
         return NULL;
     append(queue, segment);
-    return take_room(queue, segment, len);
+    return segment->bytes;
 }
 
 uint8_t *yd_outq_reserve(struct yd_loop *loop, struct yd_outq *queue, size_t len)
 {
     if (!has_room(queue->tail, len))
         return reserve_anew(loop, queue, len);
-    return take_room(queue, queue->tail, len);
+    return take_room(queue->tail, len);
 }
 
 int yd_outq_copy(struct yd_loop *loop, struct yd_outq *queue, const void *head, size_t head_len,
@@ -139,7 +127,7 @@ static struct yd_segment *new_reference(struct yd_loop *loop, const uint8_t *ptr
         return NULL;
     segment->ptr = ptr;
     segment->left = len;
-    segment->end = (uint8_t *)ptr + len;
+    segment->room = 0;
     segment->block = YD_BLOCK_SMALL;
     return segment;
 }
@@ -153,10 +141,9 @@ static int append_view(struct yd_loop *loop, struct yd_outq *queue, struct yd_ms
         return 0;
     if ((segment = new_reference(loop, view.ptr, view.len)) == NULL)
         return -ENOMEM;
-    segment->kind = OF_MSG;
+    segment->kind = YD_SEGMENT_OF_MSG;
     segment->msg = yd_msg_ref(msg);
     append(queue, segment);
-    queue->bytes += view.len;
     return 0;
 }
 
@@ -166,18 +153,22 @@ static bool append_run(struct yd_loop *loop, struct yd_outq *queue, struct yd_ru
 
     if (segment == NULL)
         return false;
-    segment->kind = OF_RUN;
+    segment->kind = YD_SEGMENT_OF_RUN;
     segment->run = yd_run_ref(run);
     append(queue, segment);
-    queue->bytes += len;
     return true;
 }
 
-static void extend(struct yd_outq *queue, size_t len)
+static void extend(struct yd_segment *tail, size_t len)
 {
-    queue->tail->end += len;
-    queue->tail->left += len;
-    queue->bytes += len;
+    tail->left += len;
+    tail->queued += len;
+}
+
+/* Where its bytes end, of a reference to a run. */
+static const uint8_t *end_of(const struct yd_segment *segment)
+{
+    return segment->ptr + segment->left;
 }
 
 /* The message stands in a run already, where this queue can have it. */
@@ -188,9 +179,10 @@ static inline bool share_known(struct yd_loop *loop, struct yd_outq *queue,
 
     if (tail == NULL)
         return yd_run_is_latest(loop, msg) && append_run(loop, queue, loop->runs.latest, len);
-    if (tail->kind != OF_RUN || tail->end != tail->run->last_at || tail->run->last != msg)
+    if (tail->kind != YD_SEGMENT_OF_RUN || end_of(tail) != tail->run->last_at ||
+        tail->run->last != msg)
         return false;
-    extend(queue, len);
+    extend(queue->tail, len);
     return true;
 }
 
@@ -202,10 +194,10 @@ static __attribute__((noinline)) bool share(struct yd_loop *loop, struct yd_outq
     struct yd_run *run;
     bool shared;
 
-    if (tail != NULL && (tail->kind != OF_RUN || tail->end != tail->run->used))
+    if (tail != NULL && (tail->kind != YD_SEGMENT_OF_RUN || end_of(tail) != tail->run->used))
         return false;
     if (tail != NULL && yd_run_put(loop, tail->run, msg)) {
-        extend(queue, len);
+        extend(queue->tail, len);
         return true;
     }
     if ((run = yd_run_join(loop, msg, tail != NULL)) == NULL)
@@ -222,23 +214,22 @@ static __attribute__((noinline)) bool share(struct yd_loop *loop, struct yd_outq
 /* The same holds for a short one that was alone in the queue until now. */
 static bool joins(const struct yd_outq *queue)
 {
-    const struct yd_segment *first = queue->head;
+    const struct yd_segment *tail = queue->tail;
 
-    return first == queue->tail && first->kind != OWN && first->left < COPY_BELOW;
+    return tail->next == tail && tail->kind != YD_SEGMENT_OWN && tail->left < COPY_BELOW;
 }
 
 static int join(struct yd_loop *loop, struct yd_outq *queue, yodel_bytes frame)
 {
-    struct yd_segment *first = queue->head, *both = new_bytes(loop, queue, first->left + frame.len);
+    struct yd_segment *first = queue->tail, *both = new_bytes(loop, queue, first->left + frame.len);
 
     if (both == NULL)
         return -ENOMEM;
     memcpy(both->bytes, first->ptr, first->left);
     memcpy(both->bytes + first->left, frame.ptr, frame.len);
-    both->left = first->left + frame.len;
-    both->next = NULL;
-    queue->head = queue->tail = both;
-    queue->bytes += frame.len;
+    both->queued = both->left;
+    both->next = both;
+    queue->tail = both;
     free_segment(loop, first);
     return 0;
 }
@@ -253,7 +244,7 @@ int yd_outq_frame(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *ms
     if (frame.len > 0 && frame.len <= YD_RUN_FRAME && yd_run_is_worth(loop, msg) &&
         share(loop, queue, msg, frame.len))
         return 0;
-    if (queue->head == NULL || frame.len >= COPY_BELOW)
+    if (queue->tail == NULL || frame.len >= COPY_BELOW)
         return append_view(loop, queue, msg, frame);
     if (!is_pending && joins(queue))
         return join(loop, queue, frame);
@@ -270,18 +261,26 @@ int yd_outq_payload(struct yd_loop *loop, struct yd_outq *queue, struct yd_msg *
 
 int yd_outq_peek(const struct yd_outq *queue, struct iovec *iov, int num)
 {
+    const struct yd_segment *segment = queue->tail;
     int i = 0;
 
-    for (const struct yd_segment *s = queue->head; s != NULL && i < num; s = s->next)
-        iov[i++] = (struct iovec){(void *)s->ptr, s->left};
+    if (segment == NULL)
+        return 0;
+    do {
+        segment = segment->next;
+        iov[i++] = (struct iovec){(void *)segment->ptr, segment->left};
+    } while (segment != queue->tail && i < num);
     return i;
 }
 
 void yd_outq_consume(struct yd_loop *loop, struct yd_outq *queue, size_t len)
 {
-    queue->bytes -= len;
+    struct yd_segment *tail = queue->tail;
+
+    if (len > 0)
+        tail->queued -= len;
     while (len > 0) {
-        struct yd_segment *segment = queue->head;
+        struct yd_segment *segment = tail->next;
 
         if (len < segment->left) {
             segment->ptr += len;
@@ -289,14 +288,15 @@ void yd_outq_consume(struct yd_loop *loop, struct yd_outq *queue, size_t len)
             return;
         }
         len -= segment->left;
-        queue->head = segment->next;
-        if (queue->head == NULL)
+        if (segment == tail)
             queue->tail = NULL;
+        else
+            tail->next = segment->next;
         free_segment(loop, segment);
     }
 }
 
 void yd_outq_clear(struct yd_loop *loop, struct yd_outq *queue)
 {
-    yd_outq_consume(loop, queue, queue->bytes);
+    yd_outq_consume(loop, queue, yd_outq_bytes(queue));
 }

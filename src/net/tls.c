@@ -318,7 +318,7 @@ static int input(struct yd_conn *conn, uint8_t *data, size_t len)
     rc = read_records(conn, plain);
     filter->input_len = 0;
     yd_pool_put(&loop->pool, YD_BLOCK_LARGE, plain);
-    if (filter->base.sealed.bytes > 0 || conn->out.bytes > 0)
+    if (!yd_outq_is_empty(&filter->base.sealed) || !yd_outq_is_empty(&conn->out))
         yd_conn_want_flush(conn);
     return rc;
 }
@@ -389,9 +389,9 @@ static struct yd_outq *output(struct yd_conn *conn)
 {
     struct yd_outq *sealed = &conn->filter->sealed;
 
-    if (conn->out.bytes == 0 || !may_seal(conn))
+    if (yd_outq_is_empty(&conn->out) || !may_seal(conn))
         return sealed;
-    while (conn->out.bytes > 0 && sealed->bytes < SEALED_MAX)
+    while (!yd_outq_is_empty(&conn->out) && yd_outq_bytes(sealed) < SEALED_MAX)
         if (seal_some(conn) < 0)
             return NULL;
     return sealed;

@@ -61,13 +61,13 @@ static void test_outq_gathers_small_writes(void **state)
     assert_int_equal(yd_outq_copy(&loop, &queue, "ab", 2, "cde", 3), 0);
     assert_int_equal(yd_outq_copy(&loop, &queue, "f", 1, NULL, 0), 0);
     assert_int_equal(yd_outq_copy(&loop, &queue, NULL, 0, NULL, 0), 0);
-    assert_int_equal(queue.bytes, 6);
+    assert_int_equal(yd_outq_bytes(&queue), 6);
     assert_int_equal(yd_outq_peek(&queue, iov, 4), 1);
     yd_outq_consume(&loop, &queue, 4);
     assert_int_equal(copy_out(&queue, out), 2);
     assert_memory_equal(out, "ef", 2);
     yd_outq_consume(&loop, &queue, 2);
-    assert_null(queue.head);
+    assert_true(yd_outq_is_empty(&queue));
     assert_null(queue.tail);
     done_loop(&loop);
     failmem_assert_empty(&fm);
@@ -99,7 +99,7 @@ static void test_outq_shares_messages(void **state)
     assert_int_equal(copy_out(&queue, out), 8);
     assert_memory_equal(out, "yzbHHxyz", 8);
     yd_outq_clear(&loop, &queue);
-    assert_int_equal(queue.bytes, 0);
+    assert_int_equal(yd_outq_bytes(&queue), 0);
     done_loop(&loop);
     failmem_assert_empty(&fm);
 }
@@ -158,7 +158,7 @@ static void test_outq_reserves_room(void **state)
         assert_non_null(room);
         memset(room, (int)i, i);
         len += i;
-        assert_int_equal(queue.bytes, len);
+        assert_int_equal(yd_outq_bytes(&queue), len);
     }
     assert_int_equal(copy_out(&queue, out), len);
     len = 0;
@@ -191,9 +191,9 @@ static void test_outq_keeps_every_byte_in_order(void **state)
         memcpy(model + tail, data, a);
         memcpy(model + tail + a, data + 1, YD_MIN(b, 39999));
         tail += a + YD_MIN(b, 39999);
-        assert_int_equal(queue.bytes, tail - head);
-        take = queue.bytes > 0 ? (size_t)rand() % (queue.bytes + 1) : 0;
-        if (queue.bytes < 100000)
+        assert_int_equal(yd_outq_bytes(&queue), tail - head);
+        take = yd_outq_bytes(&queue) > 0 ? (size_t)rand() % (yd_outq_bytes(&queue) + 1) : 0;
+        if (yd_outq_bytes(&queue) < 100000)
             take = YD_MIN(take, 300);
         yd_outq_consume(&loop, &queue, take);
         head += take;
@@ -238,7 +238,7 @@ static void assert_holds(const struct yd_outq *queue, const char *text)
 {
     uint8_t out[256];
 
-    assert_int_equal(queue->bytes, strlen(text));
+    assert_int_equal(yd_outq_bytes(queue), strlen(text));
     assert_int_equal(copy_out(queue, out), strlen(text));
     assert_memory_equal(out, text, strlen(text));
 }
@@ -358,18 +358,18 @@ static void test_outq_runs_keep_every_byte_in_order(void **state)
 
         for (unsigned i = 0; i < NUM_MEMBERS; i++) {
             struct model *model = &models[i];
-            size_t take = rand() % 3 == 0 ? (size_t)rand() % (queues[i].bytes + 1) : 0;
+            size_t take = rand() % 3 == 0 ? (size_t)rand() % (yd_outq_bytes(&queues[i]) + 1) : 0;
 
-            yd_outq_consume(&loop, &queues[i], rand() % 4 == 0 ? queues[i].bytes : take);
-            model->head = model->tail - queues[i].bytes;
+            yd_outq_consume(&loop, &queues[i], rand() % 4 == 0 ? yd_outq_bytes(&queues[i]) : take);
+            model->head = model->tail - yd_outq_bytes(&queues[i]);
             if ((left_out >> i & 1) == 0 && model->tail + len + 2 <= sizeof model->bytes) {
                 assert_int_equal(yd_outq_frame(&loop, &queues[i], msg, rand() % 2 == 0), 0);
                 memset(model->bytes + model->tail, turn, len + 2);
                 model->tail += len + 2;
             }
-            assert_int_equal(queues[i].bytes, model->tail - model->head);
-            if (copy_out(&queues[i], out) == queues[i].bytes)
-                assert_memory_equal(out, model->bytes + model->head, queues[i].bytes);
+            assert_int_equal(yd_outq_bytes(&queues[i]), model->tail - model->head);
+            if (copy_out(&queues[i], out) == yd_outq_bytes(&queues[i]))
+                assert_memory_equal(out, model->bytes + model->head, yd_outq_bytes(&queues[i]));
         }
         yd_msg_unref(msg);
     }
@@ -392,11 +392,11 @@ static void test_outq_runs_without_memory(void **state)
             struct yd_msg *msg = yd_msg_new(&fm.mem, YODEL_WS_TEXT, 400);
 
             for (int k = 0; k < NUM_MEMBERS && msg != NULL; k++) {
-                size_t before = queues[k].bytes;
+                size_t before = yd_outq_bytes(&queues[k]);
                 int rc = yd_outq_frame(&loop, &queues[k], msg, true);
 
                 assert_true(rc == 0 || (rc == -ENOMEM && failmem_has_failed(&fm)));
-                assert_int_equal(queues[k].bytes, before + (rc == 0 ? 400 : 0));
+                assert_int_equal(yd_outq_bytes(&queues[k]), before + (rc == 0 ? 400 : 0));
             }
             yd_msg_unref(msg);
         }
@@ -421,7 +421,8 @@ static void test_outq_without_memory(void **state)
         if (rc == 0)
             rc = yd_outq_copy(&loop, &queue, "a", 1, large, sizeof large);
         assert_int_equal(rc, failmem_has_failed(&fm) ? -ENOMEM : 0);
-        assert_true(queue.bytes == 0 || queue.bytes == 2 || queue.bytes == 3 + sizeof large);
+        assert_true(yd_outq_bytes(&queue) == 0 || yd_outq_bytes(&queue) == 2 ||
+                    yd_outq_bytes(&queue) == 3 + sizeof large);
         yd_outq_clear(&loop, &queue);
         done_loop(&loop);
     }
