@@ -197,8 +197,8 @@ static void forget_request(yodel_ws *ws)
 {
     ws->rejected = true;
     ws->has_closing = true;
-    ws->close_code = 1006;
-    ws->closed_by = YODEL_WS_BY_SERVER;
+    ws->closed.code = 1006;
+    ws->closed.by = YODEL_WS_BY_SERVER;
     yd_member_leave_all(yd_ws_loop_of(ws), &ws->member);
     if (ws->in_connect)
         return;

@@ -18,8 +18,8 @@ static void note_closing(yodel_ws *ws, unsigned code, yodel_str reason, yodel_ws
         return;
     yd_member_leave_all(yd_ws_loop_of(ws), &ws->member);
     ws->has_closing = true;
-    ws->close_code = (uint16_t)code;
-    ws->closed_by = by;
+    ws->closed.code = (uint16_t)code;
+    ws->closed.by = (uint8_t)by;
     if (reason.len > 0 && (aside = yd_ws_aside_of(ws)) != NULL) {
         aside->close_reason = yd_strndup(ws->route->service->mem, reason.ptr, reason.len);
         aside->close_reason_len = (uint8_t)(aside->close_reason != NULL ? reason.len : 0);
@@ -140,7 +140,7 @@ void yd_ws_on_close_frame(yodel_ws *ws, const uint8_t *data, size_t len)
 
 void yd_ws_start_heartbeat(yodel_ws *ws)
 {
-    ws->heard_at = (uint32_t)yd_ws_loop_of(ws)->now;
+    yd_ws_hear(ws);
     yd_conn_set_timeout(ws->conn, ws->route->options.ping_ms);
 }
 
@@ -205,8 +205,8 @@ static void tell_close(yodel_ws *ws, int error)
     };
 
     if (ws->has_closing)
-        closing = (yodel_ws_closing){sizeof closing, ws->close_code, close_reason(ws),
-                                     (yodel_ws_closer)ws->closed_by};
+        closing = (yodel_ws_closing){sizeof closing, ws->closed.code, close_reason(ws),
+                                     (yodel_ws_closer)ws->closed.by};
     if (on_close != NULL)
         on_close(ws, &closing, ws->route->user);
 }

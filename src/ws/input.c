@@ -261,7 +261,7 @@ void yd_ws_let_in(yodel_ws *ws)
 {
     if (ws->held_back || ws->paused)
         return;
-    ws->heard_at = (uint32_t)yd_ws_loop_of(ws)->now; /* only now it can be heard again */
+    yd_ws_hear(ws); /* only now it can be heard again */
     ws->pinged = false;
     yd_conn_resume(ws->conn);
 }
@@ -301,7 +301,7 @@ static size_t on_data(struct yd_conn *conn, uint8_t *data, size_t len)
     size_t used = 0, more;
     int rc;
 
-    ws->heard_at = (uint32_t)yd_ws_loop_of(ws)->now;
+    yd_ws_hear(ws);
     ws->pinged = false;
     while (used < len && ws->state != YD_WS_DONE) {
         rc = yd_ws_read(&ws->in.reader, &rules, data + used, len - used, &more, &piece, &error);

@@ -138,15 +138,19 @@ struct yodel_ws {
         struct yd_mail end;         /* when DONE */
     } in;
     struct yd_ws_aside *aside; /* NULL: nothing */
-    uint32_t heard_at;         /* ms, wraps */
-    uint16_t close_code;
-    uint8_t closed_by : 3;
+    union {
+        uint32_t heard_at; /* while OPEN; ms, wraps */
+        struct {           /* with has_closing, from when it is OPEN no more */
+            uint16_t code;
+            uint8_t by;
+        } closed;
+    };
     uint8_t state : 2;
     bool pinged : 1;      /* nothing was heard since a ping */
     bool congested : 1;   /* a send was refused: on_drain is owed */
     bool held_back : 1;   /* input rests until the output is out */
     bool paused : 1;      /* input rests until the program says so */
-    bool has_closing : 1; /* closed_by and close_code are set */
+    bool has_closing : 1; /* closed is set */
     bool in_connect : 1;  /* on_connect runs */
     bool deferred : 1;    /* on_connect has deferred: on_close is owed */
     bool rejected : 1;
@@ -158,6 +162,13 @@ struct yodel_ws {
 static inline struct yd_loop *yd_ws_loop_of(const yodel_ws *ws)
 {
     return ws->conn->stream.loop;
+}
+
+/* Something has come of the peer, or could again from now on. */
+static inline void yd_ws_hear(yodel_ws *ws)
+{
+    if (ws->state == YD_WS_OPEN)
+        ws->heard_at = (uint32_t)yd_ws_loop_of(ws)->now;
 }
 
 static inline struct yd_ws_loop *yd_ws_shared(const yodel_ws *ws)

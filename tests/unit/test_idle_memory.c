@@ -131,7 +131,7 @@ static void test_structs_of_idle_clients_stay_small(void **state)
     if (sizeof(void *) != 8)
         skip();
     assert_true(sizeof(struct yd_conn) <= 168);
-    assert_true(sizeof(yodel_ws) <= 96);
+    assert_true(sizeof(yodel_ws) <= 88);
     assert_true(sizeof(struct yd_eio_session) <= 120);
     assert_true(sizeof(struct yd_sio_client) <= 72);
     assert_true(sizeof(yodel_sio_socket) <= 184);
