@@ -35,13 +35,14 @@ ALLOWED = {  # layer: the layers it may include, beside itself
 # The program of program/ has layers of its own, above the public headers.
 PROGRAM = {
     "base": "",
+    "log": "base",
     "config": "base",
     "token": "base config",
     "state": "base",
     "command": "base config token state",
     "hook": "base config state command",
     "api": "base config token command",
-    "serve": "base config token state command hook api",
+    "serve": "base log config token state command hook api",
     "cli": "base config token state command hook api serve",
 }
 # Pure protocol code does no I/O, reads no clock and starts no thread.

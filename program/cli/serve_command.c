@@ -31,5 +31,6 @@ const struct yg_command yg_command_serve = {
     .usage =
         "[-c FILE] [--set KEY=VALUE]... [--lax]\n"
         "  The file is that of -c, of $YODEL_CONFIG, or /etc/yodel/yodel.yaml; without one it\n"
-        "  serves on loopback only.  HUP reads it again, TERM drains, QUIT ends at once.",
+        "  serves on loopback only.  HUP reads it again, USR1 opens the log anew, TERM drains,\n"
+        "  QUIT ends at once.",
     .doc = "Serves clients."};

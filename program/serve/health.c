@@ -9,10 +9,12 @@
 
 static void beat(yodel_timer *timer, void *user)
 {
-    struct yg_beat *beats = user;
+    struct yg_beat *own = user;
 
     (void)timer;
-    atomic_store_explicit(&beats->at_ms, yodel_loop_now(beats->loop), memory_order_relaxed);
+    atomic_store_explicit(&own->at_ms, yodel_loop_now(own->loop), memory_order_relaxed);
+    if (yodel_loop_index(own->loop) == 0)
+        yg_log_turn(own->state);
 }
 
 static int start_beat(yodel_loop *loop, void *user)
@@ -20,6 +22,7 @@ static int start_beat(yodel_loop *loop, void *user)
     struct yg_state *state = user;
     struct yg_beat *own = &state->beats[yodel_loop_index(loop)];
 
+    own->state = state;
     own->loop = loop;
     yodel_timer_init(&own->timer, loop, beat, own);
     beat(&own->timer, own);
@@ -33,8 +36,7 @@ static void stop_beat(yodel_loop *loop, void *user)
     (void)yodel_timer_stop(&state->beats[yodel_loop_index(loop)].timer);
 }
 
-/* The number of loops that have shown no sign of life for too long. */
-static unsigned stalled(struct yg_state *state, yodel_loop *loop)
+unsigned yg_health_stalled(struct yg_state *state, yodel_loop *loop)
 {
     const struct yg_config *config = yg_state_config(state);
     const uint64_t now = yodel_loop_now(loop);
@@ -72,7 +74,7 @@ static void answer_live(yodel_request *req, void *user)
         (void)yodel_request_reply_text(req, 404, NULL, YODEL_STR("Not Found\n"));
         return;
     }
-    num = stalled(state, yodel_request_loop(req));
+    num = yg_health_stalled(state, yodel_request_loop(req));
     snprintf(why, sizeof(why), num == 0 ? "all answer" : "%u stalled", num);
     answer(req, num == 0, "loops", why);
 }

@@ -1,44 +1,98 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "serve/state.h"
 
-static void write_line(const struct yg_state *state, enum yg_log_level level, yodel_str text)
+#define MAX_LINE 1000 /* bytes of a text */
+
+/* Whether standard error is the journal's: systemd names its device and inode. */
+static bool is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat about;
+
+    return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &about) == 0 && about.st_dev == device && about.st_ino == inode;
+}
+
+static enum yg_log_form form_of(const struct yg_log_config *config)
+{
+    const bool has_file = *config->file != '\0';
+
+    if (config->format == YG_FORMAT_JSON)
+        return YG_LOG_JSON;
+    if (!has_file && is_journal())
+        return YG_LOG_JOURNAL;
+    if (config->format == YG_FORMAT_TEXT || (!has_file && isatty(STDERR_FILENO)))
+        return YG_LOG_TEXT;
+    return YG_LOG_JSON;
+}
+
+/* ---- lines ---- */
+
+static void put_line(enum yg_log_form form, enum yg_log_level level, yodel_str text,
+                     struct yg_text *line)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
+    static const int journal[] = {7, 6, 4, 3}; /* as those of syslog(3) */
     char time[YG_CLOCK_TEXT];
-    struct yg_text line = {0};
 
     yg_clock_text(yg_clock_wall_ms(), time);
-    if (text.len > 1000)
-        text.len = 1000;
-    if (state->log_json) {
-        yg_text_printf(&line, "{\"ts\":\"%s\",\"level\":\"%s\",\"msg\":", time, names[level]);
-        yg_text_put_json(&line, text.ptr, text.len);
-        yg_text_puts(&line, "}\n");
+    if (form == YG_LOG_JSON) {
+        yg_text_printf(line, "{\"ts\":\"%s\",\"level\":\"%s\",\"msg\":", time, names[level]);
+        yg_text_put_json(line, text.ptr, text.len);
+        yg_text_puts(line, "}\n");
+    } else if (form == YG_LOG_JOURNAL) {
+        yg_text_printf(line, "<%d>%" YODEL_PRI "\n", journal[level], YODEL_ARG(text));
     } else {
-        yg_text_printf(&line, "%s %s %" YODEL_PRI "\n", time, names[level], YODEL_ARG(text));
+        yg_text_printf(line, "%s %s %" YODEL_PRI "\n", time, names[level], YODEL_ARG(text));
     }
-    while (write(STDERR_FILENO, line.ptr, line.len) < 0 && errno == EINTR)
-        continue;
+}
+
+static void write_line(struct yg_state *state, enum yg_log_level level, yodel_str text)
+{
+    struct yg_text line = {0};
+
+    if (text.len > MAX_LINE)
+        text.len = MAX_LINE;
+    put_line(state->log_form, level, text, &line);
+    if (!yg_text_failed(&line))
+        yg_sink_write(state->sink, line.ptr, line.len);
     yg_text_done(&line);
+}
+
+/* Lines with one key are of one kind. */
+static void consider(struct yg_state *state, const char *key, enum yg_log_level level,
+                     yodel_str text)
+{
+    if ((int)level >= atomic_load_explicit(&state->log_level, memory_order_relaxed) &&
+        yg_repeat_allows(&state->repeat, key, (int)level, text.ptr, text.len, yg_clock_us() / 1000))
+        write_line(state, level, text);
 }
 
 void yg_log_write(yodel_log_level level, yodel_str text, void *user)
 {
-    struct yg_state *state = user;
+    char key[200];
+    const size_t len = text.len < sizeof(key) ? text.len : sizeof(key) - 1;
 
-    if ((int)level >= atomic_load_explicit(&state->log_level, memory_order_relaxed))
-        write_line(state, (enum yg_log_level)level, text);
+    memcpy(key, text.ptr, len);
+    key[len] = '\0';
+    consider(user, key, (enum yg_log_level)level, text);
 }
 
 void yg_log(struct yg_state *state, enum yg_log_level level, const char *format, ...)
 {
-    char text[1000];
+    char text[MAX_LINE];
     va_list args;
     int len;
 
@@ -49,5 +103,69 @@ void yg_log(struct yg_state *state, enum yg_log_level level, const char *format,
     va_end(args);
     if (len >= (int)sizeof(text))
         len = sizeof(text) - 1;
-    write_line(state, level, (yodel_str){text, len > 0 ? (size_t)len : 0});
+    consider(state, format, level, (yodel_str){text, len > 0 ? (size_t)len : 0});
+}
+
+/* ---- the log ---- */
+
+static void tell_left_out(int level, uint32_t left_out, const char *text, void *user)
+{
+    char line[YG_REPEAT_TEXT + 60];
+    const int len = snprintf(line, sizeof(line), "%" PRIu32 " more like this were left out: %s",
+                             left_out, text);
+
+    write_line(user, (enum yg_log_level)level, (yodel_str){line, (size_t)len});
+}
+
+void yg_log_turn(struct yg_state *state)
+{
+    yg_repeat_tell(&state->repeat, yg_clock_us() / 1000, tell_left_out, state);
+}
+
+static void on_reopened(int result, void *user)
+{
+    if (result < 0)
+        yg_log(user, YG_LOG_ERROR, "log.file: cannot be opened again: %s", strerror(-result));
+    else
+        yg_log(user, YG_LOG_INFO, "log.file: opened again");
+}
+
+int yg_log_start(struct yg_state *state)
+{
+    const struct yg_log_config *config = &state->first->log;
+    int rc;
+
+    state->log_form = form_of(config);
+    yg_repeat_init(&state->repeat);
+    yg_log_change(state, config);
+    rc = yg_sink_new(config->file, on_reopened, state, &state->sink);
+    if (rc < 0)
+        fprintf(stderr, "yodel: log.file: %s: %s\n", config->file, strerror(-rc));
+    return rc;
+}
+
+void yg_log_change(struct yg_state *state, const struct yg_log_config *config)
+{
+    atomic_store(&state->log_level, config->level);
+    yg_repeat_set(&state->repeat, config->repeat.count, config->repeat.per_ms);
+}
+
+void yg_log_end(struct yg_state *state)
+{
+    yg_sink_free(state->sink);
+    state->sink = NULL;
+    yg_repeat_done(&state->repeat);
+}
+
+void yg_log_put(struct yg_state *state, struct yg_text *text)
+{
+    yg_text_printf(text,
+                   "# HELP yodel_log_suppressed_total Lines of the log that were left out, as too "
+                   "many were alike.\n"
+                   "# TYPE yodel_log_suppressed_total counter\n"
+                   "yodel_log_suppressed_total %" PRIu64 "\n"
+                   "# HELP yodel_log_dropped_total Lines that could not be written.\n"
+                   "# TYPE yodel_log_dropped_total counter\n"
+                   "yodel_log_dropped_total %" PRIu64 "\n",
+                   yg_repeat_left_out(&state->repeat), yg_sink_dropped(state->sink));
 }

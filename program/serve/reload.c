@@ -88,7 +88,7 @@ static void finish(yodel_loop *loop, int result, void *arg)
 
         yg_config_compare(before, reload->config, tell_change, state);
         yg_config_unref(before);
-        atomic_store(&state->log_level, reload->config->log.level);
+        yg_log_change(state, &reload->config->log);
         yg_state_exchange(state, yg_config_ref(reload->config), yg_auth_ref(reload->auth));
         yodel_tls_reload_exchange(reload->tls);
         reload->tls = NULL;
@@ -98,6 +98,7 @@ static void finish(yodel_loop *loop, int result, void *arg)
         yg_log(state, YG_LOG_ERROR, "reload: refused, all stays as it was: %s",
                result == -EINVAL ? "see above" : yodel_strerror(result));
     }
+    yg_notify_reloaded(state);
     if (state->reload_again && result != -ECANCELED)
         yg_reload(state);
 }
@@ -114,6 +115,7 @@ void yg_reload(struct yg_state *state)
     if (reload != NULL)
         reload->state = state;
     state->is_reloading = reload != NULL;
+    yg_notify_reloading(state);
     rc = reload == NULL ? -ENOMEM
                         : yodel_loop_work(yodel_server_loop(state->server, 0), state, prepare,
                                           finish, reload, free_reload);
@@ -121,5 +123,6 @@ void yg_reload(struct yg_state *state)
         state->is_reloading = false;
         atomic_store(&state->last_reload, 0);
         yg_log(state, YG_LOG_ERROR, "reload: %s", yodel_strerror(rc));
+        yg_notify_reloaded(state);
     }
 }

@@ -96,6 +96,8 @@ static int start(struct yg_state *state)
         return rc;
     if ((rc = tell_failure(state, "health", yg_health_start(state))) < 0)
         return rc;
+    if ((rc = tell_failure(state, "notify", yg_notify_start(state))) < 0)
+        return rc;
     if ((rc = tell_failure(state, "metrics", yg_metrics_start(state))) < 0)
         return rc;
     if ((rc = tell_failure(state, "redis", yg_redis_start(state))) < 0)
@@ -115,12 +117,6 @@ static int start(struct yg_state *state)
     return yg_listen_all(state);
 }
 
-static bool wants_json(const struct yg_config *config)
-{
-    return config->log.format == YG_FORMAT_JSON ||
-           (config->log.format == YG_FORMAT_AUTO && !isatty(STDERR_FILENO));
-}
-
 static struct yg_state *new_state(const struct yg_load *load, const struct yg_config *config)
 {
     struct yg_state *state = calloc(1, sizeof(*state));
@@ -130,10 +126,8 @@ static struct yg_state *new_state(const struct yg_load *load, const struct yg_co
     state->load = load;
     state->first = config;
     state->config = yg_config_ref(config);
-    state->log_json = wants_json(config);
     state->signal_fd = -1;
     pthread_mutex_init(&state->lock, NULL);
-    atomic_init(&state->log_level, config->log.level);
     atomic_init(&state->last_reload, 1);
     atomic_init(&state->last_reload_ms, yg_clock_wall_ms());
     return state;
@@ -154,6 +148,8 @@ static void free_state(struct yg_state *state)
     free(state->beats);
     yg_config_unref(state->config);
     yg_auth_unref(state->auth);
+    yg_notify_free(state);
+    yg_log_end(state);
     pthread_mutex_destroy(&state->lock);
     free(state);
 }
@@ -165,6 +161,14 @@ int yg_serve(const struct yg_load *load, const struct yg_config *config)
 
     if (state == NULL)
         return -ENOMEM;
+    rc = yg_log_start(state);
+    if (rc < 0) {
+        yg_log_end(state);
+        yg_config_unref(state->config);
+        pthread_mutex_destroy(&state->lock);
+        free(state);
+        return rc;
+    }
     rc = start(state);
     if (rc >= 0)
         rc = tell_failure(state, "server", yodel_server_run(state->server));
@@ -172,5 +176,7 @@ int yg_serve(const struct yg_load *load, const struct yg_config *config)
      * and the process ends anyway. */
     if (!state->is_reloading)
         free_state(state);
+    else
+        yg_sink_flush(state->sink);
     return rc;
 }

@@ -14,6 +14,8 @@ static void fill(sigset_t *set)
     sigaddset(set, SIGINT);
     sigaddset(set, SIGQUIT);
     sigaddset(set, SIGHUP);
+    sigaddset(set, SIGUSR1);
+    sigaddset(set, SIGUSR2);
 }
 
 /* A second stop of the library's ends it at once. */
@@ -23,6 +25,7 @@ static void stop(struct yg_state *state, bool at_once)
     const struct yg_shutdown_config *shutdown = &config->shutdown;
     const bool was_draining = atomic_exchange(&state->is_draining, true);
 
+    yg_notify_stopping(state);
     if (at_once || was_draining) {
         yg_log(state, YG_LOG_INFO, "stopping at once");
         yodel_server_stop(state->server, 0);
@@ -47,6 +50,10 @@ static void take(yodel_watch *watch, unsigned events, void *user)
     while (read(state->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGHUP)
             yg_reload(state);
+        else if (info.ssi_signo == SIGUSR1)
+            yg_sink_reopen(state->sink);
+        else if (info.ssi_signo == SIGUSR2)
+            yg_log(state, YG_LOG_WARN, "USR2: no hand-over is built into this version yet");
         else
             stop(state, info.ssi_signo == SIGQUIT);
     }

@@ -11,6 +11,8 @@
 
 #include "api/api.h"
 #include "config/load.h"
+#include "log/repeat.h"
+#include "log/sink.h"
 #include "serve/auth.h"
 #include "serve/key_source.h"
 
@@ -18,10 +20,14 @@
 
 /* A loop's sign of life. */
 struct yg_beat {
+    struct yg_state *state;
     yodel_timer timer;
     yodel_loop *loop;
     atomic_uint_least64_t at_ms; /* by yodel_loop_now(); 0: not started */
 };
+
+/* Text of the journal has its level in front and no time. */
+enum yg_log_form { YG_LOG_TEXT, YG_LOG_JSON, YG_LOG_JOURNAL };
 
 /* By what it was said who a client is. */
 enum yg_auth_method { YG_AUTH_BY_NOTHING, YG_AUTH_BY_JWT, YG_NUM_AUTH_METHODS };
@@ -77,8 +83,11 @@ struct yg_state {
     struct yg_beat *beats;
     unsigned num_loops;
     atomic_bool is_draining;
+    struct yg_sink *sink;
+    struct yg_repeat repeat;
     atomic_int log_level; /* of yg_log_level */
-    bool log_json;
+    enum yg_log_form log_form;
+    struct yg_notify *notify; /* NULL: nobody is to be told */
     int signal_fd;
     yodel_watch signals; /* of loop 0, as are these: */
     bool is_reloading;
@@ -110,6 +119,16 @@ bool yg_state_serves(const struct yg_state *state, const yodel_request *req, uin
 bool yg_state_tag_serves(const struct yg_state *state, yodel_str tag, uint32_t what);
 
 /* ---- log ---- */
+
+/* Opens it by the first configuration; why it could not is said on standard error.  0 or -errno. */
+int yg_log_start(struct yg_state *state);
+/* Takes what a reload can change. */
+void yg_log_change(struct yg_state *state, const struct yg_log_config *config);
+/* Tells of lines that were left out; several times a second, on one loop. */
+void yg_log_turn(struct yg_state *state);
+/* Writes what waits. */
+void yg_log_end(struct yg_state *state);
+void yg_log_put(struct yg_state *state, struct yg_text *text);
 
 /* The library's sink; user is the state. */
 void yg_log_write(yodel_log_level level, yodel_str text, void *user);
@@ -189,6 +208,17 @@ void yg_redis_put(struct yg_state *state, struct yg_text *text);
 
 /* Whether a page may connect; a client without an Origin is no page.  On a loop. */
 bool yg_origin_allows(const struct yg_config *config, const yodel_request *req);
+
+/* The number of loops that have shown no sign of life for too long; loop is the present one. */
+unsigned yg_health_stalled(struct yg_state *state, yodel_loop *loop);
+
+/* Who has started the program is told how it is (sd_notify(3)): only with NOTIFY_SOCKET. */
+int yg_notify_start(struct yg_state *state);
+/* On loop 0; state->notify may be NULL. */
+void yg_notify_reloading(struct yg_state *state);
+void yg_notify_reloaded(struct yg_state *state);
+void yg_notify_stopping(struct yg_state *state);
+void yg_notify_free(struct yg_state *state);
 
 /* Probes: PATH/live and PATH/ready. */
 int yg_health_start(struct yg_state *state);

@@ -87,6 +87,5 @@ unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config)
     num += refuse(state, config->webhooks.num > 0, "webhooks");
     num += refuse(state, config->consumers.num > 0, "consumers");
     num += refuse(state, config->admin.enabled, "admin.enabled");
-    num += refuse(state, *config->log.file != '\0', "log.file");
     return num;
 }

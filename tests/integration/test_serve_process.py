@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+"""yodel serve as a process: its log, signals, and what it tells who has started it."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+
+from harness import LIMIT, equal, eventually, http, run
+from sio_client import SioClient
+from yodel_program import ENV, YODEL, Yodel, file, folder, yodel
+
+OPEN = """
+listen:
+  - {name: public, address: "127.0.0.1:0"}
+  - {name: internal, address: "127.0.0.1:0", serve: [metrics, health]}
+namespaces: [{name: /, auth: none}]
+shutdown: {spread: 0s}
+"""
+
+
+def lines(path):
+    return [json.loads(text) for text in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_log_file_is_opened_anew():
+    with folder() as place, file(OPEN) as path:
+        log, old = place / "yodel.log", place / "yodel.log.1"
+        with Yodel("-c", path, "--set", f"log.file={log}", "--set", "log.level=debug") as server:
+            server.process.send_signal(signal.SIGHUP)
+            eventually(lambda: any(line["msg"] == "reload: done" for line in lines(log)), "the reload is in the file")
+            log.rename(old)
+            server.process.send_signal(signal.SIGUSR1)
+            eventually(lambda: [line["msg"] for line in lines(log)][:1] == ["log.file: opened again"], "it is opened again")
+            server.process.send_signal(signal.SIGUSR2)
+            eventually(lambda: any(line["level"] == "warn" for line in lines(log)), "and written to")
+        equal(lines(log)[-1]["level"], "info")  # what was said at the end is there
+        equal(log.stat().st_mode & 0o777, 0o640 & ~umask())
+        told = yodel("serve", "-c", path, "--set", f"log.file={place}/none/log", status=1)[1]
+        assert f"log.file: {place}/none/log: No such file or directory" in told, told
+
+
+def umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def metric(server, name):
+    text = http(server.internal, "GET", "/metrics").body.decode()
+    return int(re.search(rf"^{name} (\d+)$", text, re.M)[1])
+
+
+def test_what_repeats_is_counted():
+    with folder() as place, file(OPEN) as path:
+        log = place / "log"
+        with Yodel("-c", path, "--set", f"log.file={log}", "--set", "log.repeat=2/s") as server:
+            for _ in range(50):
+                server.process.send_signal(signal.SIGUSR2)  # signals of one kind become one while they wait
+                http(server.internal, "GET", "/health/live")
+            eventually(lambda: any("more like this were left out: USR2" in line["msg"] for line in lines(log)), "it is told")
+            assert metric(server, "yodel_log_suppressed_total") > 0
+            equal(metric(server, "yodel_log_dropped_total"), 0)
+
+
+def test_a_log_that_nobody_reads():
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    with file(OPEN) as path, subprocess.Popen(
+        [YODEL, "serve", "-c", path, "--set", "log.level=debug"], env=ENV, stdout=subprocess.PIPE, stderr=writer, text=True
+    ) as process:
+        os.close(writer)
+        port = int(process.stdout.readline().split()[-1])
+        with SioClient(port) as client:
+            process.send_signal(signal.SIGHUP)
+            client.emit("hello")
+        process.send_signal(signal.SIGTERM)
+        equal(process.wait(LIMIT), 0)
+    os.close(reader)
+
+
+def test_journal():
+    """Levels as systemd's journal takes them, where standard error is the journal's."""
+    with folder() as place, file(OPEN) as path:
+        with open(place / "journal", "wb") as journal:
+            about = os.fstat(journal.fileno())
+            with subprocess.Popen(
+                [YODEL, "serve", "-c", path],
+                env={**ENV, "JOURNAL_STREAM": f"{about.st_dev}:{about.st_ino}"},
+                stdout=subprocess.PIPE,
+                stderr=journal,
+                text=True,
+            ) as process:
+                process.stdout.readline()
+                process.send_signal(signal.SIGUSR2)
+                eventually(lambda: "<4>USR2" in (place / "journal").read_text(), "a warning")
+                process.send_signal(signal.SIGTERM)
+                equal(process.wait(LIMIT), 0)
+        assert re.search(r"^<6>draining$", (place / "journal").read_text(), re.M)
+
+
+@contextlib.contextmanager
+def notified(address, **environment):
+    """yodel serve, its public port, and a function that gives the next datagram."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as taker, file(OPEN) as path:
+        taker.bind("\0" + address[1:] if address[0] == "@" else address)
+        taker.settimeout(LIMIT)
+        env = {**ENV, "NOTIFY_SOCKET": address, **environment}
+        with subprocess.Popen([YODEL, "serve", "-c", path], env=env, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                yield process, int(process.stdout.readline().split()[-1]), lambda: taker.recv(4096).decode()
+            finally:
+                process.kill()
+
+
+def until(said, wanted):
+    """The first datagram that matches; those before it."""
+    before = []
+    while not re.fullmatch(wanted, text := said()):
+        before.append(text)
+    return text, before
+
+
+def test_who_started_it_is_told():
+    for address in (None, f"@yodel-test-{os.getpid()}"):
+        with folder() as place, notified(address or str(place / "notify")) as (process, port, said):
+            equal(said(), "READY=1")
+            with SioClient(port):
+                process.send_signal(signal.SIGHUP)
+                text, _ = until(said, r"RELOADING=1\nMONOTONIC_USEC=\d+")
+                assert 0 < int(text.rsplit("=")[-1])
+                until(said, "READY=1")
+                equal(said(), "STATUS=1 clients")
+            process.send_signal(signal.SIGTERM)
+            until(said, "STOPPING=1\nSTATUS=draining")
+            equal(process.wait(LIMIT), 0)
+
+
+def test_a_refused_reload_is_told():
+    with folder() as place, notified(str(place / "notify")) as (process, _, said):
+        equal(said(), "READY=1")
+        config = pathlib.Path(f"/proc/{process.pid}/cmdline").read_text().split("\0")[3]
+        pathlib.Path(config).write_text("nothing: 1\n")
+        process.send_signal(signal.SIGHUP)
+        until(said, "STATUS=0 clients; the last reload was refused, see the log")
+
+
+def test_watchdog():
+    with folder() as place, notified(str(place / "notify"), WATCHDOG_USEC="300000") as (_, _, said):
+        for _ in range(5):
+            until(said, "WATCHDOG=1")
+    with folder() as place, notified(str(place / "notify"), WATCHDOG_USEC="300000", WATCHDOG_PID="1") as (process, _, said):
+        equal(said(), "READY=1")
+        process.send_signal(signal.SIGTERM)
+        _, before = until(said, "STOPPING=1\nSTATUS=draining")
+        equal([text for text in before if "WATCHDOG" in text], [])
+
+
+def test_sockets_of_systemd():
+    with socket.create_server(("127.0.0.1", 0)) as listener, file(OPEN) as path:
+        script = 'exec 3<&"$1"; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web; shift; exec "$@"'
+        words = [YODEL, "serve", "-c", path, "--set", "listen.public.address=systemd:web"]
+        with subprocess.Popen(
+            ["bash", "-c", script, "bash", str(listener.fileno()), *words],
+            env=ENV,
+            stdout=subprocess.PIPE,
+            text=True,
+            pass_fds=[listener.fileno()],
+        ) as process:
+            process.stdout.readline()
+            with SioClient(listener.getsockname()[1]) as client:
+                client.emit("hello")
+            process.send_signal(signal.SIGTERM)
+            equal(process.wait(LIMIT), 0)
+
+
+if __name__ == "__main__":
+    run(globals())
