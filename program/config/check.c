@@ -63,6 +63,20 @@ static void check_socketio(const struct yg_check *check)
                         "socketio.path: must have slashes at both ends, such as /socket.io/");
 }
 
+/* Events of the program's own come from nobody else. */
+static void check_relays(const struct yg_check *check, size_t n)
+{
+    const struct yg_namespace *ns = &check->config->namespaces.items[n];
+    const struct yg_place place = yg_check_item(check, "namespaces", n, "relay");
+
+    for (size_t i = 0; i < ns->relay.num; i++) {
+        if (begins_with(ns->relay.items[i].event, "yodel:"))
+            yg_report_error(check->report, &place,
+                            "namespaces[%zu].relay: no event that begins with yodel: is passed on",
+                            n);
+    }
+}
+
 static void check_namespaces(const struct yg_check *check)
 {
     for (size_t i = 0; i < check->config->namespaces.num; i++) {
@@ -74,6 +88,7 @@ static void check_namespaces(const struct yg_check *check)
                             "namespaces[%zu].name: must begin with a slash, and have no comma, "
                             "blank or question mark",
                             i);
+        check_relays(check, i);
         place = yg_check_item(check, "namespaces", i, "personal_room");
         if (*ns->personal_room != '\0' && strstr(ns->personal_room, "{user}") == NULL)
             yg_report_error(check->report, &place,

@@ -25,6 +25,7 @@ struct yg_event_paths {
 
 /* One reader. */
 struct reader {
+    struct yg_state *state;
     yodel_sse *sse;
     struct yg_until until;
 };
@@ -34,6 +35,7 @@ static void on_close(yodel_sse *sse, yodel_stream_reason reason, void *user)
     struct reader *reader = user;
 
     (void)sse, (void)reason;
+    atomic_fetch_sub_explicit(&reader->state->num_event_streams, 1, memory_order_relaxed);
     yg_until_stop(&reader->until);
     free(reader);
 }
@@ -152,6 +154,8 @@ static int begin(const struct path *path, yodel_request *req, const struct yg_to
         return 503;
     }
     /* From here on on_close frees it. */
+    reader->state = state;
+    atomic_fetch_add_explicit(&state->num_event_streams, 1, memory_order_relaxed);
     yg_until_start(&reader->until, loop, yg_visitor_end_ms(config, token), on_over, reader);
     if (!is_head && add_rooms(state, reader->sse, names) < 0)
         on_over(reader);

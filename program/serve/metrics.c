@@ -92,6 +92,7 @@ static void answer(yodel_request *req, void *user)
         yg_client_verbs_put(state, &text);
         yg_redis_put(state, &text);
         yg_log_put(state, &text);
+        yg_visitors_put(state, &text);
     }
     if (yg_text_failed(&text))
         (void)yodel_request_reply_text(req, 503, NULL, YODEL_STR("out of memory\n"));

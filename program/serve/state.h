@@ -77,6 +77,7 @@ struct yg_state {
     atomic_int_least64_t auth_said[YG_NUM_TOKEN_CODES]; /* the second of the last line in the log */
     atomic_uint_least64_t client_counts[YG_NUM_CLIENT_KINDS][YG_NUM_CLIENT_OUTCOMES];
     struct yg_key_source *key_source;
+    atomic_uint_least64_t num_websockets, num_event_streams; /* that are open */
     struct yg_websocket_paths *websockets;
     struct yg_event_paths *events;
     char node[256]; /* the node's name */
@@ -168,6 +169,7 @@ const struct yg_room *yg_room_find(const struct yg_config *config, const char *n
 /* Plain WebSockets, and streams for EventSource; each failure was said. */
 int yg_websockets_start(struct yg_state *state);
 int yg_events_start(struct yg_state *state);
+void yg_visitors_put(struct yg_state *state, struct yg_text *text);
 
 /* What clients may do by themselves: handlers of a namespace, before clients are in it. */
 int yg_client_verbs_set_up(struct yg_state *state, yodel_sio_namespace *ns);

@@ -2,6 +2,7 @@
 #include "serve/visitor.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -52,6 +53,19 @@ bool yg_visitor_may_join(const struct yg_token *token, const char *room)
             return true;
     }
     return yg_grants_join(&token->grants, room, strlen(room), false);
+}
+
+void yg_visitors_put(struct yg_state *state, struct yg_text *text)
+{
+    yg_text_printf(text,
+                   "# HELP yodel_websockets Plain WebSockets that are open.\n"
+                   "# TYPE yodel_websockets gauge\n"
+                   "yodel_websockets %" PRIu64 "\n"
+                   "# HELP yodel_event_streams Event streams that are open.\n"
+                   "# TYPE yodel_event_streams gauge\n"
+                   "yodel_event_streams %" PRIu64 "\n",
+                   atomic_load_explicit(&state->num_websockets, memory_order_relaxed),
+                   atomic_load_explicit(&state->num_event_streams, memory_order_relaxed));
 }
 
 /* ---- the end ---- */

@@ -152,7 +152,18 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
     if (status == 0)
         status = join_all(path->state, ws, req, &token);
     yg_token_free(&token);
-    return status == 0 ? YODEL_ACCEPT : status;
+    if (status != 0)
+        return status;
+    atomic_fetch_add_explicit(&path->state->num_websockets, 1, memory_order_relaxed);
+    return YODEL_ACCEPT;
+}
+
+static void on_close(yodel_ws *ws, const yodel_ws_closing *closing, void *user)
+{
+    const struct path *path = user;
+
+    (void)ws, (void)closing;
+    atomic_fetch_sub_explicit(&path->state->num_websockets, 1, memory_order_relaxed);
 }
 
 /* Without a hook messages are for nobody. */
@@ -174,6 +185,7 @@ int yg_websockets_start(struct yg_state *state)
     const yodel_ws_handlers handlers = {.size = sizeof(handlers),
                                         .on_connect = on_connect,
                                         .on_message = on_message,
+                                        .on_close = on_close,
                                         .options = &options};
     int rc = 0;
 

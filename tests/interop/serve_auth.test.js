@@ -22,14 +22,14 @@ const SECRET = "0123456789abcdef0123456789abcdef";
 const LIMIT_MS = 30_000;
 
 class Server {
-  static async start(auth, namespaces = "{name: /, auth: required}") {
+  static async start(auth, namespaces = "{name: /, auth: required}", more = "") {
     const server = new Server();
     server.folder = fs.mkdtempSync(path.join(os.tmpdir(), "yodel-serve-"));
     const file = path.join(server.folder, "yodel.yaml");
     fs.writeFileSync(
       file,
       `listen: [{name: public, address: "127.0.0.1:0"}]\nnamespaces: [${namespaces}]\nshutdown: {spread: 0s}\n` +
-        `auth: {methods: [jwt], jwt: {${auth}}}\n`,
+        `auth: {methods: [jwt], jwt: {${auth}}}\n${more}`,
     );
     server.process = spawn(binary, ["serve", "-c", file], { env, stdio: ["ignore", "pipe", "ignore"] });
     process.once("exit", () => server.process.kill("SIGKILL"));
@@ -142,6 +142,40 @@ for (const [version, io, options] of [
     keys.close();
   });
 }
+
+test("a client that is recovered has what its token grants", async () => {
+  const server = await Server.start(
+    `keys: [{secret: "${SECRET}"}]`,
+    "{name: /, auth: required, relay: [{event: typing, to: rooms}]}",
+    "socketio: {recovery: 20s}\n",
+  );
+  const yodel = { join: ["chat:1"], can: { emit: ["typing"], join: ["chat:*"] } };
+  const [one, two] = await Promise.all(
+    [0, 1].map(async () =>
+      io484(server.url, { forceNew: true, reconnectionDelay: 20, auth: { token: await sign(60, { yodel }) } }),
+    ),
+  );
+
+  await Promise.all([happens(one, "connect"), happens(two, "connect")]);
+  assert.deepEqual(await one.timeout(LIMIT_MS).emitWithAck("yodel:join", "chat:2"), { ok: true });
+  assert.deepEqual(await two.timeout(LIMIT_MS).emitWithAck("yodel:join", "chat:2"), { ok: true });
+  let heard = happens(one, "typing");
+  two.emit("typing", 1);
+  await heard;
+  const before = one.id;
+  const back = happens(one, "connect");
+  one.io.engine.close();
+  await back;
+  assert.equal(one.recovered, true);
+  assert.equal(one.id, before);
+  assert.deepEqual(await two.timeout(LIMIT_MS).emitWithAck("yodel:leave", "chat:1"), { ok: true });
+  heard = happens(two, "typing");
+  assert.deepEqual(await one.timeout(LIMIT_MS).emitWithAck("typing", 2), { ok: true });
+  assert.equal((await heard)[0], 2); // behind it is what the client would come back with
+  one.disconnect();
+  two.disconnect();
+  await server.stop();
+});
 
 test("clients join and speak as far as they may", async () => {
   const server = await Server.start(
