@@ -19,7 +19,7 @@ from check_docs import jansson_flags, make_headers
 
 VALUES = set(
     """yd_adapter_setup yd_buf yd_bus_process yd_group_change yd_op_origin yd_carried yd_carry_lookup yd_carry_options yd_carry_stats
-    yd_channels_options yd_connect_options yd_counters yd_delivery yd_eio_handshake yd_eio_home yd_eio_packet yd_forwarded yd_front yd_http_field yd_http_codings yd_http_head
+    yd_channels_options yd_connect_options yd_counters yd_credentials yd_delivery yd_eio_handshake yd_eio_home yd_eio_packet yd_forwarded yd_front yd_http_field yd_http_codings yd_http_head
     yd_http_options yd_http_scan yd_ip yd_ip_range yd_json_binary yd_key yd_link_options yd_list yd_loop_set yd_mail yd_map yd_map_node yd_msg yd_kept_entry yd_offset yd_msgpack_blobs yd_msgpack_item yd_native_stats yd_net_date yd_node_info yd_nodes_stats yd_op yd_proxy_head yd_redis_command yd_scope
     yd_scope_size yd_sio_outgoing yd_sio_output
     yd_asgi_setup yodel_redis_reply yd_sio_packed yd_sio_packet yd_sio_placeholder yd_sio_remote_scope yd_sio_remote_words yd_sio_setup yd_sio_state yd_sockets yd_stream_events yd_survey yd_trust yd_twin yd_verdict yd_wire_reader yd_words
@@ -39,9 +39,9 @@ OPEN = {  # struct: the layers, the fields
     "yd_redis_watcher": ("channels_redis adapter server history_redis", "on_down on_finish on_up"),
     "yd_redis_reader": ("channels_redis", "block_ms key make on_reply"),
     "yd_redis_sub": ("channels_redis adapter nodes history_redis", "active kind name on_active on_message"),
-    "yd_history_read": ("ws history_redis", "back channels done entries fn from gone last limit name name_len result user"),
+    "yd_history_read": ("ws history_redis", "back channels done entries fn forgets from gone last limit name name_len result user"),
     "yd_history_store": ("history_redis", "ops"),
-    "yd_history_rule": ("history_redis", "options"),
+    "yd_history_rule": ("history_redis sio", "options"),
     "yd_fence_wait": ("sio", "mail"),
     "yd_member": ("channels ws sse sio", "deliver"),
     "yd_loop": (

@@ -103,7 +103,7 @@ static bool may_be_kept(const struct yg_run *run)
     const struct yg_command *command = run->command;
     const struct yg_reach *to = &command->to;
 
-    return run->service->channels != NULL && command->keeps_history && !command->is_volatile &&
+    return run->service->kept != NULL && command->keeps_history && !command->is_volatile &&
            !command->is_local && command->num_attachments == 0 && to->rooms.num == 1 &&
            yg_reach_num(to) == 1 && !to->all && !to->others && yg_reach_num(&command->except) == 0;
 }

@@ -18,9 +18,11 @@ struct yg_service {
     yodel_server *server;
     yodel_sio *sio;
     yodel_channels *channels; /* of raw WebSockets; NULL: there are none */
-    yodel_cluster *cluster;   /* NULL: one node alone */
-    const char *node;         /* its name */
-    struct yg_spaces spaces;  /* its own; see yg_spaces_done() */
+    yodel_channels *kept;    /* the channel layer of sio, which keeps what is sent to rooms; another
+                                one, whose groups only rooms are in; NULL: nothing is kept */
+    yodel_cluster *cluster;  /* NULL: one node alone */
+    const char *node;        /* its name */
+    struct yg_spaces spaces; /* its own; see yg_spaces_done() */
     /* The configuration without its secrets, a new reference, NULL: out of memory.  Any loop's
      * thread.  NULL: there is none to show. */
     json_t *(*show_config)(void *user);

@@ -19,12 +19,20 @@ static void settle(struct yg_run *run, struct yg_parcel *parcel, int result)
         yg_run_fail_result(run, result);
 }
 
+/* That of what a command names. */
+static yodel_channels *layer_of(const struct yg_run *run)
+{
+    return run->command->group != NULL ? run->service->channels : run->service->kept;
+}
+
 static struct yg_parcel *begin(struct yg_run *run, void (*open)(struct yg_parcel *parcel))
 {
     struct yg_parcel *parcel;
 
-    if (run->service->channels == NULL) {
-        yg_run_fail(run, YG_PROBLEM_NOT_ENABLED, "nothing is kept: there are no groups", NULL);
+    if (layer_of(run) == NULL) {
+        yg_run_fail(
+            run, YG_PROBLEM_NOT_ENABLED,
+            run->command->group != NULL ? "there are no groups" : "no history is kept of it", NULL);
         return NULL;
     }
     parcel = yg_parcel_new(run, open);
@@ -205,7 +213,7 @@ void yg_read_history(struct yg_run *run)
 
     if (parcel != NULL)
         settle(run, parcel,
-               yodel_group_history(run->service->channels, group_of(run, &name), command->since,
+               yodel_group_history(layer_of(run), group_of(run, &name), command->since,
                                    command->limit, on_history, parcel));
 }
 
@@ -225,9 +233,9 @@ void yg_forget_history(struct yg_run *run)
     struct group_name name;
 
     if (parcel != NULL)
-        settle(run, parcel,
-               yodel_group_forget_history(run->service->channels, group_of(run, &name),
-                                          on_forgotten, parcel));
+        settle(
+            run, parcel,
+            yodel_group_forget_history(layer_of(run), group_of(run, &name), on_forgotten, parcel));
 }
 
 /* ---- nodes ---- */

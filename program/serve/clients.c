@@ -46,7 +46,7 @@ int yg_clients_start(struct yg_state *state)
                       .cors = other_origins(&config->clients.origins, origins) > 0 ? &cors : NULL,
                       .recovery_ms = config->socketio.recovery_ms, .recovery_use_middleware = 1,
                       .close_congested = config->limits.on_slow == YG_SLOW_CLOSE,
-                      .allow_request = allow, .hooks_user = state),
+                      .allow_request = allow, .hooks_user = state, .channels = state->service.kept),
         &state->sio);
     if (rc < 0) {
         yg_log(state, YG_LOG_ERROR, "socketio: %s", yodel_strerror(rc));

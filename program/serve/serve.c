@@ -102,11 +102,11 @@ static int start(struct yg_state *state)
         return rc;
     if ((rc = tell_failure(state, "redis", yg_redis_start(state))) < 0)
         return rc;
+    if ((rc = tell_failure(state, "rooms", yg_rooms_start(state))) < 0)
+        return rc;
     if ((rc = yg_clients_start(state)) < 0)
         return rc;
     if ((rc = tell_failure(state, "redis", yg_redis_share(state))) < 0)
-        return rc;
-    if ((rc = tell_failure(state, "rooms", yg_rooms_start(state))) < 0)
         return rc;
     if ((rc = yg_websockets_start(state)) < 0 || (rc = yg_events_start(state)) < 0)
         return rc;
@@ -137,6 +137,7 @@ static void free_state(struct yg_state *state)
 {
     yg_present_free(state);
     state->service.channels = yodel_channels_unref(state->service.channels);
+    state->service.kept = yodel_channels_unref(state->service.kept);
     yodel_sio_unref(state->sio);
     yg_redis_end(state);
     yodel_server_unref(state->server);

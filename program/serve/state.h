@@ -161,7 +161,7 @@ int yg_namespaces_add(struct yg_state *state, const struct yg_config *config);
 /* The options of a namespace; NULL: the configuration has none of that name. */
 const struct yg_namespace *yg_namespace_find(const struct yg_config *config, yodel_str name);
 
-/* The channel layer of plain WebSockets, and the history of its groups. */
+/* The channel layers of plain WebSockets and of rooms, which have history.  Ahead of clients. */
 int yg_rooms_start(struct yg_state *state);
 /* What a room can do: the first entry of rooms that has its name; NULL: none. */
 const struct yg_room *yg_room_find(const struct yg_config *config, const char *name);

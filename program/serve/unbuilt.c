@@ -40,11 +40,9 @@ static bool overlap(const char *a, const char *b)
 static unsigned check_history(struct yg_state *state, const struct yg_config *config, size_t n)
 {
     const char *match = config->rooms.items[n].match, *star = strchr(match, '*');
-    unsigned num = refuse(state, config->websockets.num == 0,
-                          "rooms.history without websockets, of whose groups it is kept");
+    unsigned num = refuse(state, star != NULL && star[1] != '\0',
+                          "rooms.history of a match with * elsewhere than at its end");
 
-    num += refuse(state, star != NULL && star[1] != '\0',
-                  "rooms.history of a match with * elsewhere than at its end");
     for (size_t i = 0; i < n; i++)
         num += refuse(state,
                       config->rooms.items[i].history.size == 0 &&

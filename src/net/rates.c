@@ -23,6 +23,11 @@ struct yd_rates {
     atomic_uint_least64_t *places;
 };
 
+bool yd_rates_are_set(const struct yd_rates_options *options)
+{
+    return options->server > 0 || options->client > 0;
+}
+
 struct yd_rates *yd_rates_new(const struct yodel_allocator *mem,
                               const struct yd_rates_options *options)
 {

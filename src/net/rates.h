@@ -21,6 +21,9 @@ struct yd_rates_options {
     const uint64_t *secret; /* two words, for the hash of addresses */
 };
 
+/* Whether there is something to limit at all. */
+bool yd_rates_are_set(const struct yd_rates_options *options);
+
 /* NULL when out of memory.  mem is borrowed. */
 struct yd_rates *yd_rates_new(const struct yodel_allocator *mem,
                               const struct yd_rates_options *options);

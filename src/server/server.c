@@ -186,7 +186,7 @@ static int init_rates(yodel_server *server)
         .secret = server->secret,
     };
 
-    if (rates.server == 0 && rates.client == 0)
+    if (!yd_rates_are_set(&rates))
         return 0;
     server->rates = yd_rates_new(&server->mem, &rates);
     return server->rates != NULL ? 0 : -ENOMEM;

@@ -37,10 +37,10 @@ SOME = f"{{name: some, sha256: {hashed('second')}, scopes: [emit], rooms: ['pub:
 class Server:
     """yodel serve with the API, and its configuration to change."""
 
-    def __init__(self, keys):
+    def __init__(self, keys, more=""):
         self.folder = folder()
         self.path = self.folder.__enter__()  # pylint: disable=unnecessary-dunder-call
-        self.write(config(self.path, keys))
+        self.write(config(self.path, keys) + more)
         self.yodel = Yodel("-c", str(self.path / "yodel.yaml"))
 
     def write(self, text):
@@ -124,6 +124,22 @@ def test_a_unix_socket_needs_no_key():
             stream.send(request_bytes("GET", "/metrics"))
             equal(stream.response().status, 404)
         equal(os.stat(server.path / "api.sock").st_mode & 0o777, 0o600)
+
+
+def test_rooms_have_history():
+    with Server([ALL], 'rooms: [{match: "kept:*", history: {size: 2}}]\n') as server, SioClient(server.yodel.port) as client:
+        to = {"of": {"sockets": [client.sid]}, "rooms": ["kept:1", "open"]}
+        equal(server.code("POST", "join", to), 200)
+        for number in range(3):
+            for room in ("kept:1", "open"):
+                command = {"to": {"rooms": [room]}, "event": "e", "args": [number]}
+                equal(server.code("POST", "emit", command), 200)
+                equal(client.event(), ["e", number])
+        kept = json.loads(server.call("GET", "history?room=kept:1").body)
+        equal([(item["event"], item["args"]) for item in kept["items"]], [("e", [1]), ("e", [2])])
+        equal(server.code("GET", "history?room=open"), (501, "not_enabled"))
+        equal(server.code("DELETE", "history?room=kept:1"), 200)
+        equal(json.loads(server.call("GET", "history?room=kept:1").body)["items"], [])
 
 
 def test_a_unix_socket_is_for_some_users():

@@ -156,7 +156,6 @@ def test_an_event_stream_ends_with_its_token():
 
 def test_what_cannot_be_kept_is_refused():
     for words in (
-        'rooms: [{match: "a", history: {size: 1}}]',
         'websockets: [{path: /a, auth: none}]\nrooms: [{match: "a*b", history: {size: 1}}]',
         'websockets: [{path: /a, auth: none}]\nrooms: [{match: "a*"}, {match: "ab", history: {size: 1}}]',
         "events: [{path: /a}]",

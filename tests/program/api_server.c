@@ -57,12 +57,13 @@ static void on_who(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
     (void)yodel_sio_event_answer(event, "s?O?", name, yg_state_meta(socket));
 }
 
-static int add_sio(yodel_channels *channels, yodel_sio **ret_sio)
+static int add_sio(yodel_channels *kept, yodel_sio **ret_sio)
 {
     yodel_sio_namespace *ns;
 
-    if (yodel_sio_new(server, YODEL_OPTIONS(yodel_sio_options, .channels = channels), ret_sio) <
-            0 ||
+    if (yodel_channels_keep_history(kept, "/#kept*",
+                                    YODEL_OPTIONS(yodel_history_options, .sio_events = 1)) < 0 ||
+        yodel_sio_new(server, YODEL_OPTIONS(yodel_sio_options, .channels = kept), ret_sio) < 0 ||
         yodel_sio_of(*ret_sio, "/", &ns) < 0)
         return -1;
     yodel_sio_namespace_use(ns, admit, NULL);
@@ -89,9 +90,7 @@ static int on_open(yodel_ws *ws, void *user)
 
 static int add_websockets(yodel_channels *channels)
 {
-    if (yodel_channels_keep_history(channels, "h*", NULL) < 0 ||
-        yodel_channels_keep_history(channels, "/#kept*",
-                                    YODEL_OPTIONS(yodel_history_options, .sio_events = 1)) < 0)
+    if (yodel_channels_keep_history(channels, "h*", NULL) < 0)
         return -1;
     return yodel_server_route_ws(
         server, "/ws/{name}",
@@ -123,7 +122,8 @@ static int run(void)
     service = (struct yg_service){.server = server, .node = "n1", .max_pending = 50};
     if (yg_spaces_set(&service.spaces, "/", "user:{user}") < 0 ||
         yodel_channels_new_memory(server, &channels) < 0 || add_websockets(channels) < 0 ||
-        add_sio(channels, &service.sio) < 0)
+        yodel_channels_new_memory(server, &service.kept) < 0 ||
+        add_sio(service.kept, &service.sio) < 0)
         return EXIT_FAILURE;
     service.channels = channels;
     hash_keys();
@@ -146,6 +146,7 @@ static int run(void)
     rc = yodel_server_run(server);
     yg_api_free(api);
     yodel_channels_unref(channels);
+    yodel_channels_unref(service.kept);
     yodel_sio_unref(service.sio);
     yodel_server_unref(server);
     yg_spaces_done(&service.spaces);
