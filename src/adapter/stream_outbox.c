@@ -16,7 +16,11 @@
  *     WAITING   to be sent, after all that are ahead of it
  *     SENT      Redis has been told
  *     LOST      the connection was lost meanwhile: it has arrived, or not.  Once the reader has
- * read up to what is the top of the stream by then it is known; what has not is sent again
+ * read up to what is the top of the stream by then it is known; what has not is sent again, with
+ * the same number, by which others know it if both have arrived
+ *
+ * Numbers grow with what is sent, and what is not above the last one is of no news to others.  So
+ * what Redis has refused, and is tried again behind what it has taken since, gets a new one.
  *
  * An entry is carried out here when it is read.  While Redis does not answer it is carried out at
  * once, with the offset of the last entry that was read.
@@ -145,6 +149,7 @@ static void on_added(const struct yd_redis_reply *reply, void *arg)
         free_entry(entry);
     } else if (reply == NULL) {
         entry->state = LOST;
+        entry->was_lost = true;
         yd_xstream_wait(stream, LOOK_MS);
     } else if (yd_redis_is_error(reply) && !yd_redis_error_passes(reply->text)) {
         give_up(entry);
@@ -182,6 +187,8 @@ static int add(struct yd_xstream_entry *entry)
                                        yodel_str_of(stream->name)};
     int rc;
 
+    if (!entry->was_lost)
+        entry->number = ++stream->number;
     (void)snprintf(max_len, sizeof max_len, "%" PRIu32, stream->streams->max_len);
     (void)snprintf(type, sizeof type, "%u", yd_wire_get_u8(&reader));
     (void)snprintf(number, sizeof number, "%" PRIu64, entry->number);
@@ -365,8 +372,6 @@ static void run_entry(struct yd_mail *mail, void *receiver)
         return;
     }
     entry->since = yd_redis_loop(redis_of(stream))->now;
-    if (entry->size > 0)
-        entry->number = ++stream->number;
     entry->listed = true;
     yd_list_append(&stream->outbox, &entry->node);
     if (is_down(stream) && !stream->away)

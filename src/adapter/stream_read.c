@@ -246,6 +246,12 @@ static void on_reply(struct yd_redis_reader *reader, const struct yd_redis_reply
     yd_xstream_read_on(stream);
 }
 
+/* What others add ahead of the first look at the top is never read. */
+static bool is_ready(const struct yd_redis_reader *reader)
+{
+    return yd_container_of(reader, const struct yd_xstream, reader)->knows_last;
+}
+
 void yd_xstream_start_reading(struct yd_xstream *stream)
 {
     yodel_redis *redis = cluster_of(stream)->redis;
@@ -254,6 +260,7 @@ void yd_xstream_start_reading(struct yd_xstream *stream)
         return;
     stream->reader = (struct yd_redis_reader){.make = make,
                                               .on_reply = on_reply,
+                                              .is_ready = is_ready,
                                               .block_ms = BLOCK_MS,
                                               .key = yodel_str_of(stream->name)};
     stream->reads = yd_redis_reader_start(redis, &stream->reader) == 0;

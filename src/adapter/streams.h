@@ -38,7 +38,7 @@ struct yd_xstream {
     unsigned num_recent;
     struct yd_list outbox; /* of what this server adds, in order */
     struct yd_list ready;  /* to be carried out, in order */
-    uint64_t number;       /* of the last one that was added */
+    uint64_t number;       /* of the last XADD */
     bool away;             /* Redis does not answer: what is emitted here is carried out at once */
     bool asks_top;         /* to know whether what was lost has arrived */
     bool has_top;          /* the reader must have read up to top, to know it */
@@ -95,9 +95,10 @@ struct yd_xstream_entry {
     bool listed;      /* in the outbox */
     bool asked;       /* XADD is under way */
     bool is_again;    /* there was an XADD before */
-    uint64_t number;
-    uint64_t since; /* ms */
-    size_t size;    /* of parcel */
+    bool was_lost;    /* and it may have arrived */
+    uint64_t number;  /* of the last XADD; 0: there was none */
+    uint64_t since;   /* ms */
+    size_t size;      /* of parcel */
     uint8_t parcel[];
 };
 

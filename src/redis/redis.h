@@ -120,6 +120,9 @@ struct yd_redis_reader {
     int (*make)(struct yd_redis_reader *reader, struct yd_redis_words *words);
     /* Its reply; an ERROR too.  NULL: the connection was lost, and another round follows. */
     void (*on_reply)(struct yd_redis_reader *reader, const struct yd_redis_reply *reply);
+    /* Whether it knows from where on it reads, and so misses nothing that comes: the client is not
+     * UP ahead of that.  NULL: as soon as it is connected. */
+    bool (*is_ready)(const struct yd_redis_reader *reader);
     uint32_t block_ms; /* how long the command waits in Redis: added to reply_ms; 0: for ever, and
                         * then only TCP tells that a connection is lost */
     yodel_str key;     /* in a cluster; borrowed.  empty: any node */

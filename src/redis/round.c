@@ -132,6 +132,14 @@ static bool starts_with(yodel_str text, const char *prefix)
     return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
 }
 
+static bool is_ready(const struct yd_redis_round *round)
+{
+    const struct yd_redis_reader *reader = round->reader;
+
+    return yd_redis_link_is_ready(&round->link) &&
+           (reader->is_ready == NULL || reader->is_ready(reader));
+}
+
 /* What tells that it is at the wrong place, or has no right to be there. */
 static bool must_leave(const struct yd_redis_reply *reply)
 {
@@ -143,7 +151,7 @@ static bool must_leave(const struct yd_redis_reply *reply)
 static void on_reply(struct yd_redis_link *link, const struct yd_redis_reply *reply)
 {
     struct yd_redis_round *round = round_of(link);
-    bool failed = reply->type == YODEL_REDIS_ERROR, leave = failed && must_leave(reply);
+    bool failed = reply->type == YODEL_REDIS_ERROR, leave = failed && must_leave(reply), was_ready;
     yodel_redis *redis = link->redis;
 
     yd_redis_link_got(link);
@@ -156,9 +164,12 @@ static void on_reply(struct yd_redis_link *link, const struct yd_redis_reply *re
     if (failed && yd_redis_may_log(redis))
         yd_log(redis->env.log, YODEL_LOG_WARN, "redis refuses to read: %" YODEL_PRI,
                YODEL_ARG(reply->text));
+    was_ready = is_ready(round);
     round->reader->on_reply(round->reader, reply);
     if (round->reader == NULL)
         return;
+    if (is_ready(round) != was_ready)
+        redis->hooks->changed(redis);
     if (leave) {
         redis->hooks->refresh(redis);
         yd_redis_link_fail(link, "it is at the wrong place");
@@ -292,7 +303,7 @@ bool yd_redis_rounds_are_ready(const yodel_redis *redis)
         const struct yd_redis_round *round =
             yd_container_of(node, const struct yd_redis_round, node);
 
-        if (round->reader != NULL && !yd_redis_link_is_ready(&round->link))
+        if (round->reader != NULL && !is_ready(round))
             return false;
     }
     return true;

@@ -299,9 +299,11 @@ static void run_command(struct yodel_redis *redis, const struct command *command
     if (command->published) {
         publish(words);
     } else if (strcmp(world_word(words, 0), "XADD") == 0) {
-        if (redis->next != LOST_AHEAD)
+        if (redis->next == GOES_WELL || redis->next == LOST_AFTER)
             add_entry(words);
-        tell(command, redis->next == GOES_WELL ? &reply : NULL);
+        if (redis->next == REFUSED)
+            reply = text_reply(YODEL_REDIS_ERROR, "OOM", 3);
+        tell(command, redis->next == GOES_WELL || redis->next == REFUSED ? &reply : NULL);
         redis->next = GOES_WELL;
     } else if (strcmp(world_word(words, 0), "PUBSUB") == 0) {
         parts[0] =
@@ -461,14 +463,23 @@ static void begin_part(struct sio_sim *sim, void *arg)
     part->ops->begin(part, sim->base.loops[0]);
 }
 
+/* A reader knows where it is. */
+static bool is_ready(const struct yodel_redis *redis)
+{
+    return redis->reader != NULL && redis->reader->is_ready(redis->reader);
+}
+
 void world_start(yodel_sio_redis_form form, uint32_t recovery_ms)
 {
     memset(&world, 0, sizeof world);
     for (unsigned i = 0; i < PROCESSES; i++) {
         start_process(&world.processes[i], form, recovery_ms);
         sio_sim_on_loop(&world.processes[i].sim, 0, begin_part, NULL);
+        assert_false(is_ready(&world.processes[i].redis));
     }
     world_run();
+    for (unsigned i = 0; i < PROCESSES; i++)
+        assert_true(is_ready(&world.processes[i].redis) || form != YODEL_SIO_REDIS_STREAMS);
     for (unsigned i = 0; i < PROCESSES; i++)
         sio_sim_connect(&world.processes[i].sim, i, &world.processes[i].client);
     world_run();

@@ -38,7 +38,7 @@ struct yodel_redis {
         int published; /* 1: words are a channel and a message */
     } commands[MOST];
     size_t num_commands;
-    enum { GOES_WELL, LOST_AHEAD, LOST_AFTER } next; /* of the next XADD */
+    enum { GOES_WELL, LOST_AHEAD, LOST_AFTER, REFUSED } next; /* of the next XADD */
     unsigned malformed, dropped;
 };
 

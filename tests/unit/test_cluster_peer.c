@@ -309,6 +309,27 @@ static void test_cluster_peer_streams_lost_after_it(void **state)
     lose_connection(LOST_AFTER);
 }
 
+/* What Redis had taken by then, behind it, does not hide it from others. */
+static void test_cluster_peer_streams_refused(void **state)
+{
+    world_start(YODEL_SIO_REDIS_STREAMS, 5000);
+    world.processes[0].redis.next = REFUSED;
+    world_emit(0, "a");
+    world_emit(0, "b");
+    world_run();
+    world_expect_both("2[\"b\",\"1-0\"]");
+    world_advance(200);
+    world_advance(200);
+    world_expect_both("2[\"a\",\"2-0\"]");
+    world_emit(0, "c");
+    world_run();
+    world_expect_both("2[\"c\",\"3-0\"]");
+    world_expect_nothing();
+    assert_int_equal(get_stats(0).resent, 1);
+    assert_int_equal(get_stats(1).ignored, 0);
+    world_stop();
+}
+
 static void test_cluster_peer_streams_without_redis(void **state)
 {
     world_start(YODEL_SIO_REDIS_STREAMS, 5000);
@@ -526,6 +547,7 @@ int main(void)
         cmocka_unit_test(test_cluster_peer_streams_without_recovery),
         cmocka_unit_test(test_cluster_peer_streams_lost_ahead_of_it),
         cmocka_unit_test(test_cluster_peer_streams_lost_after_it),
+        cmocka_unit_test(test_cluster_peer_streams_refused),
         cmocka_unit_test(test_cluster_peer_streams_without_redis),
         cmocka_unit_test(test_cluster_peer_streams_bound_what_waits),
         cmocka_unit_test(test_cluster_peer_streams_recover_elsewhere),
