@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "serve/metrics_text.h"
 #include "serve/state.h"
 
 #define MAX_KEYS 2000 /* over all reloads; further ones are "other" */
-
-static const struct {
-    uint64_t us;
-    const char *text;
-} bounds[] = {{5000, "0.005"},  {10000, "0.01"},  {25000, "0.025"}, {50000, "0.05"},
-              {100000, "0.1"},  {250000, "0.25"}, {500000, "0.5"},  {1000000, "1"},
-              {2500000, "2.5"}, {5000000, "5"},   {10000000, "10"}};
-
-#define NUM_BOUNDS (sizeof(bounds) / sizeof(bounds[0]))
 
 /* Of one key.  Never freed before the end: requests of older keys may be under way. */
 struct of_key {
@@ -23,17 +16,12 @@ struct of_key {
     atomic_uint_least64_t answers[YG_NUM_VERBS][YG_NUM_PROBLEMS];
 };
 
-struct duration {
-    atomic_uint_least64_t buckets[NUM_BOUNDS + 1]; /* of each alone */
-    atomic_uint_least64_t sum_us;
-};
-
 struct yg_api_counts {
     pthread_mutex_t lock; /* of who adds a key */
     size_t num;
     struct of_key *_Atomic first;
     struct of_key none, other; /* of Unix sockets, and of too many keys */
-    struct duration durations[YG_NUM_VERBS];
+    struct yg_histogram durations[YG_NUM_VERBS];
 };
 
 struct yg_api_counts *yg_api_counts_new(void)
@@ -102,24 +90,14 @@ void *yg_api_counts_key(struct yg_api_counts *counts, const char *name)
     return key != NULL ? key : &counts->other;
 }
 
-static void count(atomic_uint_least64_t *counter, uint64_t by)
-{
-    atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
-}
-
 void yg_api_counts_tell(const struct yg_api_told *told, void *user)
 {
     struct yg_state *state = user;
     struct yg_api_counts *counts = state->api_counts;
     struct of_key *key = told->key != NULL ? told->key->tag : &counts->none;
-    struct duration *duration = &counts->durations[told->verb];
-    size_t at = 0;
 
-    while (at < NUM_BOUNDS && told->took_us > bounds[at].us)
-        at++;
-    count(&key->answers[told->verb][told->problem], 1);
-    count(&duration->buckets[at], 1);
-    count(&duration->sum_us, told->took_us);
+    atomic_fetch_add_explicit(&key->answers[told->verb][told->problem], 1, memory_order_relaxed);
+    yg_histogram_add(&counts->durations[told->verb], &yg_bounds_of_requests, told->took_us);
 }
 
 /* ---- as text ---- */
@@ -134,45 +112,31 @@ static void put_key(struct yg_text *text, struct of_key *key)
 
             if (num == 0 && problem != YG_PROBLEM_NONE)
                 continue;
-            yg_text_printf(text, "yodel_api_requests_total{command=\"%s\",code=\"%s\",key=",
+            yg_text_printf(text, "yodel_api_requests_total{command=\"%s\",code=\"%s\",",
                            yg_verb_word((enum yg_verb)verb),
                            yg_problem_code((enum yg_problem)problem));
-            yg_text_put_json(text, key->name, strlen(key->name));
+            yg_metric_label(text, "key", key->name);
             yg_text_printf(text, "} %" PRIu64 "\n", num);
         }
     }
 }
 
-static void put_duration(struct yg_text *text, const char *word, struct duration *duration)
+void yg_api_counts_put(struct yg_state *state, struct yg_text *text)
 {
-    uint64_t num = 0;
+    static const char took[] = "yodel_api_request_duration_seconds";
+    struct yg_api_counts *counts = state->api_counts;
+    char label[60];
 
-    for (size_t i = 0; i <= NUM_BOUNDS; i++) {
-        num += atomic_load_explicit(&duration->buckets[i], memory_order_relaxed);
-        yg_text_printf(text,
-                       "yodel_api_request_duration_seconds_bucket{command=\"%s\",le=\"%s\"} "
-                       "%" PRIu64 "\n",
-                       word, i < NUM_BOUNDS ? bounds[i].text : "+Inf", num);
-    }
-    yg_text_printf(text,
-                   "yodel_api_request_duration_seconds_sum{command=\"%s\"} %.6f\n"
-                   "yodel_api_request_duration_seconds_count{command=\"%s\"} %" PRIu64 "\n",
-                   word,
-                   (double)atomic_load_explicit(&duration->sum_us, memory_order_relaxed) / 1e6,
-                   word, num);
-}
-
-void yg_api_counts_put(struct yg_api_counts *counts, struct yg_text *text)
-{
-    yg_text_puts(text, "# HELP yodel_api_requests_total Commands of the HTTP API that were "
-                       "answered.\n# TYPE yodel_api_requests_total counter\n");
+    yg_metric_head(text, "yodel_api_requests_total", "counter",
+                   "Commands of the HTTP API that were answered.");
     put_key(text, &counts->none);
     put_key(text, &counts->other);
     for (struct of_key *key = atomic_load_explicit(&counts->first, memory_order_acquire);
          key != NULL; key = key->next)
         put_key(text, key);
-    yg_text_puts(text, "# HELP yodel_api_request_duration_seconds How long commands took.\n"
-                       "# TYPE yodel_api_request_duration_seconds histogram\n");
-    for (int verb = 0; verb < YG_NUM_VERBS; verb++)
-        put_duration(text, yg_verb_word((enum yg_verb)verb), &counts->durations[verb]);
+    yg_metric_head(text, took, "histogram", "How long commands took.");
+    for (int verb = 0; verb < YG_NUM_VERBS; verb++) {
+        snprintf(label, sizeof(label), "command=\"%s\"", yg_verb_word((enum yg_verb)verb));
+        yg_histogram_put(text, took, label, &yg_bounds_of_requests, &counts->durations[verb]);
+    }
 }

@@ -3,15 +3,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "serve/state.h"
 
 #define BEAT_MS 200
+
+static const struct yg_bounds lag_bounds = {9,
+                                            {{1000, "0.001"},
+                                             {2500, "0.0025"},
+                                             {5000, "0.005"},
+                                             {10000, "0.01"},
+                                             {25000, "0.025"},
+                                             {50000, "0.05"},
+                                             {100000, "0.1"},
+                                             {500000, "0.5"},
+                                             {2500000, "2.5"}}};
+
+/* By how much a beat is late is what anything else on this loop has waited. */
+static void measure(struct yg_beat *own)
+{
+    const uint64_t now = yg_clock_us(), due = own->at_us + BEAT_MS * 1000;
+
+    if (own->at_us != 0)
+        yg_histogram_add(&own->state->loop_lag, &lag_bounds, now > due ? now - due : 0);
+    own->at_us = now;
+}
 
 static void beat(yodel_timer *timer, void *user)
 {
     struct yg_beat *own = user;
 
     (void)timer;
+    measure(own);
     atomic_store_explicit(&own->at_ms, yodel_loop_now(own->loop), memory_order_relaxed);
     if (yodel_loop_index(own->loop) == 0)
         yg_log_turn(own->state);
@@ -51,12 +74,23 @@ unsigned yg_health_stalled(struct yg_state *state, yodel_loop *loop)
     return num;
 }
 
-static void answer(yodel_request *req, bool is_well, const char *what, const char *why)
+void yg_health_put(struct yg_state *state, struct yg_text *text)
 {
-    char body[200];
-    const int len = snprintf(body, sizeof(body), "{\"status\":\"%s\",\"%s\":\"%s\"}\n",
-                             is_well ? "ok" : "failing", what, why);
+    static const char name[] = "yodel_loop_lag_seconds";
+
+    yg_metric_head(text, name, "histogram", "By how much timers of the loops were late.");
+    yg_histogram_put(text, name, NULL, &lag_bounds, &state->loop_lag);
+}
+
+/* ---- probes ---- */
+
+/* parts: members of JSON, each of which is said to be well or not. */
+static void answer(yodel_request *req, bool is_well, const char *parts)
+{
     const yodel_header no_store = {"Cache-Control", "no-store"};
+    char body[300];
+    const int len =
+        snprintf(body, sizeof(body), "{\"status\":\"%s\",%s}\n", is_well ? "ok" : "failing", parts);
 
     (void)yodel_request_respond(req, YODEL_OPTIONS(yodel_response, .status = is_well ? 200 : 503,
                                                    .content_type = "application/json",
@@ -64,35 +98,61 @@ static void answer(yodel_request *req, bool is_well, const char *what, const cha
                                                    .headers = &no_store, .num_headers = 1));
 }
 
+static bool is_served(struct yg_state *state, yodel_request *req)
+{
+    if (yg_state_serves(state, req, YG_SERVE_HEALTH))
+        return true;
+    (void)yodel_request_reply_text(req, 404, NULL, YODEL_STR("Not Found\n"));
+    return false;
+}
+
 static void answer_live(yodel_request *req, void *user)
 {
     struct yg_state *state = user;
-    char why[40];
+    char parts[60];
     unsigned num;
 
-    if (!yg_state_serves(state, req, YG_SERVE_HEALTH)) {
-        (void)yodel_request_reply_text(req, 404, NULL, YODEL_STR("Not Found\n"));
+    if (!is_served(state, req))
         return;
-    }
     num = yg_health_stalled(state, yodel_request_loop(req));
-    snprintf(why, sizeof(why), num == 0 ? "all answer" : "%u stalled", num);
-    answer(req, num == 0, "loops", why);
+    snprintf(parts, sizeof(parts),
+             num == 0 ? "\"loops\":\"all answer\"" : "\"loops\":\"%u stalled\"", num);
+    answer(req, num == 0, parts);
+}
+
+static bool has_started(const struct yg_state *state)
+{
+    unsigned num = 0;
+
+    for (unsigned i = 0; i < state->num_loops; i++)
+        num += atomic_load_explicit(&state->beats[i].at_ms, memory_order_relaxed) != 0 ? 1 : 0;
+    return num == state->num_loops;
+}
+
+static const char *redis_word(struct yg_state *state, bool is_ready)
+{
+    if (state->redis == NULL)
+        return "not used";
+    if (atomic_load(&state->redis_down_ms) == 0)
+        return "up";
+    return is_ready ? "down, within redis_grace" : "down";
 }
 
 static void answer_ready(yodel_request *req, void *user)
 {
     struct yg_state *state = user;
-    const bool is_draining = atomic_load(&state->is_draining);
+    const bool is_draining = atomic_load(&state->is_draining), is_up = has_started(state);
     const bool has_redis = yg_redis_is_ready(state, yodel_request_loop(req));
+    char parts[120];
 
-    if (!yg_state_serves(state, req, YG_SERVE_HEALTH)) {
-        (void)yodel_request_reply_text(req, 404, NULL, YODEL_STR("Not Found\n"));
+    if (!is_served(state, req))
         return;
-    }
-    answer(req, !is_draining && has_redis, "server",
-           is_draining  ? "draining"
-           : !has_redis ? "without redis"
-                        : "serving");
+    snprintf(parts, sizeof(parts), "\"server\":\"%s\",\"redis\":\"%s\"",
+             is_draining ? "draining"
+             : is_up     ? "serving"
+                         : "starting",
+             redis_word(state, has_redis));
+    answer(req, is_up && !is_draining && has_redis, parts);
 }
 
 int yg_health_start(struct yg_state *state)

@@ -1,104 +1,156 @@
 /* SPDX-License-Identifier: MIT */
-#include <inttypes.h>
+#include <errno.h>
 #include <stdio.h>
 
-#include "base/text.h"
+#include "serve/metrics_text.h"
 #include "serve/state.h"
 
-static void put(struct yg_text *text, const char *name, const char *type, const char *help,
-                uint64_t value)
+/* Samples of a family with one label, whose values are known. */
+struct labelled {
+    const char *label;
+    uint64_t value;
+};
+
+static void put_labelled(struct yg_text *text, const char *name, const char *type, const char *help,
+                         const struct labelled *samples, size_t num)
 {
-    yg_text_printf(text, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type,
-                   name, value);
+    yg_metric_head(text, name, type, help);
+    for (size_t i = 0; i < num; i++)
+        yg_metric_sample(text, name, samples[i].label, samples[i].value);
 }
 
-static void put_server(struct yg_text *text, const yodel_server_stats *stats)
+#define PUT_LABELLED(text, name, type, help, ...)                                                  \
+    put_labelled(text, name, type, help, (const struct labelled[]){__VA_ARGS__},                   \
+                 sizeof((const struct labelled[]){__VA_ARGS__}) / sizeof(struct labelled))
+
+static void put_traffic(struct yg_text *text, const yodel_server_stats *stats)
 {
-    put(text, "yodel_connections_opened_total", "counter", "Connections that were accepted.",
-        stats->accepted);
-    yg_text_printf(text,
-                   "# HELP yodel_connections_refused_total Connections that were refused.\n"
-                   "# TYPE yodel_connections_refused_total counter\n"
-                   "yodel_connections_refused_total{reason=\"connections\"} %" PRIu64 "\n"
-                   "yodel_connections_refused_total{reason=\"per_address\"} %" PRIu64 "\n"
-                   "yodel_connections_refused_total{reason=\"handshake\"} %" PRIu64 "\n"
-                   "yodel_connections_refused_total{reason=\"proxy\"} %" PRIu64 "\n"
-                   "yodel_connections_refused_total{reason=\"connect_rate\"} %" PRIu64 "\n",
-                   stats->refused, stats->limited_connections, stats->limited_handshakes,
-                   stats->proxy_refused, stats->limited_connects);
-    put(text, "yodel_tcp_connections", "gauge", "TCP connections that are open.",
-        stats->connections);
-    put(text, "yodel_http_requests_total", "counter", "Requests, upgrades included.",
-        stats->requests);
-    put(text, "yodel_messages_received_total", "counter", "Messages of clients.",
-        stats->messages_in);
-    put(text, "yodel_messages_sent_total", "counter", "Messages to clients.", stats->messages_out);
-    put(text, "yodel_received_bytes_total", "counter", "Bytes from clients.", stats->bytes_in);
-    put(text, "yodel_sent_bytes_total", "counter", "Bytes to clients.", stats->bytes_out);
-    yg_text_printf(text,
-                   "# HELP yodel_messages_dropped_total Messages that were not sent.\n"
-                   "# TYPE yodel_messages_dropped_total counter\n"
-                   "yodel_messages_dropped_total{reason=\"queue\"} %" PRIu64 "\n"
-                   "yodel_messages_dropped_total{reason=\"loop\"} %" PRIu64 "\n",
-                   stats->congested, stats->mail_refused);
+    yg_metric(text, "yodel_http_requests_total", "counter", "Requests, upgrades included.",
+              stats->requests);
+    PUT_LABELLED(text, "yodel_http_requests_refused_total", "counter",
+                 "Requests that were too big or came too slowly.",
+                 {"reason=\"too_big\"", stats->requests_too_big},
+                 {"reason=\"late\"", stats->requests_late});
+    yg_metric(text, "yodel_messages_received_total", "counter", "Messages of clients.",
+              stats->messages_in);
+    yg_metric(text, "yodel_messages_sent_total", "counter", "Messages to clients.",
+              stats->messages_out);
+    yg_metric(text, "yodel_received_bytes_total", "counter", "Bytes from clients.",
+              stats->bytes_in);
+    yg_metric(text, "yodel_sent_bytes_total", "counter", "Bytes to clients.", stats->bytes_out);
+    PUT_LABELLED(text, "yodel_messages_dropped_total", "counter", "Messages that were not sent.",
+                 {"reason=\"queue\"", stats->congested}, {"reason=\"loop\"", stats->mail_refused},
+                 {"reason=\"event_stream\"", stats->events_dropped});
 }
 
-static void put_clients(struct yg_text *text, const yodel_sio_stats *stats)
+static void put_ends(struct yg_text *text, const yodel_server_stats *stats)
 {
-    yg_text_printf(text,
-                   "# HELP yodel_connections Clients that are connected.\n"
-                   "# TYPE yodel_connections gauge\n"
-                   "yodel_connections{transport=\"polling\"} %" PRIu64 "\n"
-                   "yodel_connections{transport=\"websocket\"} %" PRIu64 "\n",
-                   stats->polling,
-                   stats->clients > stats->polling ? stats->clients - stats->polling : 0);
+    PUT_LABELLED(text, "yodel_connections_refused_total", "counter",
+                 "Connections that were refused.", {"reason=\"connections\"", stats->refused},
+                 {"reason=\"per_address\"", stats->limited_connections},
+                 {"reason=\"handshake\"", stats->limited_handshakes},
+                 {"reason=\"proxy\"", stats->proxy_refused},
+                 {"reason=\"connect_rate\"", stats->limited_connects});
+    yg_metric(text, "yodel_slow_clients_closed_total", "counter",
+              "Connections that were ended, as they did not take what was sent.",
+              stats->sends_stalled);
+    PUT_LABELLED(text, "yodel_clients_ended_total", "counter",
+                 "Clients that were sent away for what they did.",
+                 {"reason=\"message_rate\"", stats->limited_messages},
+                 {"reason=\"message_size\"", stats->messages_too_big},
+                 {"reason=\"ping_timeout\"", stats->pings_unanswered},
+                 {"reason=\"discard\"", stats->cut_short},
+                 {"reason=\"tls_keys\"", stats->tls_flooded});
 }
 
-static void put_process(struct yg_text *text, struct yg_state *state)
+static void put_work(struct yg_text *text, const yodel_server_stats *stats)
 {
-    yg_text_printf(text,
-                   "# HELP yodel_build_info The version of the program.\n"
-                   "# TYPE yodel_build_info gauge\n"
-                   "yodel_build_info{version=\"%s\"} 1\n",
-                   yodel_version());
-    put(text, "yodel_draining", "gauge", "Whether the server is about to stop.",
-        atomic_load(&state->is_draining) ? 1 : 0);
-    put(text, "yodel_config_last_reload_successful", "gauge",
-        "Whether the last reading of the configuration went well.",
-        (uint64_t)atomic_load(&state->last_reload));
-    put(text, "yodel_config_last_reload_success_timestamp_seconds", "gauge",
-        "When the configuration was last read well.",
-        (uint64_t)atomic_load(&state->last_reload_ms) / 1000);
+    yg_metric(text, "yodel_work_waiting", "gauge", "Jobs that no thread has begun.",
+              stats->work_waiting);
+    yg_metric(text, "yodel_work_refused_total", "counter", "Jobs that found no room.",
+              stats->work_refused);
+    yg_metric(text, "yodel_deflate_memory_bytes", "gauge",
+              "Memory that is promised to compressed WebSockets.", stats->deflate_memory);
+}
+
+static uint64_t less(uint64_t all, uint64_t some)
+{
+    return all > some ? all - some : 0;
+}
+
+static void put_clients(struct yg_state *state, struct yg_text *text)
+{
+    yodel_server_stats server = {.size = sizeof(server)};
+    yodel_sio_stats clients = {.size = sizeof(clients)};
+
+    (void)yodel_server_get_stats(state->server, &server);
+    (void)yodel_sio_get_stats(state->sio, &clients);
+    PUT_LABELLED(text, "yodel_connections", "gauge", "Clients that are connected.",
+                 {"transport=\"polling\"", clients.polling},
+                 {"transport=\"websocket\"", less(clients.clients, clients.polling)});
+    yg_metric(text, "yodel_tcp_connections", "gauge", "TCP connections that are open.",
+              server.connections);
+    yg_metric(text, "yodel_connections_opened_total", "counter", "Connections that were accepted.",
+              server.accepted);
+    put_ends(text, &server);
+    put_traffic(text, &server);
+    put_work(text, &server);
+}
+
+static void put_state(struct yg_state *state, struct yg_text *text)
+{
+    struct yg_text labels = {0};
+
+    yg_metric_head(text, "yodel_build_info", "gauge", "The version of the program.");
+    yg_metric_label(&labels, "version", yodel_version());
+    yg_metric_sample(text, "yodel_build_info", yg_text_string(&labels), 1);
+    text->failed = text->failed || yg_text_failed(&labels);
+    yg_text_done(&labels);
+    yg_metric(text, "yodel_draining", "gauge", "Whether the server is about to stop.",
+              atomic_load(&state->is_draining) ? 1 : 0);
+    yg_metric(text, "yodel_config_last_reload_successful", "gauge",
+              "Whether the last reading of the configuration went well.",
+              (uint64_t)atomic_load(&state->last_reload));
+    yg_metric(text, "yodel_config_last_reload_success_timestamp_seconds", "gauge",
+              "When the configuration was last read well.",
+              (uint64_t)atomic_load(&state->last_reload_ms) / 1000);
+}
+
+/* Who has metrics. */
+static void (*const writers[])(struct yg_state *state, struct yg_text *text) = {
+    put_state,   put_clients,         yg_health_put, yg_cert_times_put, yg_api_counts_put,
+    yg_auth_put, yg_client_verbs_put, yg_redis_put,  yg_visitors_put,   yg_log_put,
+};
+
+static void reply(yodel_request *req, const struct yg_text *text, const char *type)
+{
+    if (yg_text_failed(text))
+        (void)yodel_request_reply_text(req, 503, NULL, YODEL_STR("out of memory\n"));
+    else
+        (void)yodel_request_reply_text(req, 200, type,
+                                       (yodel_str){yg_text_string(text), text->len});
 }
 
 static void answer(yodel_request *req, void *user)
 {
-    yodel_server_stats server = {.size = sizeof(server)};
-    yodel_sio_stats clients = {.size = sizeof(clients)};
     struct yg_state *state = user;
-    struct yg_text text = {0};
+    struct yg_text text = {0}, open = {0};
 
     if (!yg_state_serves(state, req, YG_SERVE_METRICS)) {
         (void)yodel_request_reply_text(req, 404, NULL, YODEL_STR("Not Found\n"));
         return;
     }
-    if (yodel_server_get_stats(state->server, &server) == 0 &&
-        yodel_sio_get_stats(state->sio, &clients) == 0) {
-        put_process(&text, state);
-        put_server(&text, &server);
-        put_clients(&text, &clients);
-        yg_api_counts_put(state->api_counts, &text);
-        yg_auth_put(state, &text);
-        yg_client_verbs_put(state, &text);
-        yg_redis_put(state, &text);
-        yg_log_put(state, &text);
-        yg_visitors_put(state, &text);
+    yg_process_metrics_put(state, yodel_request_loop(req), &text);
+    for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++)
+        writers[i](state, &text);
+    if (!yg_metrics_wants_openmetrics(yodel_request_header(req, "Accept"))) {
+        reply(req, &text, "text/plain; version=0.0.4; charset=utf-8");
+    } else {
+        yg_metrics_to_openmetrics(&text, &open);
+        open.failed = open.failed || yg_text_failed(&text);
+        reply(req, &open, "application/openmetrics-text; version=1.0.0; charset=utf-8");
     }
-    if (yg_text_failed(&text))
-        (void)yodel_request_reply_text(req, 503, NULL, YODEL_STR("out of memory\n"));
-    else
-        (void)yodel_request_reply_text(req, 200, "text/plain; version=0.0.4; charset=utf-8",
-                                       (yodel_str){yg_text_string(&text), text.len});
+    yg_text_done(&open);
     yg_text_done(&text);
 }
 
@@ -106,6 +158,9 @@ int yg_metrics_start(struct yg_state *state)
 {
     char pattern[300];
 
+    if (yg_cert_times_start(state) < 0)
+        return -ENOMEM;
+    yg_process_metrics_start(state);
     snprintf(pattern, sizeof(pattern), "GET %s", state->first->metrics.path);
     return yodel_server_route(state->server, pattern, answer, state);
 }

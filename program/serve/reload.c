@@ -61,6 +61,7 @@ static int prepare(void *arg)
         yg_config_unref(config);
         return rc;
     }
+    yg_cert_times_read(state);
     reload->config = config;
     return 0;
 }

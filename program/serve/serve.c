@@ -147,6 +147,7 @@ static void free_state(struct yg_state *state)
     free(state->websockets);
     free(state->events);
     free(state->beats);
+    free(state->cert_ends);
     yg_config_unref(state->config);
     yg_auth_unref(state->auth);
     yg_notify_free(state);

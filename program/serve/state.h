@@ -15,6 +15,7 @@
 #include "log/sink.h"
 #include "serve/auth.h"
 #include "serve/key_source.h"
+#include "serve/metrics_text.h"
 
 /* What the server has, for the files of this layer. */
 
@@ -24,6 +25,7 @@ struct yg_beat {
     yodel_timer timer;
     yodel_loop *loop;
     atomic_uint_least64_t at_ms; /* by yodel_loop_now(); 0: not started */
+    uint64_t at_us;              /* of the last one, by yg_clock_us() */
 };
 
 /* Text of the journal has its level in front and no time. */
@@ -83,6 +85,12 @@ struct yg_state {
     char node[256]; /* the node's name */
     struct yg_beat *beats;
     unsigned num_loops;
+    struct yg_histogram loop_lag;
+    double start_seconds;                /* of the process */
+    atomic_uint_least64_t open_fds;      /* when they were last counted: */
+    atomic_int_least64_t counted_fds_ms; /* by yg_clock_us() */
+    atomic_bool counts_fds;
+    atomic_int_least64_t *cert_ends; /* by listener, seconds since 1970; 0: none */
     atomic_bool is_draining;
     struct yg_sink *sink;
     struct yg_repeat repeat;
@@ -196,7 +204,7 @@ void yg_api_counts_free(struct yg_api_counts *counts);
 void *yg_api_counts_key(struct yg_api_counts *counts, const char *name);
 /* on_answer of the API; user is the state. */
 void yg_api_counts_tell(const struct yg_api_told *told, void *user);
-void yg_api_counts_put(struct yg_api_counts *counts, struct yg_text *text);
+void yg_api_counts_put(struct yg_state *state, struct yg_text *text);
 
 /* The client of Redis and the node's part in the cluster, ahead of what they are for; the node's
  * name also without Redis. */
@@ -225,8 +233,20 @@ void yg_notify_free(struct yg_state *state);
 /* Probes: PATH/live and PATH/ready. */
 int yg_health_start(struct yg_state *state);
 
-/* Metrics in the text format of Prometheus. */
+/* How late the loops are. */
+void yg_health_put(struct yg_state *state, struct yg_text *text);
+
+/* Metrics in the text formats of Prometheus; who has some adds its function to the table there. */
 int yg_metrics_start(struct yg_state *state);
+
+/* What is known of every process. */
+void yg_process_metrics_start(struct yg_state *state);
+void yg_process_metrics_put(struct yg_state *state, yodel_loop *loop, struct yg_text *text);
+
+/* When certificates end: the files are read, by a thread that may block. */
+int yg_cert_times_start(struct yg_state *state);
+void yg_cert_times_read(struct yg_state *state);
+void yg_cert_times_put(struct yg_state *state, struct yg_text *text);
 
 /* The page that says what to do next; only without a file and without clients.page. */
 int yg_page_start(struct yg_state *state);

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""The metrics and probes of yodel serve, and what Prometheus' own tool says of them."""
+
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+
+from harness import LIMIT, equal, eventually, http, run
+from sio_client import SioClient
+from yodel_program import Yodel, file, folder
+
+PROMTOOL = shutil.which("promtool")
+OPEN = """
+listen:
+  - {name: public, address: "127.0.0.1:0"}
+  - {name: internal, address: "127.0.0.1:0", serve: [api, metrics, health]}
+namespaces: [{name: /, auth: none}]
+"""
+
+
+def get(server, *headers):
+    return http(server.internal, "GET", "/metrics", list(headers))
+
+
+def text(server):
+    return get(server).body.decode()
+
+
+def value(server, name):
+    return float(re.search(rf"^{re.escape(name)} (\S+)$", text(server), re.M)[1])
+
+
+def promtool(*words, stdin=None):
+    if PROMTOOL is None:
+        print("promtool is missing (Debian's prometheus)")
+        return
+    done = subprocess.run([PROMTOOL, *words], input=stdin, capture_output=True, text=True, timeout=LIMIT)
+    equal((done.returncode, done.stdout if stdin else "", done.stderr), (0, "", ""))
+
+
+def families(said):
+    return dict(re.findall(r"^# TYPE (\S+) (\S+)$", said, re.M))
+
+
+def test_promtool_has_nothing_to_say():
+    with file(OPEN) as path, Yodel("-c", path) as server:
+        promtool("check", "metrics", stdin=text(server))
+        with SioClient(server.port):
+            http(server.internal, "GET", "/api/v1/stats")
+            promtool("check", "metrics", stdin=text(server))
+
+
+def test_series_are_there_from_the_start():
+    with file(OPEN) as path, Yodel("-c", path) as server:
+        said = text(server)
+        for name in families(said):
+            if name != "yodel_tls_certificate_expiry_timestamp_seconds":  # no listener has one
+                assert re.search(rf"^{name}(_bucket)?[ {{]", said, re.M), name
+        lines = re.findall(r"^([a-z_]+(?:\{.*\})?) \S+$", said, re.M)
+        equal(len(lines), len(set(lines)))
+
+
+def test_openmetrics():
+    asks = ("Accept", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")
+    with file(OPEN) as path, Yodel("-c", path) as server:
+        answer = get(server, asks)
+        equal(answer.headers["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8")
+        said = answer.body.decode()
+        assert said.endswith("\n# EOF\n")
+        kinds = families(said)
+        equal([name for name in kinds if name.endswith("_total")], [])
+        for name, kind in kinds.items():
+            assert kind != "counter" or re.search(rf"^{name}_total[ {{]", said, re.M), name
+        equal(get(server, ("Accept", "*/*")).headers["content-type"], "text/plain; version=0.0.4; charset=utf-8")
+
+
+def test_process():
+    with file(OPEN) as path, Yodel("-c", path) as server:
+        place = pathlib.Path(f"/proc/{server.process.pid}")
+        assert value(server, "process_resident_memory_bytes") > 1e6
+        assert value(server, "process_max_fds") >= value(server, "process_open_fds") > 3
+        started = int(place.joinpath("stat").read_text().rpartition(")")[2].split()[19]) / 100
+        booted = int(re.search(r"^btime (\d+)$", pathlib.Path("/proc/stat").read_text(), re.M)[1])
+        assert abs(value(server, "process_start_time_seconds") - booted - started) < 5
+        eventually(lambda: value(server, "process_cpu_seconds_total") > 0, "it has used a processor")
+        eventually(lambda: value(server, "yodel_loop_lag_seconds_count") > 0, "loops are measured")
+
+
+def make_pair(place, days):
+    words = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=a", "-days", str(days)]
+    files = ["-keyout", place / "key.pem", "-out", place / "cert.pem"]
+    subprocess.run(["openssl", "req", *words, *files], check=True, capture_output=True, timeout=LIMIT)
+    end = ["openssl", "x509", "-in", place / "cert.pem", "-noout", "-enddate", "-dateopt", "iso_8601"]
+    told = subprocess.run(end, check=True, capture_output=True, text=True, timeout=LIMIT).stdout
+    return subprocess.run(["date", "-d", told.strip().partition("=")[2], "+%s"], check=True, capture_output=True, text=True).stdout
+
+
+def test_ends_of_certificates():
+    name = 'yodel_tls_certificate_expiry_timestamp_seconds{listener="public"}'
+    with folder() as place:
+        end = make_pair(place, 10)
+        tls = f'"127.0.0.1:0", tls: {{cert: [{place}/cert.pem], key: [{place}/key.pem]}}'
+        with file(OPEN.replace('"127.0.0.1:0"', tls, 1)) as path, Yodel("-c", path) as server:
+            equal(value(server, name), float(end))
+            later = make_pair(place, 20)
+            assert later != end
+            server.signal(1)
+            eventually(lambda: value(server, name) == float(later), "a reload reads it again")
+
+
+def test_probes():
+    with file(OPEN) as path, Yodel("-c", path, "--set", "shutdown.drain=20s", "--set", "shutdown.spread=20s") as server:
+        eventually(lambda: server.status(server.internal, "/health/ready") == 200, "all loops run")
+        ready = http(server.internal, "GET", "/health/ready")
+        equal(json.loads(ready.body), {"status": "ok", "server": "serving", "redis": "not used"})
+        equal(ready.headers["cache-control"], "no-store")
+        equal(json.loads(http(server.internal, "GET", "/health/live").body), {"status": "ok", "loops": "all answer"})
+        for path in ("/health/live", "/health/ready"):
+            head = http(server.internal, "HEAD", path)
+            equal((head.status, head.body), (200, b""))
+
+
+if __name__ == "__main__":
+    run(globals())
