@@ -300,7 +300,7 @@ static int start(struct app *app)
     if (features == NULL)
         return -ENOMEM;
     rc = app_new_sio(
-        app, (yodel_sio_options){.ping_interval_ms = 2000,
+        app, (yodel_sio_options){.ping_interval_ms = given->patient ? 25000 : 2000,
                                  .ping_timeout_ms = given->patient ? 30000 : 2000,
                                  .recovery_ms = given->recovery ? 120000 : 0,
                                  .parser = given->msgpack ? YODEL_SIO_MSGPACK : YODEL_SIO_JSON});

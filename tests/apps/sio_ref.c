@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sio-ref: the namespaces "/" and "/custom", echo and acknowledgement of all arguments. */
+#include <stdbool.h>
+
 #include "apps.h"
 
 static void on_connection(yodel_sio_socket *socket, void *user)
@@ -32,10 +34,11 @@ static int start(struct app *app)
     static const char *const any_origin[] = {"*", NULL};
     static const struct app_handler handlers[] = {
         {"message", on_message}, {"message-with-ack", on_message_with_ack}, {NULL, NULL}};
+    bool patient = app->options.patient;
     const yodel_cors_options cors = {.size = sizeof cors, .origins = any_origin};
     const yodel_sio_handlers both = {.size = sizeof both, .on_connection = on_connection};
-    int rc = app_new_sio(app, (yodel_sio_options){.ping_interval_ms = 300,
-                                                  .ping_timeout_ms = 200,
+    int rc = app_new_sio(app, (yodel_sio_options){.ping_interval_ms = patient ? 25000 : 300,
+                                                  .ping_timeout_ms = patient ? 30000 : 200,
                                                   .max_payload = 1000000,
                                                   .connect_timeout_ms = 1000,
                                                   .cors = &cors});

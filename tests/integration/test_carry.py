@@ -72,7 +72,7 @@ class Nodes:
 
     def __init__(self, secrets=(SECRET,) * 3, words=(), loops=2, app="features-app", links=None):
         self.links = links or [f"127.0.0.1:{port}" for port in (free_port() for _ in range(3))]
-        self.words = [app, "--port", "0", "--host", "127.0.0.1", "--loops", str(loops), *words]
+        self.words = [app, "--port", "0", "--host", "127.0.0.1", "--loops", str(loops), "--patient", *words]
         self.secrets = secrets
         self.nodes = []
         try:

@@ -20,7 +20,7 @@ class Cluster(Nodes):
 
     def __init__(self, redis, num=3, words=(), loops=2):
         self.redis = redis
-        self.words = ["features-app", "--port", "0", "--host", "127.0.0.1", "--loops", str(loops), *words]
+        self.words = ["features-app", "--port", "0", "--host", "127.0.0.1", "--loops", str(loops), "--patient", *words]
         self.nodes = []
         try:
             for _ in range(num):
