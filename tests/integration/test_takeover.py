@@ -27,7 +27,11 @@ class Chain:
         self.old = []
         self.now = self.start()
         self.port = self.now.port
-        eventually(lambda: is_up(self.port), "the first one answers")
+        try:
+            eventually(lambda: is_up(self.port), "the first one answers")
+        except BaseException:
+            self.kill()
+            raise
 
     def start(self, *words):
         return Program(
@@ -37,17 +41,25 @@ class Chain:
         )
 
     def restart(self, *words):
-        before, self.now = self.now, self.start(*words)
+        before = self.now
+        self.old.append(before)  # it is killed in the end, whatever becomes of the next one
+        self.now = self.start(*words)
         equal(self.now.port, self.port)
-        self.old.append(before)
         return before
 
     def end(self):
-        for program in self.old:
-            program.stop(ask=False)  # it ends by itself, and may not catch signals any more
-        if self.now.alive():  # it has a port before it catches signals
-            eventually(lambda: is_up(self.port), "the last one answers")
-        self.now.stop()
+        try:
+            for program in self.old:
+                program.stop(ask=False)  # it ends by itself, and may not catch signals any more
+            if self.now.alive():  # it has a port before it catches signals
+                eventually(lambda: is_up(self.port), "the last one answers")
+            self.now.stop()
+        finally:
+            self.kill()
+
+    def kill(self):
+        for program in (*self.old, self.now):
+            program.kill()
 
 
 @contextlib.contextmanager
@@ -56,8 +68,9 @@ def chain(*words):
         demos = Chain(folder, *words)
         try:
             yield demos
-        finally:
             demos.end()
+        finally:
+            demos.kill()
 
 
 def is_up(port):
