@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The metrics and probes of yodel serve, and what Prometheus' own tool says of them."""
+"""The metrics and probes of yodel serve, what Prometheus' own tool says of them, alert rules and the board."""
 
 import json
 import pathlib
@@ -11,6 +11,7 @@ from harness import LIMIT, equal, eventually, http, run
 from sio_client import SioClient
 from yodel_program import Yodel, file, folder
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROMTOOL = shutil.which("promtool")
 OPEN = """
 listen:
@@ -120,6 +121,23 @@ def test_probes():
         for path in ("/health/live", "/health/ready"):
             head = http(server.internal, "HEAD", path)
             equal((head.status, head.body), (200, b""))
+
+
+def test_rules_and_board():
+    """Rules that Prometheus takes; both ask only for metrics that there are."""
+    rules = ROOT / "packaging/prometheus/yodel.rules.yml"
+    board = json.loads((ROOT / "packaging/grafana/yodel.json").read_text())
+    if PROMTOOL:
+        subprocess.run([PROMTOOL, "check", "rules", rules], check=True, capture_output=True, timeout=LIMIT)
+    asked = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+    equal(len({panel["id"] for panel in board["panels"]}), len(board["panels"]))
+    with file(OPEN) as path, Yodel("-c", path) as server:
+        known = families(text(server))
+    later = "webhook_|redis_|nodes"  # of parts that this server does not have
+    for expression in [*asked, rules.read_text()]:
+        for name in re.findall(r"\b(?:yodel|process)_[a-z_]+\b(?!:)", expression):
+            base = re.sub(r"_(bucket|sum|count)$", "", name)
+            assert name in known or base in known or re.match(f"yodel_({later})", name), name
 
 
 if __name__ == "__main__":
