@@ -44,9 +44,10 @@ struct yg_rate {
 enum yg_backend { YG_BACKEND_AUTO, YG_BACKEND_LIBUV, YG_BACKEND_IO_URING };
 
 struct yg_server_config {
-    const char *id; /* of the node; "": made from the host's name */
-    uint32_t loops; /* 0: one for each processor */
-    int backend;    /* of yg_backend */
+    const char *id;       /* of the node; "": made from the host's name */
+    uint32_t loops;       /* 0: one for each processor */
+    int backend;          /* of yg_backend */
+    const char *handover; /* of a Unix socket; "": none, or systemd's folder */
 };
 
 /* Bits of what a listener serves. */

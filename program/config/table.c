@@ -83,6 +83,9 @@ static const struct yg_option server_options[] = {
     COUNT("loops", loops, YG_HAS_AUTO, "auto", 1, 255,
           "Event loops, each with a thread; auto: one for each processor."),
     WORD("backend", backend, 0, "auto", "auto libuv io_uring", "What the loops run on."),
+    TEXT("handover", handover, YG_PATH, NULL, 107,
+         "A Unix socket by which a new process takes over (SIGUSR2); empty: one in "
+         "$RUNTIME_DIRECTORY, if systemd has set that."),
 };
 static const struct yg_table server_table = TABLE("server", NULL, server_options);
 #undef STRUCT

@@ -36,8 +36,10 @@ static void beat(yodel_timer *timer, void *user)
     (void)timer;
     measure(own);
     atomic_store_explicit(&own->at_ms, yodel_loop_now(own->loop), memory_order_relaxed);
-    if (yodel_loop_index(own->loop) == 0)
+    if (yodel_loop_index(own->loop) == 0) {
         yg_log_turn(own->state);
+        yg_handover_turn(own->state);
+    }
 }
 
 static int start_beat(yodel_loop *loop, void *user)
@@ -68,7 +70,7 @@ unsigned yg_health_stalled(struct yg_state *state, yodel_loop *loop)
     for (unsigned i = 0; i < state->num_loops; i++) {
         const uint64_t at = atomic_load_explicit(&state->beats[i].at_ms, memory_order_relaxed);
 
-        num += at < now && now - at > config->health.loop_stall_ms + BEAT_MS ? 1 : 0;
+        num += at != 0 && at < now && now - at > config->health.loop_stall_ms + BEAT_MS ? 1 : 0;
     }
     yg_config_unref(config);
     return num;

@@ -49,7 +49,7 @@ static void say_status(struct yg_notify *notify)
 {
     yodel_sio_stats clients = {.size = sizeof(clients)};
 
-    if (notify->is_stopping)
+    if (notify->is_stopping || notify->state->handover.successor > 0)
         return;
     (void)yodel_sio_get_stats(notify->state->sio, &clients);
     say(notify, "STATUS=%" PRIu64 " clients%s", (uint64_t)clients.clients,
@@ -80,7 +80,9 @@ static int start(yodel_loop *loop, void *user)
     const bool is_last =
         atomic_fetch_add(&notify->started, 1) + 1 == yodel_server_num_loops(notify->state->server);
 
-    if (is_last)
+    if (is_last && notify->state->handover.takes_over)
+        say(notify, "READY=1\nMAINPID=%d", (int)getpid());
+    else if (is_last)
         say(notify, "READY=1");
     if (yodel_loop_index(loop) != 0)
         return 0;

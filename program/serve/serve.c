@@ -50,6 +50,7 @@ static int make_server(struct yg_state *state)
                                              [YG_BACKEND_IO_URING] = YODEL_BACKEND_IO_URING};
     const struct yg_limits_config *limits = &state->first->limits;
     const yodel_log_sink log = {.write = yg_log_write, .min_level = YODEL_LOG_DEBUG, .user = state};
+    const struct yg_shutdown_config *shutdown = &state->first->shutdown;
     const unsigned most = raise_limit();
     int rc;
 
@@ -64,7 +65,9 @@ static int make_server(struct yg_state *state)
             .pong_ms = state->first->socketio.ping_timeout_ms,
             .max_address_connections = limits->per_address, .max_messages = limits->messages.count,
             .messages_ms = limits->messages.per_ms, .max_connects = limits->connect_rate.count,
-            .connects_ms = limits->connect_rate.per_ms),
+            .connects_ms = limits->connect_rate.per_ms,
+            .drain_ms = shutdown->drain_ms > 0 ? shutdown->drain_ms : 1,
+            .spread_ms = shutdown->spread_ms, .stop_code = shutdown->code),
         &state->server);
     if (rc < 0)
         yg_log(state, YG_LOG_ERROR, "server: %s", yodel_strerror(rc));
@@ -114,16 +117,21 @@ static int start(struct yg_state *state)
         return rc;
     if ((rc = tell_failure(state, "page", yg_page_start(state))) < 0)
         return rc;
+    if ((rc = tell_failure(state, "server.handover", yg_handover_start(state))) < 0)
+        return rc;
     return yg_listen_all(state);
 }
 
-static struct yg_state *new_state(const struct yg_load *load, const struct yg_config *config)
+static struct yg_state *new_state(const struct yg_load *load, const struct yg_config *config,
+                                  char **words, bool takes_over)
 {
     struct yg_state *state = calloc(1, sizeof(*state));
 
     if (state == NULL)
         return NULL;
     state->load = load;
+    state->handover.words = words;
+    state->handover.takes_over = takes_over;
     state->first = config;
     state->config = yg_config_ref(config);
     state->signal_fd = -1;
@@ -156,9 +164,10 @@ static void free_state(struct yg_state *state)
     free(state);
 }
 
-int yg_serve(const struct yg_load *load, const struct yg_config *config)
+int yg_serve(const struct yg_load *load, const struct yg_config *config, char **words,
+             bool takes_over)
 {
-    struct yg_state *state = new_state(load, config);
+    struct yg_state *state = new_state(load, config, words, takes_over);
     int rc;
 
     if (state == NULL)

@@ -53,7 +53,7 @@ static void take(yodel_watch *watch, unsigned events, void *user)
         else if (info.ssi_signo == SIGUSR1)
             yg_sink_reopen(state->sink);
         else if (info.ssi_signo == SIGUSR2)
-            yg_log(state, YG_LOG_WARN, "USR2: no hand-over is built into this version yet");
+            yg_handover_begin(state);
         else
             stop(state, info.ssi_signo == SIGQUIT);
     }

@@ -2,8 +2,10 @@
 #ifndef YG_SERVE_STATE_H
 #define YG_SERVE_STATE_H
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 #include <yodel/cluster.h>
 #include <yodel/redis.h>
 #include <yodel/sio.h>
@@ -58,6 +60,15 @@ struct yg_present {
     yodel_timer timer;
 };
 
+/* Who came before, and who comes next. */
+struct yg_handover {
+    bool takes_over;
+    char **words;           /* behind "serve" */
+    char path[108];         /* of the Unix socket; "": none */
+    char program[PATH_MAX]; /* where this one was started from */
+    pid_t successor;        /* of loop 0; 0: none is under way */
+};
+
 struct yg_state {
     const struct yg_load *load;
     const struct yg_config *first; /* of the start: what needs a restart is read there */
@@ -97,6 +108,7 @@ struct yg_state {
     atomic_int log_level; /* of yg_log_level */
     enum yg_log_form log_form;
     struct yg_notify *notify; /* NULL: nobody is to be told */
+    struct yg_handover handover;
     int signal_fd;
     yodel_watch signals; /* of loop 0, as are these: */
     bool is_reloading;
@@ -254,6 +266,13 @@ int yg_page_start(struct yg_state *state);
 /* Signals, from when loop 0 runs until it ends.  They are blocked from this call on. */
 int yg_signals_start(struct yg_state *state);
 void yg_signals_end(struct yg_state *state);
+
+/* Takes the listening sockets over, if that was asked for, and offers them to a successor: ahead of
+ * yg_listen_all(). */
+int yg_handover_start(struct yg_state *state);
+/* Starts a successor, and notices the end of one; on loop 0. */
+void yg_handover_begin(struct yg_state *state);
+void yg_handover_turn(struct yg_state *state);
 
 /* Begins a reload, on loop 0; one that runs already is followed by another. */
 void yg_reload(struct yg_state *state);
