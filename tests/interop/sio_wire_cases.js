@@ -4,7 +4,7 @@
 // Without a third element the transcripts of the JavaScript server and of Yodel must be equal.  Else
 // it is {because, expect}, Yodel's own transcript.
 
-import { sleep } from "./sio_wire.js";
+import { pause, sleep } from "./sio_wire.js";
 
 const cases = [];
 const add = (name, exchange, differs) => cases.push([name, exchange, differs]);
@@ -106,7 +106,7 @@ add("GET first, CONNECT meanwhile", async (run) => {
   await run.open();
   const waiting = run.poll({ silent: true });
 
-  await sleep(30);
+  await pause(30);
   await run.post("40");
   const { body } = await waiting;
   run.note(body.split("\x1e")[0]);
@@ -169,13 +169,13 @@ add("websocket without an upgrade in a session", polling(async (run) => {
 }));
 add("all that is queued comes at once", polling(async (run) => {
   await run.post('42["message",1]\x1e42["burst"]\x1e42["message",2]');
-  await sleep(30);
+  await pause(30);
   await run.poll();
 }));
 add("two GETs", polling(async (run) => {
   const first = run.poll({ silent: true });
 
-  await sleep(30);
+  await pause(30);
   await run.poll({ name: "second ", fresh: true });
   const { status, body } = await first;
   run.note(`first ${status} ${body}`);
@@ -184,7 +184,7 @@ add("two GETs", polling(async (run) => {
 add("two POSTs", polling(async (run) => {
   const slow = run.request("POST", `${open}&sid=${run.sid}`, { headers: { "Content-Length": "20", "Content-Type": "text/plain" }, body: EMPTY, name: "first ", fresh: true, silent: true });
 
-  await sleep(30);
+  await pause(30);
   await run.post("3", { fresh: true, name: "second " });
   run.note(`first ${(await slow).status}`);
   await run.post("3", { fresh: true });
@@ -192,13 +192,13 @@ add("two POSTs", polling(async (run) => {
 add("a GET and a POST", polling(async (run) => {
   const waiting = run.poll({ silent: true });
 
-  await sleep(30);
+  await pause(30);
   await run.post('42["message",1]');
   run.note((await waiting).body);
 }));
 add("a GET that is given up", polling(async (run) => {
   void run.poll({ silent: true, fresh: true });
-  await sleep(30);
+  await pause(30);
   run.last.destroy();
   await sleep(200);
   await run.poll();
@@ -206,7 +206,7 @@ add("a GET that is given up", polling(async (run) => {
 add("close with a GET pending", polling(async (run) => {
   const waiting = run.poll({ silent: true });
 
-  await sleep(30);
+  await pause(30);
   await run.post("1");
   run.note((await waiting).body);
   await run.poll();
@@ -214,7 +214,7 @@ add("close with a GET pending", polling(async (run) => {
 add("a server's close with a GET pending", polling(async (run) => {
   const waiting = run.poll({ silent: true });
 
-  await sleep(30);
+  await pause(30);
   await run.post('42["kick",true]');
   run.note((await waiting).body);
   await run.poll();
@@ -222,14 +222,14 @@ add("a server's close with a GET pending", polling(async (run) => {
 }));
 add("a server's close without a GET", polling(async (run) => {
   await run.post('42["kick",true]');
-  await sleep(30);
+  await pause(30);
   await run.poll();
   await run.poll();
   await run.poll();
 }));
 add("a forced close without a GET", polling(async (run) => {
   await run.post("4abc");
-  await sleep(30);
+  await pause(30);
   await run.poll();
   await run.poll();
 }));
@@ -314,7 +314,7 @@ add("websocket: transport polling with a sid", polling(async (run) => {
 add("websocket: subprotocols", async (run) => {
   const ws = await run.ws(undefined, { protocols: ["a", "b"] });
   run.note(ws.ws.protocol);
-  await sleep(30);
+  await pause(30);
   run.log.sort();
 });
 add("websocket: version 8", async (run) => {
@@ -362,7 +362,7 @@ wsJoined("an unmasked frame", async (ws) => {
 wsJoined("a ping of WebSocket", async (ws, run) => {
   ws.ws.on("pong", (data) => run.note(`pong ${data}`));
   ws.ws.ping("x");
-  await sleep(50);
+  await pause(50);
   await ws.probe();
 });
 wsJoined("ping of Engine.IO", async (ws) => {
@@ -394,7 +394,7 @@ const upgrading = (name, exchange, differs) => add(`upgrade: ${name}`, polling(e
 
 upgrading("as clients do it", async (run) => {
   const waiting = run.poll({ silent: true });
-  await sleep(20);
+  await pause(20);
   const ws = await run.upgrade();
   ws.send("2probe");
   await ws.until((text) => text === "3probe");
@@ -433,7 +433,7 @@ upgrading("5 with a GET pending", async (run) => {
   const ws = await run.upgrade();
   const waiting = run.poll();
 
-  await sleep(20);
+  await pause(20);
   ws.send("5");
   await waiting;
   await ws.probe();
@@ -495,7 +495,7 @@ upgrading("given up, then done", async (run) => {
   await first.until((text) => text === "3probe");
   first.ws.terminate();
   await first.closed;
-  await sleep(50);
+  await pause(50);
   const ws = await run.upgrade();
   ws.send("2probe");
   await ws.until((text) => text === "3probe");
@@ -633,7 +633,7 @@ for (const [name, packet] of joins)
 
     ws.send(packet);
     await ws.until((text) => /^4[04]/.test(text));
-    await sleep(20);
+    await pause(20);
   });
 wsJoined("namespace: twice", async (ws) => {
   ws.send("40/custom,");
@@ -654,7 +654,7 @@ wsJoined("namespace: left and joined again", async (ws) => {
   ws.send("40/custom,");
   await ws.until((text) => text.includes("auth"));
   ws.send("41/custom,");
-  await sleep(20);
+  await pause(20);
   ws.send("40/custom,");
   await ws.until((text) => text.includes("auth"));
   await ws.probe();
@@ -663,7 +663,7 @@ wsJoined("namespace: an event after it was left", async (ws) => {
   ws.send("40/custom,");
   await ws.until((text) => text.includes("auth"));
   ws.send("41/custom,");
-  await sleep(20);
+  await pause(20);
   await ws.probe('42/custom,["message",1]');
 }, { because: "what was under way when the namespace was left is no fault", expect: ['40/custom,{"sid":"<3>"}', '42/custom,["auth",{}]', '42["message-back","the-end"]'] });
 wsJoined("namespace: refused, then another", async (ws) => {
@@ -689,7 +689,7 @@ wsOpened("namespace: events while middleware runs", async (ws) => {
   '40/slow,{"sid":"<2>"}', '42/slow,["auth",{}]', '42/slow,["message-back",1]'] });
 wsOpened("namespace: left while middleware runs", async (ws) => {
   ws.send("40/slow,");
-  await sleep(20);
+  await pause(20);
   ws.ws.close();
   await ws.closed;
 });
@@ -731,14 +731,14 @@ wsSends("volatile", ['42["vol"]']);
 add("volatile with a GET pending", polling(async (run) => {
   const waiting = run.poll({ silent: true });
 
-  await sleep(30);
+  await pause(30);
   await run.post('42["vol"]');
   run.note((await waiting).body);
   await isAlive(run);
 }));
 add("volatile without a GET", polling(async (run) => {
   await run.post('42["vol"]');
-  await sleep(30);
+  await pause(30);
   await isAlive(run);
 }));
 
