@@ -172,12 +172,14 @@ void yg_auth_put(struct yg_state *state, struct yg_text *text)
 /* One line a second of each reason. */
 static void tell(struct yg_state *state, const struct yg_refusal *refusal, yodel_str peer)
 {
+    const struct yg_log_about about = {
+        .event = "auth.refused", .address = peer, .error = yg_token_code_word(refusal->code)};
     const int_least64_t now = yg_clock_wall_ms() / 1000;
 
     if (atomic_exchange_explicit(&state->auth_said[refusal->code], now, memory_order_relaxed) !=
         now)
-        yg_log(state, YG_LOG_INFO, "auth: refused %" YODEL_PRI ": %s: %s", YODEL_ARG(peer),
-               yg_token_code_word(refusal->code), refusal->text);
+        yg_log_about(state, YG_LOG_INFO, &about, "auth: refused %" YODEL_PRI ": %s: %s",
+                     YODEL_ARG(peer), yg_token_code_word(refusal->code), refusal->text);
 }
 
 /* ---- the check ---- */

@@ -109,15 +109,19 @@ void yg_handover_begin(struct yg_state *state)
     int rc;
 
     if (*state->handover.path == '\0') {
-        yg_log(state, YG_LOG_WARN, "USR2: there is no server.handover, and no RUNTIME_DIRECTORY");
+        yg_log_event(state, YG_LOG_WARN, "handover.refused",
+                     "USR2: there is no server.handover, and no RUNTIME_DIRECTORY");
     } else if (atomic_load(&state->is_draining) || state->handover.successor > 0) {
-        yg_log(state, YG_LOG_WARN, "USR2: %s",
-               state->handover.successor > 0 ? "a successor is starting already" : "draining");
+        yg_log_event(state, YG_LOG_WARN, "handover.refused", "USR2: %s",
+                     state->handover.successor > 0 ? "a successor is starting already"
+                                                   : "draining");
     } else if ((rc = start_successor(state)) < 0) {
-        yg_log(state, YG_LOG_ERROR, "USR2: %s: %s", state->handover.program, strerror(-rc));
+        yg_log_event(state, YG_LOG_ERROR, "handover.failed", "USR2: %s: %s",
+                     state->handover.program, strerror(-rc));
     } else {
-        yg_log(state, YG_LOG_INFO, "USR2: process %d was started, and will take over",
-               (int)state->handover.successor);
+        yg_log_event(state, YG_LOG_INFO, "handover.started",
+                     "USR2: process %d was started, and will take over",
+                     (int)state->handover.successor);
     }
 }
 
@@ -129,9 +133,10 @@ void yg_handover_turn(struct yg_state *state)
     if (pid <= 0 || waitpid(pid, &status, WNOHANG) != pid)
         return;
     state->handover.successor = 0;
-    yg_log(state, YG_LOG_ERROR, "USR2: process %d has ended, %s %d; this one stays", (int)pid,
-           WIFEXITED(status) ? "with" : "by signal",
-           WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    yg_log_event(state, YG_LOG_ERROR, "handover.failed",
+                 "USR2: process %d has ended, %s %d; this one stays", (int)pid,
+                 WIFEXITED(status) ? "with" : "by signal",
+                 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
 /* That of the configuration, else one in the first folder that systemd has made for us. */

@@ -175,10 +175,10 @@ static void done(yodel_loop *loop, int result, void *arg)
             yg_auth_inherit(yg_state_loop_auth(source->state, loop), fetch->auth);
     }
     if (result < 0 && result != -ECANCELED)
-        yg_log(source->state, YG_LOG_WARN, "auth.jwt.jwks_url: %s",
-               problem.text[0] != '\0'   ? problem.text
-               : fetch->error[0] != '\0' ? fetch->error
-                                         : strerror(-result));
+        yg_log_event(source->state, YG_LOG_WARN, "auth.keys_failed", "auth.jwt.jwks_url: %s",
+                     problem.text[0] != '\0'   ? problem.text
+                     : fetch->error[0] != '\0' ? fetch->error
+                                               : strerror(-result));
     end(source, result == 0);
 }
 

@@ -40,32 +40,52 @@ static enum yg_log_form form_of(const struct yg_log_config *config)
 
 /* ---- lines ---- */
 
-static void put_line(enum yg_log_form form, enum yg_log_level level, yodel_str text,
-                     struct yg_text *line)
+static void put_member(struct yg_text *line, const char *name, yodel_str value)
+{
+    if (value.len == 0)
+        return;
+    yg_text_printf(line, ",\"%s\":", name);
+    yg_text_put_json(line, value.ptr, value.len);
+}
+
+static void put_json(struct yg_text *line, const char *node, const struct yg_log_about *about,
+                     yodel_str text)
+{
+    put_member(line, "node", yodel_str_of(node));
+    put_member(line, "event", yodel_str_of(about->event != NULL ? about->event : ""));
+    yg_text_puts(line, ",\"msg\":");
+    yg_text_put_json(line, text.ptr, text.len);
+    put_member(line, "address", about->address);
+    put_member(line, "error", yodel_str_of(about->error != NULL ? about->error : ""));
+    yg_text_puts(line, "}\n");
+}
+
+static void put_line(const struct yg_state *state, enum yg_log_level level,
+                     const struct yg_log_about *about, yodel_str text, struct yg_text *line)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
     static const int journal[] = {7, 6, 4, 3}; /* as those of syslog(3) */
     char time[YG_CLOCK_TEXT];
 
     yg_clock_text(yg_clock_wall_ms(), time);
-    if (form == YG_LOG_JSON) {
-        yg_text_printf(line, "{\"ts\":\"%s\",\"level\":\"%s\",\"msg\":", time, names[level]);
-        yg_text_put_json(line, text.ptr, text.len);
-        yg_text_puts(line, "}\n");
-    } else if (form == YG_LOG_JOURNAL) {
+    if (state->log_form == YG_LOG_JSON) {
+        yg_text_printf(line, "{\"ts\":\"%s\",\"level\":\"%s\"", time, names[level]);
+        put_json(line, state->node, about, text);
+    } else if (state->log_form == YG_LOG_JOURNAL) {
         yg_text_printf(line, "<%d>%" YODEL_PRI "\n", journal[level], YODEL_ARG(text));
     } else {
         yg_text_printf(line, "%s %s %" YODEL_PRI "\n", time, names[level], YODEL_ARG(text));
     }
 }
 
-static void write_line(struct yg_state *state, enum yg_log_level level, yodel_str text)
+static void write_line(struct yg_state *state, enum yg_log_level level,
+                       const struct yg_log_about *about, yodel_str text)
 {
     struct yg_text line = {0};
 
     if (text.len > MAX_LINE)
         text.len = MAX_LINE;
-    put_line(state->log_form, level, text, &line);
+    put_line(state, level, about, text, &line);
     if (!yg_text_failed(&line))
         yg_sink_write(state->sink, line.ptr, line.len);
     yg_text_done(&line);
@@ -73,48 +93,71 @@ static void write_line(struct yg_state *state, enum yg_log_level level, yodel_st
 
 /* Lines with one key are of one kind. */
 static void consider(struct yg_state *state, const char *key, enum yg_log_level level,
-                     yodel_str text)
+                     const struct yg_log_about *about, yodel_str text)
 {
     if ((int)level >= atomic_load_explicit(&state->log_level, memory_order_relaxed) &&
         yg_repeat_allows(&state->repeat, key, (int)level, text.ptr, text.len, yg_clock_us() / 1000))
-        write_line(state, level, text);
+        write_line(state, level, about, text);
 }
 
 void yg_log_write(yodel_log_level level, yodel_str text, void *user)
 {
+    const struct yg_log_about about = {.event = "library"};
     char key[200];
     const size_t len = text.len < sizeof(key) ? text.len : sizeof(key) - 1;
 
     memcpy(key, text.ptr, len);
     key[len] = '\0';
-    consider(user, key, (enum yg_log_level)level, text);
+    consider(user, key, (enum yg_log_level)level, &about, text);
 }
 
-void yg_log(struct yg_state *state, enum yg_log_level level, const char *format, ...)
+static void say(struct yg_state *state, enum yg_log_level level, const struct yg_log_about *about,
+                const char *format, va_list args) __attribute__((format(printf, 4, 0)));
+
+static void say(struct yg_state *state, enum yg_log_level level, const struct yg_log_about *about,
+                const char *format, va_list args)
 {
     char text[MAX_LINE];
-    va_list args;
     int len;
 
     if ((int)level < atomic_load_explicit(&state->log_level, memory_order_relaxed))
         return;
-    va_start(args, format);
     len = vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
     if (len >= (int)sizeof(text))
         len = sizeof(text) - 1;
-    consider(state, format, level, (yodel_str){text, len > 0 ? (size_t)len : 0});
+    consider(state, format, level, about, (yodel_str){text, len > 0 ? (size_t)len : 0});
+}
+
+void yg_log(struct yg_state *state, enum yg_log_level level, const char *format, ...)
+{
+    const struct yg_log_about about = {.event = "program"};
+    va_list args;
+
+    va_start(args, format);
+    say(state, level, &about, format, args);
+    va_end(args);
+}
+
+void yg_log_about(struct yg_state *state, enum yg_log_level level, const struct yg_log_about *about,
+                  const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(state, level, about, format, args);
+    va_end(args);
 }
 
 /* ---- the log ---- */
 
 static void tell_left_out(int level, uint32_t left_out, const char *text, void *user)
 {
+    const struct yg_log_about about = {.event = "log.repeated"};
     char line[YG_REPEAT_TEXT + 60];
     const int len = snprintf(line, sizeof(line), "%" PRIu32 " more like this were left out: %s",
                              left_out, text);
 
-    write_line(user, (enum yg_log_level)level, (yodel_str){line, (size_t)len});
+    write_line(user, (enum yg_log_level)level, &about, (yodel_str){line, (size_t)len});
 }
 
 void yg_log_turn(struct yg_state *state)
@@ -125,9 +168,10 @@ void yg_log_turn(struct yg_state *state)
 static void on_reopened(int result, void *user)
 {
     if (result < 0)
-        yg_log(user, YG_LOG_ERROR, "log.file: cannot be opened again: %s", strerror(-result));
+        yg_log_event(user, YG_LOG_ERROR, "log.reopen_failed",
+                     "log.file: cannot be opened again: %s", strerror(-result));
     else
-        yg_log(user, YG_LOG_INFO, "log.file: opened again");
+        yg_log_event(user, YG_LOG_INFO, "log.reopened", "log.file: opened again");
 }
 
 int yg_log_start(struct yg_state *state)

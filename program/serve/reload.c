@@ -29,8 +29,8 @@ static void tell(struct yg_state *state, const struct yg_report *report)
         struct yg_text place = {0};
 
         yg_place_put(&place, &at->place);
-        yg_log(state, at->severity == YG_ERROR ? YG_LOG_ERROR : YG_LOG_WARN, "%s: %s",
-               yg_text_string(&place), at->text);
+        yg_log_event(state, at->severity == YG_ERROR ? YG_LOG_ERROR : YG_LOG_WARN, "reload.problem",
+                     "%s: %s", yg_text_string(&place), at->text);
         yg_text_done(&place);
     }
 }
@@ -71,9 +71,10 @@ static void tell_change(const char *path, const struct yg_option *option, void *
     struct yg_state *state = user;
 
     if ((option->flags & YG_LIVE) != 0)
-        yg_log(state, YG_LOG_INFO, "reload: %s has changed", path);
+        yg_log_event(state, YG_LOG_INFO, "reload.changed", "reload: %s has changed", path);
     else
-        yg_log(state, YG_LOG_WARN, "reload: %s has changed, and needs a restart", path);
+        yg_log_event(state, YG_LOG_WARN, "reload.needs_restart",
+                     "reload: %s has changed, and needs a restart", path);
 }
 
 static void finish(yodel_loop *loop, int result, void *arg)
@@ -94,10 +95,11 @@ static void finish(yodel_loop *loop, int result, void *arg)
         yodel_tls_reload_exchange(reload->tls);
         reload->tls = NULL;
         atomic_store(&state->last_reload_ms, yg_clock_wall_ms());
-        yg_log(state, YG_LOG_INFO, "reload: done");
+        yg_log_event(state, YG_LOG_INFO, "reload.done", "reload: done");
     } else {
-        yg_log(state, YG_LOG_ERROR, "reload: refused, all stays as it was: %s",
-               result == -EINVAL ? "see above" : yodel_strerror(result));
+        yg_log_event(state, YG_LOG_ERROR, "reload.refused",
+                     "reload: refused, all stays as it was: %s",
+                     result == -EINVAL ? "see above" : yodel_strerror(result));
     }
     yg_notify_reloaded(state);
     if (state->reload_again && result != -ECANCELED)
@@ -123,7 +125,7 @@ void yg_reload(struct yg_state *state)
     if (rc < 0) {
         state->is_reloading = false;
         atomic_store(&state->last_reload, 0);
-        yg_log(state, YG_LOG_ERROR, "reload: %s", yodel_strerror(rc));
+        yg_log_event(state, YG_LOG_ERROR, "reload.refused", "reload: %s", yodel_strerror(rc));
         yg_notify_reloaded(state);
     }
 }

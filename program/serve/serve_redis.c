@@ -35,10 +35,10 @@ static void on_condition(yodel_redis *redis, yodel_redis_condition condition, vo
     (void)redis;
     if (condition == YODEL_REDIS_UP && was_down) {
         atomic_store(&state->redis_down_ms, 0);
-        yg_log(state, YG_LOG_INFO, "redis: connected");
+        yg_log_event(state, YG_LOG_INFO, "redis.connected", "redis: connected");
     } else if (condition != YODEL_REDIS_UP && !was_down) {
         atomic_store(&state->redis_down_ms, now_ms());
-        yg_log(state, YG_LOG_WARN, "redis: lost");
+        yg_log_event(state, YG_LOG_WARN, "redis.lost", "redis: lost");
     }
 }
 

@@ -27,12 +27,12 @@ static void stop(struct yg_state *state, bool at_once)
 
     yg_notify_stopping(state);
     if (at_once || was_draining) {
-        yg_log(state, YG_LOG_INFO, "stopping at once");
+        yg_log_event(state, YG_LOG_INFO, "stop.at_once", "stopping at once");
         yodel_server_stop(state->server, 0);
         if (!was_draining)
             yodel_server_stop(state->server, 0);
     } else {
-        yg_log(state, YG_LOG_INFO, "draining");
+        yg_log_event(state, YG_LOG_INFO, "stop.drain", "draining");
         (void)yodel_server_stop_with(
             state->server, YODEL_OPTIONS(yodel_stop_options, .drain_ms = shutdown->drain_ms,
                                          .spread_ms = shutdown->spread_ms, .code = shutdown->code));

@@ -154,6 +154,20 @@ void yg_log_put(struct yg_state *state, struct yg_text *text);
 /* The library's sink; user is the state. */
 void yg_log_write(yodel_log_level level, yodel_str text, void *user);
 
+/* What a line is about, for who reads JSON; texts that are empty are left out. */
+struct yg_log_about {
+    const char *event; /* a stable name; those of docs/guide/34-yodel-serve.md */
+    yodel_str address; /* of a client */
+    const char *error; /* a code */
+};
+
+/* A line of an event that has a name. */
+void yg_log_about(struct yg_state *state, enum yg_log_level level, const struct yg_log_about *about,
+                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+#define yg_log_event(state, level, name, ...)                                                      \
+    yg_log_about(state, level, &(const struct yg_log_about){.event = (name)}, __VA_ARGS__)
+
 /* A line of the program's own. */
 void yg_log(struct yg_state *state, enum yg_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -44,6 +44,22 @@ def test_log_file_is_opened_anew():
         assert f"log.file: {place}/none/log: No such file or directory" in told, told
 
 
+def test_events_have_names():
+    with folder() as place, file(OPEN.replace("auth: none", "auth: required") + "auth: {methods: [jwt], jwt: {keys: [{secret: 0123456789abcdef0123456789abcdef}]}}\n") as path:
+        log = place / "log"
+        with Yodel("-c", path, "--set", f"log.file={log}", "--set", "server.id=n1") as server:
+            with contextlib.suppress(Exception), SioClient(server.port):
+                pass
+            eventually(lambda: any(line["event"] == "auth.refused" for line in lines(log)), "a refusal is told")
+            server.process.send_signal(signal.SIGHUP)
+            eventually(lambda: any(line["event"] == "reload.done" for line in lines(log)), "a reload is told")
+        said = lines(log)
+        refused = next(line for line in said if line["event"] == "auth.refused")
+        equal((refused["node"], refused["address"].rpartition(":")[0], refused["error"]), ("n1", "127.0.0.1", "empty"))
+        equal(list(refused), ["ts", "level", "node", "event", "msg", "address", "error"])
+        assert {"library", "stop.drain"} <= {line["event"] for line in said}, said
+
+
 def umask():
     mask = os.umask(0)
     os.umask(mask)
