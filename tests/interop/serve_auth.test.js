@@ -4,22 +4,36 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { webcrypto } from "node:crypto";
 import { once } from "node:events";
 import fs from "node:fs";
 import http from "node:http";
 import os from "node:os";
 import path from "node:path";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 
-import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { io as io454 } from "socket.io-client-4.5.4";
 import { io as io484 } from "socket.io-client-4.8.4";
 
+globalThis.crypto ??= webcrypto; // node 18 has it by name alone, and jose takes it from there
+const { exportJWK, generateKeyPair, SignJWT } = await import("jose");
 const binary = process.env.YODEL_PROGRAM ?? "build/dev/yodel";
 // An unknown name that begins with YODEL_ is an error of the configuration.
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("YODEL_")));
 const SECRET = "0123456789abcdef0123456789abcdef";
 const LIMIT_MS = 30_000;
+
+/** What a test has opened ends with it, also when it fails. */
+const opened = [];
+afterEach(() => {
+  for (const close of opened.splice(0)) close();
+});
+
+const client = (io, url, options) => {
+  const socket = io(url, { forceNew: true, ...options });
+  opened.push(() => socket.disconnect());
+  return socket;
+};
 
 class Server {
   static async start(auth, namespaces = "{name: /, auth: required}", more = "") {
@@ -32,7 +46,7 @@ class Server {
         `auth: {methods: [jwt], jwt: {${auth}}}\n${more}`,
     );
     server.process = spawn(binary, ["serve", "-c", file], { env, stdio: ["ignore", "pipe", "ignore"] });
-    process.once("exit", () => server.process.kill("SIGKILL"));
+    opened.push(() => server.process.kill("SIGKILL"));
     let text = "";
     for await (const chunk of server.process.stdout.iterator({ destroyOnReturn: false })) {
       text += chunk;
@@ -67,11 +81,11 @@ for (const [version, io, options] of [
   ["4.8.4", io484, {}],
   ["4.8.4, on polling", io484, { transports: ["polling"] }],
 ]) {
-  const quick = { forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 100, ...options };
+  const quick = { reconnectionDelay: 20, reconnectionDelayMax: 100, ...options };
 
   test(`a refusal is final, and says why (${version})`, async () => {
     const server = await Server.start(`keys: [{secret: "${SECRET}"}]`);
-    const socket = io(server.url, { ...quick, auth: { token: await sign(60, {}, "y".repeat(32)) } });
+    const socket = client(io, server.url, { ...quick, auth: { token: await sign(60, {}, "y".repeat(32)) } });
     const [error] = await happens(socket, "connect_error");
 
     assert.equal(error.message, "unauthorized");
@@ -85,7 +99,7 @@ for (const [version, io, options] of [
     const server = await Server.start(`leeway: 0s, keys: [{secret: "${SECRET}"}]`);
     let asked = 0;
     const auth = (give) => sign(++asked === 1 ? 1 : 60, { yodel: { join: ["r"] } }).then((token) => give({ token }));
-    const socket = io(server.url, { ...quick, auth });
+    const socket = client(io, server.url, { ...quick, auth });
 
     await happens(socket, "connect");
     const [reason] = await happens(socket, "disconnect");
@@ -99,7 +113,7 @@ for (const [version, io, options] of [
   test(`a client stays when it brings another token in time (${version})`, async () => {
     const server = await Server.start(`leeway: 1s, keys: [{secret: "${SECRET}"}]`);
     const first = await sign(2);
-    const socket = io(server.url, { ...quick, auth: { token: first } });
+    const socket = client(io, server.url, { ...quick, auth: { token: first } });
     const [told] = await happens(socket, "yodel:expiring");
     const fresh = await sign(600);
     const answer = await new Promise((give) => socket.emit("yodel:refresh", { token: fresh }, give));
@@ -118,6 +132,7 @@ for (const [version, io, options] of [
       response.end(isUp ? JSON.stringify(set) : "");
     });
 
+    opened.push(() => keys.close());
     keys.listen(0, "127.0.0.1");
     await once(keys, "listening");
     const server = await Server.start(
@@ -129,7 +144,7 @@ for (const [version, io, options] of [
       .setAudience("me")
       .setExpirationTime("1h")
       .sign(privateKey);
-    const socket = io(server.url, { ...quick, auth: { token } });
+    const socket = client(io, server.url, { ...quick, auth: { token } });
     let refusals = 0;
 
     socket.on("connect_error", (error) => (refusals += error.data === undefined ? 0 : 1));
@@ -152,7 +167,7 @@ test("a client that is recovered has what its token grants", async () => {
   const yodel = { join: ["chat:1"], can: { emit: ["typing"], join: ["chat:*"] } };
   const [one, two] = await Promise.all(
     [0, 1].map(async () =>
-      io484(server.url, { forceNew: true, reconnectionDelay: 20, auth: { token: await sign(60, { yodel }) } }),
+      client(io484, server.url, { reconnectionDelay: 20, auth: { token: await sign(60, { yodel }) } }),
     ),
   );
 
@@ -184,7 +199,7 @@ test("clients join and speak as far as they may", async () => {
   );
   const yodel = { can: { join: ["chat:*"], emit: ["typing"] } };
   const [one, two] = await Promise.all(
-    [0, 1].map(async () => io484(server.url, { forceNew: true, auth: { token: await sign(60, { yodel }) } })),
+    [0, 1].map(async () => client(io484, server.url, { auth: { token: await sign(60, { yodel }) } })),
   );
 
   await Promise.all([happens(one, "connect"), happens(two, "connect")]);
