@@ -19,10 +19,11 @@ static struct yg_space *new_space(const char *name, const char *personal_room)
 {
     const size_t name_size = strlen(name) + 1, room_size = strlen(personal_room) + 1;
     struct yg_space *space = malloc(sizeof(*space) + name_size + room_size);
-    char *texts = (char *)(space + 1);
+    char *texts;
 
     if (space == NULL)
         return NULL;
+    texts = (char *)(space + 1);
     space->name = memcpy(texts, name, name_size);
     space->personal_room = memcpy(texts + name_size, personal_room, room_size);
     return space;
