@@ -8,8 +8,10 @@ import os
 import pathlib
 import pickle
 import signal
+import socket
 import subprocess
 import tempfile
+import time
 
 import channels_kit
 from asgi_kit import Server
@@ -18,7 +20,7 @@ from package import PYTHON, harness
 channels_kit.inside()
 
 from channels_kit import leave
-from yodel.channels import Layer
+from yodel.channels import Layer, local_link
 from yodel.channels.local_link import MOST_MESSAGE
 
 equal = harness.equal
@@ -68,6 +70,59 @@ def test_layers_that_share_a_directory():
         await layers[0].group_add("g", names[0])
         await known(layers[1], 3)
         await done(*layers)
+
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(work(directory))
+
+
+@contextlib.contextmanager
+def slowly(owner, name, when=lambda *_: True):
+    """What a method does takes a while before its caller goes on."""
+    original = getattr(owner, name)
+
+    def slow(*arguments):
+        result = original(*arguments)
+        if when(*arguments):
+            time.sleep(0.3)
+        return result
+
+    setattr(owner, name, slow)
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
+
+
+def test_who_is_greeted_is_sent_to():
+    async def work(directory):
+        one, two = Layer(directory=directory), Layer(directory=directory)
+        mine, name = await one.new_channel(), await two.new_channel()
+        await one.group_add("g", mine)
+        with slowly(local_link.Peer, "send", lambda _, data: pickle.loads(data[local_link.HEAD.size :])[0] == local_link.HELLO):
+            await two.group_add("g", name)  # ready as soon as it has been greeted
+            await one.group_send("g", MESSAGE)
+            equal(await receive(two, name), MESSAGE)
+            await one.send(name, MESSAGE)
+            equal(await receive(two, name), MESSAGE)
+        await done(one, two)
+
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(work(directory))
+
+
+def test_who_is_seen_can_be_connected_to():
+    async def work(directory):
+        one, two = Layer(directory=directory), Layer(directory=directory)
+        bound = []
+        with slowly(socket.socket, "bind", lambda *_: not bound and not bound.append(True)):
+            begun = asyncio.create_task(asyncio.to_thread(asyncio.run, one.group_send("g", MESSAGE)))
+            while not bound:
+                await asyncio.sleep(0.01)
+            await two.group_add("g", await two.new_channel())  # looks into the directory meanwhile
+            await begun
+        await known(one, 2)
+        await known(two, 2)
+        await done(one, two)
 
     with tempfile.TemporaryDirectory() as directory:
         asyncio.run(work(directory))
@@ -176,7 +231,7 @@ def test_what_is_called_after_a_close_begins_anew():
 
 STOPPED = """
 import asyncio, os, signal, sys
-from yodel.channels import Layer
+from yodel.channels import Layer, local_link
 async def work():
     layer = Layer(directory=sys.argv[1])
     await layer.group_add("g", await layer.new_channel())

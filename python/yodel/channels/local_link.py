@@ -285,9 +285,11 @@ class LocalLink:
         if about.st_uid != os.geteuid() or stat.S_IMODE(about.st_mode) & 0o077:
             raise PermissionError(f"{self._directory}: others may open this directory")
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(self._path(self._name))
+        hidden = self._path("." + self._name)
+        self._socket.bind(hidden)
         self._socket.listen(64)
         self._socket.setblocking(False)
+        os.rename(hidden, self._path(self._name))  # who sees it can connect to it
         self._selector = selectors.DefaultSelector()
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
@@ -302,7 +304,7 @@ class LocalLink:
         selector.register(self._socket, selectors.EVENT_READ, self._accept)
         selector.register(self._woken, selectors.EVENT_READ, self._be_woken)
         for name in os.listdir(self._directory):
-            if not self._stop:
+            if not self._stop and not name.startswith("."):
                 self._connect(name)
         deadline = time.monotonic() + GREETING
         while not self._stop:
@@ -353,10 +355,10 @@ class LocalLink:
         sock.setblocking(False)
         peer = Peer(name, sock)
         with self._lock:
+            self._peers[name] = peer  # first: who is greeted counts on being sent to
             peer.send(_frame(HELLO, self._name))
             for channel in self._listens:
                 peer.send(_frame(LISTENS, channel))
-            self._peers[name] = peer
 
     def _watch(self, peer):
         """Its connection is writable again, or has ended."""
