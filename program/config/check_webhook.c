@@ -4,7 +4,8 @@
 
 #include "config/check.h"
 
-#define MIN_SECRET 24 /* bytes, by Standard Webhooks */
+#define PREFIX "whsec_" /* base64 follows */
+#define MIN_SECRET 24   /* bytes, by Standard Webhooks */
 
 static const char token_chars[] = "!#$%&'*+-.^_`|~0123456789"
                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -60,15 +61,46 @@ static void check_header(const struct yg_check *check, size_t n, const struct yg
     }
 }
 
+/* The bytes of the key that a secret is or has in base64; -1: what is behind the prefix is none. */
+static int key_len(const char *secret)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const size_t prefix = sizeof(PREFIX) - 1;
+    size_t len, padding;
+
+    if (strncmp(secret, PREFIX, prefix) != 0)
+        return (int)strlen(secret);
+    len = strspn(secret + prefix, alphabet);
+    padding = strspn(secret + prefix + len, "=");
+    if (secret[prefix + len + padding] != '\0' || padding > 2 || (len + padding) % 4 != 0)
+        return -1;
+    return (int)(len * 3 / 4);
+}
+
+static void check_secret(const struct yg_check *check, size_t n, const char *name,
+                         const char *secret)
+{
+    const struct yg_place place = yg_check_item(check, "webhooks", n, name);
+    const int len = key_len(secret);
+
+    if (*secret == '\0')
+        return;
+    if (len < 0)
+        yg_report_error(check->report, &place,
+                        "webhooks[%zu].%s: what is behind " PREFIX " is not base64", n, name);
+    else if (len < MIN_SECRET)
+        yg_report_error(check->report, &place, "webhooks[%zu].%s: must have %d bytes at least", n,
+                        name, MIN_SECRET);
+}
+
 static void check_secrets(const struct yg_check *check, size_t n)
 {
     const struct yg_webhook *hook = &check->config->webhooks.items[n];
-    struct yg_place place = yg_check_item(check, "webhooks", n, "secret");
+    const struct yg_place place = yg_check_item(check, "webhooks", n, "old_secret");
 
-    if (*hook->secret != '\0' && strlen(hook->secret) < MIN_SECRET)
-        yg_report_error(check->report, &place, "webhooks[%zu].secret: must have %d bytes at least",
-                        n, MIN_SECRET);
-    place = yg_check_item(check, "webhooks", n, "old_secret");
+    check_secret(check, n, "secret", hook->secret);
+    check_secret(check, n, "old_secret", hook->old_secret);
     if (*hook->old_secret != '\0' && *hook->secret == '\0')
         yg_report_error(check->report, &place, "webhooks[%zu].old_secret: needs secret", n);
 }
