@@ -133,12 +133,15 @@ static int read_connect(struct reading *reading)
 {
     static const char *const names[] = {"id",   "user",       "meta",    "info",   "rooms",
                                         "data", "expires_at", "actions", "reject", NULL};
+    static const char *const alone[] = {"id", "reject", NULL};
     struct yg_hook_result *result = reading->result;
     struct yg_json *object = &reading->object;
     const json_t *reject;
 
     yg_fields_only(object, names);
     reject = yg_json_object(object, "reject");
+    if (reject != NULL)
+        yg_fields_only(object, alone);
     if (reject != NULL)
         return read_refusal(reading, reject);
     result->user = yg_fields_name(object, "user", YG_COMMAND_MAX_NAME);
@@ -157,12 +160,11 @@ static int read_event(struct reading *reading)
 
     yg_fields_only(&reading->object, names);
     result->has_ack = yg_json_any(&reading->object, "ack") != NULL;
-    if (result->has_ack && !reading->asked->wants_ack)
-        yg_json_complain(&reading->object, "ack", "the event wants none");
     result->ack = calloc(1, sizeof(*result->ack));
     if (result->ack == NULL ||
         !yg_payload_parse_args(&reading->object, "ack", "attachments", result->ack))
         return -ENOMEM;
+    result->has_ack = result->has_ack && reading->asked->wants_ack;
     return read_meta_and_actions(reading);
 }
 

@@ -13,8 +13,9 @@
  * or, for a request of one event, the result alone, without its id.  A result by the kind of event:
  *
  *     connect   user, meta, info, rooms, data, expires_at, actions: accepted
- *               {"reject": {"message", "data"}}: refused for good
- *     event     ack (a list of arguments), attachments, meta, actions
+ *               {"reject": {"message", "data"}}, alone: refused for good
+ *     event     ack (a list of arguments; left aside where the client wants none), attachments,
+ *               meta, actions
  *     refresh   expires_at, meta, actions, or {"expired": true}
  *     others    meta, actions
  *

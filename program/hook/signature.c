@@ -63,6 +63,7 @@ static int sign_one(const char *secret, const char *head, yodel_str body, struct
     if (key == NULL)
         return -ENOMEM;
     if (len == SIZE_MAX) {
+        OPENSSL_cleanse(key, strlen(secret));
         free(key);
         return -EINVAL;
     }

@@ -167,7 +167,8 @@ static void test_hook_answer_to_several(void **state)
     struct yg_hook_answer *answer = read_of(
         "{\"results\":[{\"id\":\"e4\",\"expired\":true},"
         "{\"id\":\"e2\",\"ack\":[1,{\"_placeholder\":true,\"num\":0}],\"attachments\":[\"AAEC\"]},"
-        "{\"id\":\"e5\",\"actions\":[{\"leave\":{\"of\":{\"users\":[\"u\"]},\"rooms\":[\"r\"]}}]}]"
+        "{\"id\":\"e3\",\"ack\":[1]},{\"id\":\"e5\",\"actions\":[{\"leave\":{\"of\":{\"users\":["
+        "\"u\"]},\"rooms\":[\"r\"]}}]}]"
         "}",
         0, 5);
 
@@ -210,7 +211,8 @@ static void test_hook_answers_that_are_wrong(void **state)
     refuses("{\"ack\":{}}", 1, 1, "/ack");
     refuses("{\"ack\":[{\"_placeholder\":true,\"num\":0}]}", 1, 1, "/ack/0");
     refuses("{\"attachments\":[\"AAEC\"]}", 1, 1, "/attachments/0");
-    refuses("{\"ack\":[]}", 2, 1, "/ack");
+    refuses("{\"ack\":7}", 2, 1, "/ack");
+    refuses("{\"reject\":{},\"user\":\"u\"}", 0, 1, "/user");
     refuses("{\"expired\":true,\"expires_at\":5}", 3, 1, "/expires_at");
     refuses("{\"ack\":[]}", 4, 1, "/ack");
     refuses("{\"ack\":[]}", 0, 5, "/ack");
