@@ -2,7 +2,7 @@
 #include "serve/auth.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,13 +159,17 @@ static void count(struct yg_state *state, enum yg_auth_method method, enum yg_ve
 
 void yg_auth_put(struct yg_state *state, struct yg_text *text)
 {
-    yg_text_puts(text, "# HELP yodel_auth_total Clients that were asked who they are.\n"
-                       "# TYPE yodel_auth_total counter\n");
+    static const char name[] = "yodel_auth_total";
+    char labels[60];
+
+    yg_metric_head(text, name, "counter", "Clients that were asked who they are.");
     for (int i = 0; i < YG_NUM_AUTH_METHODS; i++) {
-        for (int j = 0; j <= YG_VERDICT_LATER; j++)
-            yg_text_printf(text, "yodel_auth_total{method=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
-                           methods[i], outcomes[j],
-                           atomic_load_explicit(&state->auth_counts[i][j], memory_order_relaxed));
+        for (int j = 0; j <= YG_VERDICT_LATER; j++) {
+            snprintf(labels, sizeof(labels), "method=\"%s\",outcome=\"%s\"", methods[i],
+                     outcomes[j]);
+            yg_metric_sample(text, name, labels,
+                             atomic_load_explicit(&state->auth_counts[i][j], memory_order_relaxed));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,14 +23,17 @@ void yg_client_count(struct yg_state *state, enum yg_client_kind kind,
 
 void yg_client_verbs_put(struct yg_state *state, struct yg_text *text)
 {
-    yg_text_puts(text, "# HELP yodel_client_events_total Events of clients, by what was done.\n"
-                       "# TYPE yodel_client_events_total counter\n");
+    static const char name[] = "yodel_client_events_total";
+    char labels[60];
+
+    yg_metric_head(text, name, "counter", "Events of clients, by what was done.");
     for (int i = 0; i < YG_NUM_CLIENT_KINDS; i++) {
-        for (int j = 0; j < YG_NUM_CLIENT_OUTCOMES; j++)
-            yg_text_printf(text,
-                           "yodel_client_events_total{kind=\"%s\",outcome=\"%s\"} %" PRIu64 "\n",
-                           kinds[i], outcomes[j],
-                           atomic_load_explicit(&state->client_counts[i][j], memory_order_relaxed));
+        for (int j = 0; j < YG_NUM_CLIENT_OUTCOMES; j++) {
+            snprintf(labels, sizeof(labels), "kind=\"%s\",outcome=\"%s\"", kinds[i], outcomes[j]);
+            yg_metric_sample(
+                text, name, labels,
+                atomic_load_explicit(&state->client_counts[i][j], memory_order_relaxed));
+        }
     }
 }
 

@@ -203,13 +203,9 @@ void yg_log_end(struct yg_state *state)
 
 void yg_log_put(struct yg_state *state, struct yg_text *text)
 {
-    yg_text_printf(text,
-                   "# HELP yodel_log_suppressed_total Lines of the log that were left out, as too "
-                   "many were alike.\n"
-                   "# TYPE yodel_log_suppressed_total counter\n"
-                   "yodel_log_suppressed_total %" PRIu64 "\n"
-                   "# HELP yodel_log_dropped_total Lines that could not be written.\n"
-                   "# TYPE yodel_log_dropped_total counter\n"
-                   "yodel_log_dropped_total %" PRIu64 "\n",
-                   yg_repeat_left_out(&state->repeat), yg_sink_dropped(state->sink));
+    yg_metric(text, "yodel_log_suppressed_total", "counter",
+              "Lines of the log that were left out, as too many were alike.",
+              yg_repeat_left_out(&state->repeat));
+    yg_metric(text, "yodel_log_dropped_total", "counter", "Lines that could not be written.",
+              yg_sink_dropped(state->sink));
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 #include <yodel/sio_redis.h>
@@ -110,13 +109,6 @@ void yg_redis_end(struct yg_state *state)
     state->redis = yodel_redis_unref(state->redis);
 }
 
-static void put(struct yg_text *text, const char *name, const char *type, const char *help,
-                uint64_t value)
-{
-    yg_text_printf(text, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type,
-                   name, value);
-}
-
 void yg_redis_put(struct yg_state *state, struct yg_text *text)
 {
     yodel_redis_stats redis = {.size = sizeof(redis)};
@@ -125,16 +117,16 @@ void yg_redis_put(struct yg_state *state, struct yg_text *text)
     if (state->redis == NULL || yodel_redis_get_stats(state->redis, &redis) < 0 ||
         yodel_cluster_get_stats(state->cluster, &cluster) < 0)
         return;
-    put(text, "yodel_redis_up", "gauge", "Whether all connections to Redis are there.",
-        yodel_redis_state(state->redis) == YODEL_REDIS_UP);
-    put(text, "yodel_redis_reconnects_total", "counter", "Connections to Redis that came back.",
-        redis.reconnects);
-    put(text, "yodel_redis_dropped_messages_total", "counter", "Messages that did not reach Redis.",
-        redis.dropped);
-    put(text, "yodel_redis_waiting_bytes", "gauge", "Bytes that Redis has not taken yet.",
-        redis.waiting);
-    put(text, "yodel_nodes", "gauge", "Nodes that are known to live, this one among them.",
-        cluster.nodes + 1);
-    put(text, "yodel_nodes_lost_total", "counter", "Nodes that were not heard of for too long.",
-        cluster.lost);
+    yg_metric(text, "yodel_redis_up", "gauge", "Whether all connections to Redis are there.",
+              yodel_redis_state(state->redis) == YODEL_REDIS_UP);
+    yg_metric(text, "yodel_redis_reconnects_total", "counter",
+              "Connections to Redis that came back.", redis.reconnects);
+    yg_metric(text, "yodel_redis_dropped_messages_total", "counter",
+              "Messages that did not reach Redis.", redis.dropped);
+    yg_metric(text, "yodel_redis_waiting_bytes", "gauge", "Bytes that Redis has not taken yet.",
+              redis.waiting);
+    yg_metric(text, "yodel_nodes", "gauge", "Nodes that are known to live, this one among them.",
+              cluster.nodes + 1);
+    yg_metric(text, "yodel_nodes_lost_total", "counter",
+              "Nodes that were not heard of for too long.", cluster.lost);
 }

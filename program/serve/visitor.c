@@ -2,7 +2,6 @@
 #include "serve/visitor.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -57,15 +56,10 @@ bool yg_visitor_may_join(const struct yg_token *token, const char *room)
 
 void yg_visitors_put(struct yg_state *state, struct yg_text *text)
 {
-    yg_text_printf(text,
-                   "# HELP yodel_websockets Plain WebSockets that are open.\n"
-                   "# TYPE yodel_websockets gauge\n"
-                   "yodel_websockets %" PRIu64 "\n"
-                   "# HELP yodel_event_streams Event streams that are open.\n"
-                   "# TYPE yodel_event_streams gauge\n"
-                   "yodel_event_streams %" PRIu64 "\n",
-                   atomic_load_explicit(&state->num_websockets, memory_order_relaxed),
-                   atomic_load_explicit(&state->num_event_streams, memory_order_relaxed));
+    yg_metric(text, "yodel_websockets", "gauge", "Plain WebSockets that are open.",
+              atomic_load_explicit(&state->num_websockets, memory_order_relaxed));
+    yg_metric(text, "yodel_event_streams", "gauge", "Event streams that are open.",
+              atomic_load_explicit(&state->num_event_streams, memory_order_relaxed));
 }
 
 /* ---- the end ---- */
