@@ -22,6 +22,11 @@ uint64_t yg_clock_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+uint64_t yg_clock_ms(void)
+{
+    return yg_clock_us() / 1000;
+}
+
 void yg_clock_text(int64_t wall_ms, char ret_text[YG_CLOCK_TEXT])
 {
     const int64_t ms = wall_ms < 0 ? 0 : wall_ms > LAST_MS ? LAST_MS : wall_ms;

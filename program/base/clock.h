@@ -7,8 +7,9 @@
 /* The time of day, in milliseconds since 1970 (UTC).  It may go back. */
 int64_t yg_clock_wall_ms(void);
 
-/* Microseconds of a clock that does not go back. */
+/* Microseconds, and milliseconds, of a clock that does not go back. */
 uint64_t yg_clock_us(void);
+uint64_t yg_clock_ms(void);
 
 #define YG_CLOCK_TEXT 25 /* bytes of such a text with its NUL */
 

@@ -26,11 +26,6 @@ struct yg_key_source {
     unsigned num_waiting;
 };
 
-static int64_t now_ms(void)
-{
-    return (int64_t)(yg_clock_us() / 1000);
-}
-
 /* ---- those who wait ---- */
 
 static void on_wake(yodel_loop *loop, void *arg)
@@ -85,7 +80,7 @@ static void end(struct yg_key_source *source, bool is_good)
     struct yg_waiter *waiting, *next;
 
     pthread_mutex_lock(&source->lock);
-    yg_jwks_end(&source->times, now_ms(), is_good);
+    yg_jwks_end(&source->times, (int64_t)yg_clock_ms(), is_good);
     waiting = source->waiting;
     source->waiting = NULL;
     source->num_waiting = 0;
@@ -214,9 +209,9 @@ bool yg_key_source_ask(struct yg_state *state)
     enum yg_jwks_answer answer;
 
     pthread_mutex_lock(&source->lock);
-    answer = yg_jwks_ask(&source->times, now_ms());
+    answer = yg_jwks_ask(&source->times, (int64_t)yg_clock_ms());
     if (answer == YG_JWKS_FETCH)
-        yg_jwks_begin(&source->times, now_ms());
+        yg_jwks_begin(&source->times, (int64_t)yg_clock_ms());
     pthread_mutex_unlock(&source->lock);
     if (answer == YG_JWKS_FETCH &&
         yodel_loop_post(yodel_server_loop(state->server, 0), on_begin, source, NULL) < 0) {
@@ -236,9 +231,9 @@ static bool is_due(struct yg_key_source *source, bool is_new)
     pthread_mutex_lock(&source->lock);
     if (is_new && !source->times.is_fetching)
         source->times = (struct yg_jwks_times){0};
-    due = yg_jwks_next(&source->times, now_ms()) <= now_ms();
+    due = yg_jwks_next(&source->times, (int64_t)yg_clock_ms()) <= (int64_t)yg_clock_ms();
     if (due)
-        yg_jwks_begin(&source->times, now_ms());
+        yg_jwks_begin(&source->times, (int64_t)yg_clock_ms());
     pthread_mutex_unlock(&source->lock);
     return due;
 }

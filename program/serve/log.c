@@ -96,7 +96,7 @@ static void consider(struct yg_state *state, const char *key, enum yg_log_level 
                      const struct yg_log_about *about, yodel_str text)
 {
     if ((int)level >= atomic_load_explicit(&state->log_level, memory_order_relaxed) &&
-        yg_repeat_allows(&state->repeat, key, (int)level, text.ptr, text.len, yg_clock_us() / 1000))
+        yg_repeat_allows(&state->repeat, key, (int)level, text.ptr, text.len, yg_clock_ms()))
         write_line(state, level, about, text);
 }
 
@@ -162,7 +162,7 @@ static void tell_left_out(int level, uint32_t left_out, const char *text, void *
 
 void yg_log_turn(struct yg_state *state)
 {
-    yg_repeat_tell(&state->repeat, yg_clock_us() / 1000, tell_left_out, state);
+    yg_repeat_tell(&state->repeat, yg_clock_ms(), tell_left_out, state);
 }
 
 static void on_reopened(int result, void *user)

@@ -117,7 +117,7 @@ static void begin_count(struct yg_state *state, yodel_loop *loop)
 /* The number that is known now; a newer one is for the next who asks. */
 static uint64_t open_descriptors(struct yg_state *state, yodel_loop *loop)
 {
-    const int64_t now = (int64_t)(yg_clock_us() / 1000);
+    const int64_t now = (int64_t)yg_clock_ms();
     struct stat about;
 
     if (stat("/proc/self/fd", &about) == 0 && about.st_size > 0)

@@ -21,11 +21,6 @@ static void name_node(struct yg_state *state)
         snprintf(state->node, sizeof(state->node), "yodel");
 }
 
-static int64_t now_ms(void)
-{
-    return (int64_t)(yg_clock_us() / 1000);
-}
-
 static void on_condition(yodel_redis *redis, yodel_redis_condition condition, void *user)
 {
     struct yg_state *state = user;
@@ -36,7 +31,7 @@ static void on_condition(yodel_redis *redis, yodel_redis_condition condition, vo
         atomic_store(&state->redis_down_ms, 0);
         yg_log_event(state, YG_LOG_INFO, "redis.connected", "redis: connected");
     } else if (condition != YODEL_REDIS_UP && !was_down) {
-        atomic_store(&state->redis_down_ms, now_ms());
+        atomic_store(&state->redis_down_ms, (int64_t)yg_clock_ms());
         yg_log_event(state, YG_LOG_WARN, "redis.lost", "redis: lost");
     }
 }
@@ -45,8 +40,8 @@ bool yg_redis_is_ready(struct yg_state *state, yodel_loop *loop)
 {
     const int64_t since = atomic_load(&state->redis_down_ms);
 
-    return since == 0 ||
-           now_ms() - since < yg_state_loop_config(state, loop)->health.redis_grace_ms;
+    return since == 0 || (int64_t)yg_clock_ms() - since <
+                             yg_state_loop_config(state, loop)->health.redis_grace_ms;
 }
 
 static int connect_redis(struct yg_state *state)
@@ -57,7 +52,7 @@ static int connect_redis(struct yg_state *state)
 
     if (rc == 0)
         rc = yodel_redis_set_state_handler(state->redis, on_condition, state);
-    atomic_store(&state->redis_down_ms, now_ms());
+    atomic_store(&state->redis_down_ms, (int64_t)yg_clock_ms());
     return rc;
 }
 
