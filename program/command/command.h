@@ -126,6 +126,9 @@ const char *yg_verb_word(enum yg_verb verb);
 /* The verb of a word, or -1. */
 int yg_verb_find(const char *word);
 
+/* Whether it acts in its namespace: groups are of none, nor is what is asked of the process. */
+bool yg_command_has_namespace(const struct yg_command *command);
+
 /*
  * Reads a command.
  *

@@ -30,17 +30,9 @@ static void (*const verbs[YG_NUM_VERBS])(struct yg_run *run) = {
     [YG_VERB_STATS] = yg_read_stats,       [YG_VERB_CONFIG] = show_config,
 };
 
-/* Groups are of no namespace, nor are nodes. */
-static bool needs_namespace(const struct yg_command *command)
-{
-    return command->to.groups.num == 0 && command->group == NULL &&
-           command->verb != YG_VERB_NODES && command->verb != YG_VERB_STATS &&
-           command->verb != YG_VERB_CONFIG;
-}
-
 static bool find_namespace(struct yg_run *run)
 {
-    if (!needs_namespace(run->command))
+    if (!yg_command_has_namespace(run->command))
         return true;
     if (run->service->sio != NULL)
         run->ns = yodel_sio_find_namespace(run->service->sio, run->command->ns);

@@ -205,6 +205,13 @@ static const struct {
     [YG_VERB_CONFIG] = {"config", parse_nothing, {NULL}},
 };
 
+bool yg_command_has_namespace(const struct yg_command *command)
+{
+    return command->to.groups.num == 0 && command->group == NULL &&
+           command->verb != YG_VERB_NODES && command->verb != YG_VERB_STATS &&
+           command->verb != YG_VERB_CONFIG;
+}
+
 const char *yg_verb_word(enum yg_verb verb)
 {
     return verbs[verb].word;

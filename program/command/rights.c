@@ -135,13 +135,6 @@ static const char *outside_of_read(const struct yg_command *command,
     return NULL;
 }
 
-/* Groups are of no namespace, nor are nodes. */
-static bool is_of_namespace(const struct yg_command *command)
-{
-    return command->verb != YG_VERB_NODES && command->verb != YG_VERB_STATS &&
-           command->verb != YG_VERB_CONFIG && command->group == NULL && command->to.groups.num == 0;
-}
-
 static bool refuse(struct yg_json *wrong, const char *format, const char *name)
 {
     yg_json_complain(wrong, NULL, format, name);
@@ -159,7 +152,7 @@ bool yg_command_is_allowed(const struct yg_command *command, const struct yg_rig
     *wrong = (struct yg_json){.root = wrong, .at = ""};
     if ((rights->scopes & scope_of[command->verb]) == 0)
         return refuse(wrong, "the key may not %s", yg_verb_word(command->verb));
-    if (is_of_namespace(command) && !fits_one(&rights->namespaces, command->ns))
+    if (yg_command_has_namespace(command) && !fits_one(&rights->namespaces, command->ns))
         return refuse(wrong, "the key is not for the namespace %s", command->ns);
     name = outside_of_target(command, &rights->rooms);
     if (name == NULL)
