@@ -138,6 +138,7 @@ static int begin(const struct path *path, yodel_request *req, const struct yg_to
     yodel_loop *loop = yodel_request_loop(req);
     const struct yg_config *config = yg_state_loop_config(state, loop);
     const bool is_head = yodel_str_eq(yodel_request_method(req), YODEL_STR("HEAD"));
+    const int64_t at = yg_visitor_end_ms(config, token);
     struct reader *reader = calloc(1, sizeof(*reader));
     int rc;
 
@@ -156,7 +157,9 @@ static int begin(const struct path *path, yodel_request *req, const struct yg_to
     /* From here on on_close frees it. */
     reader->state = state;
     atomic_fetch_add_explicit(&state->num_event_streams, 1, memory_order_relaxed);
-    yg_until_start(&reader->until, loop, yg_visitor_end_ms(config, token), on_over, reader);
+    yg_until_init(&reader->until, loop, on_over, reader);
+    if (at != 0)
+        yg_until_set(&reader->until, at);
     if (!is_head && add_rooms(state, reader->sse, names) < 0)
         on_over(reader);
     return 0;

@@ -4,10 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/clock.h"
-
-#define DAY_MS (24 * 3600 * 1000)
-
 static int status_of(enum yg_verdict verdict)
 {
     return verdict == YG_VERDICT_YES ? 0 : verdict == YG_VERDICT_NO ? 401 : 503;
@@ -71,39 +67,4 @@ int64_t yg_visitor_end_ms(const struct yg_config *config, const struct yg_token 
     if (token->expires_ms == 0 || jwt->on_expire == YG_EXPIRE_KEEP)
         return 0;
     return token->expires_ms + jwt->leeway_ms;
-}
-
-/* Timers run by another clock than the day's: looked at again each day. */
-static void arm(struct yg_until *until)
-{
-    const int64_t left = until->at_ms - yg_clock_wall_ms();
-
-    yodel_timer_start(&until->timer, (uint32_t)(left < 0 ? 0 : left > DAY_MS ? DAY_MS : left));
-}
-
-static void on_time(yodel_timer *timer, void *user)
-{
-    struct yg_until *until = user;
-
-    (void)timer;
-    if (until->at_ms > yg_clock_wall_ms())
-        arm(until);
-    else
-        until->over(until->owner);
-}
-
-void yg_until_start(struct yg_until *until, yodel_loop *loop, int64_t at_ms,
-                    void (*over)(void *owner), void *owner)
-{
-    until->at_ms = at_ms;
-    until->over = over;
-    until->owner = owner;
-    yodel_timer_init(&until->timer, loop, on_time, until);
-    if (at_ms != 0)
-        arm(until);
-}
-
-void yg_until_stop(struct yg_until *until)
-{
-    (void)yodel_timer_stop(&until->timer);
 }

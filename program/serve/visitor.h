@@ -3,6 +3,7 @@
 #define YG_SERVE_VISITOR_H
 
 #include "serve/state.h"
+#include "state/until.h"
 
 /* Clients that come by a request of their own, without Socket.IO: WebSockets and readers of event
  * streams. */
@@ -23,20 +24,6 @@ int yg_visitor_status(int result);
 
 /* Whether the token lets its client be in a room: it joins it, or allows to. */
 bool yg_visitor_may_join(const struct yg_token *token, const char *room);
-
-/* The end of a token, in the time of day.  Embedded in what ends then; to be stopped before that is
- * freed. */
-struct yg_until {
-    yodel_timer timer;
-    int64_t at_ms;
-    void (*over)(void *owner);
-    void *owner;
-};
-
-/* at_ms: since 1970; 0: never.  On the loop. */
-void yg_until_start(struct yg_until *until, yodel_loop *loop, int64_t at_ms,
-                    void (*over)(void *owner), void *owner);
-void yg_until_stop(struct yg_until *until);
 
 /* When a connection with this token ends: 0: never. */
 int64_t yg_visitor_end_ms(const struct yg_config *config, const struct yg_token *token);

@@ -136,7 +136,8 @@ static int begin(struct yg_state *state, yodel_ws *ws, const struct yg_token *to
     if (member == NULL)
         return 503;
     member->ws = ws;
-    yg_until_start(&member->until, yodel_ws_loop(ws), at, on_over, member);
+    yg_until_init(&member->until, yodel_ws_loop(ws), on_over, member);
+    yg_until_set(&member->until, at);
     yodel_ws_set_data(ws, member, free_member);
     return 0;
 }

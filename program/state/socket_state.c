@@ -6,19 +6,22 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "state/until.h"
 
-#define DAY_MS (24 * 3600 * 1000)
+struct attached {
+    void *it;
+    yodel_free_fn *free_it; /* NULL: nothing */
+};
 
 /* Of this process alone. */
 struct own {
     yodel_sio_socket *socket;
-    yodel_timer expiry;
+    struct yg_until expiry;
     yg_expired_fn *on_expiring, *on_expired;
     uint32_t lead_ms, leeway_ms;
     bool is_connected, is_warned;
     void *expired_user;
-    void *lane, *session;
-    yodel_free_fn *free_lane, *free_session;
+    struct attached lane, session;
 };
 
 static struct own *own_of(yodel_sio_socket *socket)
@@ -43,23 +46,21 @@ static int64_t next_ms(const struct own *own)
     return at * 1000 + (is_to_warn(own) ? -(int64_t)own->lead_ms : own->leeway_ms);
 }
 
-/* Timers run by another clock than the day's: looked at again each day, and when it comes. */
 static void arm(struct own *own)
 {
     const int64_t at = next_ms(own);
-    const int64_t left = at - yg_clock_wall_ms();
 
     if (at < 0)
-        yodel_timer_stop(&own->expiry);
+        yg_until_stop(&own->expiry);
     else
-        yodel_timer_start(&own->expiry, (uint32_t)(left < 0 ? 0 : left > DAY_MS ? DAY_MS : left));
+        yg_until_set(&own->expiry, at);
 }
 
-static void on_time(yodel_timer *timer, void *user)
+/* The time may have been changed meanwhile. */
+static void on_time(void *user)
 {
     struct own *own = user;
 
-    (void)timer;
     if (next_ms(own) > yg_clock_wall_ms()) {
         arm(own);
     } else if (is_to_warn(own)) {
@@ -71,15 +72,21 @@ static void on_time(yodel_timer *timer, void *user)
     }
 }
 
+/* In place of what was there. */
+static void attach(struct attached *attached, void *it, yodel_free_fn *free_it)
+{
+    if (attached->free_it != NULL)
+        attached->free_it(attached->it);
+    *attached = (struct attached){it, free_it};
+}
+
 static void free_own(void *data)
 {
     struct own *own = data;
 
-    yodel_timer_stop(&own->expiry);
-    if (own->free_lane != NULL)
-        own->free_lane(own->lane);
-    if (own->free_session != NULL)
-        own->free_session(own->session);
+    yg_until_stop(&own->expiry);
+    attach(&own->lane, NULL, NULL);
+    attach(&own->session, NULL, NULL);
     free(own);
 }
 
@@ -95,7 +102,7 @@ static struct own *new_own(yodel_sio_socket *socket, const struct yg_identity *w
     own->on_expired = who->on_expired;
     own->leeway_ms = who->leeway_ms;
     own->expired_user = who->expired_user;
-    yodel_timer_init(&own->expiry, yodel_sio_socket_loop(socket), on_time, own);
+    yg_until_init(&own->expiry, yodel_sio_socket_loop(socket), on_time, own);
     return own;
 }
 
@@ -183,19 +190,14 @@ void yg_state_connected(yodel_sio_socket *socket)
 
 void yg_state_set_session(yodel_sio_socket *socket, void *session, yodel_free_fn *free_session)
 {
-    struct own *own = own_of(socket);
-
-    if (own->free_session != NULL)
-        own->free_session(own->session);
-    own->session = session;
-    own->free_session = free_session;
+    attach(&own_of(socket)->session, session, free_session);
 }
 
 void *yg_state_session(yodel_sio_socket *socket)
 {
     struct own *own = own_of(socket);
 
-    return own != NULL ? own->session : NULL;
+    return own != NULL ? own->session.it : NULL;
 }
 
 const char *yg_state_user(yodel_sio_socket *socket)
@@ -255,19 +257,14 @@ int yg_state_change(yodel_sio_socket *socket, const struct yg_change *change)
 
 void yg_state_set_lane(yodel_sio_socket *socket, void *lane, yodel_free_fn *free_lane)
 {
-    struct own *own = own_of(socket);
-
-    if (own->free_lane != NULL)
-        own->free_lane(own->lane);
-    own->lane = lane;
-    own->free_lane = free_lane;
+    attach(&own_of(socket)->lane, lane, free_lane);
 }
 
 void *yg_state_lane(yodel_sio_socket *socket)
 {
     struct own *own = own_of(socket);
 
-    return own != NULL ? own->lane : NULL;
+    return own != NULL ? own->lane.it : NULL;
 }
 
 size_t yg_personal_room(const char *pattern, const char *user, char *ret_name, size_t size)
