@@ -9,6 +9,7 @@
 #include "base/container.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "net/window.h"
 
 /* A power of two. */
 #define NUM_STRIPES 64
@@ -29,7 +30,7 @@ struct yd_limited {
     struct yd_map_node node;
     struct stripe *stripe;
     unsigned connections, handshakes; /* under the stripe's lock */
-    atomic_uint_least64_t window;     /* a period, and the messages in it */
+    yd_window window;                 /* of messages */
     uint8_t key[YD_IP_KEY_SIZE];
 };
 
@@ -176,20 +177,10 @@ bool yd_limits_is(const struct yd_limited *client, const struct yd_ip *ip)
     return client->node.key.len == len && memcmp(client->key, key, len) == 0;
 }
 
-/* The clocks of loops differ a little: a period that is over already counts as the present one. */
 bool yd_limits_message(struct yd_limits *limits, struct yd_limited *client, uint64_t now)
 {
-    uint64_t period = now / limits->options.period_ms & UINT32_MAX;
-    uint_least64_t before = atomic_load_explicit(&client->window, memory_order_relaxed), after;
+    const struct yd_limits_options *options = &limits->options;
 
-    if (limits->options.messages == 0)
-        return true;
-    do {
-        after = before >> 32 >= period ? before : period << 32;
-        if ((after & UINT32_MAX) >= limits->options.messages)
-            return false;
-        after++;
-    } while (!atomic_compare_exchange_weak_explicit(&client->window, &before, after,
-                                                    memory_order_relaxed, memory_order_relaxed));
-    return true;
+    return options->messages == 0 ||
+           yd_window_count(&client->window, now, options->period_ms, options->messages);
 }

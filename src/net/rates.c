@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "net/window.h"
 
 /* Clients that are counted at a time: powers of two.  One may stand in any place of its set. */
 #define NUM_PLACES 65536
@@ -19,7 +20,7 @@ struct yd_rates {
     const struct yodel_allocator *mem;
     struct yd_rates_options options;
     uint64_t secret[2];
-    atomic_uint_least64_t window; /* of the server: a period, and how many have come in it */
+    yd_window window; /* of the server */
     atomic_uint_least64_t *places;
 };
 
@@ -62,22 +63,12 @@ const struct yd_rates_options *yd_rates_options(const struct yd_rates *rates)
     return &rates->options;
 }
 
-/* The clocks of loops differ a little: a period that is over already counts as the present one. */
 bool yd_rates_server(struct yd_rates *rates, uint64_t now)
 {
-    uint64_t period = now / rates->options.period_ms & UINT32_MAX;
-    uint_least64_t before = atomic_load_explicit(&rates->window, memory_order_relaxed), after;
+    const struct yd_rates_options *options = &rates->options;
 
-    if (rates->options.server == 0)
-        return true;
-    do {
-        after = before >> 32 >= period ? before : period << 32;
-        if ((after & UINT32_MAX) >= rates->options.server)
-            return false;
-        after++;
-    } while (!atomic_compare_exchange_weak_explicit(&rates->window, &before, after,
-                                                    memory_order_relaxed, memory_order_relaxed));
-    return true;
+    return options->server == 0 ||
+           yd_window_count(&rates->window, now, options->period_ms, options->server);
 }
 
 /* ---- clients ---- */
