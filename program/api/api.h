@@ -11,13 +11,14 @@
  * The HTTP API, /api/v1: commands as requests.
  *
  *     POST /emit /join /leave /disconnect /update   the verb's object as body
- *     GET  /sockets /sockets/SID /rooms /presence /history /nodes /stats
+ *     GET  /sockets /sockets/SID /rooms /presence /history /nodes /stats /config
  *                                                   its members as fields of the query
  *     DELETE /history                               forgets it
- *     POST /batch    {"commands": [...], "stop_on_error", "parallel"}; answers 200 with {"results":
- *                    [{"id"?, "ok": {...}} or {"id"?, "error": {...}}]} in the order of the
- * commands POST /stream   application/x-ndjson: a command a line, a result a line, in order, open
- * as long as the client wishes
+ *     POST /batch    {"commands": [...], "stop_on_error", "parallel"}; answers 200 with
+ *                    {"results": [{"id"?, "ok": {...}} or {"id"?, "error": {...}}]} in the order
+ *                    of the commands
+ *     POST /stream   application/x-ndjson: a command a line, a result a line, in order, open as
+ *                    long as the client wishes
  *
  * Commands of a batch (unless parallel) and of a stream run one after the other: each begins when
  * the one before was answered, so every receiver sees their order.

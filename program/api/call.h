@@ -37,8 +37,7 @@ void yg_batch_free(struct yg_batch *batch);
 
 /* ---- streams ---- */
 
-/* Takes the request: commands come in its body, and results go out. */
-/* who is taken. */
+/* Takes the request: commands come in its body, and results go out.  who is taken, too. */
 void yg_ndjson_begin(struct yg_api *api, yodel_request *req, struct yg_api_who who);
 
 #endif

@@ -34,15 +34,19 @@ struct yg_service {
 /*
  * The answer to a command; borrowed for the call.  body by verb:
  *
- *     emit         {"delivered"}: sockets and readers of events of this process that it was queued
- * for.  Left out where nobody is counted.  With ack: {"acks":
- *                  [{"sid", "args", "attachments"?}], "missing": [sid]}; an answer has one argument
+ *     emit         {"delivered"}: sockets and readers of events of this process that it was
+ *                  queued for.  Left out where nobody is counted.  With ack:
+ *                  {"acks": [{"sid", "args", "attachments"?}], "missing": [sid]}; an answer has
+ *                  one argument
  *     join, leave, disconnect, update
  *                  {"matched", "partial"?}: sockets on all nodes; partial: so many loops or nodes
- * did not answer.  Left out for quick commands sockets      {"sockets": [{"sid", "namespace",
- * "user", "meta", "info", "rooms", "address", "connected_at", "expires_at"}], "next", "partial"?};
- * count: {"count", "partial"?} socket       such a socket rooms        {"rooms": [{"name",
- * "count"}], "next", "partial"?}; sockets of all nodes, who are not counted in their own rooms
+ *                  did not answer.  Left out for quick commands
+ *     sockets      {"sockets": [{"sid", "namespace", "user", "meta", "info", "rooms", "address",
+ *                  "connected_at", "expires_at"}], "next", "partial"?}; count: {"count",
+ *                  "partial"?}
+ *     socket       such a socket
+ *     rooms        {"rooms": [{"name", "count"}], "next", "partial"?}; sockets of all nodes, who
+ *                  are not counted in their own rooms
  *     presence     {"members": [{"sid" or "channel", "user", "info"}], "count", "partial"?}
  *     history      {"items": [{"offset", "text" or "attachment"}], "offset", "gone"}; of a room
  *                  {"offset", "event", "args"}

@@ -140,10 +140,10 @@ static int read_connect(struct reading *reading)
 
     yg_fields_only(object, names);
     reject = yg_json_object(object, "reject");
-    if (reject != NULL)
+    if (reject != NULL) {
         yg_fields_only(object, alone);
-    if (reject != NULL)
         return read_refusal(reading, reject);
+    }
     result->user = yg_fields_name(object, "user", YG_COMMAND_MAX_NAME);
     result->info = bounded(object, "info", YG_COMMAND_MAX_META);
     result->data = bounded(object, "data", YG_HOOK_MAX_DATA);

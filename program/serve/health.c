@@ -63,7 +63,7 @@ static void stop_beat(yodel_loop *loop, void *user)
 
 unsigned yg_health_stalled(struct yg_state *state, yodel_loop *loop)
 {
-    const struct yg_config *config = yg_state_config(state);
+    const struct yg_config *config = yg_state_loop_config(state, loop);
     const uint64_t now = yodel_loop_now(loop);
     unsigned num = 0;
 
@@ -72,7 +72,6 @@ unsigned yg_health_stalled(struct yg_state *state, yodel_loop *loop)
 
         num += at != 0 && at < now && now - at > config->health.loop_stall_ms + BEAT_MS ? 1 : 0;
     }
-    yg_config_unref(config);
     return num;
 }
 

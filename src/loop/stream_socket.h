@@ -53,8 +53,10 @@ static inline bool yd_socket_lacks_memory(ssize_t rc)
 /* Why a socket has failed: -errno. */
 int yd_socket_error(const struct yd_stream *stream);
 
-/* stream_name and stream_no_delay of struct yd_loop_ops. */
+/* As yd_stream_credentials(), of a stream that is a socket. */
 int yd_socket_credentials(const struct yd_stream *stream, struct yd_credentials *ret);
+
+/* stream_name and stream_no_delay of struct yd_loop_ops. */
 int yd_socket_name(const struct yd_stream *stream, bool peer, struct sockaddr_storage *ret_addr);
 void yd_socket_no_delay(struct yd_stream *stream);
 
