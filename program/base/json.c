@@ -6,48 +6,33 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_read.h"
+
 #define MAX_MEMBERS 64 /* bits of asked */
 
-/* Levels of a text, without those in strings.  What is not JSON is jansson's to refuse. */
-static bool is_too_deep(const char *ptr, size_t len)
+/* Where that is: lines and columns are counted from 1, columns in bytes. */
+static void describe(const char *text, const struct yg_json_where *where, char *ret_error)
 {
-    unsigned depth = 0;
-    bool quoted = false;
+    const char *line = text, *end = text + where->offset, *at;
+    unsigned number = 1;
 
-    for (size_t i = 0; i < len; i++) {
-        if (quoted && ptr[i] == '\\')
-            i++;
-        else if (ptr[i] == '"')
-            quoted = !quoted;
-        else if (!quoted && (ptr[i] == '[' || ptr[i] == '{') && ++depth > YG_JSON_DEPTH)
-            return true;
-        else if (!quoted && (ptr[i] == ']' || ptr[i] == '}') && depth > 0)
-            depth--;
+    while ((at = memchr(line, '\n', (size_t)(end - line))) != NULL) {
+        line = at + 1;
+        number++;
     }
-    return false;
+    snprintf(ret_error, 160, "line %u, column %zu: %s", number, (size_t)(end - line) + 1,
+             yg_json_fault_words(where->fault));
 }
 
 int yg_json_parse(const char *ptr, size_t len, char ret_error[160], json_t **ret_json)
 {
-    json_error_t error;
-    json_t *json;
+    const char *text = len > 0 ? ptr : "";
+    struct yg_json_where where;
+    const int rc = yg_json_read(text, len, YG_JSON_DEPTH, &where, ret_json);
 
-    if (is_too_deep(ptr, len)) {
-        snprintf(ret_error, 160, "more than %d levels", YG_JSON_DEPTH);
-        return -EINVAL;
-    }
-    json = json_loadb(ptr, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    /* jansson does not always say why: without words it is memory, too. */
-    if (json == NULL &&
-        (error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory))
-        return -ENOMEM;
-    if (json == NULL) {
-        snprintf(ret_error, 160, "line %d, column %d: %.100s", error.line, error.column,
-                 error.text);
-        return -EINVAL;
-    }
-    *ret_json = json;
-    return 0;
+    if (rc == -EINVAL)
+        describe(text, &where, ret_error);
+    return rc;
 }
 
 static void open_reader(struct yg_json *reader, struct yg_json *root, const json_t *value,
@@ -152,7 +137,7 @@ const json_t *yg_json_object(struct yg_json *reader, const char *name)
     return of_type(reader, name, JSON_OBJECT, "an object");
 }
 
-/* A NUL cannot get here: jansson refuses \u0000 without JSON_ALLOW_NUL. */
+/* A NUL cannot get here: the reader refuses it. */
 const char *yg_json_string(struct yg_json *reader, const char *name)
 {
     const json_t *value = of_type(reader, name, JSON_STRING, "a string");

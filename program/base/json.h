@@ -17,8 +17,9 @@
 #define YG_JSON_DEPTH 64 /* levels of lists and objects that yg_json_parse() takes */
 
 /*
- * The document of a text.
+ * The document of a text; see base/json_read.h.
  *
+ * ptr         may be NULL when len is 0
  * ret_error   a text for people, of 160 bytes; written when the result is -EINVAL
  * ret_json    a new reference
  *

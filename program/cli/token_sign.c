@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_read.h"
 #include "cli/token_io.h"
 #include "token/grants.h"
-#include "token/json_read.h"
+#include "token/jws.h"
 #include "token/sign.h"
 
 #define COMMAND "token sign"
@@ -104,7 +105,7 @@ static int set_json(json_t *object, const char *name, const char *text)
 {
     struct yg_json_where where;
     json_t *value;
-    int rc = yg_json_read(text, strlen(text), &where, &value);
+    int rc = yg_json_read(text, strlen(text), YG_JWS_DEPTH, &where, &value);
 
     if (rc == -EINVAL)
         return yg_token_say(YG_TOKEN_EXIT_DATA, COMMAND, "%s %s, at byte %zu", name,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "base/json_read.h"
 #include "command/attachment.h"
 #include "command/reads.h"
 
@@ -41,6 +43,16 @@ static struct yg_parcel *begin(struct yg_run *run, void (*open)(struct yg_parcel
     else
         yg_run_wait(run, 10000);
     return parcel;
+}
+
+/* A document that this program has made, perhaps around one that was given to it; NULL when out of
+ * memory. */
+static json_t *read_own(const char *text, size_t len)
+{
+    struct yg_json_where where;
+    json_t *document = NULL;
+
+    return yg_json_read(text, len, YG_JSON_DEPTH + 10, &where, &document) == 0 ? document : NULL;
 }
 
 /* The body that was made where it was told. */
@@ -84,7 +96,7 @@ static json_t *show_member(const yodel_group_member *member)
 
     if (object == NULL || member->json.len == 0)
         return object;
-    document = json_loadb(member->json.ptr, member->json.len, JSON_DECODE_ANY, NULL);
+    document = read_own(member->json.ptr, member->json.len);
     rc = document != NULL ? show_document(object, document) : -1;
     json_decref(document);
     if (rc == 0)
@@ -155,7 +167,7 @@ static json_t *show_binary(const yodel_kept_message *message)
 /* ["event", argument, ...] */
 static json_t *show_event(const yodel_kept_message *message)
 {
-    json_t *args = json_loadb((const char *)message->data.ptr, message->data.len, 0, NULL);
+    json_t *args = read_own((const char *)message->data.ptr, message->data.len);
     json_t *event = json_incref(json_array_get(args, 0));
 
     if (event == NULL || json_array_remove(args, 0) != 0) {

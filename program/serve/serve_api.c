@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "config/show.h"
 #include "serve/state.h"
 
@@ -110,9 +111,10 @@ static json_t *show_config(void *user)
     const struct yg_config *config = yg_state_config(user);
     struct yg_text text = {0};
     json_t *json = NULL;
+    char error[160];
 
     if (yg_show(&text, config, YG_SHOW_JSON, false) == 0)
-        json = json_loadb(text.ptr, text.len, 0, NULL);
+        (void)yg_json_parse(text.ptr, text.len, error, &json);
     yg_text_done(&text);
     yg_config_unref(config);
     return json;

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_read.h"
 #include "token/base64url.h"
-#include "token/json_read.h"
+#include "token/jws.h"
 
 #define ED25519_LEN 32
 #define MOST_BYTES YG_HMAC_SECRET_MAX /* of a member; an RSA modulus has fewer */
@@ -266,7 +267,7 @@ int yg_jwks_parse(const char *text, size_t len, unsigned algorithms, bool may_ha
     if (len > YG_JWKS_MAX_BYTES)
         return yg_token_problem_set(problem, -EINVAL, "the key set is larger than %zu KiB",
                                     YG_JWKS_MAX_BYTES >> 10);
-    if ((rc = yg_json_read(text, len, &where, &object)) == -ENOMEM)
+    if ((rc = yg_json_read(text, len, YG_JWS_DEPTH, &where, &object)) == -ENOMEM)
         return rc;
     if (rc < 0)
         return yg_token_problem_set(problem, rc, "the key set %s, at byte %zu",

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json_read.h"
 #include "token/base64url.h"
-#include "token/json_read.h"
 
 #define DECODED(chars) (YG_BASE64URL_BYTES(chars))
 
@@ -57,7 +57,7 @@ static int read_object(const uint8_t *text, size_t len, const struct json_refusa
     struct yg_json_where where;
     enum yg_token_code code;
     json_t *value;
-    int rc = yg_json_read((const char *)text, len, &where, &value);
+    int rc = yg_json_read((const char *)text, len, YG_JWS_DEPTH, &where, &value);
 
     if (rc == -ENOMEM)
         return rc;

@@ -13,6 +13,7 @@
 
 #define YG_TOKEN_MAX ((size_t)16 << 10) /* characters */
 #define YG_JWS_HEADER_MAX ((size_t)4 << 10)
+#define YG_JWS_DEPTH 32 /* lists and objects in one another, in tokens and sets of keys */
 
 struct yg_jws {
     const char *signed_text; /* header and payload; views of the token */

@@ -179,6 +179,9 @@ static void test_base_json_parse(void **state)
     assert_int_equal(yg_json_parse("\"\\u0000\"", 8, error, &json), -EINVAL);
     assert_int_equal(yg_json_parse("\"\xff\"", 3, error, &json), -EINVAL);
     assert_int_equal(yg_json_parse("", 0, error, &json), -EINVAL);
+    assert_int_equal(yg_json_parse(NULL, 0, error, &json), -EINVAL);
+    assert_int_equal(yg_json_parse("[1,\n 2,\n  x]", 13, error, &json), -EINVAL);
+    assert_string_equal(error, "line 3, column 3: is not JSON in UTF-8");
     memset(text, '[', YG_JSON_DEPTH + 1);
     memset(text + YG_JSON_DEPTH + 1, ']', YG_JSON_DEPTH + 1);
     assert_int_equal(yg_json_parse(text, 2 * YG_JSON_DEPTH + 2, error, &json), -EINVAL);
@@ -186,6 +189,30 @@ static void test_base_json_parse(void **state)
     json_decref(json);
     json = parse("[\"[[[[\\\"[[\", true]");
     json_decref(json);
+}
+
+/* It is read whole, or memory has ended: never is it another one, or malformed. */
+static void test_base_json_out_of_memory(void **state)
+{
+    static const char text[] =
+        "{\"a name that is long enough to grow\":[\"and its value\",1.5,{}]}";
+    json_t *expected = parse(text);
+    bool again = true;
+
+    json_set_alloc_funcs(malloc, free); /* those that fail */
+    for (size_t n = 1; again; n++) {
+        char error[160];
+        json_t *json = NULL;
+        int rc;
+
+        failing_start(n);
+        rc = yg_json_parse(text, strlen(text), error, &json);
+        again = failing_stop();
+        assert_int_equal(rc, again ? -ENOMEM : 0);
+        assert_true(again || json_equal(json, expected));
+        json_decref(json);
+    }
+    json_decref(expected);
 }
 
 static void test_base_json_reader(void **state)
@@ -356,6 +383,7 @@ int main(void)
         cmocka_unit_test(test_base_problems),
         cmocka_unit_test(test_base_clock),
         cmocka_unit_test(test_base_json_parse),
+        cmocka_unit_test(test_base_json_out_of_memory),
         cmocka_unit_test(test_base_json_reader),
         cmocka_unit_test(test_base_json_complaints),
         cmocka_unit_test_setup_teardown(test_base_secrets, setup, teardown),

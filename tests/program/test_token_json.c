@@ -7,8 +7,10 @@
 
 #include <cmocka.h>
 
-#include "token/json_read.h"
+#include "base/json_read.h"
 #include "token_failing.h"
+
+#define DEPTH 32
 
 static const char *const good[] = {
     "0",
@@ -44,7 +46,7 @@ static void test_token_json_is_janssons(void **state)
         struct yg_json_where where;
 
         assert_non_null(expected);
-        assert_int_equal(yg_json_read(good[i], strlen(good[i]), &where, &value), 0);
+        assert_int_equal(yg_json_read(good[i], strlen(good[i]), DEPTH, &where, &value), 0);
         if (!json_equal(value, expected))
             fail_msg("%s", good[i]);
         json_decref(value);
@@ -112,7 +114,7 @@ static void test_token_json_faults(void **state)
         struct yg_json_where where;
         json_t *value;
 
-        if (yg_json_read(bad[i].text, strlen(bad[i].text), &where, &value) != -EINVAL ||
+        if (yg_json_read(bad[i].text, strlen(bad[i].text), DEPTH, &where, &value) != -EINVAL ||
             where.fault != bad[i].fault)
             fail_msg("%s", bad[i].text);
         assert_true(where.offset <= strlen(bad[i].text));
@@ -132,7 +134,7 @@ static void test_token_json_cut(void **state)
 
             assert_non_null(text);
             memcpy(text, good[i], len);
-            (void)yg_json_read(text, len, &where, &value);
+            (void)yg_json_read(text, len, DEPTH, &where, &value);
             json_decref(value);
             free(text);
         }
@@ -149,7 +151,7 @@ static void test_token_json_failing(void **state)
     {
         struct yg_json_where where;
         json_t *value = NULL;
-        int rc = yg_json_read(text, strlen(text), &where, &value);
+        int rc = yg_json_read(text, strlen(text), DEPTH, &where, &value);
 
         failing_stop();
         assert_int_equal(rc, failing_has_failed() ? -ENOMEM : 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "token/json_read.h"
+#include "base/json_read.h"
 
 #include <errno.h>
 #include <math.h>
@@ -13,7 +13,7 @@
 struct reader {
     const char *text, *at, *end;
     char *buf; /* as large as the text: a string, without its escapes */
-    unsigned depth;
+    unsigned depth, max_depth;
     struct yg_json_where *where;
 };
 
@@ -312,7 +312,7 @@ static int read_container(struct reader *r, json_t *container, json_t **ret)
 
     if (container == NULL)
         return -ENOMEM;
-    if (++r->depth > YG_JSON_READ_DEPTH)
+    if (++r->depth > r->max_depth)
         rc = fail(r, YG_JSON_DEEP);
     else
         rc = json_is_array(container) ? read_list(r, container) : read_object(r, container);
@@ -368,9 +368,11 @@ const char *yg_json_fault_words(enum yg_json_fault fault)
     return words[fault];
 }
 
-int yg_json_read(const char *text, size_t len, struct yg_json_where *where, json_t **ret)
+int yg_json_read(const char *text, size_t len, unsigned max_depth, struct yg_json_where *where,
+                 json_t **ret)
 {
-    struct reader r = {.text = text, .at = text, .end = text + len, .where = where};
+    struct reader r = {
+        .text = text, .at = text, .end = text + len, .max_depth = max_depth, .where = where};
     json_t *value = NULL;
     int rc;
 
