@@ -252,6 +252,9 @@ static void on_end(yodel_request *req, int result, void *user)
     /* Half a line of a client that has gone is no command. */
     if (result < 0)
         nd->is_ending = true;
+    /* Lines were lost: that must not look as if there had been no more. */
+    if (result == -ENOMEM && nd->stream != NULL)
+        yodel_stream_abort(nd->stream);
     pump(nd);
     free_if_over(nd);
 }

@@ -24,6 +24,11 @@ void yg_acks_free(struct yg_acks *acks)
     free(acks);
 }
 
+size_t yg_acks_num_open(const struct yg_acks *acks)
+{
+    return acks->open;
+}
+
 /* ---- on the loop of the answer ---- */
 
 static json_t *encode(yodel_bytes bytes)

@@ -6,6 +6,7 @@
 #include "command/acks.h"
 #include "command/fetch.h"
 #include "command/reach.h"
+#include "command/settle.h"
 #include "command/target.h"
 #include "command/update.h"
 
@@ -33,11 +34,6 @@ static void done_or_fail(struct yg_run *run, int result, json_t *body)
     }
     json_decref(body);
     yg_run_fail_result(run, result);
-}
-
-static void fail_no_socket(struct yg_run *run)
-{
-    yg_run_fail(run, YG_PROBLEM_UNKNOWN_SOCKET, NULL, NULL);
 }
 
 /* ---- emit ---- */
@@ -142,7 +138,7 @@ static void on_asked(struct yg_parcel *parcel)
     if (parcel->json == NULL)
         yg_run_done(run, NULL);
     else if (run->command->must_exist && json_array_size(parcel->json) == 0)
-        fail_no_socket(run);
+        yg_run_fail_absent(parcel);
     else if (run->command->wants_ack)
         yg_acks_ask(run, parcel->json);
     else if ((rc = yg_target_make(run, &target)) < 0)
@@ -261,6 +257,26 @@ static json_t *matched(size_t num)
     return json_pack("{sI}", "matched", (json_int_t)num);
 }
 
+static void tell_matched(struct yg_run *run)
+{
+    yg_run_done(run, yg_run_partial(matched(run->matched), run->missing));
+}
+
+static void on_settled(struct yg_parcel *parcel)
+{
+    tell_matched(parcel->run);
+}
+
+/* What was sent to the loops of the sockets they have carried out before it is answered: whoever
+ * emits or asks after that, by whatever connection, meets it. */
+static void settle(struct yg_run *run, size_t num, unsigned missing)
+{
+    run->matched = num;
+    run->missing = missing;
+    if (num == 0 || yg_settle(run, on_settled) < 0)
+        tell_matched(run);
+}
+
 static void on_matched(struct yg_parcel *parcel)
 {
     struct yg_run *run = parcel->run;
@@ -271,12 +287,13 @@ static void on_matched(struct yg_parcel *parcel)
     if (parcel->json == NULL) {
         yg_run_done(run, NULL);
     } else if (run->command->must_exist && num == 0) {
-        fail_no_socket(run);
+        yg_run_fail_absent(parcel);
     } else if ((rc = yg_target_make(run, &target)) < 0) {
         fail_target(run, rc);
+    } else if ((rc = apply(run, target)) < 0) {
+        yg_run_fail_result(run, rc);
     } else {
-        rc = apply(run, target);
-        done_or_fail(run, rc, yg_run_partial(matched(num), parcel->missing));
+        settle(run, num, parcel->missing);
     }
 }
 
@@ -341,10 +358,11 @@ static void on_found(struct yg_parcel *parcel)
     if (parcel->json == NULL) {
         yg_run_done(run, NULL);
     } else if (run->command->must_exist && num == 0) {
-        fail_no_socket(run);
+        yg_run_fail_absent(parcel);
+    } else if ((rc = yg_update_sockets(run, parcel->json)) < 0) {
+        yg_run_fail_result(run, rc);
     } else {
-        rc = yg_update_sockets(run, parcel->json);
-        done_or_fail(run, rc, yg_run_partial(matched(num), parcel->missing));
+        settle(run, num, parcel->missing);
     }
 }
 

@@ -40,7 +40,8 @@ struct yg_service {
  *                  one argument
  *     join, leave, disconnect, update
  *                  {"matched", "partial"?}: sockets on all nodes; partial: so many loops or nodes
- *                  did not answer.  Left out for quick commands
+ *                  did not answer.  Left out for quick commands; others are answered when all
+ *                  loops of this process have carried them out
  *     sockets      {"sockets": [{"sid", "namespace", "user", "meta", "info", "rooms", "address",
  *                  "connected_at", "expires_at"}], "next", "partial"?}; count: {"count",
  *                  "partial"?}

@@ -70,7 +70,7 @@ static void on_socket(struct yg_parcel *parcel)
     if (parcel->json == NULL)
         yg_run_done(run, NULL);
     else
-        yg_run_fail(run, YG_PROBLEM_UNKNOWN_SOCKET, NULL, NULL);
+        yg_run_fail_absent(parcel);
 }
 
 void yg_read_socket(struct yg_run *run)

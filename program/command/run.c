@@ -40,9 +40,14 @@ void yg_parcel_drop(struct yg_parcel *parcel)
     free(parcel);
 }
 
+/* On whatever loop when the post has failed. */
 static void free_parcel(void *arg)
 {
-    yg_parcel_drop(arg);
+    struct yg_parcel *parcel = arg;
+
+    if (!parcel->has_come)
+        atomic_fetch_add(&parcel->run->num_lost, 1);
+    yg_parcel_drop(parcel);
 }
 
 static void on_parcel(yodel_loop *loop, void *arg)
@@ -50,19 +55,15 @@ static void on_parcel(yodel_loop *loop, void *arg)
     struct yg_parcel *parcel = arg;
 
     (void)loop;
+    parcel->has_come = true;
     if (!parcel->run->is_over)
         parcel->open(parcel);
 }
 
 void yg_parcel_send(struct yg_parcel *parcel)
 {
-    struct yg_run *run = parcel->run;
-
-    /* A post that fails has dropped it, with its reference. */
-    atomic_fetch_add(&run->refs, 1);
-    if (yodel_loop_post(run->loop, on_parcel, parcel, free_parcel) < 0)
-        atomic_store(&run->is_lost, true);
-    yg_run_unref(run);
+    /* A post that fails has freed it, and counted it as lost. */
+    (void)yodel_loop_post(parcel->run->loop, on_parcel, parcel, free_parcel);
 }
 
 /* ---- the end ---- */
@@ -99,6 +100,14 @@ void yg_run_fail_result(struct yg_run *run, int result)
     yg_run_fail(run, yg_problem_of_result(result), yodel_strerror(result), NULL);
 }
 
+void yg_run_fail_absent(const struct yg_parcel *parcel)
+{
+    if (parcel->missing == 0)
+        yg_run_fail(parcel->run, YG_PROBLEM_UNKNOWN_SOCKET, NULL, NULL);
+    else
+        yg_run_fail(parcel->run, YG_PROBLEM_OVERLOADED, "some did not tell who is there", NULL);
+}
+
 void yg_run_done(struct yg_run *run, json_t *body)
 {
     if (body == NULL)
@@ -108,13 +117,20 @@ void yg_run_done(struct yg_run *run, json_t *body)
     json_decref(body);
 }
 
+/* Whether nothing comes any more.  Where several answer, those that were lost are among the open
+ * ones, and the others still may. */
+static bool is_lost(const struct yg_run *run)
+{
+    const size_t open = run->acks != NULL ? yg_acks_num_open(run->acks) : 1;
+
+    return atomic_load(&run->num_lost) >= open;
+}
+
 static void on_guard(yodel_timer *timer, void *user)
 {
     struct yg_run *run = user;
-    /* Where several answer, the others still may. */
-    const bool is_lost = run->acks == NULL && atomic_load(&run->is_lost);
 
-    if (!is_lost && yodel_loop_now(run->loop) < run->guard_end_ms)
+    if (!is_lost(run) && yodel_loop_now(run->loop) < run->guard_end_ms)
         yodel_timer_start(timer, LOOK_MS);
     else
         yg_run_fail(run, YG_PROBLEM_OVERLOADED, "the answer was lost", NULL);

@@ -18,14 +18,16 @@ struct yg_run {
     char sender_id[32];       /* "": there is none */
     yodel_sio_namespace *ns;  /* a reference; NULL: none yet */
     bool quick, uncounted;
-    bool is_over;        /* answered or abandoned */
-    atomic_bool is_lost; /* a parcel was: set on whatever loop, seen by the guard */
+    bool is_over;         /* answered or abandoned */
+    atomic_uint num_lost; /* parcels that were: counted on whatever loop, seen by the guard */
     atomic_uint refs;
     yg_answer_fn *answer;
     void *user;
     yodel_timer guard;
     uint64_t guard_end_ms; /* by yodel_loop_now() */
     struct yg_acks *acks;  /* of an emit that is acknowledged; see acks.h */
+    size_t matched;        /* sockets, and who did not tell of some: until it is answered */
+    unsigned missing;
 };
 
 /* What the library told. */
@@ -34,6 +36,7 @@ struct yg_parcel {
     void (*open)(struct yg_parcel *parcel);
     int result;       /* 0, or why it is not whole */
     unsigned missing; /* loops and processes that did not answer */
+    bool has_come;    /* on the loop of the run */
     bool gone;
     size_t index;
     json_t *json; /* a reference; NULL: none, or out of memory */
@@ -61,6 +64,8 @@ void yg_run_done(struct yg_run *run, json_t *body);
 void yg_run_fail(struct yg_run *run, enum yg_problem problem, const char *detail, json_t *body);
 /* The same for a negative result of the library. */
 void yg_run_fail_result(struct yg_run *run, int result);
+/* Nobody was found: there is none, or parcel says that not all could be looked at. */
+void yg_run_fail_absent(const struct yg_parcel *parcel);
 
 /* Gives a reference back; the last one frees the run. */
 void yg_run_unref(struct yg_run *run);

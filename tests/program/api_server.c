@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <yodel/ws_handlers.h>
 
 #include <openssl/evp.h>
@@ -13,18 +16,56 @@
 
 /*
  * A server with the API and little else: namespace "/", where a client is who its auth says, "echo"
- * comes back, and "ask" is answered; groups of raw WebSockets at /ws/NAME, those of "h*" with
- * history.  With API_FAILS_EVERY=N in its environment each N-th allocation fails, with
+ * comes back, "who" is answered, and "nap" keeps a loop busy; groups of raw WebSockets at /ws/NAME,
+ * those of "h*" with history.  With API_FAILS_EVERY=N in its environment each N-th allocation
+ * fails, with API_FAILS_BY=FILE those that a file names (failing_now_and_then.h), with
  * API_LOSES_POSTS what the program posts to loops.  Keys: "all", and "some" for emits to rooms
- * "pub:*", 3 commands a second.
+ * "pub:*", 3 commands a second.  SIGUSR1: tells on standard error what is under way.
  */
 
 static yodel_server *server;
+static struct yg_service service;
 
 static void on_signal(int number)
 {
     (void)number;
     yodel_server_stop(server, 2000);
+}
+
+/* ---- what is under way ---- */
+
+static void tell(void)
+{
+    yodel_server_stats stats = {.size = sizeof(stats)};
+
+    yodel_server_get_stats(server, &stats);
+    fprintf(stderr,
+            "commands that wait: %u; connections: %" PRIu64 " of %" PRIu64 "; requests: %" PRIu64
+            "; mail refused: %" PRIu64 "\n",
+            service.pending, stats.connections, stats.accepted, stats.requests, stats.mail_refused);
+}
+
+static void *wait_for_questions(void *arg)
+{
+    int number;
+
+    while (sigwait(arg, &number) == 0)
+        tell();
+    return NULL;
+}
+
+/* Ahead of all other threads, which leave the signal to this one. */
+static int answer_questions(void)
+{
+    static sigset_t set;
+    pthread_t thread;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 ||
+        pthread_create(&thread, NULL, wait_for_questions, &set) != 0)
+        return -1;
+    return pthread_detach(thread);
 }
 
 /* ---- Socket.IO ---- */
@@ -57,6 +98,15 @@ static void on_who(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
     (void)yodel_sio_event_answer(event, "s?O?", name, yg_state_meta(socket));
 }
 
+/* Its loop does nothing else meanwhile. */
+static void on_nap(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    const struct timespec pause = {0, 5000000};
+
+    (void)socket, (void)event, (void)user;
+    nanosleep(&pause, NULL);
+}
+
 static int add_sio(yodel_channels *kept, yodel_sio **ret_sio)
 {
     yodel_sio_namespace *ns;
@@ -67,7 +117,9 @@ static int add_sio(yodel_channels *kept, yodel_sio **ret_sio)
         yodel_sio_of(*ret_sio, "/", &ns) < 0)
         return -1;
     yodel_sio_namespace_use(ns, admit, NULL);
-    yodel_sio_namespace_on(ns, "echo", on_echo, NULL);
+    if (yodel_sio_namespace_on(ns, "echo", on_echo, NULL) < 0 ||
+        yodel_sio_namespace_on(ns, "nap", on_nap, NULL) < 0)
+        return -1;
     return yodel_sio_namespace_on(ns, "who", on_who, NULL);
 }
 
@@ -114,7 +166,6 @@ static void hash_keys(void)
 
 static int run(void)
 {
-    static struct yg_service service;
     struct yg_api *api = NULL;
     yodel_channels *channels = NULL;
     int port, rc;
@@ -139,6 +190,8 @@ static int run(void)
         return EXIT_FAILURE;
     if (getenv("API_FAILS_EVERY") != NULL)
         failing_every((unsigned)atoi(getenv("API_FAILS_EVERY")));
+    if (getenv("API_FAILS_BY") != NULL && failing_by_file(getenv("API_FAILS_BY")) < 0)
+        return EXIT_FAILURE;
     if (getenv("API_LOSES_POSTS") != NULL)
         failing_posts();
     printf("port %d\n", port);
@@ -156,9 +209,9 @@ static int run(void)
 
 int main(void)
 {
-    if (yodel_server_new(
-            YODEL_OPTIONS(yodel_server_options, .loops = 2, .decide_ms = YG_API_DECIDE_MS),
-            &server) < 0)
+    if (answer_questions() != 0 || yodel_server_new(YODEL_OPTIONS(yodel_server_options, .loops = 2,
+                                                                  .decide_ms = YG_API_DECIDE_MS),
+                                                    &server) < 0)
         return EXIT_FAILURE;
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);
