@@ -93,3 +93,79 @@ int yg_sign(const char *const *secrets, unsigned num, const char *id, int64_t ti
     yg_text_done(&head);
     return rc;
 }
+
+/* ---- the side of a back end ---- */
+
+/* Seconds since 1970; -1: it cannot be read. */
+static int64_t read_time(yodel_str text)
+{
+    int64_t time = 0;
+
+    if (text.len == 0 || text.len > 18)
+        return -1;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return -1;
+        time = time * 10 + (text.ptr[i] - '0');
+    }
+    return time;
+}
+
+/* Whether a list of signatures, with blanks between them, has this one; the time that takes does
+ * not tell how much of it is right. */
+static bool has(yodel_str list, const char *signature, size_t len)
+{
+    bool found = false;
+
+    for (size_t at = 0, end; at < list.len; at = end + 1) {
+        for (end = at; end < list.len && list.ptr[end] != ' ';)
+            end++;
+        if (end - at == len && CRYPTO_memcmp(list.ptr + at, signature, len) == 0)
+            found = true;
+    }
+    return found;
+}
+
+int yg_sign_check(const char *const *secrets, unsigned num, yodel_str id, yodel_str time,
+                  yodel_str signatures, yodel_str body, int64_t now_s, enum yg_signed *ret_signed)
+{
+    const int64_t time_s = read_time(time);
+    enum yg_signed found = YG_SIGNED_WRONG;
+    struct yg_text head = {0}, own = {0};
+    int rc = 0;
+
+    if (id.len == 0 || time_s < 0 || signatures.len == 0) {
+        *ret_signed = YG_SIGNED_NOT;
+        return 0;
+    }
+    yg_text_printf(&head, "%" YODEL_PRI ".%" YODEL_PRI ".", YODEL_ARG(id), YODEL_ARG(time));
+    for (unsigned i = 0; i < num && rc == 0; i++) {
+        yg_text_reset(&own);
+        if (*secrets[i] != '\0')
+            rc = sign_one(secrets[i], yg_text_string(&head), body, &own);
+        if (rc == 0 && (yg_text_failed(&head) || yg_text_failed(&own)))
+            rc = -ENOMEM;
+        if (rc == 0 && own.len > 0 && has(signatures, own.ptr, own.len))
+            found = YG_SIGNED_WELL;
+    }
+    yg_text_done(&head);
+    yg_text_done(&own);
+    if (rc == 0 && found == YG_SIGNED_WELL &&
+        (time_s < now_s - YG_SIGN_TOLERANCE_S || time_s > now_s + YG_SIGN_TOLERANCE_S))
+        found = YG_SIGNED_STALE;
+    if (rc == 0)
+        *ret_signed = found;
+    return rc;
+}
+
+const char *yg_signed_words(enum yg_signed found)
+{
+    static const char *const words[] = {
+        [YG_SIGNED_WELL] = "the signature is right",
+        [YG_SIGNED_NOT] = "it is not signed",
+        [YG_SIGNED_STALE] = "its timestamp is more than five minutes off",
+        [YG_SIGNED_WRONG] = "no signature is of this secret",
+    };
+
+    return words[found];
+}

@@ -24,4 +24,32 @@
 int yg_sign(const char *const *secrets, unsigned num, const char *id, int64_t time_s,
             yodel_str body, struct yg_text *ret_text);
 
+#define YG_SIGN_TOLERANCE_S 300 /* how old, or how far ahead, a timestamp may be */
+
+/* What a check of a request has found. */
+enum yg_signed {
+    YG_SIGNED_WELL,
+    YG_SIGNED_NOT,   /* a header is missing, or cannot be read */
+    YG_SIGNED_STALE, /* too old, or of a time to come */
+    YG_SIGNED_WRONG  /* no signature is of one of the secrets */
+};
+
+/*
+ * The other side: checks a request that has come.
+ *
+ * secrets       as for yg_sign(); without any that is not "" nothing is well
+ * id, time, signatures   the values of webhook-id, webhook-timestamp and webhook-signature; {NULL,
+ *               0}: it has none.  Signatures of other versions than v1 are passed over
+ * body          the bytes as they came
+ * now_s         seconds since 1970
+ * ret_signed    what was found; untouched on failure
+ *
+ * Returns 0, -ENOMEM, -EINVAL (a secret, as for yg_sign()).
+ */
+int yg_sign_check(const char *const *secrets, unsigned num, yodel_str id, yodel_str time,
+                  yodel_str signatures, yodel_str body, int64_t now_s, enum yg_signed *ret_signed);
+
+/* What is said of it, for people; static. */
+const char *yg_signed_words(enum yg_signed found);
+
 #endif

@@ -61,6 +61,70 @@ static void test_hook_signatures_out_of_memory(void **state)
     }
 }
 
+static enum yg_signed check(const char *secret, const char *id, const char *time,
+                            const char *signatures, const char *body, int64_t now_s)
+{
+    const char *const secrets[] = {"", secret};
+    enum yg_signed found = YG_SIGNED_WELL;
+
+    assert_int_equal(yg_sign_check(secrets, 2, yodel_str_of(id), yodel_str_of(time),
+                                   yodel_str_of(signatures), yodel_str_of(body), now_s, &found),
+                     0);
+    return found;
+}
+
+#define RIGHT "v1,Q5nZ7DiOGwijBBqvBVAK6c0zDr2JLkXI7TaV4f+Q2vY="
+#define BODY "{\"a\":1}"
+
+static void test_hook_signatures_are_checked(void **state)
+{
+    const int64_t at = 1700000000;
+    const char *const time = "1700000000";
+
+    assert_int_equal(check("secret", "msg_1", time, RIGHT, BODY, at), YG_SIGNED_WELL);
+    assert_int_equal(check("secret", "msg_1", time,
+                           "v1a,x v1,"
+                           " " RIGHT " v2,y",
+                           BODY, at),
+                     YG_SIGNED_WELL);
+    assert_int_equal(check("secret", "msg_1", time, RIGHT, BODY, at + 300), YG_SIGNED_WELL);
+    assert_int_equal(check("secret", "msg_1", time, RIGHT, BODY, at - 300), YG_SIGNED_WELL);
+    assert_int_equal(check("secret", "msg_1", time, RIGHT, BODY, at + 301), YG_SIGNED_STALE);
+    assert_int_equal(check("secret", "msg_1", time, RIGHT, BODY, at - 301), YG_SIGNED_STALE);
+    assert_int_equal(check("other", "msg_1", time, RIGHT, BODY, at), YG_SIGNED_WRONG);
+    assert_int_equal(check("", "msg_1", time, RIGHT, BODY, at), YG_SIGNED_WRONG);
+    assert_int_equal(check("secret", "msg_2", time, RIGHT, BODY, at), YG_SIGNED_WRONG);
+    assert_int_equal(check("secret", "msg_1", "1700000001", RIGHT, BODY, at), YG_SIGNED_WRONG);
+    assert_int_equal(check("secret", "msg_1", time, RIGHT, BODY " ", at), YG_SIGNED_WRONG);
+    assert_int_equal(check("secret", "msg_1", time, RIGHT "=", BODY, at), YG_SIGNED_WRONG);
+    assert_int_equal(check("secret", "msg_1", time, "v1,", BODY, at), YG_SIGNED_WRONG);
+    assert_int_equal(check("secret", NULL, time, RIGHT, BODY, at), YG_SIGNED_NOT);
+    assert_int_equal(check("secret", "msg_1", NULL, RIGHT, BODY, at), YG_SIGNED_NOT);
+    assert_int_equal(check("secret", "msg_1", time, NULL, BODY, at), YG_SIGNED_NOT);
+    assert_int_equal(check("secret", "msg_1", "-1700000000", RIGHT, BODY, at), YG_SIGNED_NOT);
+    assert_int_equal(check("secret", "msg_1", "9999999999999999999", RIGHT, BODY, at),
+                     YG_SIGNED_NOT);
+}
+
+static void test_hook_checks_out_of_memory(void **state)
+{
+    for (unsigned n = 1;; n++) {
+        const char *const secrets[] = {"secret"};
+        enum yg_signed found = YG_SIGNED_NOT;
+        bool again;
+        int rc;
+
+        failing_start(n);
+        rc = yg_sign_check(secrets, 1, YODEL_STR("msg_1"), YODEL_STR("1700000000"),
+                           YODEL_STR(RIGHT), YODEL_STR(BODY), 1700000000, &found);
+        again = failing_stop();
+        assert_int_equal(rc, again ? -ENOMEM : 0);
+        assert_int_equal(found, again ? YG_SIGNED_NOT : YG_SIGNED_WELL);
+        if (!again)
+            break;
+    }
+}
+
 /* ---- patience ---- */
 
 static void test_hook_waits_grow(void **state)
@@ -268,6 +332,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hook_signatures),
         cmocka_unit_test(test_hook_signatures_out_of_memory),
+        cmocka_unit_test(test_hook_signatures_are_checked),
+        cmocka_unit_test(test_hook_checks_out_of_memory),
         cmocka_unit_test(test_hook_waits_grow),
         cmocka_unit_test(test_hook_circuit_opens_and_closes),
         cmocka_unit_test(test_hook_answer_to_connect),
