@@ -2,21 +2,10 @@
 #ifndef YG_CLI_CLI_H
 #define YG_CLI_CLI_H
 
+#include "cli/output.h"
 #include "config/load.h"
 
 /* The command line: one file a command.  Results go to standard output, words to standard error. */
-
-/* How the program ends. */
-enum {
-    YG_EXIT_OK = 0,
-    YG_EXIT_FAILED = 1,
-    YG_EXIT_USAGE = 64,
-    YG_EXIT_DATA = 65,        /* bad data, or a bad token */
-    YG_EXIT_UNREACHABLE = 69, /* nobody answers */
-    YG_EXIT_TIMEOUT = 75,
-    YG_EXIT_REFUSED = 77,
-    YG_EXIT_CONFIG = 78
-};
 
 struct yg_command {
     const char *name;
@@ -30,6 +19,7 @@ extern const struct yg_command yg_command_hash_password;
 extern const struct yg_command yg_command_serve;
 extern const struct yg_command yg_command_token;
 extern const struct yg_command yg_command_version;
+extern const struct yg_command yg_command_webhook;
 
 /* What most commands take. */
 struct yg_cli_options {
@@ -69,8 +59,5 @@ int yg_cli_usage(const struct yg_command *command, bool asked);
  */
 int yg_cli_load(const struct yg_cli_options *options, struct yg_load *ret_load,
                 const struct yg_config **ret_config);
-
-/* Writes a text to standard output, and frees it.  Returns YG_EXIT_OK or YG_EXIT_FAILED. */
-int yg_cli_print(struct yg_text *text);
 
 #endif
