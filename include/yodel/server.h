@@ -151,8 +151,10 @@ YODEL_API int yodel_server_run(yodel_server *server) YODEL_SETUP_THREAD;
 /*
  * Stops the server: listening sockets are closed at once, after those who waited there have been
  * accepted, and the file of a Unix socket is removed, so another process may listen on the
- * addresses from then on.  What has come on a connection by now is handled; every WebSocket, also
- * one accepted later, is closed with 1001 (stop_code); running requests finish.  The loops end when
+ * addresses from then on.  When all loops have done that, or after a quarter of drain_ms or 5 s
+ * where one is busy, clients are told: so nobody who comes back then reaches this server again.
+ * What has come on a connection by now is handled; every WebSocket, also one accepted later, is
+ * closed with 1001 (stop_code); running requests finish.  The loops end when
  * all is flushed, after at most drain_ms; for peers that have got everything and answer neither a
  * close frame nor the end of TCP, after one second.
  *

@@ -133,6 +133,9 @@ int yd_eio_new(struct yd_http *http, struct yd_ws_service *ws, struct yd_loop **
 /* After the loops have ended; no session is left. */
 void yd_eio_free(struct yd_eio *eio);
 
+/* Sessions are opened no more, on no loop; those that are there stay.  Any thread. */
+void yd_eio_shut(struct yd_eio *eio);
+
 /* Closes all sessions of a loop with YD_EIO_SHUTTING_DOWN; called on that loop. */
 void yd_eio_stop(struct yd_eio *eio, struct yd_loop *loop);
 

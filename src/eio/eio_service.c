@@ -214,6 +214,11 @@ static void end_polling(struct yd_eio_loop *home)
     }
 }
 
+void yd_eio_shut(struct yd_eio *eio)
+{
+    atomic_store_explicit(&eio->closed, true, memory_order_relaxed);
+}
+
 void yd_eio_stop(struct yd_eio *eio, struct yd_loop *loop)
 {
     struct yd_eio_loop *home = &eio->loops[loop->index];

@@ -41,6 +41,7 @@ struct yd_eio {
     bool has_cors;
     atomic_size_t num_sessions, num_polling;
     atomic_uint_least64_t num_refused; /* at max_sessions */
+    atomic_bool closed;                /* no loop opens sessions any more */
     unsigned num_loops;
     struct yd_eio_loop loops[];
 };
@@ -55,10 +56,16 @@ static inline struct yd_eio_far *yd_eio_far_of(const struct yd_eio *eio)
     return eio->far != NULL ? *eio->far : NULL;
 }
 
-/* It opens no more sessions; any thread. */
+/* Its sessions end, and it opens no more; any thread. */
 static inline bool yd_eio_is_stopping(const struct yd_eio_loop *home)
 {
     return atomic_load_explicit(&home->stopping, memory_order_relaxed);
+}
+
+/* No loop opens sessions any more. */
+static inline bool yd_eio_is_closed(const struct yd_eio *eio)
+{
+    return atomic_load_explicit(&eio->closed, memory_order_relaxed);
 }
 
 #endif

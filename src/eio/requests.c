@@ -63,7 +63,7 @@ static void open_session(struct yd_eio_loop *home, yodel_request *req, bool upgr
     struct yd_eio_ask ask;
 
     yd_eio_read_ask(req, &ask);
-    if (yd_eio_is_stopping(home))
+    if (yd_eio_is_stopping(home) || yd_eio_is_closed(home->eio))
         yd_eio_refuse(home->eio, req, upgrade, YD_EIO_BUSY);
     else if (!ask.v4)
         yd_eio_refuse(home->eio, req, upgrade, YD_EIO_BAD_VERSION);

@@ -29,11 +29,6 @@ static void end_now(struct yd_worker *worker)
     yd_net_abort_outgoing(&worker->net);
 }
 
-static void on_drained(struct yd_timer *timer)
-{
-    end_now(yd_container_of(timer, struct yd_worker, drain));
-}
-
 /* The first loop takes signals, so it goes on until the others have ended. */
 static void end_one(yodel_server *server)
 {
@@ -93,7 +88,9 @@ static bool have_outlets_ended(yodel_server *server)
  * on its way from one to another.  Whoever makes the last of that true sees all of it. */
 void yd_server_check_end(yodel_server *server)
 {
-    if (atomic_load(&server->num_stopped) < atomic_load(&server->num_live) ||
+    unsigned num = atomic_load(&server->num_live);
+
+    if (atomic_load(&server->num_closed) < num || atomic_load(&server->num_stopped) < num ||
         atomic_load(&server->num_connections) > 0 || yd_work_is_busy(server->work) ||
         !have_outlets_ended(server) || atomic_exchange(&server->ending, true))
         return;
@@ -125,11 +122,13 @@ static void on_wave(struct yd_timer *timer)
         yd_services_stop(worker->server, loop);
 }
 
+/* What there is to tell has told by the end of the stop, which began when accepting ended. */
 static void prepare_waves(struct yd_worker *worker)
 {
     yodel_server *server = worker->server;
-    uint32_t spread_ms = YD_MIN(atomic_load(&server->spread_ms), atomic_load(&server->drain_ms));
     struct yd_loop *loop = worker->loop;
+    uint64_t left = worker->drain.due > loop->now ? worker->drain.due - loop->now : 0;
+    uint32_t spread_ms = (uint32_t)YD_MIN((uint64_t)atomic_load(&server->spread_ms), left);
 
     yd_net_set_stop_code(&worker->net, atomic_load(&server->stop_code));
     yd_net_hold(&worker->net, spread_ms / WAVE_MS);
@@ -137,15 +136,18 @@ static void prepare_waves(struct yd_worker *worker)
         yd_timer_start(&loop->wheel, &worker->wave, yd_loop_due(loop, WAVE_MS));
 }
 
-/* Close frames and last answers still go out in this turn, however short the time is. */
-static void run_stop(struct yd_loop *loop, void *arg)
+/* The second half of a stop, once.  Close frames and last answers still go out in this turn,
+ * however short the time is. */
+static void send_away(struct yd_worker *worker)
 {
-    struct yd_worker *worker = arg;
     yodel_server *server = worker->server;
+    struct yd_loop *loop = worker->loop;
 
-    yd_addresses_stop(server, loop->index);
-    if (loop->index == 0)
-        yd_handover_stop(server);
+    if (worker->sends_away)
+        return;
+    worker->sends_away = true;
+    yd_timer_stop(&loop->wheel, &worker->others);
+    yd_services_shut(server);
     prepare_waves(worker);
     yd_hooks_stop(worker);
     if (loop->index == 0)
@@ -153,15 +155,73 @@ static void run_stop(struct yd_loop *loop, void *arg)
     yd_carrying_stop(server->carrying, loop);
     yd_services_stop(server, loop);
     yd_net_stop(&worker->net);
-    yd_timer_start(&loop->wheel, &worker->drain,
-                   yd_loop_due(loop, YD_MAX(atomic_load(&server->drain_ms), 1u)));
     atomic_fetch_add(&server->num_stopped, 1);
     yd_server_check_end(server);
+}
+
+static void run_send_away(struct yd_loop *loop, void *worker)
+{
+    (void)loop;
+    send_away(worker);
+}
+
+/* Some loop is busy, or hangs. */
+static void on_others_late(struct yd_timer *timer)
+{
+    send_away(yd_container_of(timer, struct yd_worker, others));
+}
+
+/* How long a loop waits for the others to stop accepting: a part of the stop's time, at most;
+ * ms. */
+#define OTHERS_PART 4
+#define OTHERS_MS 5000
+
+/* Clients that come back must not meet this process again, so they are sent away when no loop
+ * accepts any more. */
+static void wait_for_others(struct yd_worker *worker, uint32_t drain_ms)
+{
+    yodel_server *server = worker->server;
+    uint32_t most = YD_MIN(drain_ms / OTHERS_PART, OTHERS_MS);
+
+    if (atomic_fetch_add(&server->num_closed, 1) + 1 == atomic_load(&server->num_live)) {
+        for (unsigned i = 0; i < server->num_loops; i++)
+            if (i != worker->loop->index)
+                (void)yd_call_post(&server->workers[i].send_away, server->loops[i]);
+        send_away(worker);
+    } else if (most == 0) {
+        send_away(worker);
+    } else {
+        yd_timer_start(&worker->loop->wheel, &worker->others, yd_loop_due(worker->loop, most));
+    }
+}
+
+/* The first half of a stop: nobody comes any more. */
+static void run_stop(struct yd_loop *loop, void *arg)
+{
+    struct yd_worker *worker = arg;
+    yodel_server *server = worker->server;
+    uint32_t drain_ms = atomic_load(&server->drain_ms);
+
+    yd_addresses_stop(server, loop->index);
+    if (loop->index == 0)
+        yd_handover_stop(server);
+    yd_timer_start(&loop->wheel, &worker->drain, yd_loop_due(loop, YD_MAX(drain_ms, 1u)));
+    wait_for_others(worker, drain_ms);
+    yd_server_check_end(server); /* a second stop may have been faster */
+}
+
+static void on_drained(struct yd_timer *timer)
+{
+    struct yd_worker *worker = yd_container_of(timer, struct yd_worker, drain);
+
+    send_away(worker);
+    end_now(worker);
 }
 
 static void run_kill(struct yd_loop *loop, void *worker)
 {
     (void)loop;
+    send_away(worker);
     end_now(worker);
 }
 
@@ -195,12 +255,14 @@ void yd_worker_init(struct yd_worker *worker, yodel_server *server, struct yd_lo
     yd_open_set_pool(&worker->open, server->work, on_idle);
     loop->on_begin = run_begin;
     yd_call_init(&worker->stop, YD_CALL_CONTROL, run_stop, worker);
+    yd_call_init(&worker->send_away, YD_CALL_CONTROL, run_send_away, worker);
     yd_call_init(&worker->kill, YD_CALL_CONTROL, run_kill, worker);
     yd_call_init(&worker->finish, YD_CALL_CONTROL, run_finish, worker);
     yd_call_init(&worker->end, YD_CALL_CONTROL, run_end, worker);
     yd_call_init(&worker->ended, YD_CALL_CONTROL, run_ended, worker);
     yd_timer_init(&worker->drain, on_drained);
     yd_timer_init(&worker->wave, on_wave);
+    yd_timer_init(&worker->others, on_others_late);
 }
 
 bool yd_stop_code_is_valid(unsigned code)

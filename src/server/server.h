@@ -30,10 +30,13 @@ struct yd_worker {
     yodel_loop open; /* what the program has on it */
     struct yd_net net;
     pthread_t thread;
-    struct yd_call stop, kill, finish, end, ended; /* posted once each; ended to the first loop */
+    /* Posted once each; ended to the first loop. */
+    struct yd_call stop, send_away, kill, finish, end, ended;
     struct yd_timer drain;
     struct yd_timer wave;
-    struct yd_list *hook; /* the last whose on_start has run, of the server's */
+    struct yd_timer others; /* runs while it waits for the other loops to stop accepting */
+    bool sends_away;        /* clients, in a stop */
+    struct yd_list *hook;   /* the last whose on_start has run, of the server's */
 };
 
 /*
@@ -83,7 +86,8 @@ struct yodel_server {
     atomic_bool hurried;                        /* the time of the stop is over */
     struct yd_list outlets;                     /* in the order they were added */
     atomic_uint num_live;                       /* loops that run */
-    atomic_uint num_stopped;                    /* of which accept no more */
+    atomic_uint num_closed;                     /* of which accept no more, */
+    atomic_uint num_stopped;                    /* and send their clients away */
     atomic_bool ending;                         /* the loops have been told to end */
     yodel_allocator mem;
     yodel_log_sink log;
@@ -178,7 +182,9 @@ void yd_parts_stop(yodel_server *server, struct yd_loop *loop);
 void yd_parts_end(yodel_server *server);
 void yd_parts_free(yodel_server *server);
 
-/* sio.c: closes the clients of Socket.IO on a loop, on that loop. */
+/* sio.c.  Shut: no loop opens sessions of Socket.IO any more; any thread.  Stop: closes those on a
+ * loop, on that loop. */
+void yd_services_shut(yodel_server *server);
 void yd_services_stop(yodel_server *server, struct yd_loop *loop);
 void yd_services_free(yodel_server *server);
 

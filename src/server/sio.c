@@ -14,6 +14,12 @@ struct yd_sio_link {
     yodel_sio *sio; /* borrowed: it outlives the loops */
 };
 
+void yd_services_shut(yodel_server *server)
+{
+    for (struct yd_sio_link *link = server->services; link != NULL; link = link->next)
+        yd_sio_shut(link->sio);
+}
+
 void yd_services_stop(yodel_server *server, struct yd_loop *loop)
 {
     for (struct yd_sio_link *link = server->services; link != NULL; link = link->next)

@@ -38,6 +38,9 @@ struct yd_sio_setup {
 int yd_sio_new(const struct yd_sio_setup *setup, const yodel_sio_options *options,
                yodel_sio **ret_sio);
 
+/* No loop opens sessions any more; any thread. */
+void yd_sio_shut(yodel_sio *sio);
+
 /* Closes the clients of a loop, on that loop. */
 void yd_sio_stop(yodel_sio *sio, struct yd_loop *loop);
 

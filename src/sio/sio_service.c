@@ -289,6 +289,11 @@ static void free_all(struct yd_list *lost)
         yd_sio_socket_free(yd_container_of(lost->next, yodel_sio_socket, of_client));
 }
 
+void yd_sio_shut(yodel_sio *sio)
+{
+    yd_eio_shut(sio->eio);
+}
+
 void yd_sio_stop(yodel_sio *sio, struct yd_loop *loop)
 {
     struct yd_sio_loop *state = &sio->per_loop[loop->index];
