@@ -12,5 +12,6 @@
 #include <yodel/sio_rooms.h>
 #include <yodel/sio_service.h>
 #include <yodel/sio_socket.h>
+#include <yodel/sio_watch.h>
 
 #endif

@@ -169,6 +169,14 @@ YODEL_API yodel_str yodel_sio_socket_header(const yodel_sio_socket *socket,
  */
 YODEL_API yodel_str yodel_sio_socket_peer(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
 
+/*
+ * yodel_request_listener_tag() of the request that opened the session: by which listener the client
+ * has come.
+ *
+ * Returns a view that lives as long as the client is connected; empty when the listener has no tag.
+ */
+YODEL_API yodel_str yodel_sio_socket_listener_tag(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
+
 /* ---- handlers of one socket ---- */
 
 /*

@@ -48,6 +48,8 @@ struct yd_eio_events {
     void (*on_message)(struct yd_eio_session *session, bool binary, uint8_t *data, size_t len);
     /* The output has emptied after yd_eio_send() gave YODEL_ERR_CONGESTED. */
     void (*on_drain)(struct yd_eio_session *session);
+    /* It has changed from polling to WebSocket.  May be NULL. */
+    void (*on_upgrade)(struct yd_eio_session *session);
     /* The end, exactly once for every on_open that succeeded, last. */
     void (*on_close)(struct yd_eio_session *session, enum yd_eio_reason reason);
 };
@@ -155,14 +157,15 @@ struct yd_eio_handshake {
     uint64_t issued_ms; /* Unix time */
     uint32_t len;       /* of text */
     bool secure : 1, xdomain : 1;
-    char text[]; /* each with a NUL: the target, the peer's address, then name and value of each
-                    field; see eio_handshake.c */
+    char text[]; /* each with a NUL: the target, the peer's address, the listener's tag, then name
+                    and value of each field; see eio_handshake.c */
 };
 /* All empty once it was forgotten. */
 const struct yd_eio_handshake *yd_eio_handshake(const struct yd_eio_session *session);
 yodel_str yd_eio_handshake_url(const struct yd_eio_handshake *handshake);   /* the target as sent */
 yodel_str yd_eio_handshake_query(const struct yd_eio_handshake *handshake); /* after its '?' */
 yodel_str yd_eio_handshake_address(const struct yd_eio_handshake *handshake); /* of the peer */
+yodel_str yd_eio_handshake_tag(const struct yd_eio_handshake *handshake);     /* of the listener */
 /* The first field (*at is NULL) and the one after each, names as sent; false at the end. */
 bool yd_eio_handshake_next(const struct yd_eio_handshake *handshake, const char **at,
                            struct yd_http_field *ret_field);

@@ -63,9 +63,9 @@ static size_t number_of(yodel_str name)
     return i;
 }
 
-static size_t text_size(const struct yd_http_head *head, yodel_str address)
+static size_t text_size(const struct yd_http_head *head, yodel_str address, yodel_str tag)
 {
-    size_t size = head->target.len + 1 + address.len + 1;
+    size_t size = head->target.len + 1 + address.len + 1 + tag.len + 1;
 
     for (size_t i = 0; i < head->num_fields; i++) {
         yodel_str name = head->fields[i].name;
@@ -97,8 +97,8 @@ static void put_name(char **at, yodel_str name)
 struct yd_eio_handshake *yd_eio_handshake_new(const struct yodel_allocator *mem, yodel_request *req)
 {
     const struct yd_http_head *head = yd_request_head(req);
-    yodel_str address = yodel_request_peer(req);
-    size_t size = text_size(head, address);
+    yodel_str address = yodel_request_peer(req), tag = yodel_request_listener_tag(req);
+    size_t size = text_size(head, address, tag);
     struct yd_eio_handshake *handshake =
         yd_alloc(mem, offsetof(struct yd_eio_handshake, text) + size);
     char *at;
@@ -112,6 +112,7 @@ struct yd_eio_handshake *yd_eio_handshake_new(const struct yodel_allocator *mem,
     at = handshake->text;
     put(&at, head->target);
     put(&at, address);
+    put(&at, tag);
     for (size_t i = 0; i < head->num_fields; i++) {
         put_name(&at, head->fields[i].name);
         put(&at, head->fields[i].value);
@@ -158,6 +159,15 @@ yodel_str yd_eio_handshake_address(const struct yd_eio_handshake *handshake)
     return take(handshake, &at);
 }
 
+yodel_str yd_eio_handshake_tag(const struct yd_eio_handshake *handshake)
+{
+    const char *at = handshake->text;
+
+    (void)take(handshake, &at);
+    (void)take(handshake, &at);
+    return take(handshake, &at);
+}
+
 bool yd_eio_handshake_next(const struct yd_eio_handshake *handshake, const char **at,
                            struct yd_http_field *ret_field)
 {
@@ -167,6 +177,7 @@ bool yd_eio_handshake_next(const struct yd_eio_handshake *handshake, const char 
         *at = handshake->text;
         (void)take(handshake, at); /* the target */
         (void)take(handshake, at); /* the address */
+        (void)take(handshake, at); /* the tag */
     }
     if (*at == handshake->text + handshake->len)
         return false;

@@ -55,6 +55,8 @@ static void go_on(struct yd_eio_session *session)
         return;
     }
     yd_eio_beat_renew(session);
+    if (session->home->eio->events->on_upgrade != NULL)
+        session->home->eio->events->on_upgrade(session);
     if (session->congested)
         yd_eio_ops(session)->want_drain(session);
 }

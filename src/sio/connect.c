@@ -13,6 +13,7 @@
 #include "sio/ns_config.h"
 #include "sio/restore.h"
 #include "sio/sio_event.h"
+#include "sio/sio_watch.h"
 
 /* Joining a namespace: CONNECT, middleware, the answer. */
 
@@ -92,6 +93,7 @@ static void be_connected(yodel_sio_socket *socket)
     }
     yd_sio_client_has_arrived(client);
     yd_sio_socket_set_phase(socket, YD_SIO_CONNECTED);
+    yd_sio_watch_connect(socket);
     tell_connected(socket);
     yd_sio_run_early(socket);
     yd_sio_aside_tidy(socket);

@@ -12,6 +12,7 @@
 #include "sio/order.h"
 #include "sio/readers.h"
 #include "sio/sio_event.h"
+#include "sio/sio_watch.h"
 #include "sio/tally.h"
 #include "sio/walk.h"
 
@@ -31,6 +32,8 @@ static int tell_watchers(yodel_sio_socket *socket, const struct yd_sio_news *new
     for (; watcher != NULL && socket->phase == YD_SIO_CONNECTED; watcher = watcher->next)
         watcher->outgoing_fn(socket, news->event, &news->args, watcher->user);
     yd_sio_config_end(config, socket->loop);
+    if (socket->phase == YD_SIO_CONNECTED)
+        yd_sio_watch_sent(socket, news->event, &news->args);
     return socket->phase == YD_SIO_CONNECTED ? 0 : YODEL_ERR_CLOSED;
 }
 

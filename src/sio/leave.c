@@ -6,6 +6,7 @@
 #include "sio/entry.h"
 #include "sio/ns_config.h"
 #include "sio/order.h"
+#include "sio/sio_watch.h"
 
 /* ---- the end ---- */
 
@@ -32,6 +33,7 @@ static bool end(yodel_sio_socket *socket, const char *reason, bool may_return)
     may_return = may_return && socket->memory != NULL && (ordered || !is_stopping(socket));
     yd_sio_socket_set_phase(socket, YD_SIO_LEAVING);
     yd_sio_socket_owe_nothing(socket);
+    yd_sio_watch_disconnect(socket, reason);
     tell(socket, handlers->on_disconnecting, reason, config->user);
     if (may_return && ordered) {
         yd_sio_order_save(socket);

@@ -2,7 +2,7 @@
 #ifndef YD_SIO_NS_CONFIG_H
 #define YD_SIO_NS_CONFIG_H
 
-#include "sio/namespaces.h"
+#include "sio/sio_base.h"
 
 /* The configuration that a namespace has at a time; any thread may change it while loops use it. */
 
@@ -14,7 +14,8 @@ static inline bool yd_sio_ns_is_watched(const yodel_sio_namespace *ns)
 {
     const yodel_sio_namespace *owner = atomic_load_explicit(&ns->configured, memory_order_acquire);
 
-    return atomic_load_explicit(&owner->is_watched, memory_order_relaxed);
+    return atomic_load_explicit(&owner->is_watched, memory_order_relaxed) ||
+           atomic_load_explicit(&ns->sio->num_sent_watchers, memory_order_relaxed) > 0;
 }
 
 /* Changes a configuration that nobody else has.  Returns 0 or more, or an error and has done

@@ -14,6 +14,13 @@
 
 /* What all parts of a service share. */
 
+/* Who is told of all that a loop's sockets do (sio_watch.h). */
+struct yd_sio_watch {
+    bool is_on;
+    void *user;
+    yodel_sio_watcher watcher;
+};
+
 /* One loop's part; that loop's alone. */
 struct yd_sio_loop {
     uint64_t stamp;                /* of the present broadcast */
@@ -25,6 +32,7 @@ struct yd_sio_loop {
     unsigned num_away;
     struct yd_mail leave; /* of leave.c, while there are clients with sockets that are LEAVING: */
     struct yd_sio_client *leaving, **leaving_end;
+    struct yd_sio_watch watch;
 };
 
 /* What yodel_sio_get_stats() tells; counted by every loop. */
@@ -72,10 +80,11 @@ struct yodel_sio {
     atomic_uint num_server_acks;     /* answers to other servers that the program holds */
     yd_sio_own_room_fn *on_own_room; /* of sockets that targets can mean; NULL: nobody asks */
     void *own_room_arg;
-    struct yd_sio_order *order;   /* of emits, and of recovery; NULL: this process alone */
-    atomic_bool has_readers;      /* of server-sent events: once there was one */
-    void (*free)(yodel_sio *sio); /* without references */
-    void *owner;                  /* kept alive until release_owner(owner) */
+    atomic_uint num_sent_watchers; /* loops that want to see what goes out */
+    struct yd_sio_order *order;    /* of emits, and of recovery; NULL: this process alone */
+    atomic_bool has_readers;       /* of server-sent events: once there was one */
+    void (*free)(yodel_sio *sio);  /* without references */
+    void *owner;                   /* kept alive until release_owner(owner) */
     void (*release_owner)(void *owner);
 };
 

@@ -10,6 +10,7 @@
 #include "proto/json_doc.h"
 #include "sio/later.h"
 #include "sio/ns_config.h"
+#include "sio/sio_watch.h"
 
 /* Events that come in. */
 
@@ -112,6 +113,7 @@ static void dispatch(yodel_sio_event *event)
 {
     const struct yd_sio_config *config = event->config;
 
+    yd_sio_watch_event(event->socket, event);
     if (config->handlers.on_any != NULL) /* ahead of middleware, as in the reference */
         config->handlers.on_any(event->socket, event, config->user);
     (void)run_own(event, true);

@@ -289,3 +289,10 @@ yodel_str yodel_sio_socket_peer(const yodel_sio_socket *socket)
         return (yodel_str){NULL, 0};
     return yd_eio_handshake_address(yd_eio_handshake(socket->client->session));
 }
+
+yodel_str yodel_sio_socket_listener_tag(const yodel_sio_socket *socket)
+{
+    if (socket == NULL || socket->client == NULL)
+        return (yodel_str){NULL, 0};
+    return yd_eio_handshake_tag(yd_eio_handshake(socket->client->session));
+}

@@ -83,7 +83,7 @@ int yodel_sio_namespace_post(yodel_sio_namespace *ns, const char *socket_id, yod
 
 /* ---- looking ---- */
 
-static struct yd_loop *current_loop(const yodel_sio *sio)
+struct yd_loop *yd_sio_current_loop(const yodel_sio *sio)
 {
     for (unsigned i = 0; i < sio->num_loops; i++)
         if (yd_loop_is_current(sio->loops[i]))
@@ -93,7 +93,7 @@ static struct yd_loop *current_loop(const yodel_sio *sio)
 
 yodel_sio_socket *yodel_sio_namespace_find_socket(yodel_sio_namespace *ns, const char *socket_id)
 {
-    struct yd_loop *loop = ns != NULL ? current_loop(ns->sio) : NULL;
+    struct yd_loop *loop = ns != NULL ? yd_sio_current_loop(ns->sio) : NULL;
     yodel_sio_socket *socket =
         loop != NULL ? yd_sio_socket_find(ns, loop, yodel_str_of(socket_id)) : NULL;
 

@@ -14,6 +14,7 @@
 #include "sio/room_events.h"
 #include "sio/sio.h"
 #include "sio/sio_layer.h"
+#include "sio/sio_watch.h"
 
 /* ---- options ---- */
 
@@ -92,6 +93,17 @@ static void on_drain(struct yd_eio_session *session)
     }
 }
 
+static void on_upgrade(struct yd_eio_session *session)
+{
+    struct yd_sio_client *client = yd_eio_data(session);
+    struct yd_list *node = client->sockets.next, *next;
+
+    for (; node != &client->sockets; node = next) {
+        next = node->next;
+        yd_sio_watch_upgrade(yd_container_of(node, yodel_sio_socket, of_client));
+    }
+}
+
 static void on_close(struct yd_eio_session *session, enum yd_eio_reason reason)
 {
     struct yd_sio_client *client = yd_eio_data(session);
@@ -104,6 +116,7 @@ static const struct yd_eio_events events = {
     .on_open = on_open,
     .on_message = on_message,
     .on_drain = on_drain,
+    .on_upgrade = on_upgrade,
     .on_close = on_close,
 };
 

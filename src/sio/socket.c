@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "proto/json_doc.h"
 #include "sio/room_events.h"
+#include "sio/sio_watch.h"
 
 /* ---- membership of groups ---- */
 
@@ -490,7 +491,13 @@ static int join_watched(yodel_sio_socket *socket, const char *room)
 
 int yd_sio_socket_join(yodel_sio_socket *socket, const char *room)
 {
-    return yd_sio_ns_watches_rooms(socket->ns) ? join_watched(socket, room) : join(socket, room);
+    const unsigned num = socket->rooms.num;
+    const bool was_in_own = socket->in_own_room;
+    int rc = yd_sio_ns_watches_rooms(socket->ns) ? join_watched(socket, room) : join(socket, room);
+
+    if (rc == 0 && (socket->rooms.num > num || socket->in_own_room != was_in_own))
+        yd_sio_watch_room(socket, room, true);
+    return rc;
 }
 
 int yd_sio_socket_enter_own_room(yodel_sio_socket *socket)
@@ -506,12 +513,16 @@ int yd_sio_socket_enter_own_room(yodel_sio_socket *socket)
 void yd_sio_socket_leave(yodel_sio_socket *socket, const char *room)
 {
     struct yd_sio_rooms rooms = yd_sio_rooms_of(socket);
+    const unsigned num = socket->rooms.num;
+    const bool was_in_own = socket->in_own_room;
 
     if (is_own(socket, room))
         socket->in_own_room = false;
     else
         yd_sio_membership_leave(&socket->rooms, &rooms, room);
     yd_sio_stay_end(socket, room);
+    if (socket->rooms.num < num || socket->in_own_room != was_in_own)
+        yd_sio_watch_room(socket, room, false);
 }
 
 void yd_sio_socket_leave_rooms(yodel_sio_socket *socket)

@@ -57,6 +57,7 @@ struct yodel_sio_socket {
     bool in_own_room : 1;   /* the room of its id */
     bool has_id : 1;
     bool is_paused : 1; /* its client is not read from */
+    bool is_shown : 1;  /* to who watches its loop: from CONNECTED on, until it ends */
     uint64_t stamp;     /* of the broadcast that has reached or passed it */
     json_t *json;       /* yodel_sio_socket_json() */
     char *auth_text;

@@ -72,7 +72,18 @@ static void on_close(struct yd_eio_session *session, enum yd_eio_reason reason)
         sim->session = NULL;
 }
 
-static const struct yd_eio_events events = {on_open, on_message, on_drain, on_close};
+static void on_upgrade(struct yd_eio_session *session)
+{
+    struct eio_sim *sim = yd_eio_data(session);
+
+    sim->num_upgrades++;
+}
+
+static const struct yd_eio_events events = {.on_open = on_open,
+                                            .on_message = on_message,
+                                            .on_drain = on_drain,
+                                            .on_upgrade = on_upgrade,
+                                            .on_close = on_close};
 
 /* ---- set-up ---- */
 

@@ -15,9 +15,10 @@ struct eio_sim {
     struct yd_eio_session *session; /* that was opened last */
     bool refuse_open;               /* on_open returns NULL */
     bool close_at_open;
-    bool echo;                  /* messages go back */
-    const char *close_after;    /* closes the session in the handler of this text */
-    const char *pause_after;    /* pauses it in the handler of this one */
+    bool echo;               /* messages go back */
+    const char *close_after; /* closes the session in the handler of this text */
+    const char *pause_after; /* pauses it in the handler of this one */
+    unsigned num_upgrades;
     char id[YD_EIO_ID_LEN + 1]; /* of the session that was opened last */
 };
 

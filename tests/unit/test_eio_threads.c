@@ -80,7 +80,8 @@ static void on_close(struct yd_eio_session *session, enum yd_eio_reason reason)
     (void)reason;
 }
 
-static const struct yd_eio_events events = {on_open, on_message, on_drain, on_close};
+static const struct yd_eio_events events = {
+    .on_open = on_open, .on_message = on_message, .on_drain = on_drain, .on_close = on_close};
 
 /* ---- the server ---- */
 

@@ -335,10 +335,12 @@ static void test_eio_upgrades(void **state)
     (void)eio_sim_say(sim, "4b\x1e"
                            "4c");
     ws_sim_expect_nothing(ws);
+    assert_int_equal(sim->num_upgrades, 0);
     say(sim, ws, "5");
     ws_sim_expect_text(ws, "4b");
     ws_sim_expect_text(ws, "4c");
     eio_sim_expect_told(sim, "text:a;text:b;text:c;");
+    assert_int_equal(sim->num_upgrades, 1);
     assert_int_equal(yd_eio_transport(sim->session), YD_EIO_WEBSOCKET);
     yd_eio_count(sim->eio, &all, &polling);
     assert_int_equal(all, 1);

@@ -43,6 +43,62 @@ static void on_more(yodel_sio_socket *socket, yodel_sio_event *event, void *user
     act(user, NULL, yodel_sio_socket_data(socket));
 }
 
+/* ---- watchers ---- */
+
+static void on_watched(yodel_sio_socket *socket, void *user)
+{
+    act(user, NULL, yodel_sio_socket_data(socket));
+}
+
+static void on_watched_room(yodel_sio_socket *socket, yodel_str room, void *user)
+{
+    (void)room;
+    act(user, NULL, yodel_sio_socket_data(socket));
+}
+
+static void on_watched_end(yodel_sio_socket *socket, const char *reason, void *user)
+{
+    (void)reason;
+    act(user, NULL, yodel_sio_socket_data(socket));
+}
+
+static void on_watched_sent(yodel_sio_socket *socket, yodel_str event, const yodel_sio_args *args,
+                            void *user)
+{
+    struct program *p = user;
+    bool was_in = p->in_watcher; /* what is emitted goes ahead of the event */
+
+    (void)event, (void)args;
+    p->in_watcher = true;
+    act(p, NULL, yodel_sio_socket_data(socket));
+    p->in_watcher = was_in;
+}
+
+static int on_walked(yodel_sio_socket *socket, void *user)
+{
+    struct program *p = user;
+
+    (void)yodel_sio_socket_listener_tag(socket);
+    act(p, NULL, yodel_sio_socket_data(socket));
+    return once_in(p, 4) ? 1 : 0;
+}
+
+static void change_watch(struct program *p, const struct service *service)
+{
+    const yodel_sio_watcher watcher = {.size = sizeof watcher,
+                                       .on_connect = on_watched,
+                                       .on_disconnect = on_watched_end,
+                                       .on_join = on_watched_room,
+                                       .on_leave = on_watched_room,
+                                       .on_upgrade = on_watched,
+                                       .on_event = on_more,
+                                       .on_sent = on_watched_sent};
+
+    (void)yodel_sio_watch(service->sio, once_in(p, 4) ? NULL : &watcher, p);
+    if (once_in(p, 2))
+        (void)yodel_sio_each_socket(service->sio, on_walked, p);
+}
+
 static void change_namespace(struct program *p, struct service *service)
 {
     yodel_sio_namespace *ns = service->ns[pick(p, 2)], *made;
@@ -59,6 +115,7 @@ static void change_namespace(struct program *p, struct service *service)
         break;
     case 2:
         (void)yodel_sio_namespace_off(service->ns[NUM_NAMES], "none", NULL, NULL);
+        change_watch(p, service);
         break;
     default:
         if (yodel_sio_of(service->sio, "/made", &made) == 0)
