@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/curl.h"
 #include "serve/state.h"
 #include "token/jwks.h"
 #include "token/jwks_times.h"
@@ -286,7 +287,7 @@ int yg_key_source_start(struct yg_state *state)
     source->state = state;
     pthread_mutex_init(&source->lock, NULL);
     state->key_source = source;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    if (yg_curl_init() < 0)
         return -ENOMEM;
     return yodel_server_add_loop_handlers(state->server, &handlers, source);
 }

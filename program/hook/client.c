@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/curl.h"
+#include "hook/client_parts.h"
+
+#define LOCALHOST "http://localhost" /* what a Unix socket's back end sees */
+
+/* ---- lists of calls ---- */
+
+static void append(struct yg_call_list *list, struct yg_hook_call *call)
+{
+    call->list = list;
+    call->next = NULL;
+    call->prev = list->last;
+    if (list->last != NULL)
+        list->last->next = call;
+    else
+        list->first = call;
+    list->last = call;
+}
+
+static void take_out(struct yg_hook_call *call)
+{
+    struct yg_call_list *list = call->list;
+
+    if (call->prev != NULL)
+        call->prev->next = call->next;
+    else
+        list->first = call->next;
+    if (call->next != NULL)
+        call->next->prev = call->prev;
+    else
+        list->last = call->prev;
+    call->list = NULL;
+}
+
+/* ---- the end of a call ---- */
+
+/* Begins those that wait, as far as there are connections. */
+static void begin_next(struct yg_hook_client *client)
+{
+    struct yg_hook_call *call;
+
+    while (client->num_running < client->options.in_flight &&
+           (call = client->waiting.first) != NULL) {
+        take_out(call);
+        append(&client->running, call);
+        if (yg_transfer_begin(call) < 0)
+            yg_hook_call_fail(call, -ENOMEM);
+    }
+}
+
+void yg_hook_call_fail(struct yg_hook_call *call, int result)
+{
+    call->result = result;
+    (void)yodel_timer_start(&call->timer, 0);
+}
+
+static void detach(struct yg_hook_call *call)
+{
+    (void)yodel_timer_stop(&call->timer);
+    take_out(call);
+    call->client->num_active--;
+}
+
+/* transfer   what the reply's content stands in, which carries nothing any more; NULL: none */
+static void reply_to(struct yg_hook_call *call, struct yg_transfer *transfer,
+                     struct yg_hook_reply *reply)
+{
+    struct yg_hook_client *client = call->client;
+    const bool was_replying = client->is_replying;
+
+    reply->took_us = yg_clock_us() - call->begun_us;
+    client->is_replying = true;
+    call->fn(reply, call->user);
+    client->is_replying = was_replying;
+    free(call);
+    if (client->is_freed) {
+        yg_transfer_free(transfer);
+        if (!was_replying)
+            free(client);
+        return;
+    }
+    if (transfer != NULL)
+        yg_transfer_release(client, transfer);
+    begin_next(client);
+}
+
+void yg_hook_client_done(struct yg_transfer *transfer, CURLcode code)
+{
+    struct yg_hook_call *call = transfer->call;
+    struct yg_hook_reply reply = {.error = ""};
+
+    if (yg_transfer_again(transfer, code))
+        return;
+    detach(call);
+    yg_transfer_reply(transfer, code, &reply);
+    yg_transfer_end(transfer);
+    reply_to(call, transfer, &reply);
+}
+
+static const char *error_of(int result)
+{
+    return result == -ETIMEDOUT ? "timed out"
+           : result == -ENOMEM  ? "out of memory"
+                                : "the loop cannot wait for the connection";
+}
+
+static void on_time(yodel_timer *timer, void *user)
+{
+    struct yg_hook_call *call = user;
+    struct yg_transfer *transfer = call->transfer;
+    struct yg_hook_reply reply = {.result = call->result, .error = error_of(call->result)};
+
+    (void)timer;
+    detach(call);
+    if (transfer != NULL)
+        yg_transfer_end(transfer);
+    reply_to(call, transfer, &reply);
+}
+
+/* ---- a new call ---- */
+
+/* The bytes that a header takes; 0: it is none. */
+static size_t header_size(const char *header)
+{
+    const char *colon = strchr(header, ':');
+
+    if (colon == NULL || colon == header)
+        return 0;
+    for (const char *at = header; *at != '\0'; at++)
+        if (((unsigned char)*at < ' ' && *at != '\t') || *at == 127 || (*at == ' ' && at < colon))
+            return 0;
+    return strlen(header) + 1;
+}
+
+/* For libcurl a header without a value is one that it shall leave out, and one that ends in a
+ * semicolon is one without a value. */
+static void copy_header(char *to, const char *header)
+{
+    const char *colon = strchr(header, ':');
+    char *at = to + (colon - header);
+
+    strcpy(to, header);
+    if (colon[1 + strspn(colon + 1, " \t")] == '\0')
+        strcpy(at, ";");
+}
+
+/* Where the path of "unix:PATH:/uri" ends; NULL: it is no such URL. */
+static const char *path_end(const char *url)
+{
+    return strncmp(url, "unix:/", 6) == 0 ? strstr(url + 6, ":/") : NULL;
+}
+
+static bool is_url(const char *url)
+{
+    const size_t scheme = strncmp(url, "http://", 7) == 0    ? 7
+                          : strncmp(url, "https://", 8) == 0 ? 8
+                                                             : 0;
+
+    for (const char *at = url; *at != '\0'; at++)
+        if ((unsigned char)*at <= ' ' || *at == 127)
+            return false;
+    return scheme > 0 ? url[scheme] != '\0' && url[scheme] != '/' : path_end(url) != NULL;
+}
+
+/* Headers of the client's own: no Expect, a Content-Type if there is none. */
+static const char *const own_headers[] = {"Expect:", "Content-Type: application/json"};
+
+struct wanted {
+    size_t size;        /* bytes behind the struct; 0: wrong */
+    size_t num_headers; /* without those of the client's own */
+    size_t num_own;
+};
+
+static struct wanted measure(const struct yg_hook_request *request)
+{
+    struct wanted wanted = {.num_own = 2};
+    size_t size = 2 * strlen(request->url) + sizeof(LOCALHOST) + 3;
+
+    if (!is_url(request->url))
+        return wanted;
+    for (size_t len; request->headers != NULL && request->headers[wanted.num_headers] != NULL;
+         wanted.num_headers++, size += len) {
+        const char *header = request->headers[wanted.num_headers];
+
+        if ((len = header_size(header)) == 0)
+            return wanted;
+        if (strncasecmp(header, "Content-Type:", 13) == 0)
+            wanted.num_own = 1;
+    }
+    for (size_t i = 0; i < wanted.num_own; i++)
+        size += strlen(own_headers[i]) + 1;
+    wanted.size = size + (wanted.num_headers + wanted.num_own) * sizeof(struct curl_slist);
+    return wanted;
+}
+
+/* Returns what is behind it. */
+static char *copy(const char **ret_string, char *to, const char *ptr, size_t len)
+{
+    *ret_string = to;
+    memcpy(to, ptr, len);
+    to[len] = '\0';
+    return to + len + 1;
+}
+
+static char *copy_url(struct yg_hook_call *call, char *at, const char *url)
+{
+    const char *end = path_end(url);
+
+    at = copy(&call->key, at, url, strlen(url));
+    call->url = call->key;
+    if (end == NULL)
+        return at;
+    at = copy(&call->path, at, url + 5, (size_t)(end - url) - 5);
+    call->url = at;
+    memcpy(at, LOCALHOST, sizeof(LOCALHOST) - 1);
+    strcpy(at + sizeof(LOCALHOST) - 1, end + 1);
+    return at + strlen(at) + 1;
+}
+
+static void copy_headers(struct yg_hook_call *call, char *at, const struct yg_hook_request *request,
+                         const struct wanted *wanted)
+{
+    struct curl_slist *list = (struct curl_slist *)(call + 1);
+    const size_t num = wanted->num_headers + wanted->num_own;
+
+    call->headers = list;
+    for (size_t i = 0; i < num; i++) {
+        list[i].data = at;
+        list[i].next = i + 1 < num ? &list[i + 1] : NULL;
+        if (i < wanted->num_own)
+            strcpy(at, own_headers[i]);
+        else
+            copy_header(at, request->headers[i - wanted->num_own]);
+        at += strlen(at) + 1;
+    }
+}
+
+static struct yg_hook_call *make_call(struct yg_hook_client *client,
+                                      const struct yg_hook_request *request,
+                                      const struct wanted *wanted)
+{
+    const uint32_t connect_ms = request->connect_timeout_ms;
+    struct yg_hook_call *call = malloc(sizeof(*call) + wanted->size);
+    char *at;
+
+    if (call == NULL)
+        return NULL;
+    memset(call, 0, sizeof(*call));
+    call->client = client;
+    call->result = -ETIMEDOUT;
+    call->begun_us = yg_clock_us();
+    call->connect_timeout_ms = connect_ms == 0 || connect_ms > INT32_MAX ? INT32_MAX : connect_ms;
+    call->body = request->body;
+    yodel_timer_init(&call->timer, client->loop, on_time, call);
+    at = (char *)((struct curl_slist *)(call + 1) + wanted->num_headers + wanted->num_own);
+    copy_headers(call, copy_url(call, at, request->url), request, wanted);
+    return call;
+}
+
+static int begin(struct yg_hook_call *call)
+{
+    struct yg_hook_client *client = call->client;
+
+    if (client->num_running >= client->options.in_flight || client->waiting.first != NULL) {
+        append(&client->waiting, call);
+        return 0;
+    }
+    append(&client->running, call);
+    return yg_transfer_begin(call);
+}
+
+int yg_hook_client_post(struct yg_hook_client *client, const struct yg_hook_request *request,
+                        yg_hook_reply_fn *fn, void *user, struct yg_hook_call **ret_call)
+{
+    const struct wanted wanted = measure(request);
+    struct yg_hook_call *call;
+    int rc;
+
+    if (wanted.size == 0)
+        return -EINVAL;
+    if ((call = make_call(client, request, &wanted)) == NULL)
+        return -ENOMEM;
+    call->fn = fn;
+    call->user = user;
+    rc =
+        yodel_timer_start(&call->timer, request->timeout_ms > 0 ? request->timeout_ms : UINT32_MAX);
+    if (rc == 0 && (rc = begin(call)) < 0)
+        take_out(call);
+    if (rc < 0) {
+        (void)yodel_timer_stop(&call->timer);
+        free(call);
+        return rc;
+    }
+    client->num_active++;
+    if (ret_call != NULL)
+        *ret_call = call;
+    return 0;
+}
+
+void yg_hook_call_cancel(struct yg_hook_call *call)
+{
+    struct yg_hook_client *client;
+    struct yg_transfer *transfer;
+
+    if (call == NULL || call->list == NULL)
+        return;
+    client = call->client;
+    transfer = call->transfer;
+    detach(call);
+    if (transfer != NULL) {
+        yg_transfer_end(transfer);
+        yg_transfer_release(client, transfer);
+    }
+    free(call);
+    begin_next(client);
+}
+
+size_t yg_hook_client_num_active(const struct yg_hook_client *client)
+{
+    return client->num_active;
+}
+
+/* ---- clients ---- */
+
+static void drop_calls(struct yg_call_list *list)
+{
+    struct yg_hook_call *call;
+
+    while ((call = list->first) != NULL) {
+        struct yg_transfer *transfer = call->transfer;
+
+        detach(call);
+        if (transfer != NULL)
+            yg_transfer_end(transfer);
+        yg_transfer_free(transfer);
+        free(call);
+    }
+}
+
+void yg_hook_client_free(struct yg_hook_client *client)
+{
+    struct yg_transfer *transfer;
+
+    if (client == NULL)
+        return;
+    drop_calls(&client->waiting);
+    drop_calls(&client->running);
+    while ((transfer = client->idle) != NULL) {
+        client->idle = transfer->next;
+        yg_transfer_free(transfer);
+    }
+    curl_multi_cleanup(client->multi);
+    yg_sockets_stop(client);
+    client->is_freed = true;
+    if (!client->is_replying)
+        free(client);
+}
+
+int yg_hook_client_new(yodel_loop *loop, const struct yg_hook_client_options *options,
+                       struct yg_hook_client **ret_client)
+{
+    struct yg_hook_client *client;
+
+    if (yg_curl_init() < 0 || (client = calloc(1, sizeof(*client))) == NULL)
+        return -ENOMEM;
+    client->loop = loop;
+    client->options = *options;
+    if (client->options.in_flight == 0)
+        client->options.in_flight = 1;
+    client->multi = curl_multi_init();
+    if (client->multi == NULL || yg_sockets_start(client) < 0) {
+        curl_multi_cleanup(client->multi);
+        free(client);
+        return -ENOMEM;
+    }
+    *ret_client = client;
+    return 0;
+}

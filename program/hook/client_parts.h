@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_HOOK_CLIENT_PARTS_H
+#define YG_HOOK_CLIENT_PARTS_H
+
+#include <curl/curl.h>
+
+#include "base/text.h"
+#include "hook/client.h"
+
+/*
+ * The parts of a client: its calls (client.c), the transfers of libcurl's that carry them
+ * (client_transfer.c), and the descriptors and the clock of the loop that libcurl asks for
+ * (client_sockets.c).
+ *
+ * libcurl may not be called inside its callbacks, so these only note what there is to do; replies
+ * are given between two calls of it.
+ */
+
+/* A transfer: a handle of libcurl's with all that stays the same set, used again and again. */
+struct yg_transfer {
+    struct yg_transfer *next;  /* of the idle ones */
+    struct yg_hook_call *call; /* NULL: idle */
+    CURL *easy;
+    char *key; /* the URL that the handle is set to; NULL: none */
+    uint32_t connect_timeout_ms;
+    bool is_again;   /* it was sent anew, on a connection of its own */
+    int failure;     /* of a callback: why libcurl was told to stop; else 0 */
+    size_t head_len; /* bytes of the answer's heads so far */
+    bool has_head;   /* the last of them is whole */
+    struct yg_text body;
+    char error[CURL_ERROR_SIZE];
+};
+
+struct yg_call_list {
+    struct yg_hook_call *first, *last;
+};
+
+struct yg_hook_call {
+    struct yg_hook_client *client;
+    struct yg_call_list *list; /* where it is; NULL: its reply is being given */
+    struct yg_hook_call *prev, *next;
+    struct yg_transfer *transfer; /* NULL: it waits, or could not begin */
+    yodel_timer timer;            /* of its end */
+    int result;                   /* what it ends with when the timer fires */
+    uint64_t begun_us;
+    uint32_t connect_timeout_ms;
+    yodel_str body;
+    yg_hook_reply_fn *fn;
+    void *user;
+    /* In the same memory: */
+    const char *key;  /* the URL as it was given */
+    const char *url;  /* as libcurl takes it */
+    const char *path; /* of a Unix socket; NULL: none */
+    struct curl_slist *headers;
+};
+
+#define YG_SOCKET_BUCKETS 64
+
+struct yg_hook_client {
+    yodel_loop *loop;
+    struct yg_hook_client_options options;
+    CURLM *multi;
+    yodel_timer timer;                                 /* libcurl's */
+    struct yg_hook_socket *sockets[YG_SOCKET_BUCKETS]; /* by descriptor */
+    struct yg_call_list waiting, running;
+    struct yg_transfer *idle;
+    unsigned num_running; /* transfers that carry a call */
+    size_t num_active;
+    bool is_replying; /* a frame further up has the struct: it frees it */
+    bool is_freed;
+};
+
+/* ---- client.c ---- */
+
+/* A transfer has come to its end. */
+void yg_hook_client_done(struct yg_transfer *transfer, CURLcode code);
+
+/* Ends a call soon, by its timer. */
+void yg_hook_call_fail(struct yg_hook_call *call, int result);
+
+/* ---- client_transfer.c ---- */
+
+/* Begins a call: takes an idle transfer, or makes one.  Returns 0 or -ENOMEM. */
+int yg_transfer_begin(struct yg_hook_call *call);
+
+/* Begins one that has ended anew, if a kept connection was to blame.  Returns whether it did. */
+bool yg_transfer_again(struct yg_transfer *transfer, CURLcode code);
+
+/* Takes a transfer off its call and out of libcurl's work: a connection that has not had the whole
+ * answer is closed.  What it has read stays. */
+void yg_transfer_end(struct yg_transfer *transfer);
+
+/* Fills a reply from one that has ended; strings are the transfer's. */
+void yg_transfer_reply(struct yg_transfer *transfer, CURLcode code, struct yg_hook_reply *reply);
+
+/* Puts it among the idle ones of the client. */
+void yg_transfer_release(struct yg_hook_client *client, struct yg_transfer *transfer);
+
+/* NULL does nothing. */
+void yg_transfer_free(struct yg_transfer *transfer);
+
+/* ---- client_sockets.c ---- */
+
+/* Ties libcurl to the loop.  Returns 0 or -ENOMEM. */
+int yg_sockets_start(struct yg_hook_client *client);
+
+/* The options of a handle whose sockets are the client's.  user of the callback is the transfer. */
+bool yg_sockets_set_up(struct yg_hook_client *client, struct yg_transfer *transfer);
+
+/* Forgets the watches that libcurl has left. */
+void yg_sockets_stop(struct yg_hook_client *client);
+
+#endif

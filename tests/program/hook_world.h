@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_TESTS_HOOK_WORLD_H
+#define YG_TESTS_HOOK_WORLD_H
+
+#include "hook/client.h"
+
+/*
+ * A client (hook/client.h) on the one loop of a real server, which this thread runs, and the back
+ * end of tests/integration/hostile_backend.py in a process of its own.
+ *
+ * Callbacks must not jump out of the loop: CHECK() notes what is wrong, and world_run() fails then.
+ */
+
+#define WORLD_CALLS 128
+
+struct world_got {
+    int result; /* 1: no reply yet */
+    char error[256];
+    unsigned status;
+    char body[4096]; /* its beginning, NUL-terminated */
+    size_t body_len;
+    bool is_json;
+    uint32_t retry_after_ms, max_age_s;
+    struct yg_hook_call *call;
+};
+
+struct world {
+    yodel_server *server;
+    yodel_loop *loop;
+    struct yg_hook_client *client;
+    struct world_got got[WORLD_CALLS];
+    unsigned num_replies; /* so far */
+    unsigned expected;    /* with which the server stops */
+    unsigned num_wrong;
+    int started; /* the result of yg_hook_client_new() */
+    /* Optional: what is done with each reply, in it. */
+    void (*on_reply)(unsigned n);
+};
+
+extern struct world world;
+
+/* Setup and teardown of a group: the back end. */
+int world_open(void **state);
+int world_close(void **state);
+
+/* "http://127.0.0.1:PORT/path", or to its Unix socket, or to a port where nobody listens; static,
+ * of the last few calls. */
+const char *world_url(const char *path);
+const char *world_unix_url(const char *path);
+const char *world_refused_url(const char *path);
+
+/* Posts call n, which is answered within timeout_ms. */
+int world_post(unsigned n, const char *url, yodel_str body, uint32_t timeout_ms);
+
+/*
+ * Runs a server until the replies that are expected have come, or for 60 s, which is wrong.  The
+ * client is freed at the end of the loop, if it is there still; all descriptors must be closed
+ * then.
+ *
+ * begin   on the loop, with a client
+ */
+void world_run(const struct yg_hook_client_options *options, void (*begin)(void));
+
+/* Whether this kernel has what YODEL_BACKEND names. */
+bool world_can_run(void);
+
+void world_note_wrong(const char *file, int line, const char *what);
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            world_note_wrong(__FILE__, __LINE__, #condition);                                      \
+    } while (0)
+
+#endif

@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "failing.h"
+#include "hook/reply_headers.h"
+#include "hook_world.h"
+
+#define LONG_MS 30000
+
+static const struct yg_hook_client_options plain = {.in_flight = 64, .max_body = 100000};
+
+static int forget(void **state)
+{
+    memset(&world, 0, sizeof(world));
+    return 0;
+}
+
+static void is_in(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL)
+        fail_msg("%s is not in %s", part, text);
+}
+
+static void is_not_in(const char *text, const char *part)
+{
+    if (strstr(text, part) != NULL)
+        fail_msg("%s is in %s", part, text);
+}
+
+/* A number of the answer of /echo. */
+static long number_of(unsigned n, const char *name)
+{
+    char quoted[32];
+    const char *at;
+
+    snprintf(quoted, sizeof(quoted), "\"%s\": ", name);
+    at = strstr(world.got[n].body, quoted);
+    return at == NULL ? -1 : strtol(at + strlen(quoted), NULL, 10);
+}
+
+/* ---- one request ---- */
+
+static void post_echoes(void)
+{
+    CHECK(world_post(0, world_url("/echo?a=b"), YODEL_STR("{\"events\":[]}"), LONG_MS) == 0);
+    CHECK(world_post(1, world_unix_url("/echo?c=d"), YODEL_STR(""), LONG_MS) == 0);
+    CHECK(yg_hook_client_num_active(world.client) == 2);
+}
+
+static void test_hook_client_posts(void **state)
+{
+    world.expected = 2;
+    world_run(&plain, post_echoes);
+    for (unsigned n = 0; n < 2; n++) {
+        const char *body = world.got[n].body;
+
+        assert_int_equal(world.got[n].result, 0);
+        assert_int_equal(world.got[n].status, 200);
+        assert_true(world.got[n].is_json);
+        is_in(body, "\"method\": \"POST\"");
+        is_in(body, "\"path\": \"/echo\"");
+        is_in(body, "\"webhook-id\": \"msg_1\"");
+        is_in(body, "\"x-empty\": \"\"");
+        is_in(body, "\"x-set\": \"two words\"");
+        is_in(body, "\"content-type\": \"application/json\"");
+        is_in(body, "\"user-agent\": \"yodel/");
+        is_not_in(body, "expect");
+        is_not_in(body, "encoding");
+    }
+    is_in(world.got[0].body, "\"a\": \"b\"");
+    is_in(world.got[0].body, "\"body\": \"{\\\"events\\\":[]}\"");
+    is_in(world.got[1].body, "\"c\": \"d\"");
+    is_in(world.got[1].body, "\"length\": 0");
+    is_in(world.got[1].body, "\"host\": \"localhost\"");
+}
+
+static void post_wrong(void)
+{
+    static const char *const urls[] = {
+        "",           "ftp://127.0.0.1/", "file:///etc/passwd", "http://",   "http:///a",
+        "https:///a", "http://a b/",      "http://a/\r\nX: y",  "unix:a:/b", "unix:/a"};
+    static const char *const headers[] = {"no colon", ": no name", "a: b\r\nc: d", "a b: c"};
+
+    for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
+        CHECK(world_post(0, urls[i], YODEL_STR("{}"), LONG_MS) == -EINVAL);
+    for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        const char *const list[] = {headers[i], NULL};
+        const struct yg_hook_request request = {.url = world_url("/echo"), .headers = list};
+
+        CHECK(yg_hook_client_post(world.client, &request, NULL, NULL, NULL) == -EINVAL);
+    }
+    CHECK(yg_hook_client_num_active(world.client) == 0);
+    yg_hook_call_cancel(NULL);
+    yodel_server_stop(world.server, 0);
+}
+
+static void test_hook_client_refuses_wrong_requests(void **state)
+{
+    world_run(&plain, post_wrong);
+    yg_hook_client_free(NULL);
+}
+
+/* ---- what comes back ---- */
+
+static const struct asked {
+    const char *path;
+    uint32_t timeout_ms; /* 0: long */
+    int result;
+    unsigned status;
+    const char *body; /* NULL: any */
+} asked[] = {
+    {"/status/204", 0, 0, 204, ""},
+    {"/status/500?body=oops", 0, 0, 500, "oops"},
+    {"/status/302?location=/echo", 0, 0, 302, ""},
+    {"/status/307?location=http://127.0.0.1:1/", 0, 0, 307, ""},
+    {"/status/401", 0, 0, 401, ""},
+    {"/chunked", 0, 0, 200, "in pieces"},
+    {"/informs", 0, 0, 200, "{\"informed\": true}"},
+    {"/until_close", 0, 0, 200, "to the end"},
+    {"/early", 0, 0, 200, "{}"},
+    {"/large/100000", 0, 0, 200, NULL},
+    {"/wait/0.05", 0, 0, 200, "{}"},
+    {"/large/100001", 0, -E2BIG, 0, ""},
+    {"/large/100001?chunked=1", 0, -E2BIG, 0, ""},
+    {"/endless", 0, -E2BIG, 0, ""},
+    {"/continues", 0, -E2BIG, 0, ""},
+    {"/long_head", 0, -E2BIG, 0, ""},
+    {"/half", 0, -EIO, 0, ""},
+    {"/half_head", 0, -EIO, 0, ""},
+    {"/half_chunked", 0, -EIO, 0, ""},
+    {"/informs_only", 0, -EIO, 0, ""},
+    {"/drop", 0, -EIO, 0, ""},
+    {"/reset", 0, -EIO, 0, ""},
+    {"/garbage", 0, -EIO, 0, ""},
+    {"/hang", 300, -ETIMEDOUT, 0, ""},
+    {"/trickle", 300, -ETIMEDOUT, 0, ""},
+    {"/trickle_head", 300, -ETIMEDOUT, 0, ""},
+};
+
+#define NUM_ASKED (sizeof(asked) / sizeof(asked[0]))
+
+static void post_asked(void)
+{
+    for (unsigned n = 0; n < NUM_ASKED; n++) {
+        const uint32_t timeout_ms = asked[n].timeout_ms > 0 ? asked[n].timeout_ms : LONG_MS;
+
+        CHECK(world_post(2 * n, world_url(asked[n].path), YODEL_STR("{}"), timeout_ms) == 0);
+        CHECK(world_post(2 * n + 1, world_unix_url(asked[n].path), YODEL_STR("{}"), timeout_ms) ==
+              0);
+    }
+}
+
+static void test_hook_client_takes_what_comes(void **state)
+{
+    world.expected = 2 * NUM_ASKED;
+    world_run(&plain, post_asked);
+    for (unsigned n = 0; n < 2 * NUM_ASKED; n++) {
+        const struct asked *expected = &asked[n / 2];
+        const struct world_got *got = &world.got[n];
+
+        if (got->result != expected->result || got->status != expected->status ||
+            (expected->body != NULL && strcmp(got->body, expected->body) != 0))
+            fail_msg("%s: %d (%s), %u, %s", expected->path, got->result, got->error, got->status,
+                     got->body);
+    }
+}
+
+static void post_headers(void)
+{
+    static const char *const paths[] = {
+        "/status/429?retry_after=2",
+        "/status/503?retry_after=100000",
+        "/status/503?retry_after=Fri,%2031%20Dec%202100%2023:59:59%20GMT",
+        "/status/200?cache_control=max-age=60",
+        "/status/200?cache_control=max-age=60,%20no-store",
+        "/status/200?type=application/problem%2Bjson;%20charset=utf-8",
+        "/status/200?type=text/html",
+        "/informs",
+    };
+
+    for (unsigned n = 0; n < 8; n++)
+        CHECK(world_post(n, world_url(paths[n]), YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void test_hook_client_reads_headers(void **state)
+{
+    world.expected = 8;
+    world_run(&plain, post_headers);
+    assert_int_equal(world.got[0].retry_after_ms, 2000);
+    assert_int_equal(world.got[1].retry_after_ms, 3600000);
+    assert_int_equal(world.got[2].retry_after_ms, 3600000);
+    assert_int_equal(world.got[3].max_age_s, 60);
+    assert_int_equal(world.got[4].max_age_s, 0);
+    assert_true(world.got[5].is_json);
+    assert_false(world.got[6].is_json);
+    assert_true(world.got[7].is_json);
+    assert_int_equal(world.got[7].retry_after_ms, 0); /* that of the 103 was another's */
+}
+
+static void post_to_nobody(void)
+{
+    CHECK(world_post(0, world_refused_url("/"), YODEL_STR("{}"), LONG_MS) == 0);
+    CHECK(world_post(1, "unix:/nowhere/at/all.sock:/", YODEL_STR("{}"), LONG_MS) == 0);
+    CHECK(world_post(2, "http://name.invalid/", YODEL_STR("{}"), 200) == 0);
+    CHECK(world_post(3, "http://[::1", YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void test_hook_client_tells_that_nobody_is_there(void **state)
+{
+    world.expected = 4;
+    world_run(&plain, post_to_nobody);
+    assert_int_equal(world.got[0].result, -ECONNREFUSED);
+    assert_int_equal(world.got[1].result, -ECONNREFUSED);
+    if (world.got[2].result != -ETIMEDOUT) /* the resolver may be slow */
+        assert_int_equal(world.got[2].result, -EIO);
+    assert_int_equal(world.got[3].result, -EIO);
+}
+
+/* ---- connections that are kept ---- */
+
+/* A script: each is posted when the one before it was answered. */
+static const char *const *script;
+static yodel_str script_body;
+
+static void post_next(unsigned n)
+{
+    if (script[n + 1] != NULL)
+        CHECK(world_post(n + 1, world_url(script[n + 1]), script_body, LONG_MS) == 0);
+}
+
+static void post_first(void)
+{
+    CHECK(world_post(0, world_url(script[0]), script_body, LONG_MS) == 0);
+}
+
+static void run_script(const char *const *paths, yodel_str body)
+{
+    forget(NULL);
+    script = paths;
+    script_body = body;
+    world.on_reply = post_next;
+    for (world.expected = 0; paths[world.expected] != NULL;)
+        world.expected++;
+    world_run(&plain, post_first);
+    for (unsigned n = 0; n < world.expected; n++)
+        assert_int_equal(world.got[n].result, 0);
+}
+
+static void test_hook_client_keeps_connections(void **state)
+{
+    static const char *const paths[] = {"/echo",        "/status/500", "/echo",
+                                        "/large/90000", "/echo",       NULL};
+
+    run_script(paths, YODEL_STR("{}"));
+    assert_int_equal(number_of(4, "connection"), number_of(0, "connection"));
+    assert_int_equal(number_of(4, "served"), 5);
+}
+
+static void test_hook_client_sends_anew_on_another_connection(void **state)
+{
+    static const char *const paths[] = {"/echo", "/stale",  "/echo", "/stale?reset=1",
+                                        "/echo", "/closes", "/echo", NULL};
+    const size_t large = 3000000;
+    char *body = malloc(large);
+
+    memset(body, 'b', large);
+    for (unsigned i = 0; i < 2; i++) {
+        const yodel_str sent = i == 0 ? YODEL_STR("{}") : (yodel_str){body, large};
+
+        run_script(paths, sent);
+        for (unsigned n = 2; n <= 6; n += 2) {
+            assert_int_equal(number_of(n, "served"), 1);
+            assert_int_equal(number_of(n, "length"), sent.len);
+        }
+    }
+    free(body);
+}
+
+/* ---- many ---- */
+
+static void post_many(void)
+{
+    for (unsigned n = 0; n < 100; n++)
+        CHECK(world_post(n, world_url("/gate/4"), YODEL_STR("{}"), LONG_MS) == 0);
+    CHECK(world_post(100, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
+    CHECK(yg_hook_client_num_active(world.client) == 101);
+}
+
+static void test_hook_client_waits_for_connections(void **state)
+{
+    static const struct yg_hook_client_options four = {.in_flight = 4, .max_body = 1000};
+
+    world.expected = 101;
+    world_run(&four, post_many);
+    for (unsigned n = 0; n <= 100; n++)
+        assert_int_equal(world.got[n].result, 0);
+    assert_true(number_of(100, "served") >= 25);
+}
+
+static void post_behind_one_that_hangs(void)
+{
+    CHECK(world_post(0, world_url("/hang"), YODEL_STR("{}"), 400) == 0);
+    CHECK(world_post(1, world_url("/echo"), YODEL_STR("{}"), 100) == 0);
+    CHECK(world_post(2, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void test_hook_client_times_out_those_that_wait(void **state)
+{
+    static const struct yg_hook_client_options one = {.in_flight = 0, .max_body = 1000};
+
+    world.expected = 3;
+    world_run(&one, post_behind_one_that_hangs);
+    assert_int_equal(world.got[0].result, -ETIMEDOUT);
+    assert_int_equal(world.got[1].result, -ETIMEDOUT);
+    assert_int_equal(world.got[2].result, 0);
+}
+
+/* ---- cancels ---- */
+
+static void cancel(unsigned n)
+{
+    yg_hook_call_cancel(world.got[n].call);
+    world.got[n].call = NULL;
+}
+
+/* At the first reply all others go: some wait, some run, some have their answer. */
+static void cancel_others(unsigned n)
+{
+    for (unsigned i = 0; i < 20; i++)
+        cancel(i);
+    CHECK(yg_hook_client_num_active(world.client) == 0);
+    world.on_reply = NULL;
+    CHECK(world_post(20, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void post_twenty(void)
+{
+    for (unsigned n = 0; n < 20; n++)
+        CHECK(world_post(n, world_url(n % 3 == 2 ? "/hang" : "/echo"), YODEL_STR("{}"), LONG_MS) ==
+              0);
+}
+
+static void test_hook_client_cancels_in_a_reply(void **state)
+{
+    static const struct yg_hook_client_options ten = {.in_flight = 10, .max_body = 1000};
+
+    world.expected = 2;
+    world.on_reply = cancel_others;
+    world_run(&ten, post_twenty);
+    assert_int_equal(world.num_replies, 2);
+    assert_int_equal(world.got[20].result, 0);
+}
+
+static void post_and_cancel(void)
+{
+    post_twenty();
+    for (unsigned n = 0; n < 20; n++)
+        cancel(n);
+    CHECK(yg_hook_client_num_active(world.client) == 0);
+    CHECK(world_post(20, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void test_hook_client_cancels_at_once(void **state)
+{
+    static const struct yg_hook_client_options ten = {.in_flight = 10, .max_body = 1000};
+
+    world.expected = 1;
+    world_run(&ten, post_and_cancel);
+    assert_int_equal(world.got[20].result, 0);
+}
+
+static void free_client(unsigned n)
+{
+    yg_hook_client_free(world.client);
+    world.client = NULL;
+    yodel_server_stop(world.server, 0);
+}
+
+static void test_hook_client_is_freed_in_a_reply(void **state)
+{
+    static const struct yg_hook_client_options ten = {.in_flight = 10, .max_body = 1000};
+
+    world.on_reply = free_client;
+    world_run(&ten, post_twenty);
+    assert_int_equal(world.num_replies, 1);
+}
+
+static void post_hang(void)
+{
+    CHECK(world_post(0, world_url("/hang"), YODEL_STR("{}"), 50) == 0);
+}
+
+static void test_hook_client_is_freed_in_a_time_out(void **state)
+{
+    world.on_reply = free_client;
+    world_run(&plain, post_hang);
+    assert_int_equal(world.got[0].result, -ETIMEDOUT);
+}
+
+static void post_and_stop(void)
+{
+    post_twenty();
+    yodel_server_stop(world.server, 0);
+}
+
+static void test_hook_client_ends_with_its_loop(void **state)
+{
+    world_run(&plain, post_and_stop);
+    assert_int_equal(world.num_replies, 0);
+}
+
+/* ---- memory ---- */
+
+static unsigned failing_at;
+static bool has_failed;
+
+/* Three in a row, so that transfers are used again. */
+static void post_failing(void)
+{
+    static const char *const paths[] = {"/large/5000", "/echo", "/large/3000"};
+
+    world.expected = 3;
+    failing_start(failing_at);
+    for (unsigned n = 0; n < 3; n++) {
+        const int rc = world_post(n, world_url(paths[n]), YODEL_STR("{}"), LONG_MS);
+
+        CHECK(rc == 0 || rc == -ENOMEM);
+        if (rc < 0)
+            world.expected--;
+    }
+    if (world.expected == 0)
+        yodel_server_stop(world.server, 0);
+}
+
+static void test_hook_client_out_of_memory(void **state)
+{
+    static const struct yg_hook_client_options two = {.in_flight = 2, .max_body = 10000};
+
+    failing_at = 0;
+    do {
+        unsigned num_failed = 0;
+
+        forget(state);
+        failing_at++;
+        world_run(&two, post_failing);
+        has_failed = failing_stop();
+        for (unsigned n = 0; n < 3; n++) {
+            if (world.got[n].result != 1 && world.got[n].result != 0) {
+                assert_int_equal(world.got[n].result, -ENOMEM);
+                num_failed++;
+            }
+        }
+        num_failed += 3 - world.expected;
+        assert_int_equal(num_failed, has_failed ? 1 : 0);
+    } while (has_failed);
+    assert_true(failing_at > 5);
+}
+
+/* ---- headers of answers ---- */
+
+static void test_hook_client_json_types(void **state)
+{
+    static const char *const json[] = {"application/json", "Application/JSON; charset=utf-8",
+                                       "application/problem+json", "a/b+Json;x",
+                                       "application/json,"};
+    static const char *const others[] = {"",
+                                         "text/json",
+                                         "application/jsonp",
+                                         "+json",
+                                         "/x+json",
+                                         "a/+json",
+                                         "application/json2",
+                                         "x",
+                                         "text/plain; a=application/json"};
+
+    for (size_t i = 0; i < sizeof(json) / sizeof(json[0]); i++)
+        assert_true(yg_is_json_type(json[i]));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_false(yg_is_json_type(others[i]));
+}
+
+static void test_hook_client_retry_after(void **state)
+{
+    const int64_t now = 1700000000; /* Tue, 14 Nov 2023 22:13:20 GMT */
+
+    assert_int_equal(yg_retry_after_ms("0", now), 0);
+    assert_int_equal(yg_retry_after_ms("120", now), 120000);
+    assert_int_equal(yg_retry_after_ms("3601", now), 3600000);
+    assert_int_equal(yg_retry_after_ms("99999999999999999999", now), 3600000);
+    assert_int_equal(yg_retry_after_ms("Tue, 14 Nov 2023 22:13:30 GMT", now), 10000);
+    assert_int_equal(yg_retry_after_ms("Tuesday, 14-Nov-23 22:13:30 GMT", now), 10000);
+    assert_int_equal(yg_retry_after_ms("Tue Nov 14 22:13:30 2023", now), 10000);
+    assert_int_equal(yg_retry_after_ms("Tue, 14 Nov 2023 22:13:10 GMT", now), 0);
+    assert_int_equal(yg_retry_after_ms("Tue, 14 Nov 2025 22:13:10 GMT", now), 3600000);
+    assert_int_equal(yg_retry_after_ms("-5", now), 0);
+    assert_int_equal(yg_retry_after_ms("1.5", now), 0);
+    assert_int_equal(yg_retry_after_ms("20301231", now), 3600000); /* seconds, not a date */
+    assert_int_equal(yg_retry_after_ms("soon", now), 0);
+    assert_int_equal(yg_retry_after_ms("", now), 0);
+}
+
+static uint32_t age_of(const char *first, const char *second)
+{
+    struct yg_cache_control control = {0};
+
+    yg_cache_control_add(&control, first);
+    yg_cache_control_add(&control, second);
+    return yg_cache_control_age_s(&control);
+}
+
+static void test_hook_client_cache_control(void **state)
+{
+    assert_int_equal(age_of("max-age=60", ""), 60);
+    assert_int_equal(age_of("public , Max-Age=\"60\" ,x=y", ""), 60);
+    assert_int_equal(age_of("max-age=60", "max-age=30"), 30);
+    assert_int_equal(age_of("max-age=60", "no-store"), 0);
+    assert_int_equal(age_of("max-age=60, private", ""), 0);
+    assert_int_equal(age_of("max-age=60, no-cache=\"a, b\"", ""), 0);
+    assert_int_equal(age_of("max-age=60, x=\"private, \\\" no-store\"", ""), 60);
+    assert_int_equal(age_of("max-age=-1", ""), 0);
+    assert_int_equal(age_of("max-age=", ""), 0);
+    assert_int_equal(age_of("max-age", "max-age=60"), 0);
+    assert_int_equal(age_of("s-maxage=60", ""), 0);
+    assert_int_equal(age_of("max-age=99999999999", ""), INT32_MAX);
+    assert_int_equal(age_of("\"", "\"\\"), 0);
+    assert_int_equal(age_of(",,,", "="), 0);
+}
+
+#define RUN(test) cmocka_unit_test_setup(test, forget)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RUN(test_hook_client_posts),
+        RUN(test_hook_client_refuses_wrong_requests),
+        RUN(test_hook_client_takes_what_comes),
+        RUN(test_hook_client_reads_headers),
+        RUN(test_hook_client_tells_that_nobody_is_there),
+        RUN(test_hook_client_keeps_connections),
+        RUN(test_hook_client_sends_anew_on_another_connection),
+        RUN(test_hook_client_waits_for_connections),
+        RUN(test_hook_client_times_out_those_that_wait),
+        RUN(test_hook_client_cancels_in_a_reply),
+        RUN(test_hook_client_cancels_at_once),
+        RUN(test_hook_client_is_freed_in_a_reply),
+        RUN(test_hook_client_is_freed_in_a_time_out),
+        RUN(test_hook_client_ends_with_its_loop),
+        RUN(test_hook_client_out_of_memory),
+        RUN(test_hook_client_json_types),
+        RUN(test_hook_client_retry_after),
+        RUN(test_hook_client_cache_control),
+    };
+
+    if (!world_can_run())
+        return 77;
+    return cmocka_run_group_tests(tests, world_open, world_close);
+}
