@@ -30,6 +30,7 @@ LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.M)
 OLD_NAMES = re.compile(r"^\| [^|]*\|", re.M)  # the first column of a table, in MIGRATION
 MIGRATION = "docs/guide/24-moving-from-0.1.md"
+PROGRAM = ("program/serve", "program/config")  # whose strings have names of metrics and of the environment
 FENCED = re.compile(r"^```.*?^```$", re.M | re.S)
 INCLUDES = """#include <errno.h>
 #include <pthread.h>
@@ -124,13 +125,13 @@ def check_names(path, text, known):
 
 
 def known_names(top):
-    """Every yodel name of the headers, the build and the program's metrics, and those that the error map makes."""
+    """Every yodel name of the headers, the build, the program's metrics and environment, and of the error map."""
     paths = tree.files(top, ("include",), (".h", ".in")) + ["CMakeLists.txt"]
     text = "\n".join(tree.read(top, path) for path in paths)
     errors = re.findall(r"^    X\((\w+), -", text, re.M)
-    metrics = "\n".join(tree.read(top, path) for path in tree.files(top, ("program/serve",), (".c",)))
-    metrics = {name for line in re.findall(r'"[^"\n]*"', metrics) for name in NAME.findall(line)}
-    return set(NAME.findall(text)) | metrics | {f"YODEL_ERR_{error}" for error in errors}
+    program = "\n".join(tree.read(top, path) for path in tree.files(top, PROGRAM, (".c",)))
+    program = {name for line in re.findall(r'"[^"\n]*"', program) for name in NAME.findall(line)}
+    return set(NAME.findall(text)) | program | {f"YODEL_ERR_{error}" for error in errors}
 
 
 def check_functions(top, texts):

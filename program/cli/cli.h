@@ -14,6 +14,14 @@ struct yg_command {
     const char *doc;                   /* one line */
 };
 
+struct yg_command_list {
+    const struct yg_command *items;
+    size_t num;
+};
+
+/* Those that ask a yodel that runs, over its HTTP API. */
+extern const struct yg_command_list yg_commands_of_api;
+
 extern const struct yg_command yg_command_config;
 extern const struct yg_command yg_command_hash_password;
 extern const struct yg_command yg_command_serve;
