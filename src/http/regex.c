@@ -23,6 +23,7 @@ struct yd_regex {
     pcre2_general_context *general;
     pcre2_match_context *limits;
     pcre2_code *code;
+    bool is_interpreted;
     uint32_t num_names, name_size;
     PCRE2_SPTR names; /* of code: num_names entries of name_size: group number, name */
 };
@@ -74,7 +75,7 @@ static int set_up(struct yd_regex *regex, yodel_str pattern)
     if ((rc = compile(regex, pattern)) < 0)
         return rc;
     /* Where the kernel forbids memory that is written and run, the interpreter does it. */
-    (void)pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE);
+    regex->is_interpreted = pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE) != 0;
     (void)pcre2_pattern_info(regex->code, PCRE2_INFO_NAMECOUNT, &regex->num_names);
     (void)pcre2_pattern_info(regex->code, PCRE2_INFO_NAMEENTRYSIZE, &regex->name_size);
     (void)pcre2_pattern_info(regex->code, PCRE2_INFO_NAMETABLE, &regex->names);
@@ -106,6 +107,11 @@ void yd_regex_free(struct yd_regex *regex)
     pcre2_match_context_free(regex->limits);
     pcre2_general_context_free(regex->general);
     yd_free(regex->mem, regex);
+}
+
+bool yd_regex_is_interpreted(const struct yd_regex *regex)
+{
+    return regex->is_interpreted;
 }
 
 size_t yd_regex_num_names(const struct yd_regex *regex)

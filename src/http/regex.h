@@ -2,6 +2,7 @@
 #ifndef YD_HTTP_REGEX_H
 #define YD_HTTP_REGEX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <yodel/base.h>
 #include <yodel/log.h>
@@ -13,6 +14,9 @@ struct yd_regex;
 int yd_regex_new(const struct yodel_allocator *mem, const struct yodel_log_sink *log,
                  yodel_str pattern, struct yd_regex **ret_regex);
 void yd_regex_free(struct yd_regex *regex);
+
+/* Whether no code could be made of it: the system forbids memory that is written and run. */
+bool yd_regex_is_interpreted(const struct yd_regex *regex);
 
 /* Named groups: their number, and the i-th's name. */
 size_t yd_regex_num_names(const struct yd_regex *regex);

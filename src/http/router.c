@@ -53,6 +53,7 @@ struct yd_router {
     const struct yodel_log_sink *log;
     struct node root;
     struct pattern_route *patterns, **patterns_end;
+    bool told_of_interpreter;
 };
 
 /* ---- building ---- */
@@ -194,6 +195,16 @@ static struct endpoint *add_segments(struct yd_router *router, const struct yd_p
     return node != NULL ? &node->end : NULL;
 }
 
+static void tell_of_interpreter(struct yd_router *router)
+{
+    if (router->told_of_interpreter)
+        return;
+    router->told_of_interpreter = true;
+    yd_log(router->log, YODEL_LOG_INFO,
+           "patterns of routes are interpreted, not compiled: memory that is written and run is "
+           "forbidden here");
+}
+
 static int new_pattern(struct yd_router *router, yodel_str text, struct pattern_route **ret_pattern)
 {
     struct pattern_route *pattern = yd_zalloc(router->mem, sizeof *pattern);
@@ -204,6 +215,8 @@ static int new_pattern(struct yd_router *router, yodel_str text, struct pattern_
     pattern->text = (yodel_str){yd_strndup(router->mem, text.ptr, text.len), text.len};
     if (pattern->text.ptr != NULL)
         rc = yd_regex_new(router->mem, router->log, text, &pattern->regex);
+    if (rc >= 0 && yd_regex_is_interpreted(pattern->regex))
+        tell_of_interpreter(router);
     if (rc < 0)
         free_pattern(router->mem, pattern);
     else
