@@ -21,6 +21,7 @@ set(yodel_costs
   "install.readme 90 4"
   "install.python 70 3"
   "install.consume 8 2"
+  "package.build 120 4"
   "oracle.token 25 1"
   "integration.channels_redis 90 1"
   "integration.cluster_faults 56 1"
