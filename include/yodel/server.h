@@ -241,6 +241,9 @@ typedef struct yodel_server_stats {
     uint64_t sends_stalled;    /* connections ended at send_ms */
     uint64_t tls_flooded;      /* connections ended for new keys of TLS without data */
     uint64_t limited_connects; /* refused at max_connects or max_address_connects */
+    uint64_t send_queue;       /* bytes that wait to be sent on all connections, now */
+    uint64_t events_out;       /* server-sent events, among messages_out */
+    uint64_t slow_closed;      /* clients sent away at max_buffered, by close_congested */
 } yodel_server_stats;
 
 /*

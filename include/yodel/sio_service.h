@@ -37,6 +37,22 @@ typedef void(yodel_sio_add_header_fn)(const char *name, const char *value, void 
 typedef void(yodel_sio_headers_fn)(const yodel_request *req, yodel_sio_add_header_fn *add,
                                    void *arg, void *user);
 
+/* A client that has come or gone; borrowed for the call. */
+typedef struct yodel_sio_client {
+    size_t size; /* sizeof(yodel_sio_client), set by the library */
+    /* Names the client's connection in logs, for as long as it lasts and for all its sockets (see
+     * yodel_sio_socket_client_number()); unlike the id of its session it is no secret. */
+    uint64_t number;
+    yodel_str peer;        /* as yodel_sio_socket_peer() */
+    const char *transport; /* what it is on: "polling" or "websocket"; static */
+    /* Of one that has gone: the reason of on_disconnect, or "too slow" (close_congested), "no
+     * namespace" (connect_timeout_ms); static.  NULL of one that has come. */
+    const char *reason;
+} yodel_sio_client;
+
+/* On the client's loop. */
+typedef void(yodel_sio_client_fn)(const yodel_sio_client *client, void *user);
+
 #define YODEL_SIO_POLLING 1u
 #define YODEL_SIO_WEBSOCKET 2u
 
@@ -91,6 +107,10 @@ typedef struct yodel_sio_options {
     unsigned deflate_level; /* this and the windows: as in yodel_ws_options */
     unsigned deflate_bits;
     unsigned deflate_client_bits;
+    /* A client has a session, ahead of its first CONNECT; and has none any more, after all
+     * on_disconnect of its sockets: once for each that has come.  user is hooks_user. */
+    yodel_sio_client_fn *on_client_open;
+    yodel_sio_client_fn *on_client_close;
 } yodel_sio_options;
 
 /*
@@ -141,6 +161,8 @@ typedef struct yodel_sio_stats {
     uint64_t acks_refused;     /* not given to the program, at max_held_acks */
     uint64_t sessions_refused; /* answered 503 at max_sessions */
     uint64_t namespaces_refused; /* clients closed at max_namespaces */
+    uint64_t messages_in;        /* of its clients, among those of yodel_server_stats */
+    uint64_t messages_out;       /* to them */
 } yodel_sio_stats;
 
 /*

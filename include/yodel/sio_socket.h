@@ -60,6 +60,15 @@ YODEL_API const char *yodel_sio_socket_transport(const yodel_sio_socket *socket)
 YODEL_API yodel_str yodel_sio_socket_session_id(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
 
 /*
+ * A number of the client's connection, the same for all its sockets, by which logs can tell that
+ * they belong together: that of on_client_open and on_client_close (yodel_sio_options).  It says
+ * nothing of the session's id.
+ *
+ * Returns it; 0 once the client is not connected.
+ */
+YODEL_API uint64_t yodel_sio_socket_client_number(const yodel_sio_socket *socket) YODEL_LOOP_THREAD;
+
+/*
  * Stops reading what the client of a socket sends, as yodel_ws_pause() does for a WebSocket: for a
  * program that has enough to do.  What it sends stays in the kernel; one on polling has no answer
  * to its POST, and so sends no other.  From within the handler of an event no other event follows,
@@ -278,6 +287,16 @@ YODEL_API yodel_sio_socket *yodel_sio_namespace_find_socket(yodel_sio_namespace 
  * Returns how many.
  */
 YODEL_API size_t yodel_sio_namespace_count(const yodel_sio_namespace *ns) YODEL_ANY_THREAD;
+
+/*
+ * Counts the rooms of ns, of a parent those of its children, that somebody of this process is in
+ * now: sockets, those that are lost and may come back, and readers of events.  The room of a
+ * socket's id is one only while others are in it.  A hint, and cheap enough to be asked each
+ * second.
+ *
+ * Returns how many; 0 when out of memory for the children of a parent.
+ */
+YODEL_API size_t yodel_sio_namespace_num_rooms(yodel_sio_namespace *ns) YODEL_ANY_THREAD;
 
 /*
  * Counts those that are in a room, readers of events included.  Clients that are lost and may come

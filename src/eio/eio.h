@@ -227,6 +227,8 @@ void yd_eio_close(struct yd_eio_session *session, enum yd_eio_reason reason);
 
 /* Sessions now: all, and those on polling; any thread. */
 void yd_eio_count(const struct yd_eio *eio, size_t *ret_all, size_t *ret_polling);
+/* Messages of all sessions since the start; any thread. */
+void yd_eio_count_messages(const struct yd_eio *eio, uint64_t *ret_in, uint64_t *ret_out);
 /* How many were refused at max_sessions. */
 uint64_t yd_eio_num_refused(const struct yd_eio *eio);
 

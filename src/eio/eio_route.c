@@ -51,7 +51,8 @@ static int send_open_packet(struct yd_eio_session *session)
     int rc = yd_eio_put_open_packet(session, &text);
 
     if (rc == 0)
-        rc = yd_ws_send_checked(session->ws, (yodel_bytes){text.ptr, text.len});
+        rc = yd_eio_sent(session->home,
+                         yd_ws_send_checked(session->ws, (yodel_bytes){text.ptr, text.len}));
     yd_buf_free(yd_eio_mem(session), &text);
     return rc;
 }
@@ -119,11 +120,15 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
 static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
 {
     struct yd_eio_session *session = yd_eio_ws_carries(ws);
+    bool carries = session != NULL;
 
     (void)user;
-    if (session != NULL)
+    if (!carries && (session = yodel_ws_data(ws)) == NULL)
+        return 0;
+    yd_count(&session->home->messages_in, 1);
+    if (carries)
         yd_eio_ws_message(session, message);
-    else if ((session = yodel_ws_data(ws)) != NULL)
+    else
         yd_eio_upgrade_message(session, message);
     return 0;
 }

@@ -239,6 +239,15 @@ void yd_eio_count(const struct yd_eio *eio, size_t *ret_all, size_t *ret_polling
     *ret_polling = atomic_load_explicit(&eio->num_polling, memory_order_relaxed);
 }
 
+void yd_eio_count_messages(const struct yd_eio *eio, uint64_t *ret_in, uint64_t *ret_out)
+{
+    *ret_in = *ret_out = 0;
+    for (unsigned i = 0; i < eio->num_loops; i++) {
+        *ret_in += atomic_load_explicit(&eio->loops[i].messages_in, memory_order_relaxed);
+        *ret_out += atomic_load_explicit(&eio->loops[i].messages_out, memory_order_relaxed);
+    }
+}
+
 uint64_t yd_eio_num_refused(const struct yd_eio *eio)
 {
     return atomic_load_explicit(&eio->num_refused, memory_order_relaxed);

@@ -20,6 +20,8 @@ struct yd_eio_loop {
     struct yd_msg *ping, *probe_answer; /* packets that are always the same */
     struct z_stream_s *deflaters[3];    /* by enum yd_eio_coding; made on first use */
     uint16_t counter;                   /* of ids */
+    /* By whatever transport; those by WebSocket are in the counters of the loop, too. */
+    atomic_uint_least64_t messages_in, messages_out;
     atomic_bool stopping;
 };
 
@@ -66,6 +68,14 @@ static inline bool yd_eio_is_stopping(const struct yd_eio_loop *home)
 static inline bool yd_eio_is_closed(const struct yd_eio *eio)
 {
     return atomic_load_explicit(&eio->closed, memory_order_relaxed);
+}
+
+/* A message was sent by WebSocket, which has counted it for the loop; rc says whether. */
+static inline int yd_eio_sent(struct yd_eio_loop *home, int rc)
+{
+    if (rc == 0)
+        yd_count(&home->messages_out, 1);
+    return rc;
 }
 
 #endif

@@ -31,6 +31,14 @@ static struct yd_loop *loop_of(const struct yd_eio_poll *poll)
     return poll->session->home->loop;
 }
 
+/* ---- what waits for a poll ---- */
+
+static void clear_queue(struct yd_eio_session *session, struct yd_eio_queue *queue)
+{
+    yd_count(&session->home->loop->counters.send_queue, -(uint64_t)queue->bytes);
+    yd_eio_queue_clear(yd_eio_mem(session), queue);
+}
+
 /* ---- its state ---- */
 
 static void on_release(struct yd_timer *timer);
@@ -53,7 +61,7 @@ void yd_eio_poll_free(struct yd_eio_poll *poll)
 {
     struct yd_eio *eio = poll->session->home->eio;
 
-    yd_eio_queue_clear(eio->mem, &poll->queue);
+    clear_queue(poll->session, &poll->queue);
     yd_free(eio->mem, poll);
     atomic_fetch_sub_explicit(&eio->num_polling, 1, memory_order_relaxed);
 }
@@ -61,6 +69,12 @@ void yd_eio_poll_free(struct yd_eio_poll *poll)
 /* ---- answers ---- */
 
 static const struct yd_hold abandoned = {.gone = NULL};
+
+static void count_sent(struct yd_eio_loop *home, size_t num)
+{
+    yd_count(&home->loop->counters.messages_out, num);
+    yd_count(&home->messages_out, num);
+}
 
 /* Answers req with what was queued, which is given up. */
 static int answer_queue(struct yd_eio_session *session, yodel_request *req,
@@ -74,9 +88,9 @@ static int answer_queue(struct yd_eio_session *session, yodel_request *req,
         rc = yd_eio_answer_payload(session->home, req, (yodel_bytes){buf.ptr, buf.len},
                                    yd_eio_queue_may_compress(queue), opens_none);
     if (rc == 0)
-        yd_count(&session->home->loop->counters.messages_out, queue->num);
+        count_sent(session->home, queue->num);
     yd_buf_free(mem, &buf);
-    yd_eio_queue_clear(mem, queue);
+    clear_queue(session, queue);
     return rc;
 }
 
@@ -172,10 +186,12 @@ static int send(struct yd_eio_session *session, struct yd_msg *const *msgs, size
                 unsigned flags)
 {
     struct yd_eio_poll *poll = session->poll;
+    size_t before = poll->queue.bytes;
 
     if (yd_eio_queue_push(yd_eio_mem(session), &poll->queue, msgs, num,
                           (flags & YD_EIO_NO_COMPRESS) == 0) < 0)
         return -ENOMEM;
+    yd_count(&session->home->loop->counters.send_queue, poll->queue.bytes - before);
     if (poll->get != NULL)
         yd_eio_queue_task(session);
     return 0;
@@ -364,8 +380,10 @@ static void take_packets(struct yd_eio_session *session, yodel_request *req,
            (rc = yd_eio_payload_next(payload, &packet)) == 1) {
         if (!count_one(session, req))
             return;
-        if (packet.type == YD_EIO_MESSAGE)
+        if (packet.type == YD_EIO_MESSAGE) {
             yd_count(&session->home->loop->counters.messages_in, 1);
+            yd_count(&session->home->messages_in, 1);
+        }
         yd_eio_on_packet(session, &packet);
     }
     if (rc < 0)

@@ -29,7 +29,7 @@ static void answer_probe(struct yd_eio_session *session)
 {
     struct yd_eio_probe *probe = &session->poll->probe;
 
-    if (yd_ws_send_msg(probe->ws, session->home->probe_answer) < 0) {
+    if (yd_eio_sent(session->home, yd_ws_send_msg(probe->ws, session->home->probe_answer)) < 0) {
         yd_eio_probe_drop(probe);
         return;
     }

@@ -14,7 +14,8 @@ static int send_as_text(struct yd_eio_session *session, struct yd_msg *msg)
     int rc = yd_eio_payload_put_binary(mem, &text, (yodel_bytes){yd_msg_payload(msg), msg->len});
 
     if (rc == 0)
-        rc = yd_ws_send_checked(session->ws, (yodel_bytes){text.ptr, text.len});
+        rc = yd_eio_sent(session->home,
+                         yd_ws_send_checked(session->ws, (yodel_bytes){text.ptr, text.len}));
     yd_buf_free(mem, &text);
     return rc;
 }
@@ -25,7 +26,7 @@ static int send_one(struct yd_eio_session *session, struct yd_msg *msg)
         return YODEL_ERR_CLOSED;
     if (session->b64 && msg->type == YODEL_WS_BINARY)
         return send_as_text(session, msg);
-    return yd_ws_send_msg(session->ws, msg);
+    return yd_eio_sent(session->home, yd_ws_send_msg(session->ws, msg));
 }
 
 /* A packet without its attachments would spoil what follows. */
@@ -47,7 +48,9 @@ static int send_copy(struct yd_eio_session *session, yodel_str packet)
 {
     if (session->ws == NULL)
         return YODEL_ERR_CLOSED;
-    return yd_ws_send_checked(session->ws, (yodel_bytes){(const uint8_t *)packet.ptr, packet.len});
+    return yd_eio_sent(
+        session->home,
+        yd_ws_send_checked(session->ws, (yodel_bytes){(const uint8_t *)packet.ptr, packet.len}));
 }
 
 static void want_drain(struct yd_eio_session *session)

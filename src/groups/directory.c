@@ -6,6 +6,49 @@
 #include "base/container.h"
 #include "base/mem.h"
 
+/* ---- tallies ---- */
+
+struct yd_group_tally *yd_group_tally_new(const struct yodel_allocator *mem)
+{
+    struct yd_group_tally *tally = yd_zalloc(mem, sizeof *tally);
+
+    if (tally == NULL)
+        return NULL;
+    atomic_init(&tally->refs, 1);
+    tally->mem = mem;
+    return tally;
+}
+
+struct yd_group_tally *yd_group_tally_ref(struct yd_group_tally *tally)
+{
+    atomic_fetch_add_explicit(&tally->refs, 1, memory_order_relaxed);
+    return tally;
+}
+
+void yd_group_tally_unref(struct yd_group_tally *tally)
+{
+    if (tally != NULL && atomic_fetch_sub_explicit(&tally->refs, 1, memory_order_acq_rel) == 1)
+        yd_free(tally->mem, tally);
+}
+
+static void enter_tally(struct yd_directory_entry *entry, struct yd_group_tally *tally)
+{
+    if (tally == NULL)
+        return;
+    entry->tally = yd_group_tally_ref(tally);
+    atomic_fetch_add_explicit(&tally->num, 1, memory_order_relaxed);
+}
+
+static void leave_tally(struct yd_directory_entry *entry)
+{
+    if (entry->tally == NULL)
+        return;
+    atomic_fetch_sub_explicit(&entry->tally->num, 1, memory_order_relaxed);
+    yd_group_tally_unref(entry->tally);
+}
+
+/* ---- entries ---- */
+
 void yd_directory_init(struct yd_groups *groups)
 {
     for (unsigned i = 0; i < YD_DIRECTORY_STRIPES; i++) {
@@ -35,7 +78,7 @@ static struct yd_directory_entry *find(const struct yd_stripe *stripe, const str
 }
 
 static struct yd_directory_entry *insert(struct yd_groups *groups, struct yd_stripe *stripe,
-                                         const struct yd_key *key)
+                                         const struct yd_key *key, struct yd_group_tally *tally)
 {
     const struct yodel_allocator *mem = groups->bus->mem;
     struct yd_directory_entry *entry = yd_zalloc(mem, sizeof *entry + key->text.len);
@@ -49,19 +92,20 @@ static struct yd_directory_entry *insert(struct yd_groups *groups, struct yd_str
         yd_free(mem, entry);
         return NULL;
     }
+    enter_tally(entry, tally);
     yd_bus_group_begins(groups->bus, yodel_str_of(groups->layer), key->text);
     return entry;
 }
 
 struct yd_directory_entry *yd_directory_add(struct yd_groups *groups, const struct yd_key *key,
-                                            unsigned loop)
+                                            unsigned loop, struct yd_group_tally *tally)
 {
     struct yd_stripe *stripe = stripe_of(groups, key->hash);
     struct yd_directory_entry *entry;
 
     pthread_mutex_lock(&stripe->lock);
     if ((entry = find(stripe, key)) == NULL)
-        entry = insert(groups, stripe, key);
+        entry = insert(groups, stripe, key, tally);
     if (entry != NULL) {
         yd_loop_set_add(&entry->loops, loop);
         entry->num_loops++;
@@ -79,6 +123,7 @@ void yd_directory_remove(struct yd_groups *groups, struct yd_directory_entry *en
     if (--entry->num_loops == 0) {
         yd_map_remove(&stripe->entries, &entry->node);
         yd_bus_group_ends(groups->bus, yodel_str_of(groups->layer), entry->node.key);
+        leave_tally(entry);
         yd_free(groups->bus->mem, entry);
     }
     pthread_mutex_unlock(&stripe->lock);

@@ -79,7 +79,7 @@ static struct yd_group *find_group(const struct yd_shard *shard, const struct yd
 }
 
 static struct yd_group *make_group(struct yd_groups *groups, unsigned loop,
-                                   const struct yd_key *key)
+                                   const struct yd_key *key, struct yd_group_tally *tally)
 {
     const struct yodel_allocator *mem = groups->bus->mem;
     struct yd_group *group = yd_zalloc(mem, sizeof *group + key->text.len);
@@ -88,7 +88,7 @@ static struct yd_group *make_group(struct yd_groups *groups, unsigned loop,
         return NULL;
     memcpy(group->name, key->text.ptr, key->text.len);
     group->node.key = (yodel_str){group->name, key->text.len};
-    if ((group->entry = yd_directory_add(groups, key, loop)) == NULL)
+    if ((group->entry = yd_directory_add(groups, key, loop, tally)) == NULL)
         goto fail_group;
     if (yd_map_insert_hashed(&groups->shards[loop].groups, &group->node, key->hash) < 0)
         goto fail_entry;
@@ -226,7 +226,7 @@ static void remove_membership(struct yd_membership *membership, unsigned loop)
 }
 
 static int join(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
-                struct yd_member *member)
+                struct yd_member *member, struct yd_group_tally *tally)
 {
     struct yd_shard *shard = &groups->shards[loop->index];
     struct yd_group *group = find_group(shard, key);
@@ -234,7 +234,7 @@ static int join(struct yd_groups *groups, struct yd_loop *loop, const struct yd_
 
     if (group != NULL && find_membership(shard, group, member) != NULL)
         return 0;
-    if (group == NULL && (group = make_group(groups, loop->index, key)) == NULL)
+    if (group == NULL && (group = make_group(groups, loop->index, key, tally)) == NULL)
         return -ENOMEM;
     if ((rc = add_membership(shard, group, member)) < 0) {
         free_group_if_empty(group, loop->index);
@@ -243,11 +243,17 @@ static int join(struct yd_groups *groups, struct yd_loop *loop, const struct yd_
     return 1;
 }
 
-/* The newest of a member is the one that it has just got. */
 int yd_group_join(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
                   struct yd_member *member)
 {
-    int rc = join(groups, loop, key, member);
+    return yd_group_join_for(groups, loop, key, member, NULL);
+}
+
+/* The newest of a member is the one that it has just got. */
+int yd_group_join_for(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                      struct yd_member *member, struct yd_group_tally *tally)
+{
+    int rc = join(groups, loop, key, member, tally);
 
     if (rc > 0)
         tell(member->memberships, loop->index, YD_GROUP_JOINED);
@@ -275,7 +281,7 @@ int yd_group_join_with(struct yd_groups *groups, struct yd_loop *loop, const str
         return -ENOMEM;
     note->len = text.len;
     memcpy(note->text, text.ptr, text.len);
-    if ((rc = join(groups, loop, key, member)) < 0) {
+    if ((rc = join(groups, loop, key, member, NULL)) < 0) {
         yd_free(mem, note);
         return rc;
     }

@@ -64,6 +64,14 @@ struct yd_shard {
     struct yd_map groups, memberships;
 };
 
+/* How many names of groups there are of a kind, over all loops: counted by the groups that were
+ * made for it, which have references.  Any thread. */
+struct yd_group_tally {
+    atomic_uint refs;
+    atomic_size_t num;
+    const struct yodel_allocator *mem; /* must outlive it */
+};
+
 #define YD_DIRECTORY_STRIPES 16
 
 struct yd_stripe {
@@ -107,12 +115,22 @@ void yd_groups_set_hook(struct yd_groups *groups,
                         void (*changed)(void *user, const struct yd_group_change *change),
                         void *user);
 
+/* One reference; NULL when out of memory. */
+struct yd_group_tally *yd_group_tally_new(const struct yodel_allocator *mem);
+struct yd_group_tally *yd_group_tally_ref(struct yd_group_tally *tally);
+/* Takes NULL. */
+void yd_group_tally_unref(struct yd_group_tally *tally);
+
 /* ---- on the member's loop; keys are made with yd_bus_key() ---- */
 
 /* Returns 1, 0 when it is a member already, or -ENOMEM. */
 int yd_group_join(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
                   struct yd_member *member);
-/* The same, with a text that the membership carries, in place of one it had; all or nothing. */
+/* The same; if the group is new to all loops it counts in tally (NULL: in none) until it ends. */
+int yd_group_join_for(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
+                      struct yd_member *member, struct yd_group_tally *tally);
+/* As yd_group_join(), with a text that the membership carries, in place of one it had; all or
+ * nothing. */
 int yd_group_join_with(struct yd_groups *groups, struct yd_loop *loop, const struct yd_key *key,
                        struct yd_member *member, yodel_str text);
 /* That text; empty: none, or no member.  Borrowed from the membership. */

@@ -302,7 +302,7 @@ struct yd_counters {
         bytes_out, congested, cut_short, streams, event_streams, events_dropped,
         limited_connections, limited_handshakes, limited_connects, limited_messages, proxy_refused,
         deflate_limited, deflate_memory, requests_too_big, requests_late, messages_too_big,
-        pings_unanswered, sends_stalled, tls_flooded;
+        pings_unanswered, sends_stalled, tls_flooded, send_queue, events_out, slow_closed;
 };
 
 static inline void yd_count(atomic_uint_least64_t *counter, uint64_t more)

@@ -51,10 +51,17 @@ static void free_segment(struct yd_loop *loop, struct yd_segment *segment)
     yd_pool_put_sized(&loop->pool, (enum yd_block)segment->block, segment);
 }
 
-static void append(struct yd_outq *queue, struct yd_segment *segment)
+/* What waits in all queues of a loop. */
+static void count_more(struct yd_loop *loop, size_t len)
+{
+    yd_count(&loop->counters.send_queue, len);
+}
+
+static void append(struct yd_loop *loop, struct yd_outq *queue, struct yd_segment *segment)
 {
     struct yd_segment *tail = queue->tail;
 
+    count_more(loop, segment->left);
     segment->queued = segment->left;
     if (tail != NULL) {
         segment->queued += tail->queued;
@@ -72,10 +79,11 @@ static bool has_room(const struct yd_segment *segment, size_t len)
     return segment != NULL && segment->room >= len;
 }
 
-static uint8_t *take_room(struct yd_segment *tail, size_t len)
+static uint8_t *take_room(struct yd_loop *loop, struct yd_segment *tail, size_t len)
 {
     uint8_t *room = (uint8_t *)tail->ptr + tail->left;
 
+    count_more(loop, len);
     tail->left += len;
     tail->queued += len;
     tail->room -= (uint32_t)len;
@@ -89,7 +97,7 @@ static __attribute__((noinline)) uint8_t *reserve_anew(struct yd_loop *loop, str
 
     if (segment == NULL)
         return NULL;
-    append(queue, segment);
+    append(loop, queue, segment);
     return segment->bytes;
 }
 
@@ -97,7 +105,7 @@ uint8_t *yd_outq_reserve(struct yd_loop *loop, struct yd_outq *queue, size_t len
 {
     if (!has_room(queue->tail, len))
         return reserve_anew(loop, queue, len);
-    return take_room(queue->tail, len);
+    return take_room(loop, queue->tail, len);
 }
 
 int yd_outq_copy(struct yd_loop *loop, struct yd_outq *queue, const void *head, size_t head_len,
@@ -143,7 +151,7 @@ static int append_view(struct yd_loop *loop, struct yd_outq *queue, struct yd_ms
         return -ENOMEM;
     segment->kind = YD_SEGMENT_OF_MSG;
     segment->msg = yd_msg_ref(msg);
-    append(queue, segment);
+    append(loop, queue, segment);
     return 0;
 }
 
@@ -155,12 +163,13 @@ static bool append_run(struct yd_loop *loop, struct yd_outq *queue, struct yd_ru
         return false;
     segment->kind = YD_SEGMENT_OF_RUN;
     segment->run = yd_run_ref(run);
-    append(queue, segment);
+    append(loop, queue, segment);
     return true;
 }
 
-static void extend(struct yd_segment *tail, size_t len)
+static void extend(struct yd_loop *loop, struct yd_segment *tail, size_t len)
 {
+    count_more(loop, len);
     tail->left += len;
     tail->queued += len;
 }
@@ -182,7 +191,7 @@ static inline bool share_known(struct yd_loop *loop, struct yd_outq *queue,
     if (tail->kind != YD_SEGMENT_OF_RUN || end_of(tail) != tail->run->last_at ||
         tail->run->last != msg)
         return false;
-    extend(queue->tail, len);
+    extend(loop, queue->tail, len);
     return true;
 }
 
@@ -197,7 +206,7 @@ static __attribute__((noinline)) bool share(struct yd_loop *loop, struct yd_outq
     if (tail != NULL && (tail->kind != YD_SEGMENT_OF_RUN || end_of(tail) != tail->run->used))
         return false;
     if (tail != NULL && yd_run_put(loop, tail->run, msg)) {
-        extend(queue->tail, len);
+        extend(loop, queue->tail, len);
         return true;
     }
     if ((run = yd_run_join(loop, msg, tail != NULL)) == NULL)
@@ -229,6 +238,7 @@ static int join(struct yd_loop *loop, struct yd_outq *queue, yodel_bytes frame)
     memcpy(both->bytes + first->left, frame.ptr, frame.len);
     both->queued = both->left;
     both->next = both;
+    count_more(loop, frame.len);
     queue->tail = both;
     free_segment(loop, first);
     return 0;
@@ -277,8 +287,10 @@ void yd_outq_consume(struct yd_loop *loop, struct yd_outq *queue, size_t len)
 {
     struct yd_segment *tail = queue->tail;
 
-    if (len > 0)
+    if (len > 0) {
         tail->queued -= len;
+        yd_count(&loop->counters.send_queue, -(uint64_t)len);
+    }
     while (len > 0) {
         struct yd_segment *segment = tail->next;
 

@@ -501,6 +501,9 @@ static void add_counters(yodel_server_stats *stats, const struct yd_loop *loop)
     stats->pings_unanswered += read_counter(&counters->pings_unanswered);
     stats->sends_stalled += read_counter(&counters->sends_stalled);
     stats->tls_flooded += read_counter(&counters->tls_flooded);
+    stats->send_queue += read_counter(&counters->send_queue);
+    stats->events_out += read_counter(&counters->events_out);
+    stats->slow_closed += read_counter(&counters->slow_closed);
 }
 
 int yodel_server_get_stats(yodel_server *server, yodel_server_stats *ret_stats)

@@ -14,6 +14,7 @@ static void on_connect_timeout(struct yd_timer *timer)
 {
     struct yd_sio_arrival *arrival = yd_container_of(timer, struct yd_sio_arrival, timer);
 
+    arrival->client->idle = true;
     yd_sio_client_close(arrival->client, YD_EIO_FORCED_SERVER_CLOSE);
 }
 
@@ -91,6 +92,39 @@ void yd_sio_client_fail(struct yd_sio_client *client, const char *why)
 {
     yd_log(client->sio->log, YODEL_LOG_DEBUG, "Socket.IO client closed: %s", why);
     yd_sio_client_close(client, YD_EIO_FORCED_CLOSE);
+}
+
+/* ---- who counts and logs them ---- */
+
+uint64_t yd_sio_client_number(const yodel_sio *sio, const struct yd_eio_session *session)
+{
+    yodel_str id = yd_eio_id(session);
+
+    return yd_siphash(sio->secret, id.ptr, id.len);
+}
+
+const char *yd_sio_client_reason(const struct yd_sio_client *client, enum yd_eio_reason reason)
+{
+    if (client->too_slow)
+        return "too slow";
+    return client->idle ? "no namespace" : yd_eio_reason_text(reason);
+}
+
+void yd_sio_client_tell(const yodel_sio *sio, const struct yd_eio_session *session,
+                        const char *reason)
+{
+    yodel_sio_client_fn *told =
+        reason == NULL ? sio->options.on_client_open : sio->options.on_client_close;
+    bool polls = yd_eio_transport(session) == YD_EIO_POLLING;
+
+    if (told == NULL)
+        return;
+    told(&(yodel_sio_client){.size = sizeof(yodel_sio_client),
+                             .number = yd_sio_client_number(sio, session),
+                             .peer = yd_eio_handshake_address(yd_eio_handshake(session)),
+                             .transport = polls ? "polling" : "websocket",
+                             .reason = reason},
+         sio->options.hooks_user);
 }
 
 /* ---- sending ---- */

@@ -26,7 +26,17 @@ struct yd_sio_client {
     bool leave_queued : 1;
     bool has_left : 1; /* a namespace: packets for one that it is not in may be late */
     bool closing : 1;  /* nothing more is read or sent */
+    bool too_slow : 1; /* that is why */
+    bool idle : 1;     /* or that it was in no namespace */
 };
+
+/* Tells the program: it has come (reason NULL), or gone.  Its session is there. */
+void yd_sio_client_tell(const yodel_sio *sio, const struct yd_eio_session *session,
+                        const char *reason);
+/* Its number for logs. */
+uint64_t yd_sio_client_number(const yodel_sio *sio, const struct yd_eio_session *session);
+/* Why it has gone, for that. */
+const char *yd_sio_client_reason(const struct yd_sio_client *client, enum yd_eio_reason reason);
 
 /* What it has while it waits, made if it is not there; NULL when out of memory. */
 struct yd_sio_arrival *yd_sio_arrival_of(struct yd_sio_client *client);

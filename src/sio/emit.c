@@ -138,6 +138,8 @@ static void give_each(yodel_sio_socket *socket, void *arg)
         yd_sio_gather_miss(gather, rc);
     if (rc == YODEL_ERR_CONGESTED && socket->ns->sio->options.close_congested) {
         remember(socket, &op->news); /* to be had when it comes back */
+        yd_count(&socket->loop->counters.slow_closed, 1);
+        socket->client->too_slow = true;
         yd_sio_client_fail(socket->client, "too slow for what is broadcast");
     } else if (rc == -ENOMEM && gather == NULL) {
         remember(socket, &op->news);

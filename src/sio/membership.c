@@ -36,7 +36,8 @@ int yd_sio_membership_join(struct yd_sio_membership *membership, const struct yd
     if (membership->num >= max)
         return YODEL_ERR_TOO_BIG;
     key = key_of(rooms, &name);
-    if ((rc = yd_group_join(rooms->groups, rooms->loop, &key, &membership->member)) < 0)
+    rc = yd_group_join_for(rooms->groups, rooms->loop, &key, &membership->member, rooms->tally);
+    if (rc < 0)
         return rc;
     membership->num += (unsigned)rc; /* 0: it was in it */
     return 0;

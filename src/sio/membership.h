@@ -18,6 +18,7 @@ struct yd_sio_rooms {
     struct yd_loop *loop;
     yodel_str nsp;                  /* the namespace's name, at most YD_SIO_NAME_MAX bytes */
     struct yd_sio_cursor **cursors; /* of the loop: walks over rooms, the innermost first */
+    struct yd_group_tally *tally;   /* of the namespace's rooms */
 };
 
 struct yd_sio_membership {

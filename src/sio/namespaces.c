@@ -22,6 +22,7 @@ static void free_ns(yodel_sio_namespace *ns)
         yd_sio_config_end(ns->shards[i].config, sio->loops[i]);
     }
     yd_sio_config_unref(ns->config);
+    yd_group_tally_unref(ns->room_tally);
     yd_free(sio->mem, ns->name);
     yd_free(sio->mem, ns);
 }
@@ -58,7 +59,8 @@ static yodel_sio_namespace *make_bare(yodel_sio *sio, yodel_str name)
     }
     ns->name = yd_strndup(sio->mem, name.ptr, name.len);
     ns->name_len = name.len;
-    if (ns->name == NULL) {
+    ns->room_tally = yd_group_tally_new(sio->mem);
+    if (ns->name == NULL || ns->room_tally == NULL) {
         free_ns(ns);
         return NULL;
     }

@@ -43,6 +43,7 @@ struct yodel_sio_namespace {
     atomic_size_t num_sockets;    /* over all loops, connecting ones too */
     atomic_size_t num_joins;      /* operations under way that make sockets join rooms */
     atomic_uint_least64_t ack_id;
+    struct yd_group_tally *room_tally; /* a reference: of its rooms */
     size_t name_len;
     char *name;
     struct yd_sio_shard shards[];

@@ -136,7 +136,8 @@ int yodel_sio_namespace_reader_add(yodel_sio_namespace *ns, const char *room, yo
     if (!yd_sse_is_open(reader))
         return YODEL_ERR_CLOSED;
     atomic_store_explicit(&ns->sio->has_readers, true, memory_order_release);
-    rc = yd_group_join(ns->sio->rooms, yd_sse_loop(reader), &key, yd_sse_member(reader));
+    rc = yd_group_join_for(ns->sio->rooms, yd_sse_loop(reader), &key, yd_sse_member(reader),
+                           room != NULL ? ns->room_tally : NULL);
     return rc < 0 ? rc : 0;
 }
 

@@ -207,6 +207,14 @@ yodel_str yodel_sio_socket_session_id(const yodel_sio_socket *socket)
     return yd_eio_id(socket->client->session);
 }
 
+uint64_t yodel_sio_socket_client_number(const yodel_sio_socket *socket)
+{
+    if (socket == NULL || socket->phase == YD_SIO_AWAY || socket->client == NULL ||
+        socket->client->session == NULL)
+        return 0;
+    return yd_sio_client_number(socket->ns->sio, socket->client->session);
+}
+
 /* ---- one field ---- */
 
 static bool is_named(yodel_str encoded, yodel_str name)

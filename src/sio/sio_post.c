@@ -111,6 +111,27 @@ size_t yodel_sio_namespace_count(const yodel_sio_namespace *ns)
     return count;
 }
 
+size_t yodel_sio_namespace_num_rooms(yodel_sio_namespace *ns)
+{
+    struct yd_buf children = {0};
+    size_t count = 0;
+    int num;
+
+    if (ns == NULL)
+        return 0;
+    if (!ns->is_parent)
+        return atomic_load_explicit(&ns->room_tally->num, memory_order_relaxed);
+    num = yd_sio_ns_children(ns, &children);
+    for (int i = 0; i < num; i++) {
+        yodel_sio_namespace *child = ((yodel_sio_namespace **)(void *)children.ptr)[i];
+
+        count += atomic_load_explicit(&child->room_tally->num, memory_order_relaxed);
+        yd_sio_ns_unref(child);
+    }
+    yd_buf_free(ns->sio->mem, &children);
+    return count;
+}
+
 static size_t count_room(const yodel_sio_namespace *ns, const char *room)
 {
     struct yd_sio_group_name name;

@@ -65,7 +65,11 @@ static int check_options(const yodel_sio_options *options)
 
 static void *on_open(struct yd_eio_session *session, void *user)
 {
-    return yd_sio_client_new(user, session);
+    struct yd_sio_client *client = yd_sio_client_new(user, session);
+
+    if (client != NULL)
+        yd_sio_client_tell(user, session, NULL);
+    return client;
 }
 
 static void on_message(struct yd_eio_session *session, bool binary, uint8_t *data, size_t len)
@@ -107,9 +111,12 @@ static void on_upgrade(struct yd_eio_session *session)
 static void on_close(struct yd_eio_session *session, enum yd_eio_reason reason)
 {
     struct yd_sio_client *client = yd_eio_data(session);
+    const char *why = yd_sio_client_reason(client, reason);
+    const yodel_sio *sio = client->sio;
 
     yd_sio_drop_pending(client);
     yd_sio_leave_all(client, reason);
+    yd_sio_client_tell(sio, session, why);
 }
 
 static const struct yd_eio_events events = {
@@ -332,6 +339,7 @@ int yodel_sio_get_stats(const yodel_sio *sio, yodel_sio_stats *ret_stats)
     yd_eio_count(sio->eio, &clients, &polling);
     stats.clients = clients;
     stats.polling = polling;
+    yd_eio_count_messages(sio->eio, &stats.messages_in, &stats.messages_out);
     stats.answers_dropped = value_of(&sio->counters.answers_dropped);
     stats.acks_refused = value_of(&sio->counters.acks_refused);
     stats.lost = value_of(&sio->counters.lost);

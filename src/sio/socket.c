@@ -439,9 +439,12 @@ struct yd_sio_rooms yd_sio_rooms_of(const yodel_sio_socket *socket)
 {
     const yodel_sio *sio = socket->ns->sio;
 
-    return (struct yd_sio_rooms){sio->rooms, sio->bus, socket->loop,
+    return (struct yd_sio_rooms){sio->rooms,
+                                 sio->bus,
+                                 socket->loop,
                                  yodel_sio_namespace_name(socket->ns),
-                                 &sio->per_loop[socket->loop->index].cursors};
+                                 &sio->per_loop[socket->loop->index].cursors,
+                                 socket->ns->room_tally};
 }
 
 static bool is_own(const yodel_sio_socket *socket, const char *room)

@@ -26,6 +26,7 @@ int yd_sse_send_chunk(yodel_sse *sse, struct yd_msg *chunk)
     if (rc == 0) {
         sse->sent_at = yd_sse_loop(sse)->now;
         yd_count(&yd_sse_loop(sse)->counters.messages_out, 1);
+        yd_count(&yd_sse_loop(sse)->counters.events_out, 1);
     }
     return rc;
 }

@@ -78,8 +78,11 @@ static void give(yodel_sse *sse, struct yd_delivery *what)
         return;
     }
     rc = yd_sse_send_chunk(sse, event->chunk);
-    if (rc == -ENOMEM || (rc == YODEL_ERR_CONGESTED && sse->close_congested))
-        yodel_stream_abort(yodel_sse_stream(sse));
+    if (rc == YODEL_ERR_CONGESTED && sse->close_congested)
+        yd_count(&loop->counters.slow_closed, 1);
+    else if (rc != -ENOMEM)
+        return;
+    yodel_stream_abort(yodel_sse_stream(sse));
 }
 
 static void run_handler(yodel_sse *sse, const yodel_event *event)

@@ -167,9 +167,10 @@ static void deliver_frame(yodel_ws *ws, struct yd_msg *msg)
 {
     int rc = yd_ws_send_msg(ws, msg);
 
-    if (rc == YODEL_ERR_CONGESTED && ws->route->options.close_congested)
+    if (rc == YODEL_ERR_CONGESTED && ws->route->options.close_congested) {
+        yd_count(&yd_ws_loop_of(ws)->counters.slow_closed, 1);
         yd_ws_fail(ws, 1013, "too slow", YODEL_WS_BY_SERVER);
-    else if (rc == -ENOMEM)
+    } else if (rc == -ENOMEM)
         yd_ws_fail(ws, 1011, "out of memory", YODEL_WS_BY_SERVER);
 }
 

@@ -180,7 +180,8 @@ struct service {
     yodel_sio *sio;
     yodel_sio_namespace *ns[NUM_NAMES + 1]; /* NULL: made for clients; the last is the parent */
     struct program *p;
-    unsigned index;
+    unsigned index, num_clients;
+    bool has_hooks;
 };
 
 struct program {
@@ -305,6 +306,8 @@ void session_send_binary(struct program *p, int session, const void *data, size_
 void http_side_set_up(struct program *p);
 void ws_side_set_up(struct program *p);
 void sio_side_set_up(struct program *p);
+/* After the end. */
+void sio_side_check(struct program *p);
 void keep(struct program *p, struct kept kept);
 /* Uses one that is kept, in some way. */
 void use_kept(struct program *p);

@@ -289,6 +289,7 @@ void call_look(struct ctx *c)
     (void)yodel_sio_socket_peer(socket);
     (void)yodel_sio_socket_transport(socket);
     (void)yodel_sio_socket_session_id(socket);
+    (void)yodel_sio_socket_client_number(socket);
     (void)yodel_sio_socket_buffered(socket);
     if (pick(c->p, 4) == 0)
         (void)yodel_sio_socket_pause(socket);

@@ -172,6 +172,7 @@ static void look_up(struct program *p)
         broken(p, "yodel_sio_namespace_find_socket: of another loop");
     (void)yodel_sio_namespace_count(ns);
     (void)yodel_sio_namespace_room_count(ns, "r1");
+    (void)yodel_sio_namespace_num_rooms(ns);
     post(p, ns, ss->id);
 }
 

@@ -293,6 +293,35 @@ static int on_allow(yodel_request *req, void *user)
     return once_in(p, 8) ? 0 : YODEL_DEFER;
 }
 
+/* Each client that has come goes once. */
+static void on_client_open(const yodel_sio_client *client, void *user)
+{
+    struct service *service = user;
+
+    if (client->reason != NULL || client->number == 0)
+        broken(service->p, "on_client_open: of one that goes");
+    service->num_clients++;
+    if (service->has_hooks)
+        act(service->p, NULL, NULL);
+}
+
+static void on_client_close(const yodel_sio_client *client, void *user)
+{
+    struct service *service = user;
+
+    if (client->reason == NULL || client->number == 0 || service->num_clients-- == 0)
+        broken(service->p, "on_client_close: of one that did not come");
+    if (service->has_hooks)
+        act(service->p, NULL, NULL);
+}
+
+void sio_side_check(struct program *p)
+{
+    for (unsigned i = 0; i < p->num_services; i++)
+        if (p->services[i].num_clients > 0)
+            broken(p, "on_client_close: not of all who have come");
+}
+
 static void on_headers(const yodel_request *req, yodel_sio_add_header_fn *add, void *arg,
                        void *user)
 {
@@ -375,6 +404,8 @@ static void make_service(struct program *p, unsigned index)
         .close_congested = once_in(p, 3),
         .allow_request = hooks ? on_allow : NULL,
         .headers = hooks ? on_headers : NULL,
+        .on_client_open = on_client_open,
+        .on_client_close = on_client_close,
         .hooks_user = service,
     };
 
@@ -382,6 +413,7 @@ static void make_service(struct program *p, unsigned index)
 
     service->p = p;
     service->index = index;
+    service->has_hooks = hooks;
     if (yodel_sio_new(p->server, &options, &service->sio) < 0)
         abort();
     if (yodel_sio_of(service->sio, "/", &service->ns[0]) < 0 ||

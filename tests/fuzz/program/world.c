@@ -335,6 +335,7 @@ void world_finish(struct program *p)
     drop_all_kept(p);
     streams_check(p);
     room_side_check(p);
+    sio_side_check(p);
     cluster_side_unref(p);
     redis_side_unref(p);
     if (!late) {
