@@ -345,7 +345,7 @@ static void on_request(yodel_request *req, void *user)
         refuse(req, YG_PROBLEM_NOT_FOUND, NULL);
         return;
     }
-    if (!authenticate(api, req, &who))
+    if (yg_control_request(api, req, path) || !authenticate(api, req, &who))
         return;
     route = find_route(yodel_request_method(req), path, allow);
     if (route == NULL && allow[0] == '\0') {

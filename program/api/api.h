@@ -4,6 +4,7 @@
 
 #include <yodel/http.h>
 
+#include "api/control.h"
 #include "command/execute.h"
 #include "command/rights.h"
 
@@ -22,6 +23,8 @@
  *
  * Commands of a batch (unless parallel) and of a stream run one after the other: each begins when
  * the one before was answered, so every receiver sees their order.
+ *
+ * And what is asked of the process, in api/control.h.
  *
  * Authorization: Bearer KEY.  An answer that is no success is application/problem+json with the
  * status that base/problem.h has for it.  Nothing is cached (no-store), and nothing is for pages
@@ -82,6 +85,8 @@ struct yg_api_options {
 
     /* Whether the listener of that tag serves the API; else it is 404.  NULL: all do. */
     bool (*serves)(yodel_str tag, void *user);
+    /* What is asked of the process; NULL: nothing can be. */
+    yg_control_fn *control;
     /* Told of each command that was answered, on its loop: for metrics.  NULL: nobody. */
     void (*on_answer)(const struct yg_api_told *told, void *user);
     void *user;

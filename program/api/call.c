@@ -9,8 +9,8 @@
 #define PROBLEM_TYPE "application/problem+json"
 #define MAX_HEADERS 4
 
-static void respond(yodel_decision *decision, yodel_request *req, enum yg_problem problem,
-                    yodel_bytes body, const yodel_header *headers, size_t num_headers)
+void yg_call_respond(yodel_decision *decision, yodel_request *req, enum yg_problem problem,
+                     yodel_bytes body, const yodel_header *headers, size_t num_headers)
 {
     yodel_header all[MAX_HEADERS + 3] = {{"Cache-Control", "no-store"}};
     yodel_response response = {.size = sizeof(response),
@@ -38,8 +38,8 @@ void yg_call_refuse(yodel_request *req, const struct yg_complaint *complaint,
     struct yg_text text = {0};
 
     yg_problem_put(&text, complaint);
-    respond(NULL, req, complaint->problem, (yodel_bytes){(const uint8_t *)text.ptr, text.len},
-            headers, num_headers);
+    yg_call_respond(NULL, req, complaint->problem,
+                    (yodel_bytes){(const uint8_t *)text.ptr, text.len}, headers, num_headers);
     yg_text_done(&text);
 }
 
@@ -58,9 +58,9 @@ void yg_call_reply(struct yg_call *call, const struct yg_reply *reply)
     const yodel_header replayed = {"Idempotency-Replayed", "true"};
 
     if (call->decision != NULL)
-        respond(call->decision, NULL, reply->problem,
-                (yodel_bytes){(const uint8_t *)reply->ptr, reply->len}, &replayed,
-                reply->is_replayed);
+        yg_call_respond(call->decision, NULL, reply->problem,
+                        (yodel_bytes){(const uint8_t *)reply->ptr, reply->len}, &replayed,
+                        reply->is_replayed);
     yg_open_unlink(&call->open);
     free_call(call);
 }

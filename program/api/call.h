@@ -20,6 +20,10 @@ struct yg_call {
     int route; /* of the table in api.c */
 };
 
+/* Answers a request by its decision or, where that is NULL, itself. */
+void yg_call_respond(yodel_decision *decision, yodel_request *req, enum yg_problem problem,
+                     yodel_bytes body, const yodel_header *headers, size_t num_headers);
+
 /* Answers a request that was not deferred. */
 void yg_call_refuse(yodel_request *req, const struct yg_complaint *complaint,
                     const yodel_header *headers, size_t num_headers);

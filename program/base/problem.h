@@ -23,6 +23,7 @@
     X(TOO_LARGE, 413, "too_large", "Larger than the configured limit")                             \
     X(MEDIA_TYPE, 415, "unsupported_media_type", "The body is not JSON")                           \
     X(INVALID, 422, "invalid", "The command is not valid")                                         \
+    X(CONFIG_REFUSED, 422, "config_refused", "The configuration was refused: all stays as it was") \
     X(KEY_REUSED, 422, "key_reused", "The idempotency key was used for another request")           \
     X(RATE_LIMITED, 429, "rate_limited", "Too many requests")                                      \
     X(INTERNAL, 500, "internal", "The server failed")                                              \

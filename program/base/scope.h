@@ -7,6 +7,7 @@
 #define YG_SCOPE_ROOMS (1u << 1)
 #define YG_SCOPE_READ (1u << 2)
 #define YG_SCOPE_ADMIN (1u << 3)
-#define YG_SCOPE_ALL 15u
+#define YG_SCOPE_PROCESS (1u << 4)
+#define YG_SCOPE_ALL 31u
 
 #endif

@@ -310,6 +310,8 @@ int yg_api_exit_of(long status, const char *code)
     case YG_PROBLEM_UNKNOWN_NAMESPACE:
     case YG_PROBLEM_UNKNOWN_SOCKET:
         return YG_EXIT_FAILED;
+    case YG_PROBLEM_CONFIG_REFUSED:
+        return YG_EXIT_CONFIG;
     case YG_PROBLEM_ACK_TIMEOUT:
     case YG_PROBLEM_RATE_LIMITED:
         return YG_EXIT_TIMEOUT;

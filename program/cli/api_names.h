@@ -21,7 +21,11 @@
     X("stats", YG_VERB_STATS, "", 0, 0, "Shows counts of one node.", NULL)                         \
     X("batch", YG_API_BATCH, "FILE|-", 1, 1, "Runs the commands of a file.",                       \
       "The file is a list of commands, {\"commands\": [...]}, or has one a line.  A command is\n"  \
-      "{\"emit\": {\"to\": {\"rooms\": [\"r\"]}, \"event\": \"e\", \"args\": []}} and the like.")
+      "{\"emit\": {\"to\": {\"rooms\": [\"r\"]}, \"event\": \"e\", \"args\": []}} and the like.")  \
+    X("reload", YG_API_RELOAD, "", 0, 0, "Has the configuration read again.",                      \
+      "Prints what has changed, and what needs a restart.  Ends with 78 when it was refused.")     \
+    X("reopen", YG_API_REOPEN, "", 0, 0, "Has the log's file opened again.", NULL)                 \
+    X("stop", YG_API_STOP, "", 0, 0, "Has it stop, and waits until it has.", NULL)
 
 /* Runs one of them, argv[0].  Returns how the program ends. */
 int yg_api_run(int argc, char **argv);

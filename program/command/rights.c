@@ -8,10 +8,8 @@ static const struct {
     const char *word;
     unsigned bit;
 } scopes[] = {
-    {"emit", YG_SCOPE_EMIT},
-    {"rooms", YG_SCOPE_ROOMS},
-    {"read", YG_SCOPE_READ},
-    {"admin", YG_SCOPE_ADMIN},
+    {"emit", YG_SCOPE_EMIT},   {"rooms", YG_SCOPE_ROOMS},     {"read", YG_SCOPE_READ},
+    {"admin", YG_SCOPE_ADMIN}, {"process", YG_SCOPE_PROCESS},
 };
 
 static const unsigned scope_of[YG_NUM_VERBS] = {

@@ -12,6 +12,7 @@
  *     rooms   join, leave
  *     read    sockets, socket, rooms, presence, history, nodes, stats
  *     admin   disconnect, update, forget, config
+ *     process no command, but what api/control.h has
  *
  * None of them includes another.
  */

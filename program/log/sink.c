@@ -30,8 +30,8 @@ struct yg_sink {
     char *queue;
     size_t len;
     uint64_t dropped;
-    uint64_t end_us; /* when the writer gives up, by yg_clock_us(); 0: it is to go on */
-    bool reopen;
+    uint64_t end_us;      /* when the writer gives up, by yg_clock_us(); 0: it is to go on */
+    uint64_t asked, done; /* how often it was to be opened anew, and what of that was done */
     bool is_writing;
 };
 
@@ -102,7 +102,7 @@ static void write_out(struct yg_sink *sink, const char *ptr, size_t len)
     }
 }
 
-static void reopen(struct yg_sink *sink)
+static void reopen(struct yg_sink *sink, uint64_t number)
 {
     const int fd = open_path(sink->path);
 
@@ -111,26 +111,26 @@ static void reopen(struct yg_sink *sink)
         sink->fd = fd;
     }
     if (sink->on_reopened != NULL)
-        sink->on_reopened(fd < 0 ? fd : 0, sink->user);
+        sink->on_reopened(fd < 0 ? fd : 0, number, sink->user);
 }
 
-/* What waits; returns its length. */
-static size_t take(struct yg_sink *sink, bool *ret_reopen, bool *ret_is_over)
+/* What waits; returns its length.  ret_reopen: the number of that call; 0: none. */
+static size_t take(struct yg_sink *sink, uint64_t *ret_reopen, bool *ret_is_over)
 {
     char *const taken = sink->queue;
     size_t len;
 
     pthread_mutex_lock(&sink->lock);
     sink->is_writing = false;
-    while (sink->len == 0 && !sink->reopen && sink->end_us == 0)
+    while (sink->len == 0 && sink->asked == sink->done && sink->end_us == 0)
         pthread_cond_wait(&sink->changed, &sink->lock);
     sink->is_writing = true;
     len = sink->len;
     sink->queue = sink->taken;
     sink->taken = taken;
     sink->len = 0;
-    *ret_reopen = sink->reopen;
-    sink->reopen = false;
+    *ret_reopen = sink->asked != sink->done ? sink->asked : 0;
+    sink->done = sink->asked;
     *ret_is_over = sink->end_us != 0 && len == 0;
     pthread_mutex_unlock(&sink->lock);
     return len;
@@ -139,14 +139,15 @@ static size_t take(struct yg_sink *sink, bool *ret_reopen, bool *ret_is_over)
 static void *run(void *arg)
 {
     struct yg_sink *sink = arg;
-    bool wants_reopen, is_over;
+    uint64_t wants_reopen;
+    bool is_over;
 
     do {
         const size_t len = take(sink, &wants_reopen, &is_over);
 
         write_out(sink, sink->taken, len);
-        if (wants_reopen)
-            reopen(sink);
+        if (wants_reopen != 0)
+            reopen(sink, wants_reopen);
     } while (!is_over);
     return NULL;
 }
@@ -232,14 +233,17 @@ void yg_sink_write(struct yg_sink *sink, const char *line, size_t len)
     pthread_mutex_unlock(&sink->lock);
 }
 
-void yg_sink_reopen(struct yg_sink *sink)
+uint64_t yg_sink_reopen(struct yg_sink *sink)
 {
+    uint64_t number;
+
     if (sink->path == NULL)
-        return;
+        return 0;
     pthread_mutex_lock(&sink->lock);
-    sink->reopen = true;
+    number = ++sink->asked;
     pthread_cond_signal(&sink->changed);
     pthread_mutex_unlock(&sink->lock);
+    return number;
 }
 
 uint64_t yg_sink_dropped(struct yg_sink *sink)
@@ -257,7 +261,7 @@ static bool is_idle(struct yg_sink *sink)
     bool idle;
 
     pthread_mutex_lock(&sink->lock);
-    idle = sink->len == 0 && !sink->reopen && !sink->is_writing;
+    idle = sink->len == 0 && sink->asked == sink->done && !sink->is_writing;
     pthread_mutex_unlock(&sink->lock);
     return idle;
 }

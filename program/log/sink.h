@@ -14,9 +14,13 @@ struct yg_sink;
 
 #define YG_SINK_BYTES ((size_t)256 * 1024) /* that may wait */
 
-/* Told of a file that was opened anew, or was not: -errno; then lines go to the old one.  On the
- * sink's thread. */
-typedef void(yg_sink_reopened_fn)(int result, void *user);
+/*
+ * Told of a file that was opened anew, or was not.  On the sink's thread.
+ *
+ * result   0, or -errno; then lines go to the old one
+ * number   of the last yg_sink_reopen() that is done with it
+ */
+typedef void(yg_sink_reopened_fn)(int result, uint64_t number, void *user);
 
 /*
  * path          of a file that lines are appended to, made with 0640; NULL or "": standard error
@@ -31,8 +35,8 @@ int yg_sink_new(const char *path, yg_sink_reopened_fn *on_reopened, void *user,
 void yg_sink_write(struct yg_sink *sink, const char *line, size_t len);
 
 /* Has the file opened anew by its path, when what waits was written: for whoever has renamed it.
- * Any thread; nothing for standard error. */
-void yg_sink_reopen(struct yg_sink *sink);
+ * Any thread.  Returns the number of the call, from 1; 0 for standard error: nothing happens. */
+uint64_t yg_sink_reopen(struct yg_sink *sink);
 
 /* How many lines were dropped.  Any thread. */
 uint64_t yg_sink_dropped(struct yg_sink *sink);

@@ -91,6 +91,19 @@ static void write_line(struct yg_state *state, enum yg_log_level level,
     yg_text_done(&line);
 }
 
+static _Thread_local json_t *captured; /* NULL: nobody wants it */
+
+void yg_log_capture(json_t *list)
+{
+    captured = list;
+}
+
+static void capture(enum yg_log_level level, yodel_str text)
+{
+    if (captured != NULL && level >= YG_LOG_WARN)
+        (void)json_array_append_new(captured, json_stringn(text.ptr, text.len));
+}
+
 /* Lines with one key are of one kind. */
 static void consider(struct yg_state *state, const char *key, enum yg_log_level level,
                      const struct yg_log_about *about, yodel_str text)
@@ -108,6 +121,7 @@ void yg_log_write(yodel_log_level level, yodel_str text, void *user)
 
     memcpy(key, text.ptr, len);
     key[len] = '\0';
+    capture((enum yg_log_level)level, text);
     consider(user, key, (enum yg_log_level)level, &about, text);
 }
 
@@ -120,11 +134,13 @@ static void say(struct yg_state *state, enum yg_log_level level, const struct yg
     char text[MAX_LINE];
     int len;
 
-    if ((int)level < atomic_load_explicit(&state->log_level, memory_order_relaxed))
+    if ((int)level < atomic_load_explicit(&state->log_level, memory_order_relaxed) &&
+        captured == NULL)
         return;
     len = vsnprintf(text, sizeof(text), format, args);
     if (len >= (int)sizeof(text))
         len = sizeof(text) - 1;
+    capture(level, (yodel_str){text, len > 0 ? (size_t)len : 0});
     consider(state, format, level, about, (yodel_str){text, len > 0 ? (size_t)len : 0});
 }
 
@@ -165,13 +181,14 @@ void yg_log_turn(struct yg_state *state)
     yg_repeat_tell(&state->repeat, yg_clock_ms(), tell_left_out, state);
 }
 
-static void on_reopened(int result, void *user)
+static void on_reopened(int result, uint64_t number, void *user)
 {
     if (result < 0)
         yg_log_event(user, YG_LOG_ERROR, "log.reopen_failed",
                      "log.file: cannot be opened again: %s", strerror(-result));
     else
         yg_log_event(user, YG_LOG_INFO, "log.reopened", "log.file: opened again");
+    yg_control_reopened(user, result, number);
 }
 
 int yg_log_start(struct yg_state *state)

@@ -50,21 +50,25 @@ static uint64_t resident_bytes(void)
 
 /* The 22nd field of stat is when the process started, in ticks since the system did; the second, in
  * parentheses, may have anything in it. */
-static double start_seconds(void)
+static uint64_t start_ticks(void)
 {
     char line[1000], *at;
-    struct timespec up;
-    double ticks;
 
     if (!read_line("/proc/self/stat", line, sizeof(line)) || (at = strrchr(line, ')')) == NULL)
         return 0;
     for (int field = 2; field < 22 && at != NULL; field++)
         at = strchr(at + 1, ' ');
-    if (at == NULL || clock_gettime(CLOCK_BOOTTIME, &up) < 0)
+    return at != NULL ? strtoull(at, NULL, 10) : 0;
+}
+
+static double start_seconds(uint64_t ticks)
+{
+    struct timespec up;
+
+    if (ticks == 0 || clock_gettime(CLOCK_BOOTTIME, &up) < 0)
         return 0;
-    ticks = strtod(at, NULL);
     return (double)yg_clock_wall_ms() / 1e3 - ((double)up.tv_sec + (double)up.tv_nsec / 1e9) +
-           ticks / (double)sysconf(_SC_CLK_TCK);
+           (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 /* ---- descriptors ---- */
@@ -143,7 +147,8 @@ void yg_process_metrics_start(struct yg_state *state)
 
     (void)count_descriptors(&count);
     atomic_store(&state->open_fds, count.num);
-    state->start_seconds = start_seconds();
+    state->start_ticks = start_ticks();
+    state->start_seconds = start_seconds(state->start_ticks);
 }
 
 void yg_process_metrics_put(struct yg_state *state, yodel_loop *loop, struct yg_text *text)

@@ -11,6 +11,10 @@ struct reload {
     const struct yg_config *config; /* NULL: it was refused */
     yodel_tls_reload *tls;          /* the same */
     struct yg_auth *auth;           /* the same */
+    /* For who waits; NULL when memory has ended: */
+    json_t *problems; /* what was wrong, as texts */
+    json_t *changed;  /* keys */
+    json_t *needs_restart;
 };
 
 static void free_reload(void *arg)
@@ -20,6 +24,9 @@ static void free_reload(void *arg)
     yg_config_unref(reload->config);
     yodel_tls_reload_free(reload->tls);
     yg_auth_unref(reload->auth);
+    json_decref(reload->problems);
+    json_decref(reload->changed);
+    json_decref(reload->needs_restart);
     free(reload);
 }
 
@@ -35,10 +42,8 @@ static void tell(struct yg_state *state, const struct yg_report *report)
     }
 }
 
-/* On a thread that may block. */
-static int prepare(void *arg)
+static int read_all(struct reload *reload)
 {
-    struct reload *reload = arg;
     struct yg_state *state = reload->state;
     struct yg_arena arena = {0};
     struct yg_report report = {.arena = &arena};
@@ -66,15 +71,63 @@ static int prepare(void *arg)
     return 0;
 }
 
+/* On a thread that may block. */
+static int prepare(void *arg)
+{
+    struct reload *reload = arg;
+    int rc;
+
+    yg_log_capture(reload->problems);
+    rc = read_all(reload);
+    yg_log_capture(NULL);
+    return rc;
+}
+
 static void tell_change(const char *path, const struct yg_option *option, void *user)
 {
-    struct yg_state *state = user;
+    struct reload *reload = user;
+
+    if ((option->flags & YG_LIVE) == 0)
+        return;
+    (void)json_array_append_new(reload->changed, json_string(path));
+    yg_log_event(reload->state, YG_LOG_INFO, "reload.changed", "reload: %s has changed", path);
+}
+
+static void tell_restart(const char *path, const struct yg_option *option, void *user)
+{
+    struct reload *reload = user;
 
     if ((option->flags & YG_LIVE) != 0)
-        yg_log_event(state, YG_LOG_INFO, "reload.changed", "reload: %s has changed", path);
-    else
-        yg_log_event(state, YG_LOG_WARN, "reload.needs_restart",
-                     "reload: %s has changed, and needs a restart", path);
+        return;
+    (void)json_array_append_new(reload->needs_restart, json_string(path));
+    yg_log_event(reload->state, YG_LOG_WARN, "reload.needs_restart",
+                 "reload: %s has changed, and needs a restart", path);
+}
+
+/* What a reload changes is held against the last one, what it cannot against what runs. */
+static void tell_changes(struct reload *reload)
+{
+    const struct yg_config *before = yg_state_config(reload->state);
+
+    yg_config_compare(before, reload->config, tell_change, reload);
+    yg_config_compare(reload->state->first, reload->config, tell_restart, reload);
+    yg_config_unref(before);
+}
+
+/* Who waits is told. */
+static void answer(const struct reload *reload, int result)
+{
+    json_t *body = result == 0 ? json_pack("{sOsOsO}", "changed", reload->changed, "needs_restart",
+                                           reload->needs_restart, "warnings", reload->problems)
+                               : json_pack("{sO}", "problems", reload->problems);
+
+    yg_control_reloaded(reload->state,
+                        result == -ECANCELED                ? YG_PROBLEM_DRAINING
+                        : result == -ENOMEM || body == NULL ? YG_PROBLEM_OVERLOADED
+                        : result < 0                        ? YG_PROBLEM_CONFIG_REFUSED
+                                                            : YG_PROBLEM_NONE,
+                        result < 0 && result != -EINVAL ? yodel_strerror(result) : NULL, body);
+    json_decref(body);
 }
 
 static void finish(yodel_loop *loop, int result, void *arg)
@@ -86,10 +139,7 @@ static void finish(yodel_loop *loop, int result, void *arg)
     state->is_reloading = false;
     atomic_store(&state->last_reload, result == 0 ? 1 : 0);
     if (result == 0) {
-        const struct yg_config *before = yg_state_config(state);
-
-        yg_config_compare(before, reload->config, tell_change, state);
-        yg_config_unref(before);
+        tell_changes(reload);
         yg_log_change(state, &reload->config->log);
         yg_state_exchange(state, yg_config_ref(reload->config), yg_auth_ref(reload->auth));
         yodel_tls_reload_exchange(reload->tls);
@@ -101,9 +151,23 @@ static void finish(yodel_loop *loop, int result, void *arg)
                      "reload: refused, all stays as it was: %s",
                      result == -EINVAL ? "see above" : yodel_strerror(result));
     }
+    answer(reload, result);
     yg_notify_reloaded(state);
     if (state->reload_again && result != -ECANCELED)
         yg_reload(state);
+}
+
+static struct reload *new_reload(struct yg_state *state)
+{
+    struct reload *reload = calloc(1, sizeof(*reload));
+
+    if (reload == NULL)
+        return NULL;
+    reload->state = state;
+    reload->problems = json_array();
+    reload->changed = json_array();
+    reload->needs_restart = json_array();
+    return reload;
 }
 
 void yg_reload(struct yg_state *state)
@@ -112,11 +176,13 @@ void yg_reload(struct yg_state *state)
     int rc;
 
     state->reload_again = state->is_reloading;
-    if (state->is_reloading || atomic_load(&state->is_draining))
+    if (state->is_reloading)
         return;
-    reload = calloc(1, sizeof(*reload));
-    if (reload != NULL)
-        reload->state = state;
+    if (atomic_load(&state->is_draining)) {
+        yg_control_reloaded(state, YG_PROBLEM_DRAINING, NULL, NULL);
+        return;
+    }
+    reload = new_reload(state);
     state->is_reloading = reload != NULL;
     yg_notify_reloading(state);
     rc = reload == NULL ? -ENOMEM
@@ -126,6 +192,7 @@ void yg_reload(struct yg_state *state)
         state->is_reloading = false;
         atomic_store(&state->last_reload, 0);
         yg_log_event(state, YG_LOG_ERROR, "reload.refused", "reload: %s", yodel_strerror(rc));
+        yg_control_reloaded(state, YG_PROBLEM_OVERLOADED, yodel_strerror(rc), NULL);
         yg_notify_reloaded(state);
     }
 }

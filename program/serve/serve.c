@@ -146,6 +146,7 @@ static void free_state(struct yg_state *state)
     yg_present_free(state);
     state->service.channels = yodel_channels_unref(state->service.channels);
     state->service.kept = yodel_channels_unref(state->service.kept);
+    yg_control_end(state);
     yodel_sio_unref(state->sio);
     yg_redis_end(state);
     yodel_server_unref(state->server);

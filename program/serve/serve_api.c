@@ -181,6 +181,7 @@ int yg_serve_api_start(struct yg_state *state)
                                              .unix_uids = state->unix_uids,
                                              .num_unix_uids = state->first->api.unix_users.num,
                                              .serves = serves,
+                                             .control = yg_control,
                                              .on_answer = yg_api_counts_tell,
                                              .user = state},
                     &state->api);

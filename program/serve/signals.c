@@ -19,7 +19,7 @@ static void fill(sigset_t *set)
 }
 
 /* A second stop of the library's ends it at once. */
-static void stop(struct yg_state *state, bool at_once)
+void yg_signals_stop(struct yg_state *state, bool at_once)
 {
     const struct yg_config *config = yg_state_config(state);
     const struct yg_shutdown_config *shutdown = &config->shutdown;
@@ -51,11 +51,11 @@ static void take(yodel_watch *watch, unsigned events, void *user)
         if (info.ssi_signo == SIGHUP)
             yg_reload(state);
         else if (info.ssi_signo == SIGUSR1)
-            yg_sink_reopen(state->sink);
+            (void)yg_sink_reopen(state->sink);
         else if (info.ssi_signo == SIGUSR2)
             yg_handover_begin(state);
         else
-            stop(state, info.ssi_signo == SIGQUIT);
+            yg_signals_stop(state, info.ssi_signo == SIGQUIT);
     }
 }
 

@@ -98,6 +98,7 @@ struct yg_state {
     unsigned num_loops;
     struct yg_histogram loop_lag;
     double start_seconds;                /* of the process */
+    uint64_t start_ticks;                /* the same, as /proc has it */
     atomic_uint_least64_t open_fds;      /* when they were last counted: */
     atomic_int_least64_t counted_fds_ms; /* by yg_clock_us() */
     atomic_bool counts_fds;
@@ -109,11 +110,14 @@ struct yg_state {
     enum yg_log_form log_form;
     struct yg_notify *notify; /* NULL: nobody is to be told */
     struct yg_handover handover;
+    struct yg_control_wait *reopen_waiters; /* by lock */
     int signal_fd;
     yodel_watch signals; /* of loop 0, as are these: */
     bool is_reloading;
     bool reload_again;
-    atomic_int last_reload; /* 1: well; 0: not */
+    struct yg_control_wait *reload_waiters;      /* of the reload that runs */
+    struct yg_control_wait *next_reload_waiters; /* of the one behind it */
+    atomic_int last_reload;                      /* 1: well; 0: not */
     atomic_int_least64_t last_reload_ms;
 };
 
@@ -167,6 +171,9 @@ void yg_log_about(struct yg_state *state, enum yg_log_level level, const struct 
 
 #define yg_log_event(state, level, name, ...)                                                      \
     yg_log_about(state, level, &(const struct yg_log_about){.event = (name)}, __VA_ARGS__)
+
+/* Has warnings and errors that this thread writes added to a list of texts, too; NULL: no more. */
+void yg_log_capture(json_t *list);
 
 /* A line of the program's own. */
 void yg_log(struct yg_state *state, enum yg_log_level level, const char *format, ...)
@@ -288,7 +295,20 @@ int yg_handover_start(struct yg_state *state);
 void yg_handover_begin(struct yg_state *state);
 void yg_handover_turn(struct yg_state *state);
 
+/* Stops as a signal does, on loop 0: drains or, at once or the second time, does not. */
+void yg_signals_stop(struct yg_state *state, bool at_once);
+
 /* Begins a reload, on loop 0; one that runs already is followed by another. */
 void yg_reload(struct yg_state *state);
+
+/* What the API asks of the process; user is the state.  Any loop. */
+void yg_control(enum yg_control what, yodel_decision *decision, void *user);
+/* A reload is over: who waits for it is answered.  On loop 0; body is borrowed, NULL: none. */
+void yg_control_reloaded(struct yg_state *state, enum yg_problem problem, const char *detail,
+                         json_t *body);
+/* The log was opened anew, or was not; number as of yg_sink_reopen().  On the sink's thread. */
+void yg_control_reopened(struct yg_state *state, int result, uint64_t number);
+/* After the server's end. */
+void yg_control_end(struct yg_state *state);
 
 #endif

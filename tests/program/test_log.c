@@ -135,7 +135,7 @@ static void line(struct yg_sink *sink, const char *text)
 
 static int last_result;
 
-static void on_reopened(int result, void *user)
+static void on_reopened(int result, uint64_t number, void *user)
 {
     last_result = result;
     line(*(struct yg_sink **)user, "reopened\n");
