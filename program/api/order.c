@@ -72,12 +72,6 @@ static void fail(struct yg_order *order, enum yg_problem problem, const char *de
 
 /* ---- the answer ---- */
 
-static int add_text(const char *ptr, size_t len, void *text)
-{
-    yg_text_add(text, ptr, len);
-    return yg_text_failed(text) ? -1 : 0;
-}
-
 /* With a problem, what came by then stands among its members. */
 static void put_answer(struct yg_text *text, const struct yg_answer *answer)
 {
@@ -90,10 +84,7 @@ static void put_answer(struct yg_text *text, const struct yg_answer *answer)
         text->len--;
         yg_text_putc(text, ',');
     }
-    if (json_dump_callback(answer->body, add_text, text,
-                           answer->problem == YG_PROBLEM_NONE ? JSON_COMPACT
-                                                              : JSON_COMPACT | JSON_EMBED) != 0)
-        text->failed = true;
+    yg_json_put(text, answer->body, answer->problem == YG_PROBLEM_NONE ? 0 : JSON_EMBED);
     if (answer->problem != YG_PROBLEM_NONE)
         yg_text_putc(text, '}');
 }
@@ -147,7 +138,8 @@ static bool digest_command(const struct yg_command *command, uint8_t ret_digest[
     /* A body of a call stands alone. */
     if (!command->is_wrapped)
         body = command->document;
-    good = json_dump_callback(body, add_text, &text, JSON_COMPACT | JSON_SORT_KEYS) == 0;
+    yg_json_put(&text, body, JSON_SORT_KEYS);
+    good = !yg_text_failed(&text);
     part = (yodel_bytes){(const uint8_t *)text.ptr, text.len};
     good = good && yg_api_digest(&part, 1, ret_digest);
     yg_text_done(&text);

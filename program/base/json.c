@@ -35,6 +35,18 @@ int yg_json_parse(const char *ptr, size_t len, char ret_error[160], json_t **ret
     return rc;
 }
 
+static int add_text(const char *ptr, size_t len, void *text)
+{
+    yg_text_add(text, ptr, len);
+    return yg_text_failed(text) ? -1 : 0;
+}
+
+void yg_json_put(struct yg_text *text, const json_t *value, size_t flags)
+{
+    if (json_dump_callback(value, add_text, text, JSON_COMPACT | JSON_ENCODE_ANY | flags) != 0)
+        text->failed = true;
+}
+
 static void open_reader(struct yg_json *reader, struct yg_json *root, const json_t *value,
                         const char *at)
 {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/problem.h"
+#include "base/text.h"
 
 /*
  * Reading of JSON objects, strictly.  A reader walks one object: it asks for members by name, and
@@ -27,6 +28,9 @@
  * levels.
  */
 int yg_json_parse(const char *ptr, size_t len, char ret_error[160], json_t **ret_json);
+
+/* Adds a value of any kind, compact; a failure sticks to the text.  flags: more of jansson's. */
+void yg_json_put(struct yg_text *text, const json_t *value, size_t flags);
 
 struct yg_json {
     const json_t *object; /* borrowed */

@@ -106,12 +106,6 @@ static void check_placeholders(struct yg_json *object, const char *list_name,
 
 /* ---- arguments ---- */
 
-static int add_text(const char *ptr, size_t len, void *text)
-{
-    yg_text_add(text, ptr, len);
-    return yg_text_failed(text) ? -1 : 0;
-}
-
 bool yg_payload_parse_args(struct yg_json *object, const char *list_name, const char *attachments,
                            struct yg_command *command)
 {
@@ -124,7 +118,8 @@ bool yg_payload_parse_args(struct yg_json *object, const char *list_name, const 
     check_placeholders(object, list_name, attachments, list, command);
     if (object->root->problem != YG_PROBLEM_NONE || list == NULL)
         return true;
-    return json_dump_callback(list, add_text, &command->args, JSON_COMPACT) == 0;
+    yg_json_put(&command->args, list, 0);
+    return !yg_text_failed(&command->args);
 }
 
 /* ---- for groups of raw WebSockets ---- */

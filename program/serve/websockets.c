@@ -51,22 +51,16 @@ static void on_over(void *owner)
 static int describe(const struct yg_token *token, struct yg_text *text)
 {
     const json_t *info = token->grants.info;
-    char *dump;
+    const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
 
     yg_text_puts(text, "{\"user\":");
     if (token->user != NULL)
         yg_text_put_json(text, token->user, strlen(token->user));
     else
         yg_text_puts(text, "null");
-    if (info != NULL) {
-        dump = json_dumps(info, JSON_COMPACT | JSON_ENCODE_ANY);
-        if (dump == NULL)
-            return -ENOMEM;
-        if (text->len + strlen(dump) + 20 < YODEL_GROUP_MAX_JSON) {
-            yg_text_puts(text, ",\"info\":");
-            yg_text_puts(text, dump);
-        }
-        free(dump);
+    if (info != NULL && text->len + json_dumpb(info, NULL, 0, flags) + 20 < YODEL_GROUP_MAX_JSON) {
+        yg_text_puts(text, ",\"info\":");
+        yg_json_put(text, info, 0);
     }
     yg_text_putc(text, '}');
     return yg_text_failed(text) ? -ENOMEM : 0;
