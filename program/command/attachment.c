@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "command/attachment.h"
 
+#include "base/text.h"
+
+#define PART 3072 /* bytes that are encoded at a time; a multiple of 3 */
+
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static int value_of(char c)
@@ -65,4 +69,20 @@ void yg_attachment_encode(const uint8_t *bytes, size_t len, char *ret_text)
         *ret_text++ = i + 1 < len ? letters[bits >> 6 & 63] : '=';
         *ret_text++ = i + 2 < len ? letters[bits & 63] : '=';
     }
+}
+
+void yg_attachment_put(struct yg_text *text, const uint8_t *bytes, size_t len)
+{
+    char chars[YG_ATTACHMENT_CHARS(PART)];
+
+    yg_text_putc(text, '"');
+    while (len > 0) {
+        const size_t part = len < PART ? len : PART;
+
+        yg_attachment_encode(bytes, part, chars);
+        yg_text_add(text, chars, YG_ATTACHMENT_CHARS(part));
+        bytes += part;
+        len -= part;
+    }
+    yg_text_putc(text, '"');
 }

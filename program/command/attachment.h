@@ -22,4 +22,8 @@ bool yg_attachment_decode(const char *text, size_t len, uint8_t *ret_bytes, size
 /* Writes YG_ATTACHMENT_CHARS(len) characters, and no NUL. */
 void yg_attachment_encode(const uint8_t *bytes, size_t len, char *ret_text);
 
+/* The same as a JSON string, with its quotes; a failure sticks to the text. */
+struct yg_text;
+void yg_attachment_put(struct yg_text *text, const uint8_t *bytes, size_t len);
+
 #endif

@@ -62,7 +62,18 @@ static const char *read_message(struct yg_json *object)
     return message;
 }
 
-/* Returns 0, -ENOMEM, or -EINVAL after a complaint of the command's. */
+/* An action that names none is in the namespace of its event. */
+static int set_namespace(struct yg_command *command, const json_t *value, const char *ns)
+{
+    const json_t *body = json_object_get(value, yg_verb_word(command->verb));
+
+    if (ns == NULL || *ns != '/' || json_object_get(body, "namespace") != NULL)
+        return 0;
+    command->ns = yg_arena_dup(&command->arena, ns);
+    return command->ns != NULL ? 0 : -ENOMEM;
+}
+
+/* Returns 0, -ENOMEM, or 0 after a complaint of the command's. */
 static int read_action(struct reading *reading, const json_t *value, size_t index)
 {
     struct yg_json *root = reading->object.root, wrong;
@@ -71,8 +82,10 @@ static int read_action(struct reading *reading, const json_t *value, size_t inde
 
     snprintf(at, sizeof(at), "%s/actions/%zu", reading->object.at, index);
     rc = yg_command_parse(value, at, true, &wrong, &reading->result->actions[index]);
-    if (rc == 0)
+    if (rc == 0) {
         reading->result->num_actions++;
+        rc = set_namespace(reading->result->actions[index], value, reading->asked->ns);
+    }
     if (rc == -EINVAL && root->problem == YG_PROBLEM_NONE) {
         root->problem = wrong.problem;
         memcpy(root->detail, wrong.detail, sizeof(root->detail));

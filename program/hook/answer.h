@@ -44,6 +44,7 @@ struct yg_hook_asked {
     const char *id;
     enum yg_hook_kind kind;
     bool wants_ack; /* of an event: its client waits for one */
+    const char *ns; /* where actions are that name no namespace; NULL: "/" */
 };
 
 /* What is said of one event; strings and documents are the answer's. */

@@ -11,9 +11,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct yg_hook_asked asked[] = {
-    {"1", YG_HOOK_CONNECT, false},      {"2", YG_HOOK_EVENT, true},
-    {"3", YG_HOOK_EVENT, false},        {"4", YG_HOOK_REFRESH, false},
-    {"5", YG_HOOK_DISCONNECTED, false}, {"6", YG_HOOK_OCCUPIED, false},
+    {"1", YG_HOOK_CONNECT, false, "/chat"}, {"2", YG_HOOK_EVENT, true, "/"},
+    {"3", YG_HOOK_EVENT, false, NULL},      {"4", YG_HOOK_REFRESH, false, "/chat"},
+    {"5", YG_HOOK_DISCONNECTED, false, ""}, {"6", YG_HOOK_OCCUPIED, false, NULL},
 };
 
 static void require(int holds)

@@ -183,9 +183,9 @@ static void test_hook_circuit_opens_and_closes(void **state)
 /* ---- answers ---- */
 
 static const struct yg_hook_asked asked[] = {
-    {"e1", YG_HOOK_CONNECT, false},      {"e2", YG_HOOK_EVENT, true},
-    {"e3", YG_HOOK_EVENT, false},        {"e4", YG_HOOK_REFRESH, false},
-    {"e5", YG_HOOK_DISCONNECTED, false},
+    {"e1", YG_HOOK_CONNECT, false, "/chat"},      {"e2", YG_HOOK_EVENT, true, "/chat"},
+    {"e3", YG_HOOK_EVENT, false, "/chat"},        {"e4", YG_HOOK_REFRESH, false, "/chat"},
+    {"e5", YG_HOOK_DISCONNECTED, false, "/chat"},
 };
 
 static struct yg_hook_answer *read_of(const char *text, unsigned first, size_t num)
