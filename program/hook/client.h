@@ -28,6 +28,8 @@ struct yg_hook_client_options {
         in_flight;   /* connections, and requests on their way, at most; 0 is 1.  Further requests
                         wait in their order, and their number is the caller's to bound */
     size_t max_body; /* bytes of an answer's body; more is -E2BIG.  Its head has 64 KiB */
+    const char *ca;  /* a file of the authorities of https, borrowed until the client is freed; NULL
+                        or "": the system's */
 };
 
 /*

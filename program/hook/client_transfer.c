@@ -52,9 +52,11 @@ static size_t on_body(char *ptr, size_t size, size_t num, void *user)
  * waited for. */
 static bool set_up(struct yg_hook_client *client, struct yg_transfer *transfer)
 {
+    const char *ca = client->options.ca;
     CURL *easy = transfer->easy;
 
-    return curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer) == CURLE_OK &&
+    return (ca == NULL || *ca == '\0' || curl_easy_setopt(easy, CURLOPT_CAINFO, ca) == CURLE_OK) &&
+           curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer) == CURLE_OK &&

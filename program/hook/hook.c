@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+#include "hook/hook.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "hook/parts.h"
+
+#define SWEEP_MS 500 /* how often what waits is looked through */
+#define MAX_LEFT 64  /* events in a request at the end */
+
+void yg_hook_id(struct yg_hook *hook, const char *what, char ret_id[48])
+{
+    snprintf(ret_id, 48, "%s_%.24s%" PRIx64, what, hook->setup.prefix, ++hook->next_id);
+}
+
+unsigned yg_hook_max_active(const struct yg_hook *hook)
+{
+    const unsigned share = hook->options->in_flight / hook->setup.num_loops;
+
+    return share > 0 ? share : 1;
+}
+
+/* On any loop, since the last reload. */
+bool yg_hook_is_disabled(const struct yg_hook *hook)
+{
+    return atomic_load_explicit(&hook->setup.counts->disabled_version, memory_order_relaxed) ==
+           hook->setup.version;
+}
+
+static uint64_t now_of(const struct yg_hook *hook)
+{
+    return hook->setup.port->now_ms(hook->setup.port_user);
+}
+
+/* ---- what is lost ---- */
+
+/* What its client waits for, at the head of a lane. */
+static void lose_first(struct yg_lane *lane, enum yg_hook_loss why)
+{
+    yg_hook_event_lose(lane->first, why);
+}
+
+static void lose_all(struct yg_hook *hook, enum yg_class class, enum yg_hook_loss why)
+{
+    while (hook->ages[class].oldest != NULL)
+        yg_hook_event_lose(hook->ages[class].oldest, why);
+}
+
+/* A client waits for an answer: what was not even sent by then is not sent any more. */
+static void lose_late(struct yg_hook *hook)
+{
+    const uint64_t now = now_of(hook), most = 2 * (uint64_t)hook->options->timeout_ms;
+    struct yg_hook_event *event;
+
+    while ((event = hook->ages[YG_AWAITED].oldest) != NULL && now - event->at_ms >= most)
+        yg_hook_event_lose(event, YG_LOST_WAITED);
+}
+
+/* ---- what is sent ---- */
+
+static bool has_room(const struct yg_hook *hook, enum yg_class class)
+{
+    const unsigned max = yg_hook_max_active(hook);
+
+    return hook->num_active < max && (class == YG_AWAITED || hook->num_retrying < max);
+}
+
+/* Which class has its turn: now the one, now the other.  Returns whether something may be sent. */
+static bool pick(struct yg_hook *hook, enum yg_class *ret_class)
+{
+    for (unsigned i = 0; i < YG_NUM_CLASSES; i++) {
+        const enum yg_class class = (hook->turn + i) % YG_NUM_CLASSES;
+
+        if (hook->ready[class].first != NULL && has_room(hook, class)) {
+            hook->turn = class + 1;
+            *ret_class = class;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns whether it went. */
+static bool send_first(struct yg_hook *hook, struct yg_lane *lane, enum yg_passage passage)
+{
+    struct yg_request *request;
+
+    if (yg_request_new(lane, &request) == 0) {
+        yg_request_send(request, passage);
+        return true;
+    }
+    yg_circuit_forget(&hook->circuit, passage);
+    if (yg_class_of(lane->first->kind) == YG_AWAITED)
+        lose_first(lane, YG_LOST_MEMORY);
+    return false;
+}
+
+/* While the circuit is open nobody waits for it, and notices stay. */
+static bool go_once(struct yg_hook *hook)
+{
+    enum yg_passage passage;
+    enum yg_class class;
+
+    if (!pick(hook, &class))
+        return false;
+    passage = yg_circuit_ask(&hook->circuit, now_of(hook));
+    if (passage != YG_PASSAGE_NONE)
+        return send_first(hook, hook->ready[class].first, passage) || class == YG_AWAITED;
+    if (hook->ready[YG_AWAITED].first == NULL)
+        return false;
+    lose_first(hook->ready[YG_AWAITED].first, YG_LOST_CIRCUIT);
+    return true;
+}
+
+static void again(struct yg_hook *hook)
+{
+    const uint64_t now = now_of(hook);
+    struct yg_request *next;
+
+    for (struct yg_request *request = hook->requests; request != NULL; request = next) {
+        enum yg_passage passage;
+
+        next = request->next;
+        if (request->post_result != 0) {
+            yg_request_fail(request);
+            next = hook->requests;
+            continue;
+        }
+        if (request->again_ms == 0 || request->again_ms > now ||
+            hook->num_active >= yg_hook_max_active(hook))
+            continue;
+        passage = yg_circuit_ask(&hook->circuit, now);
+        if (passage != YG_PASSAGE_NONE)
+            yg_request_send(request, passage);
+        if (passage == YG_PASSAGE_NONE && request->class == YG_AWAITED) {
+            yg_request_abandon(request, YG_LOST_CIRCUIT);
+            next = hook->requests;
+        }
+    }
+}
+
+/* When there is something to do next; UINT64_MAX: when something comes. */
+static uint64_t next_ms(const struct yg_hook *hook, uint64_t now)
+{
+    uint64_t at = UINT64_MAX;
+
+    if (hook->ages[YG_AWAITED].oldest != NULL || hook->held != NULL ||
+        hook->ready[YG_NOTICE].first != NULL)
+        at = now + SWEEP_MS;
+    for (const struct yg_request *request = hook->requests; request != NULL;
+         request = request->next) {
+        if (request->again_ms != 0 && request->again_ms < at)
+            at = request->again_ms > now ? request->again_ms : now + SWEEP_MS;
+    }
+    return at;
+}
+
+static void arm(struct yg_hook *hook)
+{
+    const uint64_t now = now_of(hook), at = next_ms(hook, now);
+
+    if (at != UINT64_MAX)
+        hook->setup.port->wake(hook->setup.port_user, (uint32_t)(at - now));
+}
+
+static void turn(struct yg_hook *hook)
+{
+    if (hook->is_in_turn || hook->has_ended)
+        return;
+    hook->is_in_turn = true;
+    if (yg_hook_is_disabled(hook)) {
+        lose_all(hook, YG_AWAITED, YG_LOST_DISABLED);
+        lose_all(hook, YG_NOTICE, YG_LOST_DISABLED);
+    }
+    again(hook);
+    lose_late(hook);
+    while (go_once(hook))
+        continue;
+    yg_hook_release(hook);
+    hook->is_in_turn = false;
+    arm(hook);
+}
+
+/* Inside of a push only what is told to nobody: the rest has its turn soon. */
+void yg_hook_go(struct yg_hook *hook)
+{
+    enum yg_class class;
+
+    if (hook->is_in_turn || hook->has_ended)
+        return;
+    if (yg_hook_is_disabled(hook) || yg_circuit_is_open(&hook->circuit)) {
+        hook->setup.port->wake(hook->setup.port_user, 0);
+        return;
+    }
+    while (pick(hook, &class)) {
+        struct yg_request *request;
+
+        if (yg_request_new(hook->ready[class].first, &request) < 0) {
+            hook->setup.port->wake(hook->setup.port_user, 0);
+            return;
+        }
+        yg_request_send(request, yg_circuit_ask(&hook->circuit, now_of(hook)));
+    }
+    arm(hook);
+}
+
+void yg_hook_turn(struct yg_hook *hook)
+{
+    turn(hook);
+}
+
+/* ---- life ---- */
+
+struct yg_hook *yg_hook_new(const struct yg_hook_setup *setup)
+{
+    struct yg_hook *hook = calloc(1, sizeof(*hook));
+
+    if (hook == NULL)
+        return NULL;
+    hook->setup = *setup;
+    hook->options = setup->options;
+    return hook;
+}
+
+void yg_hook_change(struct yg_hook *hook, const struct yg_webhook *options, unsigned version)
+{
+    hook->options = options;
+    hook->setup.version = version;
+    hook->setup.port->wake(hook->setup.port_user, 0);
+}
+
+size_t yg_hook_num_events(const struct yg_hook *hook)
+{
+    return hook->num_events;
+}
+
+static int64_t older(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+int64_t yg_hook_oldest_ms(const struct yg_hook *hook)
+{
+    int64_t at = 0;
+
+    for (unsigned i = 0; i < YG_NUM_CLASSES; i++)
+        at = older(at, hook->ages[i].oldest != NULL ? hook->ages[i].oldest->wall_ms : 0);
+    for (const struct yg_request *request = hook->requests; request != NULL;
+         request = request->next)
+        at = older(at, request->events[0]->wall_ms);
+    return at;
+}
+
+const struct yg_webhook *yg_hook_options(const struct yg_hook *hook)
+{
+    return hook->options;
+}
+
+void yg_hook_count_lost(struct yg_hook *hook)
+{
+    atomic_fetch_add_explicit(&hook->setup.counts->lost[YG_LOST_MEMORY], 1, memory_order_relaxed);
+}
+
+bool yg_hook_has_kind(const struct yg_hook *hook, enum yg_hook_kind kind)
+{
+    return (hook->options->kinds & 1u << kind) != 0;
+}
+
+static void hand_over(struct yg_hook *hook, struct yg_hook_event *const *events, size_t num,
+                      yg_hook_left_fn *left, void *user)
+{
+    struct yg_hook_left request = {.options = hook->options, .num_events = num};
+    struct yg_text body = {0}, url = {0};
+    char id[48];
+
+    for (size_t i = 0; i < num; i++)
+        request.kinds |= 1u << events[i]->kind;
+    yg_hook_id(hook, "msg", id);
+    yg_body_put(&body, hook->setup.node, events, num);
+    yg_body_url(&url, hook->options->url, events[0]);
+    request.id = id;
+    request.url = yg_text_string(&url);
+    request.body = (yodel_str){body.ptr, body.len};
+    if (!yg_text_failed(&body) && !yg_text_failed(&url))
+        left(&request, user);
+    yg_text_done(&body);
+    yg_text_done(&url);
+}
+
+/* By age: those of requests came before those that wait. */
+static void hand_all_over(struct yg_hook *hook, yg_hook_left_fn *left, void *user)
+{
+    struct yg_hook_event *event;
+
+    while ((event = hook->ages[YG_NOTICE].oldest) != NULL) {
+        struct yg_hook_event *events[MAX_LEFT];
+        size_t num = 0;
+
+        for (; event != NULL && num < MAX_LEFT &&
+               (num == 0 || yg_body_same_url(hook->options->url, events[0], event));
+             event = event->younger)
+            events[num++] = event;
+        hand_over(hook, events, num, left, user);
+        for (size_t i = 0; i < num; i++)
+            yg_hook_event_drop(events[i]);
+    }
+}
+
+void yg_hook_end(struct yg_hook *hook, yg_hook_left_fn *left, void *user)
+{
+    hook->is_in_turn = true; /* nothing is sent any more */
+    while (hook->requests != NULL)
+        yg_request_undo(hook->requests);
+    lose_all(hook, YG_AWAITED, YG_LOST_END);
+    hook->has_ended = true;
+    if (left != NULL)
+        hand_all_over(hook, left, user);
+    lose_all(hook, YG_NOTICE, YG_LOST_END);
+}
+
+void yg_hook_free(struct yg_hook *hook)
+{
+    if (hook == NULL)
+        return;
+    if (yg_circuit_is_open(&hook->circuit))
+        atomic_fetch_sub(&hook->setup.counts->open_circuits, 1);
+    free(hook);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_HOOK_HOOK_H
+#define YG_HOOK_HOOK_H
+
+#include "config/config.h"
+#include "hook/counts.h"
+#include "hook/lane.h"
+#include "hook/port.h"
+
+/*
+ * A webhook on a loop: sends what is in its lanes.  Of a lane one request is on its way, and what
+ * comes meanwhile is joined into the next.  What a client waits for (connect, event, refresh) is
+ * tried a few times within the time-out; notices (all others) are, for longer and longer waits,
+ * until retry.for is over.
+ */
+struct yg_hook_setup {
+    const struct yg_webhook *options; /* borrowed until yg_hook_change(), or the end */
+    const char *node;                 /* borrowed */
+    const char *prefix;               /* of ids: unlike that of any other; borrowed */
+    const struct yg_hook_port *port;  /* borrowed */
+    void *port_user;
+    struct yg_hook_counts *counts; /* borrowed */
+    unsigned num_loops;            /* that share in_flight */
+    unsigned version;              /* of the configuration, 1 at least */
+};
+
+/* Returns NULL when out of memory. */
+struct yg_hook *yg_hook_new(const struct yg_hook_setup *setup);
+
+/* Other options; a hook that was disabled in an older version is used again. */
+void yg_hook_change(struct yg_hook *hook, const struct yg_webhook *options, unsigned version);
+
+/* Does what is due. */
+void yg_hook_turn(struct yg_hook *hook);
+
+/* How much it has to send. */
+size_t yg_hook_num_events(const struct yg_hook *hook);
+
+/* When its oldest event came, in milliseconds since 1970; 0: it has none. */
+int64_t yg_hook_oldest_ms(const struct yg_hook *hook);
+
+const struct yg_webhook *yg_hook_options(const struct yg_hook *hook);
+
+/* Counts an event that could not be made for want of memory. */
+void yg_hook_count_lost(struct yg_hook *hook);
+
+/* Whether its back end is to be told of this kind (YG_HOOK_...). */
+bool yg_hook_has_kind(const struct yg_hook *hook, enum yg_hook_kind kind);
+
+/* A request that was left, but for the headers; views, for the call. */
+struct yg_hook_left {
+    const struct yg_webhook *options;
+    const char *url, *id;
+    uint32_t kinds; /* bits of YG_KIND_ */
+    yodel_str body;
+    size_t num_events;
+};
+typedef void(yg_hook_left_fn)(const struct yg_hook_left *left, void *user);
+
+/*
+ * Gives up: requests are cancelled, and what a client waits for has failed.  Notices are handed
+ * over in their order.
+ *
+ * left   NULL: they are lost, and counted
+ */
+void yg_hook_end(struct yg_hook *hook, yg_hook_left_fn *left, void *user);
+
+/* After yg_hook_end(), when its lanes were left; NULL does nothing. */
+void yg_hook_free(struct yg_hook *hook);
+
+#endif

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hook/parts.h"
+
+enum yg_class yg_class_of(enum yg_hook_kind kind)
+{
+    return kind == YG_HOOK_CONNECT || kind == YG_HOOK_EVENT || kind == YG_HOOK_REFRESH ? YG_AWAITED
+                                                                                       : YG_NOTICE;
+}
+
+/* ---- lists ---- */
+
+static void enter_age(struct yg_hook_event *event)
+{
+    struct yg_hook_age *age = &event->lane->hook->ages[yg_class_of(event->kind)];
+
+    event->younger = NULL;
+    event->older = age->youngest;
+    *(age->youngest != NULL ? &age->youngest->younger : &age->oldest) = event;
+    age->youngest = event;
+}
+
+static void leave_age(struct yg_hook_event *event)
+{
+    struct yg_hook_age *age = &event->lane->hook->ages[yg_class_of(event->kind)];
+
+    *(event->older != NULL ? &event->older->younger : &age->oldest) = event->younger;
+    *(event->younger != NULL ? &event->younger->older : &age->youngest) = event->older;
+}
+
+static void leave_ready(struct yg_lane *lane)
+{
+    struct yg_ready *ready = lane->ready_in;
+
+    *(lane->ready_prev != NULL ? &lane->ready_prev->ready_next : &ready->first) = lane->ready_next;
+    *(lane->ready_next != NULL ? &lane->ready_next->ready_prev : &ready->last) = lane->ready_prev;
+    lane->ready_in = NULL;
+}
+
+static void enter_ready(struct yg_lane *lane, struct yg_ready *ready)
+{
+    lane->ready_in = ready;
+    lane->ready_next = NULL;
+    lane->ready_prev = ready->last;
+    *(ready->last != NULL ? &ready->last->ready_next : &ready->first) = lane;
+    ready->last = lane;
+}
+
+static bool may_go(const struct yg_lane *lane)
+{
+    if (lane->first == NULL)
+        return false;
+    return lane->num_requests == 0 || (lane->hook->options->order == YG_ORDER_NONE &&
+                                       lane->only_events && lane->first->kind == YG_HOOK_EVENT);
+}
+
+void yg_lane_look(struct yg_lane *lane)
+{
+    struct yg_ready *ready =
+        may_go(lane) ? &lane->hook->ready[yg_class_of(lane->first->kind)] : NULL;
+
+    if (ready == lane->ready_in)
+        return;
+    if (lane->ready_in != NULL)
+        leave_ready(lane);
+    if (ready != NULL)
+        enter_ready(lane, ready);
+}
+
+/* ---- clients that are held ---- */
+
+static bool has_much(const struct yg_lane *lane, unsigned part)
+{
+    return lane->num >= YG_LANE_EVENTS / part || lane->bytes >= YG_LANE_BYTES / part;
+}
+
+static bool is_full(const struct yg_hook *hook, unsigned eighths)
+{
+    const struct yg_hook_counts *counts = hook->setup.counts;
+    const struct yg_queue_config *queue = &hook->options->queue;
+
+    return atomic_load_explicit(&counts->queued_events, memory_order_relaxed) * 8 >=
+               (uint64_t)queue->events * eighths ||
+           atomic_load_explicit(&counts->queued_bytes, memory_order_relaxed) * 8 >=
+               (uint64_t)queue->bytes * eighths;
+}
+
+static void hold(struct yg_lane *lane)
+{
+    struct yg_hook *hook = lane->hook;
+
+    if (lane->is_held || lane->owner == NULL || lane->fns->hold == NULL)
+        return;
+    lane->is_held = true;
+    lane->held_prev = NULL;
+    lane->held_next = hook->held;
+    if (hook->held != NULL)
+        hook->held->held_prev = lane;
+    hook->held = lane;
+    lane->fns->hold(lane->owner, true);
+}
+
+static void let_go(struct yg_lane *lane)
+{
+    if (!lane->is_held)
+        return;
+    lane->is_held = false;
+    *(lane->held_prev != NULL ? &lane->held_prev->held_next : &lane->hook->held) = lane->held_next;
+    if (lane->held_next != NULL)
+        lane->held_next->held_prev = lane->held_prev;
+    if (lane->owner != NULL)
+        lane->fns->hold(lane->owner, false);
+}
+
+/* One that still has much waits on.  To let one go may change nothing but its client. */
+void yg_hook_release(struct yg_hook *hook)
+{
+    struct yg_lane *lane = hook->held, *next;
+
+    if (lane == NULL || is_full(hook, 6))
+        return;
+    for (; lane != NULL; lane = next) {
+        next = lane->held_next;
+        if (!has_much(lane, 2))
+            let_go(lane);
+    }
+}
+
+/* ---- events ---- */
+
+struct yg_hook_event *yg_hook_event_new(struct yg_lane *lane, enum yg_hook_kind kind,
+                                        yg_hook_told_fn *told, void *user)
+{
+    struct yg_hook_event *event = calloc(1, sizeof(*event));
+
+    if (event == NULL)
+        return NULL;
+    event->lane = lane;
+    event->kind = kind;
+    event->told = told;
+    event->user = user;
+    return event;
+}
+
+struct yg_text *yg_hook_event_text(struct yg_hook_event *event)
+{
+    return &event->text;
+}
+
+void yg_hook_event_wants_ack(struct yg_hook_event *event)
+{
+    event->wants_ack = true;
+}
+
+void yg_hook_event_free(struct yg_hook_event *event)
+{
+    if (event == NULL)
+        return;
+    yg_text_done(&event->text);
+    free(event);
+}
+
+static size_t cost_of(const struct yg_hook_event *event)
+{
+    return event->text.len + YG_HOOK_EVENT_COST;
+}
+
+void yg_hook_event_end(struct yg_hook_event *event, const struct yg_hook_told *told)
+{
+    struct yg_hook *hook = event->lane->hook;
+    yg_hook_told_fn *fn = event->told;
+    void *user = event->user;
+
+    hook->num_events--;
+    atomic_fetch_sub_explicit(&hook->setup.counts->queued_events, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&hook->setup.counts->queued_bytes, cost_of(event),
+                              memory_order_relaxed);
+    yg_hook_event_free(event);
+    if (fn != NULL)
+        fn(told, user);
+}
+
+/* Out of its lane, wherever in it. */
+static void unlink_event(struct yg_hook_event *event)
+{
+    struct yg_lane *lane = event->lane;
+    struct yg_hook_event **at = &lane->first, *before = NULL;
+
+    while (*at != event) {
+        before = *at;
+        at = &before->next;
+    }
+    *at = event->next;
+    if (lane->last == event)
+        lane->last = before;
+    lane->num--;
+    lane->bytes -= cost_of(event);
+    leave_age(event);
+    event->is_queued = false;
+    event->next = NULL;
+}
+
+struct yg_hook_event *yg_lane_pop(struct yg_lane *lane)
+{
+    struct yg_hook_event *event = lane->first;
+
+    unlink_event(event);
+    return event;
+}
+
+void yg_lane_unpop(struct yg_hook_event *event)
+{
+    struct yg_lane *lane = event->lane;
+    struct yg_hook_age *age = &lane->hook->ages[yg_class_of(event->kind)];
+
+    event->next = lane->first;
+    lane->first = event;
+    if (lane->last == NULL)
+        lane->last = event;
+    lane->num++;
+    lane->bytes += cost_of(event);
+    event->is_queued = true;
+    event->older = NULL;
+    event->younger = age->oldest;
+    *(age->oldest != NULL ? &age->oldest->older : &age->youngest) = event;
+    age->oldest = event;
+}
+
+void yg_hook_event_lose(struct yg_hook_event *event, enum yg_hook_loss why)
+{
+    atomic_fetch_add_explicit(&event->lane->hook->setup.counts->lost[why], 1, memory_order_relaxed);
+    yg_hook_event_drop(event);
+}
+
+void yg_hook_event_drop(struct yg_hook_event *event)
+{
+    const struct yg_hook_told told = {NULL, false};
+    struct yg_lane *lane = event->lane;
+
+    unlink_event(event);
+    lane->num_requests++; /* it stays for the call */
+    yg_lane_look(lane);
+    yg_hook_event_end(event, &told);
+    lane->num_requests--;
+    yg_lane_look(lane);
+    yg_lane_unuse(lane);
+}
+
+bool yg_lane_take_back(struct yg_hook_event *event)
+{
+    struct yg_lane *lane = event->lane;
+
+    if (!event->is_queued)
+        return false;
+    unlink_event(event);
+    event->told = NULL;
+    yg_hook_event_end(event, NULL);
+    yg_lane_look(lane);
+    return true;
+}
+
+static void enter(struct yg_hook_event *event)
+{
+    struct yg_lane *lane = event->lane;
+    struct yg_hook *hook = lane->hook;
+
+    event->seq = ++lane->seq;
+    event->at_ms = hook->setup.port->now_ms(hook->setup.port_user);
+    event->wall_ms = hook->setup.port->wall_ms(hook->setup.port_user);
+    yg_hook_id(hook, "evt", event->id);
+    *(lane->last != NULL ? &lane->last->next : &lane->first) = event;
+    lane->last = event;
+    lane->num++;
+    lane->bytes += cost_of(event);
+    event->is_queued = true;
+    enter_age(event);
+    hook->num_events++;
+    atomic_fetch_add_explicit(&hook->setup.counts->queued_events, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&hook->setup.counts->queued_bytes, cost_of(event),
+                              memory_order_relaxed);
+}
+
+/* Why an event cannot be taken; 0: it can.  The oldest notice makes room for a new one. */
+static int check(struct yg_hook_event *event)
+{
+    struct yg_hook *hook = event->lane->hook;
+
+    if (yg_text_failed(&event->text))
+        return -ENOMEM;
+    if (hook->has_ended)
+        return -ENOBUFS;
+    if (!is_full(hook, 8) || event->kind == YG_HOOK_EVENT)
+        return 0; /* a client is held for its events, and each has some more at most */
+    if (yg_class_of(event->kind) == YG_AWAITED || hook->ages[YG_NOTICE].oldest == NULL)
+        return -ENOBUFS;
+    yg_hook_event_lose(hook->ages[YG_NOTICE].oldest, YG_LOST_QUEUE);
+    return 0;
+}
+
+int yg_lane_push(struct yg_hook_event *event)
+{
+    struct yg_lane *lane = event->lane;
+    struct yg_hook *hook = lane->hook;
+    const int rc = check(event);
+    bool is_of_client;
+
+    if (rc < 0) {
+        if (yg_class_of(event->kind) == YG_NOTICE)
+            atomic_fetch_add_explicit(&hook->setup.counts->lost[rc == -ENOMEM     ? YG_LOST_MEMORY
+                                                                : hook->has_ended ? YG_LOST_END
+                                                                                  : YG_LOST_QUEUE],
+                                      1, memory_order_relaxed);
+        yg_hook_event_free(event);
+        return rc;
+    }
+    is_of_client = event->kind == YG_HOOK_EVENT;
+    enter(event);
+    if (is_of_client && (has_much(lane, 1) || is_full(hook, 8)))
+        hold(lane);
+    yg_lane_look(lane);
+    yg_hook_go(hook);
+    return 0;
+}
+
+/* ---- lanes ---- */
+
+struct yg_lane *yg_lane_new(struct yg_hook *hook, yodel_str ns, const struct yg_lane_owner *fns,
+                            void *owner)
+{
+    struct yg_lane *lane = calloc(1, sizeof(*lane) + ns.len + 1);
+
+    if (lane == NULL)
+        return NULL;
+    lane->hook = hook;
+    lane->fns = fns;
+    lane->owner = owner;
+    memcpy(lane->ns, ns.ptr, ns.len);
+    return lane;
+}
+
+int yg_lane_keep(struct yg_lane *lane)
+{
+    struct yg_text text = {0};
+
+    if (lane->owner == NULL || lane->fns->describe == NULL)
+        return 0;
+    lane->fns->describe(lane->owner, &text);
+    if (yg_text_failed(&text)) {
+        yg_text_done(&text);
+        return -ENOMEM;
+    }
+    yg_text_done(&lane->kept);
+    lane->kept = text;
+    return 0;
+}
+
+void yg_lane_renew(struct yg_lane *lane)
+{
+    if (lane->owner != NULL)
+        yg_text_done(&lane->kept);
+}
+
+void yg_lane_unuse(struct yg_lane *lane)
+{
+    if (!lane->has_left || lane->first != NULL || lane->num_requests > 0)
+        return;
+    yg_text_done(&lane->kept);
+    free(lane);
+}
+
+void yg_lane_leave(struct yg_lane *lane)
+{
+    /* Out of memory: what was kept, or no more than that there was one. */
+    if (lane->kept.len == 0 && (lane->first != NULL || lane->num_requests > 0))
+        (void)yg_lane_keep(lane);
+    lane->owner = NULL;
+    let_go(lane);
+    lane->has_left = true;
+    yg_lane_unuse(lane);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_HOOK_LANE_H
+#define YG_HOOK_LANE_H
+
+#include "hook/answer.h"
+
+/*
+ * Events for a back end, and the lane in which those of one client come one after the other.  All
+ * of a webhook on a loop is of that loop's thread.
+ */
+struct yg_hook;
+struct yg_lane;
+struct yg_hook_event;
+
+/* What became of an event. */
+struct yg_hook_told {
+    /* What the back end says to it, maybe nothing; NULL: it has failed.  Actions may be taken out
+     * of it, with NULL in their place. */
+    struct yg_hook_result *result;
+    bool may_be_known; /* one that has failed: the back end may have taken it as done */
+};
+
+/*
+ * Called once for each event that was pushed, never inside that push; other events may be pushed
+ * in it, and their lanes left.
+ */
+typedef void(yg_hook_told_fn)(const struct yg_hook_told *told, void *user);
+
+/* Whose events they are. */
+struct yg_lane_owner {
+    /* Writes its JSON object, the "socket" of events; a failure sticks to the text.  NULL: events
+     * have none. */
+    void (*describe)(void *owner, struct yg_text *text);
+    /* Much waits for the back end: no more is to be taken from the client, or again.  NULL: nobody
+     * can be held. */
+    void (*hold)(void *owner, bool is_held);
+};
+
+/*
+ * ns      the namespace, or the path of a WebSocket, for {namespace} in the address; copied
+ * owner   borrowed, until yg_lane_leave()
+ *
+ * Returns NULL when out of memory.
+ */
+struct yg_lane *yg_lane_new(struct yg_hook *hook, yodel_str ns, const struct yg_lane_owner *fns,
+                            void *owner);
+
+/* Keeps what the owner says of itself now, in place of asking again, until yg_lane_renew().  0 or
+ * -ENOMEM. */
+int yg_lane_keep(struct yg_lane *lane);
+void yg_lane_renew(struct yg_lane *lane);
+
+/* The owner goes: what it says of itself is kept for what still waits.  The lane is freed when
+ * nothing of it does. */
+void yg_lane_leave(struct yg_lane *lane);
+
+/*
+ * An event; more members are added to its text, each with a comma in front.
+ *
+ * lane   whose it is
+ * told   NULL: nobody wants to know
+ * user   for told
+ *
+ * Returns NULL when out of memory.
+ */
+struct yg_hook_event *yg_hook_event_new(struct yg_lane *lane, enum yg_hook_kind kind,
+                                        yg_hook_told_fn *told, void *user);
+struct yg_text *yg_hook_event_text(struct yg_hook_event *event);
+/* The client waits for an acknowledgement. */
+void yg_hook_event_wants_ack(struct yg_hook_event *event);
+/* One that was not pushed; NULL does nothing. */
+void yg_hook_event_free(struct yg_hook_event *event);
+
+/*
+ * Puts an event behind those of its lane.
+ *
+ * event   taken; what it could not be given for want of memory makes -ENOMEM
+ *
+ * Returns 0; or, and told is not called, -ENOMEM, -ENOBUFS (the queue is full: a notice is counted
+ * as lost).
+ */
+int yg_lane_push(struct yg_hook_event *event);
+
+/* Takes an event back that has not been sent.  Returns whether that was so; told is not called
+ * then. */
+bool yg_lane_take_back(struct yg_hook_event *event);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_HOOK_PARTS_H
+#define YG_HOOK_PARTS_H
+
+#include "hook/hook.h"
+#include "hook/patience.h"
+
+/* What lane.c, hook.c and request.c share. */
+
+#define YG_LANE_EVENTS 64      /* that wait: more than that, and the client is held */
+#define YG_LANE_BYTES 262144   /* the same in bytes */
+#define YG_HOOK_EVENT_COST 256 /* bytes that an event costs beside its text */
+
+struct yg_hook_event {
+    struct yg_hook_event *next;            /* in its lane */
+    struct yg_hook_event *older, *younger; /* in its class's list, while it waits */
+    struct yg_lane *lane;
+    enum yg_hook_kind kind;
+    bool wants_ack;
+    bool is_queued;
+    char id[48];
+    uint32_t seq;
+    uint64_t at_ms; /* by the port's clock */
+    int64_t wall_ms;
+    struct yg_text text;
+    yg_hook_told_fn *told;
+    void *user;
+};
+
+/* Events of one class that wait, by age. */
+struct yg_hook_age {
+    struct yg_hook_event *oldest, *youngest;
+};
+
+/* Lanes whose next event may be sent. */
+struct yg_ready {
+    struct yg_lane *first, *last;
+};
+
+enum yg_class { YG_AWAITED, YG_NOTICE, YG_NUM_CLASSES };
+
+struct yg_lane {
+    struct yg_hook *hook;
+    const struct yg_lane_owner *fns;
+    void *owner; /* NULL: it has gone */
+    struct yg_hook_event *first, *last;
+    unsigned num;
+    size_t bytes;
+    uint32_t seq;
+    unsigned num_requests; /* that have events of it */
+    bool only_events;      /* all of those are of kind event */
+    bool is_ready, is_held, has_left;
+    struct yg_ready *ready_in;
+    struct yg_lane *ready_next, *ready_prev;
+    struct yg_lane *held_next, *held_prev;
+    struct yg_text kept; /* the owner's object; empty: asked for each time */
+    char ns[];
+};
+
+struct yg_request {
+    struct yg_hook *hook;
+    struct yg_request *next, *prev;
+    struct yg_hook_event **events;
+    size_t num;
+    enum yg_class class;
+    unsigned attempt;
+    uint64_t began_ms;
+    uint64_t again_ms; /* when it is tried again; 0: it is on its way */
+    enum yg_passage passage;
+    char id[48];
+    struct yg_text url;
+    struct yg_text body;
+    struct yg_hook_call *call;
+    bool was_known;  /* an attempt that failed may have come to the back end */
+    int post_result; /* why it could not be sent, which is dealt with in the next turn */
+};
+
+struct yg_hook {
+    const struct yg_webhook *options;
+    struct yg_hook_setup setup;
+    struct yg_circuit circuit;
+    struct yg_ready ready[YG_NUM_CLASSES];
+    struct yg_hook_age ages[YG_NUM_CLASSES];
+    struct yg_request *requests;
+    struct yg_lane *held;
+    unsigned num_active;   /* requests on their way */
+    unsigned num_retrying; /* notices that wait for another attempt */
+    size_t num_events;     /* that wait, or are in requests */
+    uint64_t next_id;
+    unsigned turn;
+    bool has_ended, is_in_turn;
+};
+
+/* ---- lane.c ---- */
+
+enum yg_class yg_class_of(enum yg_hook_kind kind);
+/* Takes the first event out, for a request; and puts it back. */
+struct yg_hook_event *yg_lane_pop(struct yg_lane *lane);
+void yg_lane_unpop(struct yg_hook_event *event);
+/* Puts it among those that are ready, or takes it out, as it is now. */
+void yg_lane_look(struct yg_lane *lane);
+/* Frees it, when nothing needs it any more. */
+void yg_lane_unuse(struct yg_lane *lane);
+/* The end of an event that is in no list; it is told and freed. */
+void yg_hook_event_end(struct yg_hook_event *event, const struct yg_hook_told *told);
+/* The same of one that waits: nobody will be told of it. */
+void yg_hook_event_drop(struct yg_hook_event *event);
+/* The same, and it is counted as lost. */
+void yg_hook_event_lose(struct yg_hook_event *event, enum yg_hook_loss why);
+/* Lets clients go on, where there is room again. */
+void yg_hook_release(struct yg_hook *hook);
+
+/* ---- hook.c ---- */
+
+void yg_hook_id(struct yg_hook *hook, const char *what, char ret_id[48]);
+unsigned yg_hook_max_active(const struct yg_hook *hook);
+bool yg_hook_is_disabled(const struct yg_hook *hook);
+/* Sends what can be sent. */
+void yg_hook_go(struct yg_hook *hook);
+
+/* ---- request.c ---- */
+
+/* Makes one of what a lane has first, and of what may be joined to that.  0, -ENOMEM: then nothing
+ * has changed. */
+int yg_request_new(struct yg_lane *lane, struct yg_request **ret_request);
+/* Sends it. */
+void yg_request_send(struct yg_request *request, enum yg_passage passage);
+/* Deals with one that could not be sent. */
+void yg_request_fail(struct yg_request *request);
+/* Gives it up, its events with it. */
+void yg_request_abandon(struct yg_request *request, enum yg_hook_loss why);
+/* Cancels it: what a client waits for has failed, notices are back where they were. */
+void yg_request_undo(struct yg_request *request);
+
+/* ---- body.c ---- */
+
+/* Writes a body; failures stick to the text. */
+void yg_body_put(struct yg_text *text, const char *node, struct yg_hook_event *const *events,
+                 size_t num);
+/* The address, with {kind} and {namespace} replaced. */
+void yg_body_url(struct yg_text *text, const char *url, const struct yg_hook_event *event);
+/* Whether both may go to one address. */
+bool yg_body_same_url(const char *url, const struct yg_hook_event *a,
+                      const struct yg_hook_event *b);
+
+#endif
