@@ -1,55 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yodel/decision.h>
 
+#include "serve/door.h"
+#include "serve/hooked.h"
+#include "serve/hooks.h"
 #include "serve/session.h"
 
-/*
- * Who may connect to a namespace.  A refusal is final to a client of socket.io, so it is for a real
- * no; one whose connection ends comes back.
- */
+/* Who may connect to a namespace: by its token, and then by its webhook. */
 
-/* Where the verdict goes: back from the middleware or, after a wait, to the decision. */
-struct door {
-    struct yg_state *state;
-    yodel_sio_socket *socket;
-    yodel_decision *decision; /* NULL: the middleware is on the stack */
-};
-
-static int open_door(const struct door *door)
-{
-    return door->decision != NULL ? yodel_decision_accept(door->decision, NULL) : 0;
-}
-
-/* code "": none. */
-static int refuse(const struct door *door, const char *message, const char *code)
-{
-    char text[100];
-    const char *data = *code != '\0' ? text : NULL;
-
-    snprintf(text, sizeof(text), "{\"code\":\"%s\"}", code);
-    return door->decision != NULL ? yodel_decision_refuse(door->decision, message, data)
-                                  : yodel_sio_socket_refuse(door->socket, message, data);
-}
-
-static int send_away(const struct door *door)
-{
-    yodel_sio_socket_disconnect(door->socket, YODEL_SIO_COME_BACK);
-    return -ECANCELED;
-}
-
-/* ---- a wait ---- */
+/* ---- a wait for keys ---- */
 
 struct visit {
     struct yg_waiter waiter;
-    struct door door;
+    struct yg_door door;
     bool is_gone; /* the socket is not there any more */
 };
 
-static int decide(const struct door *door);
+static int decide(const struct yg_door *door);
 
 /* A decision without a verdict is a refusal; but then the server ends. */
 static void drop(struct yg_waiter *waiter)
@@ -72,35 +42,58 @@ static void wake(struct yg_waiter *waiter)
 {
     struct visit *visit = (struct visit *)waiter;
 
-    if (!visit->is_gone && decide(&visit->door) < 0 && !visit->is_gone)
-        (void)send_away(&visit->door);
+    if (!visit->is_gone) {
+        (void)yodel_decision_on_gone(visit->door.decision, NULL, NULL);
+        if (decide(&visit->door) < 0)
+            (void)yg_door_send_away(&visit->door);
+    }
     drop(waiter);
 }
 
-static int wait_for_keys(const struct door *door)
+static int wait_for_keys(const struct yg_door *door)
 {
     struct visit *visit = calloc(1, sizeof(*visit));
 
     if (visit == NULL)
-        return send_away(door);
+        return yg_door_send_away(door);
     *visit = (struct visit){{NULL, yodel_sio_socket_loop(door->socket), wake, drop}, *door, false};
-    visit->door.decision = yodel_sio_socket_defer(door->socket);
+    visit->door.decision = yg_door_wait(door);
     if (visit->door.decision == NULL) {
         free(visit);
-        return send_away(door);
+        return yg_door_send_away(door);
     }
     (void)yodel_decision_on_gone(visit->door.decision, on_gone, visit);
     if (yg_key_source_wait(door->state, &visit->waiter))
         return YODEL_DEFER;
-    (void)send_away(door);
+    (void)yg_door_send_away(door);
     drop(&visit->waiter);
     return -ECANCELED;
 }
 
 /* ---- the verdict ---- */
 
+/* Whether the webhook of the namespace says who may connect. */
+static bool is_asked(const struct yg_config *config, const struct yg_namespace *ns)
+{
+    const struct yg_webhook *hook = yg_config_webhook(config, ns->webhook);
+
+    return (config->auth.methods & YG_METHOD_WEBHOOK) != 0 && hook != NULL &&
+           (hook->kinds & YG_KIND_CONNECT) != 0;
+}
+
+/* Of a token when the webhook has the last word: none need be shown and, where tokens are no method
+ * at all, none is looked at. */
+static int need_of(const struct yg_config *config, const struct yg_namespace *ns)
+{
+    if (!is_asked(config, ns))
+        return ns->auth;
+    return (config->auth.methods & YG_METHOD_JWT) != 0 && ns->auth != YG_AUTH_NONE
+               ? YG_AUTH_OPTIONAL
+               : YG_AUTH_NONE;
+}
+
 /* What the client has shown is held against the need of the namespace. */
-static enum yg_verdict ask(const struct door *door, const struct yg_config *config, int need,
+static enum yg_verdict ask(const struct yg_door *door, const struct yg_config *config, int need,
                            struct yg_token *ret_token, struct yg_refusal *ret_refusal)
 {
     struct yg_auth *auth = yg_state_loop_auth(door->state, yodel_sio_socket_loop(door->socket));
@@ -116,21 +109,37 @@ static enum yg_verdict ask(const struct door *door, const struct yg_config *conf
 }
 
 /* A client is in the namespace with what its token grants, or not at all. */
-static int let_in(const struct door *door, const struct yg_config *config,
-                  const struct yg_namespace *ns, struct yg_token *token)
+static int begin(const struct yg_door *door, const struct yg_config *config,
+                 const struct yg_namespace *ns, struct yg_hook *hook, struct yg_token *token)
 {
     const char *code = "";
-    enum yg_verdict verdict;
+    enum yg_verdict verdict =
+        yg_session_begin(door->state, door->socket, config, ns, token, NULL, &code);
 
-    if (token->claims != NULL && !yg_grants_namespace(&token->grants, ns->name, strlen(ns->name)))
-        return refuse(door, "forbidden", "namespace");
-    verdict = yg_session_begin(door->state, door->socket, config, ns, token, &code);
-    if (verdict == YG_VERDICT_YES)
-        return open_door(door);
-    return verdict == YG_VERDICT_NO ? refuse(door, "forbidden", code) : send_away(door);
+    if (verdict == YG_VERDICT_NO)
+        return yg_door_refuse_code(door, "forbidden", code);
+    if (verdict == YG_VERDICT_YES && hook != NULL &&
+        yg_hooked_begin(door->state, door->socket, hook) < 0)
+        verdict = YG_VERDICT_LATER;
+    return verdict == YG_VERDICT_YES ? yg_door_open(door) : yg_door_send_away(door);
 }
 
-static int decide(const struct door *door)
+static int let_in(const struct yg_door *door, const struct yg_config *config,
+                  const struct yg_namespace *ns, struct yg_token *token)
+{
+    struct yg_hook *hook =
+        yg_hooks_find(door->state, yodel_sio_socket_loop(door->socket), ns->webhook);
+
+    if (token->claims != NULL && !yg_grants_namespace(&token->grants, ns->name, strlen(ns->name)))
+        return yg_door_refuse_code(door, "forbidden", "namespace");
+    if (hook != NULL && yg_hook_has_kind(hook, YG_HOOK_CONNECT))
+        return yg_hooked_connect(door, hook, token);
+    if (is_asked(config, ns) || (hook == NULL && *ns->webhook != '\0'))
+        return yg_door_send_away(door);
+    return begin(door, config, ns, hook, token);
+}
+
+static int decide(const struct yg_door *door)
 {
     const struct yg_config *config =
         yg_state_loop_config(door->state, yodel_sio_socket_loop(door->socket));
@@ -143,21 +152,21 @@ static int decide(const struct door *door)
 
     /* In the words of socket.io's server. */
     if (ns == NULL)
-        return refuse(door, "Invalid namespace", "");
-    verdict = ask(door, config, ns->auth, &token, &refusal);
+        return yg_door_refuse(door, "Invalid namespace", NULL);
+    verdict = ask(door, config, need_of(config, ns), &token, &refusal);
     if (verdict == YG_VERDICT_YES)
         rc = let_in(door, config, ns, &token);
     else if (verdict == YG_VERDICT_NO)
-        rc = refuse(door, "unauthorized", yg_token_code_word(refusal.code));
+        rc = yg_door_refuse_code(door, "unauthorized", yg_token_code_word(refusal.code));
     else
-        rc = verdict == YG_VERDICT_WAIT ? wait_for_keys(door) : send_away(door);
+        rc = verdict == YG_VERDICT_WAIT ? wait_for_keys(door) : yg_door_send_away(door);
     yg_token_free(&token);
     return rc;
 }
 
 int yg_admit(yodel_sio_socket *socket, void *user)
 {
-    const struct door door = {user, socket, NULL};
+    const struct yg_door door = {user, socket, NULL};
 
     return decide(&door);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "serve/hooked.h"
 #include "serve/session.h"
 #include "state/socket_state.h"
 
@@ -21,11 +22,18 @@ static void on_connection(yodel_sio_socket *socket, void *user)
 {
     (void)user;
     yg_state_connected(socket);
+    yg_hooked_connected(socket);
+}
+
+static void on_disconnecting(yodel_sio_socket *socket, const char *reason, void *user)
+{
+    (void)user;
+    yg_hooked_disconnecting(socket, reason);
 }
 
 static void on_unhandled(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
-    if (!yg_client_relay(user, socket, event))
+    if (!yg_client_relay(user, socket, event) && !yg_hooked_event(socket, event))
         yg_client_refuse(user, event);
 }
 
@@ -39,6 +47,7 @@ static int set_up(struct yg_state *state, yodel_sio_namespace *ns)
 {
     const yodel_sio_handlers handlers = {.size = sizeof(handlers),
                                          .on_connection = on_connection,
+                                         .on_disconnecting = on_disconnecting,
                                          .on_unhandled = on_unhandled,
                                          .on_server_event = on_server_event};
     int rc = yodel_sio_namespace_handle(ns, &handlers, state);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "serve/hooks.h"
 #include "serve/state.h"
 
 /*
@@ -39,8 +40,10 @@ static void take(struct yg_present *present)
 
 static void on_post(yodel_loop *loop, void *arg)
 {
-    (void)loop;
-    take(arg);
+    struct yg_present *present = arg;
+
+    take(present);
+    yg_hooks_change(present->state, loop);
 }
 
 void yg_state_exchange(struct yg_state *state, const struct yg_config *config, struct yg_auth *auth)
@@ -70,6 +73,11 @@ const struct yg_config *yg_state_loop_config(struct yg_state *state, yodel_loop 
 struct yg_auth *yg_state_loop_auth(struct yg_state *state, yodel_loop *loop)
 {
     return state->present[yodel_loop_index(loop)].auth;
+}
+
+unsigned yg_state_loop_version(struct yg_state *state, yodel_loop *loop)
+{
+    return state->present[yodel_loop_index(loop)].version + 1;
 }
 
 /* ---- loops ---- */

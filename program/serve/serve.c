@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "serve/hooks.h"
 #include "serve/state.h"
 
 #define SPARE_DESCRIPTORS 64 /* for files, Redis, hooks */
@@ -95,6 +96,8 @@ static int start(struct yg_state *state)
         return rc;
     if ((rc = tell_failure(state, "keys", yg_key_source_start(state))) < 0)
         return rc;
+    if ((rc = tell_failure(state, "webhooks", yg_hooks_start(state))) < 0)
+        return rc;
     if ((rc = tell_failure(state, "signals", yg_signals_start(state))) < 0)
         return rc;
     if ((rc = tell_failure(state, "health", yg_health_start(state))) < 0)
@@ -153,6 +156,7 @@ static void free_state(struct yg_state *state)
     yg_signals_end(state);
     yg_serve_api_end(state);
     yg_key_source_free(state->key_source);
+    yg_hooks_free(state->hooks);
     free(state->websockets);
     free(state->events);
     free(state->beats);
@@ -184,6 +188,7 @@ int yg_serve(const struct yg_load *load, const struct yg_config *config, char **
     rc = start(state);
     if (rc >= 0)
         rc = tell_failure(state, "server", yodel_server_run(state->server));
+    yg_hooks_flush(state->hooks);
     /* A reload that was given up still reads, on a thread that nobody waits for: it has the state,
      * and the process ends anyway. */
     if (!state->is_reloading)

@@ -5,17 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "serve/hooked.h"
 #include "state/socket_state.h"
 
 #define LEAD_MS 30000 /* how long ahead of its end a client is told */
 
 /* ---- the end of a token ---- */
 
+void yg_session_tell_expiring(yodel_sio_socket *socket)
+{
+    (void)yodel_sio_emit(yodel_sio_to(socket), YG_EXPIRING_EVENT, "{s:I}", "expires_at",
+                         (json_int_t)yg_state_expires_at(socket));
+}
+
+/* The webhook says for how long, or the client shows another token. */
 static void on_expiring(yodel_sio_socket *socket, void *user)
 {
     (void)user;
-    (void)yodel_sio_emit(yodel_sio_to(socket), YG_EXPIRING_EVENT, "{s:I}", "expires_at",
-                         (json_int_t)yg_state_expires_at(socket));
+    if (!yg_hooked_refresh(socket))
+        yg_session_tell_expiring(socket);
 }
 
 /* No packet of an end: the client comes back with a fresh token. */
@@ -76,39 +84,62 @@ static enum yg_verdict verdict_of(int result, const char *code, const char **ret
                                                                    : YG_VERDICT_LATER;
 }
 
-static int join_rooms(yodel_sio_socket *socket, const struct yg_grants *grants)
+static int join_rooms(yodel_sio_socket *socket, const char *const *rooms, size_t num)
 {
     int rc = 0;
 
-    for (size_t i = 0; i < grants->num_rooms && rc == 0; i++)
-        rc = yodel_sio_socket_join(socket, grants->rooms[i]);
+    for (size_t i = 0; i < num && rc == 0; i++)
+        rc = yodel_sio_socket_join(socket, rooms[i]);
     return rc;
+}
+
+static int join_all(yodel_sio_socket *socket, const struct yg_grants *grants,
+                    const struct yg_hook_result *said)
+{
+    const int rc = join_rooms(socket, grants->rooms, grants->num_rooms);
+
+    return rc == 0 && said != NULL ? join_rooms(socket, said->rooms.items, said->rooms.num) : rc;
+}
+
+static struct yg_identity identify(const struct yg_config *config, const struct yg_namespace *ns,
+                                   const struct yg_token *token, const struct yg_hook_result *said)
+{
+    const struct yg_jwt_config *jwt = &config->auth.jwt;
+    const bool ends = jwt->on_expire == YG_EXPIRE_RECONNECT;
+    struct yg_identity who = {.user = token->user,
+                              .personal_room = ns->personal_room,
+                              .meta = token->grants.meta,
+                              .info = token->grants.info,
+                              .expires_at = seconds_of(token->expires_ms),
+                              .on_expiring = ends ? on_expiring : NULL,
+                              .lead_ms = LEAD_MS,
+                              .on_expired = ends ? on_expired : NULL,
+                              .leeway_ms = jwt->leeway_ms};
+
+    if (said == NULL)
+        return who;
+    who.user = said->user != NULL ? said->user : who.user;
+    who.meta = said->meta != NULL ? said->meta : who.meta;
+    who.info = said->info != NULL ? said->info : who.info;
+    who.expires_at = said->has_expires ? said->expires_at : who.expires_at;
+    return who;
 }
 
 enum yg_verdict yg_session_begin(struct yg_state *state, yodel_sio_socket *socket,
                                  const struct yg_config *config, const struct yg_namespace *ns,
-                                 struct yg_token *token, const char **ret_code)
+                                 struct yg_token *token, const struct yg_hook_result *said,
+                                 const char **ret_code)
 {
-    const struct yg_jwt_config *jwt = &config->auth.jwt;
-    const bool ends = jwt->on_expire == YG_EXPIRE_RECONNECT;
-    const struct yg_identity who = {.user = token->user,
-                                    .personal_room = ns->personal_room,
-                                    .meta = token->grants.meta,
-                                    .info = token->grants.info,
-                                    .expires_at = seconds_of(token->expires_ms),
-                                    .on_expiring = ends ? on_expiring : NULL,
-                                    .lead_ms = LEAD_MS,
-                                    .on_expired = ends ? on_expired : NULL,
-                                    .leeway_ms = jwt->leeway_ms,
-                                    .expired_user = state};
+    struct yg_identity who = identify(config, ns, token, said);
     struct yg_grants *grants;
     enum yg_verdict verdict;
 
+    who.expired_user = state;
     if (new_grants(token, &grants) < 0)
         return YG_VERDICT_LATER;
     verdict = verdict_of(yg_state_begin(socket, &who), "personal_room", ret_code);
     if (verdict == YG_VERDICT_YES)
-        verdict = verdict_of(join_rooms(socket, &token->grants), "rooms", ret_code);
+        verdict = verdict_of(join_all(socket, &token->grants, said), "rooms", ret_code);
     if (verdict == YG_VERDICT_YES)
         keep_grants(socket, token, grants);
     else

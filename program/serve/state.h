@@ -90,6 +90,7 @@ struct yg_state {
     atomic_int_least64_t auth_said[YG_NUM_TOKEN_CODES]; /* the second of the last line in the log */
     atomic_uint_least64_t client_counts[YG_NUM_CLIENT_KINDS][YG_NUM_CLIENT_OUTCOMES];
     struct yg_key_source *key_source;
+    struct yg_hooks *hooks;
     atomic_uint_least64_t num_websockets, num_event_streams; /* that are open */
     struct yg_websocket_paths *websockets;
     struct yg_event_paths *events;
@@ -128,6 +129,9 @@ const struct yg_config *yg_state_config(struct yg_state *state);
 const struct yg_config *yg_state_loop_config(struct yg_state *state, yodel_loop *loop);
 
 struct yg_auth *yg_state_loop_auth(struct yg_state *state, yodel_loop *loop);
+
+/* The number of the configuration that the present loop has, from 1; each reload has another. */
+unsigned yg_state_loop_version(struct yg_state *state, yodel_loop *loop);
 
 /* Makes others the present; takes both references.  Loops have them soon.  Any thread. */
 void yg_state_exchange(struct yg_state *state, const struct yg_config *config,

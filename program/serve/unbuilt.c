@@ -13,18 +13,6 @@ static unsigned refuse(struct yg_state *state, bool wanted, const char *what)
     return wanted ? 1 : 0;
 }
 
-static unsigned check_namespaces(struct yg_state *state, const struct yg_config *config)
-{
-    unsigned num = 0;
-
-    for (size_t i = 0; i < config->namespaces.num; i++) {
-        const struct yg_namespace *ns = &config->namespaces.items[i];
-
-        num += refuse(state, *ns->webhook != '\0', "namespaces.webhook");
-    }
-    return num;
-}
-
 /* Whether some name may have both patterns, which have a star at their end, or none. */
 static bool overlap(const char *a, const char *b)
 {
@@ -63,6 +51,23 @@ static unsigned check_rooms(struct yg_state *state, const struct yg_config *conf
     return num;
 }
 
+static unsigned check_webhooks(struct yg_state *state, const struct yg_config *config)
+{
+    unsigned num = 0;
+
+    for (size_t i = 0; i < config->webhooks.num; i++) {
+        const struct yg_webhook *hook = &config->webhooks.items[i];
+
+        num += refuse(state, hook->order == YG_ORDER_USER, "webhooks.order: user");
+        num += refuse(state, hook->queue.durable != YG_DURABLE_MEMORY,
+                      "webhooks.queue.durable: redis");
+        num += refuse(state, hook->cache_ms > 0, "webhooks.cache");
+        num += refuse(state, (hook->kinds & (YG_KIND_OCCUPIED | YG_KIND_VACATED)) != 0,
+                      "webhooks.kinds: occupied and vacated");
+    }
+    return num;
+}
+
 static unsigned check_websockets(struct yg_state *state, const struct yg_config *config)
 {
     unsigned num = 0;
@@ -74,15 +79,13 @@ static unsigned check_websockets(struct yg_state *state, const struct yg_config 
 
 unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config)
 {
-    unsigned num = check_namespaces(state, config);
+    unsigned num = check_websockets(state, config);
 
-    num += check_websockets(state, config);
     num += check_rooms(state, config);
     num += refuse(state, config->events.num > 0 && (config->auth.methods & YG_METHOD_JWT) == 0,
                   "events without jwt among auth.methods");
 
-    num += refuse(state, (config->auth.methods & YG_METHOD_WEBHOOK) != 0, "auth.methods: webhook");
-    num += refuse(state, config->webhooks.num > 0, "webhooks");
+    num += check_webhooks(state, config);
     num += refuse(state, config->consumers.num > 0, "consumers");
     num += refuse(state, config->admin.enabled, "admin.enabled");
     num += refuse(state, config->log.access != YG_ACCESS_NONE, "log.access other than none");

@@ -138,9 +138,9 @@ def test_serve_namespaces_and_metrics():
 
 
 def test_serve_refuses_what_it_cannot():
-    with file("auth: {methods: [webhook]}\nnamespaces: [{name: /, webhook: a}]\nwebhooks: [{name: a, url: 'http://a/'}]\n") as path:
+    with file("namespaces: [{name: /, auth: none}]\nconsumers: [{type: redis_stream, stream: a, group: b}]\nredis: {url: 'redis://127.0.0.1'}\n") as path:
         told = yodel("serve", "-c", path, status=78)[1]
-        assert "auth.methods: webhook: not built into this version yet" in told, told
+        assert "consumers: not built into this version yet" in told, told
     assert "in use" in refuse_taken()
 
 

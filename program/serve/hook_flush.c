@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/hook_flush.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "hook/headers.h"
+#include "serve/state.h"
+
+#define AGAIN_MS 200
+
+struct left {
+    struct left *next;
+    const struct yg_webhook *options; /* of a configuration that is there until the end */
+    struct yg_text url, id, body;
+    uint32_t kinds;
+    size_t num_events;
+    unsigned attempt;
+};
+
+struct yg_hook_flush {
+    struct yg_state *state;
+    pthread_mutex_t lock;
+    struct left *first, **end;
+    size_t num_lost; /* events */
+};
+
+struct yg_hook_flush *yg_hook_flush_new(struct yg_state *state)
+{
+    struct yg_hook_flush *flush = calloc(1, sizeof(*flush));
+
+    if (flush == NULL)
+        return NULL;
+    flush->state = state;
+    flush->end = &flush->first;
+    pthread_mutex_init(&flush->lock, NULL);
+    return flush;
+}
+
+static void free_left(struct left *left)
+{
+    yg_text_done(&left->url);
+    yg_text_done(&left->id);
+    yg_text_done(&left->body);
+    free(left);
+}
+
+static struct left *copy(const struct yg_hook_left *from)
+{
+    struct left *left = calloc(1, sizeof(*left));
+
+    if (left == NULL)
+        return NULL;
+    left->options = from->options;
+    left->kinds = from->kinds;
+    left->num_events = from->num_events;
+    yg_text_puts(&left->url, from->url);
+    yg_text_puts(&left->id, from->id);
+    yg_text_add(&left->body, from->body.ptr, from->body.len);
+    if (yg_text_failed(&left->url) || yg_text_failed(&left->id) || yg_text_failed(&left->body)) {
+        free_left(left);
+        return NULL;
+    }
+    return left;
+}
+
+void yg_hook_flush_add(struct yg_hook_flush *flush, const struct yg_hook_left *from)
+{
+    struct left *left = copy(from);
+
+    pthread_mutex_lock(&flush->lock);
+    if (left != NULL) {
+        *flush->end = left;
+        flush->end = &left->next;
+    } else {
+        flush->num_lost += from->num_events;
+    }
+    pthread_mutex_unlock(&flush->lock);
+}
+
+void yg_hook_flush_free(struct yg_hook_flush *flush)
+{
+    struct left *next;
+
+    if (flush == NULL)
+        return;
+    for (struct left *left = flush->first; left != NULL; left = next) {
+        next = left->next;
+        free_left(left);
+    }
+    pthread_mutex_destroy(&flush->lock);
+    free(flush);
+}
+
+/* ---- a request ---- */
+
+static size_t on_bytes(char *ptr, size_t size, size_t num, void *user)
+{
+    size_t *left = user;
+
+    (void)ptr;
+    if (size * num > *left)
+        return 0;
+    *left -= size * num;
+    return size * num;
+}
+
+/* unix:PATH:/uri: a host's name stands for the socket. */
+static bool set_url(CURL *curl, const char *url)
+{
+    const char *uri = strncmp(url, "unix:", 5) == 0 ? strstr(url + 5, ":/") : NULL;
+    struct yg_text text = {0};
+    bool is_set;
+
+    if (uri == NULL)
+        return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK;
+    yg_text_add(&text, url + 5, (size_t)(uri - url - 5));
+    is_set = !yg_text_failed(&text) &&
+             curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, yg_text_string(&text)) == CURLE_OK;
+    yg_text_reset(&text);
+    yg_text_printf(&text, "http://localhost%s", uri + 1);
+    is_set = is_set && !yg_text_failed(&text) &&
+             curl_easy_setopt(curl, CURLOPT_URL, yg_text_string(&text)) == CURLE_OK;
+    yg_text_done(&text);
+    return is_set;
+}
+
+static bool set_up(CURL *curl, const struct left *left, struct curl_slist *headers, size_t *most,
+                   long ms)
+{
+    return set_url(curl, left->url.ptr) &&
+           curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https,http") == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, ms) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_POSTFIELDS, left->body.ptr) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)left->body.len) == CURLE_OK &&
+           (*left->options->ca == '\0' ||
+            curl_easy_setopt(curl, CURLOPT_CAINFO, left->options->ca) == CURLE_OK) &&
+           curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes) == CURLE_OK &&
+           curl_easy_setopt(curl, CURLOPT_WRITEDATA, most) == CURLE_OK;
+}
+
+static struct curl_slist *list_of(const struct yg_hook_headers *headers)
+{
+    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+
+    for (size_t i = 0; headers->items[i] != NULL && list != NULL; i++) {
+        struct curl_slist *more = curl_slist_append(list, headers->items[i]);
+
+        if (more == NULL)
+            curl_slist_free_all(list);
+        list = more;
+    }
+    return list;
+}
+
+/* The status; 0: it failed. */
+static long send_with(CURL *curl, const struct left *left, const struct yg_hook_headers *headers,
+                      long ms)
+{
+    struct curl_slist *list = list_of(headers);
+    size_t most = left->options->answer_bytes;
+    long status = 0;
+
+    curl_easy_reset(curl);
+    if (list != NULL && set_up(curl, left, list, &most, ms) && curl_easy_perform(curl) == CURLE_OK)
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_slist_free_all(list);
+    return status;
+}
+
+static bool is_taken(long status)
+{
+    return status != 0 && status != 408 && status != 429 && status < 500;
+}
+
+static bool send_once(const struct yg_hook_flush *flush, CURL *curl, struct left *left, long ms)
+{
+    const struct yg_hook_head head = {.options = left->options,
+                                      .node = flush->state->node,
+                                      .id = left->id.ptr,
+                                      .time_s = yg_clock_wall_ms() / 1000,
+                                      .attempt = ++left->attempt,
+                                      .kinds = left->kinds,
+                                      .body = {left->body.ptr, left->body.len}};
+    struct yg_hook_headers headers;
+    bool taken = false;
+
+    if (yg_hook_headers_make(&head, &headers) < 0)
+        return false;
+    taken = is_taken(send_with(curl, left, &headers, ms));
+    yg_hook_headers_done(&headers);
+    return taken;
+}
+
+/* Returns whether it was taken before the time was over. */
+static bool send_left(const struct yg_hook_flush *flush, CURL *curl, struct left *left,
+                      uint64_t end_ms)
+{
+    const struct timespec wait = {0, AGAIN_MS * 1000000};
+
+    for (uint64_t now; (now = yg_clock_ms()) < end_ms; nanosleep(&wait, NULL)) {
+        const uint64_t most = end_ms - now;
+
+        if (send_once(flush, curl, left,
+                      (long)(most < left->options->timeout_ms ? most : left->options->timeout_ms)))
+            return true;
+    }
+    return false;
+}
+
+void yg_hook_flush_run(struct yg_hook_flush *flush, uint32_t ms)
+{
+    const uint64_t end_ms = yg_clock_ms() + ms;
+    CURL *curl = flush->first != NULL ? curl_easy_init() : NULL;
+
+    for (struct left *left = flush->first; left != NULL; left = left->next) {
+        if (curl == NULL || !send_left(flush, curl, left, end_ms))
+            flush->num_lost += left->num_events;
+    }
+    if (curl != NULL)
+        curl_easy_cleanup(curl);
+    if (flush->num_lost > 0)
+        yg_log_event(flush->state, YG_LOG_ERROR, "webhook.lost",
+                     "webhooks: %zu events could not be sent before the end", flush->num_lost);
+}

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/hooked.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yodel/decision.h>
+
+#include "base/clock.h"
+#include "command/attachment.h"
+#include "serve/hooked_parts.h"
+#include "serve/hooks.h"
+#include "serve/session.h"
+#include "state/socket_state.h"
+
+#define HELLO_EVENT "yodel:hello"
+
+/* ---- the socket of an event ---- */
+
+static void put_member(struct yg_text *text, const char *name, yodel_str value)
+{
+    yg_text_printf(text, ",\"%s\":", name);
+    yg_text_put_json(text, value.ptr != NULL ? value.ptr : "", value.len);
+}
+
+static void describe(void *owner, struct yg_text *text)
+{
+    const struct yg_hooked *hooked = owner;
+    yodel_sio_socket *socket = hooked->socket;
+    char time[YG_CLOCK_TEXT];
+    const char *user;
+    yodel_str id;
+
+    if (socket == NULL) {
+        yg_text_puts(text, "{}");
+        return;
+    }
+    id = yodel_sio_socket_id(socket);
+    user = hooked->user != NULL ? hooked->user : yg_state_user(socket);
+    yg_clock_text(hooked->connected_ms, time);
+    yg_text_puts(text, "{\"sid\":");
+    yg_text_put_json(text, id.ptr, id.len);
+    put_member(text, "namespace", yodel_sio_namespace_name(yodel_sio_socket_namespace(socket)));
+    if (user != NULL)
+        put_member(text, "user", yodel_str_of(user));
+    else
+        yg_text_puts(text, ",\"user\":null");
+    yg_text_puts(text, ",\"meta\":");
+    if (yg_state_meta(socket) != NULL)
+        yg_json_put(text, yg_state_meta(socket), 0);
+    else
+        yg_text_puts(text, "null");
+    yg_text_printf(text, ",\"connection\":\"%s\"", hooked->connection);
+    put_member(text, "transport", yodel_str_of(yodel_sio_socket_transport(socket)));
+    put_member(text, "address", yodel_sio_socket_peer(socket));
+    yg_text_printf(text, ",\"connected_at\":\"%s\"}", time);
+}
+
+static void hold(void *owner, bool is_held)
+{
+    const struct yg_hooked *hooked = owner;
+
+    if (hooked->socket == NULL)
+        return;
+    if (is_held)
+        (void)yodel_sio_socket_pause(hooked->socket);
+    else
+        (void)yodel_sio_socket_resume(hooked->socket);
+}
+
+static const struct yg_lane_owner owner_fns = {describe, hold};
+
+/* The sockets of one client have one; the session's id itself is the client's secret. */
+static void name_connection(yodel_sio_socket *socket, char ret_name[17])
+{
+    const yodel_str id = yodel_sio_socket_session_id(socket);
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+
+    (void)SHA256((const uint8_t *)(id.ptr != NULL ? id.ptr : ""), id.len, digest);
+    for (unsigned i = 0; i < 8; i++)
+        snprintf(ret_name + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* ---- life ---- */
+
+struct yg_hooked *yg_hooked_new(struct yg_state *state, yodel_sio_socket *socket,
+                                struct yg_hook *hook)
+{
+    struct yg_hooked *hooked = calloc(1, sizeof(*hooked));
+
+    if (hooked == NULL)
+        return NULL;
+    hooked->lane = yg_lane_new(hook, yodel_sio_namespace_name(yodel_sio_socket_namespace(socket)),
+                               &owner_fns, hooked);
+    if (hooked->lane == NULL) {
+        free(hooked);
+        return NULL;
+    }
+    hooked->state = state;
+    hooked->loop = yodel_sio_socket_loop(socket);
+    hooked->socket = socket;
+    hooked->hook = hook;
+    hooked->refs = 1;
+    hooked->connected_ms = yg_clock_wall_ms();
+    name_connection(socket, hooked->connection);
+    return hooked;
+}
+
+void yg_hooked_unref(struct yg_hooked *hooked)
+{
+    if (--hooked->refs > 0)
+        return;
+    json_decref(hooked->hello);
+    for (size_t i = 0; i < hooked->num_actions; i++)
+        yg_command_free(hooked->actions[i]);
+    free(hooked->actions);
+    free(hooked);
+}
+
+void yg_hooked_leave(struct yg_hooked *hooked)
+{
+    struct yg_lane *lane = hooked->lane;
+
+    hooked->lane = NULL;
+    if (lane != NULL)
+        yg_lane_leave(lane);
+    hooked->socket = NULL;
+}
+
+/* With the socket's data: one that was never connected has not said goodbye. */
+static void on_free(void *data)
+{
+    struct yg_hooked *hooked = data;
+
+    hooked->socket = NULL;
+    yg_hooked_goodbye(hooked, "transport close", "[]");
+    yg_hooked_leave(hooked);
+    yg_hooked_unref(hooked);
+}
+
+void yg_hooked_attach(struct yg_hooked *hooked)
+{
+    yg_state_set_lane(hooked->socket, hooked, on_free);
+}
+
+int yg_hooked_begin(struct yg_state *state, yodel_sio_socket *socket, struct yg_hook *hook)
+{
+    struct yg_hooked *hooked = yg_hooked_new(state, socket, hook);
+
+    if (hooked == NULL)
+        return -ENOMEM;
+    yg_hooked_attach(hooked);
+    return 0;
+}
+
+/* ---- goodbye ---- */
+
+void yg_hooked_goodbye(struct yg_hooked *hooked, const char *reason, const char *rooms)
+{
+    struct yg_hook_event *event;
+
+    if (!hooked->is_known || hooked->lane == NULL)
+        return;
+    hooked->is_known = false;
+    if (!yg_hook_has_kind(hooked->hook, YG_HOOK_DISCONNECTED))
+        return;
+    event = yg_hook_event_new(hooked->lane, YG_HOOK_DISCONNECTED, NULL, NULL);
+    if (event == NULL) {
+        yg_hook_count_lost(hooked->hook);
+        return;
+    }
+    put_member(yg_hook_event_text(event), "reason", yodel_str_of(reason));
+    yg_text_printf(yg_hook_event_text(event), ",\"rooms\":%s,\"duration_ms\":%" PRId64, rooms,
+                   yg_clock_wall_ms() - hooked->connected_ms);
+    (void)yg_lane_push(event);
+}
+
+struct listing {
+    struct yg_text text;
+    yodel_str id;
+};
+
+/* Every socket is in the room of its id, which says nothing. */
+static void list_room(yodel_str name, void *user)
+{
+    struct listing *listing = user;
+
+    if (yodel_str_eq(name, listing->id))
+        return;
+    yg_text_puts(&listing->text, listing->text.len > 1 ? "," : "");
+    yg_text_put_json(&listing->text, name.ptr, name.len);
+}
+
+void yg_hooked_disconnecting(yodel_sio_socket *socket, const char *reason)
+{
+    struct yg_hooked *hooked = yg_state_lane(socket);
+    struct listing listing = {.id = yodel_sio_socket_id(socket)};
+
+    if (hooked == NULL)
+        return;
+    yg_text_putc(&listing.text, '[');
+    yodel_sio_socket_each_room(socket, list_room, &listing);
+    yg_text_putc(&listing.text, ']');
+    yg_hooked_goodbye(hooked, reason,
+                      yg_text_failed(&listing.text) ? "[]" : yg_text_string(&listing.text));
+    yg_text_done(&listing.text);
+    yg_hooked_leave(hooked);
+}
+
+/* ---- what an answer says ---- */
+
+static void on_acted(const struct yg_answer *answer, void *user)
+{
+    struct yg_state *state = user;
+
+    if (answer->problem != YG_PROBLEM_NONE)
+        yg_log_event(state, YG_LOG_WARN, "webhook.action_failed",
+                     "webhook: an action failed: %s%s%s", yg_problem_code(answer->problem),
+                     answer->detail != NULL ? ": " : "",
+                     answer->detail != NULL ? answer->detail : "");
+}
+
+/* Without its sender: what is for the others is for all, what is for the sender is for nobody. */
+static bool fit(struct yg_command *command, const yodel_sio_socket *sender)
+{
+    struct yg_reach *to = &command->to;
+
+    if (sender != NULL)
+        return true;
+    if (to->sender)
+        return false;
+    if (to->others)
+        to->all = to->rooms.num == 0;
+    to->others = false;
+    return true;
+}
+
+void yg_hooked_act(struct yg_state *state, yodel_loop *loop, yodel_sio_socket *sender,
+                   struct yg_command **actions, size_t num)
+{
+    for (size_t i = 0; i < num; i++) {
+        const struct yg_caller caller = {
+            .loop = loop, .sender = sender, .quick = true, .uncounted = true};
+        struct yg_command *command = actions[i];
+        struct yg_run *run;
+
+        actions[i] = NULL;
+        if (!fit(command, sender)) {
+            yg_command_free(command);
+            continue;
+        }
+        yg_execute(&state->service, command, &caller, on_acted, state, &run);
+        /* What goes on by itself is not waited for: the next event may be of the same client. */
+        if (run != NULL)
+            yg_run_abandon(run);
+    }
+}
+
+static void act(struct yg_hooked *hooked, struct yg_hook_result *result)
+{
+    yg_hooked_act(hooked->state, hooked->loop, hooked->socket, result->actions,
+                  result->num_actions);
+}
+
+static void change(struct yg_hooked *hooked, const struct yg_hook_result *result)
+{
+    const struct yg_change change = {
+        .meta = result->meta, .has_expires = result->has_expires, .expires_at = result->expires_at};
+
+    if (hooked->socket == NULL || (result->meta == NULL && !result->has_expires))
+        return;
+    if (yg_state_change(hooked->socket, &change) < 0)
+        yg_log_event(hooked->state, YG_LOG_ERROR, "webhook.action_failed",
+                     "webhook: meta or expires_at could not be changed: out of memory");
+}
+
+/* ---- connected ---- */
+
+static void on_told(const struct yg_hook_told *told, void *user)
+{
+    struct yg_hooked *hooked = user;
+
+    if (told->result != NULL) {
+        change(hooked, told->result);
+        act(hooked, told->result);
+    }
+    yg_hooked_unref(hooked);
+}
+
+/* Pushes an event of which the socket is told. */
+static int push(struct yg_hooked *hooked, struct yg_hook_event *event)
+{
+    int rc;
+
+    hooked->refs++;
+    rc = yg_lane_push(event);
+    if (rc < 0)
+        hooked->refs--;
+    return rc;
+}
+
+static void say_hello(struct yg_hooked *hooked)
+{
+    if (hooked->hello != NULL)
+        (void)yodel_sio_emit(yodel_sio_to(hooked->socket), HELLO_EVENT, "O", hooked->hello);
+    json_decref(hooked->hello);
+    hooked->hello = NULL;
+    yg_hooked_act(hooked->state, hooked->loop, hooked->socket, hooked->actions,
+                  hooked->num_actions);
+    free(hooked->actions);
+    hooked->actions = NULL;
+    hooked->num_actions = 0;
+}
+
+void yg_hooked_connected(yodel_sio_socket *socket)
+{
+    struct yg_hooked *hooked = yg_state_lane(socket);
+    struct yg_hook_event *event;
+
+    if (hooked == NULL)
+        return;
+    hooked->is_known = true;
+    yg_lane_renew(hooked->lane);
+    hooked->refs++; /* an action may end the socket */
+    say_hello(hooked);
+    if (hooked->lane != NULL && yg_hook_has_kind(hooked->hook, YG_HOOK_CONNECTED)) {
+        event = yg_hook_event_new(hooked->lane, YG_HOOK_CONNECTED, on_told, hooked);
+        if (event != NULL)
+            (void)push(hooked, event);
+        else
+            yg_hook_count_lost(hooked->hook);
+    }
+    yg_hooked_unref(hooked);
+}
+
+/* ---- events ---- */
+
+/* The client waits for it. */
+struct asked {
+    struct yg_hooked *hooked;
+    yodel_decision *ack; /* NULL: it does not */
+};
+
+static void free_asked(struct asked *asked)
+{
+    yodel_decision_unref(asked->ack);
+    yg_hooked_unref(asked->hooked);
+    free(asked);
+}
+
+static void acknowledge(struct asked *asked, const struct yg_hook_result *result)
+{
+    const struct yg_command *ack = result->ack;
+    const yodel_sio_args args = {.size = sizeof(args),
+                                 .json = {ack->args.ptr, ack->args.len},
+                                 .attachments = ack->attachments,
+                                 .num_attachments = ack->num_attachments};
+
+    (void)yodel_decision_answer_args(asked->ack, &args);
+}
+
+/* A client whose event was lost is sent away, if that is wanted, and comes back. */
+static void fail(struct yg_hooked *hooked)
+{
+    yg_client_count(hooked->state, YG_CLIENT_OTHER, YG_CLIENT_FAILED);
+    if (hooked->socket != NULL &&
+        yg_hook_options(hooked->hook)->on_failure == YG_FAILURE_DISCONNECT)
+        yodel_sio_socket_disconnect(hooked->socket, YODEL_SIO_COME_BACK);
+}
+
+/* In this order: meta, actions, then the acknowledgement. */
+static void on_answered(const struct yg_hook_told *told, void *user)
+{
+    struct asked *asked = user;
+    struct yg_hooked *hooked = asked->hooked;
+
+    if (told->result != NULL) {
+        yg_client_count(hooked->state, YG_CLIENT_OTHER, YG_CLIENT_DONE);
+        change(hooked, told->result);
+        act(hooked, told->result);
+        if (told->result->has_ack)
+            acknowledge(asked, told->result);
+    } else {
+        fail(hooked);
+    }
+    free_asked(asked);
+}
+
+static void put_attachments(struct yg_text *text, const yodel_sio_event *event)
+{
+    const size_t num = yodel_sio_event_num_attachments(event);
+
+    if (num == 0)
+        return;
+    yg_text_puts(text, ",\"attachments\":[");
+    for (size_t i = 0; i < num; i++) {
+        const yodel_bytes bytes = yodel_sio_event_attachment(event, i);
+
+        yg_text_puts(text, i > 0 ? "," : "");
+        yg_attachment_put(text, bytes.ptr, bytes.len);
+    }
+    yg_text_putc(text, ']');
+}
+
+static struct asked *new_asked(struct yg_hooked *hooked, yodel_sio_event *event)
+{
+    struct asked *asked = calloc(1, sizeof(*asked));
+
+    if (asked == NULL)
+        return NULL;
+    asked->hooked = hooked;
+    hooked->refs++;
+    asked->ack = yodel_sio_event_ack(event);
+    return asked;
+}
+
+static int push_event(struct yg_hooked *hooked, yodel_sio_event *event)
+{
+    struct asked *asked = new_asked(hooked, event);
+    const yodel_str args = yodel_sio_event_args(event);
+    struct yg_hook_event *made;
+    struct yg_text *text;
+    int rc = -ENOMEM;
+
+    if (asked == NULL)
+        return -ENOMEM;
+    made = yg_hook_event_new(hooked->lane, YG_HOOK_EVENT, on_answered, asked);
+    if (made != NULL) {
+        text = yg_hook_event_text(made);
+        put_member(text, "event", yodel_sio_event_name(event));
+        yg_text_puts(text, ",\"args\":");
+        yg_text_add(text, args.ptr, args.len);
+        yg_text_puts(text, asked->ack != NULL ? ",\"ack\":true" : ",\"ack\":false");
+        put_attachments(text, event);
+        if (asked->ack != NULL)
+            yg_hook_event_wants_ack(made);
+        rc = yg_lane_push(made);
+    }
+    if (rc < 0)
+        free_asked(asked);
+    return rc;
+}
+
+bool yg_hooked_event(yodel_sio_socket *socket, yodel_sio_event *event)
+{
+    static const char own[] = "yodel:";
+    struct yg_hooked *hooked = yg_state_lane(socket);
+    const yodel_str name = yodel_sio_event_name(event);
+
+    if (hooked == NULL || hooked->lane == NULL || !yg_hook_has_kind(hooked->hook, YG_HOOK_EVENT) ||
+        (name.len >= sizeof(own) - 1 && memcmp(name.ptr, own, sizeof(own) - 1) == 0))
+        return false;
+    if (push_event(hooked, event) < 0)
+        fail(hooked);
+    return true;
+}
+
+/* ---- refresh ---- */
+
+/* Without an answer the client is asked for another token. */
+static void on_refreshed(const struct yg_hook_told *told, void *user)
+{
+    struct yg_hooked *hooked = user;
+    const struct yg_hook_result *result = told->result;
+
+    if (result != NULL) {
+        change(hooked, result);
+        act(hooked, told->result);
+    }
+    if (hooked->socket != NULL && result != NULL && result->is_expired)
+        yodel_sio_socket_disconnect(hooked->socket, YODEL_SIO_COME_BACK);
+    else if (hooked->socket != NULL && (result == NULL || !result->has_expires))
+        yg_session_tell_expiring(hooked->socket);
+    yg_hooked_unref(hooked);
+}
+
+bool yg_hooked_refresh(yodel_sio_socket *socket)
+{
+    struct yg_hooked *hooked = yg_state_lane(socket);
+    struct yg_hook_event *event;
+
+    if (hooked == NULL || hooked->lane == NULL || !yg_hook_has_kind(hooked->hook, YG_HOOK_REFRESH))
+        return false;
+    event = yg_hook_event_new(hooked->lane, YG_HOOK_REFRESH, on_refreshed, hooked);
+    if (event == NULL)
+        return false;
+    yg_text_printf(yg_hook_event_text(event), ",\"expires_at\":%" PRId64,
+                   yg_state_expires_at(socket));
+    return push(hooked, event) == 0;
+}

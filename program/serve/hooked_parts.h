@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_SERVE_HOOKED_PARTS_H
+#define YG_SERVE_HOOKED_PARTS_H
+
+#include "serve/hooked.h"
+
+/* What hooked.c and hooked_connect.c share. */
+
+struct yg_hooked {
+    struct yg_state *state;
+    yodel_loop *loop;
+    yodel_sio_socket *socket; /* NULL: it has gone */
+    struct yg_hook *hook;
+    struct yg_lane *lane; /* NULL: it was left */
+    unsigned refs;        /* of the socket, or of who asks for it, and of each event under way */
+    bool is_known;        /* the back end knows of it, or may */
+    int64_t connected_ms; /* since 1970 */
+    const char *user;     /* while it is asked for, that of its token; NULL: none */
+    char connection[17];
+    json_t *hello; /* for the client when it is connected; NULL: nothing */
+    struct yg_command **actions;
+    size_t num_actions;
+};
+
+struct yg_hooked *yg_hooked_new(struct yg_state *state, yodel_sio_socket *socket,
+                                struct yg_hook *hook);
+void yg_hooked_unref(struct yg_hooked *hooked);
+/* Ties it to its socket, which has begun; its reference is the socket's from then on. */
+void yg_hooked_attach(struct yg_hooked *hooked);
+/* The socket is no more. */
+void yg_hooked_leave(struct yg_hooked *hooked);
+/* Tells the back end, if it knows of it.  rooms: a JSON array. */
+void yg_hooked_goodbye(struct yg_hooked *hooked, const char *reason, const char *rooms);
+
+#endif

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""yodel serve with a webhook, and the back end for it: what tests of hooks share."""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import signal
+import threading
+
+from harness import equal, eventually
+from hostile_backend import Backend
+from sio_client import SioClient
+from yodel_program import Yodel, folder
+
+SECRET = "0123456789abcdef0123456789abcdef"
+LISTEN = """
+listen:
+  - {name: public, address: "127.0.0.1:0"}
+  - {name: internal, address: "127.0.0.1:0", serve: [metrics, health, api]}
+shutdown: {spread: 0s}
+"""
+
+
+def is_signed(request, secret=SECRET):
+    """By Standard Webhooks."""
+    signed = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + request.body
+    right = base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest()).decode()
+    return f"v1,{right}" in request.headers["webhook-signature"].split(" ")
+
+
+class Hooks(Backend):
+    """A back end that says yes to all.  answers: by kind or, for events, by name: a result, a function of the event that
+    gives one, or (status, body)."""
+
+    def __init__(self, answers=None):
+        self.answers, self.events, self.lock = dict(answers or {}), [], threading.Lock()
+        super().__init__(self.take)
+
+    def take(self, request):
+        assert is_signed(request), request.headers
+        told = request.json()
+        equal(told["version"], 1)
+        results = []
+        for event in told["events"]:
+            answer = self.answers.get(event.get("event"), self.answers.get(event["kind"], {}))
+            if callable(answer):
+                answer = answer(event)
+            if isinstance(answer, tuple):
+                status, body = answer
+                return status, [], body.encode() if isinstance(body, str) else json.dumps(body).encode()
+            results.append({"id": event["id"], **answer})
+        with self.changed:
+            self.events += told["events"]
+            self.changed.notify_all()
+        return 200, [("Content-Type", "application/json")], json.dumps({"results": results}).encode()
+
+    def of(self, kind):
+        with self.changed:
+            return [event for event in self.events if event["kind"] == kind]
+
+    def kinds(self):
+        with self.changed:
+            return [event.get("event", event["kind"]) for event in self.events]
+
+    def until(self, kind, count=1):
+        """The first count events of a kind."""
+        assert self.wait_for(lambda _: len(self.of(kind)) >= count), (kind, self.kinds())
+        return self.of(kind)[:count]
+
+
+class Hooked:
+    """yodel serve, all of whose namespaces have the webhook main; more: of its configuration."""
+
+    def __init__(self, backend, hook="", more="", spaces='[{name: /, auth: required, webhook: main, personal_room: "user:{user}"}]', url=None):
+        self.backend = backend
+        self.stack = contextlib.ExitStack()
+        self.path = self.stack.enter_context(folder())
+        self.write(hook, more, spaces, url)
+        self.yodel = Yodel("-c", str(self.path / "yodel.yaml"))
+        self.port, self.internal = self.yodel.port, self.yodel.internal
+
+    def write(self, hook="", more="", spaces='[{name: /, auth: required, webhook: main, personal_room: "user:{user}"}]', url=None):
+        (self.path / "secret").write_text(SECRET)
+        (self.path / "secret").chmod(0o600)
+        url = url or self.backend.url("/hook")
+        text = LISTEN + f"namespaces: {spaces}\n"
+        if "auth:" not in more:
+            text += "auth: {methods: [webhook]}\n"
+        text += f"webhooks: [{{name: main, url: '{url}', secret_file: {self.path}/secret{hook}}}]\n{more}\n"
+        (self.path / "yodel.yaml").write_text(text)
+
+    def reload(self, *words, **options):
+        before = self.yodel.said().count("reload: done")
+        self.write(*words, **options)
+        self.yodel.signal(signal.SIGHUP)
+        eventually(lambda: self.yodel.said().count("reload: done") > before, "the reload is done")
+
+    def client(self, namespace="/", auth=None, **options):
+        return SioClient(self.port, namespace, auth=auth, **options)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.yodel.kill()
+        self.stack.close()

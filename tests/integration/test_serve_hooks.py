@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: MIT
+"""yodel serve: what a back end is told by webhooks, and what its answers do."""
+
+import contextlib
+import json
+import signal
+import time
+
+from harness import WebSocket, equal, eventually, http, run
+from hooked_server import Hooked, Hooks
+from sio_client import ConnectError
+from tokens import SECRET, token
+
+
+@contextlib.contextmanager
+def hooked(answers=None, **options):
+    with contextlib.closing(Hooks(answers)) as backend, Hooked(backend, **options) as server:
+        yield backend, server
+
+
+def metric(server, name):
+    body = http(server.internal, "GET", "/metrics").body.decode()
+    lines = [line for line in body.splitlines() if line.startswith(name)]
+    assert len(lines) == 1, (name, lines)
+    return float(lines[0].split(" ")[1])
+
+
+def counted(server, name, value):
+    eventually(lambda: metric(server, name) == value, f"{name} is {value}")
+
+
+def refusal(server, **options):
+    try:
+        server.client(**options).close()
+    except ConnectError as error:
+        return error.args[0]
+    raise AssertionError("was let in")
+
+
+def is_sent_away(server, **options):
+    """Whether the connection ends without a refusal, so that a client comes back."""
+    try:
+        server.client(**options).close()
+    except ConnectError as error:
+        raise AssertionError(f"was refused: {error}") from error
+    except (AssertionError, OSError):
+        return True
+    return False
+
+
+def test_a_socket_from_its_beginning_to_its_end():
+    answers = {
+        "connect": {"user": "ann", "meta": {"n": 1}, "rooms": ["lobby"], "data": {"hi": 1}, "actions": [{"emit": {"event": "welcome", "args": [1]}}]},
+        "say": {"ack": [7, "x"], "actions": [{"join": {"rooms": ["more"]}}, {"emit": {"event": "heard", "to": {"rooms": ["more"]}}}], "meta": {"n": 2}},
+    }
+    with hooked(answers) as (backend, server):
+        with server.client(auth={"k": "v"}, headers=[("User-Agent", "me"), ("Cookie", "secret=1")]) as client:
+            equal(client.event(), ["yodel:hello", {"hi": 1}])
+            equal(client.event(), ["welcome", 1])
+            equal(client.call("say", {"a": [1]}), [7, "x"])
+            equal(client.event(), ["heard"])
+            sid = client.sid
+        backend.until("disconnected")
+        equal(backend.kinds(), ["connect", "connected", "say", "disconnected"])
+        connect, connected, say, gone = backend.events
+        equal([event["seq"] for event in backend.events], [1, 2, 3, 4])
+        equal({event["socket"]["sid"] for event in backend.events}, {sid})
+        equal((connect["auth"], connect["headers"], connect["query"]["EIO"], connect["recovered"]), ({"k": "v"}, {"user-agent": "me"}, "4", False))
+        equal((connect["socket"]["user"], connected["socket"]["user"], connected["socket"]["meta"]), (None, "ann", {"n": 1}))
+        equal((say["args"], say["ack"], say["socket"]["transport"]), ([{"a": [1]}], True, "websocket"))
+        equal((gone["reason"], sorted(gone["rooms"]), gone["socket"]["meta"]), ("transport close", ["lobby", "more", "user:ann"], {"n": 2}))
+        assert "secret=1" not in json.dumps(backend.events)
+        counted(server, 'yodel_webhook_requests_total{webhook="main",kind="connect",outcome="ok"}', 1)
+        counted(server, 'yodel_webhook_queue_events{webhook="main"}', 0)
+
+
+def test_refusals():
+    with hooked({"connect": {"reject": {"message": "no", "data": {"why": 1}}}}) as (backend, server):
+        equal(refusal(server), {"message": "no", "data": {"why": 1}})
+        backend.answers["connect"] = (403, {"message": "away"})
+        equal(refusal(server), {"message": "away"})
+        backend.answers["connect"] = (401, "")
+        equal(refusal(server), {"message": "not authorized"})
+        backend.answers["connect"] = {"rooms": ["x" * 255] * 1, "user": "u"}
+        server.client().close()
+        backend.until("disconnected")
+        equal(len(backend.of("disconnected")), 1)
+
+
+def test_passing_troubles_send_clients_away():
+    troubles = [(500, ""), (503, ""), (429, ""), (404, ""), (302, ""), (200, "<html>"), (200, {"rooms": 7}), (204, "")]
+    with hooked(hook=", circuit: {failures: 1000}") as (backend, server):
+        for trouble in troubles[:-1]:
+            backend.answers["connect"] = trouble
+            assert is_sent_away(server), trouble
+        backend.answers["connect"] = troubles[-1]
+        server.client().close()
+        # What a wrong answer was given to may be known there: it is told of the end.
+        backend.until("disconnected", 3)
+
+
+def test_hostile_back_ends():
+    for path in ("/drop", "/reset", "/half", "/half_head", "/garbage", "/endless", "/trickle", "/long_head", "/hang"):
+        with contextlib.closing(Hooks()) as backend:
+            with Hooked(backend, hook=", timeout: 400ms, connect_timeout: 100ms, answer: 64KiB", url=backend.url(path)) as server:
+                assert is_sent_away(server), path
+                equal(server.yodel.status(server.internal, "/health/live"), 200)
+
+
+def test_nobody_there():
+    with contextlib.closing(Hooks()) as backend:
+        dead = backend.url("/hook", refused=True)
+        circuit = ", attempts: 1, circuit: {failures: 3, open: 1h, max: 1h}"
+        one = "server: {loops: 1}"
+        with Hooked(backend, url=dead, hook=circuit, more=one) as server:
+            for _ in range(4):
+                assert is_sent_away(server)
+            counted(server, 'yodel_webhook_circuit_open{webhook="main"}', 1)
+            counted(server, 'yodel_webhook_requests_total{webhook="main",kind="connect",outcome="network"}', 3)
+            server.reload(url=dead, hook=circuit + ", on_unavailable: deny", more=one)
+            equal(refusal(server)["message"], "unavailable")
+            server.reload(url=dead, hook=circuit + ", on_unavailable: allow, kinds: [connect, event]", more=one)
+            with server.client() as client:
+                client.emit("lost")
+                counted(server, 'yodel_webhook_dropped_events_total{webhook="main",reason="circuit"}', 4)
+
+
+def test_events_come_in_order_and_joined():
+    def slow(event):
+        time.sleep(0.05 if event["args"][0] == 0 else 0)
+        return {"ack": [event["args"][0] * 2]}
+
+    with hooked({"n": slow}) as (backend, server):
+        with server.client() as client:
+            calls = [client.begin_call("n", number) for number in range(200)]
+            equal([client.end_call(call) for call in calls], [[2 * number] for number in range(200)])
+        backend.until("disconnected")
+        equal([event["args"][0] for event in backend.of("event")], list(range(200)))
+        assert len(backend.requests) < 100, len(backend.requests)
+
+
+def test_binary_both_ways():
+    with hooked({"b": lambda event: {"ack": event["args"], "attachments": event["attachments"]}}) as (backend, server):
+        with server.client() as client:
+            client.emit("b", b"\x00\xff", {"x": b"abc"})
+        equal(backend.until("event")[0]["attachments"], ["AP8=", "YWJj"])
+        equal(backend.of("event")[0]["args"], [{"_placeholder": True, "num": 0}, {"x": {"_placeholder": True, "num": 1}}])
+
+
+def test_a_failed_event_has_no_acknowledgement():
+    with hooked({"bad": (500, ""), "good": {"ack": [1]}}, hook=", on_failure: disconnect") as (backend, server):
+        with server.client() as client:
+            bad = client.begin_call("bad")
+            client.until_lost()
+            assert bad not in client.answers
+        backend.until("disconnected")
+        server.reload()
+        with server.client() as client:
+            backend.until("connected", 2)
+            client.begin_call("bad")
+            eventually(lambda: any(b'"bad"' in request.body for request in backend.requests[-2:]), "it is told")
+            equal(client.call("good"), [1])
+            equal(list(client.answers), [])
+
+
+def test_a_client_that_leaves_while_it_is_asked_for():
+    def wait(_):
+        time.sleep(0.3)
+        return {"user": "late"}
+
+    with hooked({"connect": wait}) as (backend, server):
+        ask_and_leave(server.port)
+        backend.until("connect")
+        gone = backend.until("disconnected")[0]
+        equal((gone["reason"], gone["rooms"]), ("transport close", []))
+        equal(backend.kinds(), ["connect", "disconnected"])
+
+
+def ask_and_leave(port):
+    websocket = WebSocket(port, "/socket.io/?EIO=4&transport=websocket")
+    websocket.message()
+    websocket.send_text("40")
+    time.sleep(0.1)
+    websocket.close()
+
+
+def test_notices_outlive_a_back_end_that_is_away():
+    with hooked({"connected": (503, ""), "disconnected": (503, "")}, hook=", retry: {min: 50ms, max: 200ms}, circuit: {open: 50ms, max: 100ms}") as (backend, server):
+        for _ in range(5):
+            server.client().close()
+        eventually(lambda: len(backend.requests) > 20, "it was tried")
+        backend.answers.clear()
+        backend.until("disconnected", 5)
+        equal(len(backend.of("connected")), 5)
+        by_sid = {}
+        for event in backend.events:
+            by_sid.setdefault(event["socket"]["sid"], []).append((event["seq"], event["kind"]))
+        for events in by_sid.values():
+            equal(events, [(1, "connect"), (2, "connected"), (3, "disconnected")])
+
+
+def test_all_is_told_before_the_end():
+    with hooked() as (backend, server):
+        clients = [server.client() for _ in range(20)]
+        backend.until("connected", 20)
+        server.yodel.signal(signal.SIGTERM)
+        equal(server.yodel.process.wait(30), 0)
+        backend.until("disconnected", 20)
+        equal(len({event["id"] for event in backend.of("disconnected")}), 20)
+        for client in clients:
+            client.close()
+
+
+def test_the_flush_at_the_end():
+    with hooked({"disconnected": (503, "")}) as (backend, server):
+        server.client().close()
+        eventually(lambda: any(b'"disconnected"' in request.body for request in backend.requests), "it was tried")
+        server.yodel.signal(signal.SIGTERM)
+        time.sleep(0.5)
+        backend.answers.clear()
+        equal(server.yodel.process.wait(30), 0)
+        equal(len(backend.of("disconnected")), 1)
+
+
+def test_410_disables_until_a_reload():
+    with hooked({"event": (410, "")}) as (backend, server):
+        with server.client() as client:
+            client.emit("x")
+            eventually(lambda: "webhook.disabled" in server.yodel.said(), "it is told")
+            assert is_sent_away(server)
+            backend.answers.clear()
+            server.reload()
+            eventually(lambda: client.emit("y") or "y" in backend.kinds(), "it is used again")
+
+
+def test_tokens_and_the_last_word():
+    more = "auth: {methods: [jwt, webhook], jwt: {keys: [{secret: '" + SECRET + "'}]}}"
+    with hooked(more=more) as (backend, server):
+        with server.client(auth={"token": token(sub="ann")}):
+            backend.until("connected")
+        connect, connected = backend.of("connect")[0], backend.of("connected")[0]
+        equal((connect["claims"]["sub"], connect["socket"]["user"], connected["socket"]["user"]), ("ann", "ann", "ann"))
+        equal(refusal(server, auth={"token": "no"})["message"], "unauthorized")
+        server.client().close()
+        backend.until("connect", 2)
+        assert "claims" not in backend.of("connect")[1]
+        backend.answers["connect"] = {"reject": {"message": "no"}}
+        equal(refusal(server, auth={"token": token(sub="ann")}), {"message": "no"})
+
+
+def test_refresh():
+    soon = lambda _: {"user": "ann", "expires_at": int(time.time()) + 5}  # noqa: E731
+    later = lambda event: {"expires_at": event["expires_at"] + 3600, "actions": [{"emit": {"event": "refreshed"}}]}  # noqa: E731
+    hook = ", kinds: [connect, refresh, disconnected]"
+    with hooked({"connect": soon, "refresh": later}, hook=hook) as (backend, server):
+        with server.client() as client:
+            equal(client.event(), ["refreshed"])
+            backend.answers["refresh"] = {"expired": True}
+        equal(len(backend.of("refresh")), 1)
+        with server.client() as client:
+            client.until_lost()
+        backend.answers["refresh"] = (500, "")
+        with server.client() as client:
+            equal(client.event()[0], "yodel:expiring")
+
+
+def test_by_path_and_unix_socket():
+    with contextlib.closing(Hooks()) as backend:
+        spaces = "[{name: /, auth: required, webhook: main}, {name: /ä, auth: required, webhook: main}]"
+        with Hooked(backend, spaces=spaces, url=backend.unix_url("/on/{kind}/{namespace}")) as server:
+            server.client().close()
+            backend.until("disconnected")
+            server.client("/ä").close()
+            backend.until("disconnected", 2)
+        equal([request.path for request in backend.requests][:1], ["/on/connect/"])
+        equal([request.path for request in backend.requests][-1], "/on/disconnected/%C3%A4")
+
+
+run(dict(globals()))
