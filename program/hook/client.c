@@ -61,6 +61,20 @@ void yg_hook_call_fail(struct yg_hook_call *call, int result)
     (void)yodel_timer_start(&call->timer, 0);
 }
 
+void yg_hook_client_break(struct yg_hook_client *client)
+{
+    for (struct yg_hook_call *call = client->running.first; call != NULL; call = call->next) {
+        struct yg_transfer *transfer = call->transfer;
+
+        if (transfer == NULL)
+            continue;
+        yg_transfer_end(transfer);
+        yg_transfer_release(client, transfer);
+        yg_hook_call_fail(call, -ENOMEM);
+    }
+    yg_sockets_stop(client);
+}
+
 static void detach(struct yg_hook_call *call)
 {
     (void)yodel_timer_stop(&call->timer);
@@ -169,18 +183,22 @@ static bool is_url(const char *url)
     return scheme > 0 ? url[scheme] != '\0' && url[scheme] != '/' : path_end(url) != NULL;
 }
 
-/* Headers of the client's own: no Expect, a Content-Type if there is none. */
-static const char *const own_headers[] = {"Expect:", "Content-Type: application/json"};
+/* Headers of the client's own.  libcurl expects 100-continue with 1 MiB and more, if it is not told
+ * otherwise. */
+static const char content_type[] = "Content-Type: application/json", no_expect[] = "Expect:";
+#define NO_EXPECT_SIZE 100000
 
 struct wanted {
     size_t size;        /* bytes behind the struct; 0: wrong */
     size_t num_headers; /* without those of the client's own */
     size_t num_own;
+    const char *own[2];
 };
 
 static struct wanted measure(const struct yg_hook_request *request)
 {
-    struct wanted wanted = {.num_own = 2};
+    struct wanted wanted = {0};
+    bool has_type = false;
     size_t size = 2 * strlen(request->url) + sizeof(LOCALHOST) + 3;
 
     if (!is_url(request->url))
@@ -191,11 +209,14 @@ static struct wanted measure(const struct yg_hook_request *request)
 
         if ((len = header_size(header)) == 0)
             return wanted;
-        if (strncasecmp(header, "Content-Type:", 13) == 0)
-            wanted.num_own = 1;
+        has_type |= strncasecmp(header, "Content-Type:", 13) == 0;
     }
+    if (!has_type)
+        wanted.own[wanted.num_own++] = content_type;
+    if (request->body.len > NO_EXPECT_SIZE)
+        wanted.own[wanted.num_own++] = no_expect;
     for (size_t i = 0; i < wanted.num_own; i++)
-        size += strlen(own_headers[i]) + 1;
+        size += strlen(wanted.own[i]) + 1;
     wanted.size = size + (wanted.num_headers + wanted.num_own) * sizeof(struct curl_slist);
     return wanted;
 }
@@ -235,7 +256,7 @@ static void copy_headers(struct yg_hook_call *call, char *at, const struct yg_ho
         list[i].data = at;
         list[i].next = i + 1 < num ? &list[i + 1] : NULL;
         if (i < wanted->num_own)
-            strcpy(at, own_headers[i]);
+            strcpy(at, wanted->own[i]);
         else
             copy_header(at, request->headers[i - wanted->num_own]);
         at += strlen(at) + 1;
@@ -356,7 +377,6 @@ void yg_hook_client_free(struct yg_hook_client *client)
         client->idle = transfer->next;
         yg_transfer_free(transfer);
     }
-    curl_multi_cleanup(client->multi);
     yg_sockets_stop(client);
     client->is_freed = true;
     if (!client->is_replying)
@@ -374,9 +394,7 @@ int yg_hook_client_new(yodel_loop *loop, const struct yg_hook_client_options *op
     client->options = *options;
     if (client->options.in_flight == 0)
         client->options.in_flight = 1;
-    client->multi = curl_multi_init();
-    if (client->multi == NULL || yg_sockets_start(client) < 0) {
-        curl_multi_cleanup(client->multi);
+    if (yg_sockets_start(client) < 0) {
         free(client);
         return -ENOMEM;
     }

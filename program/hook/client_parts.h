@@ -21,12 +21,14 @@ struct yg_transfer {
     struct yg_transfer *next;  /* of the idle ones */
     struct yg_hook_call *call; /* NULL: idle */
     CURL *easy;
-    char *key; /* the URL that the handle is set to; NULL: none */
+    char *key;    /* the URL that the handle is set to; NULL: none */
+    CURLU *parts; /* the same, parsed once; NULL: libcurl parses it, and says what is wrong */
     uint32_t connect_timeout_ms;
     bool is_again;   /* it was sent anew, on a connection of its own */
     int failure;     /* of a callback: why libcurl was told to stop; else 0 */
     size_t head_len; /* bytes of the answer's heads so far */
     bool has_head;   /* the last of them is whole */
+    int fd;          /* the last descriptor that it waited for; -1: none */
     struct yg_text body;
     char error[CURL_ERROR_SIZE];
 };
@@ -59,8 +61,8 @@ struct yg_hook_call {
 struct yg_hook_client {
     yodel_loop *loop;
     struct yg_hook_client_options options;
-    CURLM *multi;
-    yodel_timer timer;                                 /* libcurl's */
+    CURLM *multi;      /* NULL after its memory has failed, until the next request */
+    yodel_timer timer; /* libcurl's */
     struct yg_hook_socket *sockets[YG_SOCKET_BUCKETS]; /* by descriptor */
     struct yg_call_list waiting, running;
     struct yg_transfer *idle;
@@ -77,6 +79,10 @@ void yg_hook_client_done(struct yg_transfer *transfer, CURLcode code);
 
 /* Ends a call soon, by its timer. */
 void yg_hook_call_fail(struct yg_hook_call *call, int result);
+
+/* libcurl has run out of memory: what it was at is half made, and 7.88 crashes when it meets that
+ * again.  So the calls that run end soon, and it begins anew. */
+void yg_hook_client_break(struct yg_hook_client *client);
 
 /* ---- client_transfer.c ---- */
 
@@ -101,13 +107,16 @@ void yg_transfer_free(struct yg_transfer *transfer);
 
 /* ---- client_sockets.c ---- */
 
-/* Ties libcurl to the loop.  Returns 0 or -ENOMEM. */
+/* Begins with libcurl on the loop, if it has not.  Returns 0 or -ENOMEM. */
 int yg_sockets_start(struct yg_hook_client *client);
 
-/* The options of a handle whose sockets are the client's.  user of the callback is the transfer. */
+/* The options of a handle whose sockets are the client's. */
 bool yg_sockets_set_up(struct yg_hook_client *client, struct yg_transfer *transfer);
 
-/* Forgets the watches that libcurl has left. */
+/* Something of an answer has come. */
+void yg_sockets_answered(struct yg_transfer *transfer);
+
+/* Ends with libcurl, which must have no transfers, and all connections. */
 void yg_sockets_stop(struct yg_hook_client *client);
 
 #endif

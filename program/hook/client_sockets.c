@@ -7,17 +7,22 @@
 #include "hook/client_parts.h"
 
 /*
- * The descriptors of libcurl's.  It forgets a connection between two requests and closes it when it
- * likes: so the watch of one belongs to its socket, from the opening to the closing, and a request
- * on a kept connection changes nothing in the kernel's set.
+ * The descriptors of libcurl's.  It forgets a connection between two requests: but the watch of one
+ * that has given an answer stays until the connection is closed, and a request on a kept connection
+ * changes nothing in the kernel's set.
+ *
+ * One that has not is closed by libcurl 7.88 without a word, when another address was faster or the
+ * request is given up: it is told later that nobody waits for the descriptor any more, or, if it
+ * got the same number for another socket in the same call, nothing at all.
  */
 struct yg_hook_socket {
     struct yg_hook_socket *next; /* of its bucket */
     struct yg_hook_client *client;
     yodel_watch watch;
     int fd;
-    bool is_connection; /* opened and closed here; else libcurl's resolver has it */
-    bool is_used;       /* a request waits for it */
+    unsigned events;
+    struct yg_transfer *transfer; /* that waits for it; NULL: none */
+    bool is_kept;                 /* it has given an answer: on_close() comes */
 };
 
 static struct yg_hook_socket **bucket_of(struct yg_hook_client *client, int fd)
@@ -39,14 +44,14 @@ static struct yg_hook_socket *find(struct yg_hook_client *client, int fd)
 /* libcurl goes on; then what has ended is told, until the client is gone. */
 static void drive(struct yg_hook_client *client, int fd, int mask)
 {
-    CURLM *multi = client->multi;
     struct CURLMsg *message;
     bool was_replying = client->is_replying;
     int num;
 
     client->is_replying = true; /* keeps the struct */
-    (void)curl_multi_socket_action(multi, fd, mask, &num);
-    while (!client->is_freed && (message = curl_multi_info_read(multi, &num)) != NULL) {
+    if (curl_multi_socket_action(client->multi, fd, mask, &num) != CURLM_OK)
+        yg_hook_client_break(client);
+    while (client->multi != NULL && (message = curl_multi_info_read(client->multi, &num)) != NULL) {
         const CURLcode code = message->data.result;
         struct yg_transfer *transfer = NULL;
 
@@ -66,7 +71,7 @@ static void on_ready(yodel_watch *watch, unsigned events, void *user)
                      (events & YODEL_WATCH_ERROR ? CURL_CSELECT_ERR : 0);
 
     /* A connection that is kept has ended: libcurl looks ahead of the next request. */
-    if (!socket->is_used)
+    if (socket->transfer == NULL)
         (void)yodel_watch_set_events(watch, 0);
     else
         drive(socket->client, socket->fd, mask);
@@ -80,7 +85,7 @@ static void on_time(yodel_timer *timer, void *user)
 
 /* ---- what libcurl asks for ---- */
 
-static struct yg_hook_socket *add(struct yg_hook_client *client, int fd, bool is_connection)
+static struct yg_hook_socket *add(struct yg_hook_client *client, int fd)
 {
     struct yg_hook_socket **bucket = bucket_of(client, fd);
     struct yg_hook_socket *socket = calloc(1, sizeof(*socket));
@@ -89,7 +94,6 @@ static struct yg_hook_socket *add(struct yg_hook_client *client, int fd, bool is
         return NULL;
     socket->client = client;
     socket->fd = fd;
-    socket->is_connection = is_connection;
     yodel_watch_init(&socket->watch, client->loop, on_ready, socket);
     socket->next = *bucket;
     *bucket = socket;
@@ -109,19 +113,41 @@ static void forget(struct yg_hook_client *client, int fd)
     free(socket);
 }
 
+static int listen_to(struct yg_hook_socket *socket, unsigned events)
+{
+    socket->events = events;
+    if (yodel_watch_is_running(&socket->watch))
+        return yodel_watch_set_events(&socket->watch, events);
+    return yodel_watch_start(&socket->watch, socket->fd, events);
+}
+
+/* One of this number was closed without a word: libcurl believes that it is the same. */
+static int listen_anew(struct yg_hook_socket *socket)
+{
+    (void)yodel_watch_stop(&socket->watch);
+    socket->is_kept = false;
+    return listen_to(socket, socket->events);
+}
+
+static void fail(struct yg_transfer *transfer, int rc)
+{
+    yg_hook_call_fail(transfer->call, rc == -ENOMEM ? rc : -EIO);
+}
+
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
+    const int type = address->socktype | SOCK_CLOEXEC;
+    const int fd = socket(address->family, type, address->protocol);
     struct yg_transfer *transfer = user;
-    const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    struct yg_hook_socket *same;
+    int rc;
 
     (void)purpose;
     if (fd < 0)
         return CURL_SOCKET_BAD;
-    if (add(transfer->call->client, fd, true) == NULL) {
-        transfer->failure = -ENOMEM;
-        close(fd);
-        return CURL_SOCKET_BAD;
-    }
+    same = find(transfer->call->client, fd);
+    if (same != NULL && (rc = listen_anew(same)) < 0)
+        fail(transfer, rc);
     return fd;
 }
 
@@ -131,48 +157,53 @@ static int on_close(void *user, curl_socket_t fd)
     return close(fd);
 }
 
-static int listen_to(struct yg_hook_socket *socket, unsigned events)
+static void unuse(struct yg_hook_client *client, int fd)
 {
-    if (yodel_watch_is_running(&socket->watch))
-        return yodel_watch_set_events(&socket->watch, events);
-    return yodel_watch_start(&socket->watch, socket->fd, events);
+    struct yg_hook_socket *socket = find(client, fd);
+
+    if (socket != NULL && socket->is_kept)
+        socket->transfer = NULL;
+    else
+        forget(client, fd);
 }
 
-/* Of a connection nothing is changed when no request uses it any more: the next one will. */
-static void unuse(struct yg_hook_client *client, struct yg_hook_socket *socket)
+static int use(struct yg_hook_client *client, struct yg_transfer *transfer, int fd, unsigned events)
 {
-    if (socket == NULL)
-        return;
-    if (socket->is_connection)
-        socket->is_used = false;
-    else
-        forget(client, socket->fd);
+    struct yg_hook_socket *socket = find(client, fd);
+
+    if (socket == NULL && (socket = add(client, fd)) == NULL)
+        return -ENOMEM;
+    socket->transfer = transfer;
+    transfer->fd = fd;
+    return listen_to(socket, events);
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *socket_user)
 {
     const unsigned events = (what & CURL_POLL_IN ? YODEL_WATCH_READABLE : 0U) |
                             (what & CURL_POLL_OUT ? YODEL_WATCH_WRITABLE : 0U);
-    struct yg_hook_client *client = user;
-    struct yg_hook_socket *socket = find(client, fd);
     struct yg_transfer *transfer = NULL;
     int rc;
 
     (void)socket_user;
     if (what == CURL_POLL_REMOVE) {
-        unuse(client, socket);
+        unuse(user, fd);
         return 0;
     }
-    if (socket == NULL)
-        socket = add(client, fd, false);
-    if (socket != NULL)
-        socket->is_used = true;
-    rc = socket != NULL ? listen_to(socket, events) : -ENOMEM;
-    if (rc < 0) {
-        curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
-        yg_hook_call_fail(transfer->call, rc == -ENOMEM ? rc : -EIO);
-    }
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
+    if ((rc = use(user, transfer, fd, events)) < 0)
+        fail(transfer, rc);
     return 0; /* an error would end all transfers for good */
+}
+
+void yg_sockets_answered(struct yg_transfer *transfer)
+{
+    struct yg_hook_socket *socket = NULL;
+
+    if (transfer->fd >= 0)
+        socket = find(transfer->call->client, transfer->fd);
+    if (socket != NULL && socket->transfer == transfer)
+        socket->is_kept = true;
 }
 
 static int on_timer(CURLM *multi, long ms, void *user)
@@ -197,25 +228,36 @@ bool yg_sockets_set_up(struct yg_hook_client *client, struct yg_transfer *transf
            curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, client) == CURLE_OK;
 }
 
-int yg_sockets_start(struct yg_hook_client *client)
+static bool set_up_multi(struct yg_hook_client *client)
 {
     const long num = client->options.in_flight;
     CURLM *multi = client->multi;
 
-    yodel_timer_init(&client->timer, client->loop, on_time, client);
     return curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
-                   curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client) == CURLM_OK &&
-                   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
-                   curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client) == CURLM_OK &&
-                   curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) == CURLM_OK &&
-                   curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, num) == CURLM_OK &&
-                   curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, num) == CURLM_OK
-               ? 0
-               : -ENOMEM;
+           curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, num) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, num) == CURLM_OK;
+}
+
+int yg_sockets_start(struct yg_hook_client *client)
+{
+    if (client->multi != NULL)
+        return 0;
+    yodel_timer_init(&client->timer, client->loop, on_time, client);
+    client->multi = curl_multi_init();
+    if (client->multi != NULL && set_up_multi(client))
+        return 0;
+    yg_sockets_stop(client);
+    return -ENOMEM;
 }
 
 void yg_sockets_stop(struct yg_hook_client *client)
 {
+    curl_multi_cleanup(client->multi);
+    client->multi = NULL;
     (void)yodel_timer_stop(&client->timer);
     for (size_t i = 0; i < YG_SOCKET_BUCKETS; i++)
         while (client->sockets[i] != NULL)

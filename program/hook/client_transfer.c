@@ -19,6 +19,8 @@ static size_t on_head(char *ptr, size_t size, size_t num, void *user)
     struct yg_transfer *transfer = user;
     const size_t len = size * num;
 
+    if (transfer->head_len == 0)
+        yg_sockets_answered(transfer);
     if (len > 5 && memcmp(ptr, "HTTP/", 5) == 0)
         transfer->has_head = false;
     else if (len > 0 && (*ptr == '\r' || *ptr == '\n'))
@@ -108,16 +110,33 @@ static struct yg_transfer *take_idle(struct yg_hook_client *client, const struct
     return transfer;
 }
 
+/* Parsing is a fifth of what a request costs. */
+static CURLU *parse(const char *url)
+{
+    CURLU *parts = curl_url();
+
+    if (parts != NULL && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK)
+        return parts;
+    curl_url_cleanup(parts);
+    return NULL;
+}
+
+/* As a text, too, which libcurl has its own retries by. */
 static bool set_url(struct yg_transfer *transfer, const struct yg_hook_call *call)
 {
     const size_t size = strlen(call->key) + 1;
+    CURL *easy = transfer->easy;
 
     if (is_for(transfer, call))
         return true;
     free(transfer->key);
     transfer->key = NULL;
-    if (curl_easy_setopt(transfer->easy, CURLOPT_URL, call->url) != CURLE_OK ||
-        curl_easy_setopt(transfer->easy, CURLOPT_UNIX_SOCKET_PATH, call->path) != CURLE_OK)
+    (void)curl_easy_setopt(easy, CURLOPT_CURLU, NULL);
+    curl_url_cleanup(transfer->parts);
+    transfer->parts = parse(call->url);
+    if (curl_easy_setopt(easy, CURLOPT_CURLU, transfer->parts) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_URL, call->url) != CURLE_OK ||
+        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, call->path) != CURLE_OK)
         return false;
     transfer->key = malloc(size);
     if (transfer->key != NULL)
@@ -161,14 +180,18 @@ static bool set_call(struct yg_transfer *transfer, const struct yg_hook_call *ca
 int yg_transfer_begin(struct yg_hook_call *call)
 {
     struct yg_hook_client *client = call->client;
-    struct yg_transfer *transfer = take_idle(client, call);
+    struct yg_transfer *transfer;
 
+    if (yg_sockets_start(client) < 0)
+        return -ENOMEM;
+    transfer = take_idle(client, call);
     if (transfer == NULL && (transfer = make(client)) == NULL)
         return -ENOMEM;
     transfer->call = call;
     transfer->failure = 0;
     transfer->head_len = 0;
     transfer->has_head = false;
+    transfer->fd = -1;
     transfer->error[0] = '\0';
     if (!set_call(transfer, call) ||
         curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK) {
@@ -221,6 +244,7 @@ void yg_transfer_free(struct yg_transfer *transfer)
     if (transfer == NULL)
         return;
     curl_easy_cleanup(transfer->easy);
+    curl_url_cleanup(transfer->parts);
     yg_text_done(&transfer->body);
     free(transfer->key);
     free(transfer);

@@ -7,7 +7,8 @@ In a test:
     with Backend() as backend:            # at backend.port, and at the Unix socket backend.path
         ... backend.url("/status/503"), backend.requests, backend.connections
 
-As a program it writes one line, "PORT REFUSED PATH", and serves until its input ends; nothing listens at the port REFUSED.
+As a program it writes one line, "PORT REFUSED FULL PATH", and serves until its input ends.  Nothing listens at the port
+REFUSED; connections to the port FULL are not accepted, nor are those to PORT at ::1.
 
     /echo             200, and what came as JSON: method, path, headers, body, number and age of the connection
     /status/N         that status; query: retry_after, cache_control, type, location, body
@@ -259,6 +260,21 @@ class Connection:
         return self.well()
 
 
+def full_listener(host, port=0):
+    """One that accepts nobody any more, with those who fill it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.bind((host, port))
+    listener.listen(0)
+    fill = []
+    for _ in range(3):
+        sock = socket.socket(family)
+        sock.setblocking(False)
+        sock.connect_ex(listener.getsockname())
+        fill.append(sock)
+    return listener, fill
+
+
 class Backend:
     """The back end, on threads.  behave(request) answers all other paths: a status, headers, and a body."""
 
@@ -275,6 +291,9 @@ class Backend:
         self.refused = self.closed.getsockname()[1]
         self.listeners = [socket.create_server(("127.0.0.1", 0), backlog=512), socket.socket(socket.AF_UNIX)]
         self.port = self.listeners[0].getsockname()[1]
+        self.full, self.fill = full_listener("127.0.0.1")
+        with contextlib.suppress(OSError):  # IPv6 may be off, or the port taken
+            self.full6 = full_listener("::1", self.port)
         self.listeners[1].bind(self.path)
         self.listeners[1].listen(512)
         for listener in self.listeners:
@@ -344,7 +363,7 @@ class Backend:
 
 def main():
     with Backend() as backend:
-        print(backend.port, backend.refused, backend.path, flush=True)
+        print(backend.port, backend.refused, backend.full.getsockname()[1], backend.path, flush=True)
         while os.read(sys.stdin.fileno(), 4096) != b"":
             pass
 

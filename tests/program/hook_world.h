@@ -43,11 +43,13 @@ extern struct world world;
 int world_open(void **state);
 int world_close(void **state);
 
-/* "http://127.0.0.1:PORT/path", or to its Unix socket, or to a port where nobody listens; static,
- * of the last few calls. */
+/* "http://127.0.0.1:PORT/path", or to its Unix socket, or to a port where nobody listens, or
+ * nobody accepts, or by a name whose first address is such a one; static, of the last few calls. */
 const char *world_url(const char *path);
 const char *world_unix_url(const char *path);
 const char *world_refused_url(const char *path);
+const char *world_full_url(const char *path);
+const char *world_localhost_url(const char *path);
 
 /* Posts call n, which is answered within timeout_ms. */
 int world_post(unsigned n, const char *url, yodel_str body, uint32_t timeout_ms);
