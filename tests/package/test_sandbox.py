@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 from harness import LIMIT, equal, eventually, http, run, skip
+from hooked_server import SECRET, Hooks
 from sio_client import SioClient
 from yodel_program import ENV, YODEL, file, folder
 
@@ -24,7 +25,9 @@ listen:
   - {name: public, address: "localhost:0", serve: [clients]}
   - {name: internal, address: "127.0.0.1:0", serve: [health]}
   - {name: local, address: "unix:%s", mode: "0660", group: "%s", serve: [api]}
-namespaces: [{name: /, auth: none}]
+namespaces: [{name: /, auth: none}, {name: /asked, auth: required, webhook: main}]
+auth: {methods: [webhook]}
+webhooks: [{name: main, url: "%s", secret: "%s"}]
 shutdown: {drain: 5s, spread: 100ms}
 """
 
@@ -77,15 +80,18 @@ def served(without=""):
     if shutil.which("systemd-analyze") is None:
         skip("no systemd-analyze")
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    with folder() as place, file(CONFIG % (place / "api.sock", os.getgid())) as path:
-        program = Served(place, path, without)
-        try:
-            yield program, place
-        finally:
-            program.end()
+    with contextlib.closing(Hooks()) as backend, folder() as place:
+        url = backend.url("/hook").replace("127.0.0.1", "localhost")  # a name: it is looked up
+        with file(CONFIG % (place / "api.sock", os.getgid(), url, SECRET)) as path:
+            program = Served(place, path, without)
+            try:
+                yield program, place
+            finally:
+                program.end()
 
 
 def serves(program, place):
+    SioClient(program.port, "/asked").close()
     client = SioClient(program.port)
     equal(http(program.internal, "GET", "/health/ready").status, 200)
     equal((place / "api.sock").stat().st_mode & 0o777, 0o660)
