@@ -44,6 +44,7 @@ PROGRAM = {
     "api": "base config token command",
     "serve": "base log config token state command hook api",
     "cli": "base config token state command hook api serve",
+    "man": "base config",
 }
 # Pure protocol code does no I/O, reads no clock and starts no thread.
 FORBIDDEN = {"proto": r"sys/|netinet/|arpa/|pthread|time\.h|unistd\.h|openssl/|uv\.h"}

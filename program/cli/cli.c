@@ -82,7 +82,7 @@ int yg_cli_options(const struct yg_command *command, int argc, char **argv,
 
 int yg_cli_usage(const struct yg_command *command, bool asked)
 {
-    fprintf(asked ? stdout : stderr, "usage: yodel %s %s\n%s\n", command->name, command->usage,
+    fprintf(asked ? stdout : stderr, "usage: yodel %s %s\n\n%s\n", command->name, command->usage,
             command->doc);
     return asked ? YG_EXIT_OK : YG_EXIT_USAGE;
 }
