@@ -14,6 +14,46 @@ static int allow(yodel_request *req, void *user)
     return yg_origin_allows(state->first, req) ? 0 : 403;
 }
 
+/* ---- who comes and goes ---- */
+
+static enum yg_transport transport_of(const yodel_sio_client *client)
+{
+    return strcmp(client->transport, "polling") == 0 ? YG_BY_POLLING : YG_BY_WEBSOCKET;
+}
+
+/* The words of the library are those of socket.io's server. */
+static enum yg_end_reason reason_of(const yodel_sio_client *client)
+{
+    static const struct {
+        const char *text;
+        enum yg_end_reason reason;
+    } reasons[] = {
+        {"transport close", YG_END_CLIENT},        {"transport error", YG_END_ERROR},
+        {"ping timeout", YG_END_PING_TIMEOUT},     {"parse error", YG_END_PROTOCOL},
+        {"forced close", YG_END_PROTOCOL},         {"too slow", YG_END_SLOW},
+        {"no namespace", YG_END_NO_NAMESPACE},     {"forced server close", YG_END_SERVER},
+        {"server shutting down", YG_END_SHUTDOWN},
+    };
+
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (strcmp(client->reason, reasons[i].text) == 0)
+            return reasons[i].reason;
+    }
+    return YG_END_SERVER;
+}
+
+static void on_client_open(const yodel_sio_client *client, void *user)
+{
+    yg_connection_opened(user, transport_of(client));
+}
+
+static void on_client_close(const yodel_sio_client *client, void *user)
+{
+    yg_connection_closed(user, transport_of(client), reason_of(client));
+}
+
+/* ---- the service ---- */
+
 /* Pages of other hosts need CORS for polling. */
 static size_t other_origins(const struct yg_texts *origins, const char *into[MAX_ORIGINS + 1])
 {
@@ -36,17 +76,18 @@ int yg_clients_start(struct yg_state *state)
 
     rc = yodel_sio_new(
         state->server,
-        YODEL_OPTIONS(yodel_sio_options, .path = config->socketio.path,
-                      .ping_interval_ms = config->socketio.ping_interval_ms,
-                      .ping_timeout_ms = config->socketio.ping_timeout_ms,
-                      .connect_timeout_ms = config->socketio.connect_timeout_ms,
-                      .max_payload = config->limits.message_bytes,
-                      .max_buffered = config->limits.queue_bytes,
-                      .max_rooms = config->limits.rooms_per_socket,
-                      .cors = other_origins(&config->clients.origins, origins) > 0 ? &cors : NULL,
-                      .recovery_ms = config->socketio.recovery_ms, .recovery_use_middleware = 1,
-                      .close_congested = config->limits.on_slow == YG_SLOW_CLOSE,
-                      .allow_request = allow, .hooks_user = state, .channels = state->service.kept),
+        YODEL_OPTIONS(
+            yodel_sio_options, .path = config->socketio.path,
+            .ping_interval_ms = config->socketio.ping_interval_ms,
+            .ping_timeout_ms = config->socketio.ping_timeout_ms,
+            .connect_timeout_ms = config->socketio.connect_timeout_ms,
+            .max_payload = config->limits.message_bytes, .max_buffered = config->limits.queue_bytes,
+            .max_rooms = config->limits.rooms_per_socket,
+            .cors = other_origins(&config->clients.origins, origins) > 0 ? &cors : NULL,
+            .recovery_ms = config->socketio.recovery_ms, .recovery_use_middleware = 1,
+            .close_congested = config->limits.on_slow == YG_SLOW_CLOSE, .allow_request = allow,
+            .on_client_open = on_client_open, .on_client_close = on_client_close,
+            .hooks_user = state, .channels = state->service.kept),
         &state->sio);
     if (rc < 0) {
         yg_log(state, YG_LOG_ERROR, "socketio: %s", yodel_strerror(rc));

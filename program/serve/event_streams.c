@@ -30,12 +30,23 @@ struct reader {
     struct yg_until until;
 };
 
+static enum yg_end_reason reason_of(yodel_stream_reason reason)
+{
+    static const enum yg_end_reason reasons[] = {
+        [YODEL_STREAM_COMPLETE] = YG_END_SERVER,  [YODEL_STREAM_GONE] = YG_END_CLIENT,
+        [YODEL_STREAM_STOPPED] = YG_END_SHUTDOWN, [YODEL_STREAM_TIMEOUT] = YG_END_SLOW,
+        [YODEL_STREAM_ABORTED] = YG_END_SLOW,
+    };
+
+    return (size_t)reason < sizeof(reasons) / sizeof(reasons[0]) ? reasons[reason] : YG_END_ERROR;
+}
+
 static void on_close(yodel_sse *sse, yodel_stream_reason reason, void *user)
 {
     struct reader *reader = user;
 
-    (void)sse, (void)reason;
-    atomic_fetch_sub_explicit(&reader->state->num_event_streams, 1, memory_order_relaxed);
+    (void)sse;
+    yg_connection_closed(reader->state, YG_BY_EVENT_STREAM, reason_of(reason));
     yg_until_stop(&reader->until);
     free(reader);
 }
@@ -156,7 +167,7 @@ static int begin(const struct path *path, yodel_request *req, const struct yg_to
     }
     /* From here on on_close frees it. */
     reader->state = state;
-    atomic_fetch_add_explicit(&state->num_event_streams, 1, memory_order_relaxed);
+    yg_connection_opened(state, YG_BY_EVENT_STREAM);
     yg_until_init(&reader->until, loop, on_over, reader);
     if (at != 0)
         yg_until_set(&reader->until, at);

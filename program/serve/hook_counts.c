@@ -236,8 +236,11 @@ static void put_oldest(struct yg_hook_counts_of_all *all, struct yg_text *text)
     }
 }
 
+/* Without a webhook there is nothing, no head either. */
 void yg_hook_counts_put(struct yg_hook_counts_of_all *all, struct yg_text *text)
 {
+    if (first_of(all) == NULL)
+        return;
     put_family(all, text, "yodel_webhook_requests_total", "counter",
                "Requests to back ends, each attempt.", put_requests);
     put_family(all, text, "yodel_webhook_duration_seconds", "histogram",

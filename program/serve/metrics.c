@@ -24,6 +24,24 @@ static void put_labelled(struct yg_text *text, const char *name, const char *typ
     put_labelled(text, name, type, help, (const struct labelled[]){__VA_ARGS__},                   \
                  sizeof((const struct labelled[]){__VA_ARGS__}) / sizeof(struct labelled))
 
+static uint64_t less(uint64_t all, uint64_t some)
+{
+    return all > some ? all - some : 0;
+}
+
+static void put_messages(struct yg_text *text, const yodel_server_stats *all,
+                         const yodel_sio_stats *sio)
+{
+    PUT_LABELLED(text, "yodel_messages_received_total", "counter", "Messages of clients.",
+                 {"protocol=\"socketio\"", sio->messages_in},
+                 {"protocol=\"websocket\"", less(all->messages_in, sio->messages_in)});
+    PUT_LABELLED(
+        text, "yodel_messages_sent_total", "counter", "Messages to clients.",
+        {"protocol=\"socketio\"", sio->messages_out},
+        {"protocol=\"websocket\"", less(all->messages_out, sio->messages_out + all->events_out)},
+        {"protocol=\"event_stream\"", all->events_out});
+}
+
 static void put_traffic(struct yg_text *text, const yodel_server_stats *stats)
 {
     yg_metric(text, "yodel_http_requests_total", "counter", "Requests, upgrades included.",
@@ -32,13 +50,11 @@ static void put_traffic(struct yg_text *text, const yodel_server_stats *stats)
                  "Requests that were too big or came too slowly.",
                  {"reason=\"too_big\"", stats->requests_too_big},
                  {"reason=\"late\"", stats->requests_late});
-    yg_metric(text, "yodel_messages_received_total", "counter", "Messages of clients.",
-              stats->messages_in);
-    yg_metric(text, "yodel_messages_sent_total", "counter", "Messages to clients.",
-              stats->messages_out);
     yg_metric(text, "yodel_received_bytes_total", "counter", "Bytes from clients.",
               stats->bytes_in);
     yg_metric(text, "yodel_sent_bytes_total", "counter", "Bytes to clients.", stats->bytes_out);
+    yg_metric(text, "yodel_send_queue_bytes", "gauge", "Bytes that wait to be sent.",
+              stats->send_queue);
     PUT_LABELLED(text, "yodel_messages_dropped_total", "counter", "Messages that were not sent.",
                  {"reason=\"queue\"", stats->congested}, {"reason=\"loop\"", stats->mail_refused},
                  {"reason=\"event_stream\"", stats->events_dropped});
@@ -53,8 +69,8 @@ static void put_ends(struct yg_text *text, const yodel_server_stats *stats)
                  {"reason=\"proxy\"", stats->proxy_refused},
                  {"reason=\"connect_rate\"", stats->limited_connects});
     yg_metric(text, "yodel_slow_clients_closed_total", "counter",
-              "Connections that were ended, as they did not take what was sent.",
-              stats->sends_stalled);
+              "Clients that were ended, as they did not take what was sent.",
+              stats->sends_stalled + stats->slow_closed);
     PUT_LABELLED(text, "yodel_clients_ended_total", "counter",
                  "Clients that were sent away for what they did.",
                  {"reason=\"message_rate\"", stats->limited_messages},
@@ -74,26 +90,19 @@ static void put_work(struct yg_text *text, const yodel_server_stats *stats)
               "Memory that is promised to compressed WebSockets.", stats->deflate_memory);
 }
 
-static uint64_t less(uint64_t all, uint64_t some)
-{
-    return all > some ? all - some : 0;
-}
-
-static void put_clients(struct yg_state *state, struct yg_text *text)
+static void put_library(struct yg_state *state, struct yg_text *text)
 {
     yodel_server_stats server = {.size = sizeof(server)};
     yodel_sio_stats clients = {.size = sizeof(clients)};
 
     (void)yodel_server_get_stats(state->server, &server);
     (void)yodel_sio_get_stats(state->sio, &clients);
-    PUT_LABELLED(text, "yodel_connections", "gauge", "Clients that are connected.",
-                 {"transport=\"polling\"", clients.polling},
-                 {"transport=\"websocket\"", less(clients.clients, clients.polling)});
     yg_metric(text, "yodel_tcp_connections", "gauge", "TCP connections that are open.",
               server.connections);
-    yg_metric(text, "yodel_connections_opened_total", "counter", "Connections that were accepted.",
-              server.accepted);
+    yg_metric(text, "yodel_tcp_connections_opened_total", "counter",
+              "TCP connections that were accepted.", server.accepted);
     put_ends(text, &server);
+    put_messages(text, &server, &clients);
     put_traffic(text, &server);
     put_work(text, &server);
 }
@@ -119,9 +128,9 @@ static void put_state(struct yg_state *state, struct yg_text *text)
 
 /* Who has metrics. */
 static void (*const writers[])(struct yg_state *state, struct yg_text *text) = {
-    put_state,         put_clients, yg_health_put,       yg_cert_times_put,
-    yg_api_counts_put, yg_auth_put, yg_client_verbs_put, yg_redis_put,
-    yg_visitors_put,   yg_log_put,  yg_hooks_put,
+    put_state,           yg_connections_put, yg_namespaces_put, put_library,
+    yg_health_put,       yg_cert_times_put,  yg_api_counts_put, yg_auth_put,
+    yg_client_verbs_put, yg_redis_put,       yg_log_put,        yg_hooks_put,
 };
 
 static void reply(yodel_request *req, const struct yg_text *text, const char *type)

@@ -74,6 +74,43 @@ int yg_namespaces_add(struct yg_state *state, const struct yg_config *config)
     return rc;
 }
 
+/* ---- metrics ---- */
+
+static void put_each(struct yg_state *state, const struct yg_config *config, struct yg_text *text,
+                     const char *name, size_t (*count)(yodel_sio_namespace *ns))
+{
+    for (size_t i = 0; i < config->namespaces.num; i++) {
+        const char *of = config->namespaces.items[i].name;
+        yodel_sio_namespace *ns = yodel_sio_find_namespace(state->sio, of);
+        struct yg_text label = {0};
+
+        yg_metric_label(&label, "namespace", of);
+        yg_metric_sample(text, name, yg_text_string(&label), count(ns));
+        text->failed = text->failed || yg_text_failed(&label);
+        yg_text_done(&label);
+        yodel_sio_namespace_unref(ns);
+    }
+}
+
+static size_t count_sockets(yodel_sio_namespace *ns)
+{
+    return yodel_sio_namespace_count(ns);
+}
+
+void yg_namespaces_put(struct yg_state *state, struct yg_text *text)
+{
+    static const char sockets[] = "yodel_sockets", rooms[] = "yodel_rooms";
+    const struct yg_config *config = yg_state_config(state);
+
+    yg_metric_head(text, sockets, "gauge", "Clients that are in the namespace.");
+    put_each(state, config, text, sockets, count_sockets);
+    yg_metric_head(text, rooms, "gauge", "Rooms that somebody of this node is in.");
+    put_each(state, config, text, rooms, yodel_sio_namespace_num_rooms);
+    yg_config_unref(config);
+}
+
+/* ---- start ---- */
+
 int yg_namespaces_start(struct yg_state *state)
 {
     yodel_sio_namespace *root, *all;

@@ -16,6 +16,7 @@
 #include "log/repeat.h"
 #include "log/sink.h"
 #include "serve/auth.h"
+#include "serve/connections.h"
 #include "serve/key_source.h"
 #include "serve/metrics_text.h"
 
@@ -91,7 +92,7 @@ struct yg_state {
     atomic_uint_least64_t client_counts[YG_NUM_CLIENT_KINDS][YG_NUM_CLIENT_OUTCOMES];
     struct yg_key_source *key_source;
     struct yg_hooks *hooks;
-    atomic_uint_least64_t num_websockets, num_event_streams; /* that are open */
+    struct yg_connection_counts connections;
     struct yg_websocket_paths *websockets;
     struct yg_event_paths *events;
     char node[256]; /* the node's name */
@@ -203,6 +204,9 @@ int yg_admit(yodel_sio_socket *socket, void *user);
 /* Makes namespaces that are new in a configuration.  One thread at a time. */
 int yg_namespaces_add(struct yg_state *state, const struct yg_config *config);
 
+/* How many sockets and rooms they have. */
+void yg_namespaces_put(struct yg_state *state, struct yg_text *text);
+
 /* The options of a namespace; NULL: the configuration has none of that name. */
 const struct yg_namespace *yg_namespace_find(const struct yg_config *config, yodel_str name);
 
@@ -214,7 +218,6 @@ const struct yg_room *yg_room_find(const struct yg_config *config, const char *n
 /* Plain WebSockets, and streams for EventSource; each failure was said. */
 int yg_websockets_start(struct yg_state *state);
 int yg_events_start(struct yg_state *state);
-void yg_visitors_put(struct yg_state *state, struct yg_text *text);
 
 /* What clients may do by themselves: handlers of a namespace, before clients are in it. */
 int yg_client_verbs_set_up(struct yg_state *state, yodel_sio_namespace *ns);

@@ -50,14 +50,6 @@ bool yg_visitor_may_join(const struct yg_token *token, const char *room)
     return yg_grants_join(&token->grants, room, strlen(room), false);
 }
 
-void yg_visitors_put(struct yg_state *state, struct yg_text *text)
-{
-    yg_metric(text, "yodel_websockets", "gauge", "Plain WebSockets that are open.",
-              atomic_load_explicit(&state->num_websockets, memory_order_relaxed));
-    yg_metric(text, "yodel_event_streams", "gauge", "Event streams that are open.",
-              atomic_load_explicit(&state->num_event_streams, memory_order_relaxed));
-}
-
 /* ---- the end ---- */
 
 int64_t yg_visitor_end_ms(const struct yg_config *config, const struct yg_token *token)

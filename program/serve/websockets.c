@@ -149,16 +149,34 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
     yg_token_free(&token);
     if (status != 0)
         return status;
-    atomic_fetch_add_explicit(&path->state->num_websockets, 1, memory_order_relaxed);
+    yg_connection_opened(path->state, YG_BY_RAW_WEBSOCKET);
     return YODEL_ACCEPT;
+}
+
+static enum yg_end_reason reason_of(struct yg_state *state, const yodel_ws_closing *closing)
+{
+    switch (closing->by) {
+    case YODEL_WS_BY_PEER:
+    case YODEL_WS_BY_LOSS:
+        return YG_END_CLIENT;
+    case YODEL_WS_BY_TIMEOUT:
+        return YG_END_PING_TIMEOUT;
+    case YODEL_WS_BY_ERROR:
+        return closing->code == 1008 || closing->code == 1009 ? YG_END_ERROR : YG_END_PROTOCOL;
+    default:
+        if (closing->code == 1013)
+            return YG_END_SLOW;
+        return closing->code != CLOSE_EXPIRED && atomic_load(&state->is_draining) ? YG_END_SHUTDOWN
+                                                                                  : YG_END_SERVER;
+    }
 }
 
 static void on_close(yodel_ws *ws, const yodel_ws_closing *closing, void *user)
 {
     const struct path *path = user;
 
-    (void)ws, (void)closing;
-    atomic_fetch_sub_explicit(&path->state->num_websockets, 1, memory_order_relaxed);
+    (void)ws;
+    yg_connection_closed(path->state, YG_BY_RAW_WEBSOCKET, reason_of(path->state, closing));
 }
 
 /* Without a hook messages are for nobody. */

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The metrics and probes of yodel serve, what Prometheus' own tool says of them, alert rules and the board."""
 
+import hashlib
 import json
 import pathlib
 import re
 import shutil
 import subprocess
 
-from harness import LIMIT, equal, eventually, http, run
+from harness import LIMIT, WebSocket, equal, eventually, http, run
 from sio_client import SioClient
 from yodel_program import Yodel, file, folder
 
@@ -18,6 +19,10 @@ listen:
   - {name: public, address: "127.0.0.1:0"}
   - {name: internal, address: "127.0.0.1:0", serve: [api, metrics, health]}
 namespaces: [{name: /, auth: none}]
+"""
+MORE = f"""
+websockets: [{{path: /ws, auth: none}}]
+api: {{keys: [{{name: key, sha256: {hashlib.sha256(b"key").hexdigest()}, scopes: [rooms]}}]}}
 """
 
 
@@ -61,6 +66,38 @@ def test_series_are_there_from_the_start():
                 assert re.search(rf"^{name}(_bucket)?[ {{]", said, re.M), name
         lines = re.findall(r"^([a-z_]+(?:\{.*\})?) \S+$", said, re.M)
         equal(len(lines), len(set(lines)))
+
+
+def test_clients_and_what_they_do():
+    """By namespace, transport, reason and protocol: all from the start, and of configured names alone."""
+    spaces = OPEN.replace("{name: /, auth: none}", "{name: /, auth: none}, {name: /chat, auth: none}") + MORE
+    with file(spaces) as path, Yodel("-c", path) as server:
+        said = text(server)
+        for name in ("yodel_sockets", "yodel_rooms"):
+            equal(re.findall(rf"^{name}\{{(.*)\}} (\d+)$", said, re.M), [('namespace="/"', "0"), ('namespace="/chat"', "0")])
+        equal(len(re.findall(r"^yodel_connections_closed_total\{.*\} 0$", said, re.M)), 4 * 8)
+        with SioClient(server.port) as client, SioClient(server.port, "/chat"), WebSocket(server.port, "/ws") as raw:
+            for name in ("/", "/chat"):
+                equal(value(server, f'yodel_sockets{{namespace="{name}"}}'), 1)
+            equal(value(server, 'yodel_connections{transport="websocket"}'), 2)
+            equal(value(server, 'yodel_connections{transport="raw_websocket"}'), 1)
+            before = value(server, 'yodel_messages_received_total{protocol="socketio"}')
+            join = json.dumps({"of": {"all": True}, "rooms": ["a", "b"]}).encode()
+            headers = [("Authorization", "Bearer key"), ("Content-Type", "application/json")]
+            equal(http(server.internal, "POST", "/api/v1/join", headers, join).status, 200)
+            equal(value(server, 'yodel_rooms{namespace="/"}'), 2)
+            equal(value(server, 'yodel_rooms{namespace="/chat"}'), 0)
+            client.emit("x")
+            raw.send_text("y")
+            eventually(lambda: value(server, 'yodel_messages_received_total{protocol="socketio"}') == before + 1, "it has come")
+            eventually(lambda: value(server, 'yodel_messages_received_total{protocol="websocket"}') == 1, "so has the other")
+            equal(value(server, "yodel_send_queue_bytes"), 0)
+        for transport, number in (("websocket", 2), ("raw_websocket", 1)):
+            name = f'yodel_connections_closed_total{{transport="{transport}",reason="client"}}'
+            eventually(lambda name=name, number=number: value(server, name) == number, "they have gone")
+            equal(value(server, f'yodel_connections_opened_total{{transport="{transport}"}}'), number)
+        equal(value(server, 'yodel_rooms{namespace="/"}'), 0)
+        promtool("check", "metrics", stdin=text(server))
 
 
 def test_openmetrics():

@@ -76,7 +76,7 @@ class Events(Stream):
 def test_websockets():
     with serve() as server:
         with WebSocket(server.port, "/open/a") as one, WebSocket(server.port, "/open/a") as two:
-            open_now(server, "yodel_websockets", 2)
+            open_now(server, 'yodel_connections{transport="raw_websocket"}', 2)
             send(server, "a", "hello")
             equal([one.message(), two.message()], ["hello"] * 2)
             one.send_text("to nobody")
@@ -85,7 +85,7 @@ def test_websockets():
             send(server, "b", "not for them")
             send(server, "a", "again")
             equal([one.message(), two.message()], ["again"] * 2)
-        open_now(server, "yodel_websockets", 0)
+        open_now(server, 'yodel_connections{transport="raw_websocket"}', 0)
         equal(status(server, "/ws/a"), 401)
         equal(status(server, "/ws/a", bearer(token(secret=OTHER))), 401)
         equal(status(server, "/ws/a", bearer(token())), 403)
@@ -135,7 +135,7 @@ def test_event_streams():
         joined = token("ann", yodel={"join": ["news"]})
         chosen = token("bob", yodel={"can": {"join": ["n*"]}})
         with Events(server, "/events", bearer(joined)) as ann, Events(server, "/chosen?rooms=news,n2", bearer(chosen)) as bob:
-            open_now(server, "yodel_event_streams", 2)
+            open_now(server, 'yodel_connections{transport="event_stream"}', 2)
             call(server, "POST", "emit", {"to": {"rooms": ["news"]}, "event": "said", "args": ["x", 1]})
             for stream in (ann, bob):
                 stream.until(b'event: said\ndata: ["x",1]\n\n')
@@ -146,7 +146,7 @@ def test_event_streams():
             send(server, "news", "raw")
             for stream in (ann, bob):
                 stream.until(b"data: raw\n")
-        open_now(server, "yodel_event_streams", 0)
+        open_now(server, 'yodel_connections{transport="event_stream"}', 0)
 
 
 def test_an_event_stream_ends_with_its_token():
