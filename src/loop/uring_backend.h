@@ -116,6 +116,9 @@ static inline struct uring_backend *yd_uring_of(struct yd_loop *loop)
 struct io_uring_sqe *yd_uring_sqe(struct uring_backend *backend);
 /* Hands the queue over now.  False: some is left in it. */
 bool yd_uring_submit(struct uring_backend *backend);
+/* Does that, and has the kernel do what it has put off, so that what was canceled is let go of.
+ * Nobody is told here of what has ended. */
+void yd_uring_submit_and_run(struct uring_backend *backend);
 
 /* Counts sqe, whose end will be told to the owner of ptr. */
 static inline void yd_uring_arm(struct uring_backend *backend, struct io_uring_sqe *sqe, void *ptr,

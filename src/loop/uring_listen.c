@@ -138,8 +138,8 @@ void yd_uring_listener_accept(struct yd_listener *listener)
     accept_some(listener->backend, MOST_WAITING);
 }
 
-/* The kernel has to know first, and at once: it holds what is polled, and peers could still
- * connect. */
+/* The kernel has to know first, and to let go at once, which some rings do only when they are asked
+ * for events: it holds what is polled, and peers could still connect. */
 void yd_uring_listener_stop(struct yd_listener *listener)
 {
     struct uring_listener *state = listener->backend;
@@ -148,7 +148,7 @@ void yd_uring_listener_stop(struct yd_listener *listener)
     state->stopped = true;
     yd_uring_op_cancel(backend, &state->op);
     if (backend->running)
-        (void)yd_uring_submit(backend);
+        yd_uring_submit_and_run(backend);
     yd_uring_op_settle(backend, &state->op);
     (void)close(listener->fd);
     listener->fd = -1;

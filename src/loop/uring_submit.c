@@ -19,6 +19,12 @@ bool yd_uring_submit(struct uring_backend *backend)
     return io_uring_sq_ready(&backend->ring) == 0;
 }
 
+void yd_uring_submit_and_run(struct uring_backend *backend)
+{
+    if (yd_uring_submit(backend))
+        (void)io_uring_get_events(&backend->ring);
+}
+
 struct io_uring_sqe *yd_uring_sqe(struct uring_backend *backend)
 {
     struct io_uring_sqe *sqe;
