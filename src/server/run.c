@@ -214,8 +214,12 @@ static void on_drained(struct yd_timer *timer)
 {
     struct yd_worker *worker = yd_container_of(timer, struct yd_worker, drain);
 
+    if (worker->sends_away) {
+        end_now(worker);
+        return;
+    }
     send_away(worker);
-    end_now(worker);
+    yd_timer_start(&worker->loop->wheel, timer, yd_loop_due(worker->loop, 1));
 }
 
 static void run_kill(struct yd_loop *loop, void *worker)
