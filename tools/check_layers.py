@@ -41,9 +41,10 @@ PROGRAM = {
     "state": "base",
     "command": "base config token state",
     "hook": "base config state command",
+    "client": "base",
     "api": "base config token command",
     "serve": "base log config token state command hook api",
-    "cli": "base config token state command hook api serve",
+    "cli": "base config token state command hook client api serve",
     "man": "base config",
 }
 # Pure protocol code does no I/O, reads no clock and starts no thread.
