@@ -50,14 +50,21 @@ static size_t on_body(char *ptr, size_t size, size_t num, void *user)
 
 /* ---- handles ---- */
 
+/* Those of the file alone: libcurl looks into the system's folder, too, if it is not told. */
+static bool set_authorities(CURL *easy, const char *file)
+{
+    return file == NULL || *file == '\0' ||
+           (curl_easy_setopt(easy, CURLOPT_CAINFO, file) == CURLE_OK &&
+            curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK);
+}
+
 /* What is the same for all requests.  QUICK_EXIT: a name that is being looked up is given up, not
  * waited for. */
 static bool set_up(struct yg_hook_client *client, struct yg_transfer *transfer)
 {
-    const char *ca = client->options.ca;
     CURL *easy = transfer->easy;
 
-    return (ca == NULL || *ca == '\0' || curl_easy_setopt(easy, CURLOPT_CAINFO, ca) == CURLE_OK) &&
+    return set_authorities(easy, client->options.ca) &&
            curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head) == CURLE_OK &&

@@ -4,11 +4,12 @@
 
 In a test:
 
-    with Backend() as backend:            # at backend.port, and at the Unix socket backend.path
+    with Backend() as backend:            # at backend.port, at backend.tls_port, and at the Unix socket backend.path
         ... backend.url("/status/503"), backend.requests, backend.connections
 
-As a program it writes one line, "PORT REFUSED FULL PATH", and serves until its input ends.  Nothing listens at the port
-REFUSED; connections to the port FULL are not accepted, nor are those to PORT at ::1.
+As a program it writes one line, "PORT REFUSED FULL TLS PATH CERT", and serves until its input ends.  Nothing listens at the
+port REFUSED; connections to the port FULL are not accepted, nor are those to PORT at ::1.  TLS speaks it, with the certificate
+of 127.0.0.1 in the file CERT, which its own key has signed.
 
     /echo             200, and what came as JSON: method, path, headers, body, number and age of the connection
     /status/N         that status; query: retry_after, cache_control, type, location, body
@@ -40,7 +41,9 @@ import json
 import os
 import pathlib
 import socket
+import ssl
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
@@ -275,6 +278,17 @@ def full_listener(host, port=0):
     return listener, fill
 
 
+def make_certificate(folder):
+    """The files of a key and of its certificate."""
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=hostile", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert],
+        check=True, capture_output=True,
+    )
+    return str(key), str(cert)
+
+
 class Backend:
     """The back end, on threads.  behave(request) answers all other paths: a status, headers, and a body."""
 
@@ -289,23 +303,33 @@ class Backend:
         self.closed = socket.socket()  # bound, and not listening
         self.closed.bind(("127.0.0.1", 0))
         self.refused = self.closed.getsockname()[1]
-        self.listeners = [socket.create_server(("127.0.0.1", 0), backlog=512), socket.socket(socket.AF_UNIX)]
-        self.port = self.listeners[0].getsockname()[1]
+        self.listeners = [
+            socket.create_server(("127.0.0.1", 0), backlog=512),
+            socket.socket(socket.AF_UNIX),
+            socket.create_server(("127.0.0.1", 0), backlog=512),
+        ]
+        self.port, self.tls_port = (self.listeners[i].getsockname()[1] for i in (0, 2))
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        key, self.cert = make_certificate(pathlib.Path(self.folder.name))
+        self.tls.load_cert_chain(self.cert, key)
         self.full, self.fill = full_listener("127.0.0.1")
         with contextlib.suppress(OSError):  # IPv6 may be off, or the port taken
             self.full6 = full_listener("::1", self.port)
         self.listeners[1].bind(self.path)
         self.listeners[1].listen(512)
-        for listener in self.listeners:
-            threading.Thread(target=self.accept, args=(listener,), daemon=True).start()
+        for i, listener in enumerate(self.listeners):
+            threading.Thread(target=self.accept, args=(listener, i == 2), daemon=True).start()
 
     def url(self, path, refused=False):
         return f"http://127.0.0.1:{self.refused if refused else self.port}{path}"
 
+    def tls_url(self, path):
+        return f"https://127.0.0.1:{self.tls_port}{path}"
+
     def unix_url(self, path):
         return f"unix:{self.path}:{path}"
 
-    def accept(self, listener):
+    def accept(self, listener, has_tls):
         with contextlib.suppress(OSError):
             while True:
                 sock = listener.accept()[0]
@@ -313,12 +337,17 @@ class Backend:
                     self.connections += 1
                     self.socks.add(sock)
                     connection = Connection(self, sock, self.connections)
-                threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+                threading.Thread(target=self.serve, args=(connection, has_tls), daemon=True).start()
 
-    def serve(self, connection):
-        connection.serve()
+    def serve(self, connection, has_tls):
+        sock = connection.sock
+        with contextlib.suppress(OSError):
+            if has_tls:
+                connection.sock = self.tls.wrap_socket(sock.dup(), server_side=True)
+            connection.serve()
         with self.changed:
-            self.socks.discard(connection.sock)
+            self.socks.discard(sock)
+        sock.close()
 
     def note(self, request):
         with self.changed:
@@ -363,7 +392,8 @@ class Backend:
 
 def main():
     with Backend() as backend:
-        print(backend.port, backend.refused, backend.full.getsockname()[1], backend.path, flush=True)
+        full = backend.full.getsockname()[1]
+        print(backend.port, backend.refused, full, backend.tls_port, backend.path, backend.cert, flush=True)
         while os.read(sys.stdin.fileno(), 4096) != b"":
             pass
 

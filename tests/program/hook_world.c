@@ -25,8 +25,8 @@ struct world world;
 static struct {
     pid_t pid;
     FILE *input; /* it serves until this ends */
-    int port, refused, full;
-    char path[108];
+    int port, refused, full, tls;
+    char path[108], cert[256];
 } back_end;
 
 static char *text_of_url(void)
@@ -67,6 +67,19 @@ const char *world_full_url(const char *path)
 
     snprintf(text, 512, "http://127.0.0.1:%d%s", back_end.full, path);
     return text;
+}
+
+const char *world_tls_url(const char *host, const char *path)
+{
+    char *text = text_of_url();
+
+    snprintf(text, 512, "https://%s:%d%s", host, back_end.tls, path);
+    return text;
+}
+
+const char *world_cert(void)
+{
+    return back_end.cert;
 }
 
 const char *world_localhost_url(const char *path)
@@ -240,8 +253,8 @@ int world_open(void **state)
     close(out[1]);
     back_end.input = fdopen(in[1], "w");
     output = fdopen(out[0], "r");
-    if (fscanf(output, "%d %d %d %107s", &back_end.port, &back_end.refused, &back_end.full,
-               back_end.path) != 4)
+    if (fscanf(output, "%d %d %d %d %107s %255s", &back_end.port, &back_end.refused, &back_end.full,
+               &back_end.tls, back_end.path, back_end.cert) != 6)
         return -1;
     world_run(&(struct yg_hook_client_options){.in_flight = 1}, stop);
     return fclose(output);

@@ -50,6 +50,10 @@ const char *world_unix_url(const char *path);
 const char *world_refused_url(const char *path);
 const char *world_full_url(const char *path);
 const char *world_localhost_url(const char *path);
+const char *world_tls_url(const char *host, const char *path);
+
+/* The file of the certificate, which is of 127.0.0.1. */
+const char *world_cert(void);
 
 /* Posts call n, which is answered within timeout_ms. */
 int world_post(unsigned n, const char *url, yodel_str body, uint32_t timeout_ms);

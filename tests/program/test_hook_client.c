@@ -252,6 +252,34 @@ static void test_hook_client_gives_up_connecting(void **state)
         assert_int_equal(world.got[n].result, n < 10 ? -ETIMEDOUT : n < 20 || n >= 30 ? 0 : 1);
 }
 
+/* ---- TLS ---- */
+
+static void post_by_tls(void)
+{
+    CHECK(world_post(0, world_tls_url("127.0.0.1", "/echo"), YODEL_STR("{}"), LONG_MS) == 0);
+    CHECK(world_post(1, world_tls_url("localhost", "/echo"), YODEL_STR("{}"), LONG_MS) == 0);
+    CHECK(world_post(2, world_tls_url("127.0.0.1", "/half"), YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void test_hook_client_checks_certificates(void **state)
+{
+    struct yg_hook_client_options options = plain;
+
+    world.expected = 3;
+    world_run(&options, post_by_tls); /* by the system's */
+    for (unsigned n = 0; n < 3; n++) {
+        assert_int_equal(world.got[n].result, -EIO);
+        is_in(world.got[n].error, "certificate");
+    }
+    forget(state);
+    world.expected = 3;
+    options.ca = world_cert();
+    world_run(&options, post_by_tls);
+    assert_int_equal(world.got[0].result, 0);
+    for (unsigned n = 1; n < 3; n++)
+        assert_int_equal(world.got[n].result, -EIO);
+}
+
 /* ---- connections that are kept ---- */
 
 /* A script: each is posted when the one before it was answered. */
@@ -526,6 +554,7 @@ int main(void)
         RUN(test_hook_client_reads_headers),
         RUN(test_hook_client_tells_that_nobody_is_there),
         RUN(test_hook_client_gives_up_connecting),
+        RUN(test_hook_client_checks_certificates),
         RUN(test_hook_client_keeps_connections),
         RUN(test_hook_client_sends_anew_on_another_connection),
         RUN(test_hook_client_waits_for_connections),
