@@ -17,6 +17,12 @@
  * its drain; until then, and if the other one fails, nothing changes.
  */
 
+#ifdef __GLIBC_PREREQ
+#if __GLIBC_PREREQ(2, 34)
+#define HAS_CLOSEFROM
+#endif
+#endif
+
 extern char **environ;
 
 /* What says to this process alone that it was started by systemd. */
@@ -72,8 +78,20 @@ static char **words_of(struct yg_state *state)
     return words;
 }
 
+/* Standard descriptors alone: those of libcurl's are not closed by exec(), and would add up. */
+static int keep_standard(posix_spawn_file_actions_t *actions)
+{
+#ifdef HAS_CLOSEFROM
+    return posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+#else
+    (void)actions;
+    return 0;
+#endif
+}
+
 /* Signals are blocked here, and SIGPIPE ignored; there they are not. */
-static int spawn(const char *program, char **words, char **entries, pid_t *ret_pid)
+static int spawn_with(const posix_spawn_file_actions_t *actions, const char *program, char **words,
+                      char **entries, pid_t *ret_pid)
 {
     posix_spawnattr_t attributes;
     sigset_t none, defaults;
@@ -87,9 +105,23 @@ static int spawn(const char *program, char **words, char **entries, pid_t *ret_p
     (void)posix_spawnattr_setsigmask(&attributes, &none);
     (void)posix_spawnattr_setsigdefault(&attributes, &defaults);
     (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    rc = posix_spawn(ret_pid, program, NULL, &attributes, words, entries);
+    rc = posix_spawn(ret_pid, program, actions, &attributes, words, entries);
     posix_spawnattr_destroy(&attributes);
     return -rc;
+}
+
+static int spawn(const char *program, char **words, char **entries, pid_t *ret_pid)
+{
+    posix_spawn_file_actions_t actions;
+    int rc = posix_spawn_file_actions_init(&actions);
+
+    if (rc != 0)
+        return -rc;
+    rc = -keep_standard(&actions);
+    if (rc == 0)
+        rc = spawn_with(&actions, program, words, entries, ret_pid);
+    posix_spawn_file_actions_destroy(&actions);
+    return rc;
 }
 
 static int start_successor(struct yg_state *state)

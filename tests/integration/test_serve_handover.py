@@ -21,6 +21,7 @@ listen:
 namespaces: [{name: /, auth: none}]
 shutdown: {drain: 10s, spread: 100ms}
 """
+HOOKED = OPEN.replace("auth: none", "auth: none, webhook: main") + 'webhooks: [{name: main, url: "http://127.0.0.1:1/"}]'
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -74,14 +75,23 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(*words):
+def served(*words, text=OPEN):
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    with folder() as place, file(OPEN) as path:
+    with folder() as place, file(text) as path:
         program = Served(place, path, *words)
         try:
             yield program, place
         finally:
             program.end()
+
+
+def test_a_successor_is_left_no_descriptors():
+    with served(text=HOOKED) as (program, _):
+        nums = []
+        for _ in range(2):
+            program.replace()
+            nums.append(len(os.listdir(f"/proc/{program.pids[-1]}/fd")))
+        equal(nums[1], nums[0])
 
 
 def test_no_client_is_refused():
