@@ -158,6 +158,9 @@ int yg_hooked_begin(struct yg_state *state, yodel_sio_socket *socket, struct yg_
 
 /* ---- goodbye ---- */
 
+static yg_hook_told_fn on_told;
+static int push(struct yg_hooked *hooked, struct yg_hook_event *event);
+
 void yg_hooked_goodbye(struct yg_hooked *hooked, const char *reason, const char *rooms)
 {
     struct yg_hook_event *event;
@@ -167,7 +170,7 @@ void yg_hooked_goodbye(struct yg_hooked *hooked, const char *reason, const char 
     hooked->is_known = false;
     if (!yg_hook_has_kind(hooked->hook, YG_HOOK_DISCONNECTED))
         return;
-    event = yg_hook_event_new(hooked->lane, YG_HOOK_DISCONNECTED, NULL, NULL);
+    event = yg_hook_event_new(hooked->lane, YG_HOOK_DISCONNECTED, on_told, hooked);
     if (event == NULL) {
         yg_hook_count_lost(hooked->hook);
         return;
@@ -175,7 +178,7 @@ void yg_hooked_goodbye(struct yg_hooked *hooked, const char *reason, const char 
     put_member(yg_hook_event_text(event), "reason", yodel_str_of(reason));
     yg_text_printf(yg_hook_event_text(event), ",\"rooms\":%s,\"duration_ms\":%" PRId64, rooms,
                    yg_clock_wall_ms() - hooked->connected_ms);
-    (void)yg_lane_push(event);
+    (void)push(hooked, event);
 }
 
 struct listing {
@@ -277,7 +280,7 @@ static void change(struct yg_hooked *hooked, const struct yg_hook_result *result
                      "webhook: meta or expires_at could not be changed: out of memory");
 }
 
-/* ---- connected ---- */
+/* ---- notices ---- */
 
 static void on_told(const struct yg_hook_told *told, void *user)
 {

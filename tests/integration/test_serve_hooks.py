@@ -163,6 +163,14 @@ def test_a_failed_event_has_no_acknowledgement():
             equal(list(client.answers), [])
 
 
+def test_what_is_answered_to_a_goodbye_is_done():
+    left = lambda event: {"actions": [{"emit": {"event": "lost"}}, {"emit": {"event": "left", "to": {"rooms": event["rooms"]}, "args": [event["socket"]["user"]]}}]}  # noqa: E731
+    with hooked({"connect": lambda event: {"user": event["auth"]["n"], "rooms": ["lobby"]}, "disconnected": left}) as (_, server):
+        with server.client(auth={"n": "ann"}) as ann:
+            server.client(auth={"n": "bob"}).close()
+            equal(ann.event(), ["left", "bob"])
+
+
 def test_a_client_that_leaves_while_it_is_asked_for():
     def wait(_):
         time.sleep(0.3)
