@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""A chat whose sockets are in Yodel: a request tells of events, the answer says what to do."""
+
+import base64
+import hmac
+import json
+import os
+import re
+import time
+import urllib.request
+
+from flask import Flask, request
+
+USERS = {"ann": "rose", "boris": "oak"}  # a real one keeps hashes
+app = Flask(__name__)
+
+
+def is_signed(body):
+    head = "{webhook-id}.{webhook-timestamp}.".format_map(request.headers).encode()
+    right = b"v1," + base64.b64encode(hmac.digest(os.environb[b"WEBHOOK_SECRET"], head + body, "sha256"))
+    signatures = request.headers["webhook-signature"].encode().split(b" ")
+    is_right = any(hmac.compare_digest(right, signature) for signature in signatures)
+    return is_right and abs(time.time() - int(request.headers["webhook-timestamp"])) <= 300
+
+
+def api(call, body=None):
+    headers = {"Content-Type": "application/json", "Authorization": "Bearer " + os.environ["API_KEY"]}
+    asked = urllib.request.Request(os.environ["API_URL"] + call, json.dumps(body).encode() if body else None, headers)
+    with urllib.request.urlopen(asked, timeout=2) as answer:
+        return json.load(answer)
+
+
+def emit(room, event, *args):
+    return {"emit": {"to": {"rooms": [room]}, "event": event, "args": args, "history": event == "said"}}
+
+
+def answer(event):
+    if event["kind"] == "connect":
+        name, password = ((event["auth"] or {}).get(key) for key in ("name", "password"))
+        is_known = isinstance(name, str) and name in USERS and USERS[name] == password
+        return {"user": name} if is_known else {"reject": {"message": "wrong name or password"}}
+    if event["kind"] == "disconnected":
+        return {"actions": [emit(room, "people") for room in event["rooms"]]}
+    name, value, socket = event["event"], next(iter(event["args"]), None), event["socket"]
+    room = (socket["meta"] or {}).get("room")
+    if name == "join" and isinstance(value, str) and re.fullmatch("[a-z]{1,20}", value):
+        leave = [{"leave": {"rooms": [room]}}, emit(room, "people")] if room not in (None, value) else []
+        api("/join", {"of": {"sockets": [socket["sid"]]}, "rooms": [value]})  # now, so that nothing is missed
+        items = api("/history?room=" + value)["items"]
+        return {"meta": {"room": value}, "actions": [*leave, emit(value, "people")], "ack": [items]}
+    if name == "say" and room and isinstance(value, str) and len(value) <= 1000:
+        return {"actions": [emit(room, "said", {"id": event["id"], "user": socket["user"], "text": value})], "ack": [True]}
+    return {"ack": [api("/presence?room=" + room)["members"] if name == "who" and room else {"error": "what?"}]}
+
+
+@app.post("/")
+def webhook():
+    if not is_signed(request.get_data()):
+        return "", 400  # 401 would be a refusal of the client
+    return {"results": [{"id": event["id"], **answer(event)} for event in request.get_json()["events"]]}
