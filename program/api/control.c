@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "api/call.h"
+#include "base/json.h"
 
 static const struct {
     const char *method, *path;
@@ -95,12 +96,6 @@ bool yg_control_request(struct yg_api *api, yodel_request *req, yodel_str path)
 
 /* ---- answers ---- */
 
-static int add_text(const char *ptr, size_t len, void *text)
-{
-    yg_text_add(text, ptr, len);
-    return yg_text_failed(text) ? -1 : 0;
-}
-
 static void put(struct yg_text *text, const struct yg_complaint *complaint, const json_t *body)
 {
     const bool is_good = complaint->problem == YG_PROBLEM_NONE;
@@ -115,9 +110,7 @@ static void put(struct yg_text *text, const struct yg_complaint *complaint, cons
         yg_text_puts(text, "{}");
         return;
     }
-    if (json_dump_callback(body, add_text, text,
-                           is_good ? JSON_COMPACT : JSON_COMPACT | JSON_EMBED) != 0)
-        text->failed = true;
+    yg_json_put(text, body, is_good ? 0 : JSON_EMBED);
     yg_text_puts(text, is_good ? "" : "}");
 }
 

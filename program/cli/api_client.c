@@ -24,6 +24,8 @@ int yg_api_say(const struct yg_api_where *where, int status, const char *format,
     va_list args;
     int len;
 
+    if (where->is_quiet)
+        return status;
     va_start(args, format);
     len = vasprintf(&text, format, args);
     va_end(args);

@@ -19,6 +19,7 @@ struct yg_api_where {
     const char *ca;       /* a file of authorities, for https; NULL: the system's */
     uint32_t max_ms;      /* for a whole call; 0: no limit */
     bool as_json;         /* problems are told as objects */
+    bool is_quiet;        /* nothing is said */
 };
 
 struct yg_api_client {

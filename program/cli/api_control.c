@@ -162,16 +162,30 @@ static int show_stop(const struct yg_api_words *words, const struct process *pro
     return fflush(stdout) == 0 ? 0 : YG_EXIT_FAILED;
 }
 
+/* One that ends at once may take its answer along: if it can be seen, that is looked at instead. */
+static int ask_to_stop(struct yg_api_client *client, bool at_once, bool can_be_seen)
+{
+    const struct yg_api_where *where = client->where;
+    struct yg_api_where quiet = *where;
+    struct yg_api_answer answer;
+    int rc;
+
+    quiet.is_quiet = at_once && can_be_seen;
+    client->where = &quiet;
+    rc = call(client, "POST", at_once ? "stop?now" : "stop", &answer);
+    client->where = where;
+    yg_api_answer_done(&answer);
+    return quiet.is_quiet && rc == YG_EXIT_UNREACHABLE ? 0 : rc;
+}
+
 static int stop(struct yg_api_client *client, const struct yg_api_words *words)
 {
     const uint32_t max_ms = words->ack_ms != 0 ? words->ack_ms : STOP_MS;
-    struct yg_api_answer answer = {0};
     struct process process = {0};
     int rc = find_process(client, &process);
 
     if (rc == 0)
-        rc = call(client, "POST", words->at_once ? "stop?now" : "stop", &answer);
-    yg_api_answer_done(&answer);
+        rc = ask_to_stop(client, words->at_once, process.pid != 0);
     if (rc != 0)
         return rc;
     if (process.pid == 0 && !words->no_wait)

@@ -11,6 +11,8 @@
 
 /* What the API asks of the process: the same as by signals, and answered when it is over. */
 
+#define ANSWER_MS 100 /* that an answer has before all ends */
+
 /* Who waits for the end of something. */
 struct yg_control_wait {
     struct yg_control_wait *next;
@@ -65,16 +67,17 @@ static void tell_process(struct yg_state *state, yodel_decision *decision)
 static void reopen(struct yg_state *state, yodel_decision *decision)
 {
     struct yg_control_wait *waiter = new_waiter(decision);
+    uint64_t number;
 
     if (waiter == NULL)
         return;
-    /* The sink's thread looks for waiters under the lock. */
+    /* The sink's thread looks for waiters under the lock, and settles them behind it. */
     pthread_mutex_lock(&state->lock);
-    waiter->number = yg_sink_reopen(state->sink);
-    if (waiter->number != 0)
+    number = waiter->number = yg_sink_reopen(state->sink);
+    if (number != 0)
         push(&state->reopen_waiters, waiter);
     pthread_mutex_unlock(&state->lock);
-    if (waiter->number == 0)
+    if (number == 0)
         settle(waiter, YG_PROBLEM_NONE, NULL, json_pack("{sn}", "file"));
 }
 
@@ -153,19 +156,30 @@ static void free_call(void *arg)
     free(call);
 }
 
+static void stop_now(yodel_loop *loop, void *arg)
+{
+    (void)loop;
+    yg_signals_stop(arg, true);
+}
+
+/* The answer goes first. */
+static void stop(struct yg_state *state, yodel_loop *loop, bool at_once, yodel_decision *decision)
+{
+    yg_control_settle(decision, YG_PROBLEM_NONE, NULL, NULL);
+    if (!at_once || yodel_loop_post_after(loop, ANSWER_MS, stop_now, state, NULL) < 0)
+        yg_signals_stop(state, at_once);
+}
+
 static void run(yodel_loop *loop, void *arg)
 {
     struct call *call = arg;
     yodel_decision *decision = call->decision;
 
-    (void)loop;
     call->decision = NULL;
-    if (call->what == YG_CONTROL_RELOAD) {
+    if (call->what == YG_CONTROL_RELOAD)
         reload(call->state, decision);
-        return;
-    }
-    yg_control_settle(decision, YG_PROBLEM_NONE, NULL, NULL);
-    yg_signals_stop(call->state, call->what == YG_CONTROL_STOP_NOW);
+    else
+        stop(call->state, loop, call->what == YG_CONTROL_STOP_NOW, decision);
 }
 
 static void post(struct yg_state *state, enum yg_control what, yodel_decision *decision)

@@ -24,9 +24,9 @@ def config(path, more="log: {level: info}", queue="1MiB"):
     )
     return f"""
 listen:
+  - {{name: file, address: "unix:{path}/api.sock", mode: "0666", serve: [api]}}
   - {{name: public, address: "127.0.0.1:0"}}
   - {{name: internal, address: "127.0.0.1:0", serve: [api, health]}}
-  - {{name: file, address: "unix:{path}/api.sock", mode: "0666", serve: [api]}}
 namespaces: [{{name: /, auth: none}}]
 api: {{keys: [{keys}], unix_users: [4294967294]}}
 limits: {{queue: {queue}}}

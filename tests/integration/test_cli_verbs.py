@@ -20,9 +20,9 @@ WHO = "{name: /, auth: none, personal_room: 'user:{user}'}, {name: /x, auth: non
 def config(path, keys=()):
     return f"""
 listen:
+  - {{name: file, address: "unix:{path}/api.sock", mode: "0600", serve: [api]}}
   - {{name: public, address: "127.0.0.1:0"}}
   - {{name: internal, address: "127.0.0.1:0", serve: [api, metrics, health]}}
-  - {{name: file, address: "unix:{path}/api.sock", mode: "0600", serve: [api]}}
 namespaces: [{WHO}]
 rooms: [{{match: "kept:*", history: {{size: 10}}}}]
 websockets: [{{path: "/ws/{{room}}", auth: none}}]
