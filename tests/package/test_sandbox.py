@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The program under the restrictions of its unit: clients, a reload, a hand-over, and no io_uring."""
+"""The program under the restrictions of its unit: clients, a reload, a hand-over, also by the script of an upgrade, and no
+io_uring."""
 
 import contextlib
 import ctypes
@@ -84,6 +85,7 @@ def served(without=""):
         url = backend.url("/hook").replace("127.0.0.1", "localhost")  # a name: it is looked up
         with file(CONFIG % (place / "api.sock", os.getgid(), url, SECRET)) as path:
             program = Served(place, path, without)
+            program.path = pathlib.Path(path)
             try:
                 yield program, place
             finally:
@@ -117,6 +119,36 @@ def test_another_process_takes_over_under_them():
         assert before != program.pid
         os.waitpid(before, 0)
         serves(program, place)
+
+
+def hand_over(place, pid, is_over=lambda: None):
+    """Runs packaging/handover with a systemctl that knows of one process, and gives its status."""
+    (place / "pid").write_text(str(pid))
+    (place / "systemctl").write_text(
+        f'#!/bin/sh\ncase $1 in show) cat {place}/pid ;; kill) [ "$2 $3" = "--kill-whom=main --signal=USR2" ] && kill -USR2 "$(cat {place}/pid)" ;; esac\n'
+    )
+    (place / "systemctl").chmod(0o755)
+    path = f"{place}:{os.environ['PATH']}"
+    with subprocess.Popen([UNIT.parents[1] / "handover"], env={**os.environ, "PATH": path}, stderr=subprocess.DEVNULL) as script:
+        is_over()
+        return script.wait(LIMIT * 3)
+
+
+def test_the_script_of_an_upgrade_waits_for_the_new_process():
+    with served() as (program, place):
+
+        def is_over():
+            before = program.pid
+            program.pid = int(program.until(r"READY=1\nMAINPID=(\d+)")[1])
+            (place / "pid").write_text(str(program.pid))
+            os.waitpid(before, 0)
+
+        equal(hand_over(place, program.pid, is_over), 0)
+        serves(program, place)
+        program.path.write_text("nonsense: 1\n")
+        equal(hand_over(place, program.pid), 1)
+        serves(program, place)
+        equal(hand_over(place, 0), 3)
 
 
 def test_without_io_uring_it_is_on_libuv():
