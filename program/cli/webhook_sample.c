@@ -8,7 +8,7 @@
 
 static json_t *make_socket(const struct yg_webhook_sample *sample, const char *now)
 {
-    return json_pack("{s:s, s:s, s:s*, s:O*, s:s, s:s, s:s, s:s}", "sid", sample->sid, "namespace",
+    return json_pack("{s:s, s:s, s:s?, s:O?, s:s, s:s, s:s, s:s}", "sid", sample->sid, "namespace",
                      sample->ns, "user", sample->user, "meta", sample->meta, "connection",
                      "c-sample", "transport", "websocket", "address", ADDRESS, "connected_at", now);
 }
@@ -18,7 +18,7 @@ static json_t *make_own(const struct yg_webhook_sample *sample)
 {
     switch (sample->kind) {
     case YG_HOOK_CONNECT:
-        return json_pack("{s:O*, s:{}, s:{s:s}, s:s, s:O*, s:b}", "auth", sample->auth, "query",
+        return json_pack("{s:O?, s:{}, s:{s:s}, s:s, s:O*, s:b}", "auth", sample->auth, "query",
                          "headers", "user-agent", "yodel webhook send", "url",
                          "/socket.io/?EIO=4&transport=websocket", "claims", sample->claims,
                          "recovered", 0);

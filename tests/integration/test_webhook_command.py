@@ -14,9 +14,9 @@ import threading
 import time
 
 from harness import LIMIT, Program, Stream, connect, equal, eventually, http as call, run
-from yodel_program import ENV, YODEL, folder, yodel
+from yodel_program import ENV, YODEL, Yodel, file, folder, yodel
 
-KEY = b"secret"
+KEY = b"0123456789" * 4
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 ANSWERS = """
 connect: {user: ann, rooms: [lobby], data: {number: 1, text: "1", truth: true, nothing: ~}}
@@ -94,6 +94,40 @@ def test_they_understand_each_other():
         equal("socket" in seen[7]["event"], False)
 
 
+SERVER = """
+listen: [{name: public, address: "127.0.0.1:0"}, {name: internal, address: "127.0.0.1:0", serve: [health]}]
+namespaces: [{name: /, auth: none, webhook: main}]
+webhooks: [{name: main, url: "URL", secret_file: "SECRET", kinds: [connect, connected, event, disconnected]}]
+shutdown: {spread: 0s}
+"""
+
+
+def shape(value):
+    """Names, without what they have."""
+    return {name: shape(item) for name, item in value.items()} if isinstance(value, dict) else None
+
+
+def test_samples_are_like_what_the_server_sends():
+    with Listener() as listener:
+        text = SERVER.replace("URL", listener.url).replace("SECRET", str(listener.secret))
+        with file(text) as path, Yodel("-c", path) as server:
+            words = ["--auth", '{"x": 1}', "--emit", "say 1", "--ack", "--expect", "said", "--timeout", "5s", "--no-input"]
+            yodel("connect", f"http://127.0.0.1:{server.port}", *words)
+            eventually(lambda: len(listener.lines()) == 4, "all four have come")
+        known = ["--url", listener.url, "--secret-file", str(listener.secret)]
+        for kind, *words in (["connect", "--auth", '{"x": 1}'], ["connected"], ["event", "--ack"], ["disconnected"]):
+            send(kind, *known, *words)
+        lines = listener.lines()
+        real = {line["event"]["kind"]: line["event"] for line in lines[:4]}
+        samples = {line["event"]["kind"]: line["event"] for line in lines[4:]}
+        equal((real["connect"]["socket"]["user"], real["event"]["socket"]["user"]), (None, "ann"))
+        for event in (*real.values(), *samples.values()):
+            for name in ("headers", "query"):
+                event.pop(name, None)
+        equal(shape(samples), shape(real))
+        equal({line["signature"] for line in lines}, {"right"})
+
+
 def test_listen_checks_signatures():
     with Listener() as listener:
         body = body_of({"id": "1", "kind": "connected"})
@@ -152,7 +186,7 @@ def test_listen_ends_after_so_many():
 
 def test_listen_says_what_is_wrong():
     with folder() as path, socket.create_server(("127.0.0.1", 0)) as taken:
-        file = path / "answers.yaml"
+        answers = path / "answers.yaml"
         for text, word in (
             ("a: b: c", "answers.yaml:1:"),
             ("other: {}", "no such kind"),
@@ -160,8 +194,8 @@ def test_listen_says_what_is_wrong():
             ("event: {say: {akc: [1]}}", "ack"),
             ("connect: {user: 7}", "/user"),
         ):
-            file.write_text(text)
-            _, said = yodel("webhook", "listen", "--answers", str(file), status=65)
+            answers.write_text(text)
+            _, said = yodel("webhook", "listen", "--answers", str(answers), status=65)
             assert word in said, said
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         yodel("webhook", "listen", "--address", address, status=1)
