@@ -25,6 +25,7 @@ extern const struct yg_command_list yg_commands_of_api;
 extern const struct yg_command yg_command_config;
 extern const struct yg_command yg_command_connect;
 extern const struct yg_command yg_command_hash_password;
+extern const struct yg_command yg_command_load;
 extern const struct yg_command yg_command_serve;
 extern const struct yg_command yg_command_token;
 extern const struct yg_command yg_command_version;

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "cli/client_options.h"
 #include "client/dial.h"
 #include "client/socketio.h"
 
@@ -19,10 +20,9 @@ struct yg_connect_texts {
 
 /* What was asked for. */
 struct yg_connect_options {
-    struct yg_dial_options dial;
-    const char *ns, *auth; /* auth: JSON, NULL: none */
-    const char *ack_with;  /* JSON list: what events that want an ack get */
-    struct yg_connect_texts headers, listens, emits, expects;
+    struct yg_client_options client;
+    const char *ack_with; /* JSON list: what events that want an ack get */
+    struct yg_connect_texts listens, emits, expects;
     bool wants_ack, no_input, is_binary, as_json;
     int64_t exit_ms;     /* 0: none */
     uint64_t exit_count; /* 0: none */

@@ -6,8 +6,8 @@
 #include "cli/cli.h"
 
 static const struct yg_command *const commands[] = {
-    &yg_command_serve,   &yg_command_config,  &yg_command_token,  &yg_command_hash_password,
-    &yg_command_connect, &yg_command_webhook, &yg_command_version};
+    &yg_command_serve,   &yg_command_config, &yg_command_token,   &yg_command_hash_password,
+    &yg_command_connect, &yg_command_load,   &yg_command_webhook, &yg_command_version};
 #define NUM_OWN (sizeof(commands) / sizeof(commands[0]))
 
 /* NULL past the last one. */

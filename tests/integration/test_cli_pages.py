@@ -46,7 +46,7 @@ def commands():
 
 
 def options_of(text):
-    return set(re.findall(r"(?<![\w-])(--[a-z-]+|-[a-z])\b", text))
+    return set(re.findall(r"(?<![\w-])(--[a-z][a-z0-9-]+|-[a-z])\b", text))
 
 
 def test_every_command_and_option_is_in_the_page():

@@ -14,6 +14,7 @@
 #include "client/frames.h"
 #include "client/handshake.h"
 #include "client/packets.h"
+#include "client/quantiles.h"
 #include "client/sse_text.h"
 #include "failing.h"
 
@@ -316,6 +317,48 @@ static void test_client_addresses(void **state)
         assert_int_equal(yg_address_read(wrong[i], &problem, &none), -EINVAL);
 }
 
+/* ---- quantiles ---- */
+
+static void test_client_quantiles(void **state)
+{
+    struct yg_quantiles *all = calloc(1, sizeof(*all));
+
+    assert_int_equal(yg_quantiles_at(all, 0.5), 0);
+    for (uint64_t us = 1; us <= 100000; us++)
+        yg_quantiles_add(all, us);
+    for (int i = 1; i <= 1000; i++) {
+        const uint64_t exact = (uint64_t)i * 100, seen = yg_quantiles_at(all, i / 1000.0);
+
+        assert_in_range(seen, exact, exact + exact / 64 + 1);
+    }
+    assert_int_equal(yg_quantiles_at(all, 1), 100000);
+    assert_int_equal(all->num, 100000);
+    assert_int_equal(all->max_us, 100000);
+    assert_int_equal(all->min_us, 1);
+    yg_quantiles_add(all, UINT64_MAX / 2);
+    assert_int_equal(yg_quantiles_at(all, 0.5), yg_quantiles_at(all, 0.5));
+    assert_true(yg_quantiles_at(all, 1) >= UINT64_C(1) << 35);
+    free(all);
+}
+
+/* One bucket holds few values, so the smallest are told exactly. */
+static void test_client_quantiles_of_few(void **state)
+{
+    struct yg_quantiles *few = calloc(1, sizeof(*few));
+
+    yg_quantiles_add(few, 0);
+    yg_quantiles_add(few, 5);
+    yg_quantiles_add(few, 63);
+    assert_int_equal(yg_quantiles_at(few, 0), 0);
+    assert_int_equal(yg_quantiles_at(few, 0.5), 5);
+    assert_int_equal(yg_quantiles_at(few, 0.99), 63);
+    yg_quantiles_add(few, 64);
+    yg_quantiles_add(few, 128);
+    assert_int_equal(yg_quantiles_at(few, 0.7), 64);
+    assert_int_equal(yg_quantiles_at(few, 0.99), 128);
+    free(few);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +371,8 @@ int main(void)
         cmocka_unit_test(test_client_handshake),
         cmocka_unit_test(test_client_sse),
         cmocka_unit_test(test_client_addresses),
+        cmocka_unit_test(test_client_quantiles),
+        cmocka_unit_test(test_client_quantiles_of_few),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
