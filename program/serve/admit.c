@@ -72,26 +72,6 @@ static int wait_for_keys(const struct yg_door *door)
 
 /* ---- the verdict ---- */
 
-/* Whether the webhook of the namespace says who may connect. */
-static bool is_asked(const struct yg_config *config, const struct yg_namespace *ns)
-{
-    const struct yg_webhook *hook = yg_config_webhook(config, ns->webhook);
-
-    return (config->auth.methods & YG_METHOD_WEBHOOK) != 0 && hook != NULL &&
-           (hook->kinds & YG_KIND_CONNECT) != 0;
-}
-
-/* Of a token when the webhook has the last word: none need be shown and, where tokens are no method
- * at all, none is looked at. */
-static int need_of(const struct yg_config *config, const struct yg_namespace *ns)
-{
-    if (!is_asked(config, ns))
-        return ns->auth;
-    return (config->auth.methods & YG_METHOD_JWT) != 0 && ns->auth != YG_AUTH_NONE
-               ? YG_AUTH_OPTIONAL
-               : YG_AUTH_NONE;
-}
-
 /* What the client has shown is held against the need of the namespace. */
 static enum yg_verdict ask(const struct yg_door *door, const struct yg_config *config, int need,
                            struct yg_token *ret_token, struct yg_refusal *ret_refusal)
@@ -134,7 +114,7 @@ static int let_in(const struct yg_door *door, const struct yg_config *config,
         return yg_door_refuse_code(door, "forbidden", "namespace");
     if (hook != NULL && yg_hook_has_kind(hook, YG_HOOK_CONNECT))
         return yg_hooked_connect(door, hook, token);
-    if (is_asked(config, ns) || (hook == NULL && *ns->webhook != '\0'))
+    if (yg_auth_asks(config, ns->webhook) || (hook == NULL && *ns->webhook != '\0'))
         return yg_door_send_away(door);
     return begin(door, config, ns, hook, token);
 }
@@ -153,7 +133,7 @@ static int decide(const struct yg_door *door)
     /* In the words of socket.io's server. */
     if (ns == NULL)
         return yg_door_refuse(door, "Invalid namespace", NULL);
-    verdict = ask(door, config, need_of(config, ns), &token, &refusal);
+    verdict = ask(door, config, yg_auth_need_of(config, ns->auth, ns->webhook), &token, &refusal);
     if (verdict == YG_VERDICT_YES)
         rc = let_in(door, config, ns, &token);
     else if (verdict == YG_VERDICT_NO)

@@ -186,6 +186,25 @@ static void tell(struct yg_state *state, const struct yg_refusal *refusal, yodel
                      YODEL_ARG(peer), yg_token_code_word(refusal->code), refusal->text);
 }
 
+/* ---- the need ---- */
+
+bool yg_auth_asks(const struct yg_config *config, const char *webhook)
+{
+    const struct yg_webhook *hook = yg_config_webhook(config, webhook);
+
+    return (config->auth.methods & YG_METHOD_WEBHOOK) != 0 && hook != NULL &&
+           (hook->kinds & YG_KIND_CONNECT) != 0;
+}
+
+/* None need be shown then and, where tokens are no method at all, none is looked at. */
+int yg_auth_need_of(const struct yg_config *config, int need, const char *webhook)
+{
+    if (!yg_auth_asks(config, webhook))
+        return need;
+    return (config->auth.methods & YG_METHOD_JWT) != 0 && need != YG_AUTH_NONE ? YG_AUTH_OPTIONAL
+                                                                               : YG_AUTH_NONE;
+}
+
 /* ---- the check ---- */
 
 /* The key may be one that was not fetched yet. */

@@ -45,6 +45,12 @@ enum yg_verdict yg_auth_check(struct yg_state *state, struct yg_auth *auth, int 
                               yodel_str shown, yodel_str peer, bool is_last,
                               struct yg_token *ret_token, struct yg_refusal *ret_refusal);
 
+/* Whether a webhook says who may connect; name: that of the namespace or WebSocket. */
+bool yg_auth_asks(const struct yg_config *config, const char *webhook);
+
+/* What need is left of need (yg_auth_need) for a token where a webhook may have the last word. */
+int yg_auth_need_of(const struct yg_config *config, int need, const char *webhook);
+
 /* Where its key set is fetched; "": there is none. */
 const char *yg_auth_url(const struct yg_auth *auth);
 /* As yg_token_checker_set_jwks(). */

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "command/attachment.h"
+#include "hook/members.h"
 #include "serve/hooked_parts.h"
 #include "serve/hooks.h"
 #include "serve/session.h"
@@ -19,12 +20,6 @@
 #define HELLO_EVENT "yodel:hello"
 
 /* ---- the socket of an event ---- */
-
-static void put_member(struct yg_text *text, const char *name, yodel_str value)
-{
-    yg_text_printf(text, ",\"%s\":", name);
-    yg_text_put_json(text, value.ptr != NULL ? value.ptr : "", value.len);
-}
 
 static void describe(void *owner, struct yg_text *text)
 {
@@ -43,19 +38,12 @@ static void describe(void *owner, struct yg_text *text)
     yg_clock_text(hooked->connected_ms, time);
     yg_text_puts(text, "{\"sid\":");
     yg_text_put_json(text, id.ptr, id.len);
-    put_member(text, "namespace", yodel_sio_namespace_name(yodel_sio_socket_namespace(socket)));
-    if (user != NULL)
-        put_member(text, "user", yodel_str_of(user));
-    else
-        yg_text_puts(text, ",\"user\":null");
-    yg_text_puts(text, ",\"meta\":");
-    if (yg_state_meta(socket) != NULL)
-        yg_json_put(text, yg_state_meta(socket), 0);
-    else
-        yg_text_puts(text, "null");
+    yg_member_put(text, "namespace", yodel_sio_namespace_name(yodel_sio_socket_namespace(socket)));
+    yg_member_put(text, "user", user != NULL ? yodel_str_of(user) : (yodel_str){NULL, 0});
+    yg_member_put_json(text, "meta", yg_state_meta(socket));
     yg_text_printf(text, ",\"connection\":\"%s\"", hooked->connection);
-    put_member(text, "transport", yodel_str_of(yodel_sio_socket_transport(socket)));
-    put_member(text, "address", yodel_sio_socket_peer(socket));
+    yg_member_put(text, "transport", yodel_str_of(yodel_sio_socket_transport(socket)));
+    yg_member_put(text, "address", yodel_sio_socket_peer(socket));
     yg_text_printf(text, ",\"connected_at\":\"%s\"}", time);
 }
 
@@ -175,7 +163,7 @@ void yg_hooked_goodbye(struct yg_hooked *hooked, const char *reason, const char 
         yg_hook_count_lost(hooked->hook);
         return;
     }
-    put_member(yg_hook_event_text(event), "reason", yodel_str_of(reason));
+    yg_member_put(yg_hook_event_text(event), "reason", yodel_str_of(reason));
     yg_text_printf(yg_hook_event_text(event), ",\"rooms\":%s,\"duration_ms\":%" PRId64, rooms,
                    yg_clock_wall_ms() - hooked->connected_ms);
     (void)push(hooked, event);
@@ -433,7 +421,7 @@ static int push_event(struct yg_hooked *hooked, yodel_sio_event *event)
     made = yg_hook_event_new(hooked->lane, YG_HOOK_EVENT, on_answered, asked);
     if (made != NULL) {
         text = yg_hook_event_text(made);
-        put_member(text, "event", yodel_sio_event_name(event));
+        yg_member_put(text, "event", yodel_sio_event_name(event));
         yg_text_puts(text, ",\"args\":");
         yg_text_add(text, args.ptr, args.len);
         yg_text_puts(text, asked->ack != NULL ? ",\"ack\":true" : ",\"ack\":false");

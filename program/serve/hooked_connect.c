@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <yodel/decision.h>
 
+#include "hook/members.h"
 #include "serve/hooked_parts.h"
 #include "serve/session.h"
 
@@ -184,15 +185,6 @@ static void put_headers(struct yg_text *text, const json_t *headers, const struc
     yg_text_putc(text, '}');
 }
 
-static void put_value(struct yg_text *text, const char *name, const json_t *value)
-{
-    yg_text_printf(text, ",\"%s\":", name);
-    if (value != NULL)
-        yg_json_put(text, value, 0);
-    else
-        yg_text_puts(text, "null");
-}
-
 static void write_question(const struct question *question, struct yg_text *text)
 {
     yodel_sio_socket *socket = question->door.socket;
@@ -202,13 +194,13 @@ static void write_question(const struct question *question, struct yg_text *text
         text->failed = true;
         return;
     }
-    put_value(text, "auth", yodel_sio_socket_auth(socket));
-    put_value(text, "query", json_object_get(handshake, "query"));
+    yg_member_put_json(text, "auth", yodel_sio_socket_auth(socket));
+    yg_member_put_json(text, "query", json_object_get(handshake, "query"));
     put_headers(text, json_object_get(handshake, "headers"),
                 &yg_hook_options(question->hooked->hook)->forward_headers);
-    put_value(text, "url", json_object_get(handshake, "url"));
+    yg_member_put_json(text, "url", json_object_get(handshake, "url"));
     if (question->token.claims != NULL)
-        put_value(text, "claims", question->token.claims);
+        yg_member_put_json(text, "claims", question->token.claims);
     yg_text_printf(text, ",\"recovered\":%s",
                    yodel_sio_socket_recovered(socket) ? "true" : "false");
     json_decref(handshake);

@@ -68,20 +68,9 @@ static unsigned check_webhooks(struct yg_state *state, const struct yg_config *c
     return num;
 }
 
-static unsigned check_websockets(struct yg_state *state, const struct yg_config *config)
-{
-    unsigned num = 0;
-
-    for (size_t i = 0; i < config->websockets.num; i++)
-        num += refuse(state, *config->websockets.items[i].webhook != '\0', "websockets.webhook");
-    return num;
-}
-
 unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config)
 {
-    unsigned num = check_websockets(state, config);
-
-    num += check_rooms(state, config);
+    unsigned num = check_rooms(state, config);
     num += refuse(state, config->events.num > 0 && (config->auth.methods & YG_METHOD_JWT) == 0,
                   "events without jwt among auth.methods");
 

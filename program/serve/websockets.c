@@ -4,23 +4,17 @@
 #include <string.h>
 #include <yodel/ws.h>
 
-#include "serve/visitor.h"
+#include "serve/hooked_ws.h"
+#include "serve/websockets.h"
 
 /*
  * Plain WebSockets: members of groups, which the API sends to.  One is in the group of {room} in
  * its path, and in the rooms of its token.
  */
 
-#define CLOSE_EXPIRED 4001
-
-struct path {
-    struct yg_state *state;
-    const struct yg_websocket *options; /* of the start */
-};
-
 struct yg_websocket_paths {
     size_t num;
-    struct path items[];
+    struct yg_websocket_path items[];
 };
 
 /* One WebSocket. */
@@ -42,20 +36,19 @@ static void on_over(void *owner)
 {
     struct member *member = owner;
 
-    yodel_ws_close(member->ws, CLOSE_EXPIRED, "the token has expired");
+    yodel_ws_close(member->ws, YG_CLOSE_EXPIRED, "the token has expired");
 }
 
 /* ---- groups ---- */
 
 /* Who is there, for GET /presence; "": the room has none. */
-static int describe(const struct yg_token *token, struct yg_text *text)
+static int describe(const char *user, const json_t *info, struct yg_text *text)
 {
-    const json_t *info = token->grants.info;
     const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
 
     yg_text_puts(text, "{\"user\":");
-    if (token->user != NULL)
-        yg_text_put_json(text, token->user, strlen(token->user));
+    if (user != NULL)
+        yg_text_put_json(text, user, strlen(user));
     else
         yg_text_puts(text, "null");
     if (info != NULL && text->len + json_dumpb(info, NULL, 0, flags) + 20 < YODEL_GROUP_MAX_JSON) {
@@ -66,8 +59,8 @@ static int describe(const struct yg_token *token, struct yg_text *text)
     return yg_text_failed(text) ? -ENOMEM : 0;
 }
 
-static int join(struct yg_state *state, yodel_ws *ws, const char *room,
-                const struct yg_token *token)
+int yg_websocket_join(struct yg_state *state, yodel_ws *ws, const char *room, const char *user,
+                      const json_t *info)
 {
     const struct yg_room *options =
         yg_room_find(yg_state_loop_config(state, yodel_ws_loop(ws)), room);
@@ -76,7 +69,7 @@ static int join(struct yg_state *state, yodel_ws *ws, const char *room,
 
     if (options == NULL || !options->presence)
         return yodel_group_add(state->service.channels, room, ws);
-    rc = describe(token, &text);
+    rc = describe(user, info, &text);
     if (rc == 0)
         rc = yodel_group_add_json(state->service.channels, room, ws,
                                   (yodel_str){text.ptr, text.len});
@@ -84,35 +77,36 @@ static int join(struct yg_state *state, yodel_ws *ws, const char *room,
     return rc;
 }
 
-/* The room of the path: who shows a token needs its grant. */
-static int join_path(struct yg_state *state, yodel_ws *ws, yodel_request *req,
-                     const struct yg_token *token)
+int yg_websocket_room(yodel_request *req, const struct yg_token *token,
+                      char ret_room[YODEL_GROUP_NAME_MAX + 1])
 {
     const yodel_str name = yodel_request_param(req, "room");
-    char room[YODEL_GROUP_NAME_MAX + 1];
 
+    ret_room[0] = '\0';
     if (name.ptr == NULL)
         return 0;
-    if (name.len == 0 || name.len >= sizeof(room) || memchr(name.ptr, 0, name.len) != NULL)
+    if (name.len == 0 || name.len > YODEL_GROUP_NAME_MAX || memchr(name.ptr, 0, name.len) != NULL)
         return 400;
-    memcpy(room, name.ptr, name.len);
-    room[name.len] = '\0';
-    if (token->claims != NULL && !yg_visitor_may_join(token, room))
-        return 403;
-    return yg_visitor_status(join(state, ws, room, token));
+    memcpy(ret_room, name.ptr, name.len);
+    ret_room[name.len] = '\0';
+    return token->claims != NULL && !yg_visitor_may_join(token, ret_room) ? 403 : 0;
 }
 
 static int join_all(struct yg_state *state, yodel_ws *ws, yodel_request *req,
                     const struct yg_token *token)
 {
     const struct yg_config *config = yg_state_loop_config(state, yodel_ws_loop(ws));
-    int status;
+    const struct yg_grants *grants = &token->grants;
+    char room[YODEL_GROUP_NAME_MAX + 1];
+    int status = yg_websocket_room(req, token, room);
 
-    if (token->grants.num_rooms + 1 > config->limits.rooms_per_socket)
+    if (grants->num_rooms + 1 > config->limits.rooms_per_socket)
         return 403;
-    status = join_path(state, ws, req, token);
-    for (size_t i = 0; i < token->grants.num_rooms && status == 0; i++)
-        status = yg_visitor_status(join(state, ws, token->grants.rooms[i], token));
+    if (status == 0 && room[0] != '\0')
+        status = yg_visitor_status(yg_websocket_join(state, ws, room, token->user, grants->info));
+    for (size_t i = 0; i < grants->num_rooms && status == 0; i++)
+        status = yg_visitor_status(
+            yg_websocket_join(state, ws, grants->rooms[i], token->user, grants->info));
     return status;
 }
 
@@ -138,7 +132,7 @@ static int begin(struct yg_state *state, yodel_ws *ws, const struct yg_token *to
 
 static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
 {
-    const struct path *path = user;
+    const struct yg_websocket_path *path = user;
     struct yg_token token;
     int status = yg_visitor_check(path->state, req, path->options->auth, &token);
 
@@ -153,7 +147,7 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
     return YODEL_ACCEPT;
 }
 
-static enum yg_end_reason reason_of(struct yg_state *state, const yodel_ws_closing *closing)
+enum yg_end_reason yg_websocket_reason(struct yg_state *state, const yodel_ws_closing *closing)
 {
     switch (closing->by) {
     case YODEL_WS_BY_PEER:
@@ -166,23 +160,25 @@ static enum yg_end_reason reason_of(struct yg_state *state, const yodel_ws_closi
     default:
         if (closing->code == 1013)
             return YG_END_SLOW;
-        return closing->code != CLOSE_EXPIRED && atomic_load(&state->is_draining) ? YG_END_SHUTDOWN
-                                                                                  : YG_END_SERVER;
+        return closing->code != YG_CLOSE_EXPIRED && atomic_load(&state->is_draining)
+                   ? YG_END_SHUTDOWN
+                   : YG_END_SERVER;
     }
 }
 
 static void on_close(yodel_ws *ws, const yodel_ws_closing *closing, void *user)
 {
-    const struct path *path = user;
+    const struct yg_websocket_path *path = user;
 
     (void)ws;
-    yg_connection_closed(path->state, YG_BY_RAW_WEBSOCKET, reason_of(path->state, closing));
+    yg_connection_closed(path->state, YG_BY_RAW_WEBSOCKET,
+                         yg_websocket_reason(path->state, closing));
 }
 
 /* Without a hook messages are for nobody. */
 static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
 {
-    const struct path *path = user;
+    const struct yg_websocket_path *path = user;
 
     (void)ws, (void)message;
     yg_client_count(path->state, YG_CLIENT_OTHER, YG_CLIENT_REFUSED);
@@ -195,21 +191,25 @@ int yg_websockets_start(struct yg_state *state)
     const size_t num = config->websockets.num;
     const yodel_ws_options options = {.size = sizeof(options),
                                       .close_congested = config->limits.on_slow == YG_SLOW_CLOSE};
-    const yodel_ws_handlers handlers = {.size = sizeof(handlers),
-                                        .on_connect = on_connect,
-                                        .on_message = on_message,
-                                        .on_close = on_close,
-                                        .options = &options};
+    const yodel_ws_handlers plain = {.size = sizeof(plain),
+                                     .on_connect = on_connect,
+                                     .on_message = on_message,
+                                     .on_close = on_close,
+                                     .options = &options};
+    yodel_ws_handlers hooked = yg_hooked_ws_handlers;
     int rc = 0;
 
-    state->websockets = calloc(1, sizeof(*state->websockets) + num * sizeof(struct path));
+    hooked.options = &options;
+    state->websockets =
+        calloc(1, sizeof(*state->websockets) + num * sizeof(struct yg_websocket_path));
     if (state->websockets == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < num && rc == 0; i++) {
-        struct path *path = &state->websockets->items[i];
+        struct yg_websocket_path *path = &state->websockets->items[i];
 
-        *path = (struct path){state, &config->websockets.items[i]};
-        rc = yodel_server_route_ws(state->server, path->options->path, &handlers, path);
+        *path = (struct yg_websocket_path){state, &config->websockets.items[i]};
+        rc = yodel_server_route_ws(state->server, path->options->path,
+                                   *path->options->webhook != '\0' ? &hooked : &plain, path);
         if (rc < 0)
             yg_log(state, YG_LOG_ERROR, "websockets.%s: %s", path->options->path,
                    yodel_strerror(rc));

@@ -23,6 +23,9 @@ shutdown: {spread: 0s}
 """
 
 
+WEBSOCKETS = 'websockets: [{path: "/ws/{room}", auth: required, webhook: main}]\n'
+
+
 def is_signed(request, secret=SECRET):
     """By Standard Webhooks."""
     signed = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + request.body
@@ -85,7 +88,7 @@ class Hooked:
         (self.path / "secret").write_text(SECRET)
         (self.path / "secret").chmod(0o600)
         url = url or self.backend.url("/hook")
-        text = LISTEN + f"namespaces: {spaces}\n"
+        text = LISTEN + f"namespaces: {spaces}\n" + WEBSOCKETS
         if "auth:" not in more:
             text += "auth: {methods: [webhook]}\n"
         text += f"webhooks: [{{name: main, url: '{url}', secret_file: {self.path}/secret{hook}}}]\n{more}\n"
@@ -106,3 +109,9 @@ class Hooked:
     def __exit__(self, *_):
         self.yodel.kill()
         self.stack.close()
+
+
+@contextlib.contextmanager
+def hooked(answers=None, **options):
+    with contextlib.closing(Hooks(answers)) as backend, Hooked(backend, **options) as server:
+        yield backend, server

@@ -7,15 +7,9 @@ import signal
 import time
 
 from harness import WebSocket, equal, eventually, http, run
-from hooked_server import Hooked, Hooks
+from hooked_server import Hooked, Hooks, hooked
 from sio_client import ConnectError
 from tokens import SECRET, token
-
-
-@contextlib.contextmanager
-def hooked(answers=None, **options):
-    with contextlib.closing(Hooks(answers)) as backend, Hooked(backend, **options) as server:
-        yield backend, server
 
 
 def metric(server, name):

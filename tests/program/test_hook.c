@@ -12,6 +12,7 @@
 
 #include "failing.h"
 #include "hook/answer.h"
+#include "hook/members.h"
 #include "hook/patience.h"
 #include "hook/signature.h"
 
@@ -123,6 +124,26 @@ static void test_hook_checks_out_of_memory(void **state)
         if (!again)
             break;
     }
+}
+
+/* ---- members ---- */
+
+static void reads_query(const char *query, const char *expected)
+{
+    struct yg_text text = {0};
+
+    yg_query_put(&text, yodel_str_of(query));
+    assert_string_equal(yg_text_string(&text), expected);
+    yg_text_done(&text);
+}
+
+static void test_hook_queries(void **state)
+{
+    reads_query("", "{}");
+    reads_query("a=1&b=x%20y+z&a=2&c&=3&&d=%4",
+                "{\"a\":\"1\",\"b\":\"x y z\",\"c\":\"\",\"d\":\"%4\"}");
+    reads_query("a%3Db=%C3%A4%ff&aa=1&a=1", "{\"a=b\":\"\u00e4\ufffd\",\"aa\":\"1\",\"a\":\"1\"}");
+    reads_query("%00=%00", "{\"\\u0000\":\"\\u0000\"}");
 }
 
 /* ---- patience ---- */
@@ -330,6 +351,7 @@ static void test_hook_answer_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hook_queries),
         cmocka_unit_test(test_hook_signatures),
         cmocka_unit_test(test_hook_signatures_out_of_memory),
         cmocka_unit_test(test_hook_signatures_are_checked),

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "hook/members.h"
+
+#include <string.h>
+
+void yg_member_put(struct yg_text *text, const char *name, yodel_str value)
+{
+    yg_text_printf(text, ",\"%s\":", name);
+    if (value.ptr != NULL)
+        yg_text_put_json(text, value.ptr, value.len);
+    else
+        yg_text_puts(text, "null");
+}
+
+void yg_member_put_json(struct yg_text *text, const char *name, const json_t *value)
+{
+    yg_text_printf(text, ",\"%s\":", name);
+    if (value != NULL)
+        yg_json_put(text, value, 0);
+    else
+        yg_text_puts(text, "null");
+}
+
+/* ---- queries ---- */
+
+static int digit(char c)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = c != '\0' ? strchr(digits, c) : NULL;
+
+    return at != NULL ? (int)((at - digits) % 16) : -1;
+}
+
+/* As forms are encoded: a plus is a blank; a percent sign without two digits is itself. */
+static void decode(struct yg_text *text, yodel_str part)
+{
+    for (size_t i = 0; i < part.len; i++) {
+        const bool is_code = part.ptr[i] == '%' && part.len - i > 2 &&
+                             digit(part.ptr[i + 1]) >= 0 && digit(part.ptr[i + 2]) >= 0;
+
+        if (is_code) {
+            yg_text_putc(text, (char)(digit(part.ptr[i + 1]) * 16 + digit(part.ptr[i + 2])));
+            i += 2;
+        } else {
+            yg_text_putc(text, part.ptr[i] == '+' ? ' ' : part.ptr[i]);
+        }
+    }
+}
+
+static yodel_str cut(yodel_str *rest, char c)
+{
+    const char *at = rest->len > 0 ? memchr(rest->ptr, c, rest->len) : NULL;
+    const yodel_str part = {rest->ptr, at != NULL ? (size_t)(at - rest->ptr) : rest->len};
+
+    rest->ptr += part.len + (at != NULL);
+    rest->len -= part.len + (at != NULL);
+    return part;
+}
+
+/* Whether a field before this one has its name, as it is written. */
+static bool is_repeated(yodel_str query, const char *end, yodel_str name)
+{
+    while (query.len > 0 && query.ptr < end) {
+        yodel_str field = cut(&query, '&');
+        const char *at = field.ptr;
+
+        if (at < end && yodel_str_eq(cut(&field, '='), name))
+            return true;
+    }
+    return false;
+}
+
+static void put_field(struct yg_text *text, yodel_str name, yodel_str value)
+{
+    struct yg_text decoded = {0};
+
+    decode(&decoded, name);
+    yg_text_put_json(text, yg_text_string(&decoded), decoded.len);
+    yg_text_putc(text, ':');
+    text->failed = text->failed || yg_text_failed(&decoded);
+    yg_text_reset(&decoded);
+    decode(&decoded, value);
+    yg_text_put_json(text, yg_text_string(&decoded), decoded.len);
+    text->failed = text->failed || yg_text_failed(&decoded);
+    yg_text_done(&decoded);
+}
+
+void yg_query_put(struct yg_text *text, yodel_str query)
+{
+    yodel_str rest = query;
+    const char *between = "";
+
+    yg_text_putc(text, '{');
+    while (rest.len > 0) {
+        yodel_str value = cut(&rest, '&');
+        const yodel_str name = cut(&value, '=');
+
+        if (name.len == 0 || is_repeated(query, name.ptr, name))
+            continue;
+        yg_text_puts(text, between);
+        put_field(text, name, value);
+        between = ",";
+    }
+    yg_text_putc(text, '}');
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef YG_HOOK_MEMBERS_H
+#define YG_HOOK_MEMBERS_H
+
+#include "base/json.h"
+
+/* Members of an event's JSON object, each with a comma in front; failures stick to the text. */
+
+/* ptr NULL: null. */
+void yg_member_put(struct yg_text *text, const char *name, yodel_str value);
+/* value NULL: null. */
+void yg_member_put_json(struct yg_text *text, const char *name, const json_t *value);
+
+/* The fields of a query as an object of strings, decoded; the first of a name counts. */
+void yg_query_put(struct yg_text *text, yodel_str query);
+
+#endif

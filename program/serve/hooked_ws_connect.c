@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yodel/decision.h>
+
+#include "base/clock.h"
+#include "hook/members.h"
+#include "serve/hooked_ws_parts.h"
+#include "serve/hooks.h"
+
+/* The question whether a WebSocket may open. */
+
+/* ---- the answer ---- */
+
+static int join_all(struct yg_hooked_ws *hooked, const struct yg_hook_result *said)
+{
+    const struct yg_grants *grants = &hooked->token.grants;
+    int rc = hooked->room[0] != '\0' ? yg_hooked_ws_join(hooked, hooked->room) : 0;
+
+    for (size_t i = 0; i < grants->num_rooms && rc == 0; i++)
+        rc = yg_hooked_ws_join(hooked, grants->rooms[i]);
+    for (size_t i = 0; said != NULL && i < said->rooms.num && rc == 0; i++)
+        rc = yg_hooked_ws_join(hooked, said->rooms.items[i]);
+    return rc;
+}
+
+/* A copy; null stands for none. */
+static int copy_json(const json_t *value, json_t **ret_copy)
+{
+    *ret_copy = value != NULL && !json_is_null(value) ? json_deep_copy(value) : NULL;
+    return *ret_copy != NULL || value == NULL || json_is_null(value) ? 0 : -ENOMEM;
+}
+
+/* What the token says, and the back end in place of it. */
+static int identify(struct yg_hooked_ws *hooked, const struct yg_hook_result *said)
+{
+    const struct yg_token *token = &hooked->token;
+    const char *user = said != NULL && said->user != NULL ? said->user : token->user;
+    const json_t *meta = said != NULL && said->meta != NULL ? said->meta : token->grants.meta;
+    const json_t *info = said != NULL && said->info != NULL ? said->info : token->grants.info;
+
+    free(hooked->user);
+    hooked->user = user != NULL ? strdup(user) : NULL;
+    if ((user != NULL && hooked->user == NULL) || copy_json(meta, &hooked->meta) < 0 ||
+        copy_json(info, &hooked->info) < 0 ||
+        copy_json(said != NULL ? said->data : NULL, &hooked->hello) < 0)
+        return -ENOMEM;
+    yg_hooked_ws_end_at(hooked, said != NULL && said->has_expires
+                                    ? said->expires_at
+                                    : (token->expires_ms + 999) / 1000);
+    return 0;
+}
+
+static int keep_actions(struct yg_hooked_ws *hooked, struct yg_hook_result *said)
+{
+    if (said == NULL || said->num_actions == 0)
+        return 0;
+    hooked->actions = calloc(said->num_actions, sizeof(struct yg_command *));
+    if (hooked->actions == NULL)
+        return -ENOMEM;
+    hooked->num_actions = said->num_actions;
+    for (size_t i = 0; i < said->num_actions; i++) {
+        hooked->actions[i] = said->actions[i];
+        said->actions[i] = NULL;
+    }
+    return 0;
+}
+
+/* Returns 0, or the status to refuse with. */
+static int let_in(struct yg_hooked_ws *hooked, struct yg_hook_result *said)
+{
+    if (identify(hooked, said) < 0 || keep_actions(hooked, said) < 0)
+        return 503;
+    return yg_visitor_status(join_all(hooked, said));
+}
+
+static void forget_token(struct yg_hooked_ws *hooked)
+{
+    yg_token_free(&hooked->token);
+    hooked->token = (struct yg_token){0};
+}
+
+static void refuse(struct yg_hooked_ws *hooked, int status)
+{
+    const yodel_response response = {.size = sizeof(response), .status = status};
+
+    (void)yodel_decision_reject(hooked->decision, &response);
+}
+
+static void keep_out(struct yg_hooked_ws *hooked, const struct yg_hook_result *said)
+{
+    struct yg_text data = {0};
+    int rc;
+
+    if (said->data != NULL)
+        yg_json_put(&data, said->data, 0);
+    rc = yodel_decision_refuse(hooked->decision, said->message,
+                               said->data != NULL && !yg_text_failed(&data) ? data.ptr : NULL);
+    yg_text_done(&data);
+    if (rc < 0)
+        refuse(hooked, 403);
+}
+
+static void decide(struct yg_hooked_ws *hooked, const struct yg_hook_told *told)
+{
+    const int policy = yg_hook_options(hooked->hook)->on_unavailable;
+    int status = 0;
+
+    if (told->result != NULL && told->result->is_rejected) {
+        keep_out(hooked, told->result);
+        return;
+    }
+    if (told->result == NULL && policy != YG_UNAVAILABLE_ALLOW)
+        status = policy == YG_UNAVAILABLE_DENY ? 403 : 503;
+    else
+        status = let_in(hooked, told->result);
+    /* on_open runs inside, and on_close may come soon. */
+    if (status == 0 && yodel_decision_accept(hooked->decision, NULL) < 0)
+        status = 503;
+    if (status != 0)
+        refuse(hooked, status);
+}
+
+static void on_told(const struct yg_hook_told *told, void *user)
+{
+    struct yg_hooked_ws *hooked = user;
+
+    hooked->question = NULL;
+    hooked->is_known = told->result != NULL ? !told->result->is_rejected : told->may_be_known;
+    if (hooked->ws != NULL)
+        decide(hooked, told);
+    if (!hooked->is_open)
+        yg_hooked_ws_goodbye(hooked, "transport close", 0);
+    hooked->decision = yodel_decision_unref(hooked->decision);
+    forget_token(hooked);
+    yg_hooked_ws_unref(hooked);
+}
+
+/* ---- the question ---- */
+
+static void put_headers(struct yg_text *text, const yodel_request *req,
+                        const struct yg_texts *names)
+{
+    const char *between = "";
+
+    yg_text_puts(text, ",\"headers\":{");
+    for (size_t i = 0; i < names->num; i++) {
+        const yodel_str value = yodel_request_header(req, names->items[i]);
+
+        if (value.ptr == NULL)
+            continue;
+        yg_text_puts(text, between);
+        yg_text_put_json(text, names->items[i], strlen(names->items[i]));
+        yg_text_putc(text, ':');
+        yg_text_put_json(text, value.ptr, value.len);
+        between = ",";
+    }
+    yg_text_putc(text, '}');
+}
+
+static void write_question(const struct yg_hooked_ws *hooked, const yodel_request *req,
+                           struct yg_text *text)
+{
+    const yodel_str query = yodel_request_query(req), path = yodel_request_path(req);
+    struct yg_text url = {0};
+
+    yg_text_add(&url, path.ptr, path.len);
+    yg_text_puts(&url, query.len > 0 ? "?" : "");
+    yg_text_add(&url, query.len > 0 ? query.ptr : "", query.len);
+    yg_text_puts(text, ",\"auth\":{},\"query\":");
+    yg_query_put(text, query);
+    put_headers(text, req, &yg_hook_options(hooked->hook)->forward_headers);
+    yg_member_put(text, "url", (yodel_str){url.ptr, url.len});
+    if (hooked->token.claims != NULL)
+        yg_member_put_json(text, "claims", hooked->token.claims);
+    yg_text_puts(text, ",\"recovered\":false");
+    text->failed = text->failed || yg_text_failed(&url);
+    yg_text_done(&url);
+}
+
+static int ask(struct yg_hooked_ws *hooked, yodel_request *req)
+{
+    struct yg_hook_event *event = yg_hook_event_new(hooked->lane, YG_HOOK_CONNECT, on_told, hooked);
+
+    if (event == NULL)
+        return -ENOMEM;
+    write_question(hooked, req, yg_hook_event_text(event));
+    hooked->decision = yodel_ws_defer(hooked->ws);
+    if (hooked->decision == NULL || yg_lane_keep(hooked->lane) < 0) {
+        yg_hook_event_free(event);
+        return -ENOMEM;
+    }
+    hooked->question = event;
+    hooked->refs++;
+    if (yg_lane_push(event) == 0)
+        return 0;
+    hooked->question = NULL;
+    hooked->refs--;
+    return -ENOBUFS;
+}
+
+/* ---- a WebSocket ---- */
+
+static void on_free(void *data)
+{
+    struct yg_hooked_ws *hooked = data;
+
+    hooked->ws = NULL;
+    yg_until_stop(&hooked->until);
+    if (hooked->question == NULL)
+        yg_hooked_ws_goodbye(hooked, "transport close", 0);
+    yg_hooked_ws_unref(hooked);
+}
+
+static char *copy_of(yodel_str text)
+{
+    char *copy = malloc(text.len + 1);
+
+    if (copy != NULL) {
+        memcpy(copy, text.ptr != NULL ? text.ptr : "", text.len);
+        copy[text.len] = '\0';
+    }
+    return copy;
+}
+
+/* On its WebSocket when it was made: it goes with that. */
+static struct yg_hooked_ws *new_hooked(const struct yg_websocket_path *path, yodel_ws *ws,
+                                       yodel_request *req, struct yg_hook *hook)
+{
+    struct yg_hooked_ws *hooked = calloc(1, sizeof(*hooked));
+
+    if (hooked == NULL)
+        return NULL;
+    hooked->refs = 1;
+    hooked->state = path->state;
+    hooked->options = path->options;
+    hooked->loop = yodel_ws_loop(ws);
+    hooked->hook = hook;
+    hooked->connected_ms = yg_clock_wall_ms();
+    yodel_ws_channel_name(ws, hooked->sid);
+    hooked->path = copy_of(yodel_request_path(req));
+    hooked->address = copy_of(yodel_request_peer(req));
+    hooked->lane =
+        yg_lane_new(hook, yodel_str_of(path->options->path), &yg_hooked_ws_owner, hooked);
+    yg_until_init(&hooked->until, hooked->loop, yg_hooked_ws_on_time, hooked);
+    if (hooked->path == NULL || hooked->address == NULL || hooked->lane == NULL) {
+        yg_hooked_ws_goodbye(hooked, "", 0);
+        yg_hooked_ws_unref(hooked);
+        return NULL;
+    }
+    hooked->ws = ws;
+    yodel_ws_set_data(ws, hooked, on_free);
+    return hooked;
+}
+
+/* Returns what on_connect returns. */
+static int begin(const struct yg_websocket_path *path, yodel_ws *ws, yodel_request *req,
+                 struct yg_hook *hook, struct yg_token *token)
+{
+    struct yg_hooked_ws *hooked = new_hooked(path, ws, req, hook);
+    int status;
+
+    if (hooked == NULL)
+        return 503;
+    hooked->token = *token;
+    *token = (struct yg_token){0};
+    status = yg_websocket_room(req, &hooked->token, hooked->room);
+    if (status != 0)
+        return status;
+    if (hooked->token.user != NULL && (hooked->user = strdup(hooked->token.user)) == NULL)
+        return 503;
+    if (yg_hook_has_kind(hook, YG_HOOK_CONNECT))
+        return ask(hooked, req) == 0 ? YODEL_DEFER : 503;
+    status = let_in(hooked, NULL);
+    forget_token(hooked);
+    return status;
+}
+
+int yg_hooked_ws_connect(yodel_ws *ws, yodel_request *req, void *user)
+{
+    const struct yg_websocket_path *path = user;
+    struct yg_state *state = path->state;
+    const char *name = path->options->webhook;
+    const struct yg_config *config = yg_state_loop_config(state, yodel_ws_loop(ws));
+    struct yg_hook *hook = yg_hooks_find(state, yodel_ws_loop(ws), name);
+    struct yg_token token;
+    int status =
+        yg_visitor_check(state, req, yg_auth_need_of(config, path->options->auth, name), &token);
+
+    if (status == 0 &&
+        (hook == NULL || (yg_auth_asks(config, name) && !yg_hook_has_kind(hook, YG_HOOK_CONNECT))))
+        status = 503;
+    if (status == 0)
+        status = begin(path, ws, req, hook, &token);
+    yg_token_free(&token);
+    return status;
+}
