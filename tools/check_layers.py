@@ -43,7 +43,8 @@ PROGRAM = {
     "hook": "base config state command",
     "client": "base",
     "api": "base config token command",
-    "serve": "base log config token state command hook api",
+    "lease": "base",
+    "serve": "base log config token state command hook lease api",
     "cli": "base config token state command hook client api serve",
     "man": "base config",
 }

@@ -34,6 +34,8 @@ static json_t *make_own(const struct yg_webhook_sample *sample)
     case YG_HOOK_VACATED:
         return json_pack("{s:s, s:s, s:I}", "namespace", sample->ns, "room", sample->room, "count",
                          sample->kind == YG_HOOK_VACATED ? (json_int_t)0 : sample->count);
+    case YG_HOOK_NODE_STARTED:
+        return json_pack("{s:s}", "node", NODE);
     default:
         return json_object();
     }
@@ -41,7 +43,8 @@ static json_t *make_own(const struct yg_webhook_sample *sample)
 
 static bool has_socket(const struct yg_webhook_sample *sample)
 {
-    return sample->kind != YG_HOOK_OCCUPIED && sample->kind != YG_HOOK_VACATED;
+    return sample->kind != YG_HOOK_OCCUPIED && sample->kind != YG_HOOK_VACATED &&
+           sample->kind != YG_HOOK_NODE_STARTED;
 }
 
 json_t *yg_webhook_sample_body(const struct yg_webhook_sample *sample)

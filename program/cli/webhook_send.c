@@ -25,7 +25,8 @@
 static const char help[] =
     "Usage: yodel webhook send KIND --url URL [OPTION...]\n"
     "Sends a hook with one event, as `yodel serve` would, and says what the answer would do.\n"
-    "KIND is connect, connected, event, refresh, disconnected, occupied or vacated.\n"
+    "KIND is connect, connected, event, refresh, disconnected, occupied, vacated or\n"
+    "node_started.\n"
     "\n"
     "  --url URL          http://..., https://... or unix:PATH:/uri\n"
     "  --secret-file F    signs with this secret; a second one signs as well\n"
@@ -523,7 +524,7 @@ static int take_kind(struct sending *sending, int argc, char **argv)
     if (kind < 0)
         return yg_token_say(YG_EXIT_USAGE, COMMAND,
                             "a kind is wanted: connect, connected, event, "
-                            "refresh, disconnected, occupied, vacated");
+                            "refresh, disconnected, occupied, vacated, node_started");
     if (optind + 1 < argc)
         return yg_token_say(YG_EXIT_USAGE, COMMAND, "\"%s\" is too much", argv[optind + 1]);
     sending->sample.kind = (enum yg_hook_kind)kind;

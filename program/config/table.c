@@ -330,7 +330,7 @@ static const struct yg_option webhook_options[] = {
     TEXT("old_secret", old_secret, YG_LIVE | YG_SECRET, NULL, MAX_TEXT,
          "Signs them too, while secrets are changed."),
     WORDS("kinds", kinds, YG_LIVE | YG_NOT_EMPTY, "[connect, connected, event, disconnected]",
-          "connect connected event refresh disconnected occupied vacated",
+          "connect connected event refresh disconnected occupied vacated node_started",
           "What the back end is told."),
     PAIRS("headers", headers, YG_LIVE | YG_SECRET, "Headers of every request."),
     TEXTS("forward_headers", forward_headers, YG_LIVE, "[user-agent, accept-language, origin]",

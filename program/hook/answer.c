@@ -19,6 +19,7 @@ static const char *const words[] = {
     [YG_HOOK_DISCONNECTED] = "disconnected",
     [YG_HOOK_OCCUPIED] = "occupied",
     [YG_HOOK_VACATED] = "vacated",
+    [YG_HOOK_NODE_STARTED] = "node_started",
 };
 
 const char *yg_hook_word(enum yg_hook_kind kind)

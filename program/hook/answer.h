@@ -30,6 +30,7 @@ enum yg_hook_kind {
     YG_HOOK_DISCONNECTED,
     YG_HOOK_OCCUPIED,
     YG_HOOK_VACATED,
+    YG_HOOK_NODE_STARTED, /* what the node had before is no more */
     YG_NUM_HOOK_KINDS
 };
 

@@ -10,9 +10,9 @@
 #define SWEEP_MS 500 /* how often what waits is looked through */
 #define MAX_LEFT 64  /* events in a request at the end */
 
-void yg_hook_id(struct yg_hook *hook, const char *what, char ret_id[48])
+void yg_hook_id(struct yg_hook *hook, const char *what, char ret_id[YG_HOOK_ID])
 {
-    snprintf(ret_id, 48, "%s_%.24s%" PRIx64, what, hook->setup.prefix, ++hook->next_id);
+    snprintf(ret_id, YG_HOOK_ID, "%s_%.24s%" PRIx64, what, hook->setup.prefix, ++hook->next_id);
 }
 
 unsigned yg_hook_max_active(const struct yg_hook *hook)
@@ -265,7 +265,10 @@ void yg_hook_count_lost(struct yg_hook *hook)
 
 bool yg_hook_has_kind(const struct yg_hook *hook, enum yg_hook_kind kind)
 {
-    return (hook->options->kinds & 1u << kind) != 0;
+    const uint32_t wanted =
+        kind == YG_HOOK_NODE_STARTED ? YG_KIND_NODE_STARTED | YG_KIND_DISCONNECTED : 1u << kind;
+
+    return (hook->options->kinds & wanted) != 0;
 }
 
 static void hand_over(struct yg_hook *hook, struct yg_hook_event *const *events, size_t num,
@@ -273,10 +276,15 @@ static void hand_over(struct yg_hook *hook, struct yg_hook_event *const *events,
 {
     struct yg_hook_left request = {.options = hook->options, .num_events = num};
     struct yg_text body = {0}, url = {0};
-    char id[48];
+    const char *ends[MAX_LEFT];
+    char id[YG_HOOK_ID];
 
-    for (size_t i = 0; i < num; i++)
+    for (size_t i = 0; i < num; i++) {
         request.kinds |= 1u << events[i]->kind;
+        if (events[i]->kind == YG_HOOK_DISCONNECTED)
+            ends[request.num_ends++] = events[i]->id;
+    }
+    request.ends = ends;
     yg_hook_id(hook, "msg", id);
     yg_body_put(&body, hook->setup.node, events, num);
     yg_body_url(&url, hook->options->url, events[0]);

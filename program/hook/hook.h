@@ -30,6 +30,9 @@ struct yg_hook *yg_hook_new(const struct yg_hook_setup *setup);
 /* Other options; a hook that was disabled in an older version is used again. */
 void yg_hook_change(struct yg_hook *hook, const struct yg_webhook *options, unsigned version);
 
+/* Makes an id that no other event or request has; what: a word in front. */
+void yg_hook_id(struct yg_hook *hook, const char *what, char ret_id[YG_HOOK_ID]);
+
 /* Does what is due. */
 void yg_hook_turn(struct yg_hook *hook);
 
@@ -54,6 +57,8 @@ struct yg_hook_left {
     uint32_t kinds; /* bits of YG_KIND_ */
     yodel_str body;
     size_t num_events;
+    const char *const *ends; /* ids of the events of kind disconnected in it */
+    size_t num_ends;
 };
 typedef void(yg_hook_left_fn)(const struct yg_hook_left *left, void *user);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,11 @@ void yg_hook_event_wants_ack(struct yg_hook_event *event)
     event->wants_ack = true;
 }
 
+void yg_hook_event_set_id(struct yg_hook_event *event, const char *id)
+{
+    snprintf(event->id, sizeof(event->id), "%s", id);
+}
+
 void yg_hook_event_free(struct yg_hook_event *event)
 {
     if (event == NULL)
@@ -237,8 +243,8 @@ void yg_hook_event_lose(struct yg_hook_event *event, enum yg_hook_loss why)
 
 void yg_hook_event_drop(struct yg_hook_event *event)
 {
-    const struct yg_hook_told told = {NULL, false};
     struct yg_lane *lane = event->lane;
+    const struct yg_hook_told told = {.is_end = lane->hook->has_ended};
 
     unlink_event(event);
     lane->num_requests++; /* it stays for the call */
@@ -270,7 +276,8 @@ static void enter(struct yg_hook_event *event)
     event->seq = ++lane->seq;
     event->at_ms = hook->setup.port->now_ms(hook->setup.port_user);
     event->wall_ms = hook->setup.port->wall_ms(hook->setup.port_user);
-    yg_hook_id(hook, "evt", event->id);
+    if (event->id[0] == '\0')
+        yg_hook_id(hook, "evt", event->id);
     *(lane->last != NULL ? &lane->last->next : &lane->first) = event;
     lane->last = event;
     lane->num++;
@@ -361,6 +368,16 @@ void yg_lane_renew(struct yg_lane *lane)
 {
     if (lane->owner != NULL)
         yg_text_done(&lane->kept);
+}
+
+uint32_t yg_lane_seq(const struct yg_lane *lane)
+{
+    return lane->seq;
+}
+
+void yg_lane_set_seq(struct yg_lane *lane, uint32_t seq)
+{
+    lane->seq = seq;
 }
 
 void yg_lane_unuse(struct yg_lane *lane)

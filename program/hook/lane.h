@@ -12,12 +12,15 @@ struct yg_hook;
 struct yg_lane;
 struct yg_hook_event;
 
+#define YG_HOOK_ID 48 /* bytes of an id, with its end */
+
 /* What became of an event. */
 struct yg_hook_told {
     /* What the back end says to it, maybe nothing; NULL: it has failed.  Actions may be taken out
      * of it, with NULL in their place. */
     struct yg_hook_result *result;
     bool may_be_known; /* one that has failed: the back end may have taken it as done */
+    bool is_end;       /* one that has failed: the webhook ends, and others may send it */
 };
 
 /*
@@ -50,6 +53,10 @@ struct yg_lane *yg_lane_new(struct yg_hook *hook, yodel_str ns, const struct yg_
 int yg_lane_keep(struct yg_lane *lane);
 void yg_lane_renew(struct yg_lane *lane);
 
+/* How many events it has had; the next one is numbered after that. */
+uint32_t yg_lane_seq(const struct yg_lane *lane);
+void yg_lane_set_seq(struct yg_lane *lane, uint32_t seq);
+
 /* The owner goes: what it says of itself is kept for what still waits.  The lane is freed when
  * nothing of it does. */
 void yg_lane_leave(struct yg_lane *lane);
@@ -68,6 +75,8 @@ struct yg_hook_event *yg_hook_event_new(struct yg_lane *lane, enum yg_hook_kind 
 struct yg_text *yg_hook_event_text(struct yg_hook_event *event);
 /* The client waits for an acknowledgement. */
 void yg_hook_event_wants_ack(struct yg_hook_event *event);
+/* Gives it an id that was made before (yg_hook_id()); copied. */
+void yg_hook_event_set_id(struct yg_hook_event *event, const char *id);
 /* One that was not pushed; NULL does nothing. */
 void yg_hook_event_free(struct yg_hook_event *event);
 

@@ -18,7 +18,7 @@ struct yg_hook_event {
     enum yg_hook_kind kind;
     bool wants_ack;
     bool is_queued;
-    char id[48];
+    char id[YG_HOOK_ID];
     uint32_t seq;
     uint64_t at_ms; /* by the port's clock */
     int64_t wall_ms;
@@ -67,7 +67,7 @@ struct yg_request {
     uint64_t began_ms;
     uint64_t again_ms; /* when it is tried again; 0: it is on its way */
     enum yg_passage passage;
-    char id[48];
+    char id[YG_HOOK_ID];
     struct yg_text url;
     struct yg_text body;
     struct yg_hook_call *call;
@@ -112,7 +112,6 @@ void yg_hook_release(struct yg_hook *hook);
 
 /* ---- hook.c ---- */
 
-void yg_hook_id(struct yg_hook *hook, const char *what, char ret_id[48]);
 unsigned yg_hook_max_active(const struct yg_hook *hook);
 bool yg_hook_is_disabled(const struct yg_hook *hook);
 /* Sends what can be sent. */

@@ -139,8 +139,8 @@ static void end_events(struct yg_request *request, struct yg_hook_answer *answer
     for (size_t i = 0; i < request->num; i++) {
         struct yg_hook_event *event = request->events[i];
         struct yg_lane *lane = event->lane;
-        const struct yg_hook_told told = {answer != NULL ? &answer->results[i] : NULL,
-                                          may_be_known};
+        const struct yg_hook_told told = {.result = answer != NULL ? &answer->results[i] : NULL,
+                                          .may_be_known = may_be_known};
         const bool last = is_last(request, i);
 
         yg_hook_event_end(event, &told);
@@ -249,7 +249,7 @@ static uint64_t next_attempt(const struct yg_request *request, enum yg_hook_outc
 static void refuse(struct yg_request *request, const struct yg_hook_reply *reply)
 {
     struct yg_hook_result result = {.is_rejected = true};
-    const struct yg_hook_told told = {&result, false};
+    const struct yg_hook_told told = {.result = &result};
     struct yg_hook_event *event = request->events[0];
     struct yg_lane *lane = event->lane;
     json_t *document = NULL;

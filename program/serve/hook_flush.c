@@ -9,9 +9,11 @@
 
 #include "base/clock.h"
 #include "hook/headers.h"
+#include "serve/hook_records.h"
 #include "serve/state.h"
 
 #define AGAIN_MS 200
+#define RECORDS_MS 1000 /* for Redis */
 
 struct left {
     struct left *next;
@@ -20,6 +22,9 @@ struct left {
     uint32_t kinds;
     size_t num_events;
     unsigned attempt;
+    struct yg_text ends; /* ids of events of kind disconnected, each with a NUL */
+    size_t num_ends;
+    bool is_taken;
 };
 
 struct yg_hook_flush {
@@ -46,6 +51,7 @@ static void free_left(struct left *left)
     yg_text_done(&left->url);
     yg_text_done(&left->id);
     yg_text_done(&left->body);
+    yg_text_done(&left->ends);
     free(left);
 }
 
@@ -61,7 +67,11 @@ static struct left *copy(const struct yg_hook_left *from)
     yg_text_puts(&left->url, from->url);
     yg_text_puts(&left->id, from->id);
     yg_text_add(&left->body, from->body.ptr, from->body.len);
-    if (yg_text_failed(&left->url) || yg_text_failed(&left->id) || yg_text_failed(&left->body)) {
+    left->num_ends = from->num_ends;
+    for (size_t i = 0; i < from->num_ends; i++)
+        yg_text_add(&left->ends, from->ends[i], strlen(from->ends[i]) + 1);
+    if (yg_text_failed(&left->ends) || yg_text_failed(&left->url) || yg_text_failed(&left->id) ||
+        yg_text_failed(&left->body)) {
         free_left(left);
         return NULL;
     }
@@ -215,17 +225,52 @@ static bool send_left(const struct yg_hook_flush *flush, CURL *curl, struct left
     return false;
 }
 
+/* Ids of events that were taken; what memory does not reach for stays recorded, and is told
+ * again. */
+static const char **ends_of(const struct yg_hook_flush *flush, size_t *ret_num)
+{
+    const char **ends;
+    size_t num = 0;
+
+    for (const struct left *left = flush->first; left != NULL; left = left->next)
+        num += left->is_taken ? left->num_ends : 0;
+    ends = calloc(num + 1, sizeof(*ends));
+    num = 0;
+    for (const struct left *left = flush->first; left != NULL && ends != NULL; left = left->next) {
+        const char *at = left->ends.ptr;
+
+        for (size_t i = 0; left->is_taken && i < left->num_ends; i++) {
+            ends[num++] = at;
+            at += strlen(at) + 1;
+        }
+    }
+    *ret_num = num;
+    return ends;
+}
+
+/* What Redis has of sockets of which back ends were told; the rest is for other nodes. */
+static void end_records(const struct yg_hook_flush *flush)
+{
+    size_t num;
+    const char **ends = ends_of(flush, &num);
+
+    yg_records_end(flush->state, ends, num, RECORDS_MS);
+    free(ends);
+}
+
 void yg_hook_flush_run(struct yg_hook_flush *flush, uint32_t ms)
 {
     const uint64_t end_ms = yg_clock_ms() + ms;
     CURL *curl = flush->first != NULL ? curl_easy_init() : NULL;
 
     for (struct left *left = flush->first; left != NULL; left = left->next) {
-        if (curl == NULL || !send_left(flush, curl, left, end_ms))
+        left->is_taken = curl != NULL && send_left(flush, curl, left, end_ms);
+        if (!left->is_taken)
             flush->num_lost += left->num_events;
     }
     if (curl != NULL)
         curl_easy_cleanup(curl);
+    end_records(flush);
     if (flush->num_lost > 0)
         yg_log_event(flush->state, YG_LOG_ERROR, "webhook.lost",
                      "webhooks: %zu events could not be sent before the end", flush->num_lost);

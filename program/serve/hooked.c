@@ -93,6 +93,7 @@ struct yg_hooked *yg_hooked_new(struct yg_state *state, yodel_sio_socket *socket
     hooked->hook = hook;
     hooked->refs = 1;
     hooked->connected_ms = yg_clock_wall_ms();
+    hooked->record = yg_record_new(state, hooked->loop, hook);
     name_connection(socket, hooked->connection);
     return hooked;
 }
@@ -105,7 +106,25 @@ void yg_hooked_unref(struct yg_hooked *hooked)
     for (size_t i = 0; i < hooked->num_actions; i++)
         yg_command_free(hooked->actions[i]);
     free(hooked->actions);
+    yg_record_end(hooked->record, hooked->stays);
     free(hooked);
+}
+
+void yg_hooked_record(struct yg_hooked *hooked)
+{
+    struct yg_text socket = {0}, ns = {0};
+    yodel_str name;
+
+    if (hooked->record == NULL || hooked->socket == NULL)
+        return;
+    name = yodel_sio_namespace_name(yodel_sio_socket_namespace(hooked->socket));
+    describe(hooked, &socket);
+    yg_text_add(&ns, name.ptr, name.len);
+    if (yg_text_failed(&ns))
+        socket.failed = true;
+    yg_record_write(hooked->record, yg_text_string(&ns), hooked->connected_ms, &socket);
+    yg_text_done(&socket);
+    yg_text_done(&ns);
 }
 
 void yg_hooked_leave(struct yg_hooked *hooked)
@@ -116,6 +135,7 @@ void yg_hooked_leave(struct yg_hooked *hooked)
     if (lane != NULL)
         yg_lane_leave(lane);
     hooked->socket = NULL;
+    yg_record_attach(hooked->record, NULL);
 }
 
 /* With the socket's data: one that was never connected has not said goodbye. */
@@ -147,7 +167,29 @@ int yg_hooked_begin(struct yg_state *state, yodel_sio_socket *socket, struct yg_
 /* ---- goodbye ---- */
 
 static yg_hook_told_fn on_told;
-static int push(struct yg_hooked *hooked, struct yg_hook_event *event);
+
+/* Pushes an event of which the socket is told. */
+static int push(struct yg_hooked *hooked, struct yg_hook_event *event)
+{
+    int rc;
+
+    hooked->refs++;
+    rc = yg_lane_push(event);
+    if (rc < 0)
+        hooked->refs--;
+    else if (hooked->lane != NULL)
+        yg_record_look(hooked->record, hooked->lane);
+    return rc;
+}
+
+/* What could not be sent before the end is still recorded. */
+static void on_parted(const struct yg_hook_told *told, void *user)
+{
+    struct yg_hooked *hooked = user;
+
+    hooked->stays = told->is_end;
+    on_told(told, hooked);
+}
 
 void yg_hooked_goodbye(struct yg_hooked *hooked, const char *reason, const char *rooms)
 {
@@ -158,11 +200,13 @@ void yg_hooked_goodbye(struct yg_hooked *hooked, const char *reason, const char 
     hooked->is_known = false;
     if (!yg_hook_has_kind(hooked->hook, YG_HOOK_DISCONNECTED))
         return;
-    event = yg_hook_event_new(hooked->lane, YG_HOOK_DISCONNECTED, on_told, hooked);
+    event = yg_hook_event_new(hooked->lane, YG_HOOK_DISCONNECTED, on_parted, hooked);
     if (event == NULL) {
         yg_hook_count_lost(hooked->hook);
         return;
     }
+    if (hooked->record != NULL)
+        yg_hook_event_set_id(event, yg_record_id(hooked->record));
     yg_member_put(yg_hook_event_text(event), "reason", yodel_str_of(reason));
     yg_text_printf(yg_hook_event_text(event), ",\"rooms\":%s,\"duration_ms\":%" PRId64, rooms,
                    yg_clock_wall_ms() - hooked->connected_ms);
@@ -263,7 +307,9 @@ static void change(struct yg_hooked *hooked, const struct yg_hook_result *result
 
     if (hooked->socket == NULL || (result->meta == NULL && !result->has_expires))
         return;
-    if (yg_state_change(hooked->socket, &change) < 0)
+    if (yg_state_change(hooked->socket, &change) == 0)
+        yg_hooked_record(hooked);
+    else
         yg_log_event(hooked->state, YG_LOG_ERROR, "webhook.action_failed",
                      "webhook: meta or expires_at could not be changed: out of memory");
 }
@@ -279,18 +325,6 @@ static void on_told(const struct yg_hook_told *told, void *user)
         act(hooked, told->result);
     }
     yg_hooked_unref(hooked);
-}
-
-/* Pushes an event of which the socket is told. */
-static int push(struct yg_hooked *hooked, struct yg_hook_event *event)
-{
-    int rc;
-
-    hooked->refs++;
-    rc = yg_lane_push(event);
-    if (rc < 0)
-        hooked->refs--;
-    return rc;
 }
 
 static void say_hello(struct yg_hooked *hooked)
@@ -315,6 +349,8 @@ void yg_hooked_connected(yodel_sio_socket *socket)
         return;
     hooked->is_known = true;
     yg_lane_renew(hooked->lane);
+    yg_hooked_record(hooked);
+    yg_record_attach(hooked->record, socket);
     hooked->refs++; /* an action may end the socket */
     say_hello(hooked);
     if (hooked->lane != NULL && yg_hook_has_kind(hooked->hook, YG_HOOK_CONNECTED)) {
@@ -432,6 +468,8 @@ static int push_event(struct yg_hooked *hooked, yodel_sio_event *event)
     }
     if (rc < 0)
         free_asked(asked);
+    else
+        yg_record_look(hooked->record, hooked->lane);
     return rc;
 }
 

@@ -218,6 +218,7 @@ static int push(struct question *question)
     question->hooked->user = question->token.user;
     if (yg_lane_keep(question->hooked->lane) < 0)
         yg_hook_event_text(event)->failed = true;
+    yg_hooked_record(question->hooked);
     return yg_lane_push(event);
 }
 

@@ -2,6 +2,7 @@
 #ifndef YG_SERVE_HOOKED_PARTS_H
 #define YG_SERVE_HOOKED_PARTS_H
 
+#include "serve/hook_records.h"
 #include "serve/hooked.h"
 
 /* What hooked.c and hooked_connect.c share. */
@@ -14,8 +15,10 @@ struct yg_hooked {
     struct yg_lane *lane; /* NULL: it was left */
     unsigned refs;        /* of the socket, or of who asks for it, and of each event under way */
     bool is_known;        /* the back end knows of it, or may */
-    int64_t connected_ms; /* since 1970 */
-    const char *user;     /* while it is asked for, that of its token; NULL: none */
+    struct yg_record *record; /* NULL: none */
+    bool stays;               /* the record is for others, or for the end */
+    int64_t connected_ms;     /* since 1970 */
+    const char *user;         /* while it is asked for, that of its token; NULL: none */
     char connection[17];
     json_t *hello; /* for the client when it is connected; NULL: nothing */
     struct yg_command **actions;
@@ -25,6 +28,8 @@ struct yg_hooked {
 struct yg_hooked *yg_hooked_new(struct yg_state *state, yodel_sio_socket *socket,
                                 struct yg_hook *hook);
 void yg_hooked_unref(struct yg_hooked *hooked);
+/* Has Redis know of it as it is now. */
+void yg_hooked_record(struct yg_hooked *hooked);
 /* Ties it to its socket, which has begun; its reference is the socket's from then on. */
 void yg_hooked_attach(struct yg_hooked *hooked);
 /* The socket is no more. */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "serve/hook_counts.h"
 #include "serve/hook_flush.h"
+#include "serve/hook_lost.h"
 #include "serve/state.h"
 
 #define LOOK_MS 1000
@@ -344,6 +345,9 @@ static int on_start(yodel_loop *loop, void *user)
     of->loop = loop;
     of->chance = (uint32_t)hooks->run + yodel_loop_index(loop);
     take(of);
+    for (struct served *served = of->first; yodel_loop_index(loop) == 0 && served != NULL;
+         served = served->next)
+        yg_lost_start(hooks->state, served->hook);
     yodel_timer_init(&of->timer, loop, on_look, of);
     return yodel_timer_start_periodic(&of->timer, LOOK_MS);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "serve/hook_records.h"
 #include "serve/hooks.h"
 #include "serve/state.h"
 
@@ -108,6 +109,8 @@ static int start(struct yg_state *state)
         return rc;
     if ((rc = tell_failure(state, "redis", yg_redis_start(state))) < 0)
         return rc;
+    if ((rc = tell_failure(state, "redis", yg_records_start(state))) < 0)
+        return rc;
     if ((rc = tell_failure(state, "rooms", yg_rooms_start(state))) < 0)
         return rc;
     if ((rc = yg_clients_start(state)) < 0)
@@ -157,6 +160,7 @@ static void free_state(struct yg_state *state)
     yg_serve_api_end(state);
     yg_key_source_free(state->key_source);
     yg_hooks_free(state->hooks);
+    yg_records_free(state->records);
     free(state->websockets);
     free(state->events);
     free(state->beats);
@@ -188,7 +192,8 @@ int yg_serve(const struct yg_load *load, const struct yg_config *config, char **
     rc = start(state);
     if (rc >= 0)
         rc = tell_failure(state, "server", yodel_server_run(state->server));
-    yg_hooks_flush(state->hooks);
+    if (rc >= 0)
+        yg_hooks_flush(state->hooks);
     /* A reload that was given up still reads, on a thread that nobody waits for: it has the state,
      * and the process ends anyway. */
     if (!state->is_reloading)

@@ -92,6 +92,7 @@ struct yg_state {
     atomic_uint_least64_t client_counts[YG_NUM_CLIENT_KINDS][YG_NUM_CLIENT_OUTCOMES];
     struct yg_key_source *key_source;
     struct yg_hooks *hooks;
+    struct yg_records *records; /* NULL without Redis */
     struct yg_connection_counts connections;
     struct yg_websocket_paths *websockets;
     struct yg_event_paths *events;

@@ -39,6 +39,7 @@ class Hooks(Backend):
 
     def __init__(self, answers=None):
         self.answers, self.events, self.lock = dict(answers or {}), [], threading.Lock()
+        self.started = []  # events of kind node_started, of no socket
         super().__init__(self.take)
 
     def take(self, request):
@@ -55,7 +56,8 @@ class Hooks(Backend):
                 return status, [], body.encode() if isinstance(body, str) else json.dumps(body).encode()
             results.append({"id": event["id"], **answer})
         with self.changed:
-            self.events += told["events"]
+            self.events += [event for event in told["events"] if event["kind"] != "node_started"]
+            self.started += [event for event in told["events"] if event["kind"] == "node_started"]
             self.changed.notify_all()
         return 200, [("Content-Type", "application/json")], json.dumps({"results": results}).encode()
 

@@ -85,7 +85,7 @@ def test_they_understand_each_other():
         equal(done["means"].splitlines(), ['runs {"emit":{"event":"said","args":[1]}}', "acks with [2.5]"])
         equal(send("event", *known, "--event", "else", "--ack")["answer"], {"ack": ["other"]})
         equal(send("disconnected", *known)["status"], 204)
-        for kind in ("connected", "refresh", "occupied", "vacated"):
+        for kind in ("connected", "refresh", "occupied", "vacated", "node_started"):
             equal(send(kind, *known)["status"], 204)
         seen = listener.lines()
         equal([line["event"]["kind"] for line in seen[:4]], ["connect", "event", "event", "disconnected"])

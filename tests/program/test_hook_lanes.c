@@ -432,6 +432,54 @@ static void on_left(const struct yg_hook_left *left, void *user)
     assert_int_equal(left->body.len, strlen(left->body.ptr));
 }
 
+static void on_end_told(const struct yg_hook_told *told, void *user)
+{
+    *(int *)user = told->is_end ? 2 : told->result != NULL ? 1 : 0;
+}
+
+static void left_ends(const struct yg_hook_left *left, void *user)
+{
+    assert_int_equal(left->num_ends, 1);
+    assert_string_equal(left->ends[0], "evt_known");
+}
+
+/* An id that was made before, numbers that go on, and what is told of an end that is not the
+ * event's. */
+static void test_hook_lanes_of_a_socket_that_is_known(void **state)
+{
+    struct client a = enter("a");
+    struct yg_hook_event *event;
+    int told = -1;
+
+    begin();
+    open_lane(&a);
+    yg_lane_set_seq(a.lane, 1024);
+    event = yg_hook_event_new(a.lane, YG_HOOK_DISCONNECTED, on_end_told, &told);
+    yg_hook_event_set_id(event, "evt_known");
+    assert_int_equal(yg_lane_push(event), 0);
+    assert_int_equal(yg_lane_seq(a.lane), 1025);
+    body_has(0, "\"id\":\"evt_known\"");
+    body_has(0, "\"seq\":1025");
+    yg_hook_end(world.hook, left_ends, NULL);
+    assert_int_equal(told, 2);
+    yg_lane_leave(a.lane);
+    end();
+}
+
+/* Whoever is told of ends is told of a start. */
+static void test_hook_lanes_know_who_is_told_of_starts(void **state)
+{
+    begin();
+    world.options.kinds = YG_KIND_CONNECT | YG_KIND_DISCONNECTED;
+    assert_true(yg_hook_has_kind(world.hook, YG_HOOK_NODE_STARTED));
+    world.options.kinds = YG_KIND_NODE_STARTED;
+    assert_true(yg_hook_has_kind(world.hook, YG_HOOK_NODE_STARTED));
+    assert_false(yg_hook_has_kind(world.hook, YG_HOOK_DISCONNECTED));
+    world.options.kinds = YG_KIND_CONNECT;
+    assert_false(yg_hook_has_kind(world.hook, YG_HOOK_NODE_STARTED));
+    end();
+}
+
 static void test_hook_lanes_hand_over_what_is_left(void **state)
 {
     struct client a = enter("a"), b = enter("b"), c = enter("c");
@@ -575,6 +623,8 @@ int main(void)
         cmocka_unit_test(test_hook_lanes_full_queue),
         cmocka_unit_test(test_hook_lanes_batches_are_bounded),
         cmocka_unit_test(test_hook_lanes_take_back),
+        cmocka_unit_test(test_hook_lanes_of_a_socket_that_is_known),
+        cmocka_unit_test(test_hook_lanes_know_who_is_told_of_starts),
         cmocka_unit_test(test_hook_lanes_hand_over_what_is_left),
         cmocka_unit_test(test_hook_lanes_events_from_answers),
         cmocka_unit_test(test_hook_lanes_out_of_memory),

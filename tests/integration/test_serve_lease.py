@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT
+"""yodel serve: who has connected is told to have gone, also when its node has died, by leases in Redis."""
+
+import contextlib
+import signal
+
+from harness import equal, eventually, http, run
+from hooked_server import Hooked, Hooks
+from redis_server import RedisServer
+from sio_client import ConnectError
+
+
+def node(backend, redis, name, lease="1s", hook="", **options):
+    return Hooked(backend, hook=hook, more=f"server: {{id: {name}}}\nredis: {{url: '{redis.url}', lease: {lease}}}", **options)
+
+
+def die(server):
+    server.yodel.signal(signal.SIGKILL)
+    server.yodel.process.wait(30)
+
+
+def metric(server, name):
+    lines = [line for line in http(server.internal, "GET", "/metrics").body.decode().splitlines() if line.startswith(name + " ")]
+    return float(lines[0].split()[1])
+
+
+def records(redis):
+    return sum(redis.call("HLEN", key) for key in redis.call("KEYS", "yodel:hooked:*"))
+
+
+def recorded(redis, num):
+    eventually(lambda: records(redis) == num, f"{num} sockets are recorded")
+
+
+def ends(backend):
+    return {event["socket"]["sid"]: event for event in backend.of("disconnected")}
+
+
+def test_a_survivor_tells_of_those_who_have_gone():
+    answers = {"connect": lambda event: {"user": event["auth"]["user"], "meta": {"n": 1}}}
+    with RedisServer() as redis, contextlib.closing(Hooks(answers)) as backend:
+        with node(backend, redis, "n1") as one, node(backend, redis, "n2") as two:
+            gone = [one.client(auth={"user": f"u{i}"}) for i in range(20)]
+            stays = two.client(auth={"user": "stays"})
+            gone[0].emit("x", 1)
+            backend.until("event")
+            backend.until("connected", 21)
+            recorded(redis, 21)
+            die(one)
+            backend.until("disconnected", 20)
+            told = ends(backend)
+            equal(set(told), {client.sid for client in gone})
+            for event in told.values():
+                equal((event["node_lost"], event["reason"], event["socket"]["meta"]), (True, "transport close", {"n": 1}))
+                assert event["socket"]["user"].startswith("u") and event["duration_ms"] >= 0, event
+                assert event["seq"] > max(other["seq"] for other in backend.events if other["socket"]["sid"] == event["socket"]["sid"] and other is not event)
+            equal(len(backend.of("disconnected")), 20)
+            recorded(redis, 1)
+            equal(metric(two, "yodel_lease_records_adopted_total"), 20)
+            stays.close()
+            backend.until("disconnected", 21)
+            assert "node_lost" not in backend.of("disconnected")[-1]
+            recorded(redis, 0)
+        for client in gone:
+            client.close()
+
+
+def test_a_node_that_comes_back_tells_by_itself():
+    """And does what the back end answers."""
+    answers = {"disconnected": {"actions": [{"emit": {"event": "parted", "to": {"all": True}}}]}}
+    with RedisServer() as redis, contextlib.closing(Hooks(answers)) as backend:
+        with node(backend, redis, "n1") as one:
+            client = one.client()
+            backend.until("connected")
+            recorded(redis, 1)
+            die(one)
+        with node(backend, redis, "n1") as one:
+            with one.client() as other:
+                equal(other.event(), ["parted"])
+                equal(backend.of("disconnected")[0]["node_lost"], True)
+            backend.until("disconnected", 2)
+            recorded(redis, 0)
+        client.close()
+        equal(len(backend.of("disconnected")), 2)
+
+
+def test_a_back_end_that_was_away_is_told_by_who_comes_after():
+    """The one that has taken over dies as well, and the id stays."""
+    with RedisServer() as redis, contextlib.closing(Hooks()) as backend:
+        with node(backend, redis, "n1") as one:
+            client = one.client()
+            backend.until("connected")
+            recorded(redis, 1)
+            backend.answers["disconnected"] = (503, "")
+            die(one)
+            ids = redis.call("HKEYS", redis.call("KEYS", "yodel:hooked:*")[0])
+        with node(backend, redis, "n2") as two:
+            eventually(lambda: any(b'"node_lost":true' in request.body for request in backend.requests), "it was tried")
+            die(two)
+        with node(backend, redis, "n3"):
+            eventually(lambda: metric_of_none(backend), "it waits")
+            backend.answers.clear()
+            event = backend.until("disconnected")[0]
+        equal([event["id"].encode()], ids)
+        client.close()
+
+
+def metric_of_none(backend):
+    return sum(b'"node_lost":true' in request.body for request in backend.requests) > 1
+
+
+def test_who_was_refused_is_not_recorded():
+    with RedisServer() as redis, contextlib.closing(Hooks({"connect": {"reject": {"message": "no"}}})) as backend:
+        with node(backend, redis, "n1") as one:
+            for _ in range(3):
+                try:
+                    one.client().close()
+                    raise AssertionError("was let in")
+                except ConnectError:
+                    pass
+            recorded(redis, 0)
+
+
+def test_the_end_of_a_node_leaves_nothing():
+    with RedisServer() as redis, contextlib.closing(Hooks()) as backend:
+        with node(backend, redis, "n1") as one:
+            clients = [one.client() for _ in range(10)]
+            backend.until("connected", 10)
+            one.yodel.signal(signal.SIGTERM)
+            equal(one.yodel.process.wait(30), 0)
+        backend.until("disconnected", 10)
+        equal(redis.call("KEYS", "yodel:hooked:*") + redis.call("KEYS", "yodel:leases") + redis.call("KEYS", "yodel:lease:*"), [])
+        with node(backend, redis, "n1"):
+            pass
+        equal(len(backend.of("disconnected")), 10)
+        for client in clients:
+            client.close()
+
+
+def test_what_could_not_be_flushed_is_told_by_the_next():
+    with RedisServer() as redis, contextlib.closing(Hooks({"disconnected": (503, "")})) as backend:
+        with node(backend, redis, "n1", lease="10s") as one:
+            client = one.client()
+            backend.until("connected")
+            recorded(redis, 1)
+            client.close()
+            one.yodel.signal(signal.SIGTERM)
+            equal(one.yodel.process.wait(30), 0)
+        equal(records(redis), 1)
+        backend.answers.clear()
+        with node(backend, redis, "n2"):
+            backend.until("disconnected")
+            recorded(redis, 0)
+
+
+def test_redis_goes_and_comes_back():
+    with RedisServer() as redis, contextlib.closing(Hooks()) as backend:
+        with node(backend, redis, "n1") as one, node(backend, redis, "n2"):
+            before = one.client()
+            backend.until("connected")
+            recorded(redis, 1)
+            redis.kill()
+            eventually(lambda: metric(one, "yodel_redis_up") == 0, "Redis is away")
+            after = one.client()
+            backend.until("connected", 2)
+            redis.start()
+            recorded(redis, 2)
+            redis.call("FLUSHALL")
+            recorded(redis, 2)
+            equal(backend.of("disconnected"), [])
+            die(one)
+            backend.until("disconnected", 2)
+            equal(set(ends(backend)), {before.sid, after.sid})
+        before.close()
+        after.close()
+
+
+def test_a_node_whose_lease_was_over_sends_its_clients_away():
+    with RedisServer() as redis, contextlib.closing(Hooks()) as backend:
+        with node(backend, redis, "n1") as one, node(backend, redis, "n2"):
+            client = one.client()
+            backend.until("connected")
+            recorded(redis, 1)
+            one.yodel.signal(signal.SIGSTOP)
+            backend.until("disconnected")
+            one.yodel.signal(signal.SIGCONT)
+            client.until_lost()
+            eventually(lambda: metric(one, "yodel_lease_lost_total") == 1, "it is counted")
+            eventually(lambda: metric(one, 'yodel_webhook_queue_events{webhook="main"}') == 0, "all is told")
+            equal(len({event["id"] for event in backend.of("disconnected")}), 1)
+            recorded(redis, 0)
+
+
+def test_without_redis_a_node_tells_that_it_has_started():
+    for kinds, told in (("connect, disconnected", 1), ("connect, node_started", 1), ("connect", 0)):
+        with contextlib.closing(Hooks()) as backend:
+            with Hooked(backend, hook=f", kinds: [{kinds}]", more="server: {id: n7}") as server:
+                server.client().close()
+                backend.until("connect")
+                eventually(lambda: len(backend.started) == told, "it is told")
+                for event in backend.started:
+                    equal((event["node"], event["seq"], "socket" in event), ("n7", 1, False))
+
+
+run(dict(globals()))
