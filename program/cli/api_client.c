@@ -2,6 +2,7 @@
 #include "cli/api_client.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,6 +144,7 @@ int yg_api_open(const struct yg_api_where *where, struct yg_api_client *ret_clie
         rc = read_key(client);
     if (rc != 0)
         return rc;
+    signal(SIGPIPE, SIG_IGN); /* of TLS; writing results fails by itself */
     client->curl = curl_easy_init();
     return client->curl != NULL && !yg_text_failed(&client->base) ? 0 : no_memory(where);
 }

@@ -23,10 +23,12 @@ struct stream {
     const struct yg_api_words *words;
     struct yg_api_client client;
     int fd;
+    int socket;         /* of the connection; -1: there is none */
     struct yg_text in;  /* read, and not whole lines yet */
     struct yg_text out; /* lines to be sent, from `sent` on */
     size_t sent;
     size_t line;         /* how many were looked at */
+    size_t commands;     /* of these, to be sent */
     bool is_over;        /* no more lines come */
     bool is_waiting;     /* for a line: the transfer is paused */
     struct yg_text back; /* of the answer: not a whole line yet, or what is no stream */
@@ -70,6 +72,7 @@ static void take_line(struct stream *stream, const char *ptr, size_t len)
         end(stream, rc);
         return;
     }
+    stream->commands++;
     yg_text_add(&stream->out, ptr, len);
     yg_text_putc(&stream->out, '\n');
 }
@@ -202,6 +205,23 @@ static size_t take(char *ptr, size_t size, size_t num, void *user)
 
 /* ---- the transfer ---- */
 
+static int note_socket(void *user, curl_socket_t fd, curlsocktype purpose)
+{
+    struct stream *stream = user;
+
+    (void)purpose;
+    stream->socket = fd;
+    return CURL_SOCKOPT_OK;
+}
+
+/* libcurl does not look for the end of a connection while it has nothing to send. */
+static bool has_ended(const struct stream *stream)
+{
+    struct pollfd at = {.fd = stream->socket, .events = POLLRDHUP};
+
+    return poll(&at, 1, 0) > 0 && (at.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 /* Waits for the peer or, when there is nothing to send, for a line. */
 static CURLcode run(struct stream *stream, CURLM *multi)
 {
@@ -213,7 +233,12 @@ static CURLcode run(struct stream *stream, CURLM *multi)
 
         if (curl_multi_poll(multi, &at, stream->is_waiting ? 1 : 0, 1000, NULL) != CURLM_OK)
             return CURLE_OUT_OF_MEMORY;
-        if (stream->is_waiting && is_ready(stream))
+        if (!stream->is_waiting)
+            continue;
+        if (!stream->is_over && has_ended(stream))
+            end(stream, yg_api_say(&stream->words->where, YG_EXIT_UNREACHABLE,
+                                   "%s: the connection has ended", stream->client.url));
+        if (stream->is_over || is_ready(stream))
             curl_easy_pause(stream->client.curl, CURLPAUSE_CONT);
     }
     message = curl_multi_info_read(multi, &num);
@@ -232,6 +257,8 @@ static CURLcode transfer(struct stream *stream)
     curl_easy_setopt(curl, CURLOPT_READDATA, stream);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, stream);
+    curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, note_socket);
+    curl_easy_setopt(curl, CURLOPT_SOCKOPTDATA, stream);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 0L);
     if (multi != NULL && curl_multi_add_handle(multi, curl) == CURLM_OK) {
         code = run(stream, multi);
@@ -271,18 +298,24 @@ static int run_stream(struct stream *stream)
     code = transfer(stream);
     curl_easy_setopt(stream->client.curl, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(list);
+    if (code != CURLE_OK && stream->status != 0)
+        return stream->status;
     rc = code == CURLE_OK ? check(stream) : yg_api_transfer_failed(&stream->client, code);
+    if (rc == 0)
+        rc = stream->status;
     if (rc != 0)
         return rc;
-    if (stream->status != 0)
-        return stream->status;
+    if (!stream->is_over || stream->results < stream->commands)
+        return yg_api_say(&stream->words->where, YG_EXIT_UNREACHABLE,
+                          "the server has ended the stream; %zu commands have no result",
+                          stream->commands - stream->results);
     return stream->has_failed ? YG_EXIT_FAILED : YG_EXIT_OK;
 }
 
 int yg_api_stream(struct yg_api_words *words)
 {
     const char *path = words->arguments[0];
-    struct stream stream = {.words = words, .fd = STDIN_FILENO};
+    struct stream stream = {.words = words, .fd = STDIN_FILENO, .socket = -1};
     int rc;
 
     if (words->stops_on_error || words->is_parallel)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import threading
@@ -230,6 +231,32 @@ def test_a_stream_is_run_as_it_comes():
         server.run("batch", "-", "--stream", "--parallel", status=64)
 
 
+def test_a_stream_whose_server_goes():
+    for goes in (lambda server: server.signal(signal.SIGTERM), lambda server: server.kill()):
+        server = Server()
+        try:
+            with subprocess.Popen(
+                [YODEL, "batch", "-", "--stream"],
+                env={**ENV, "YODEL_URL": server.url},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ) as worker:
+                killer = threading.Timer(LIMIT, worker.kill)
+                killer.start()
+                worker.stdin.write('{"stats": {}}\n')
+                worker.stdin.flush()
+                assert worker.stdout.readline().startswith("1  ok")
+                # Its input stays open: it learns of the end from the connection.
+                goes(server.yodel)
+                equal(worker.wait(LIMIT), 69)
+                killer.cancel()
+        finally:
+            server.yodel.kill()
+            server.folder.__exit__(None, None, None)
+
+
 def test_many_lines():
     with Server() as server:
         text = "".join(json.dumps({"id": str(n), "emit": {"to": {"rooms": ["none"]}, "event": "e"}}) + "\n" for n in range(20000))
@@ -321,6 +348,28 @@ def test_a_unix_socket_is_for_some_users():
             (path / "yodel.yaml").write_text(text)
             with Yodel("-c", str(path / "yodel.yaml")):
                 yodel("stats", env={"YODEL_URL": f"unix:{path}/api.sock"}, status=status)
+
+
+def test_https():
+    with folder() as path:
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost"]
+            + ["-addext", "subjectAltName=DNS:localhost", "-days", "2", "-keyout", path / "key", "-out", path / "cert"],
+            check=True,
+            capture_output=True,
+        )
+        (path / "api.key").write_text("first")
+        for name in ("key", "api.key"):
+            (path / name).chmod(0o600)
+        text = config(path, [key("all", "first", "scopes: [read]")])
+        tls = f"tls: {{cert: [{path}/cert], key: [{path}/key]}}, serve: [api, metrics"
+        (path / "yodel.yaml").write_text(text.replace("serve: [api, metrics", tls))
+        with Yodel("-c", str(path / "yodel.yaml")) as server:
+            ask = ("stats", "--url", f"https://localhost:{server.internal}", "--key-file", str(path / "api.key"))
+            yodel(*ask, "--ca", str(path / "cert"))
+            assert "certificate" in yodel(*ask, status=69)[1]
+            assert "not a file of authorities" in yodel(*ask, "--ca", str(path / "no"), status=78)[1]
+            yodel(*ask[:2], f"http://localhost:{server.internal}", status=69)
 
 
 def test_nobody_answers():
