@@ -90,6 +90,17 @@ void *yg_api_counts_key(struct yg_api_counts *counts, const char *name)
     return key != NULL ? key : &counts->other;
 }
 
+static void write_of(struct yg_state *state, const struct yg_api_told *told)
+{
+    const char *code = yg_problem_code(told->problem);
+    const struct yg_log_about about = {.event = "api.answered",
+                                       .error = told->problem != YG_PROBLEM_NONE ? code : NULL,
+                                       .command = told->command,
+                                       .key = told->key != NULL ? told->key->name : NULL};
+
+    yg_log_access(state, &about, "%s: %s in %" PRIu64 " us", told->command, code, told->took_us);
+}
+
 void yg_api_counts_tell(const struct yg_api_told *told, void *user)
 {
     struct yg_state *state = user;
@@ -98,6 +109,8 @@ void yg_api_counts_tell(const struct yg_api_told *told, void *user)
 
     atomic_fetch_add_explicit(&key->answers[told->verb][told->problem], 1, memory_order_relaxed);
     yg_histogram_add(&counts->durations[told->verb], &yg_bounds_of_requests, told->took_us);
+    if (yg_log_wants_access(state, YG_ACCESS_ALL))
+        write_of(state, told);
 }
 
 /* ---- as text ---- */

@@ -42,14 +42,24 @@ static enum yg_end_reason reason_of(const yodel_sio_client *client)
     return YG_END_SERVER;
 }
 
+static struct yg_connection connection_of(const yodel_sio_client *client)
+{
+    return (struct yg_connection){
+        .number = client->number, .transport = transport_of(client), .peer = client->peer};
+}
+
 static void on_client_open(const yodel_sio_client *client, void *user)
 {
-    yg_connection_opened(user, transport_of(client));
+    const struct yg_connection connection = connection_of(client);
+
+    yg_connection_opened(user, &connection);
 }
 
 static void on_client_close(const yodel_sio_client *client, void *user)
 {
-    yg_connection_closed(user, transport_of(client), reason_of(client));
+    const struct yg_connection connection = connection_of(client);
+
+    yg_connection_closed(user, &connection, reason_of(client));
 }
 
 /* ---- the service ---- */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "serve/connections.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "serve/state.h"
+#include "state/socket_state.h"
 
 const char *yg_transport_word(enum yg_transport transport)
 {
@@ -22,16 +24,97 @@ const char *yg_end_reason_word(enum yg_end_reason reason)
     return words[reason];
 }
 
-void yg_connection_opened(struct yg_state *state, enum yg_transport transport)
+static struct yg_log_about about_of(const struct yg_connection *connection, const char *event)
 {
-    atomic_fetch_add_explicit(&state->connections.opened[transport], 1, memory_order_relaxed);
+    return (struct yg_log_about){.event = event,
+                                 .conn = connection->number,
+                                 .sid = connection->sid,
+                                 .user = connection->user,
+                                 .address = connection->peer,
+                                 .path = connection->path,
+                                 .transport = yg_transport_word(connection->transport)};
 }
 
-void yg_connection_closed(struct yg_state *state, enum yg_transport transport,
+void yg_connection_opened(struct yg_state *state, const struct yg_connection *connection)
+{
+    struct yg_log_about about;
+
+    atomic_fetch_add_explicit(&state->connections.opened[connection->transport], 1,
+                              memory_order_relaxed);
+    if (!yg_log_wants_access(state, YG_ACCESS_CONNECTIONS))
+        return;
+    about = about_of(connection, "connection.opened");
+    yg_log_access(state, &about, "%016" PRIx64 " from %" YODEL_PRI " has come, by %s", about.conn,
+                  YODEL_ARG(about.address), about.transport);
+}
+
+void yg_connection_asked(struct yg_state *state, const struct yg_connection *connection,
+                         const yodel_request *req)
+{
+    const yodel_str path = yodel_request_path(req), query = yodel_request_query(req);
+    struct yg_connection with_path = *connection;
+    struct yg_text text = {0};
+
+    if (yg_log_wants_access(state, YG_ACCESS_CONNECTIONS)) {
+        yg_text_add(&text, path.ptr, path.len);
+        if (query.len > 0) {
+            yg_text_putc(&text, '?');
+            yg_text_add(&text, query.ptr, query.len);
+        }
+        with_path.path = (yodel_str){text.ptr, text.len};
+    }
+    yg_connection_opened(state, &with_path);
+    yg_text_done(&text);
+}
+
+void yg_connection_closed(struct yg_state *state, const struct yg_connection *connection,
                           enum yg_end_reason reason)
 {
-    atomic_fetch_add_explicit(&state->connections.closed[transport][reason], 1,
+    struct yg_log_about about;
+
+    atomic_fetch_add_explicit(&state->connections.closed[connection->transport][reason], 1,
                               memory_order_relaxed);
+    if (!yg_log_wants_access(state, YG_ACCESS_CONNECTIONS))
+        return;
+    about = about_of(connection, "connection.closed");
+    about.reason = yg_end_reason_word(reason);
+    yg_log_access(state, &about, "%016" PRIx64 " from %" YODEL_PRI " has gone: %s", about.conn,
+                  YODEL_ARG(about.address), about.reason);
+}
+
+/* ---- sockets ---- */
+
+static struct yg_log_about about_socket(yodel_sio_socket *socket, const char *event)
+{
+    return (struct yg_log_about){.event = event,
+                                 .conn = yodel_sio_socket_client_number(socket),
+                                 .sid = yodel_sio_socket_id(socket),
+                                 .ns = yodel_sio_namespace_name(yodel_sio_socket_namespace(socket)),
+                                 .user = yg_state_user(socket),
+                                 .address = yodel_sio_socket_peer(socket)};
+}
+
+void yg_socket_connected(struct yg_state *state, yodel_sio_socket *socket)
+{
+    struct yg_log_about about;
+
+    if (!yg_log_wants_access(state, YG_ACCESS_CONNECTIONS))
+        return;
+    about = about_socket(socket, "socket.connected");
+    yg_log_access(state, &about, "%" YODEL_PRI " is in %" YODEL_PRI ", of %016" PRIx64,
+                  YODEL_ARG(about.sid), YODEL_ARG(about.ns), about.conn);
+}
+
+void yg_socket_disconnecting(struct yg_state *state, yodel_sio_socket *socket, const char *reason)
+{
+    struct yg_log_about about;
+
+    if (!yg_log_wants_access(state, YG_ACCESS_CONNECTIONS))
+        return;
+    about = about_socket(socket, "socket.disconnected");
+    about.reason = reason;
+    yg_log_access(state, &about, "%" YODEL_PRI " has left %" YODEL_PRI ": %s", YODEL_ARG(about.sid),
+                  YODEL_ARG(about.ns), reason);
 }
 
 /* ---- metrics ---- */

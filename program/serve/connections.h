@@ -5,9 +5,12 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include <yodel/sio.h>
+
 #include "base/text.h"
 
-/* Connections of clients, of whatever kind: how many came and why they went. */
+/* Connections of clients, of whatever kind: how many came and why they went, for metrics, and with
+ * log.access who they were. */
 
 struct yg_state;
 
@@ -41,10 +44,28 @@ struct yg_connection_counts {
 const char *yg_transport_word(enum yg_transport transport);
 const char *yg_end_reason_word(enum yg_end_reason reason);
 
-/* Any thread. */
-void yg_connection_opened(struct yg_state *state, enum yg_transport transport);
-void yg_connection_closed(struct yg_state *state, enum yg_transport transport,
+/* Borrowed for a call. */
+struct yg_connection {
+    uint64_t number; /* for the log */
+    enum yg_transport transport;
+    yodel_str sid; /* as the back end knows it; empty: it does not */
+    yodel_str peer;
+    yodel_str path;   /* that was asked for; empty: as all of its kind */
+    const char *user; /* NULL: anonymous, or not known */
+};
+
+/* Any thread, as the others. */
+void yg_connection_opened(struct yg_state *state, const struct yg_connection *connection);
+/* The same with what was asked for as the path. */
+void yg_connection_asked(struct yg_state *state, const struct yg_connection *connection,
+                         const yodel_request *req);
+void yg_connection_closed(struct yg_state *state, const struct yg_connection *connection,
                           enum yg_end_reason reason);
+
+/* For the log alone: on its loop. */
+void yg_socket_connected(struct yg_state *state, yodel_sio_socket *socket);
+void yg_socket_disconnecting(struct yg_state *state, yodel_sio_socket *socket, const char *reason);
+
 void yg_connections_put(struct yg_state *state, struct yg_text *text);
 
 #endif

@@ -28,7 +28,45 @@ struct reader {
     struct yg_state *state;
     yodel_sse *sse;
     struct yg_until until;
+    uint64_t number; /* for the log, as the others */
+    size_t peer_len;
+    char peer[64];
+    char user[]; /* "": anonymous */
 };
+
+static struct reader *new_reader(struct yg_state *state, yodel_request *req,
+                                 const struct yg_token *token)
+{
+    static atomic_uint_least64_t last;
+    const char *user = token->user != NULL ? token->user : "";
+    struct reader *reader = calloc(1, sizeof(*reader) + strlen(user) + 1);
+    const yodel_str peer = yodel_request_peer(req);
+
+    if (reader == NULL)
+        return NULL;
+    reader->state = state;
+    /* Others are made from the base by numbers that are small in other bits. */
+    reader->number = ~state->connection_base - atomic_fetch_add(&last, 1);
+    reader->peer_len = peer.len < sizeof(reader->peer) ? peer.len : sizeof(reader->peer);
+    memcpy(reader->peer, peer.ptr, reader->peer_len);
+    memcpy(reader->user, user, strlen(user));
+    return reader;
+}
+
+static struct yg_connection connection_of(const struct reader *reader)
+{
+    return (struct yg_connection){.number = reader->number,
+                                  .transport = YG_BY_EVENT_STREAM,
+                                  .peer = {reader->peer, reader->peer_len},
+                                  .user = reader->user};
+}
+
+static void tell_opened(const struct reader *reader, const yodel_request *req)
+{
+    const struct yg_connection connection = connection_of(reader);
+
+    yg_connection_asked(reader->state, &connection, req);
+}
 
 static enum yg_end_reason reason_of(yodel_stream_reason reason)
 {
@@ -45,8 +83,10 @@ static void on_close(yodel_sse *sse, yodel_stream_reason reason, void *user)
 {
     struct reader *reader = user;
 
+    const struct yg_connection connection = connection_of(reader);
+
     (void)sse;
-    yg_connection_closed(reader->state, YG_BY_EVENT_STREAM, reason_of(reason));
+    yg_connection_closed(reader->state, &connection, reason_of(reason));
     yg_until_stop(&reader->until);
     free(reader);
 }
@@ -150,7 +190,7 @@ static int begin(const struct path *path, yodel_request *req, const struct yg_to
     const struct yg_config *config = yg_state_loop_config(state, loop);
     const bool is_head = yodel_str_eq(yodel_request_method(req), YODEL_STR("HEAD"));
     const int64_t at = yg_visitor_end_ms(config, token);
-    struct reader *reader = calloc(1, sizeof(*reader));
+    struct reader *reader = new_reader(state, req, token);
     int rc;
 
     if (reader == NULL)
@@ -166,8 +206,7 @@ static int begin(const struct path *path, yodel_request *req, const struct yg_to
         return 503;
     }
     /* From here on on_close frees it. */
-    reader->state = state;
-    yg_connection_opened(state, YG_BY_EVENT_STREAM);
+    tell_opened(reader, req);
     yg_until_init(&reader->until, loop, on_over, reader);
     if (at != 0)
         yg_until_set(&reader->until, at);

@@ -437,12 +437,23 @@ static void say_hello(struct yg_hooked_ws *hooked)
     hooked->num_actions = 0;
 }
 
+static struct yg_connection connection_of(const struct yg_hooked_ws *hooked, const yodel_ws *ws)
+{
+    return (struct yg_connection){.number = yg_websocket_number(hooked->state, ws),
+                                  .transport = YG_BY_RAW_WEBSOCKET,
+                                  .sid = text_of(hooked->sid),
+                                  .peer = text_of(hooked->address),
+                                  .path = text_of(hooked->path),
+                                  .user = hooked->user};
+}
+
 static int on_open(yodel_ws *ws, void *user)
 {
     const struct yg_websocket_path *path = user;
     struct yg_hooked_ws *hooked = yodel_ws_data(ws);
+    const struct yg_connection connection = connection_of(hooked, ws);
 
-    yg_connection_opened(path->state, YG_BY_RAW_WEBSOCKET);
+    yg_connection_opened(path->state, &connection);
     hooked->is_open = true;
     hooked->is_known = true;
     yg_lane_renew(hooked->lane);
@@ -470,10 +481,10 @@ static void on_close(yodel_ws *ws, const yodel_ws_closing *closing, void *user)
 {
     const struct yg_websocket_path *path = user;
     struct yg_hooked_ws *hooked = yodel_ws_data(ws);
+    const struct yg_connection connection = connection_of(hooked, ws);
 
     if (hooked->is_open) {
-        yg_connection_closed(path->state, YG_BY_RAW_WEBSOCKET,
-                             yg_websocket_reason(path->state, closing));
+        yg_connection_closed(path->state, &connection, yg_websocket_reason(path->state, closing));
         yg_hooked_ws_goodbye(hooked, reason_of(closing), closing->code);
     } else if (hooked->question != NULL && yg_lane_take_back(hooked->question)) {
         hooked->question = NULL;

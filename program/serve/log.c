@@ -48,15 +48,30 @@ static void put_member(struct yg_text *line, const char *name, yodel_str value)
     yg_text_put_json(line, value.ptr, value.len);
 }
 
+static void put_string(struct yg_text *line, const char *name, const char *value)
+{
+    put_member(line, name, yodel_str_of(value != NULL ? value : ""));
+}
+
 static void put_json(struct yg_text *line, const char *node, const struct yg_log_about *about,
                      yodel_str text)
 {
     put_member(line, "node", yodel_str_of(node));
-    put_member(line, "event", yodel_str_of(about->event != NULL ? about->event : ""));
+    put_string(line, "event", about->event);
     yg_text_puts(line, ",\"msg\":");
     yg_text_put_json(line, text.ptr, text.len);
+    if (about->conn != 0)
+        yg_text_printf(line, ",\"conn\":\"%016" PRIx64 "\"", about->conn);
+    put_member(line, "sid", about->sid);
+    put_member(line, "namespace", about->ns);
+    put_string(line, "user", about->user);
     put_member(line, "address", about->address);
-    put_member(line, "error", yodel_str_of(about->error != NULL ? about->error : ""));
+    put_string(line, "error", about->error);
+    put_string(line, "transport", about->transport);
+    put_string(line, "reason", about->reason);
+    put_member(line, "path", about->path);
+    put_string(line, "command", about->command);
+    put_string(line, "key", about->key);
     yg_text_puts(line, "}\n");
 }
 
@@ -81,13 +96,19 @@ static void put_line(const struct yg_state *state, enum yg_log_level level,
 static void write_line(struct yg_state *state, enum yg_log_level level,
                        const struct yg_log_about *about, yodel_str text)
 {
-    struct yg_text line = {0};
+    struct yg_log_about shown = *about;
+    struct yg_text line = {0}, words = {0}, path = {0};
 
     if (text.len > MAX_LINE)
         text.len = MAX_LINE;
-    put_line(state, level, about, text, &line);
-    if (!yg_text_failed(&line))
+    yg_redact_put(&state->redact, &words, text);
+    yg_redact_put(&state->redact, &path, about->path);
+    shown.path = (yodel_str){path.ptr, path.len};
+    put_line(state, level, &shown, (yodel_str){words.ptr, words.len}, &line);
+    if (!yg_text_failed(&line) && !yg_text_failed(&words) && !yg_text_failed(&path))
         yg_sink_write(state->sink, line.ptr, line.len);
+    yg_text_done(&path);
+    yg_text_done(&words);
     yg_text_done(&line);
 }
 
@@ -164,6 +185,21 @@ void yg_log_about(struct yg_state *state, enum yg_log_level level, const struct 
     va_end(args);
 }
 
+void yg_log_access(struct yg_state *state, const struct yg_log_about *about, const char *format,
+                   ...)
+{
+    char text[MAX_LINE];
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (len >= (int)sizeof(text))
+        len = sizeof(text) - 1;
+    write_line(state, YG_LOG_INFO, about, (yodel_str){text, len > 0 ? (size_t)len : 0});
+}
+
 /* ---- the log ---- */
 
 static void tell_left_out(int level, uint32_t left_out, const char *text, void *user)
@@ -198,17 +234,47 @@ int yg_log_start(struct yg_state *state)
 
     state->log_form = form_of(config);
     yg_repeat_init(&state->repeat);
-    yg_log_change(state, config);
+    yg_redact_init(&state->redact);
+    if ((rc = yg_log_change(state, state->first)) < 0)
+        return rc;
     rc = yg_sink_new(config->file, on_reopened, state, &state->sink);
     if (rc < 0)
         fprintf(stderr, "yodel: log.file: %s: %s\n", config->file, strerror(-rc));
     return rc;
 }
 
-void yg_log_change(struct yg_state *state, const struct yg_log_config *config)
+/* Tokens in the query are not written, whatever they are called. */
+static int change_redact(struct yg_state *state, const struct yg_config *config)
 {
+    const struct yg_texts *given = &config->log.redact, *sources = &config->auth.jwt.sources;
+    const char **names = calloc(given->num + sources->num + 1, sizeof(*names));
+    size_t num = 0;
+    int rc;
+
+    if (names == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < given->num; i++) {
+        if (*given->items[i] != '\0')
+            names[num++] = given->items[i];
+    }
+    for (size_t i = 0; i < sources->num; i++) {
+        if (strncmp(sources->items[i], "query:", 6) == 0)
+            names[num++] = sources->items[i] + 5; /* with its colon: see redact.h */
+    }
+    rc = yg_redact_set(&state->redact, names, num);
+    free(names);
+    return rc;
+}
+
+int yg_log_change(struct yg_state *state, const struct yg_config *all)
+{
+    const struct yg_log_config *config = &all->log;
+    const int rc = change_redact(state, all);
+
+    atomic_store(&state->log_access, config->access);
     atomic_store(&state->log_level, config->level);
     yg_repeat_set(&state->repeat, config->repeat.count, config->repeat.per_ms);
+    return rc;
 }
 
 void yg_log_end(struct yg_state *state)
@@ -216,6 +282,7 @@ void yg_log_end(struct yg_state *state)
     yg_sink_free(state->sink);
     state->sink = NULL;
     yg_repeat_done(&state->repeat);
+    yg_redact_done(&state->redact);
 }
 
 void yg_log_put(struct yg_state *state, struct yg_text *text)

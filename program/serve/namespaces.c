@@ -20,14 +20,14 @@ const struct yg_namespace *yg_namespace_find(const struct yg_config *config, yod
 
 static void on_connection(yodel_sio_socket *socket, void *user)
 {
-    (void)user;
     yg_state_connected(socket);
+    yg_socket_connected(user, socket);
     yg_hooked_connected(socket);
 }
 
 static void on_disconnecting(yodel_sio_socket *socket, const char *reason, void *user)
 {
-    (void)user;
+    yg_socket_disconnecting(user, socket, reason);
     yg_hooked_disconnecting(socket, reason);
 }
 

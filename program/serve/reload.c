@@ -140,7 +140,8 @@ static void finish(yodel_loop *loop, int result, void *arg)
     atomic_store(&state->last_reload, result == 0 ? 1 : 0);
     if (result == 0) {
         tell_changes(reload);
-        yg_log_change(state, &reload->config->log);
+        if (yg_log_change(state, reload->config) < 0)
+            yg_log(state, YG_LOG_WARN, "log.redact: out of memory: it stays as it was");
         yg_state_exchange(state, yg_config_ref(reload->config), yg_auth_ref(reload->auth));
         yodel_tls_reload_exchange(reload->tls);
         reload->tls = NULL;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -142,6 +143,8 @@ static struct yg_state *new_state(const struct yg_load *load, const struct yg_co
     state->config = yg_config_ref(config);
     state->signal_fd = -1;
     pthread_mutex_init(&state->lock, NULL);
+    if (getrandom(&state->connection_base, sizeof(state->connection_base), GRND_NONBLOCK) < 0)
+        state->connection_base = (uint64_t)yg_clock_us();
     atomic_init(&state->last_reload, 1);
     atomic_init(&state->last_reload_ms, yg_clock_wall_ms());
     return state;

@@ -13,6 +13,7 @@
 
 #include "api/api.h"
 #include "config/load.h"
+#include "log/redact.h"
 #include "log/repeat.h"
 #include "log/sink.h"
 #include "serve/auth.h"
@@ -94,6 +95,7 @@ struct yg_state {
     struct yg_hooks *hooks;
     struct yg_records *records; /* NULL without Redis */
     struct yg_connection_counts connections;
+    uint64_t connection_base; /* of numbers of those that are not of Socket.IO, for the log */
     struct yg_websocket_paths *websockets;
     struct yg_event_paths *events;
     char node[256]; /* the node's name */
@@ -109,7 +111,9 @@ struct yg_state {
     atomic_bool is_draining;
     struct yg_sink *sink;
     struct yg_repeat repeat;
-    atomic_int log_level; /* of yg_log_level */
+    struct yg_redact redact;
+    atomic_int log_level;  /* of yg_log_level */
+    atomic_int log_access; /* of yg_log_access */
     enum yg_log_form log_form;
     struct yg_notify *notify; /* NULL: nobody is to be told */
     struct yg_handover handover;
@@ -153,8 +157,8 @@ bool yg_state_tag_serves(const struct yg_state *state, yodel_str tag, uint32_t w
 
 /* Opens it by the first configuration; why it could not is said on standard error.  0 or -errno. */
 int yg_log_start(struct yg_state *state);
-/* Takes what a reload can change. */
-void yg_log_change(struct yg_state *state, const struct yg_log_config *config);
+/* Takes what a reload can change.  Returns 0, or -ENOMEM: what is redacted stays as it was. */
+int yg_log_change(struct yg_state *state, const struct yg_config *config);
 /* Tells of lines that were left out; several times a second, on one loop. */
 void yg_log_turn(struct yg_state *state);
 /* Writes what waits. */
@@ -164,11 +168,17 @@ void yg_log_put(struct yg_state *state, struct yg_text *text);
 /* The library's sink; user is the state. */
 void yg_log_write(yodel_log_level level, yodel_str text, void *user);
 
-/* What a line is about, for who reads JSON; texts that are empty are left out. */
+/* What a line is about, for who reads JSON; what is empty is left out. */
 struct yg_log_about {
     const char *event; /* a stable name; those of docs/guide/34-yodel-serve.md */
+    uint64_t conn;     /* the number of a client's connection */
+    yodel_str sid, ns; /* a socket of Socket.IO and its namespace */
+    const char *user;
     yodel_str address; /* of a client */
+    yodel_str path;    /* that was asked for, with its query */
     const char *error; /* a code */
+    const char *transport, *reason;
+    const char *command, *key; /* of the API */
 };
 
 /* A line of an event that has a name. */
@@ -177,6 +187,16 @@ void yg_log_about(struct yg_state *state, enum yg_log_level level, const struct 
 
 #define yg_log_event(state, level, name, ...)                                                      \
     yg_log_about(state, level, &(const struct yg_log_about){.event = (name)}, __VA_ARGS__)
+
+/* Whether log.access wants this: YG_ACCESS_CONNECTIONS, _ALL. */
+static inline bool yg_log_wants_access(const struct yg_state *state, int access)
+{
+    return atomic_load_explicit(&state->log_access, memory_order_relaxed) >= access;
+}
+
+/* A line of what clients do, when that is wanted: whatever the level, and each of them. */
+void yg_log_access(struct yg_state *state, const struct yg_log_about *about, const char *format,
+                   ...) __attribute__((format(printf, 3, 4)));
 
 /* Has warnings and errors that this thread writes added to a list of texts, too; NULL: no more. */
 void yg_log_capture(json_t *list);

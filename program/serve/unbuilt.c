@@ -77,6 +77,5 @@ unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config)
     num += check_webhooks(state, config);
     num += refuse(state, config->consumers.num > 0, "consumers");
     num += refuse(state, config->admin.enabled, "admin.enabled");
-    num += refuse(state, config->log.access != YG_ACCESS_NONE, "log.access other than none");
     return num;
 }

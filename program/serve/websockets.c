@@ -17,10 +17,13 @@ struct yg_websocket_paths {
     struct yg_websocket_path items[];
 };
 
-/* One WebSocket. */
+/* One WebSocket whose token ends, or that is written of. */
 struct member {
     yodel_ws *ws;
     struct yg_until until;
+    size_t peer_len;
+    char peer[64];
+    char user[]; /* "": anonymous */
 };
 
 static void free_member(void *data)
@@ -112,22 +115,63 @@ static int join_all(struct yg_state *state, yodel_ws *ws, yodel_request *req,
 
 /* ---- a WebSocket ---- */
 
-static int begin(struct yg_state *state, yodel_ws *ws, const struct yg_token *token)
+static struct member *new_member(yodel_ws *ws, yodel_request *req, const struct yg_token *token)
+{
+    const char *user = token->user != NULL ? token->user : "";
+    struct member *member = calloc(1, sizeof(*member) + strlen(user) + 1);
+    const yodel_str peer = yodel_request_peer(req);
+
+    if (member == NULL)
+        return NULL;
+    member->ws = ws;
+    member->peer_len = peer.len < sizeof(member->peer) ? peer.len : sizeof(member->peer);
+    memcpy(member->peer, peer.ptr, member->peer_len);
+    memcpy(member->user, user, strlen(user));
+    yg_until_init(&member->until, yodel_ws_loop(ws), on_over, member);
+    return member;
+}
+
+static int begin(struct yg_state *state, yodel_ws *ws, yodel_request *req,
+                 const struct yg_token *token)
 {
     const struct yg_config *config = yg_state_loop_config(state, yodel_ws_loop(ws));
     const int64_t at = yg_visitor_end_ms(config, token);
     struct member *member;
 
-    if (at == 0)
+    if (at == 0 && !yg_log_wants_access(state, YG_ACCESS_CONNECTIONS))
         return 0;
-    member = calloc(1, sizeof(*member));
+    member = new_member(ws, req, token);
     if (member == NULL)
         return 503;
-    member->ws = ws;
-    yg_until_init(&member->until, yodel_ws_loop(ws), on_over, member);
-    yg_until_set(&member->until, at);
+    if (at != 0)
+        yg_until_set(&member->until, at);
     yodel_ws_set_data(ws, member, free_member);
     return 0;
+}
+
+uint64_t yg_websocket_number(const struct yg_state *state, const yodel_ws *ws)
+{
+    return state->connection_base ^ yodel_ws_id(ws).value;
+}
+
+static struct yg_connection connection_of(struct yg_state *state, yodel_ws *ws)
+{
+    const struct member *member = yodel_ws_data(ws);
+    struct yg_connection connection = {.number = yg_websocket_number(state, ws),
+                                       .transport = YG_BY_RAW_WEBSOCKET};
+
+    if (member != NULL) {
+        connection.peer = (yodel_str){member->peer, member->peer_len};
+        connection.user = member->user;
+    }
+    return connection;
+}
+
+static void tell_opened(struct yg_state *state, yodel_ws *ws, const yodel_request *req)
+{
+    const struct yg_connection connection = connection_of(state, ws);
+
+    yg_connection_asked(state, &connection, req);
 }
 
 static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
@@ -137,13 +181,13 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
     int status = yg_visitor_check(path->state, req, path->options->auth, &token);
 
     if (status == 0)
-        status = begin(path->state, ws, &token);
+        status = begin(path->state, ws, req, &token);
     if (status == 0)
         status = join_all(path->state, ws, req, &token);
     yg_token_free(&token);
     if (status != 0)
         return status;
-    yg_connection_opened(path->state, YG_BY_RAW_WEBSOCKET);
+    tell_opened(path->state, ws, req);
     return YODEL_ACCEPT;
 }
 
@@ -169,10 +213,9 @@ enum yg_end_reason yg_websocket_reason(struct yg_state *state, const yodel_ws_cl
 static void on_close(yodel_ws *ws, const yodel_ws_closing *closing, void *user)
 {
     const struct yg_websocket_path *path = user;
+    const struct yg_connection connection = connection_of(path->state, ws);
 
-    (void)ws;
-    yg_connection_closed(path->state, YG_BY_RAW_WEBSOCKET,
-                         yg_websocket_reason(path->state, closing));
+    yg_connection_closed(path->state, &connection, yg_websocket_reason(path->state, closing));
 }
 
 /* Without a hook messages are for nobody. */

@@ -25,6 +25,9 @@ int yg_websocket_join(struct yg_state *state, yodel_ws *ws, const char *room, co
 int yg_websocket_room(yodel_request *req, const struct yg_token *token,
                       char ret_room[YODEL_GROUP_NAME_MAX + 1]);
 
+/* Its number, for the log. */
+uint64_t yg_websocket_number(const struct yg_state *state, const yodel_ws *ws);
+
 /* Why one has ended, for metrics. */
 enum yg_end_reason yg_websocket_reason(struct yg_state *state, const yodel_ws_closing *closing);
 

@@ -71,7 +71,7 @@ def test_series_are_there_from_the_start():
 def test_clients_and_what_they_do():
     """By namespace, transport, reason and protocol: all from the start, and of configured names alone."""
     spaces = OPEN.replace("{name: /, auth: none}", "{name: /, auth: none}, {name: /chat, auth: none}") + MORE
-    with file(spaces) as path, Yodel("-c", path) as server:
+    with file(spaces) as path, Yodel("-c", path, "--set", "log.access=all") as server:
         said = text(server)
         for name in ("yodel_sockets", "yodel_rooms"):
             equal(re.findall(rf"^{name}\{{(.*)\}} (\d+)$", said, re.M), [('namespace="/"', "0"), ('namespace="/chat"', "0")])
@@ -86,6 +86,7 @@ def test_clients_and_what_they_do():
             headers = [("Authorization", "Bearer key"), ("Content-Type", "application/json")]
             equal(http(server.internal, "POST", "/api/v1/join", headers, join).status, 200)
             equal(value(server, 'yodel_rooms{namespace="/"}'), 2)
+            eventually(lambda: re.search(r'"event":"api.answered","msg":"join: ok.*"command":"join","key":"key"', server.said()), "it is written")
             equal(value(server, 'yodel_rooms{namespace="/chat"}'), 0)
             client.emit("x")
             raw.send_text("y")

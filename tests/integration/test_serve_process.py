@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 
-from harness import LIMIT, equal, eventually, http, run
+from harness import LIMIT, WebSocket, equal, eventually, http, run
 from sio_client import SioClient
 from yodel_program import ENV, YODEL, Yodel, file, folder, yodel
 
@@ -58,6 +58,38 @@ def test_events_have_names():
         equal((refused["node"], refused["address"].rpartition(":")[0], refused["error"]), ("n1", "127.0.0.1", "empty"))
         equal(list(refused), ["ts", "level", "node", "event", "msg", "address", "error"])
         assert {"library", "stop.drain"} <= {line["event"] for line in said}, said
+
+
+def test_access():
+    """Who comes and goes: a line each, with what belongs together, and no secrets."""
+    more = "websockets: [{path: /ws, auth: none}]\nauth: {methods: [jwt], jwt: {sources: [\"query:t\"], keys: [{secret: 0123456789abcdef0123456789abcdef}]}}\n"
+    with folder() as place, file(OPEN + more) as path:
+        log = place / "log"
+        words = ["-c", path, "--set", f"log.file={log}", "--set", "log.format=json", "--set", "log.level=error"]
+        with Yodel(*words, "--set", "log.access=connections") as server:
+            with SioClient(server.port) as client:
+                sid = client.sid
+            with WebSocket(server.port, "/ws?room=a&t=secret&token=secret2"):
+                pass
+            events = lambda: [line["event"] for line in lines(log)]
+            eventually(lambda: events().count("connection.closed") == 2, "both have gone")
+            for name in ("connection.opened", "socket.connected", "socket.disconnected"):
+                assert name in events(), events()
+            first = [line for line in lines(log) if line["conn"] == lines(log)[0]["conn"]]
+            equal([line["event"] for line in first], ["connection.opened", "socket.connected", "socket.disconnected", "connection.closed"])
+            equal(list(first[1]), ["ts", "level", "node", "event", "msg", "conn", "sid", "namespace", "address"])
+            equal((first[1]["sid"], first[1]["namespace"], first[2]["reason"]), (sid, "/", "transport close"))
+            equal((first[3]["transport"], first[3]["reason"]), ("websocket", "client"))
+            equal({line["address"].rpartition(":")[0] for line in lines(log)}, {"127.0.0.1"})
+            raw = [line for line in lines(log) if line.get("transport") == "raw_websocket"]
+            equal([line["event"] for line in raw], ["connection.opened", "connection.closed"])
+            equal(raw[0]["path"], "/ws?room=a&t=***&token=***")
+            assert "secret" not in log.read_text()
+        with Yodel(*words) as server:
+            before = len(lines(log))
+            with SioClient(server.port):
+                pass
+        equal(len(lines(log)), before)
 
 
 def umask():

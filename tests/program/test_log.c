@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "failing.h"
+#include "log/redact.h"
 #include "log/repeat.h"
 #include "log/sink.h"
 
@@ -253,11 +254,48 @@ static void test_log_out_of_memory(void **state)
     yg_sink_free(sink);
 }
 
+/* ---- what is not written ---- */
+
+static void expect_redacted(struct yg_redact *redact, const char *text, const char *expected)
+{
+    struct yg_text shown = {0};
+
+    yg_redact_put(redact, &shown, yodel_str_of(text));
+    assert_string_equal(yg_text_string(&shown), expected);
+    yg_text_done(&shown);
+}
+
+static void test_log_redacts(void **state)
+{
+    static const char *const names[] = {"authorization", "token", ":t"};
+    struct yg_redact redact;
+
+    yg_redact_init(&redact);
+    expect_redacted(&redact, "token=abc", "token=abc");
+    assert_int_equal(yg_redact_set(&redact, names, 3), 0);
+    expect_redacted(&redact, "", "");
+    expect_redacted(&redact, "/ws?a=1&token=abc&b=2", "/ws?a=1&token=***&b=2");
+    expect_redacted(&redact, "/ws?T=abc", "/ws?T=***");
+    expect_redacted(&redact, "/ws?to%6Ben=abc;x", "/ws?to%6Ben=***;x");
+    expect_redacted(&redact, "t=a t=b", "t=*** t=***");
+    expect_redacted(&redact, "Authorization:  Bearer a, b\"x", "Authorization:  ***\"x");
+    expect_redacted(&redact, "mytoken=a token_2=b start=c", "mytoken=a token_2=b start=c");
+    expect_redacted(&redact, "t: it is no header; token", "t: it is no header; token");
+    expect_redacted(&redact, "token=&t=", "token=&t=");
+    assert_int_equal(yg_redact_set(&redact, NULL, 0), 0);
+    expect_redacted(&redact, "token=abc", "token=abc");
+    failing_start(1);
+    assert_int_equal(yg_redact_set(&redact, names, 3), -ENOMEM);
+    failing_stop();
+    yg_redact_done(&redact);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_log_repeats_are_counted),
         cmocka_unit_test(test_log_texts_of_peers_are_bounded),
+        cmocka_unit_test(test_log_redacts),
         cmocka_unit_test_setup_teardown(test_log_file_is_opened_anew, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_log_file_cannot_be_opened_anew, make_folder,
                                         remove_folder),
