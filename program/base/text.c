@@ -49,21 +49,37 @@ void yg_text_putc(struct yg_text *text, char c)
     yg_text_add(text, &c, 1);
 }
 
+/* Into the room that there is: often it is enough.  Returns as vsnprintf(). */
+static int print(struct yg_text *text, const char *format, va_list args)
+{
+    const size_t room = text->cap - text->len;
+    const int len = vsnprintf(room > 0 ? text->ptr + text->len : NULL, room, format, args);
+
+    if (room > 0 && (len < 0 || (size_t)len >= room))
+        text->ptr[text->len] = '\0';
+    return len;
+}
+
 void yg_text_printf(struct yg_text *text, const char *format, ...)
 {
+    const size_t cap = text->cap;
     va_list args;
     int len;
 
+    if (text->failed)
+        return;
     va_start(args, format);
-    len = vsnprintf(NULL, 0, format, args);
+    len = print(text, format, args);
     va_end(args);
     if (len < 0)
         text->failed = true;
     if (!grow(text, len < 0 ? 0 : (size_t)len))
         return;
-    va_start(args, format);
-    vsnprintf(text->ptr + text->len, (size_t)len + 1, format, args);
-    va_end(args);
+    if (text->cap > cap) {
+        va_start(args, format);
+        (void)print(text, format, args);
+        va_end(args);
+    }
     text->len += (size_t)len;
 }
 

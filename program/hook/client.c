@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <yodel/version.h>
 
 #include "base/clock.h"
 #include "base/curl.h"
@@ -185,20 +186,21 @@ static bool is_url(const char *url)
 
 /* Headers of the client's own.  libcurl expects 100-continue with 1 MiB and more, if it is not told
  * otherwise. */
-static const char content_type[] = "Content-Type: application/json", no_expect[] = "Expect:";
+static const char content_type[] = "Content-Type: application/json",
+                  user_agent[] = "User-Agent: yodel/" YODEL_VERSION, no_expect[] = "Expect:";
 #define NO_EXPECT_SIZE 100000
 
 struct wanted {
     size_t size;        /* bytes behind the struct; 0: wrong */
     size_t num_headers; /* without those of the client's own */
     size_t num_own;
-    const char *own[2];
+    const char *own[3];
 };
 
 static struct wanted measure(const struct yg_hook_request *request)
 {
     struct wanted wanted = {0};
-    bool has_type = false;
+    bool has_type = false, has_agent = false;
     size_t size = 2 * strlen(request->url) + sizeof(LOCALHOST) + 3;
 
     if (!is_url(request->url))
@@ -210,9 +212,12 @@ static struct wanted measure(const struct yg_hook_request *request)
         if ((len = header_size(header)) == 0)
             return wanted;
         has_type |= strncasecmp(header, "Content-Type:", 13) == 0;
+        has_agent |= strncasecmp(header, "User-Agent:", 11) == 0;
     }
     if (!has_type)
         wanted.own[wanted.num_own++] = content_type;
+    if (!has_agent)
+        wanted.own[wanted.num_own++] = user_agent;
     if (request->body.len > NO_EXPECT_SIZE)
         wanted.own[wanted.num_own++] = no_expect;
     for (size_t i = 0; i < wanted.num_own; i++)

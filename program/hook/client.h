@@ -55,7 +55,8 @@ struct yg_hook_request {
     const char *url; /* copied: "http://...", "https://...", or "unix:PATH:/uri" for HTTP over the
                         Unix socket at PATH, an absolute path without ":/" */
     /* "Name: value" each, NULL behind the last; copied; NULL: none.  Content-Type is
-     * application/json unless it is among them; Host, Content-Length and Connection are made. */
+     * application/json, and User-Agent yodel's, unless they are among them; Host, Content-Length
+     * and Connection are made. */
     const char *const *headers;
     yodel_str body;              /* borrowed until the reply or the cancel; may be empty */
     uint32_t timeout_ms;         /* from the call to the last byte of the answer; 0: none */

@@ -47,7 +47,15 @@ static void test_base_text_failure_sticks(void **state)
     assert_true(failing_stop());
     assert_true(yg_text_failed(&text));
     yg_text_puts(&text, "!");
+    yg_text_printf(&text, "%s", "!");
     assert_null(strchr(text.ptr, '!'));
+    yg_text_done(&text);
+    yg_text_puts(&text, "kept");
+    failing_start(1);
+    yg_text_printf(&text, "%200s", "!");
+    assert_true(failing_stop());
+    assert_true(yg_text_failed(&text));
+    assert_string_equal(text.ptr, "kept");
     yg_text_done(&text);
 }
 
