@@ -17,8 +17,9 @@ class Client {
     this.people = [];
     this.socket = io(url, { auth: { name, password }, forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 50 });
     this.socket.on("said", ({ user, text }) => this.said.push(`${user}: ${text}`));
-    this.socket.on("people", async () => {
-      this.people = (await this.ask("who")).map(({ user }) => user).sort();
+    this.socket.on("people", () => {
+      const show = (members) => (this.people = members.map(({ user }) => user).sort());
+      this.ask("who").then(show, () => {}); // not if it leaves meanwhile
     });
   }
 

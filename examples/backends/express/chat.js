@@ -40,7 +40,7 @@ async function onEvent({ id, event: name, args: [value], socket }) {
 
 async function answer(event) {
   if (event.kind === "event") return onEvent(event);
-  if (event.kind === "disconnected") return { actions: event.rooms.map((room) => emit(room, "people")) };
+  if (event.kind !== "connect") return { actions: (event.rooms ?? []).map((room) => emit(room, "people")) };
   const { name, password } = event.auth ?? {};
   const isKnown = USERS.has(name) && USERS.get(name) === password;
   return isKnown ? { user: name } : { reject: { message: "wrong name or password" } };

@@ -39,8 +39,8 @@ def answer(event):
         name, password = ((event["auth"] or {}).get(key) for key in ("name", "password"))
         is_known = isinstance(name, str) and name in USERS and USERS[name] == password
         return {"user": name} if is_known else {"reject": {"message": "wrong name or password"}}
-    if event["kind"] == "disconnected":
-        return {"actions": [emit(room, "people") for room in event["rooms"]]}
+    if event["kind"] != "event":
+        return {"actions": [emit(room, "people") for room in event.get("rooms", [])]}
     name, value, socket = event["event"], next(iter(event["args"]), None), event["socket"]
     room = (socket["meta"] or {}).get("room")
     if name == "join" and isinstance(value, str) and re.fullmatch("[a-z]{1,20}", value):

@@ -32,8 +32,8 @@ function answer(array $event): array
         $is_known = is_string($name) && isset(USERS[$name]) && USERS[$name] === $password;
         return $is_known ? ['user' => $name] : ['reject' => ['message' => 'wrong name or password']];
     }
-    if ($event['kind'] === 'disconnected') {
-        return ['actions' => array_map(fn($room) => emit($room, 'people'), $event['rooms'])];
+    if ($event['kind'] !== 'event') {
+        return ['actions' => array_map(fn($room) => emit($room, 'people'), $event['rooms'] ?? [])];
     }
     [$name, $value, $socket] = [$event['event'], $event['args'][0] ?? null, $event['socket']];
     $room = $socket['meta']['room'] ?? null;
