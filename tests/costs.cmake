@@ -44,6 +44,7 @@ set(yodel_costs
   "integration.shutdown 11 1"
   "integration.tls 10 1"
   "integration.deflate 8 2"
+  "integration.guide_back_ends 8 1"
   "integration.listen 8 1"
   "integration.with_others 8 1"
   "integration.body 7 1"
