@@ -251,7 +251,8 @@ static void on_acted(const struct yg_answer *answer, void *user)
 {
     struct yg_state *state = user;
 
-    if (answer->problem != YG_PROBLEM_NONE)
+    /* One whose client is just leaving is nobody's fault. */
+    if (answer->problem != YG_PROBLEM_NONE && answer->problem != YG_PROBLEM_DRAINING)
         yg_log_event(state, YG_LOG_WARN, "webhook.action_failed",
                      "webhook: an action failed: %s%s%s", yg_problem_code(answer->problem),
                      answer->detail != NULL ? ": " : "",

@@ -266,7 +266,7 @@ void yg_hooked_ws_act(struct yg_hooked_ws *hooked, struct yg_command **actions, 
             continue;
         }
         rc = hooked->ws != NULL ? do_for_sender(hooked, actions[i]) : 0;
-        if (rc < 0)
+        if (rc < 0 && rc != YODEL_ERR_CLOSED)
             yg_log_event(hooked->state, YG_LOG_WARN, "webhook.action_failed",
                          "webhook: %s failed: %s", yg_verb_word(actions[i]->verb),
                          yodel_strerror(rc));
