@@ -9,10 +9,11 @@
 
 #include "base/file.h"
 #include "cli/cli.h"
+#include "cli/config_check.h"
 #include "config/show.h"
 
 struct config_options {
-    bool changed, env;
+    bool changed, env, online;
 };
 
 static bool take(const char *option, void *user)
@@ -23,37 +24,14 @@ static bool take(const char *option, void *user)
         return options->changed = true;
     if (strcmp(option, "--env") == 0)
         return options->env = true;
+    if (strcmp(option, "--online") == 0)
+        return options->online = true;
     return false;
 }
 
 /* ---- check, show, explain ---- */
 
-/* Files that will be needed are there. */
-static unsigned check_files(const struct yg_config *config)
-{
-    unsigned missing = 0;
-
-    for (size_t i = 0; i < config->listen.num; i++) {
-        const struct yg_tls_config *tls = &config->listen.items[i].tls;
-
-        for (size_t j = 0; j < tls->cert.num + tls->key.num; j++) {
-            const char *path =
-                j < tls->cert.num ? tls->cert.items[j] : tls->key.items[j - tls->cert.num];
-
-            if (access(path, R_OK) == 0)
-                continue;
-            fprintf(stderr, "listen[%zu].tls: error: %s: %s\n", i, path, strerror(errno));
-            missing++;
-        }
-    }
-    if (*config->clients.page != '\0' && access(config->clients.page, R_OK | X_OK) != 0) {
-        fprintf(stderr, "clients.page: error: %s: %s\n", config->clients.page, strerror(errno));
-        missing++;
-    }
-    return missing;
-}
-
-static int check(const struct yg_cli_options *options)
+static int check(const struct yg_cli_options *options, bool online)
 {
     const struct yg_config *config;
     struct yg_text text = {0};
@@ -64,7 +42,7 @@ static int check(const struct yg_cli_options *options)
         puts("{\"ok\": false}");
     if (rc != 0)
         return rc;
-    rc = check_files(config) > 0 ? YG_EXIT_CONFIG : 0;
+    rc = yg_config_check_outside(config, online) > 0 ? YG_EXIT_CONFIG : 0;
     yg_config_unref(config);
     if (options->json)
         yg_text_puts(&text, rc == 0 ? "{\"ok\": true}\n" : "{\"ok\": false}\n");
@@ -191,7 +169,7 @@ static int run(int argc, char **argv)
         return rc;
     at += skipped;
     if (strcmp(word, "check") == 0 && at == argc && !options.help)
-        return check(&options);
+        return check(&options, own.online);
     if (strcmp(word, "show") == 0 && at == argc && !options.help)
         return show(&options, &own);
     if (strcmp(word, "explain") == 0 && argc - at <= 1 && !options.help)
@@ -204,10 +182,12 @@ static int run(int argc, char **argv)
 const struct yg_command yg_command_config = {
     .name = "config",
     .run = run,
-    .usage = "check|show|explain|init [OPTION...]\n"
-             "  check [-c FILE]              says what is wrong, with file, line and column\n"
-             "  show [--changed] [--env]     what holds; secrets are masked\n"
-             "  explain [KEY]                what an option means; explain -o json for all\n"
-             "  init [FOLDER]                makes yodel.yaml and fresh secrets in a folder\n"
-             "options: -c FILE, --set KEY=VALUE, --lax, -o json",
+    .usage =
+        "check|show|explain|init [OPTION...]\n"
+        "  check [-c FILE] [--online]   says what is wrong, with file, line and column; --online:\n"
+        "                               names of hosts are resolved, too\n"
+        "  show [--changed] [--env]     what holds; secrets are masked\n"
+        "  explain [KEY]                what an option means; explain -o json for all\n"
+        "  init [FOLDER]                makes yodel.yaml and fresh secrets in a folder\n"
+        "options: -c FILE, --set KEY=VALUE, --lax, -o json",
     .doc = "Checks, shows and explains the configuration."};

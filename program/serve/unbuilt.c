@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the table of options has and this program cannot do yet: it does not start, rather than do
  * something else.  A line goes as what it is about is built. */
+#include <stdio.h>
 #include <string.h>
 
 #include "command/rights.h"
@@ -8,8 +9,10 @@
 
 static unsigned refuse(struct yg_state *state, bool wanted, const char *what)
 {
-    if (wanted)
+    if (wanted && state != NULL)
         yg_log(state, YG_LOG_ERROR, "%s: not built into this version yet", what);
+    else if (wanted)
+        fprintf(stderr, "%s: error: not built into this version yet\n", what);
     return wanted ? 1 : 0;
 }
 

@@ -57,6 +57,44 @@ def test_check_opens_files():
         assert "no.pem: No such file" in yodel("config", "check", "-c", path, status=78)[1]
 
 
+def test_check_says_what_serve_would_refuse():
+    with folder() as path:
+        make_pair(path, "a")
+        make_pair(path, "b")
+        (path / "odd").write_text("-----BEGIN")
+        listen = 'listen: [{{name: public, address: "127.0.0.1:0", tls: {{cert: [{0}/{1}], key: [{0}/{2}]}}}}]\n'
+        for text, says in (
+            (listen.format(path, "a.pem", "b.key"), f"listen.public.tls: error: {path}/b.key: not the key of {path}/a.pem"),
+            (listen.format(path, "odd", "b.key"), "odd: no certificate in PEM"),
+            (listen.format(path, "a.pem", "odd"), "odd: no private key in PEM"),
+            ('listen: [{name: a, address: "unix:/x", owner: no-such-user}]', "listen.a: error: there is no user no-such-user"),
+            ('listen: [{name: a, address: "unix:/x", group: no-such-group}]', "listen.a: error: there is no group no-such-group"),
+            ("api: {unix_users: [no-such-user]}", "api.unix_users: error: there is no user no-such-user"),
+            ("clients: {page: /no-such-folder}", "clients.page: error: /no-such-folder: No such file"),
+            ("consumers: [{type: redis_stream, stream: s}]\nredis: {url: 'redis://localhost'}", "consumers: error: not built"),
+        ):
+            (path / "yodel.yaml").write_text(text + "\nnamespaces: [{name: /, auth: none}]\n")
+            told = yodel("config", "check", "-c", str(path / "yodel.yaml"), status=78)[1]
+            assert says in told, told
+        (path / "yodel.yaml").write_text(listen.format(path, "a.pem", "a.key") + "namespaces: [{name: /, auth: none}]\n")
+        yodel("config", "check", "-c", str(path / "yodel.yaml"))
+
+
+def test_check_resolves_hosts_when_asked():
+    hosts = {
+        'listen: [{name: a, address: "no-such-host.invalid:80"}]': "listen.a: error: no-such-host.invalid: ",
+        'redis: {url: "redis://user@no-such-host.invalid:6379/1"}': "redis.url: error: no-such-host.invalid: ",
+        "webhooks: [{name: w, url: 'http://no-such-host.invalid/x'}]": "webhooks.w: error: no-such-host.invalid: ",
+    }
+    for text, says in hosts.items():
+        with file(text + "\nnamespaces: [{name: /, auth: none}]\n") as path:
+            yodel("config", "check", "-c", path)
+            told = yodel("config", "check", "--online", "-c", path, status=78)[1]
+            assert says in told, told
+    with file("redis: {url: 'redis://localhost'}\nnamespaces: [{name: /, auth: none}]\n") as path:
+        yodel("config", "check", "--online", "-c", path)
+
+
 def test_show():
     with file(OPEN) as path:
         environment = {"YODEL_LOG__LEVEL": "warn", "YODEL_CONFIG": path}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/config_check.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <grp.h>
+#include <netdb.h>
+#include <openssl/pem.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "serve/state.h"
+
+/* Returns 1, to be counted. */
+static unsigned complain(const char *key, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static unsigned complain(const char *key, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "%s: error: ", key);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return 1;
+}
+
+static unsigned check_readable(const char *key, const char *path, int mode)
+{
+    if (*path == '\0' || access(path, mode) == 0)
+        return 0;
+    return complain(key, "%s: %s", path, strerror(errno));
+}
+
+/* ---- certificates ---- */
+
+static X509 *read_certificate(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    X509 *certificate = file != NULL ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+
+    if (file != NULL)
+        fclose(file);
+    return certificate;
+}
+
+/* Nobody is asked for a password. */
+static int no_password(char *buffer, int size, int writes, void *user)
+{
+    (void)buffer, (void)size, (void)writes, (void)user;
+    return -1;
+}
+
+static EVP_PKEY *read_key(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    EVP_PKEY *key = file != NULL ? PEM_read_PrivateKey(file, NULL, no_password, NULL) : NULL;
+
+    if (file != NULL)
+        fclose(file);
+    return key;
+}
+
+static unsigned check_pair(const char *name, const char *cert_path, const char *key_path)
+{
+    X509 *certificate = read_certificate(cert_path);
+    EVP_PKEY *key = read_key(key_path);
+    unsigned num = 0;
+
+    if (certificate == NULL)
+        num += complain(name, "%s: no certificate in PEM", cert_path);
+    else if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0)
+        fprintf(stderr, "%s: warning: %s: the certificate has ended\n", name, cert_path);
+    if (key == NULL)
+        num += complain(name, "%s: no private key in PEM", key_path);
+    else if (certificate != NULL && X509_check_private_key(certificate, key) != 1)
+        num += complain(name, "%s: not the key of %s", key_path, cert_path);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return num;
+}
+
+static unsigned check_tls(const char *name, const struct yg_tls_config *tls)
+{
+    unsigned num = check_readable(name, tls->client_ca, R_OK);
+
+    for (size_t i = 0; i < tls->cert.num && i < tls->key.num; i++) {
+        const unsigned missing = check_readable(name, tls->cert.items[i], R_OK) +
+                                 check_readable(name, tls->key.items[i], R_OK);
+
+        num += missing > 0 ? missing : check_pair(name, tls->cert.items[i], tls->key.items[i]);
+    }
+    return num;
+}
+
+/* ---- users ---- */
+
+static bool is_number(const char *text)
+{
+    return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+static unsigned check_user(const char *key, const char *name)
+{
+    if (*name == '\0' || is_number(name) || getpwnam(name) != NULL)
+        return 0;
+    return complain(key, "there is no user %s", name);
+}
+
+static unsigned check_group(const char *key, const char *name)
+{
+    if (*name == '\0' || is_number(name) || getgrnam(name) != NULL)
+        return 0;
+    return complain(key, "there is no group %s", name);
+}
+
+/* ---- hosts ---- */
+
+static unsigned check_host(const char *key, const char *host)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int rc;
+
+    rc = getaddrinfo(host, NULL, &hints, &found);
+    if (rc != 0)
+        return complain(key, "%s: %s", host, gai_strerror(rc));
+    freeaddrinfo(found);
+    return 0;
+}
+
+/* That of scheme://[user@]host[:port]/...; what has none, such as a path, is good. */
+static unsigned check_url(const char *key, const char *url)
+{
+    CURLU *parts = strstr(url, "://") != NULL ? curl_url() : NULL;
+    char *host = NULL;
+    unsigned num = 0;
+
+    if (parts != NULL &&
+        curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK && *host != '[')
+        num = check_host(key, host);
+    curl_free(host);
+    curl_url_cleanup(parts);
+    return num;
+}
+
+/* HOST:PORT; other forms name no host. */
+static unsigned check_address(const char *key, const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    char host[256];
+
+    if (colon == NULL || *address == '[' || *address == '*' || strncmp(address, "unix:", 5) == 0 ||
+        strncmp(address, "fd:", 3) == 0 || strncmp(address, "systemd:", 8) == 0)
+        return 0;
+    snprintf(host, sizeof(host), "%.*s", (int)(colon - address), address);
+    return check_host(key, host);
+}
+
+/* ---- all ---- */
+
+static unsigned check_listener(const struct yg_listen *listen, bool online)
+{
+    char key[128];
+    unsigned num;
+
+    snprintf(key, sizeof(key), "listen.%s.tls", listen->name);
+    num = check_tls(key, &listen->tls);
+    snprintf(key, sizeof(key), "listen.%s", listen->name);
+    num += check_user(key, listen->owner) + check_group(key, listen->group);
+    return num + (online ? check_address(key, listen->address) : 0);
+}
+
+static unsigned check_webhook(const struct yg_webhook *hook, bool online)
+{
+    char key[128];
+
+    snprintf(key, sizeof(key), "webhooks.%s", hook->name);
+    return check_readable(key, hook->ca, R_OK) + (online ? check_url(key, hook->url) : 0);
+}
+
+static bool is_path(const char *url)
+{
+    return *url != '\0' && strstr(url, "://") == NULL;
+}
+
+unsigned yg_config_check_outside(const struct yg_config *config, bool online)
+{
+    const char *jwks = config->auth.jwt.jwks_url;
+    unsigned num = yg_unbuilt(NULL, config);
+
+    for (size_t i = 0; i < config->listen.num; i++)
+        num += check_listener(&config->listen.items[i], online);
+    for (size_t i = 0; i < config->webhooks.num; i++)
+        num += check_webhook(&config->webhooks.items[i], online);
+    for (size_t i = 0; i < config->api.unix_users.num; i++)
+        num += check_user("api.unix_users", config->api.unix_users.items[i]);
+    num += check_readable("clients.page", config->clients.page, R_OK | X_OK);
+    if (is_path(jwks))
+        num += check_readable("auth.jwt.jwks_url", jwks, R_OK);
+    if (online) {
+        num += check_url("auth.jwt.jwks_url", jwks);
+        num += check_url("redis.url", config->redis.url);
+    }
+    return num;
+}
