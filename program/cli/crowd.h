@@ -58,7 +58,7 @@ struct yg_crowd_client {
     enum yg_crowd_state state;
     bool had_outcome, comes_back, was_connected;
     uint64_t due_us;       /* of its connection */
-    yodel_timer retry;     /* after a failure */
+    yodel_timer retry;     /* after a failure, and for an answer to the join */
     size_t up_at;          /* in crowd->up */
     uint64_t sent, echoed; /* since it is up */
     uint64_t *owed;        /* due times of acks by their id, a ring; 0: it has come */

@@ -112,6 +112,7 @@ static void on_ended(struct yg_crowd_client *client, const struct yg_end *end)
     const enum yg_crowd_state state = client->state;
 
     go_down(client);
+    (void)yodel_timer_stop(&client->retry);
     client->state = YG_CROWD_IDLE;
     crowd->num_alive--;
     if (client->comes_back && state == YG_CROWD_CLOSES) {
@@ -133,13 +134,27 @@ static void on_ended(struct yg_crowd_client *client, const struct yg_end *end)
         (void)yodel_timer_start(&client->retry, RETRY_MS);
 }
 
+/* An answer to the join, or none: the client sends all the same. */
+static void be_up(struct yg_crowd_client *client)
+{
+    (void)yodel_timer_stop(&client->retry);
+    go_up(client);
+    note_outcome(client);
+}
+
 static void on_retry(yodel_timer *timer, void *user)
 {
     struct yg_crowd_client *client = user;
+    const struct yg_end late = {.kind = YG_END_LATE, .words = "to join"};
 
     (void)timer;
-    if (client->crowd->phase <= YG_CROWD_STEADY)
+    if (client->state == YG_CROWD_JOINS) {
+        note_failure(client->crowd, &late);
+        client->crowd->counts.refused_joins++;
+        be_up(client);
+    } else if (client->crowd->phase <= YG_CROWD_STEADY) {
         yg_crowd_client_open(client, yg_clock_us());
+    }
 }
 
 /* ---- the beginning ---- */
@@ -151,6 +166,7 @@ static void join(struct yg_crowd_client *client)
     struct yg_text text = {0};
 
     client->state = YG_CROWD_JOINS;
+    (void)yodel_timer_start(&client->retry, crowd->options->dial.timeout_ms);
     yg_crowd_expand(&text, crowd, &crowd->join, client, 0);
     message.json = (yodel_str){text.ptr, text.len};
     if (!yg_text_failed(&text))
@@ -170,11 +186,10 @@ static void on_connected(struct yg_crowd_client *client)
         join(client);
         return;
     }
-    go_up(client);
-    note_outcome(client);
+    be_up(client);
 }
 
-/* An answer with an error is a refusal; the client sends all the same. */
+/* An answer with an error is a refusal. */
 static void on_joined(struct yg_crowd_client *client, yodel_str json)
 {
     if (json.len > 0 && memmem(json.ptr, json.len, "\"error\"", 7) != NULL) {
@@ -185,8 +200,7 @@ static void on_joined(struct yg_crowd_client *client, yodel_str json)
         note_failure(client->crowd, &end);
         client->crowd->counts.refused_joins++;
     }
-    go_up(client);
-    note_outcome(client);
+    be_up(client);
 }
 
 /* ---- what comes ---- */
@@ -338,6 +352,7 @@ void yg_crowd_client_close(struct yg_crowd_client *client)
         return;
     }
     go_down(client);
+    (void)yodel_timer_stop(&client->retry);
     client->state = YG_CROWD_CLOSES;
     if (client->crowd->is_sio)
         yg_sio_close(&client->link.sio);

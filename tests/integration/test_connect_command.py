@@ -15,7 +15,8 @@ import subprocess
 import threading
 import time
 
-from harness import ACCEPT_GUID, CLOSE, LIMIT, PING, TEXT, connections, equal, eventually, frame_bytes, http as call, run
+from harness import ACCEPT_GUID, CLOSE, LIMIT, PING, TEXT, Demo, connections, equal, eventually, frame_bytes, http as call, run
+from hostile_backend import make_certificate
 from yodel_program import ENV, YODEL, Yodel, folder, yodel
 
 KEY = "password"
@@ -156,6 +157,23 @@ def test_websockets(demo):
     equal(shown[1:], [{"text": large}])
     connects(f"ws://127.0.0.1:{demo.port}/none", status=1)
     eventually(lambda: connections(demo.port) == 0, "nobody is left")
+
+
+def test_tls():
+    with folder() as path:
+        key, cert = make_certificate(path)
+        with Demo("--host", "127.0.0.1", tls=(cert, key)) as demo:
+            url = f"wss://127.0.0.1:{demo.port}/echo"
+            large = "x" * 3_000_000
+            shown, _ = connects(url, "--ca", cert, "--exit-after", "2", text=f"hello\n{large}\n")
+            equal(shown[1:], [{"text": "hello"}, {"text": large}])
+            connects(url, "--insecure", "--emit", "x", "--expect", "message")
+            shown, _ = connects(url, status=69)
+            assert "self-signed" in shown[0]["ended"] or "self signed" in shown[0]["ended"], shown
+            shown, _ = connects(url.replace("127.0.0.1", "localhost"), "--ca", cert, status=69)
+            assert "hostname mismatch" in shown[0]["ended"], shown
+            connects(url, "--ca", key, status=1)
+            connects(f"ws://127.0.0.1:{demo.port}/echo", status=1)
 
 
 def test_nobody_there():

@@ -10,7 +10,8 @@ import socket
 import threading
 import time
 
-from harness import ACCEPT_GUID, TEXT, connections, equal, eventually, frame_bytes, mask_bytes, run
+from harness import ACCEPT_GUID, TEXT, Demo, connections, equal, eventually, frame_bytes, mask_bytes, run
+from hostile_backend import make_certificate
 from yodel_program import Yodel, folder, yodel
 
 CONFIG = """
@@ -80,8 +81,8 @@ def test_thousands_of_clients(demo):
 class Echo:
     """A server of WebSockets, a thread for each, which does with each text what it is told."""
 
-    def __init__(self, treat, refuse=False):
-        self.treat, self.refuse, self.number = treat, refuse, 0
+    def __init__(self, treat, refuse=False, greeting=b""):
+        self.treat, self.refuse, self.greeting, self.number = treat, refuse, greeting, 0
         self.server = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.url = f"ws://127.0.0.1:{self.server.getsockname()[1]}/"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -99,7 +100,7 @@ class Echo:
                 return
             key = re.search(rb"(?i)sec-websocket-key: (\S+)", head).group(1)
             accept = base64.b64encode(hashlib.sha1(key + ACCEPT_GUID).digest()).decode()
-            sock.sendall(f"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode())
+            sock.sendall(f"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode() + self.greeting)
             while True:
                 opcode, size = file.read(2)
                 size = int.from_bytes(file.read(2), "big") if size == 0xFE else size & 0x7F
@@ -178,6 +179,38 @@ def test_messages_of_others_and_of_nobody():
     with Echo(treat) as echo:
         seen = load(echo.url, "--clients", "1", "--rate", "20/s", "--duration", "500ms", "--max-errors", "0")
         equal((seen["sent"], seen["echoed"], seen["broadcast"]), (10, 10, 0))
+
+
+OPEN = frame_bytes(TEXT, b'0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000}', masked=False)
+
+
+def test_acks_that_are_wrong_and_joins_without_an_answer():
+    """It acks a message twice, and one that nobody has sent, and no join."""
+
+    def treat(_, sock, text):
+        if text.startswith(b"40"):
+            answer(sock, b'40{"sid":"y"}')
+        elif found := re.match(rb'42(\d+)\["message"', text):
+            for number in (found[1], found[1], b"99999", b"0"):
+                answer(sock, b"43" + number + b"[]")
+
+    with Echo(treat, greeting=OPEN) as echo:
+        url = echo.url.replace("ws:", "http:")
+        words = ["--clients", "2", "--rooms", "1", "--rate", "20/s", "--duration", "500ms", "--timeout", "1s"]
+        seen = load(url, *words)
+        equal((seen["sent"], seen["acked"], seen["wrong_acks"], seen["refused_joins"]), (10, 10, 30, 2))
+        equal(seen["first_failure"], "no answer in time: to join")
+
+
+def test_tls():
+    with folder() as path:
+        key, cert = make_certificate(path)
+        with Demo("--host", "127.0.0.1", tls=(cert, key)) as demo:
+            url = f"wss://127.0.0.1:{demo.port}/echo"
+            words = ["--clients", "20", "--rate", "100/s", "--duration", "500ms", "--size", "100KiB", "--max-errors", "0"]
+            seen = load(url, *words, "--ca", cert)
+            equal((seen["sent"], seen["echoed"]), (50, 50))
+            load(url, *words, status=69)
 
 
 def test_nobody_can_connect():
