@@ -60,11 +60,13 @@ static bool gather_line(struct yg_sse *sse, yodel_str *input)
     size_t num = 0;
     bool is_whole;
 
-    if (sse->was_return && input->len > 0 && *input->ptr == '\n') {
-        input->ptr++;
-        input->len--;
+    if (sse->was_return && input->len > 0) {
+        const size_t feed = *input->ptr == '\n' ? 1 : 0;
+
+        input->ptr += feed;
+        input->len -= feed;
+        sse->was_return = false;
     }
-    sse->was_return = sse->was_return && input->len == 0;
     while (num < input->len && input->ptr[num] != '\n' && input->ptr[num] != '\r')
         num++;
     yg_text_add(&sse->line, input->ptr, num);

@@ -270,6 +270,7 @@ static void test_client_sse(void **state)
     sse("event: e\rdata:a\rdata: b\r\r", "e|a\nb|;");
     sse(": comment\n\nid: 7\nevent: none\n\ndata\n\ndata: x\nretry: 3\n\n", "||7;|x|7;");
     sse("data: half\n", "");
+    sse("data: a\r\n\ndata: b\r\n\r\n", "|a|;|b|;");
     memset(line + 6, 'x', 110);
     sse(line, NULL);
     sse("data: 012345678901234567890123456789012345678901234567890123456789\n"
