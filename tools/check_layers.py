@@ -44,8 +44,9 @@ PROGRAM = {
     "client": "base",
     "api": "base config token command",
     "lease": "base",
-    "serve": "base log config token state command hook lease api",
-    "cli": "base config token state command hook client api serve",
+    "admin": "base config token",
+    "serve": "base log config token state command hook lease api admin",
+    "cli": "base config token state command hook client api admin serve",
     "man": "base config",
 }
 # Pure protocol code does no I/O, reads no clock and starts no thread.

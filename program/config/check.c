@@ -113,10 +113,9 @@ static void check_paths_of_clients(const struct yg_check *check)
     }
 }
 
-static void check_origins(const struct yg_check *check)
+static void check_origins(const struct yg_check *check, const char *section,
+                          const struct yg_texts *origins)
 {
-    const struct yg_texts *origins = &check->config->clients.origins;
-
     for (size_t i = 0; i < origins->num; i++) {
         const char *origin = origins->items[i], *host = strstr(origin, "://");
         char number[32];
@@ -127,11 +126,11 @@ static void check_origins(const struct yg_check *check)
         if (host != NULL && host > origin && host[3] != '\0' && strpbrk(host + 3, "/ ?#") == NULL)
             continue;
         snprintf(number, sizeof(number), "[%zu]", i);
-        place = yg_check_place(check, "clients", "origins", number, NULL);
+        place = yg_check_place(check, section, "origins", number, NULL);
         yg_report_error(check->report, &place,
-                        "clients.origins: \"%.100s\" is none of same, *, or a scheme and a host "
-                        "such as https://example.com",
-                        origin);
+                        "%s.origins: \"%.100s\" is none of same, *, or a scheme and a host such as "
+                        "https://example.com",
+                        section, origin);
     }
 }
 
@@ -157,8 +156,14 @@ static void check_admin(const struct yg_check *check)
     struct yg_place place = yg_check_place(check, "admin", "namespace", NULL);
     const char *hash = admin->password_hash;
 
-    if (admin->namespace[0] != '/')
-        yg_report_error(check->report, &place, "admin.namespace: must begin with a slash");
+    if (admin->namespace[0] != '/' || admin->namespace[1] == '\0')
+        yg_report_error(check->report, &place,
+                        "admin.namespace: must begin with a slash, and be another than /");
+    for (size_t i = 0; admin->enabled && i < check->config->namespaces.num; i++) {
+        if (strcmp(check->config->namespaces.items[i].name, admin->namespace) == 0)
+            yg_report_error(check->report, &place,
+                            "admin.namespace: %.100s is one of namespaces, too", admin->namespace);
+    }
     place = yg_check_place(check, "admin", "enabled", NULL);
     if (admin->enabled && (*admin->username == '\0' || *hash == '\0'))
         yg_report_error(check->report, &place,
@@ -209,7 +214,8 @@ void yg_check(const struct yg_config *config, const struct yg_node *tree, struct
     const struct yg_check check = {.config = config, .tree = tree, .report = report};
 
     yg_check_listeners(&check);
-    check_origins(&check);
+    check_origins(&check, "clients", &config->clients.origins);
+    check_origins(&check, "admin", &config->admin.origins);
     check_socketio(&check);
     check_namespaces(&check);
     check_paths_of_clients(&check);

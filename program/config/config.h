@@ -352,7 +352,8 @@ struct yg_admin_config {
     const char *username;
     const char *password_hash;
     bool readonly;
-    int mode; /* of yg_admin_mode */
+    int mode;                /* of yg_admin_mode */
+    struct yg_texts origins; /* as those of clients */
 };
 
 enum yg_log_level { YG_LOG_DEBUG, YG_LOG_INFO, YG_LOG_WARN, YG_LOG_ERROR };

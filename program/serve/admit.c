@@ -131,7 +131,7 @@ static int decide(const struct yg_door *door)
     int rc;
 
     /* In the words of socket.io's server. */
-    if (ns == NULL)
+    if (ns == NULL || !yg_serve_admin_to_socket(door->state, door->socket))
         return yg_door_refuse(door, "Invalid namespace", NULL);
     verdict = ask(door, config, yg_auth_need_of(config, ns->auth, ns->webhook), &token, &refusal);
     if (verdict == YG_VERDICT_YES)

@@ -9,9 +9,15 @@ static int allow(yodel_request *req, void *user)
 {
     struct yg_state *state = user;
 
-    if (!yg_state_serves(state, req, YG_SERVE_CLIENTS))
+    const bool clients = yg_state_serves(state, req, YG_SERVE_CLIENTS);
+    const bool admin = state->admin != NULL && yg_state_serves(state, req, YG_SERVE_ADMIN);
+
+    if (!clients && !admin)
         return 404;
-    return yg_origin_allows(state->first, req) ? 0 : 403;
+    return (clients && yg_origin_allows(&state->first->clients.origins, req)) ||
+                   (admin && yg_origin_allows(&state->first->admin.origins, req))
+               ? 0
+               : 403;
 }
 
 /* ---- who comes and goes ---- */
@@ -50,31 +56,41 @@ static struct yg_connection connection_of(const yodel_sio_client *client)
 
 static void on_client_open(const yodel_sio_client *client, void *user)
 {
+    const struct yg_state *state = user;
     const struct yg_connection connection = connection_of(client);
 
     yg_connection_opened(user, &connection);
+    yg_admin_client_opened(state->admin);
 }
 
 static void on_client_close(const yodel_sio_client *client, void *user)
 {
+    const struct yg_state *state = user;
     const struct yg_connection connection = connection_of(client);
 
     yg_connection_closed(user, &connection, reason_of(client));
+    yg_admin_client_closed(state->admin, client->reason);
 }
 
 /* ---- the service ---- */
 
 /* Pages of other hosts need CORS for polling. */
-static size_t other_origins(const struct yg_texts *origins, const char *into[MAX_ORIGINS + 1])
+static size_t add_others(const struct yg_texts *origins, const char *into[MAX_ORIGINS + 1],
+                         size_t num)
 {
-    size_t num = 0;
-
     for (size_t i = 0; i < origins->num && num < MAX_ORIGINS; i++) {
         if (strcmp(origins->items[i], "same") != 0)
             into[num++] = origins->items[i];
     }
     into[num] = NULL;
     return num;
+}
+
+static size_t other_origins(const struct yg_config *config, const char *into[MAX_ORIGINS + 1])
+{
+    const size_t num = add_others(&config->clients.origins, into, 0);
+
+    return config->admin.enabled ? add_others(&config->admin.origins, into, num) : num;
 }
 
 int yg_clients_start(struct yg_state *state)
@@ -93,7 +109,7 @@ int yg_clients_start(struct yg_state *state)
             .connect_timeout_ms = config->socketio.connect_timeout_ms,
             .max_payload = config->limits.message_bytes, .max_buffered = config->limits.queue_bytes,
             .max_rooms = config->limits.rooms_per_socket,
-            .cors = other_origins(&config->clients.origins, origins) > 0 ? &cors : NULL,
+            .cors = other_origins(config, origins) > 0 ? &cors : NULL,
             .recovery_ms = config->socketio.recovery_ms, .recovery_use_middleware = 1,
             .close_congested = config->limits.on_slow == YG_SLOW_CLOSE, .allow_request = allow,
             .on_client_open = on_client_open, .on_client_close = on_client_close,
@@ -103,6 +119,8 @@ int yg_clients_start(struct yg_state *state)
         yg_log(state, YG_LOG_ERROR, "socketio: %s", yodel_strerror(rc));
         return rc;
     }
+    if ((rc = yg_serve_admin_start(state)) < 0)
+        return rc;
     if (*config->clients.page != '\0') {
         rc = yodel_server_static(state->server, "/", config->clients.page, NULL);
         if (rc < 0) {

@@ -172,6 +172,8 @@ int yg_hooked_ws_join(struct yg_hooked_ws *hooked, const char *room)
     rc = yg_websocket_join(hooked->state, hooked->ws, room, hooked->user, hooked->info);
     if (rc < 0)
         forget_room(&hooked->rooms, hooked->rooms.num - 1);
+    else
+        yg_admin_ws_join(&hooked->shown, room);
     return rc;
 }
 
@@ -182,6 +184,7 @@ static void leave(struct yg_hooked_ws *hooked, const char *room)
     if (i == hooked->rooms.num)
         return;
     yodel_group_discard(hooked->state->service.channels, room, hooked->ws);
+    yg_admin_ws_leave(&hooked->shown, room);
     forget_room(&hooked->rooms, i);
 }
 
@@ -223,6 +226,7 @@ static int change(struct yg_hooked_ws *hooked, const json_t *meta, bool has_expi
             return -ENOMEM;
         json_decref(hooked->meta);
         hooked->meta = copy;
+        yg_admin_ws_set_data(&hooked->shown, hooked->user, hooked->meta);
     }
     if (has_expires)
         yg_hooked_ws_end_at(hooked, expires_at);
@@ -345,6 +349,7 @@ static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
     struct yg_hooked_ws *hooked = yodel_ws_data(ws);
     struct yg_hook_event *event;
 
+    yg_admin_ws_message(&hooked->shown, message);
     if (hooked->lane == NULL || !yg_hook_has_kind(hooked->hook, YG_HOOK_EVENT)) {
         yg_client_count(path->state, YG_CLIENT_OTHER, YG_CLIENT_REFUSED);
         return 0;
@@ -457,6 +462,8 @@ static int on_open(yodel_ws *ws, void *user)
     hooked->is_open = true;
     hooked->is_known = true;
     yg_lane_renew(hooked->lane);
+    yg_admin_ws_set_data(&hooked->shown, hooked->user, hooked->meta);
+    yg_admin_ws_opened(&hooked->shown);
     say_hello(hooked);
     if (yg_hook_has_kind(hooked->hook, YG_HOOK_CONNECTED))
         (void)push(hooked, yg_hook_event_new(hooked->lane, YG_HOOK_CONNECTED, on_told, hooked));
@@ -492,6 +499,7 @@ static void on_close(yodel_ws *ws, const yodel_ws_closing *closing, void *user)
         yg_hooked_ws_goodbye(hooked, "", 0);
     }
     yg_until_stop(&hooked->until);
+    yg_admin_ws_close(&hooked->shown);
     hooked->ws = NULL;
 }
 

@@ -208,6 +208,7 @@ static void on_free(void *data)
 
     hooked->ws = NULL;
     yg_until_stop(&hooked->until);
+    yg_admin_ws_close(&hooked->shown);
     if (hooked->question == NULL)
         yg_hooked_ws_goodbye(hooked, "transport close", 0);
     yg_hooked_ws_unref(hooked);
@@ -250,6 +251,7 @@ static struct yg_hooked_ws *new_hooked(const struct yg_websocket_path *path, yod
         return NULL;
     }
     hooked->ws = ws;
+    yg_admin_ws_open(path->state->admin, &hooked->shown, ws, req, path->options->path);
     yodel_ws_set_data(ws, hooked, on_free);
     return hooked;
 }

@@ -27,6 +27,7 @@ struct yg_hooked_ws {
     int64_t expires_at; /* seconds since 1970; 0: never */
     bool was_asked;     /* ahead of its end */
     struct yg_names rooms;
+    struct yg_admin_ws shown; /* to admin pages */
     /* Until it is open: */
     yodel_decision *decision;
     struct yg_hook_event *question; /* until it was told */

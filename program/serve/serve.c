@@ -161,6 +161,7 @@ static void free_state(struct yg_state *state)
     yodel_server_unref(state->server);
     yg_signals_end(state);
     yg_serve_api_end(state);
+    yg_admin_free(state->admin);
     yg_key_source_free(state->key_source);
     yg_hooks_free(state->hooks);
     yg_records_free(state->records);

@@ -58,6 +58,15 @@ static int connect_redis(struct yg_state *state)
     return rc;
 }
 
+static void on_node(const yodel_node *node, int is_here, void *user)
+{
+    const struct yg_state *state = user;
+
+    (void)node;
+    if (!is_here)
+        yg_admin_node_left(state->admin);
+}
+
 static int join_cluster(struct yg_state *state)
 {
     const struct yg_redis_config *config = &state->first->redis;
@@ -65,7 +74,8 @@ static int join_cluster(struct yg_state *state)
     return yodel_cluster_new(
         state->server, state->redis,
         YODEL_OPTIONS(yodel_cluster_options, .name = state->node, .prefix = config->prefix,
-                      .beat_ms = config->lease_ms / 4, .dead_ms = config->lease_ms),
+                      .beat_ms = config->lease_ms / 4, .dead_ms = config->lease_ms,
+                      .on_node = on_node, .user = state),
         &state->cluster);
 }
 

@@ -26,6 +26,13 @@ static void on_expiring(yodel_sio_socket *socket, void *user)
         yg_session_tell_expiring(socket);
 }
 
+static void on_changed(yodel_sio_socket *socket, void *user)
+{
+    const struct yg_state *state = user;
+
+    yg_admin_changed(state->admin, socket);
+}
+
 /* No packet of an end: the client comes back with a fresh token. */
 static void on_expired(yodel_sio_socket *socket, void *user)
 {
@@ -114,6 +121,7 @@ static struct yg_identity identify(const struct yg_config *config, const struct 
                               .on_expiring = ends ? on_expiring : NULL,
                               .lead_ms = LEAD_MS,
                               .on_expired = ends ? on_expired : NULL,
+                              .on_changed = on_changed,
                               .leeway_ms = jwt->leeway_ms};
 
     if (said == NULL)

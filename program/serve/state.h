@@ -11,6 +11,7 @@
 #include <yodel/sio.h>
 #include <yodel/yodel.h>
 
+#include "admin/admin.h"
 #include "api/api.h"
 #include "config/load.h"
 #include "log/redact.h"
@@ -84,6 +85,7 @@ struct yg_state {
     yodel_redis *redis;                 /* NULL: there is none */
     yodel_cluster *cluster;             /* NULL without Redis */
     atomic_int_least64_t redis_down_ms; /* since when, by yg_clock_us(); 0: it is up, or none */
+    struct yg_admin *admin;             /* the admin page; NULL: there is none */
     struct yg_service service;          /* what commands act on */
     struct yg_api *api;
     struct yg_api_counts *api_counts;
@@ -279,7 +281,15 @@ bool yg_redis_is_ready(struct yg_state *state, yodel_loop *loop);
 void yg_redis_put(struct yg_state *state, struct yg_text *text);
 
 /* Whether a page may connect; a client without an Origin is no page.  On a loop. */
-bool yg_origin_allows(const struct yg_config *config, const yodel_request *req);
+bool yg_origin_allows(const struct yg_texts *allowed, const yodel_request *req);
+/* The same of one that has a session. */
+bool yg_origin_allows_socket(const struct yg_texts *allowed, const yodel_sio_socket *socket);
+
+/* The admin page, ahead of the namespaces of clients; only with admin.enabled. */
+int yg_serve_admin_start(struct yg_state *state);
+/* Whether a socket in a namespace of clients has come where those are served. */
+bool yg_serve_admin_to_socket(struct yg_state *state, const yodel_sio_socket *socket);
+void yg_serve_admin_put(struct yg_state *state, struct yg_text *text);
 
 /* The number of loops that have shown no sign of life for too long; loop is the present one. */
 unsigned yg_health_stalled(struct yg_state *state, yodel_loop *loop);

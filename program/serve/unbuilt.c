@@ -79,6 +79,5 @@ unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config)
 
     num += check_webhooks(state, config);
     num += refuse(state, config->consumers.num > 0, "consumers");
-    num += refuse(state, config->admin.enabled, "admin.enabled");
     return num;
 }

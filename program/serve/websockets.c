@@ -21,6 +21,7 @@ struct yg_websocket_paths {
 struct member {
     yodel_ws *ws;
     struct yg_until until;
+    struct yg_admin_ws shown; /* to admin pages */
     size_t peer_len;
     char peer[64];
     char user[]; /* "": anonymous */
@@ -31,6 +32,7 @@ static void free_member(void *data)
     struct member *member = data;
 
     yg_until_stop(&member->until);
+    yg_admin_ws_close(&member->shown);
     free(member);
 }
 
@@ -95,6 +97,17 @@ int yg_websocket_room(yodel_request *req, const struct yg_token *token,
     return token->claims != NULL && !yg_visitor_may_join(token, ret_room) ? 403 : 0;
 }
 
+static int join(struct yg_state *state, yodel_ws *ws, const char *room,
+                const struct yg_token *token)
+{
+    struct member *member = yodel_ws_data(ws);
+    const int rc = yg_websocket_join(state, ws, room, token->user, token->grants.info);
+
+    if (rc >= 0 && member != NULL)
+        yg_admin_ws_join(&member->shown, room);
+    return rc;
+}
+
 static int join_all(struct yg_state *state, yodel_ws *ws, yodel_request *req,
                     const struct yg_token *token)
 {
@@ -106,10 +119,9 @@ static int join_all(struct yg_state *state, yodel_ws *ws, yodel_request *req,
     if (grants->num_rooms + 1 > config->limits.rooms_per_socket)
         return 403;
     if (status == 0 && room[0] != '\0')
-        status = yg_visitor_status(yg_websocket_join(state, ws, room, token->user, grants->info));
+        status = yg_visitor_status(join(state, ws, room, token));
     for (size_t i = 0; i < grants->num_rooms && status == 0; i++)
-        status = yg_visitor_status(
-            yg_websocket_join(state, ws, grants->rooms[i], token->user, grants->info));
+        status = yg_visitor_status(join(state, ws, grants->rooms[i], token));
     return status;
 }
 
@@ -131,20 +143,24 @@ static struct member *new_member(yodel_ws *ws, yodel_request *req, const struct 
     return member;
 }
 
-static int begin(struct yg_state *state, yodel_ws *ws, yodel_request *req,
+static int begin(const struct yg_websocket_path *path, yodel_ws *ws, yodel_request *req,
                  const struct yg_token *token)
 {
+    struct yg_state *state = path->state;
     const struct yg_config *config = yg_state_loop_config(state, yodel_ws_loop(ws));
     const int64_t at = yg_visitor_end_ms(config, token);
     struct member *member;
 
-    if (at == 0 && !yg_log_wants_access(state, YG_ACCESS_CONNECTIONS))
+    if (at == 0 && !yg_log_wants_access(state, YG_ACCESS_CONNECTIONS) &&
+        !yg_admin_shows_websockets(state->admin))
         return 0;
     member = new_member(ws, req, token);
     if (member == NULL)
         return 503;
     if (at != 0)
         yg_until_set(&member->until, at);
+    yg_admin_ws_open(state->admin, &member->shown, ws, req, path->options->path);
+    yg_admin_ws_set_data(&member->shown, token->user, NULL);
     yodel_ws_set_data(ws, member, free_member);
     return 0;
 }
@@ -181,13 +197,15 @@ static int on_connect(yodel_ws *ws, yodel_request *req, void *user)
     int status = yg_visitor_check(path->state, req, path->options->auth, &token);
 
     if (status == 0)
-        status = begin(path->state, ws, req, &token);
+        status = begin(path, ws, req, &token);
     if (status == 0)
         status = join_all(path->state, ws, req, &token);
     yg_token_free(&token);
     if (status != 0)
         return status;
     tell_opened(path->state, ws, req);
+    if (yodel_ws_data(ws) != NULL)
+        yg_admin_ws_opened(&((struct member *)yodel_ws_data(ws))->shown);
     return YODEL_ACCEPT;
 }
 
@@ -214,7 +232,10 @@ static void on_close(yodel_ws *ws, const yodel_ws_closing *closing, void *user)
 {
     const struct yg_websocket_path *path = user;
     const struct yg_connection connection = connection_of(path->state, ws);
+    struct member *member = yodel_ws_data(ws);
 
+    if (member != NULL)
+        yg_admin_ws_close(&member->shown);
     yg_connection_closed(path->state, &connection, yg_websocket_reason(path->state, closing));
 }
 
@@ -222,8 +243,10 @@ static void on_close(yodel_ws *ws, const yodel_ws_closing *closing, void *user)
 static int on_message(yodel_ws *ws, const yodel_ws_message *message, void *user)
 {
     const struct yg_websocket_path *path = user;
+    struct member *member = yodel_ws_data(ws);
 
-    (void)ws, (void)message;
+    if (member != NULL)
+        yg_admin_ws_message(&member->shown, message);
     yg_client_count(path->state, YG_CLIENT_OTHER, YG_CLIENT_REFUSED);
     return 0;
 }

@@ -17,7 +17,7 @@ struct attached {
 struct own {
     yodel_sio_socket *socket;
     struct yg_until expiry;
-    yg_expired_fn *on_expiring, *on_expired;
+    yg_expired_fn *on_expiring, *on_expired, *on_changed;
     uint32_t lead_ms, leeway_ms;
     bool is_connected, is_warned;
     void *expired_user;
@@ -101,6 +101,7 @@ static struct own *new_own(yodel_sio_socket *socket, const struct yg_identity *w
     own->lead_ms = who->lead_ms;
     own->on_expired = who->on_expired;
     own->leeway_ms = who->leeway_ms;
+    own->on_changed = who->on_changed;
     own->expired_user = who->expired_user;
     yg_until_init(&own->expiry, yodel_sio_socket_loop(socket), on_time, own);
     return own;
@@ -252,6 +253,8 @@ int yg_state_change(yodel_sio_socket *socket, const struct yg_change *change)
         own->is_warned = false;
         arm(own);
     }
+    if (own != NULL && own->on_changed != NULL)
+        own->on_changed(socket, own->expired_user);
     return 0;
 }
 

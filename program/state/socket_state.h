@@ -32,7 +32,8 @@ struct yg_identity {
     uint32_t lead_ms;
     yg_expired_fn *on_expired; /* leeway_ms after it; NULL: nobody is told */
     uint32_t leeway_ms;
-    void *expired_user; /* must live as long as sockets */
+    yg_expired_fn *on_changed; /* meta or expires_at has; NULL: nobody is told */
+    void *expired_user;        /* must live as long as sockets */
 };
 
 /*
