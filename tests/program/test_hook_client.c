@@ -473,6 +473,87 @@ static void test_hook_client_ends_with_its_loop(void **state)
     assert_int_equal(world.num_replies, 0);
 }
 
+/* ---- all at once ---- */
+
+#define CHURN_CALLS 1500
+#define CHURN_SLOTS 40
+
+static const char *const churn_paths[] = {"/echo",         "/stale",   "/stale?reset=1", "/closes",
+                                          "/drop",         "/reset",   "/half",          "/hang",
+                                          "/large/200000", "/chunked", "/early",         "/endless",
+                                          "/early_close",  "/garbage", "/status/302",    "/trickle",
+                                          "/wait/0.01",    "/echo",    "/long_head"};
+
+static unsigned churn_seed, churn_posted, churn_cancelled;
+
+static unsigned chance(unsigned num)
+{
+    churn_seed = churn_seed * 1103515245 + 12345;
+    return (churn_seed >> 16) % num;
+}
+
+static const char *churn_url(void)
+{
+    const char *path = churn_paths[chance(sizeof(churn_paths) / sizeof(churn_paths[0]))];
+
+    switch (chance(12)) {
+    case 0:
+        return world_refused_url(path);
+    case 1:
+        return world_full_url(path);
+    case 2:
+        return world_localhost_url(path);
+    case 3:
+        return world_tls_url("127.0.0.1", path);
+    case 4:
+    case 5:
+        return world_unix_url(path);
+    default:
+        return world_url(path);
+    }
+}
+
+static void churn(unsigned n)
+{
+    static const char body[300000];
+
+    if (chance(3) == 0) {
+        const unsigned i = chance(CHURN_SLOTS);
+
+        churn_cancelled += world.got[i].call != NULL;
+        yg_hook_call_cancel(world.got[i].call);
+        world.got[i].call = NULL;
+    }
+    for (unsigned i = 0; i < CHURN_SLOTS && churn_posted < CHURN_CALLS; i++) {
+        const yodel_str sent = {body, chance(4) == 0 ? sizeof(body) : chance(1000)};
+
+        if (world.got[i].call != NULL)
+            continue;
+        churn_posted++;
+        CHECK(world_post(i, churn_url(), sent, 1 + chance(100)) == 0);
+    }
+    if (yg_hook_client_num_active(world.client) == 0)
+        yodel_server_stop(world.server, 0);
+}
+
+static void begin_churn(void)
+{
+    churn(0);
+}
+
+static void test_hook_client_survives_all_at_once(void **state)
+{
+    struct yg_hook_client_options options = {.in_flight = 8, .max_body = 100000};
+
+    options.ca = world_cert();
+    churn_seed = 1;
+    churn_posted = churn_cancelled = 0;
+    world.on_reply = churn;
+    world_run(&options, begin_churn);
+    assert_int_equal(churn_posted, CHURN_CALLS);
+    assert_int_equal(world.num_replies + churn_cancelled, CHURN_CALLS);
+}
+
 /* ---- headers of answers ---- */
 
 static void test_hook_client_json_types(void **state)
@@ -564,6 +645,7 @@ int main(void)
         RUN(test_hook_client_is_freed_in_a_reply),
         RUN(test_hook_client_is_freed_in_a_time_out),
         RUN(test_hook_client_ends_with_its_loop),
+        RUN(test_hook_client_survives_all_at_once),
         RUN(test_hook_client_json_types),
         RUN(test_hook_client_retry_after),
         RUN(test_hook_client_cache_control),
