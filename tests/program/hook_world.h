@@ -43,13 +43,13 @@ extern struct world world;
 int world_open(void **state);
 int world_close(void **state);
 
-/* "http://127.0.0.1:PORT/path", or to its Unix socket, or to a port where nobody listens, or
- * nobody accepts, or by a name whose first address is such a one; static, of the last few calls. */
+/* "http://127.0.0.1:PORT/path", or to its Unix socket, or to a port where nobody listens, or nobody
+ * accepts, which is also so at the first address of localhost; static, of the last few calls. */
 const char *world_url(const char *path);
 const char *world_unix_url(const char *path);
 const char *world_refused_url(const char *path);
 const char *world_full_url(const char *path);
-const char *world_localhost_url(const char *path);
+const char *world_named_url(const char *host, const char *path);
 const char *world_tls_url(const char *host, const char *path);
 
 /* The file of the certificate, which is of 127.0.0.1. */
@@ -66,6 +66,10 @@ int world_post(unsigned n, const char *url, yodel_str body, uint32_t timeout_ms)
  * begin   on the loop, with a client
  */
 void world_run(const struct yg_hook_client_options *options, void (*begin)(void));
+
+/* The same in two steps: descriptors are looked at in the second. */
+void world_run_only(const struct yg_hook_client_options *options, void (*begin)(void));
+void world_check_closed(void);
 
 /* Whether this kernel has what YODEL_BACKEND names. */
 bool world_can_run(void);

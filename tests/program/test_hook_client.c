@@ -240,7 +240,8 @@ static void post_connecting(void)
     for (unsigned n = 20; n < 30; n++)
         CHECK(world_post(n, world_full_url("/"), YODEL_STR("{}"), LONG_MS) == 0);
     for (unsigned n = 30; n < 40; n++)
-        CHECK(world_post(n, world_localhost_url("/wait/0.1"), YODEL_STR("{}"), LONG_MS) == 0);
+        CHECK(world_post(n, world_named_url("localhost", "/wait/0.1"), YODEL_STR("{}"), LONG_MS) ==
+              0);
 }
 
 static void test_hook_client_gives_up_connecting(void **state)
@@ -502,7 +503,7 @@ static const char *churn_url(void)
     case 1:
         return world_full_url(path);
     case 2:
-        return world_localhost_url(path);
+        return world_named_url("localhost", path);
     case 3:
         return world_tls_url("127.0.0.1", path);
     case 4:
