@@ -188,7 +188,7 @@ static int emit(struct session *session, const char *ptr, size_t len)
     }
     rc = yg_sio_send(&session->sio, YG_PACKET_EVENT, &message);
     yg_command_free(line.command);
-    return rc < 0 ? yg_token_say(YG_EXIT_FAILED, COMMAND, "out of memory") : 0;
+    return rc < 0 ? yg_token_say(YG_EXIT_FAILED, COMMAND, "%s", yodel_strerror(rc)) : 0;
 }
 
 static int send_binary(struct session *session, const char *ptr, size_t len)
@@ -204,7 +204,7 @@ static int send_binary(struct session *session, const char *ptr, size_t len)
     free(bytes);
     if (rc == -EINVAL)
         return yg_token_say(YG_EXIT_DATA, COMMAND, "what is to be sent is not base64");
-    return rc < 0 ? yg_token_say(YG_EXIT_FAILED, COMMAND, "out of memory") : 0;
+    return rc < 0 ? yg_token_say(YG_EXIT_FAILED, COMMAND, "%s", yodel_strerror(rc)) : 0;
 }
 
 static int send_line(struct session *session, const char *ptr, size_t len)

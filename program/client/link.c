@@ -236,6 +236,14 @@ static ssize_t write_some(struct yg_link *link, const char *ptr, size_t len)
     return kind == SSL_ERROR_WANT_READ || kind == SSL_ERROR_WANT_WRITE ? 0 : -EPIPE;
 }
 
+/* It ends in the next turn: the descriptor is ready from now on, whatever the server does. */
+static void fail(struct yg_link *link, int error)
+{
+    link->error = error;
+    (void)shutdown(link->fd, SHUT_RDWR);
+    (void)yodel_watch_set_events(&link->watch, YODEL_WATCH_READABLE | YODEL_WATCH_WRITABLE);
+}
+
 static void flush(struct yg_link *link)
 {
     while (link->error == 0 && link->out_at < link->out.len) {
@@ -245,7 +253,7 @@ static void flush(struct yg_link *link)
         if (num == 0)
             break;
         if (num < 0)
-            link->error = (int)num;
+            fail(link, (int)num);
         else
             link->out_at += (size_t)num;
     }
@@ -258,32 +266,42 @@ static void flush(struct yg_link *link)
                                                    : YODEL_WATCH_READABLE);
 }
 
+/* Forgets what is gone, once that is much. */
+static void move_up(struct yg_link *link)
+{
+    if (link->out_at <= 65536)
+        return;
+    memmove(link->out.ptr, link->out.ptr + link->out_at, link->out.len - link->out_at);
+    link->out.len -= link->out_at;
+    link->out_at = 0;
+}
+
 int yg_link_send(struct yg_link *link, const void *ptr, size_t len)
 {
+    ssize_t num = 0;
+
     if (link->state != YG_LINK_OPEN || link->error != 0)
         return 0;
-    if (link->out_at > 65536) {
-        memmove(link->out.ptr, link->out.ptr + link->out_at, link->out.len - link->out_at);
-        link->out.len -= link->out_at;
-        link->out_at = 0;
+    move_up(link);
+    if (link->out.len == 0)
+        num = write_some(link, ptr, len);
+    if (num == (ssize_t)len)
+        return 0;
+    if (num < 0) {
+        fail(link, (int)num);
+        return 0;
     }
-    if (link->out.len == 0) {
-        const ssize_t num = write_some(link, ptr, len);
-
-        if (num == (ssize_t)len)
-            return 0;
-        if (num < 0)
-            link->error = (int)num;
-        else
-            yg_text_add(&link->out, (const char *)ptr + num, len - (size_t)num);
-    } else {
-        yg_text_add(&link->out, ptr, len);
+    if (len > YG_LINK_MAX_WAITING - yg_link_waiting(link)) {
+        fail(link, -ENOBUFS);
+        return -ENOBUFS;
+    }
+    yg_text_add(&link->out, (const char *)ptr + num, len - (size_t)num);
+    if (yg_text_failed(&link->out)) {
+        fail(link, -ENOMEM);
+        return -ENOMEM;
     }
     (void)yodel_watch_set_events(&link->watch, YODEL_WATCH_READABLE | YODEL_WATCH_WRITABLE);
-    if (!yg_text_failed(&link->out))
-        return 0;
-    link->error = -ENOMEM;
-    return -ENOMEM;
+    return 0;
 }
 
 size_t yg_link_waiting(const struct yg_link *link)
@@ -368,6 +386,10 @@ static void on_ready(yodel_watch *watch, unsigned events, void *user)
     }
     if (link->state == YG_LINK_SHAKES) {
         shake_hands(link);
+        return;
+    }
+    if (link->error != 0) {
+        end(link, link->error, NULL);
         return;
     }
     if ((events & YODEL_WATCH_WRITABLE) != 0) {

@@ -42,7 +42,7 @@ struct yg_link {
     const struct addrinfo *address; /* that is tried */
     enum yg_link_state state;
     int fd;
-    int error; /* of a write: told in the next turn */
+    int error; /* of a write, which is told in the next turn */
     SSL *ssl;
     yodel_watch watch;
     struct yg_text out; /* what waits, */
@@ -69,8 +69,11 @@ SSL_CTX *yg_link_tls(const char *ca_file);
 int yg_link_open(struct yg_link *link, const struct yg_link_target *target,
                  const struct yg_link_events *events);
 
+#define YG_LINK_MAX_WAITING ((size_t)32 << 20) /* bytes that a server has not taken */
+
 /* Sends bytes, at once or when the server takes them; on one that is not open they are dropped.
- * Returns 0 or -ENOMEM. */
+ * Returns 0 or -ENOMEM; after that, and where more than YG_LINK_MAX_WAITING would wait (-ENOBUFS),
+ * it ends in the next turn. */
 int yg_link_send(struct yg_link *link, const void *ptr, size_t len);
 
 /* How many bytes wait. */

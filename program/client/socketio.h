@@ -58,7 +58,7 @@ int yg_sio_open(struct yg_sio *sio, const struct yg_sio_options *options,
  * kind      YG_PACKET_EVENT or YG_PACKET_ACK
  * message   with has_id and the id for an acknowledgement, or where one is wanted
  *
- * Returns 0 or -ENOMEM.
+ * Returns as yg_link_send().
  */
 int yg_sio_send(struct yg_sio *sio, enum yg_packet_kind kind, const struct yg_sio_message *message);
 

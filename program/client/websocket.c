@@ -9,7 +9,8 @@
 
 #include "client/handshake.h"
 
-#define FINISH_MS 1000 /* for the end of a connection after both close frames */
+#define MAX_PONGS 65536 /* bytes that wait, above which pings are not answered */
+#define FINISH_MS 1000  /* for the end of a connection after both close frames */
 
 static struct yg_ws *of_link(struct yg_link *link)
 {
@@ -130,8 +131,8 @@ static void on_close_frame(struct yg_ws *ws, yodel_bytes payload)
 static void on_frame(struct yg_ws *ws, const struct yg_frame *frame)
 {
     switch (frame->opcode) {
-    case YG_FRAME_PING:
-        if (ws->state == YG_WS_OPEN)
+    case YG_FRAME_PING: /* who does not take pongs gets none (section 5.5.3) */
+        if (ws->state == YG_WS_OPEN && yg_link_waiting(&ws->link) < MAX_PONGS)
             (void)put_frame(ws, YG_FRAME_PONG, frame->payload.ptr, frame->payload.len);
         break;
     case YG_FRAME_PONG:

@@ -76,8 +76,8 @@ struct yg_ws {
 int yg_ws_open(struct yg_ws *ws, const struct yg_ws_options *options,
                const struct yg_ws_events *events);
 
-/* Sends a message, or a control frame; on one that is not open it is dropped.  Returns 0 or
- * -ENOMEM. */
+/* Sends a message, or a control frame; on one that is not open it is dropped.  Returns as
+ * yg_link_send(). */
 int yg_ws_send(struct yg_ws *ws, enum yg_opcode opcode, const void *ptr, size_t len);
 
 /* Begins the closing handshake; on_ended follows.  One that is not open yet is to be dropped. */

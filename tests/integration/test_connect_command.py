@@ -252,11 +252,11 @@ CONNECTED = text(b'40{"sid":"y"}')
 
 
 def bears(scheme, *cases):
-    """Each case is a status and a server; most wait for a time-out, so they run beside each other."""
+    """Each case is a status, a server, and perhaps words; most wait for a time-out, so they run beside each other."""
 
     def one(case):
         with case[1] as raw:
-            connects(f"{scheme}://{raw.url}", "--listen", "x", "--timeout", "2s", status=case[0])
+            connects(f"{scheme}://{raw.url}", "--listen", "x", "--timeout", "2s", *case[2:], status=case[0])
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         list(pool.map(one, cases))
@@ -276,6 +276,7 @@ def test_websocket_servers_that_do_not_behave():
         (65, Raw(text(b"\xff"), rest)),
         (65, Raw(b"\xc1\x00", rest)),
         (65, Raw(frame_bytes(PING, b"x" * 126, masked=False), rest)),
+        (75, Raw(forever(frame_bytes(PING, b"x" * 125, masked=False) * 1000)), "--exit-after", "1s", "--expect", "y"),
         (65, Raw(head=b"SSH-2.0-OpenSSH\r\n\r\n")),
         (65, Raw(head=b"HTTP/1.1 101 Yes\r\nSec-WebSocket-Accept: x\r\n\r\n")),
         (65, Raw(forever(b"x" * 10000), head=b"HTTP/1.1 101 Yes\r\n")),
@@ -303,6 +304,7 @@ def test_socket_io_servers_that_do_not_behave():
         (65, Raw(OPEN, CONNECTED, text(b'451-["x"]'), text(b'42["x"]'), rest)),
         (65, Raw(OPEN, CONNECTED, b"\x82\x01x", rest)),
         (65, Raw(OPEN, CONNECTED, text(b'45900-["x"]'), forever(b"\x82\x7e\xff\xff" + b"a" * 65535))),
+        (1, Raw(OPEN, CONNECTED, forever(text(b'420["y"]') * 20000))),  # it does not read the acks
         (1, Raw(OPEN, CONNECTED, text(b"41"), rest)),
         (77, Raw(OPEN, text(b'44{"message":"no"}'), rest)),
     )
