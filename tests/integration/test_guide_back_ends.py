@@ -145,6 +145,21 @@ def test_the_first_chat():
         equal([item["args"] for item in told[2]["items"]], [["ann", "hello"], ["the back end", "hello"]])
 
 
+def test_the_first_screen_of_the_readme():
+    with folder() as path, contextlib.ExitStack() as stack:
+        start = dict(languages()).get("php")
+        if start is None:
+            return
+        for body in FENCE.findall((ROOT / "README.md").read_text())[:2]:
+            (path / re.search(r"(\w+\.\w+), for", body[1])[1]).write_text(body[1])
+        port = stack.enter_context(back_end(path, start))
+        words = [f"listen.{name}.address=127.0.0.1:0" for name in ("public", "internal")] + [f"webhooks.main.url=http://127.0.0.1:{port}/"]
+        server = stack.enter_context(Yodel("-c", str(path / "yodel.yaml"), *[word for each in words for word in ("--set", each)]))
+        with SioClient(server.port, auth={"name": "ann"}) as ann:
+            equal(ann.call("say", "hello"), [True])
+            equal(ann.event(), ["said", "hello"])
+
+
 def curls(path, port):
     """What the chapter's curl commands print."""
     text = (GUIDE / "38-first-back-end.md").read_text().replace("localhost:8001", f"127.0.0.1:{port}")

@@ -3,8 +3,12 @@
 
 import contextlib
 import json
+import os
+import pathlib
+import re
 import signal
 import subprocess
+import tempfile
 
 import package
 from harness import Program, WebSocket, equal, eventually, free_port, http, run
@@ -49,6 +53,27 @@ def test_fastapi():
         with WebSocket(example.where, "/ws") as client:
             client.send_text("привет")
             equal(client.message(), "Echo: привет")
+
+
+def test_the_first_screen_of_the_readme():
+    found = re.search(r"^```python\n(.*?)^```$", (package.ROOT / "README.md").read_text(), re.M | re.S)
+    with tempfile.TemporaryDirectory() as path, contextlib.ExitStack() as stack:
+        pathlib.Path(path, "main.py").write_text(found[1])
+        port = free_port()
+        words = [package.PYTHON, "-m", "yodel.asgi", "--app-dir", path, "--port", str(port), "main:app"]
+        process = subprocess.Popen(words, env={**os.environ, **package.environment()})
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+
+        def is_up():
+            with contextlib.suppress(OSError):
+                return http(port, "GET", "/").status == 404
+            return False
+
+        eventually(is_up, "it serves")
+        with WebSocket(port, "/ws") as client:
+            client.send_text("привет")
+            equal(client.message(), "привет")
 
 
 def namespace_client(example, namespace):
