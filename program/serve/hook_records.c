@@ -18,7 +18,8 @@ struct yg_record {
     struct yg_records *records;
     unsigned loop;
     struct yg_record *next, *prev;
-    yodel_sio_socket *socket; /* NULL: it is not connected */
+    void *socket; /* NULL: it is not connected */
+    yg_record_end_fn *end;
     char *webhook;
     char id[YG_HOOK_ID];
     uint32_t seq;
@@ -66,10 +67,12 @@ const char *yg_record_id(const struct yg_record *record)
     return record->id;
 }
 
-void yg_record_attach(struct yg_record *record, yodel_sio_socket *socket)
+void yg_record_attach(struct yg_record *record, yg_record_end_fn *end, void *socket)
 {
-    if (record != NULL)
-        record->socket = socket;
+    if (record == NULL)
+        return;
+    record->end = end;
+    record->socket = socket;
 }
 
 static void send(const struct yg_record *record)
@@ -147,14 +150,14 @@ static void send_away(yodel_loop *loop, void *arg)
     struct yg_record *record = records->first[yodel_loop_index(loop)];
 
     while (record != NULL) {
-        yodel_sio_socket *socket = record->socket;
+        void *socket = record->socket;
 
         if (socket == NULL || record->text.len == 0) {
             record = record->next;
             continue;
         }
         record->socket = NULL;
-        yodel_sio_socket_disconnect(socket, YODEL_SIO_COME_BACK);
+        record->end(socket);
         record = records->first[yodel_loop_index(loop)];
     }
 }

@@ -13,6 +13,9 @@
 struct yg_records;
 struct yg_record;
 
+/* Ends a socket so that its client comes back. */
+typedef void yg_record_end_fn(void *socket);
+
 /* With Redis: ahead of the run of the server; else nothing.  0 or negative. */
 int yg_records_start(struct yg_state *state);
 /* After the end of the server, when hooks are flushed; ends: ids of records that are done with. */
@@ -34,7 +37,7 @@ void yg_records_put(struct yg_state *state, struct yg_text *text);
 struct yg_record *yg_record_new(struct yg_state *state, yodel_loop *loop, struct yg_hook *hook);
 const char *yg_record_id(const struct yg_record *record);
 /* It is connected: it is sent away if others have said that it has gone.  NULL: it has gone. */
-void yg_record_attach(struct yg_record *record, yodel_sio_socket *socket);
+void yg_record_attach(struct yg_record *record, yg_record_end_fn *end, void *socket);
 
 /* Writes it to Redis, as the socket is now; socket: its JSON object, NULL when memory has ended. */
 void yg_record_write(struct yg_record *record, const char *ns, int64_t since_ms,

@@ -135,7 +135,7 @@ void yg_hooked_leave(struct yg_hooked *hooked)
     if (lane != NULL)
         yg_lane_leave(lane);
     hooked->socket = NULL;
-    yg_record_attach(hooked->record, NULL);
+    yg_record_attach(hooked->record, NULL, NULL);
 }
 
 /* With the socket's data: one that was never connected has not said goodbye. */
@@ -341,6 +341,11 @@ static void say_hello(struct yg_hooked *hooked)
     hooked->num_actions = 0;
 }
 
+static void send_away(void *socket)
+{
+    yodel_sio_socket_disconnect(socket, YODEL_SIO_COME_BACK);
+}
+
 void yg_hooked_connected(yodel_sio_socket *socket)
 {
     struct yg_hooked *hooked = yg_state_lane(socket);
@@ -351,7 +356,7 @@ void yg_hooked_connected(yodel_sio_socket *socket)
     hooked->is_known = true;
     yg_lane_renew(hooked->lane);
     yg_hooked_record(hooked);
-    yg_record_attach(hooked->record, socket);
+    yg_record_attach(hooked->record, send_away, socket);
     hooked->refs++; /* an action may end the socket */
     say_hello(hooked);
     if (hooked->lane != NULL && yg_hook_has_kind(hooked->hook, YG_HOOK_CONNECTED)) {

@@ -78,10 +78,49 @@ void yg_hooked_ws_unref(struct yg_hooked_ws *hooked)
     for (size_t i = 0; i < hooked->num_actions; i++)
         yg_command_free(hooked->actions[i]);
     free(hooked->actions);
+    yg_record_end(hooked->record, hooked->stays);
     free(hooked->address);
     free(hooked->path);
     free(hooked->user);
     free(hooked);
+}
+
+void yg_hooked_ws_record(struct yg_hooked_ws *hooked)
+{
+    struct yg_text socket = {0};
+
+    if (hooked->record == NULL)
+        return;
+    describe(hooked, &socket);
+    yg_record_write(hooked->record, hooked->path, hooked->connected_ms, &socket);
+    yg_text_done(&socket);
+}
+
+/* Tells of an event that has been answered. */
+static yg_hook_told_fn on_told;
+
+static int push(struct yg_hooked_ws *hooked, struct yg_hook_event *event)
+{
+    int rc;
+
+    if (event == NULL)
+        return -ENOMEM;
+    hooked->refs++;
+    rc = yg_lane_push(event);
+    if (rc < 0)
+        hooked->refs--;
+    else
+        yg_record_look(hooked->record, hooked->lane);
+    return rc;
+}
+
+/* What could not be sent before the end is still recorded. */
+static void on_parted(const struct yg_hook_told *told, void *user)
+{
+    struct yg_hooked_ws *hooked = user;
+
+    hooked->stays = told->is_end;
+    on_told(told, hooked);
 }
 
 static void put_rooms(struct yg_text *text, const struct yg_names *rooms)
@@ -96,20 +135,23 @@ static void put_rooms(struct yg_text *text, const struct yg_names *rooms)
 
 static void push_goodbye(struct yg_hooked_ws *hooked, const char *reason, int code)
 {
-    struct yg_hook_event *event = yg_hook_event_new(hooked->lane, YG_HOOK_DISCONNECTED, NULL, NULL);
+    struct yg_hook_event *event =
+        yg_hook_event_new(hooked->lane, YG_HOOK_DISCONNECTED, on_parted, hooked);
     struct yg_text *text;
 
     if (event == NULL) {
         yg_hook_count_lost(hooked->hook);
         return;
     }
+    if (hooked->record != NULL)
+        yg_hook_event_set_id(event, yg_record_id(hooked->record));
     text = yg_hook_event_text(event);
     yg_member_put(text, "reason", yodel_str_of(reason));
     if (code != 0)
         yg_text_printf(text, ",\"code\":%d", code);
     put_rooms(text, &hooked->rooms);
     yg_text_printf(text, ",\"duration_ms\":%" PRId64, yg_clock_wall_ms() - hooked->connected_ms);
-    (void)yg_lane_push(event);
+    (void)push(hooked, event);
 }
 
 void yg_hooked_ws_goodbye(struct yg_hooked_ws *hooked, const char *reason, int code)
@@ -227,6 +269,7 @@ static int change(struct yg_hooked_ws *hooked, const json_t *meta, bool has_expi
         json_decref(hooked->meta);
         hooked->meta = copy;
         yg_admin_ws_set_data(&hooked->shown, hooked->user, hooked->meta);
+        yg_hooked_ws_record(hooked);
     }
     if (has_expires)
         yg_hooked_ws_end_at(hooked, expires_at);
@@ -315,19 +358,6 @@ static void on_answered(const struct yg_hook_told *told, void *user)
     else
         fail(hooked);
     on_told(told, user);
-}
-
-static int push(struct yg_hooked_ws *hooked, struct yg_hook_event *event)
-{
-    int rc;
-
-    if (event == NULL)
-        return -ENOMEM;
-    hooked->refs++;
-    rc = yg_lane_push(event);
-    if (rc < 0)
-        hooked->refs--;
-    return rc;
 }
 
 static void put_message(struct yg_text *text, const yodel_ws_message *message)
@@ -452,6 +482,11 @@ static struct yg_connection connection_of(const struct yg_hooked_ws *hooked, con
                                   .user = hooked->user};
 }
 
+static void send_away(void *socket)
+{
+    yodel_ws_close(socket, CLOSE_COME_BACK, NULL);
+}
+
 static int on_open(yodel_ws *ws, void *user)
 {
     const struct yg_websocket_path *path = user;
@@ -464,6 +499,8 @@ static int on_open(yodel_ws *ws, void *user)
     yg_lane_renew(hooked->lane);
     yg_admin_ws_set_data(&hooked->shown, hooked->user, hooked->meta);
     yg_admin_ws_opened(&hooked->shown);
+    yg_hooked_ws_record(hooked);
+    yg_record_attach(hooked->record, send_away, ws);
     say_hello(hooked);
     if (yg_hook_has_kind(hooked->hook, YG_HOOK_CONNECTED))
         (void)push(hooked, yg_hook_event_new(hooked->lane, YG_HOOK_CONNECTED, on_told, hooked));
@@ -501,6 +538,7 @@ static void on_close(yodel_ws *ws, const yodel_ws_closing *closing, void *user)
     yg_until_stop(&hooked->until);
     yg_admin_ws_close(&hooked->shown);
     hooked->ws = NULL;
+    yg_record_attach(hooked->record, NULL, NULL);
 }
 
 const yodel_ws_handlers yg_hooked_ws_handlers = {.size = sizeof(yg_hooked_ws_handlers),

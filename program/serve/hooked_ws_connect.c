@@ -193,6 +193,7 @@ static int ask(struct yg_hooked_ws *hooked, yodel_request *req)
     }
     hooked->question = event;
     hooked->refs++;
+    yg_hooked_ws_record(hooked);
     if (yg_lane_push(event) == 0)
         return 0;
     hooked->question = NULL;
@@ -250,6 +251,7 @@ static struct yg_hooked_ws *new_hooked(const struct yg_websocket_path *path, yod
         yg_hooked_ws_unref(hooked);
         return NULL;
     }
+    hooked->record = yg_record_new(path->state, hooked->loop, hook);
     hooked->ws = ws;
     yg_admin_ws_open(path->state->admin, &hooked->shown, ws, req, path->options->path);
     yodel_ws_set_data(ws, hooked, on_free);

@@ -3,6 +3,7 @@
 #define YG_SERVE_HOOKED_WS_PARTS_H
 
 #include "hook/hook.h"
+#include "serve/hook_records.h"
 #include "serve/hooked_ws.h"
 #include "serve/websockets.h"
 
@@ -14,9 +15,11 @@ struct yg_hooked_ws {
     yodel_loop *loop;
     yodel_ws *ws; /* NULL: it has gone */
     struct yg_hook *hook;
-    struct yg_lane *lane; /* NULL: it was left */
-    unsigned refs;        /* of the WebSocket, and of each event under way */
-    bool is_known;        /* the back end knows of it, or may */
+    struct yg_lane *lane;     /* NULL: it was left */
+    unsigned refs;            /* of the WebSocket, and of each event under way */
+    bool is_known;            /* the back end knows of it, or may */
+    struct yg_record *record; /* NULL: none */
+    bool stays;               /* the record is for others, or for the end */
     bool is_open;
     int64_t connected_ms;              /* since 1970 */
     char sid[YODEL_CHANNEL_NAME_SIZE]; /* its channel's name */
@@ -39,6 +42,8 @@ struct yg_hooked_ws {
 };
 
 void yg_hooked_ws_unref(struct yg_hooked_ws *hooked);
+/* Has Redis know of it as it is now. */
+void yg_hooked_ws_record(struct yg_hooked_ws *hooked);
 /* Tells the back end, if it knows of it, and leaves the lane. */
 void yg_hooked_ws_goodbye(struct yg_hooked_ws *hooked, const char *reason, int code);
 int yg_hooked_ws_join(struct yg_hooked_ws *hooked, const char *room);

@@ -4,7 +4,7 @@
 import contextlib
 import signal
 
-from harness import equal, eventually, http, run
+from harness import WebSocket, equal, eventually, http, run
 from hooked_server import Hooked, Hooks
 from redis_server import RedisServer
 from sio_client import ConnectError
@@ -63,6 +63,22 @@ def test_a_survivor_tells_of_those_who_have_gone():
             recorded(redis, 0)
         for client in gone:
             client.close()
+
+
+def test_plain_websockets_are_recorded_too():
+    with RedisServer() as redis, contextlib.closing(Hooks({"connect": {"user": "ann"}})) as backend:
+        with node(backend, redis, "n1") as one, node(backend, redis, "n2"):
+            sockets = [WebSocket(one.port, "/ws/lobby") for _ in range(3)]
+            backend.until("connected", 3)
+            recorded(redis, 3)
+            sockets.pop().close()
+            backend.until("disconnected")
+            recorded(redis, 2)
+            die(one)
+            backend.until("disconnected", 3)
+            equal([event.get("node_lost", False) for event in backend.of("disconnected")], [False, True, True])
+            equal({event["socket"]["user"] for event in backend.of("disconnected")}, {"ann"})
+            recorded(redis, 0)
 
 
 def test_a_node_that_comes_back_tells_by_itself():
