@@ -245,9 +245,10 @@ YODEL_API const yodel_redis_reply *yodel_redis_reply_at(const yodel_redis_reply 
 typedef void(yodel_redis_reply_fn)(const yodel_redis_reply *reply, void *user);
 
 /*
- * Sends a command, of the program's own use of this Redis.  Not for those that block, that change
- * the connection (AUTH, SELECT, MULTI, CLIENT REPLY) or subscribe.  In a cluster it goes to the
- * node of its first key, which is taken to be argv[1].
+ * Sends a command, of the program's own use of this Redis.  Not for those that change the
+ * connection (AUTH, SELECT, MULTI, CLIENT REPLY) or subscribe.  One that blocks (XREAD BLOCK) holds
+ * up what is sent after it: it is for a client of its own, and for less time than reply_ms.  In a
+ * cluster it goes to the node of its first key, which is taken to be argv[1].
  *
  * redis       a reference
  * argc        how many words, the name of the command included

@@ -23,10 +23,14 @@ static void put_socket(struct yg_text *text, const struct yg_lane *lane)
         yg_text_puts(text, "{}");
 }
 
-static void put_event(struct yg_text *text, const struct yg_hook_event *event)
+void yg_body_put_event(struct yg_text *text, const struct yg_hook_event *event)
 {
     char time[YG_CLOCK_TEXT];
 
+    if (event->is_raw) {
+        yg_text_add(text, event->text.ptr, event->text.len);
+        return;
+    }
     yg_clock_text(event->wall_ms, time);
     yg_text_printf(text, "{\"id\":\"%s\",\"kind\":\"%s\",\"time\":\"%s\",\"seq\":%u", event->id,
                    yg_hook_word(event->kind), time, event->seq);
@@ -34,6 +38,11 @@ static void put_event(struct yg_text *text, const struct yg_hook_event *event)
     if (event->text.len > 0)
         yg_text_add(text, event->text.ptr, event->text.len);
     yg_text_putc(text, '}');
+}
+
+const char *yg_body_ns(const struct yg_hook_event *event)
+{
+    return event->ns != NULL ? event->ns : event->lane->ns;
 }
 
 void yg_body_put(struct yg_text *text, const char *node, struct yg_hook_event *const *events,
@@ -45,7 +54,7 @@ void yg_body_put(struct yg_text *text, const char *node, struct yg_hook_event *c
     for (size_t i = 0; i < num; i++) {
         if (i > 0)
             yg_text_putc(text, ',');
-        put_event(text, events[i]);
+        yg_body_put_event(text, events[i]);
     }
     yg_text_puts(text, "]}");
 }
@@ -80,7 +89,7 @@ void yg_body_url(struct yg_text *text, const char *url, const struct yg_hook_eve
             yg_text_puts(text, yg_hook_word(event->kind));
             url += sizeof(KIND) - 1;
         } else if (strncmp(url, NAMESPACE, sizeof(NAMESPACE) - 1) == 0) {
-            put_namespace(text, event->lane->ns);
+            put_namespace(text, yg_body_ns(event));
             url += sizeof(NAMESPACE) - 1;
         } else if (*url != '\0') {
             yg_text_putc(text, *url++);
@@ -91,5 +100,5 @@ void yg_body_url(struct yg_text *text, const char *url, const struct yg_hook_eve
 bool yg_body_same_url(const char *url, const struct yg_hook_event *a, const struct yg_hook_event *b)
 {
     return (a->kind == b->kind || strstr(url, KIND) == NULL) &&
-           (strcmp(a->lane->ns, b->lane->ns) == 0 || strstr(url, NAMESPACE) == NULL);
+           (strcmp(yg_body_ns(a), yg_body_ns(b)) == 0 || strstr(url, NAMESPACE) == NULL);
 }

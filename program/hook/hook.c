@@ -70,8 +70,8 @@ static bool has_room(const struct yg_hook *hook, enum yg_class class)
 /* Which class has its turn: now the one, now the other.  Returns whether something may be sent. */
 static bool pick(struct yg_hook *hook, enum yg_class *ret_class)
 {
-    for (unsigned i = 0; i < YG_NUM_CLASSES; i++) {
-        const enum yg_class class = (hook->turn + i) % YG_NUM_CLASSES;
+    for (unsigned i = 0; i < YG_NUM_SENT; i++) {
+        const enum yg_class class = (hook->turn + i) % YG_NUM_SENT;
 
         if (hook->ready[class].first != NULL && has_room(hook, class)) {
             hook->turn = class + 1;
@@ -92,9 +92,21 @@ static bool send_first(struct yg_hook *hook, struct yg_lane *lane, enum yg_passa
         return true;
     }
     yg_circuit_forget(&hook->circuit, passage);
-    if (yg_class_of(lane->first->kind) == YG_AWAITED)
+    if (lane->first->class == YG_AWAITED)
         lose_first(lane, YG_LOST_MEMORY);
     return false;
+}
+
+/* Returns whether there was room and memory for one. */
+static bool store_once(struct yg_hook *hook)
+{
+    struct yg_request *request;
+
+    if (hook->ready[YG_STORED].first == NULL || hook->num_storing >= YG_MAX_STORING ||
+        yg_request_new(hook->ready[YG_STORED].first, &request) < 0)
+        return false;
+    yg_request_send(request, YG_PASSAGE_FREE);
+    return true;
 }
 
 /* While the circuit is open nobody waits for it, and notices stay. */
@@ -114,6 +126,14 @@ static bool go_once(struct yg_hook *hook)
     return true;
 }
 
+static void store_again(struct yg_request *request, uint64_t now)
+{
+    if (request->storing != NULL)
+        yg_stored_look(request);
+    else if (request->again_ms <= now)
+        yg_request_send(request, YG_PASSAGE_FREE);
+}
+
 static void again(struct yg_hook *hook)
 {
     const uint64_t now = now_of(hook);
@@ -123,6 +143,10 @@ static void again(struct yg_hook *hook)
         enum yg_passage passage;
 
         next = request->next;
+        if (request->class == YG_STORED) {
+            store_again(request, now);
+            continue;
+        }
         if (request->post_result != 0) {
             yg_request_fail(request);
             next = hook->requests;
@@ -147,7 +171,8 @@ static uint64_t next_ms(const struct yg_hook *hook, uint64_t now)
     uint64_t at = UINT64_MAX;
 
     if (hook->ages[YG_AWAITED].oldest != NULL || hook->held != NULL ||
-        hook->ready[YG_NOTICE].first != NULL)
+        hook->ready[YG_NOTICE].first != NULL || hook->ready[YG_STORED].first != NULL ||
+        hook->num_storing > 0)
         at = now + SWEEP_MS;
     for (const struct yg_request *request = hook->requests; request != NULL;
          request = request->next) {
@@ -176,7 +201,7 @@ static void turn(struct yg_hook *hook)
     }
     again(hook);
     lose_late(hook);
-    while (go_once(hook))
+    while (store_once(hook) || go_once(hook))
         continue;
     yg_hook_release(hook);
     hook->is_in_turn = false;
@@ -194,6 +219,8 @@ void yg_hook_go(struct yg_hook *hook)
         hook->setup.port->wake(hook->setup.port_user, 0);
         return;
     }
+    while (store_once(hook))
+        continue;
     while (pick(hook, &class)) {
         struct yg_request *request;
 
@@ -272,9 +299,9 @@ bool yg_hook_has_kind(const struct yg_hook *hook, enum yg_hook_kind kind)
 }
 
 static void hand_over(struct yg_hook *hook, struct yg_hook_event *const *events, size_t num,
-                      yg_hook_left_fn *left, void *user)
+                      const struct yg_hook_stored *stored, yg_hook_left_fn *left, void *user)
 {
-    struct yg_hook_left request = {.options = hook->options, .num_events = num};
+    struct yg_hook_left request = {.options = hook->options, .num_events = num, .stored = stored};
     struct yg_text body = {0}, url = {0};
     const char *ends[MAX_LEFT];
     char id[YG_HOOK_ID];
@@ -297,8 +324,8 @@ static void hand_over(struct yg_hook *hook, struct yg_hook_event *const *events,
     yg_text_done(&url);
 }
 
-/* By age: those of requests came before those that wait. */
-static void hand_all_over(struct yg_hook *hook, yg_hook_left_fn *left, void *user)
+/* By age: those of requests came before those that wait.  What is raw is stored already. */
+static void hand_notices_over(struct yg_hook *hook, yg_hook_left_fn *left, void *user)
 {
     struct yg_hook_event *event;
 
@@ -306,13 +333,37 @@ static void hand_all_over(struct yg_hook *hook, yg_hook_left_fn *left, void *use
         struct yg_hook_event *events[MAX_LEFT];
         size_t num = 0;
 
-        for (; event != NULL && num < MAX_LEFT &&
+        if (event->is_raw) {
+            yg_hook_event_drop(event);
+            continue;
+        }
+        for (; event != NULL && num < MAX_LEFT && !event->is_raw &&
                (num == 0 || yg_body_same_url(hook->options->url, events[0], event));
              event = event->younger)
             events[num++] = event;
-        hand_over(hook, events, num, left, user);
+        hand_over(hook, events, num, NULL, left, user);
         for (size_t i = 0; i < num; i++)
             yg_hook_event_drop(events[i]);
+    }
+}
+
+/* One by one, as it would have been stored and, if that cannot be, as a request. */
+static void hand_stored_over(struct yg_hook *hook, yg_hook_left_fn *left, void *user)
+{
+    struct yg_hook_event *event;
+
+    while ((event = hook->ages[YG_STORED].oldest) != NULL) {
+        struct yg_text text = {0};
+        struct yg_hook_stored stored = {.id = event->id,
+                                        .ns = yg_body_ns(event),
+                                        .kind = event->kind,
+                                        .lane = event->lane->store};
+
+        yg_body_put_event(&text, event);
+        stored.event = (yodel_str){text.ptr, text.len};
+        hand_over(hook, &event, 1, yg_text_failed(&text) ? NULL : &stored, left, user);
+        yg_text_done(&text);
+        yg_hook_event_drop(event);
     }
 }
 
@@ -323,9 +374,12 @@ void yg_hook_end(struct yg_hook *hook, yg_hook_left_fn *left, void *user)
         yg_request_undo(hook->requests);
     lose_all(hook, YG_AWAITED, YG_LOST_END);
     hook->has_ended = true;
-    if (left != NULL)
-        hand_all_over(hook, left, user);
+    if (left != NULL) {
+        hand_notices_over(hook, left, user);
+        hand_stored_over(hook, left, user);
+    }
     lose_all(hook, YG_NOTICE, YG_LOST_END);
+    lose_all(hook, YG_STORED, YG_LOST_END);
 }
 
 void yg_hook_free(struct yg_hook *hook)

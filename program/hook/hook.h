@@ -33,6 +33,9 @@ void yg_hook_change(struct yg_hook *hook, const struct yg_webhook *options, unsi
 /* Makes an id that no other event or request has; what: a word in front. */
 void yg_hook_id(struct yg_hook *hook, const char *what, char ret_id[YG_HOOK_ID]);
 
+/* Whether its back end has answered 410, on any loop, since the last reload. */
+bool yg_hook_is_disabled(const struct yg_hook *hook);
+
 /* Does what is due. */
 void yg_hook_turn(struct yg_hook *hook);
 
@@ -59,6 +62,7 @@ struct yg_hook_left {
     size_t num_events;
     const char *const *ends; /* ids of the events of kind disconnected in it */
     size_t num_ends;
+    const struct yg_hook_stored *stored; /* one that is to be stored, rather; NULL: none */
 };
 typedef void(yg_hook_left_fn)(const struct yg_hook_left *left, void *user);
 

@@ -6,17 +6,28 @@
 
 #include "hook/parts.h"
 
-enum yg_class yg_class_of(enum yg_hook_kind kind)
+static bool is_awaited(enum yg_hook_kind kind)
 {
-    return kind == YG_HOOK_CONNECT || kind == YG_HOOK_EVENT || kind == YG_HOOK_REFRESH ? YG_AWAITED
-                                                                                       : YG_NOTICE;
+    return kind == YG_HOOK_CONNECT || kind == YG_HOOK_EVENT || kind == YG_HOOK_REFRESH;
+}
+
+enum yg_class yg_class_of(const struct yg_hook_event *event)
+{
+    const struct yg_hook *hook = event->lane->hook;
+
+    if (is_awaited(event->kind))
+        return YG_AWAITED;
+    return event->is_raw || hook->options->queue.durable != YG_DURABLE_REDIS ||
+                   hook->setup.port->store == NULL
+               ? YG_NOTICE
+               : YG_STORED;
 }
 
 /* ---- lists ---- */
 
 static void enter_age(struct yg_hook_event *event)
 {
-    struct yg_hook_age *age = &event->lane->hook->ages[yg_class_of(event->kind)];
+    struct yg_hook_age *age = &event->lane->hook->ages[event->class];
 
     event->younger = NULL;
     event->older = age->youngest;
@@ -26,7 +37,7 @@ static void enter_age(struct yg_hook_event *event)
 
 static void leave_age(struct yg_hook_event *event)
 {
-    struct yg_hook_age *age = &event->lane->hook->ages[yg_class_of(event->kind)];
+    struct yg_hook_age *age = &event->lane->hook->ages[event->class];
 
     *(event->older != NULL ? &event->older->younger : &age->oldest) = event->younger;
     *(event->younger != NULL ? &event->younger->older : &age->youngest) = event->older;
@@ -60,8 +71,7 @@ static bool may_go(const struct yg_lane *lane)
 
 void yg_lane_look(struct yg_lane *lane)
 {
-    struct yg_ready *ready =
-        may_go(lane) ? &lane->hook->ready[yg_class_of(lane->first->kind)] : NULL;
+    struct yg_ready *ready = may_go(lane) ? &lane->hook->ready[lane->first->class] : NULL;
 
     if (ready == lane->ready_in)
         return;
@@ -166,6 +176,7 @@ void yg_hook_event_free(struct yg_hook_event *event)
     if (event == NULL)
         return;
     yg_text_done(&event->text);
+    free(event->ns);
     free(event);
 }
 
@@ -174,16 +185,26 @@ static size_t cost_of(const struct yg_hook_event *event)
     return event->text.len + YG_HOOK_EVENT_COST;
 }
 
-void yg_hook_event_end(struct yg_hook_event *event, const struct yg_hook_told *told)
+/* What is raw is bounded by who has read it, and not in the queue. */
+static void count(const struct yg_hook_event *event, int sign)
 {
     struct yg_hook *hook = event->lane->hook;
+
+    if (event->is_raw)
+        return;
+    hook->num_events += (size_t)sign;
+    atomic_fetch_add_explicit(&hook->setup.counts->queued_events, (uint64_t)(int64_t)sign,
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&hook->setup.counts->queued_bytes,
+                              (uint64_t)((int64_t)cost_of(event) * sign), memory_order_relaxed);
+}
+
+void yg_hook_event_end(struct yg_hook_event *event, const struct yg_hook_told *told)
+{
     yg_hook_told_fn *fn = event->told;
     void *user = event->user;
 
-    hook->num_events--;
-    atomic_fetch_sub_explicit(&hook->setup.counts->queued_events, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&hook->setup.counts->queued_bytes, cost_of(event),
-                              memory_order_relaxed);
+    count(event, -1);
     yg_hook_event_free(event);
     if (fn != NULL)
         fn(told, user);
@@ -220,7 +241,7 @@ struct yg_hook_event *yg_lane_pop(struct yg_lane *lane)
 void yg_lane_unpop(struct yg_hook_event *event)
 {
     struct yg_lane *lane = event->lane;
-    struct yg_hook_age *age = &lane->hook->ages[yg_class_of(event->kind)];
+    struct yg_hook_age *age = &lane->hook->ages[event->class];
 
     event->next = lane->first;
     lane->first = event;
@@ -237,7 +258,9 @@ void yg_lane_unpop(struct yg_hook_event *event)
 
 void yg_hook_event_lose(struct yg_hook_event *event, enum yg_hook_loss why)
 {
-    atomic_fetch_add_explicit(&event->lane->hook->setup.counts->lost[why], 1, memory_order_relaxed);
+    if (!event->is_raw) /* which is stored still */
+        atomic_fetch_add_explicit(&event->lane->hook->setup.counts->lost[why], 1,
+                                  memory_order_relaxed);
     yg_hook_event_drop(event);
 }
 
@@ -273,6 +296,7 @@ static void enter(struct yg_hook_event *event)
     struct yg_lane *lane = event->lane;
     struct yg_hook *hook = lane->hook;
 
+    event->class = yg_class_of(event);
     event->seq = ++lane->seq;
     event->at_ms = hook->setup.port->now_ms(hook->setup.port_user);
     event->wall_ms = hook->setup.port->wall_ms(hook->setup.port_user);
@@ -284,26 +308,25 @@ static void enter(struct yg_hook_event *event)
     lane->bytes += cost_of(event);
     event->is_queued = true;
     enter_age(event);
-    hook->num_events++;
-    atomic_fetch_add_explicit(&hook->setup.counts->queued_events, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&hook->setup.counts->queued_bytes, cost_of(event),
-                              memory_order_relaxed);
+    count(event, 1);
 }
 
 /* Why an event cannot be taken; 0: it can.  The oldest notice makes room for a new one. */
 static int check(struct yg_hook_event *event)
 {
     struct yg_hook *hook = event->lane->hook;
+    enum yg_class class;
 
     if (yg_text_failed(&event->text))
         return -ENOMEM;
     if (hook->has_ended)
         return -ENOBUFS;
-    if (!is_full(hook, 8) || event->kind == YG_HOOK_EVENT)
+    if (!is_full(hook, 8) || event->kind == YG_HOOK_EVENT || event->is_raw)
         return 0; /* a client is held for its events, and each has some more at most */
-    if (yg_class_of(event->kind) == YG_AWAITED || hook->ages[YG_NOTICE].oldest == NULL)
+    class = yg_class_of(event);
+    if (class == YG_AWAITED || hook->ages[class].oldest == NULL)
         return -ENOBUFS;
-    yg_hook_event_lose(hook->ages[YG_NOTICE].oldest, YG_LOST_QUEUE);
+    yg_hook_event_lose(hook->ages[class].oldest, YG_LOST_QUEUE);
     return 0;
 }
 
@@ -315,7 +338,7 @@ int yg_lane_push(struct yg_hook_event *event)
     bool is_of_client;
 
     if (rc < 0) {
-        if (yg_class_of(event->kind) == YG_NOTICE)
+        if (!is_awaited(event->kind) && !event->is_raw)
             atomic_fetch_add_explicit(&hook->setup.counts->lost[rc == -ENOMEM     ? YG_LOST_MEMORY
                                                                 : hook->has_ended ? YG_LOST_END
                                                                                   : YG_LOST_QUEUE],
@@ -332,6 +355,25 @@ int yg_lane_push(struct yg_hook_event *event)
     return 0;
 }
 
+static int push_raw(struct yg_hook_event *event, const struct yg_hook_raw *raw)
+{
+    event->is_raw = true;
+    event->ns = strndup(raw->ns.ptr, raw->ns.len);
+    yg_text_add(&event->text, raw->event.ptr, raw->event.len);
+    snprintf(event->id, sizeof(event->id), "%.*s", (int)raw->id.len, raw->id.ptr);
+    if (event->ns == NULL)
+        event->text.failed = true;
+    return yg_lane_push(event);
+}
+
+int yg_lane_push_raw(struct yg_lane *lane, const struct yg_hook_raw *raw, yg_hook_told_fn *told,
+                     void *user)
+{
+    struct yg_hook_event *event = yg_hook_event_new(lane, raw->kind, told, user);
+
+    return event != NULL ? push_raw(event, raw) : -ENOMEM;
+}
+
 /* ---- lanes ---- */
 
 struct yg_lane *yg_lane_new(struct yg_hook *hook, yodel_str ns, const struct yg_lane_owner *fns,
@@ -344,6 +386,7 @@ struct yg_lane *yg_lane_new(struct yg_hook *hook, yodel_str ns, const struct yg_
     lane->hook = hook;
     lane->fns = fns;
     lane->owner = owner;
+    lane->store = hook->num_lanes++;
     memcpy(lane->ns, ns.ptr, ns.len);
     return lane;
 }
@@ -378,6 +421,11 @@ uint32_t yg_lane_seq(const struct yg_lane *lane)
 void yg_lane_set_seq(struct yg_lane *lane, uint32_t seq)
 {
     lane->seq = seq;
+}
+
+void yg_lane_set_store(struct yg_lane *lane, unsigned number)
+{
+    lane->store = number;
 }
 
 void yg_lane_unuse(struct yg_lane *lane)

@@ -20,6 +20,8 @@ struct yg_hook_told {
      * of it, with NULL in their place. */
     struct yg_hook_result *result;
     bool may_be_known; /* one that has failed: the back end may have taken it as done */
+    bool was_answered; /* one that has failed: by an answer, and another would be no better */
+    bool is_stored;    /* a notice: it has no result, and is sent by whoever has its store */
     bool is_end;       /* one that has failed: the webhook ends, and others may send it */
 };
 
@@ -57,6 +59,10 @@ void yg_lane_renew(struct yg_lane *lane);
 uint32_t yg_lane_seq(const struct yg_lane *lane);
 void yg_lane_set_seq(struct yg_lane *lane, uint32_t seq);
 
+/* Which of all lanes in a store its notices have: the same number for the same socket.  Before that
+ * it is any. */
+void yg_lane_set_store(struct yg_lane *lane, unsigned number);
+
 /* The owner goes: what it says of itself is kept for what still waits.  The lane is freed when
  * nothing of it does. */
 void yg_lane_leave(struct yg_lane *lane);
@@ -89,6 +95,17 @@ void yg_hook_event_free(struct yg_hook_event *event);
  * as lost).
  */
 int yg_lane_push(struct yg_hook_event *event);
+
+/* A notice as another webhook has stored it; all is copied. */
+struct yg_hook_raw {
+    yodel_str id, ns, event;
+    enum yg_hook_kind kind;
+};
+
+/* Puts one into a lane, which has no owner and no others.  It is tried until it was answered.  0 or
+ * negative, as yg_lane_push(), but for a full queue. */
+int yg_lane_push_raw(struct yg_lane *lane, const struct yg_hook_raw *raw, yg_hook_told_fn *told,
+                     void *user);
 
 /* Takes an event back that has not been sent.  Returns whether that was so; told is not called
  * then. */

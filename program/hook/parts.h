@@ -11,13 +11,22 @@
 #define YG_LANE_BYTES 262144   /* the same in bytes */
 #define YG_HOOK_EVENT_COST 256 /* bytes that an event costs beside its text */
 
+/* What waits for an answer of a back end, what is told to it, what is stored for who tells it.  The
+ * first two are sent by turns. */
+enum yg_class { YG_AWAITED, YG_NOTICE, YG_STORED, YG_NUM_CLASSES };
+#define YG_NUM_SENT 2
+#define YG_MAX_STORING 16 /* requests to the store */
+
 struct yg_hook_event {
     struct yg_hook_event *next;            /* in its lane */
     struct yg_hook_event *older, *younger; /* in its class's list, while it waits */
     struct yg_lane *lane;
     enum yg_hook_kind kind;
+    enum yg_class class; /* since it was pushed */
     bool wants_ack;
     bool is_queued;
+    bool is_raw; /* text is all of it */
+    char *ns;    /* of a raw one; else that of its lane */
     char id[YG_HOOK_ID];
     uint32_t seq;
     uint64_t at_ms; /* by the port's clock */
@@ -37,8 +46,6 @@ struct yg_ready {
     struct yg_lane *first, *last;
 };
 
-enum yg_class { YG_AWAITED, YG_NOTICE, YG_NUM_CLASSES };
-
 struct yg_lane {
     struct yg_hook *hook;
     const struct yg_lane_owner *fns;
@@ -47,6 +54,7 @@ struct yg_lane {
     unsigned num;
     size_t bytes;
     uint32_t seq;
+    unsigned store;        /* its lane in a store */
     unsigned num_requests; /* that have events of it */
     bool only_events;      /* all of those are of kind event */
     bool is_ready, is_held, has_left;
@@ -71,7 +79,8 @@ struct yg_request {
     struct yg_text url;
     struct yg_text body;
     struct yg_hook_call *call;
-    bool was_known;  /* an attempt that failed may have come to the back end */
+    struct yg_hook_storing *storing; /* of class STORED */
+    bool was_known;                  /* an attempt that failed may have come to the back end */
     int post_result; /* why it could not be sent, which is dealt with in the next turn */
 };
 
@@ -84,16 +93,19 @@ struct yg_hook {
     struct yg_request *requests;
     struct yg_lane *held;
     unsigned num_active;   /* requests on their way */
+    unsigned num_storing;  /* requests of class STORED */
     unsigned num_retrying; /* notices that wait for another attempt */
     size_t num_events;     /* that wait, or are in requests */
     uint64_t next_id;
+    unsigned num_lanes; /* that were made */
     unsigned turn;
     bool has_ended, is_in_turn;
 };
 
 /* ---- lane.c ---- */
 
-enum yg_class yg_class_of(enum yg_hook_kind kind);
+/* What it will be when it is pushed. */
+enum yg_class yg_class_of(const struct yg_hook_event *event);
 /* Takes the first event out, for a request; and puts it back. */
 struct yg_hook_event *yg_lane_pop(struct yg_lane *lane);
 void yg_lane_unpop(struct yg_hook_event *event);
@@ -113,7 +125,6 @@ void yg_hook_release(struct yg_hook *hook);
 /* ---- hook.c ---- */
 
 unsigned yg_hook_max_active(const struct yg_hook *hook);
-bool yg_hook_is_disabled(const struct yg_hook *hook);
 /* Sends what can be sent. */
 void yg_hook_go(struct yg_hook *hook);
 
@@ -131,7 +142,23 @@ void yg_request_abandon(struct yg_request *request, enum yg_hook_loss why);
 /* Cancels it: what a client waits for has failed, notices are back where they were. */
 void yg_request_undo(struct yg_request *request);
 
+/* ---- stored.c ---- */
+
+/* Stores what is in a request of class STORED. */
+void yg_stored_send(struct yg_request *request);
+/* Looks what became of it. */
+void yg_stored_look(struct yg_request *request);
+/* Gives it up; it may be there. */
+void yg_stored_undo(struct yg_request *request);
+/* Its end: its events are told and freed. */
+void yg_request_end(struct yg_request *request, struct yg_hook_answer *answer,
+                    const struct yg_hook_told *told);
+
 /* ---- body.c ---- */
+
+/* Writes one event. */
+void yg_body_put_event(struct yg_text *text, const struct yg_hook_event *event);
+const char *yg_body_ns(const struct yg_hook_event *event);
 
 /* Writes a body; failures stick to the text. */
 void yg_body_put(struct yg_text *text, const char *node, struct yg_hook_event *const *events,

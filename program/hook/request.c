@@ -20,11 +20,11 @@ static bool fits(const struct yg_request *request, size_t bytes, const struct yg
         return false;
     if (request->num == 0)
         return true;
-    return yg_class_of(event->kind) == request->class &&
-           request->events[0]->kind != YG_HOOK_CONNECT && event->kind != YG_HOOK_CONNECT &&
-           request->num < options->batch.events &&
+    return event->class == request->class && request->events[0]->kind != YG_HOOK_CONNECT &&
+           event->kind != YG_HOOK_CONNECT && request->num < options->batch.events &&
            bytes + event->text.len + YG_HOOK_EVENT_COST <= options->batch.bytes &&
-           yg_body_same_url(options->url, request->events[0], event);
+           (request->class == YG_STORED ||
+            yg_body_same_url(options->url, request->events[0], event));
 }
 
 /* Returns whether the lane has more that might have been taken. */
@@ -52,10 +52,10 @@ static size_t take(struct yg_request *request, struct yg_lane *lane, size_t byte
 /* Notices of others, too: those of one lane stand together, so each lane is counted once. */
 static void fill(struct yg_request *request, struct yg_lane *lane)
 {
-    struct yg_ready *ready = &request->hook->ready[YG_NOTICE];
+    struct yg_ready *ready = &request->hook->ready[request->class];
     size_t bytes = take(request, lane, 0);
 
-    while (request->class == YG_NOTICE &&
+    while (request->class != YG_AWAITED &&
            fits(request, bytes, ready->first != NULL ? ready->first->first : NULL))
         bytes = take(request, ready->first, bytes);
 }
@@ -111,7 +111,7 @@ int yg_request_new(struct yg_lane *lane, struct yg_request **ret_request)
     if (request == NULL)
         return -ENOMEM;
     request->hook = hook;
-    request->class = yg_class_of(lane->first->kind);
+    request->class = lane->first->class;
     request->events = calloc(hook->options->batch.events > 0 ? hook->options->batch.events : 1,
                              sizeof(*request->events));
     if (request->events == NULL) {
@@ -120,8 +120,10 @@ int yg_request_new(struct yg_lane *lane, struct yg_request **ret_request)
     }
     fill(request, lane);
     yg_hook_id(hook, "msg", request->id);
-    yg_body_put(&request->body, hook->setup.node, request->events, request->num);
-    yg_body_url(&request->url, hook->options->url, request->events[0]);
+    if (request->class != YG_STORED) {
+        yg_body_put(&request->body, hook->setup.node, request->events, request->num);
+        yg_body_url(&request->url, hook->options->url, request->events[0]);
+    }
     if (yg_text_failed(&request->body) || yg_text_failed(&request->url)) {
         put_back(request);
         free_request(request);
@@ -134,16 +136,17 @@ int yg_request_new(struct yg_lane *lane, struct yg_request **ret_request)
 
 /* ---- its end ---- */
 
-static void end_events(struct yg_request *request, struct yg_hook_answer *answer, bool may_be_known)
+static void end_events(struct yg_request *request, struct yg_hook_answer *answer,
+                       const struct yg_hook_told *told)
 {
     for (size_t i = 0; i < request->num; i++) {
         struct yg_hook_event *event = request->events[i];
         struct yg_lane *lane = event->lane;
-        const struct yg_hook_told told = {.result = answer != NULL ? &answer->results[i] : NULL,
-                                          .may_be_known = may_be_known};
+        struct yg_hook_told each = *told;
         const bool last = is_last(request, i);
 
-        yg_hook_event_end(event, &told);
+        each.result = answer != NULL ? &answer->results[i] : NULL;
+        yg_hook_event_end(event, &each);
         if (last) {
             lane->num_requests--;
             yg_lane_look(lane);
@@ -152,13 +155,23 @@ static void end_events(struct yg_request *request, struct yg_hook_answer *answer
     }
 }
 
-static void end(struct yg_request *request, struct yg_hook_answer *answer, bool may_be_known)
+void yg_request_end(struct yg_request *request, struct yg_hook_answer *answer,
+                    const struct yg_hook_told *told)
 {
     leave_list(request);
     if (request->again_ms != 0 && request->class == YG_NOTICE)
         request->hook->num_retrying--;
-    end_events(request, answer, may_be_known);
+    if (request->class == YG_STORED)
+        request->hook->num_storing--;
+    end_events(request, answer, told);
     free_request(request);
+}
+
+static void end(struct yg_request *request, struct yg_hook_answer *answer, bool may_be_known)
+{
+    const struct yg_hook_told told = {.may_be_known = may_be_known};
+
+    yg_request_end(request, answer, &told);
 }
 
 void yg_request_abandon(struct yg_request *request, enum yg_hook_loss why)
@@ -177,6 +190,8 @@ void yg_request_undo(struct yg_request *request)
         yg_circuit_forget(&hook->circuit, request->passage);
         hook->num_active--;
     }
+    if (request->class == YG_STORED)
+        yg_stored_undo(request);
     if (request->class == YG_AWAITED) {
         atomic_fetch_add_explicit(&hook->setup.counts->lost[YG_LOST_END], request->num,
                                   memory_order_relaxed);
@@ -240,7 +255,7 @@ static uint64_t next_attempt(const struct yg_request *request, enum yg_hook_outc
     if (!is_passing(outcome) ||
         (request->class == YG_AWAITED && request->attempt >= options->attempts))
         return 0;
-    if (now + wait + LEAST_LEFT_MS > request->began_ms + limit)
+    if (now + wait + LEAST_LEFT_MS > request->began_ms + limit && !request->events[0]->is_raw)
         return 0;
     return now + (wait > 0 ? wait : 1);
 }
@@ -283,7 +298,7 @@ static int parse(const struct yg_request *request, yodel_str body,
     for (size_t i = 0; i < request->num; i++)
         asked[i] =
             (struct yg_hook_asked){request->events[i]->id, request->events[i]->kind,
-                                   request->events[i]->wants_ack, request->events[i]->lane->ns};
+                                   request->events[i]->wants_ack, yg_body_ns(request->events[i])};
     rc = yg_hook_answer_parse(body, asked, request->num, &wrong, ret_answer);
     free(asked);
     if (rc == -EINVAL) {
@@ -321,7 +336,9 @@ static void fail(struct yg_request *request, enum yg_hook_outcome outcome, int r
             &hook->setup.counts
                  ->lost[request->class == YG_AWAITED ? YG_LOST_FAILED : YG_LOST_EXPIRED],
             request->num, memory_order_relaxed);
-    end(request, NULL, request->was_known);
+    yg_request_end(request, NULL,
+                   &(const struct yg_hook_told){.may_be_known = request->was_known,
+                                                .was_answered = !is_passing(outcome)});
 }
 
 static void count(struct yg_request *request, enum yg_hook_outcome outcome)
@@ -476,6 +493,10 @@ void yg_request_send(struct yg_request *request, enum yg_passage passage)
     struct yg_hook *hook = request->hook;
     const uint64_t now = hook->setup.port->now_ms(hook->setup.port_user);
 
+    if (request->class == YG_STORED) {
+        yg_stored_send(request);
+        return;
+    }
     if (request->again_ms != 0 && request->class == YG_NOTICE)
         hook->num_retrying--;
     request->again_ms = 0;

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "hook/headers.h"
 #include "serve/hook_records.h"
+#include "serve/hook_relay.h"
+#include "serve/hook_store.h"
 #include "serve/state.h"
 
 #define AGAIN_MS 200
@@ -25,6 +27,12 @@ struct left {
     struct yg_text ends; /* ids of events of kind disconnected, each with a NUL */
     size_t num_ends;
     bool is_taken;
+    bool is_stored;       /* it is to be stored in Redis, rather: */
+    struct yg_text event; /* JSON */
+    char event_id[YG_HOOK_ID];
+    struct yg_text ns;
+    unsigned lane;
+    enum yg_hook_kind kind;
 };
 
 struct yg_hook_flush {
@@ -52,7 +60,19 @@ static void free_left(struct left *left)
     yg_text_done(&left->id);
     yg_text_done(&left->body);
     yg_text_done(&left->ends);
+    yg_text_done(&left->event);
+    yg_text_done(&left->ns);
     free(left);
+}
+
+static void copy_stored(struct left *left, const struct yg_hook_stored *stored)
+{
+    left->is_stored = true;
+    left->kind = stored->kind;
+    left->lane = stored->lane;
+    snprintf(left->event_id, sizeof(left->event_id), "%s", stored->id);
+    yg_text_puts(&left->ns, stored->ns);
+    yg_text_add(&left->event, stored->event.ptr, stored->event.len);
 }
 
 static struct left *copy(const struct yg_hook_left *from)
@@ -70,8 +90,10 @@ static struct left *copy(const struct yg_hook_left *from)
     left->num_ends = from->num_ends;
     for (size_t i = 0; i < from->num_ends; i++)
         yg_text_add(&left->ends, from->ends[i], strlen(from->ends[i]) + 1);
-    if (yg_text_failed(&left->ends) || yg_text_failed(&left->url) || yg_text_failed(&left->id) ||
-        yg_text_failed(&left->body)) {
+    if (from->stored != NULL)
+        copy_stored(left, from->stored);
+    if (yg_text_failed(&left->event) || yg_text_failed(&left->ns) || yg_text_failed(&left->ends) ||
+        yg_text_failed(&left->url) || yg_text_failed(&left->id) || yg_text_failed(&left->body)) {
         free_left(left);
         return NULL;
     }
@@ -258,13 +280,46 @@ static void end_records(const struct yg_hook_flush *flush)
     free(ends);
 }
 
+/* ---- into Redis ---- */
+
+static void send_stored(struct yg_after *after, void *user)
+{
+    const struct yg_hook_flush *flush = user;
+
+    for (struct left *left = flush->first; left != NULL; left = left->next) {
+        const struct yg_hook_stored stored = {.id = left->event_id,
+                                              .ns = yg_text_string(&left->ns),
+                                              .kind = left->kind,
+                                              .lane = left->lane,
+                                              .event = {left->event.ptr, left->event.len}};
+        struct yg_notice_command command;
+
+        if (!left->is_stored ||
+            yg_store_command(flush->state, left->options->name, left->options->queue.events,
+                             &stored, 1, true, &command) < 0)
+            continue;
+        yg_after_send(after, command.argc, command.argv, &left->is_taken);
+        yg_notice_command_done(&command);
+    }
+    yg_relay_give_up(flush->state, after);
+}
+
+/* What Redis has is taken; the rest is sent as it is. */
+static void store_all(const struct yg_hook_flush *flush)
+{
+    if (flush->state->relay != NULL && flush->state->records != NULL)
+        (void)yg_after_run(flush->state->first->redis.url, RECORDS_MS, send_stored,
+                           (void *)(uintptr_t)flush);
+}
+
 void yg_hook_flush_run(struct yg_hook_flush *flush, uint32_t ms)
 {
     const uint64_t end_ms = yg_clock_ms() + ms;
     CURL *curl = flush->first != NULL ? curl_easy_init() : NULL;
 
+    store_all(flush);
     for (struct left *left = flush->first; left != NULL; left = left->next) {
-        left->is_taken = curl != NULL && send_left(flush, curl, left, end_ms);
+        left->is_taken = left->is_taken || (curl != NULL && send_left(flush, curl, left, end_ms));
         if (!left->is_taken)
             flush->num_lost += left->num_events;
     }

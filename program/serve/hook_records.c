@@ -7,6 +7,7 @@
 
 #include "lease/after.h"
 #include "lease/lease.h"
+#include "lease/notices.h"
 #include "lease/scripts.h"
 #include "serve/hook_lost.h"
 #include "serve/hooks.h"
@@ -65,6 +66,12 @@ struct yg_record *yg_record_new(struct yg_state *state, yodel_loop *loop, struct
 const char *yg_record_id(const struct yg_record *record)
 {
     return record->id;
+}
+
+void yg_record_name_lane(const struct yg_record *record, struct yg_lane *lane)
+{
+    if (record != NULL)
+        yg_lane_set_store(lane, yg_notices_lane(record->id, strlen(record->id)));
 }
 
 void yg_record_attach(struct yg_record *record, yg_record_end_fn *end, void *socket)
@@ -267,6 +274,11 @@ void yg_records_free(struct yg_records *records)
         return;
     yg_lease_free(records->lease);
     free(records);
+}
+
+const char *yg_records_run(const struct yg_state *state)
+{
+    return yg_lease_run(state->records->lease);
 }
 
 /* ---- the end ---- */

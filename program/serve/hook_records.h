@@ -16,6 +16,9 @@ struct yg_record;
 /* Ends a socket so that its client comes back. */
 typedef void yg_record_end_fn(void *socket);
 
+/* The name of this run of the node in Redis. */
+const char *yg_records_run(const struct yg_state *state);
+
 /* With Redis: ahead of the run of the server; else nothing.  0 or negative. */
 int yg_records_start(struct yg_state *state);
 /* After the end of the server, when hooks are flushed; ends: ids of records that are done with. */
@@ -36,6 +39,8 @@ void yg_records_put(struct yg_state *state, struct yg_text *text);
  */
 struct yg_record *yg_record_new(struct yg_state *state, yodel_loop *loop, struct yg_hook *hook);
 const char *yg_record_id(const struct yg_record *record);
+/* Has notices of a lane stored where those of its record are.  record may be NULL. */
+void yg_record_name_lane(const struct yg_record *record, struct yg_lane *lane);
 /* It is connected: it is sent away if others have said that it has gone.  NULL: it has gone. */
 void yg_record_attach(struct yg_record *record, yg_record_end_fn *end, void *socket);
 

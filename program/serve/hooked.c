@@ -94,6 +94,7 @@ struct yg_hooked *yg_hooked_new(struct yg_state *state, yodel_sio_socket *socket
     hooked->refs = 1;
     hooked->connected_ms = yg_clock_wall_ms();
     hooked->record = yg_record_new(state, hooked->loop, hook);
+    yg_record_name_lane(hooked->record, hooked->lane);
     name_connection(socket, hooked->connection);
     return hooked;
 }

@@ -252,6 +252,7 @@ static struct yg_hooked_ws *new_hooked(const struct yg_websocket_path *path, yod
         return NULL;
     }
     hooked->record = yg_record_new(path->state, hooked->loop, hook);
+    yg_record_name_lane(hooked->record, hooked->lane);
     hooked->ws = ws;
     yg_admin_ws_open(path->state->admin, &hooked->shown, ws, req, path->options->path);
     yodel_ws_set_data(ws, hooked, on_free);

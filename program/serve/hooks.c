@@ -12,6 +12,7 @@
 #include "serve/hook_counts.h"
 #include "serve/hook_flush.h"
 #include "serve/hook_lost.h"
+#include "serve/hook_store.h"
 #include "serve/state.h"
 
 #define LOOK_MS 1000
@@ -168,12 +169,50 @@ static void tell(void *user, bool is_error, const char *event, const char *text)
                  text);
 }
 
+static void on_stored(yodel_loop *loop, void *arg)
+{
+    struct served *served = arg;
+
+    (void)loop;
+    yg_hook_turn(served->hook);
+}
+
+static int store(void *user, const struct yg_hook_stored *notices, size_t num, bool again,
+                 struct yg_hook_storing **ret_storing)
+{
+    struct served *served = user;
+    const struct yg_store to = {.state = served->of->hooks->state,
+                                .hook = served->name,
+                                .loop = served->of->loop,
+                                .wake = on_stored,
+                                .arg = served,
+                                .counts = yg_hook_series_counts(served->series),
+                                .most = yg_hook_options(served->hook)->queue.events};
+
+    return yg_store_begin(&to, notices, num, again, ret_storing);
+}
+
+static int look(void *user, const struct yg_hook_storing *storing)
+{
+    (void)user;
+    return yg_store_look(storing);
+}
+
+static void unstore(void *user, struct yg_hook_storing *storing)
+{
+    (void)user;
+    yg_store_end(storing);
+}
+
 static const struct yg_hook_port port = {.now_ms = now_ms,
                                          .wall_ms = wall_ms,
                                          .chance = chance,
                                          .wake = wake,
                                          .post = post,
                                          .cancel = cancel,
+                                         .store = store,
+                                         .look = look,
+                                         .unstore = unstore,
                                          .tell = tell};
 
 /* ---- a webhook on a loop ---- */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "serve/hook_records.h"
+#include "serve/hook_relay.h"
 #include "serve/hooks.h"
 #include "serve/state.h"
 
@@ -112,6 +113,8 @@ static int start(struct yg_state *state)
         return rc;
     if ((rc = tell_failure(state, "redis", yg_records_start(state))) < 0)
         return rc;
+    if ((rc = tell_failure(state, "redis", yg_relay_start(state))) < 0)
+        return rc;
     if ((rc = tell_failure(state, "rooms", yg_rooms_start(state))) < 0)
         return rc;
     if ((rc = yg_clients_start(state)) < 0)
@@ -157,12 +160,14 @@ static void free_state(struct yg_state *state)
     state->service.kept = yodel_channels_unref(state->service.kept);
     yg_control_end(state);
     yodel_sio_unref(state->sio);
+    yg_relay_end(state->relay);
     yg_redis_end(state);
     yodel_server_unref(state->server);
     yg_signals_end(state);
     yg_serve_api_end(state);
     yg_admin_free(state->admin);
     yg_key_source_free(state->key_source);
+    yg_relay_free(state->relay);
     yg_hooks_free(state->hooks);
     yg_records_free(state->records);
     free(state->websockets);

@@ -62,8 +62,6 @@ static unsigned check_webhooks(struct yg_state *state, const struct yg_config *c
         const struct yg_webhook *hook = &config->webhooks.items[i];
 
         num += refuse(state, hook->order == YG_ORDER_USER, "webhooks.order: user");
-        num += refuse(state, hook->queue.durable != YG_DURABLE_MEMORY,
-                      "webhooks.queue.durable: redis");
         num += refuse(state, hook->cache_ms > 0, "webhooks.cache");
         num += refuse(state, (hook->kinds & (YG_KIND_OCCUPIED | YG_KIND_VACATED)) != 0,
                       "webhooks.kinds: occupied and vacated");

@@ -100,7 +100,60 @@ static void tell(void *user, bool is_error, const char *event, const char *text)
     strcat(world.told, ";");
 }
 
-static const struct yg_hook_port port = {now_ms, wall_ms, chance, wake, post, cancel, tell};
+/* A store: what it was given, and what became of that when the test says so. */
+struct yg_hook_storing {
+    char text[2000]; /* "LANE ID EVENT;" each */
+    int result;
+    bool is_open, was_again;
+};
+
+static struct yg_hook_storing storings[MAX_CALLS];
+static unsigned num_storings, num_open_storings;
+static int store_result;
+
+static int store(void *user, const struct yg_hook_stored *notices, size_t num, bool again,
+                 struct yg_hook_storing **ret_storing)
+{
+    struct yg_hook_storing *storing = &storings[num_storings];
+
+    if (store_result != 0)
+        return store_result;
+    assert_true(num_storings < MAX_CALLS);
+    memset(storing, 0, sizeof(*storing));
+    for (size_t i = 0; i < num; i++)
+        snprintf(storing->text + strlen(storing->text),
+                 sizeof(storing->text) - strlen(storing->text), "%u %s %s %.*s;", notices[i].lane,
+                 notices[i].id, notices[i].ns, (int)notices[i].event.len, notices[i].event.ptr);
+    storing->result = 1;
+    storing->is_open = true;
+    storing->was_again = again;
+    num_storings++;
+    num_open_storings++;
+    *ret_storing = storing;
+    return 0;
+}
+
+static int look(void *user, const struct yg_hook_storing *storing)
+{
+    return storing->result;
+}
+
+static void unstore(void *user, struct yg_hook_storing *storing)
+{
+    storing->is_open = false;
+    num_open_storings--;
+}
+
+static const struct yg_hook_port port = {.now_ms = now_ms,
+                                         .wall_ms = wall_ms,
+                                         .chance = chance,
+                                         .wake = wake,
+                                         .post = post,
+                                         .cancel = cancel,
+                                         .store = store,
+                                         .look = look,
+                                         .unstore = unstore,
+                                         .tell = tell};
 
 static const struct yg_webhook defaults = {
     .name = "main",
@@ -129,6 +182,8 @@ static void begin(void)
                                         .version = 1};
 
     memset(&world, 0, sizeof(world));
+    num_storings = num_open_storings = 0;
+    store_result = 0;
     world.now_ms = 1000;
     world.options = defaults;
     world.hook = yg_hook_new(&setup);
@@ -140,6 +195,7 @@ static void end(void)
     yg_hook_end(world.hook, NULL, NULL);
     yg_hook_free(world.hook);
     assert_int_equal(world.num_open, 0);
+    assert_int_equal(num_open_storings, 0);
     assert_int_equal(world.counts.queued_events, 0);
     assert_int_equal(world.counts.queued_bytes, 0);
     assert_int_equal(world.counts.open_circuits, 0);
@@ -193,9 +249,10 @@ static void on_told(const struct yg_hook_told *told, void *user)
     char line[60];
 
     snprintf(line, sizeof(line), "%s%s ", name,
-             told->result != NULL ? told->result->is_rejected ? "!" : "+"
-             : told->may_be_known ? "?"
-                                  : "-");
+             told->is_stored        ? "="
+             : told->result != NULL ? told->result->is_rejected ? "!" : "+"
+             : told->may_be_known   ? "?"
+                                    : "-");
     strncat(world.log, line, sizeof(world.log) - strlen(world.log) - 1);
 }
 

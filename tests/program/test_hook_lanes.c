@@ -466,6 +466,109 @@ static void test_hook_lanes_of_a_socket_that_is_known(void **state)
     end();
 }
 
+/* Notices are stored behind what their client waits for, one after the other, until it has worked.
+ */
+static void test_hook_lanes_store_notices(void **state)
+{
+    struct client a = enter("a"), b = enter("b");
+
+    begin();
+    world.options.queue.durable = YG_DURABLE_REDIS;
+    open_lane(&a);
+    open_lane(&b);
+    yg_lane_set_store(a.lane, 7);
+    pushed(&a, YG_HOOK_CONNECTED, "1");
+    assert_int_equal(world.num_calls, 0);
+    assert_int_equal(num_storings, 1);
+    assert_non_null(strstr(storings[0].text, "7 evt_p-"));
+    assert_non_null(strstr(storings[0].text, "/chat {\"id\":\"evt_p-"));
+    pushed(&a, YG_HOOK_EVENT, "2"); /* waits for the notice to be stored, not told */
+    pushed(&a, YG_HOOK_DISCONNECTED, "3");
+    assert_int_equal(world.num_calls, 0);
+    storings[0].result = -EIO;
+    yg_hook_turn(world.hook);
+    logged("");
+    pass(1000);
+    assert_int_equal(num_storings, 2);
+    assert_true(storings[1].was_again && !storings[0].was_again);
+    storings[1].result = 0;
+    yg_hook_turn(world.hook);
+    logged("1= ");
+    body_has(0, "\"name\":\"2\"");
+    assert_int_equal(num_storings, 2);
+    answer(0, 200, "{}");
+    logged("2+ ");
+    assert_int_equal(num_storings, 3);
+    assert_non_null(strstr(storings[2].text, "\"kind\":\"disconnected\""));
+    storings[2].result = 0;
+    yg_hook_turn(world.hook);
+    logged("3= ");
+    yg_lane_leave(a.lane);
+    yg_lane_leave(b.lane);
+    end();
+}
+
+/* A back end that is away holds nothing up that is to be stored, nor do others join it. */
+static void test_hook_lanes_store_while_the_circuit_is_open(void **state)
+{
+    struct client a = enter("a"), b = enter("b");
+
+    begin();
+    world.options.queue.durable = YG_DURABLE_REDIS;
+    world.options.circuit.failures = 1;
+    world.options.attempts = 1;
+    open_lane(&a);
+    open_lane(&b);
+    pushed(&a, YG_HOOK_EVENT, "1");
+    breaks(0, -ECONNREFUSED);
+    logged("1- ");
+    pushed(&b, YG_HOOK_CONNECTED, "2");
+    pass(0);
+    assert_int_equal(num_storings, 1);
+    store_result = -ENOMEM; /* it is tried again */
+    pushed(&a, YG_HOOK_CONNECTED, "3");
+    pass(0);
+    store_result = 0;
+    pass(60000);
+    assert_int_equal(num_storings, 2);
+    yg_lane_leave(a.lane);
+    yg_lane_leave(b.lane);
+    end();
+    logged("2- 3- ");
+}
+
+/* What another has stored: sent as it is, until it was answered, and not in the queue. */
+static void test_hook_lanes_send_what_was_stored(void **state)
+{
+    struct client a = enter("a");
+    const struct yg_hook_raw raw = {.id = YODEL_STR("evt_x"),
+                                    .ns = YODEL_STR("/other"),
+                                    .event = YODEL_STR("{\"id\":\"evt_x\"}"),
+                                    .kind = YG_HOOK_CONNECTED};
+    char first[] = "1", second[] = "2";
+
+    begin();
+    world.options.queue.durable = YG_DURABLE_REDIS;
+    world.options.queue.events = 0; /* full */
+    world.options.url = "http://a/{kind}/{namespace}";
+    a.lane = yg_lane_new(world.hook, YODEL_STR("/"), NULL, NULL);
+    assert_int_equal(yg_lane_push_raw(a.lane, &raw, on_told, first), 0);
+    assert_int_equal(yg_lane_push_raw(a.lane, &raw, on_told, second), 0);
+    assert_int_equal(world.counts.queued_events, 0);
+    assert_string_equal(world.calls[0].url, "http://a/connected/other");
+    body_has(0, "\"events\":[{\"id\":\"evt_x\"}]");
+    answer(0, 503, "");
+    pass(10 * world.options.retry.for_ms); /* it is not given up */
+    assert_int_equal(world.num_calls, 2);
+    answer(1, 200, "{}");
+    logged("1+ ");
+    answer(2, 400, "");
+    logged("2- ");
+    assert_int_equal(num_storings, 0);
+    yg_lane_leave(a.lane);
+    end();
+}
+
 /* Whoever is told of ends is told of a start. */
 static void test_hook_lanes_know_who_is_told_of_starts(void **state)
 {
@@ -624,6 +727,9 @@ int main(void)
         cmocka_unit_test(test_hook_lanes_batches_are_bounded),
         cmocka_unit_test(test_hook_lanes_take_back),
         cmocka_unit_test(test_hook_lanes_of_a_socket_that_is_known),
+        cmocka_unit_test(test_hook_lanes_store_notices),
+        cmocka_unit_test(test_hook_lanes_store_while_the_circuit_is_open),
+        cmocka_unit_test(test_hook_lanes_send_what_was_stored),
         cmocka_unit_test(test_hook_lanes_know_who_is_told_of_starts),
         cmocka_unit_test(test_hook_lanes_hand_over_what_is_left),
         cmocka_unit_test(test_hook_lanes_events_from_answers),

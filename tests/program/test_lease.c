@@ -4,11 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "failing.h"
+#include "lease/notices.h"
 #include "lease/record.h"
 
 static const struct yg_lease_record sample = {.webhook = "ma\"in",
@@ -85,12 +87,78 @@ static void test_lease_records_that_are_none(void **state)
     }
 }
 
+/* ---- notices ---- */
+
+static int store_some(struct yg_notice_command *ret_command)
+{
+    const struct yg_notice notices[] = {
+        {"evt_1", "connected", "/", {"{}", 2}, 3, false},
+        {"evt_2", "disconnected", "/chat", {"{\"a\":1}", 7}, 63, true},
+    };
+
+    return yg_notices_store("p", "main", "run", 10, true, notices, 2, ret_command);
+}
+
+static void has_words(const struct yg_notice_command *command, const char *expected)
+{
+    char words[400] = "";
+
+    for (size_t i = 2; i < command->argc; i++)
+        snprintf(words + strlen(words), sizeof(words) - strlen(words), "%.*s ",
+                 (int)command->argv[i].len, command->argv[i].ptr);
+    assert_string_equal(words, expected);
+}
+
+static void test_lease_notices(void **state)
+{
+    struct yg_notice_command command;
+    bool given_up[YG_NOTICE_LANES] = {[5] = true, [63] = true};
+
+    assert_int_equal(store_some(&command), 0);
+    has_words(&command, "0 p main run 10 1 3 evt_1 connected / {} 0 "
+                        "63 evt_2 disconnected /chat {\"a\":1} 1 ");
+    yg_notice_command_done(&command);
+    assert_int_equal(yg_notices_own("p", "main", "run", 1000, 32, given_up, &command), 0);
+    has_words(&command, "0 p main run 1000 32 5 63 ");
+    yg_notice_command_done(&command);
+    assert_int_equal(yg_notices_own("p", "main", "run", 1000, 0, NULL, &command), 0);
+    assert_int_equal(command.argc, 8 + YG_NOTICE_LANES);
+    yg_notice_command_done(&command);
+    for (unsigned i = 0; i < 1000; i++) {
+        char name[20];
+
+        snprintf(name, sizeof(name), "evt_%u", i);
+        assert_true(yg_notices_lane(name, strlen(name)) < YG_NOTICE_LANES);
+    }
+    assert_int_equal(yg_notices_lane("evt_1", 5), yg_notices_lane("evt_1x", 5));
+}
+
+static void test_lease_notices_out_of_memory(void **state)
+{
+    for (unsigned n = 1;; n++) {
+        struct yg_notice_command command;
+        bool again;
+        int rc;
+
+        failing_start(n);
+        rc = store_some(&command);
+        again = failing_stop();
+        assert_int_equal(rc, again ? -ENOMEM : 0);
+        if (rc == 0)
+            yg_notice_command_done(&command);
+        if (!again)
+            break;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lease_record),
         cmocka_unit_test(test_lease_record_out_of_memory),
         cmocka_unit_test(test_lease_records_that_are_none),
+        cmocka_unit_test(test_lease_notices),
+        cmocka_unit_test(test_lease_notices_out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
