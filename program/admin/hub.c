@@ -166,6 +166,8 @@ static void begin_lost_anew(struct yg_hub *hub)
     while (*link != NULL) {
         struct yg_looker *looker = *link;
 
+        if (!looker->has_begun)
+            looker->is_lost = false; /* of numbers the next ones make up for it */
         if (looker->is_lost && looker->viewer == NULL) {
             yg_far_send_lost(hub->admin->far, looker);
             remove_at(link);

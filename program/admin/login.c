@@ -195,6 +195,14 @@ static bool is_user(const struct yg_admin *admin, const json_t *name)
            CRYPTO_memcmp(json_string_value(name), user, strlen(user)) == 0;
 }
 
+/* What can be none is checked as another one, and takes as long. */
+static bool can_be_password(const json_t *password)
+{
+    const size_t len = json_string_length(password);
+
+    return len > 0 && len <= YG_PASSWORD_MAX && strlen(json_string_value(password)) == len;
+}
+
 static int check_password(struct yg_admin *admin, yodel_sio_socket *socket, const json_t *name,
                           const json_t *password)
 {
@@ -208,7 +216,7 @@ static int check_password(struct yg_admin *admin, yodel_sio_socket *socket, cons
     attempt = begin(admin, socket);
     if (attempt == NULL)
         return -ENOMEM;
-    attempt->is_user = is_user(admin, name) && json_string_length(password) <= YG_PASSWORD_MAX;
+    attempt->is_user = is_user(admin, name) && can_be_password(password);
     attempt->len = attempt->is_user ? json_string_length(password) : 1;
     memcpy(attempt->password, attempt->is_user ? json_string_value(password) : "x", attempt->len);
     atomic_fetch_add(&admin->num_checks, 1);

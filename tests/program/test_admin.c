@@ -338,6 +338,64 @@ static void test_looker_takes_what_comes_late(void **state)
     yg_admin_record_unref(record);
 }
 
+/* Out of memory it is told everything, or begins anew. */
+static void tell_without_memory(enum yg_admin_record_kind kind, unsigned loop, const char *id)
+{
+    struct yg_text text = {0};
+    struct yg_admin_record *record;
+
+    failing_stop();
+    yg_text_puts(&text, "[1]");
+    record = yg_admin_record_new(kind, yodel_str_of(id), &text);
+    yg_text_done(&text);
+    assert_non_null(record);
+    record->loop = loop;
+    record->gather = 7;
+    record->total = 1;
+    failing_start(1);
+    (void)yg_looker_tell(looker, record);
+    failing_stop();
+    yg_admin_record_unref(record);
+}
+
+static void test_looker_without_memory(void **state)
+{
+    tell_without_memory(YG_RECORD_STATE, 0, "a");
+    assert_true(looker->is_lost);
+    yg_looker_begin(looker, 7, 1, 2000);
+    assert_false(looker->is_lost);
+    tell(0, YG_RECORD_STATE, "a", "{}");
+    assert_true(tell(0, YG_RECORD_END, "1", ""));
+    failing_start(1);
+    yg_looker_go_live(looker, 1000);
+    assert_true(failing_stop());
+    assert_true(looker->is_lost);
+    yg_looker_begin(looker, 7, 1, 3000);
+    assert_true(tell(0, YG_RECORD_END, "0", ""));
+    yg_looker_go_live(looker, 1000);
+    assert_false(looker->is_lost);
+    yg_admin_batch_clear(&looker->out);
+    tell_without_memory(YG_RECORD_CONNECTED, 0, "b");
+    assert_true(looker->is_lost);
+    assert_int_equal(looker->out.num, 0);
+}
+
+static void test_records_without_memory(void **state)
+{
+    struct yg_text text = {0};
+
+    yg_text_puts(&text, "[1]");
+    failing_start(1);
+    assert_null(yg_admin_record_new(YG_RECORD_JOINED, YODEL_STR("a"), &text));
+    failing_stop();
+    failing_start(1);
+    assert_null(yg_looker_new(&viewer));
+    failing_stop();
+    text.failed = true;
+    assert_null(yg_admin_record_new(YG_RECORD_JOINED, YODEL_STR("a"), &text));
+    yg_text_done(&text);
+}
+
 /* ---- the queue of a loop ---- */
 
 static bool put(struct yg_admin_queue *queue, enum yg_admin_record_kind kind, size_t len)
@@ -402,6 +460,9 @@ int main(void)
                                         tear_down_looker),
         cmocka_unit_test_setup_teardown(test_looker_takes_what_comes_late, set_up_looker,
                                         tear_down_looker),
+        cmocka_unit_test_setup_teardown(test_looker_without_memory, set_up_looker,
+                                        tear_down_looker),
+        cmocka_unit_test(test_records_without_memory),
         cmocka_unit_test(test_queue_has_bounds),
     };
 
