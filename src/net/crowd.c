@@ -41,11 +41,6 @@ void yd_net_crowd_init(struct yd_net *net)
     yd_timer_init(&net->trim, give_back);
 }
 
-void yd_net_crowd_done(struct yd_net *net)
-{
-    yd_timer_stop(&net->loop->wheel, &net->trim);
-}
-
 void yd_net_one_more(struct yd_net *net)
 {
     if (++net->num_conns > net->most_conns)

@@ -44,7 +44,6 @@ int yd_net_init(struct yd_net *net, struct yd_loop *loop, const struct yd_net_op
 
 void yd_net_done(struct yd_net *net)
 {
-    yd_net_crowd_done(net);
     yd_ids_done(&net->ids);
 }
 

@@ -77,7 +77,7 @@ struct yd_net {
 };
 
 int yd_net_init(struct yd_net *net, struct yd_loop *loop, const struct yd_net_options *options);
-/* After the loop has gone, or before. */
+/* After the loop has gone, or before: it does not turn any more, and nothing of it is touched. */
 void yd_net_done(struct yd_net *net);
 
 /* A listener of this loop.  fd is taken; front NULL: plain text, nothing else. */

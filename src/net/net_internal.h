@@ -34,7 +34,6 @@ void yd_conn_take_input(struct yd_conn *conn, uint8_t *data, size_t len);
 void yd_net_one_more(struct yd_net *net);
 void yd_net_one_less(struct yd_net *net);
 void yd_net_crowd_init(struct yd_net *net);
-void yd_net_crowd_done(struct yd_net *net);
 
 /* Counts one connection less on the server. */
 void yd_conn_count_less(struct yd_net *net);

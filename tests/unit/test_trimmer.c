@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -211,6 +212,54 @@ static void test_trimmer_may_be_switched_off(void **state)
     http_sim_stop(&hs);
 }
 
+/* Memory of the loop, which is kept when it is given back, to see who still writes there. */
+static void *kept, *of_loop;
+
+static void *keep_alloc(size_t size, void *user)
+{
+    return malloc(size);
+}
+
+static void *keep_resize(void *ptr, size_t size, void *user)
+{
+    return realloc(ptr, size);
+}
+
+static void keep_release(void *ptr, void *user)
+{
+    if (ptr != of_loop || ptr == NULL) {
+        free(ptr);
+        return;
+    }
+    memset(ptr, 0x5a, sizeof(struct yd_loop));
+    kept = ptr;
+}
+
+/* A server frees its loops ahead of what they had. */
+static void test_trimmer_is_not_awaited_by_a_loop_that_has_gone(void **state)
+{
+    const struct yodel_allocator mem = {keep_alloc, keep_resize, keep_release, NULL};
+    struct http_sim hs;
+    const uint8_t *bytes;
+
+    assert_int_equal(http_sim_start(&hs, &mem, 0), 0);
+    hs.net.options.trimmer = &trimmer;
+    come(&hs, CROWD);
+    leave(&hs, CROWD);
+    of_loop = hs.loop;
+    yd_listener_stop(&hs.listener.base);
+    yd_loop_close(hs.loop);
+    yd_loop_free(hs.loop);
+    yd_net_done(&hs.net);
+    yd_http_done(&hs.http);
+    bytes = kept;
+    assert_non_null(bytes);
+    for (size_t i = 0; i < sizeof(struct yd_loop); i++)
+        assert_int_equal(bytes[i], 0x5a);
+    free(kept);
+    of_loop = kept = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +271,7 @@ int main(void)
         FIXTURE_TEST(test_trimmer_is_asked_after_a_crowd_has_left),
         FIXTURE_TEST(test_trimmer_is_asked_again_when_it_was_too_soon),
         FIXTURE_TEST(test_trimmer_is_not_asked_for_few_nor_when_others_have_come),
+        FIXTURE_TEST(test_trimmer_is_not_awaited_by_a_loop_that_has_gone),
         FIXTURE_TEST(test_trimmer_may_be_switched_off),
     };
 
