@@ -31,6 +31,8 @@ set(yodel_costs
   "integration.nodes 45 1"
   "integration.redis 40 1"
   "integration.serve_keys 36 1"
+  "integration.load_command 20 2"
+  "integration.connect_command 13 1"
   "integration.history 36 1"
   "integration.python 35 2"
   "integration.partition 33 1"
