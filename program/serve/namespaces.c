@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "serve/hooked.h"
+#include "serve/occupancy.h"
 #include "serve/session.h"
 #include "state/socket_state.h"
 
@@ -54,6 +55,8 @@ static int set_up(struct yg_state *state, yodel_sio_namespace *ns)
 
     if (rc == 0)
         rc = yg_client_verbs_set_up(state, ns);
+    if (rc == 0)
+        rc = yg_occupancy_watch(state, ns);
     return rc < 0 ? rc : yodel_sio_namespace_use(ns, yg_admit, state);
 }
 

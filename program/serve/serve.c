@@ -11,6 +11,7 @@
 #include "serve/hook_records.h"
 #include "serve/hook_relay.h"
 #include "serve/hooks.h"
+#include "serve/occupancy.h"
 #include "serve/state.h"
 
 #define SPARE_DESCRIPTORS 64 /* for files, Redis, hooks */
@@ -117,6 +118,8 @@ static int start(struct yg_state *state)
         return rc;
     if ((rc = tell_failure(state, "rooms", yg_rooms_start(state))) < 0)
         return rc;
+    if ((rc = tell_failure(state, "rooms", yg_occupancy_start(state))) < 0)
+        return rc;
     if ((rc = yg_clients_start(state)) < 0)
         return rc;
     if ((rc = tell_failure(state, "redis", yg_redis_share(state))) < 0)
@@ -169,6 +172,7 @@ static void free_state(struct yg_state *state)
     yg_key_source_free(state->key_source);
     yg_relay_free(state->relay);
     yg_hooks_free(state->hooks);
+    yg_occupancy_free(state->occupancy);
     yg_records_free(state->records);
     free(state->websockets);
     free(state->events);

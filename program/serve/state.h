@@ -95,8 +95,9 @@ struct yg_state {
     atomic_uint_least64_t client_counts[YG_NUM_CLIENT_KINDS][YG_NUM_CLIENT_OUTCOMES];
     struct yg_key_source *key_source;
     struct yg_hooks *hooks;
-    struct yg_records *records;    /* NULL without Redis */
-    struct yg_notice_relay *relay; /* the same */
+    struct yg_occupancy *occupancy; /* NULL: nobody is told */
+    struct yg_records *records;     /* NULL without Redis */
+    struct yg_notice_relay *relay;  /* the same */
     struct yg_connection_counts connections;
     uint64_t connection_base; /* of numbers of those that are not of Socket.IO, for the log */
     struct yg_websocket_paths *websockets;

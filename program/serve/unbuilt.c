@@ -47,7 +47,6 @@ static unsigned check_rooms(struct yg_state *state, const struct yg_config *conf
     unsigned num = 0;
 
     for (size_t i = 0; i < config->rooms.num; i++) {
-        num += refuse(state, config->rooms.items[i].occupancy_events, "rooms.occupancy_events");
         if (config->rooms.items[i].history.size > 0)
             num += check_history(state, config, i);
     }
@@ -63,8 +62,6 @@ static unsigned check_webhooks(struct yg_state *state, const struct yg_config *c
 
         num += refuse(state, hook->order == YG_ORDER_USER, "webhooks.order: user");
         num += refuse(state, hook->cache_ms > 0, "webhooks.cache");
-        num += refuse(state, (hook->kinds & (YG_KIND_OCCUPIED | YG_KIND_VACATED)) != 0,
-                      "webhooks.kinds: occupied and vacated");
     }
     return num;
 }

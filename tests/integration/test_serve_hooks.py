@@ -266,6 +266,32 @@ def test_refresh():
             equal(client.event()[0], "yodel:expiring")
 
 
+def test_rooms_that_somebody_is_in():
+    answers = {
+        "connect": lambda event: {"rooms": event["auth"]["rooms"]},
+        "leave": lambda event: {"actions": [{"leave": {"rooms": event["args"]}}]},
+        "vacated": {"actions": [{"emit": {"event": "empty", "to": {"rooms": ["other"]}}}]},
+    }
+    hook = ", kinds: [connect, event, occupied, vacated]"
+    more = 'rooms: [{match: "r:*", occupancy_events: true, vacated_delay: 300ms}]'
+    with hooked(answers, hook=hook, more=more) as (backend, server):
+        with server.client(auth={"rooms": ["r:1", "other"]}) as first:
+            with server.client(auth={"rooms": ["r:1"]}):
+                first.emit("leave", "r:1")
+                backend.until("event")
+            server.client(auth={"rooms": ["r:1"]}).close()  # comes back in time
+            equal(first.event(), ["empty"])
+        with server.client(auth={"rooms": ["r:1", "r:2"]}):
+            backend.until("occupied", 3)
+            server.yodel.signal(signal.SIGTERM)
+            equal(server.yodel.process.wait(30), 0)
+        told = [(event["kind"], event["namespace"], event["room"], event["count"]) for event in backend.events if event["kind"] in ("occupied", "vacated")]
+        equal(told[:2], [("occupied", "/", "r:1", 1), ("vacated", "/", "r:1", 0)])
+        equal(sorted(told[2:4]), [("occupied", "/", "r:1", 1), ("occupied", "/", "r:2", 1)])
+        equal(sorted(told[4:]), [("vacated", "/", "r:1", 0), ("vacated", "/", "r:2", 0)])
+        assert not [event for event in backend.events if event["kind"] == "occupied" and "socket" in event]
+
+
 def test_by_path_and_unix_socket():
     with contextlib.closing(Hooks()) as backend:
         spaces = "[{name: /, auth: required, webhook: main}, {name: /ä, auth: required, webhook: main}]"

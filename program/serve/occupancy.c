@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/occupancy.h"
+
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hook/members.h"
+#include "serve/hooked.h"
+#include "serve/hooks.h"
+#include "serve/state.h"
+#include "token/grants.h"
+
+/* All of it is of loop 0, where rooms are told of. */
+
+struct yg_occupancy {
+    struct yg_state *state;
+    yodel_loop *loop; /* NULL: it has ended */
+    void *places;     /* a tree of struct place, for tsearch(3) */
+};
+
+/* A room that somebody is in, or was a moment ago. */
+struct place {
+    struct yg_occupancy *occupancy;
+    struct yg_hook *hook;
+    struct yg_lane *lane;
+    yodel_timer timer; /* runs while it is empty and not told so */
+    bool is_told;      /* that it is occupied */
+    bool is_empty;
+    unsigned pending; /* events that were not told yet */
+    char *ns, *room;
+};
+
+static int compare(const void *left, const void *right)
+{
+    const struct place *a = left, *b = right;
+    const int ns = strcmp(a->ns, b->ns);
+
+    return ns != 0 ? ns : strcmp(a->room, b->room);
+}
+
+static void free_place(struct place *place)
+{
+    if (place->lane != NULL)
+        yg_lane_leave(place->lane);
+    free(place->ns);
+    free(place->room);
+    free(place);
+}
+
+/* Once nothing is to be told of it. */
+static void forget(struct place *place)
+{
+    if (!place->is_empty || place->is_told || place->pending > 0)
+        return;
+    (void)tdelete(place, &place->occupancy->places, compare);
+    free_place(place);
+}
+
+/* ---- telling ---- */
+
+static void on_told(const struct yg_hook_told *told, void *user)
+{
+    struct place *place = user;
+    struct yg_occupancy *occupancy = place->occupancy;
+
+    place->pending--;
+    if (told->result != NULL)
+        yg_hooked_act(occupancy->state, occupancy->loop, NULL, told->result->actions,
+                      told->result->num_actions);
+    forget(place);
+}
+
+static void tell(struct place *place, enum yg_hook_kind kind, json_int_t count)
+{
+    struct yg_hook_event *event;
+    struct yg_text *text;
+
+    if (!yg_hook_has_kind(place->hook, kind))
+        return;
+    event = yg_hook_event_new(place->lane, kind, on_told, place);
+    if (event == NULL) {
+        yg_hook_count_lost(place->hook);
+        return;
+    }
+    text = yg_hook_event_text(event);
+    yg_member_put(text, "namespace", yodel_str_of(place->ns));
+    yg_member_put(text, "room", yodel_str_of(place->room));
+    yg_text_printf(text, ",\"count\":%" JSON_INTEGER_FORMAT, count);
+    place->pending++;
+    if (yg_lane_push(event) < 0)
+        place->pending--;
+}
+
+static void on_vacated(yodel_timer *timer, void *user)
+{
+    struct place *place = user;
+
+    (void)timer;
+    place->is_told = false;
+    tell(place, YG_HOOK_VACATED, 0);
+    forget(place);
+}
+
+/* ---- rooms ---- */
+
+static char *string_of(yodel_str text)
+{
+    char *copy = malloc(text.len + 1);
+
+    if (copy != NULL) {
+        memcpy(copy, text.ptr, text.len);
+        copy[text.len] = '\0';
+    }
+    return copy;
+}
+
+/* NULL: out of memory. */
+static struct place *new_place(struct yg_occupancy *occupancy, struct yg_hook *hook, yodel_str ns,
+                               yodel_str room)
+{
+    struct place *place = calloc(1, sizeof(*place));
+
+    if (place == NULL)
+        return NULL;
+    place->occupancy = occupancy;
+    place->hook = hook;
+    place->ns = string_of(ns);
+    place->room = string_of(room);
+    place->lane = yg_lane_new(hook, ns, NULL, NULL);
+    yodel_timer_init(&place->timer, occupancy->loop, on_vacated, place);
+    if (place->ns == NULL || place->room == NULL || place->lane == NULL ||
+        tsearch(place, &occupancy->places, compare) == NULL) {
+        free_place(place);
+        return NULL;
+    }
+    return place;
+}
+
+static struct place *find(const struct yg_occupancy *occupancy, yodel_str ns, yodel_str room)
+{
+    struct place wanted = {.ns = string_of(ns), .room = string_of(room)};
+    void *found = NULL;
+
+    if (wanted.ns != NULL && wanted.room != NULL)
+        found = tfind(&wanted, &occupancy->places, compare);
+    free(wanted.ns);
+    free(wanted.room);
+    return found != NULL ? *(struct place **)found : NULL;
+}
+
+/* The options of a room that is told of; every socket is in the room of its id, which is not. */
+static const struct yg_room *options_of(const struct yg_occupancy *occupancy, yodel_str room)
+{
+    const struct yg_config *config = yg_state_loop_config(occupancy->state, occupancy->loop);
+    char *name = yg_is_socket_id(room.ptr, room.len) ? NULL : string_of(room);
+    const struct yg_room *options = name != NULL ? yg_room_find(config, name) : NULL;
+
+    free(name);
+    return options != NULL && options->occupancy_events ? options : NULL;
+}
+
+static void occupy(struct yg_occupancy *occupancy, yodel_str ns_name, yodel_str room)
+{
+    const struct yg_config *config = yg_state_loop_config(occupancy->state, occupancy->loop);
+    const struct yg_namespace *ns = yg_namespace_find(config, ns_name);
+    struct place *place = find(occupancy, ns_name, room);
+    struct yg_hook *hook;
+
+    if (place == NULL && ns != NULL && options_of(occupancy, room) != NULL) {
+        hook = yg_hooks_find(occupancy->state, occupancy->loop, ns->webhook);
+        if (hook != NULL && (place = new_place(occupancy, hook, ns_name, room)) == NULL)
+            yg_hook_count_lost(hook);
+    }
+    if (place == NULL)
+        return;
+    place->is_empty = false;
+    (void)yodel_timer_stop(&place->timer);
+    if (!place->is_told)
+        tell(place, YG_HOOK_OCCUPIED, 1);
+    place->is_told = true;
+}
+
+static void vacate(struct yg_occupancy *occupancy, yodel_str ns, yodel_str room)
+{
+    struct place *place = find(occupancy, ns, room);
+    const struct yg_room *options = options_of(occupancy, room);
+
+    if (place == NULL)
+        return;
+    place->is_empty = true;
+    if (yodel_timer_start(&place->timer, options != NULL ? options->vacated_delay_ms : 0) < 0)
+        on_vacated(&place->timer, place);
+}
+
+static void on_room(yodel_sio_namespace *ns, const yodel_sio_room_event *event, void *user)
+{
+    struct yg_occupancy *occupancy = user;
+    const yodel_str name = yodel_sio_namespace_name(ns);
+
+    if (occupancy->loop == NULL)
+        return;
+    if (event->change == YODEL_SIO_ROOM_CREATED)
+        occupy(occupancy, name, event->room);
+    else if (event->change == YODEL_SIO_ROOM_DELETED)
+        vacate(occupancy, name, event->room);
+}
+
+/* ---- life ---- */
+
+static int on_start(yodel_loop *loop, void *user)
+{
+    struct yg_occupancy *occupancy = user;
+
+    if (yodel_loop_index(loop) == 0)
+        occupancy->loop = loop;
+    return 0;
+}
+
+/* The last to leave did so just now: ahead of the end of webhooks, which hand over what is left. */
+static void on_end(yodel_loop *loop, void *user)
+{
+    struct yg_occupancy *occupancy = user;
+
+    if (yodel_loop_index(loop) != 0)
+        return;
+    while (occupancy->places != NULL) {
+        struct place *place = *(struct place **)occupancy->places;
+
+        (void)yodel_timer_stop(&place->timer);
+        if (place->is_told)
+            tell(place, YG_HOOK_VACATED, 0);
+        (void)tdelete(place, &occupancy->places, compare);
+        place->is_empty = true;
+        place->is_told = false;
+        if (place->pending == 0)
+            free_place(place);
+    }
+}
+
+static bool is_wanted(const struct yg_config *config)
+{
+    uint32_t kinds = 0;
+
+    for (size_t i = 0; i < config->webhooks.num; i++)
+        kinds |= config->webhooks.items[i].kinds;
+    return (kinds & (YG_KIND_OCCUPIED | YG_KIND_VACATED)) != 0;
+}
+
+int yg_occupancy_start(struct yg_state *state)
+{
+    const yodel_loop_handlers handlers = {
+        .size = sizeof(handlers), .on_start = on_start, .on_end = on_end};
+
+    if (!is_wanted(state->first))
+        return 0;
+    state->occupancy = calloc(1, sizeof(*state->occupancy));
+    if (state->occupancy == NULL)
+        return -ENOMEM;
+    state->occupancy->state = state;
+    return yodel_server_add_loop_handlers(state->server, &handlers, state->occupancy);
+}
+
+int yg_occupancy_watch(struct yg_state *state, yodel_sio_namespace *ns)
+{
+    if (state->occupancy == NULL)
+        return 0;
+    return yodel_sio_namespace_on_room(ns, on_room, state->occupancy, NULL);
+}
+
+void yg_occupancy_free(struct yg_occupancy *occupancy)
+{
+    free(occupancy);
+}
