@@ -209,6 +209,7 @@ static int read_result(struct yg_hook_answer *answer, const struct yg_hook_asked
     struct reading reading = {
         .answer = answer, .asked = &asked[index], .result = &answer->results[index]};
 
+    reading.result->object = value;
     yg_json_open_in(&reading.object, outer, value, at);
     switch (asked[index].kind) {
     case YG_HOOK_CONNECT:

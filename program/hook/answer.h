@@ -50,6 +50,7 @@ struct yg_hook_asked {
 
 /* What is said of one event; strings and documents are the answer's. */
 struct yg_hook_result {
+    const json_t *object; /* that it was read of; NULL: there was none */
     bool is_rejected, is_expired;
     const char *message; /* of a refusal; NULL: none */
     const json_t *data;  /* of a refusal, or for the client; NULL: none */

@@ -255,6 +255,7 @@ void yg_hook_change(struct yg_hook *hook, const struct yg_webhook *options, unsi
 {
     hook->options = options;
     hook->setup.version = version;
+    yg_hook_cache_clear(&hook->cache);
     hook->setup.port->wake(hook->setup.port_user, 0);
 }
 
@@ -283,6 +284,20 @@ int64_t yg_hook_oldest_ms(const struct yg_hook *hook)
 const struct yg_webhook *yg_hook_options(const struct yg_hook *hook)
 {
     return hook->options;
+}
+
+struct yg_hook_cache *yg_hook_cache(struct yg_hook *hook)
+{
+    return &hook->cache;
+}
+
+void yg_hook_keep(struct yg_hook *hook, const uint8_t *key, const struct yg_hook_told *told)
+{
+    const uint64_t allowed = (uint64_t)told->max_age_s * 1000, most = hook->options->cache_ms;
+    const uint64_t ms = allowed < most ? allowed : most;
+
+    if (told->result != NULL && ms > 0)
+        yg_hook_cache_put(&hook->cache, key, now_of(hook) + ms, told->result->object);
 }
 
 void yg_hook_count_lost(struct yg_hook *hook)
@@ -388,5 +403,6 @@ void yg_hook_free(struct yg_hook *hook)
         return;
     if (yg_circuit_is_open(&hook->circuit))
         atomic_fetch_sub(&hook->setup.counts->open_circuits, 1);
+    yg_hook_cache_clear(&hook->cache);
     free(hook);
 }

@@ -47,6 +47,12 @@ int64_t yg_hook_oldest_ms(const struct yg_hook *hook);
 
 const struct yg_webhook *yg_hook_options(const struct yg_hook *hook);
 
+/* Answers to connect that may be given again; for yg_hook_keep(). */
+struct yg_hook_cache;
+struct yg_hook_cache *yg_hook_cache(struct yg_hook *hook);
+/* Keeps an answer, if the back end and the configuration allow it. */
+void yg_hook_keep(struct yg_hook *hook, const uint8_t *key, const struct yg_hook_told *told);
+
 /* Counts an event that could not be made for want of memory. */
 void yg_hook_count_lost(struct yg_hook *hook);
 

@@ -19,10 +19,11 @@ struct yg_hook_told {
     /* What the back end says to it, maybe nothing; NULL: it has failed.  Actions may be taken out
      * of it, with NULL in their place. */
     struct yg_hook_result *result;
-    bool may_be_known; /* one that has failed: the back end may have taken it as done */
-    bool was_answered; /* one that has failed: by an answer, and another would be no better */
-    bool is_stored;    /* a notice: it has no result, and is sent by whoever has its store */
-    bool is_end;       /* one that has failed: the webhook ends, and others may send it */
+    bool may_be_known;  /* one that has failed: the back end may have taken it as done */
+    bool was_answered;  /* one that has failed: by an answer, and another would be no better */
+    bool is_stored;     /* a notice: it has no result, and is sent by whoever has its store */
+    bool is_end;        /* one that has failed: the webhook ends, and others may send it */
+    uint32_t max_age_s; /* for how long the result may be kept; 0: not at all */
 };
 
 /*

@@ -2,6 +2,7 @@
 #ifndef YG_HOOK_PARTS_H
 #define YG_HOOK_PARTS_H
 
+#include "hook/cache.h"
 #include "hook/hook.h"
 #include "hook/patience.h"
 
@@ -80,6 +81,7 @@ struct yg_request {
     struct yg_text body;
     struct yg_hook_call *call;
     struct yg_hook_storing *storing; /* of class STORED */
+    uint32_t max_age_s;              /* of the answer */
     bool was_known;                  /* an attempt that failed may have come to the back end */
     int post_result; /* why it could not be sent, which is dealt with in the next turn */
 };
@@ -88,6 +90,7 @@ struct yg_hook {
     const struct yg_webhook *options;
     struct yg_hook_setup setup;
     struct yg_circuit circuit;
+    struct yg_hook_cache cache;
     struct yg_ready ready[YG_NUM_CLASSES];
     struct yg_hook_age ages[YG_NUM_CLASSES];
     struct yg_request *requests;

@@ -146,6 +146,7 @@ static void end_events(struct yg_request *request, struct yg_hook_answer *answer
         const bool last = is_last(request, i);
 
         each.result = answer != NULL ? &answer->results[i] : NULL;
+        each.max_age_s = request->max_age_s;
         yg_hook_event_end(event, &each);
         if (last) {
             lane->num_requests--;
@@ -260,29 +261,45 @@ static uint64_t next_attempt(const struct yg_request *request, enum yg_hook_outc
     return now + (wait > 0 ? wait : 1);
 }
 
+/* The object that says the same as a status; NULL: out of memory. */
+static json_t *rejection(yodel_str body)
+{
+    json_t *document = NULL, *reject = json_object();
+    const char *message;
+    char error[160];
+
+    if (body.len > 0 && body.len <= YG_HOOK_MAX_DATA)
+        (void)yg_json_parse(body.ptr, body.len, error, &document);
+    message = json_string_value(json_object_get(document, "message"));
+    if (message != NULL && strlen(message) <= YG_COMMAND_MAX_MESSAGE)
+        json_object_set(reject, "message", json_object_get(document, "message"));
+    if (json_object_get(document, "data") != NULL)
+        json_object_set(reject, "data", json_object_get(document, "data"));
+    json_decref(document);
+    return json_pack("{s:o}", "reject", reject);
+}
+
 /* A refusal by its status: {"message", "data"} of its body, if it has them. */
 static void refuse(struct yg_request *request, const struct yg_hook_reply *reply)
 {
-    struct yg_hook_result result = {.is_rejected = true};
-    const struct yg_hook_told told = {.result = &result};
+    json_t *object = rejection(reply->body), *reject = json_object_get(object, "reject");
+    struct yg_hook_result result = {.object = object,
+                                    .is_rejected = true,
+                                    .message =
+                                        json_string_value(json_object_get(reject, "message")),
+                                    .data = json_object_get(reject, "data")};
+    const struct yg_hook_told told = {.result = &result,
+                                      .max_age_s = object != NULL ? request->max_age_s : 0};
     struct yg_hook_event *event = request->events[0];
     struct yg_lane *lane = event->lane;
-    json_t *document = NULL;
-    char error[160];
 
-    if (reply->body.len > 0 && reply->body.len <= YG_HOOK_MAX_DATA)
-        (void)yg_json_parse(reply->body.ptr, reply->body.len, error, &document);
-    result.message = json_string_value(json_object_get(document, "message"));
-    if (result.message != NULL && strlen(result.message) > YG_COMMAND_MAX_MESSAGE)
-        result.message = NULL;
-    result.data = json_object_get(document, "data");
     leave_list(request);
     yg_hook_event_end(event, &told);
     lane->num_requests--;
     yg_lane_look(lane);
     yg_lane_unuse(lane);
     free_request(request);
-    json_decref(document);
+    json_decref(object);
 }
 
 static int parse(const struct yg_request *request, yodel_str body,
@@ -411,6 +428,7 @@ static void on_reply(const struct yg_hook_reply *reply, void *user)
     struct yg_hook_counts *counts = hook->setup.counts;
 
     request->call = NULL;
+    request->max_age_s = reply->max_age_s;
     hook->num_active--;
     if (counts->on_time != NULL)
         counts->on_time(counts->time_user, reply->took_us);

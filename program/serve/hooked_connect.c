@@ -14,6 +14,7 @@
 /* One that is asked for.  Its socket is there until the door is gone. */
 struct question {
     struct yg_door door;
+    struct yg_question_key key;
     struct yg_hooked *hooked;
     struct yg_token token;
     struct yg_hook_event *event; /* until it was told */
@@ -141,6 +142,8 @@ static void on_told(const struct yg_hook_told *told, void *user)
     struct yg_hooked *hooked = question->hooked;
     const bool is_rejected = told->result != NULL && told->result->is_rejected;
 
+    if (question->key.is_made)
+        yg_hook_keep(hooked->hook, question->key.bytes, told);
     hooked->user = NULL;
     hooked->is_known = told->result != NULL ? !is_rejected : told->may_be_known;
     if (hooked->socket == NULL) {
@@ -185,41 +188,95 @@ static void put_headers(struct yg_text *text, const json_t *headers, const struc
     yg_text_putc(text, '}');
 }
 
-static void write_question(const struct question *question, struct yg_text *text)
+/* What differs from one connection to the next of the same client is left out. */
+static void put_query(struct yg_text *text, const json_t *query)
+{
+    static const char *const left_out[] = {"EIO", "transport", "sid", "t"};
+    json_t *copy = json_copy((json_t *)(uintptr_t)query);
+
+    for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+        (void)json_object_del(copy, left_out[i]);
+    if (copy == NULL && query != NULL)
+        text->failed = true;
+    yg_member_put_json(text, "query", copy);
+    json_decref(copy);
+}
+
+/* Ahead of all else what says who the client is. */
+static void write_question(struct question *question, struct yg_text *text)
 {
     yodel_sio_socket *socket = question->door.socket;
+    const yodel_str ns = yodel_sio_namespace_name(yodel_sio_socket_namespace(socket));
     json_t *handshake = yodel_sio_socket_handshake(socket);
+    const json_t *query = json_object_get(handshake, "query");
+    struct yg_text key = {0};
 
     if (handshake == NULL) {
         text->failed = true;
         return;
     }
     yg_member_put_json(text, "auth", yodel_sio_socket_auth(socket));
-    yg_member_put_json(text, "query", json_object_get(handshake, "query"));
     put_headers(text, json_object_get(handshake, "headers"),
                 &yg_hook_options(question->hooked->hook)->forward_headers);
-    yg_member_put_json(text, "url", json_object_get(handshake, "url"));
     if (question->token.claims != NULL)
         yg_member_put_json(text, "claims", question->token.claims);
+    if (yg_hook_options(question->hooked->hook)->cache_ms > 0) {
+        yg_text_add(&key, text->ptr, text->len);
+        put_query(&key, query);
+        yg_question_key(ns, &key, &question->key);
+        yg_text_done(&key);
+    }
+    yg_member_put_json(text, "query", query);
+    yg_member_put_json(text, "url", json_object_get(handshake, "url"));
     yg_text_printf(text, ",\"recovered\":%s",
                    yodel_sio_socket_recovered(socket) ? "true" : "false");
     json_decref(handshake);
 }
 
-static int push(struct question *question)
+/* An answer that was kept is given at once; the socket goes on by its decision all the same. */
+static bool answer_again(struct question *question)
 {
-    struct yg_hook_event *event =
-        yg_hook_event_new(question->hooked->lane, YG_HOOK_CONNECT, on_told, question);
+    struct yg_hooked *hooked = question->hooked;
+    const yodel_str ns =
+        yodel_sio_namespace_name(yodel_sio_socket_namespace(question->door.socket));
+    struct yg_hook_answer *answer;
 
-    if (event == NULL)
-        return -ENOMEM;
-    write_question(question, yg_hook_event_text(event));
+    if (!yg_question_find(hooked->hook, hooked->loop, ns, &question->key, &answer))
+        return false;
+    question->key.is_made = false;
+    on_told(&(const struct yg_hook_told){.result = &answer->results[0]}, question);
+    yg_hook_answer_free(answer);
+    return true;
+}
+
+static int push(struct question *question, struct yg_hook_event *event)
+{
     question->event = event;
     question->hooked->user = question->token.user;
     if (yg_lane_keep(question->hooked->lane) < 0)
         yg_hook_event_text(event)->failed = true;
     yg_hooked_record(question->hooked);
     return yg_lane_push(event);
+}
+
+/* Asks, or has been answered already: then question is gone. */
+static int ask(struct question *question)
+{
+    struct yg_hook_event *event =
+        yg_hook_event_new(question->hooked->lane, YG_HOOK_CONNECT, on_told, question);
+    int rc;
+
+    if (event == NULL)
+        return -ENOMEM;
+    write_question(question, yg_hook_event_text(event));
+    if (answer_again(question)) {
+        yg_hook_event_free(event);
+        return 0;
+    }
+    rc = push(question, event);
+    if (rc == 0)
+        (void)yodel_decision_on_gone(question->door.decision, on_gone, question);
+    return rc;
 }
 
 static struct question *new_question(const struct yg_door *door, struct yg_hook *hook)
@@ -251,11 +308,10 @@ int yg_hooked_connect(const struct yg_door *door, struct yg_hook *hook, struct y
         return yg_door_send_away(door);
     question->token = *token;
     *token = (struct yg_token){0};
-    if (push(question) < 0) {
+    if (ask(question) < 0) {
         yg_hooked_leave(question->hooked);
         free_question(question);
         return yg_door_send_away(door);
     }
-    (void)yodel_decision_on_gone(question->door.decision, on_gone, question);
     return YODEL_DEFER;
 }

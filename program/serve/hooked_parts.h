@@ -4,6 +4,7 @@
 
 #include "serve/hook_records.h"
 #include "serve/hooked.h"
+#include "serve/question.h"
 
 /* What hooked.c and hooked_connect.c share. */
 

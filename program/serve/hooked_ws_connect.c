@@ -127,6 +127,8 @@ static void on_told(const struct yg_hook_told *told, void *user)
     struct yg_hooked_ws *hooked = user;
 
     hooked->question = NULL;
+    if (hooked->key.is_made)
+        yg_hook_keep(hooked->hook, hooked->key.bytes, told);
     hooked->is_known = told->result != NULL ? !told->result->is_rejected : told->may_be_known;
     if (hooked->ws != NULL)
         decide(hooked, told);
@@ -179,13 +181,8 @@ static void write_question(const struct yg_hooked_ws *hooked, const yodel_reques
     yg_text_done(&url);
 }
 
-static int ask(struct yg_hooked_ws *hooked, yodel_request *req)
+static int push_question(struct yg_hooked_ws *hooked, struct yg_hook_event *event)
 {
-    struct yg_hook_event *event = yg_hook_event_new(hooked->lane, YG_HOOK_CONNECT, on_told, hooked);
-
-    if (event == NULL)
-        return -ENOMEM;
-    write_question(hooked, req, yg_hook_event_text(event));
     hooked->decision = yodel_ws_defer(hooked->ws);
     if (hooked->decision == NULL || yg_lane_keep(hooked->lane) < 0) {
         yg_hook_event_free(event);
@@ -199,6 +196,28 @@ static int ask(struct yg_hooked_ws *hooked, yodel_request *req)
     hooked->question = NULL;
     hooked->refs--;
     return -ENOBUFS;
+}
+
+/* Returns what on_connect returns. */
+static int ask(struct yg_hooked_ws *hooked, yodel_request *req)
+{
+    const yodel_str ns = yodel_str_of(hooked->options->path);
+    struct yg_hook_event *event = yg_hook_event_new(hooked->lane, YG_HOOK_CONNECT, on_told, hooked);
+    struct yg_hook_answer *answer;
+    int status;
+
+    if (event == NULL)
+        return 503;
+    write_question(hooked, req, yg_hook_event_text(event));
+    if (yg_hook_options(hooked->hook)->cache_ms > 0)
+        yg_question_key(ns, yg_hook_event_text(event), &hooked->key);
+    if (!yg_question_find(hooked->hook, hooked->loop, ns, &hooked->key, &answer))
+        return push_question(hooked, event) == 0 ? YODEL_DEFER : 503;
+    yg_hook_event_free(event);
+    status = answer->results[0].is_rejected ? 403 : let_in(hooked, &answer->results[0]);
+    yg_hook_answer_free(answer);
+    forget_token(hooked);
+    return status;
 }
 
 /* ---- a WebSocket ---- */
@@ -276,7 +295,7 @@ static int begin(const struct yg_websocket_path *path, yodel_ws *ws, yodel_reque
     if (hooked->token.user != NULL && (hooked->user = strdup(hooked->token.user)) == NULL)
         return 503;
     if (yg_hook_has_kind(hook, YG_HOOK_CONNECT))
-        return ask(hooked, req) == 0 ? YODEL_DEFER : 503;
+        return ask(hooked, req);
     status = let_in(hooked, NULL);
     forget_token(hooked);
     return status;

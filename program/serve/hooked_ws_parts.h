@@ -5,6 +5,7 @@
 #include "hook/hook.h"
 #include "serve/hook_records.h"
 #include "serve/hooked_ws.h"
+#include "serve/question.h"
 #include "serve/websockets.h"
 
 /* What hooked_ws.c and hooked_ws_connect.c share. */
@@ -34,6 +35,7 @@ struct yg_hooked_ws {
     /* Until it is open: */
     yodel_decision *decision;
     struct yg_hook_event *question; /* until it was told */
+    struct yg_question_key key;
     struct yg_token token;
     char room[YODEL_GROUP_NAME_MAX + 1]; /* of the path; "": none */
     json_t *hello;                       /* NULL: nothing */

@@ -61,7 +61,6 @@ static unsigned check_webhooks(struct yg_state *state, const struct yg_config *c
         const struct yg_webhook *hook = &config->webhooks.items[i];
 
         num += refuse(state, hook->order == YG_ORDER_USER, "webhooks.order: user");
-        num += refuse(state, hook->cache_ms > 0, "webhooks.cache");
     }
     return num;
 }

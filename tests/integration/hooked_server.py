@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import signal
-import threading
 
 from harness import equal, eventually
 from hostile_backend import Backend
@@ -38,7 +37,7 @@ class Hooks(Backend):
     gives one, or (status, body)."""
 
     def __init__(self, answers=None):
-        self.answers, self.events, self.lock = dict(answers or {}), [], threading.Lock()
+        self.answers, self.events, self.headers = dict(answers or {}), [], []
         self.started = []  # events of kind node_started, of no socket
         super().__init__(self.take)
 
@@ -53,13 +52,13 @@ class Hooks(Backend):
                 answer = answer(event)
             if isinstance(answer, tuple):
                 status, body = answer
-                return status, [], body.encode() if isinstance(body, str) else json.dumps(body).encode()
+                return status, self.headers, body.encode() if isinstance(body, str) else json.dumps(body).encode()
             results.append({"id": event["id"], **answer})
         with self.changed:
             self.events += [event for event in told["events"] if event["kind"] != "node_started"]
             self.started += [event for event in told["events"] if event["kind"] == "node_started"]
             self.changed.notify_all()
-        return 200, [("Content-Type", "application/json")], json.dumps({"results": results}).encode()
+        return 200, [("Content-Type", "application/json"), *self.headers], json.dumps({"results": results}).encode()
 
     def of(self, kind):
         with self.changed:

@@ -292,6 +292,36 @@ def test_rooms_that_somebody_is_in():
         assert not [event for event in backend.events if event["kind"] == "occupied" and "socket" in event]
 
 
+def test_answers_that_may_be_kept():
+    answer = {"user": "ann", "rooms": ["lobby"], "actions": [{"emit": {"event": "welcome"}}]}
+    with hooked({"connect": answer}, hook=", cache: 1h, forward_headers: [x-key]", more="server: {loops: 1}") as (backend, server):
+        backend.headers = [("Cache-Control", "max-age=3600")]
+        for _ in range(3):
+            with server.client(auth={"k": 1}) as client:
+                equal(client.event(), ["welcome"])
+        backend.until("disconnected", 3)
+        equal((len(backend.of("connect")), len(backend.of("connected"))), (1, 3))
+        equal({(event["socket"]["user"], *event["rooms"]) for event in backend.of("disconnected")}, {("ann", "user:ann", "lobby")})
+        server.client(auth={"k": 2}).close()
+        server.client(auth={"k": 1}, path="/socket.io/", headers=[("X-Key", "1")]).close()
+        backend.until("connect", 3)
+        backend.answers["connect"] = (403, {"message": "no", "data": 1})
+        for _ in range(2):
+            equal(refusal(server, auth={"k": 3}), {"message": "no", "data": 1})
+        equal([request.headers["yodel-kind"] for request in backend.requests].count("connect"), 4)
+        backend.answers["connect"] = {**answer, "actions": []}
+        for _ in range(2):
+            WebSocket(server.port, "/ws/a?k=1").close()
+        equal(len(backend.of("connect")), 4)
+        backend.headers = [("Cache-Control", "no-store, max-age=3600")]
+        for _ in range(2):
+            server.client(auth={"k": 4}).close()
+        backend.until("connect", 6)
+        server.reload(hook=", cache: 1h", more="server: {loops: 1}")
+        server.client(auth={"k": 1}).close()
+        backend.until("connect", 7)
+
+
 def test_by_path_and_unix_socket():
     with contextlib.closing(Hooks()) as backend:
         spaces = "[{name: /, auth: required, webhook: main}, {name: /ä, auth: required, webhook: main}]"
