@@ -186,8 +186,8 @@ static bool check_signature(struct listener *listener, yodel_request *req)
             (yodel_str){(const char *)body.ptr, body.len}, yg_clock_wall_ms() / 1000, &found);
     if (rc < 0)
         (void)yodel_request_reply_text(req, 503, NULL, YODEL_STR("out of memory\n"));
-    else if (found != YG_SIGNED_WELL)
-        refuse(listener, req, 401, yg_signed_words(found));
+    else if (found != YG_SIGNED_WELL) /* 401 would say of the client that it may not connect */
+        refuse(listener, req, 400, yg_signed_words(found));
     return rc == 0 && found == YG_SIGNED_WELL;
 }
 

@@ -144,7 +144,7 @@ def test_listen_checks_signatures():
             signed(body)[1:],
             signed(body)[:2],
         ):
-            equal(listener.post(body, headers).status, 401)
+            equal(listener.post(body, headers).status, 400)
         equal(listener.post(body, signed(body)).status, 204)
         equal(["refused" in line for line in listener.lines()], [True] * 7 + [False])
         assert "five minutes" in listener.lines()[1]["refused"]
