@@ -30,14 +30,17 @@ enum yg_admin_event {
 struct yg_admin_options {
     yodel_server *server;
     yodel_sio *sio;
-    yodel_redis *redis;     /* for sessions; NULL: they are this process's */
-    yodel_cluster *cluster; /* others that share the service; NULL: there are none */
-    const struct yg_admin_config *config;
-    const struct yg_texts *redact; /* names that are hidden */
-    const char *node, *prefix;     /* of the node; of keys in Redis */
-    size_t queue_bytes;            /* that may wait for a client */
+    yodel_redis *redis;                   /* for sessions; NULL: they are this process's */
+    yodel_cluster *cluster;               /* others that share the service; NULL: there are none */
+    const struct yg_admin_config *config; /* of the start */
+    const struct yg_texts *redact;        /* names that are hidden */
+    const char *node, *prefix;            /* of the node; of keys in Redis */
+    size_t queue_bytes;                   /* that may wait for a client */
     /* Whether the page is served where a socket has come from: listener and origin. */
     bool (*serves)(const yodel_sio_socket *socket, void *user);
+    /* The configuration that a loop has now: whose name and password count.  Borrowed until the
+     * callback of the loop returns. */
+    const struct yg_admin_config *(*present)(yodel_loop *loop, void *user);
     /* A line of the log, about a client.  Any loop. */
     void (*log)(enum yg_admin_event event, yodel_str address, const char *text, void *user);
     void *user;

@@ -39,11 +39,16 @@ int yg_session_make(char ret_id[YG_SESSION_SIZE])
     return 0;
 }
 
-void yg_session_hash(yodel_str id, char ret_hash[YG_SESSION_HASH_SIZE])
+/* Of each text, and then of all: texts are not taken for one another. */
+void yg_session_hash(yodel_str id, const char *username, const char *password_hash,
+                     char ret_hash[YG_SESSION_HASH_SIZE])
 {
-    uint8_t hash[SHA256_DIGEST_LENGTH];
+    uint8_t parts[3][SHA256_DIGEST_LENGTH], hash[SHA256_DIGEST_LENGTH];
 
-    SHA256((const uint8_t *)id.ptr, id.len, hash);
+    SHA256((const uint8_t *)id.ptr, id.len, parts[0]);
+    SHA256((const uint8_t *)username, strlen(username), parts[1]);
+    SHA256((const uint8_t *)password_hash, strlen(password_hash), parts[2]);
+    SHA256(parts[0], sizeof(parts), hash);
     write_hex(hash, sizeof(hash), ret_hash);
 }
 

@@ -9,7 +9,8 @@
 
 /*
  * Sessions of the admin page: a random id that the page stores, so that a reload asks for no
- * password.  Kept as SHA-256, so nobody who reads memory or Redis can use them.  As many as
+ * password.  Kept as SHA-256, so nobody who reads memory or Redis can use them, and together with
+ * the password, so that they end when that is changed.  As many as
  * YG_SESSIONS, above which the one that ends first goes.  Any thread.
  */
 
@@ -34,8 +35,9 @@ void yg_sessions_done(struct yg_sessions *sessions);
 /* A new id.  0 or -EIO (no random numbers). */
 int yg_session_make(char ret_id[YG_SESSION_SIZE]);
 
-/* The name under which it is kept. */
-void yg_session_hash(yodel_str id, char ret_hash[YG_SESSION_HASH_SIZE]);
+/* The name under which it is kept; of that user with that password alone. */
+void yg_session_hash(yodel_str id, const char *username, const char *password_hash,
+                     char ret_hash[YG_SESSION_HASH_SIZE]);
 
 /* now_ms: of a clock that does not go back. */
 void yg_sessions_add(struct yg_sessions *sessions, const char *hash, uint64_t now_ms);

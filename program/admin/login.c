@@ -25,6 +25,7 @@ struct attempt {
     struct yg_viewer *viewer;
     yodel_decision *decision;
     char address[MAX_ADDRESS];
+    char username[65], password_hash[YG_PASSWORD_HASH_SIZE];
     bool is_user;
     size_t len;
     char password[YG_PASSWORD_MAX + 1]; /* wiped */
@@ -88,6 +89,12 @@ static void deny(struct attempt *attempt, const char *why)
     (void)yodel_decision_refuse(attempt->decision, wrong, NULL);
 }
 
+static const struct yg_admin_config *present(const struct yg_admin *admin,
+                                             const yodel_sio_socket *socket)
+{
+    return admin->options.present(yodel_sio_socket_loop(socket), admin->options.user);
+}
+
 /* ---- sessions ---- */
 
 static int ask_redis(struct yg_admin *admin, const char *hash, bool keeps, yodel_redis_reply_fn *fn,
@@ -122,12 +129,13 @@ static void on_session(const yodel_redis_reply *reply, void *user)
 
 static int check_session(struct yg_admin *admin, yodel_sio_socket *socket, yodel_str id)
 {
+    const struct yg_admin_config *now = present(admin, socket);
     char hash[YG_SESSION_HASH_SIZE];
     struct attempt *attempt;
 
     if (id.len > MAX_SESSION_ID)
         return refuse(admin, socket, wrong);
-    yg_session_hash(id, hash);
+    yg_session_hash(id, now->username, now->password_hash, hash);
     if (yg_sessions_has(&admin->sessions, hash, yg_clock_ms())) {
         tell(admin, YG_ADMIN_LOGIN, yodel_sio_socket_peer(socket), "by a session");
         return 0;
@@ -153,7 +161,8 @@ static void keep_session(struct attempt *attempt)
 
     if (yg_session_make(attempt->viewer->session) < 0)
         return;
-    yg_session_hash(yodel_str_of(attempt->viewer->session), hash);
+    yg_session_hash(yodel_str_of(attempt->viewer->session), attempt->username,
+                    attempt->password_hash, hash);
     yg_sessions_add(&admin->sessions, hash, yg_clock_ms());
     if (admin->options.redis != NULL)
         (void)ask_redis(admin, hash, true, NULL, NULL);
@@ -165,8 +174,8 @@ static void keep_session(struct attempt *attempt)
 static int check(void *arg)
 {
     struct attempt *attempt = arg;
-    const bool matches = yg_password_matches(attempt->password, attempt->len,
-                                             attempt->admin->options.config->password_hash);
+    const bool matches =
+        yg_password_matches(attempt->password, attempt->len, attempt->password_hash);
 
     return matches && attempt->is_user;
 }
@@ -187,12 +196,12 @@ static void on_checked(yodel_loop *loop, int result, void *arg)
     }
 }
 
-static bool is_user(const struct yg_admin *admin, const json_t *name)
+static bool is_user(const struct attempt *attempt, const json_t *name)
 {
-    const char *user = admin->options.config->username;
+    const size_t len = strlen(attempt->username);
 
-    return json_string_length(name) == strlen(user) &&
-           CRYPTO_memcmp(json_string_value(name), user, strlen(user)) == 0;
+    return json_string_length(name) == len &&
+           CRYPTO_memcmp(json_string_value(name), attempt->username, len) == 0;
 }
 
 /* What can be none is checked as another one, and takes as long. */
@@ -206,6 +215,7 @@ static bool can_be_password(const json_t *password)
 static int check_password(struct yg_admin *admin, yodel_sio_socket *socket, const json_t *name,
                           const json_t *password)
 {
+    const struct yg_admin_config *now = present(admin, socket);
     struct attempt *attempt;
     int rc;
 
@@ -216,7 +226,9 @@ static int check_password(struct yg_admin *admin, yodel_sio_socket *socket, cons
     attempt = begin(admin, socket);
     if (attempt == NULL)
         return -ENOMEM;
-    attempt->is_user = is_user(admin, name) && can_be_password(password);
+    snprintf(attempt->username, sizeof(attempt->username), "%s", now->username);
+    snprintf(attempt->password_hash, sizeof(attempt->password_hash), "%s", now->password_hash);
+    attempt->is_user = is_user(attempt, name) && can_be_password(password);
     attempt->len = attempt->is_user ? json_string_length(password) : 1;
     memcpy(attempt->password, attempt->is_user ? json_string_value(password) : "x", attempt->len);
     atomic_fetch_add(&admin->num_checks, 1);

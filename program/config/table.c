@@ -429,8 +429,8 @@ static const struct yg_table health_table = TABLE("health", NULL, health_options
 static const struct yg_option admin_options[] = {
     FLAG("enabled", enabled, 0, "false", "Whether the admin page is served."),
     TEXT("namespace", namespace, 0, "/admin", MAX_NAME, "Its namespace."),
-    TEXT("username", username, 0, NULL, 64, "Who may log in."),
-    TEXT("password_hash", password_hash, YG_SECRET, NULL, MAX_NAME,
+    TEXT("username", username, YG_LIVE, NULL, 64, "Who may log in."),
+    TEXT("password_hash", password_hash, YG_LIVE | YG_SECRET, NULL, MAX_NAME,
          "The hash of the password: $2a$, $2b$ or $2y$."),
     FLAG("readonly", readonly, 0, "true", "Whether the page can only look."),
     WORD("mode", mode, 0, "production", "production development",

@@ -13,6 +13,11 @@ static bool serves(const yodel_sio_socket *socket, void *user)
            yg_origin_allows_socket(&state->first->admin.origins, socket);
 }
 
+static const struct yg_admin_config *present(yodel_loop *loop, void *user)
+{
+    return &yg_state_loop_config(user, loop)->admin;
+}
+
 static void write_log(enum yg_admin_event event, yodel_str address, const char *text, void *user)
 {
     static const struct {
@@ -58,6 +63,7 @@ int yg_serve_admin_start(struct yg_state *state)
                                                        .prefix = config->redis.prefix,
                                                        .queue_bytes = config->limits.queue_bytes,
                                                        .serves = serves,
+                                                       .present = present,
                                                        .log = write_log,
                                                        .user = state},
                       &state->admin);

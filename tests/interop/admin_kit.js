@@ -17,6 +17,7 @@ const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !n
 export const LIMIT_MS = 30_000;
 // "changeit", at the least cost.
 const HASH = "$2b$04$4fE9NKkLy865WIHFI8.C..O7MoBN8GmRxWvP8Ct7xHSINGrfsvsPG";
+const OTHER = "$2b$04$tm.UlP4yzMqhF3XuAY7z.OJB6qYjOlZ0EohvQvHrxrKi5LmBBZOd2";
 const KEY = "key-of-the-tests-of-the-admin-page";
 const sha256 = (text) => createHash("sha256").update(text).digest("hex");
 export const good = { username: "admin", password: "changeit" };
@@ -78,6 +79,13 @@ export class Yodel {
       assert.equal(code, 0, this.said);
     }
     fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** A reload with another password: "other". */
+  async changePassword() {
+    fs.writeFileSync(path.join(this.folder, "hash"), OTHER);
+    this.process.kill("SIGHUP");
+    await eventually(() => this.said.includes("reload: done"), "the reload is done");
   }
 
   /** A call of the API. */

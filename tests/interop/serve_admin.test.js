@@ -34,6 +34,21 @@ test("who knows the password is let in, and by the session after that", { timeou
   assert.ok(server.said.includes('"admin.login"') || server.said.includes("logged in"), server.said);
 });
 
+test("another password ends the sessions of the one before", { timeout: LIMIT_MS }, async () => {
+  const server = await Yodel.start();
+  const page = await Page.open(server.internal);
+  const auth = { username: "admin", password: "other" };
+
+  await eventually(() => page.session, "a session");
+  await server.changePassword();
+  // Loops have it soon.
+  await eventually(async () => (await Page.refused(server.internal, { sessionId: page.session })) !== undefined, "the session has ended");
+  const other = await Page.open(server.internal, auth);
+  await eventually(() => other.session, "another session");
+  assert.equal(await Page.refused(server.internal, good), "invalid credentials");
+  await Page.open(server.internal, { sessionId: other.session });
+});
+
 test("who does not is refused, five times a minute", { timeout: LIMIT_MS }, async () => {
   const server = await Yodel.start();
   const wrong = "invalid credentials";

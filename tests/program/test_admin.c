@@ -85,16 +85,23 @@ static void test_sessions_end(void **state)
     yg_sessions_init(&sessions);
     assert_int_equal(yg_session_make(id), 0);
     assert_int_equal(strlen(id), 32);
-    yg_session_hash(yodel_str_of(id), first);
+    yg_session_hash(yodel_str_of(id), "admin", "$2b$", first);
     assert_false(yg_sessions_has(&sessions, first, 5));
     yg_sessions_add(&sessions, first, 5);
     assert_true(yg_sessions_has(&sessions, first, 5));
     assert_true(yg_sessions_has(&sessions, first, YG_SESSION_MS + 4));
     assert_false(yg_sessions_has(&sessions, first, YG_SESSION_MS + 5));
+    /* It is that of one user, and of one password. */
+    yg_session_hash(yodel_str_of(id), "admin", "$2b$", hash);
+    assert_string_equal(hash, first);
+    yg_session_hash(yodel_str_of(id), "admin", "$2y$", hash);
+    assert_string_not_equal(hash, first);
+    yg_session_hash(yodel_str_of(id), "admin$", "2b$", hash);
+    assert_string_not_equal(hash, first);
     /* When there are too many the one that ends first goes. */
     for (unsigned i = 0; i < YG_SESSIONS; i++) {
         assert_int_equal(yg_session_make(id), 0);
-        yg_session_hash(yodel_str_of(id), hash);
+        yg_session_hash(yodel_str_of(id), "admin", "$2b$", hash);
         yg_sessions_add(&sessions, hash, 10 + i);
     }
     assert_false(yg_sessions_has(&sessions, first, 10));
