@@ -19,6 +19,27 @@ typedef enum yodel_backend {
     YODEL_BACKEND_LIBUV
 } yodel_backend;
 
+/* At which limit a connection was refused, or its peer ended. */
+typedef enum yodel_refusal_reason {
+    YODEL_REFUSED_CONNECTIONS = 1,     /* max_connections */
+    YODEL_REFUSED_CONNECTS,            /* max_connects */
+    YODEL_REFUSED_ADDRESS_CONNECTIONS, /* max_address_connections */
+    YODEL_REFUSED_ADDRESS_HANDSHAKES,  /* max_address_handshakes */
+    YODEL_REFUSED_ADDRESS_CONNECTS,    /* max_address_connects */
+    YODEL_REFUSED_MESSAGES,            /* max_messages or max_address_messages: it is ended */
+    YODEL_REFUSED_PROXY                /* proxy_protocol: no header, or of one not trusted */
+} yodel_refusal_reason;
+
+/* Borrowed for the call. */
+typedef struct yodel_refusal {
+    size_t size; /* sizeof(yodel_refusal), set by the library */
+    yodel_refusal_reason reason;
+    yodel_str peer; /* "192.0.2.1:4711", as yodel_request_peer(); "unknown" when nobody tells */
+} yodel_refusal;
+
+/* On the connection's loop. */
+typedef void(yodel_refused_fn)(const yodel_refusal *refusal, void *user);
+
 /* Limits are per connection unless said otherwise; times are milliseconds, UINT32_MAX is never. */
 typedef struct yodel_server_options {
     size_t size; /* sizeof(yodel_server_options) */
@@ -114,6 +135,11 @@ typedef struct yodel_server_options {
     unsigned max_address_connects; /* at most 65535 */
     uint32_t connects_ms;          /* 0: 1000 */
     uint32_t messages_ms;          /* of max_messages and max_address_messages; 0: 1000 */
+
+    /* Told of each refusal, in place of the lines in the log that say so, one a second of each
+     * loop.  NULL: nobody is. */
+    yodel_refused_fn *on_refused;
+    void *refused_user;
 } yodel_server_options;
 
 /*

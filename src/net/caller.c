@@ -14,24 +14,39 @@
 
 /* ---- addresses ---- */
 
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_storage storage;
+};
+
+static struct yd_ip ip_of_address(const union address *addr)
+{
+    if (addr->any.sa_family == AF_INET)
+        return yd_ip_of_bytes(&addr->v4.sin_addr, 4, ntohs(addr->v4.sin_port));
+    if (addr->any.sa_family == AF_INET6)
+        return yd_ip_of_bytes(&addr->v6.sin6_addr, 16, ntohs(addr->v6.sin6_port));
+    return (struct yd_ip){.kind = addr->any.sa_family == AF_UNIX ? YD_IP_UNIX : YD_IP_UNKNOWN};
+}
+
 static void ip_of_stream(const struct yd_stream *stream, struct yd_ip *ret_ip)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_storage storage;
-    } addr;
+    union address addr;
 
     *ret_ip = (struct yd_ip){.kind = YD_IP_UNKNOWN};
-    if (yd_stream_name(stream, true, &addr.storage) < 0)
-        return;
-    if (addr.any.sa_family == AF_INET)
-        *ret_ip = yd_ip_of_bytes(&addr.v4.sin_addr, 4, ntohs(addr.v4.sin_port));
-    else if (addr.any.sa_family == AF_INET6)
-        *ret_ip = yd_ip_of_bytes(&addr.v6.sin6_addr, 16, ntohs(addr.v6.sin6_port));
-    else if (addr.any.sa_family == AF_UNIX)
-        ret_ip->kind = YD_IP_UNIX;
+    if (yd_stream_name(stream, true, &addr.storage) == 0)
+        *ret_ip = ip_of_address(&addr);
+}
+
+struct yd_ip yd_ip_of_socket(int fd)
+{
+    union address addr;
+    socklen_t len = sizeof addr;
+
+    if (getpeername(fd, &addr.any, &len) < 0)
+        return (struct yd_ip){.kind = YD_IP_UNKNOWN};
+    return ip_of_address(&addr);
 }
 
 void yd_conn_ip(const struct yd_conn *conn, struct yd_ip *ret_ip)

@@ -34,6 +34,8 @@ bool yd_conn_keeps_client(const struct yd_conn *conn);
 
 /* The address of the caller: as a PROXY header told it, else the socket's. */
 void yd_conn_ip(const struct yd_conn *conn, struct yd_ip *ret_ip);
+/* Of a socket that is no connection yet. */
+struct yd_ip yd_ip_of_socket(int fd);
 
 /* Whose words about the client are believed here; NULL: nobody's. */
 const struct yd_trust *yd_conn_trust(const struct yd_conn *conn);

@@ -136,10 +136,10 @@ int yd_net_adopt(struct yd_conn *conn, int fd)
 
 /* ---- listeners ---- */
 
-static void count_full(struct yd_net *net)
+static void count_full(struct yd_net *net, const struct yd_ip *ip)
 {
     yd_count(&net->loop->counters.refused, 1);
-    if (yd_net_may_log(net))
+    if (!yd_net_tell_refusal(net, YODEL_REFUSED_CONNECTIONS, ip) && yd_net_may_log(net))
         yd_log(yd_loop_log(net->loop), YODEL_LOG_WARN,
                "refused a connection: there are %u, the most allowed",
                net->options.max_connections);
@@ -216,7 +216,7 @@ int yd_net_add_carried(struct yd_net *net, struct yd_pipe *pipe, const struct yd
     int rc = -ENOMEM;
 
     if (!take_place(net)) {
-        count_full(net);
+        count_full(net, &carried->ip);
         return -EBUSY;
     }
     if ((conn = yd_stream_alloc(net->loop, sizeof *conn)) == NULL)
@@ -272,6 +272,7 @@ static void on_accept(struct yd_listener *base, int fd)
     struct yd_net *net = listener->net;
     unsigned max = net->options.max_connections, before = 0;
     struct yd_conn *conn;
+    struct yd_ip ip;
     bool is_full;
 
     if (net->aborted || net->loop->stopping) { /* nobody would end it */
@@ -282,8 +283,10 @@ static void on_accept(struct yd_listener *base, int fd)
     if (net->options.num_connections != NULL)
         before = atomic_fetch_add_explicit(net->options.num_connections, 1, memory_order_relaxed);
     is_full = max != 0 && before >= max;
-    if (is_full)
-        count_full(net);
+    if (is_full) {
+        ip = yd_ip_of_socket(fd);
+        count_full(net, &ip);
+    }
     if (is_full && before >= max + REFUSED_AT_ONCE)
         (void)close(fd);
     else if (yd_net_add(net, fd, listener->front, &conn) == 0) {

@@ -2,6 +2,8 @@
 #ifndef YD_NET_NET_H
 #define YD_NET_NET_H
 
+#include <yodel/server.h>
+
 #include "base/ip.h"
 #include "net/conn.h"
 #include "net/ids.h"
@@ -27,6 +29,8 @@ struct yd_net_options {
     struct yd_rates *rates;       /* of new connections, for all loops; NULL: none */
     struct yd_trimmer *trimmer;   /* of the server; NULL: memory is not given back */
     uint32_t header_ms;           /* for a PROXY header; 0: no limit */
+    yodel_refused_fn *on_refused; /* as in yodel_server_options */
+    void *refused_user;
 };
 
 struct yd_tls; /* certificates of one listening address, shared by all loops */

@@ -63,6 +63,8 @@ int yd_proxied_begin(struct yd_conn *conn);
 
 /* refusals.c: whether a line about a refusal may be written: one a second. */
 bool yd_net_may_log(struct yd_net *net);
+/* Tells the program, if it wants to know: then there is no line. */
+bool yd_net_tell_refusal(struct yd_net *net, yodel_refusal_reason reason, const struct yd_ip *ip);
 /* Counts and logs that a client was refused, or sends too many messages. */
 void yd_net_count_refusal(struct yd_net *net, int refusal, const struct yd_ip *ip);
 void yd_net_count_flood(struct yd_net *net, const struct yd_ip *ip);

@@ -19,9 +19,11 @@ static void refuse(struct yd_conn *conn, const char *why)
 {
     struct yd_net *net = yd_conn_net(conn);
     char peer[YD_PEER_SIZE];
+    struct yd_ip ip;
 
     yd_count(&net->loop->counters.proxy_refused, 1);
-    if (yd_net_may_log(net)) {
+    yd_conn_ip(conn, &ip);
+    if (!yd_net_tell_refusal(net, YODEL_REFUSED_PROXY, &ip) && yd_net_may_log(net)) {
         yd_conn_peer(conn, peer);
         yd_log(yd_loop_log(net->loop), YODEL_LOG_WARN, "refused a connection from %s: %s", peer,
                why);

@@ -19,6 +19,33 @@ bool yd_net_may_log(struct yd_net *net)
     return true;
 }
 
+bool yd_net_tell_refusal(struct yd_net *net, yodel_refusal_reason reason, const struct yd_ip *ip)
+{
+    char text[YD_IP_TEXT_SIZE];
+
+    if (net->options.on_refused == NULL)
+        return false;
+    yd_ip_write(ip, text);
+    net->options.on_refused(&(yodel_refusal){.size = sizeof(yodel_refusal),
+                                             .reason = reason,
+                                             .peer = yodel_str_of(text)},
+                            net->options.refused_user);
+    return true;
+}
+
+static yodel_refusal_reason reason_of(int refusal)
+{
+    static const yodel_refusal_reason reasons[] = {
+        [YD_REFUSED_FULL] = YODEL_REFUSED_CONNECTIONS,
+        [YD_REFUSED_RATE] = YODEL_REFUSED_CONNECTS,
+        [YD_REFUSED_CONNECTION] = YODEL_REFUSED_ADDRESS_CONNECTIONS,
+        [YD_REFUSED_HANDSHAKE] = YODEL_REFUSED_ADDRESS_HANDSHAKES,
+        [YD_REFUSED_CLIENT_RATE] = YODEL_REFUSED_ADDRESS_CONNECTS,
+    };
+
+    return reasons[refusal];
+}
+
 static void log_refusal(struct yd_net *net, int refusal, const struct yd_ip *ip)
 {
     const struct yd_limits_options *limits = yd_limits_options(net->options.limits);
@@ -56,7 +83,7 @@ void yd_net_count_refusal(struct yd_net *net, int refusal, const struct yd_ip *i
         yd_count(refusal == YD_REFUSED_HANDSHAKE ? &counters->limited_handshakes
                                                  : &counters->limited_connections,
                  1);
-    if (!yd_net_may_log(net))
+    if (yd_net_tell_refusal(net, reason_of(refusal), ip) || !yd_net_may_log(net))
         return;
     if (by_rate)
         log_rate(net, refusal, ip);
@@ -69,7 +96,7 @@ void yd_net_count_flood(struct yd_net *net, const struct yd_ip *ip)
     char text[YD_IP_TEXT_SIZE];
 
     yd_count(&net->loop->counters.limited_messages, 1);
-    if (!yd_net_may_log(net))
+    if (yd_net_tell_refusal(net, YODEL_REFUSED_MESSAGES, ip) || !yd_net_may_log(net))
         return;
     yd_ip_write(ip, text);
     yd_log(yd_loop_log(net->loop), YODEL_LOG_WARN, "%s sends more messages than allowed", text);

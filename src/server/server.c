@@ -221,6 +221,8 @@ static int init_worker(yodel_server *server, const struct yd_loop_ops *ops, unsi
         .rates = server->rates,
         .trimmer = trimmer_of(server),
         .header_ms = server->options.header_ms,
+        .on_refused = server->options.on_refused,
+        .refused_user = server->options.refused_user,
     };
     struct yd_worker *worker = &server->workers[i];
     int rc;

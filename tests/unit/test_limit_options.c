@@ -91,16 +91,48 @@ static void expect_begin(int fd, const char *text)
     "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"                 \
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
+static atomic_uint num_refused;
+
+static void on_refused(const yodel_refusal *refusal, void *user)
+{
+    assert_ptr_equal(user, &num_refused);
+    assert_int_equal(refusal->size, sizeof *refusal);
+    assert_true(refusal->reason == YODEL_REFUSED_ADDRESS_CONNECTIONS ||
+                refusal->reason == YODEL_REFUSED_CONNECTIONS);
+    assert_memory_equal(refusal->peer.ptr, "127.0.0.1:", 10);
+    atomic_fetch_add(&num_refused, 1);
+}
+
+static void test_limit_options_connections_of_all(void **state)
+{
+    int fds[2];
+
+    atomic_store(&num_refused, 0);
+    start((yodel_server_options){
+        .max_connections = 1, .on_refused = on_refused, .refused_user = &num_refused});
+    for (int i = 0; i < 2; i++) {
+        fds[i] = ask(GET);
+        expect_begin(fds[i], i < 1 ? "HTTP/1.1 404" : "HTTP/1.1 503");
+    }
+    assert_int_equal(atomic_load(&num_refused), 1);
+    for (int i = 0; i < 2; i++)
+        close(fds[i]);
+    stop();
+}
+
 static void test_limit_options_connections_of_an_address(void **state)
 {
     int fds[3];
 
-    start((yodel_server_options){.max_address_connections = 2});
+    atomic_store(&num_refused, 0);
+    start((yodel_server_options){
+        .max_address_connections = 2, .on_refused = on_refused, .refused_user = &num_refused});
     for (int i = 0; i < 3; i++) {
         fds[i] = ask(GET);
         expect_begin(fds[i], i < 2 ? "HTTP/1.1 404" : "HTTP/1.1 429");
     }
     assert_int_equal(stats_now().limited_connections, 1);
+    assert_int_equal(atomic_load(&num_refused), 1);
     for (int i = 0; i < 3; i++)
         close(fds[i]);
     stop();
@@ -205,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit_options_connections_of_an_address),
+        cmocka_unit_test(test_limit_options_connections_of_all),
         cmocka_unit_test(test_limit_options_connects),
         cmocka_unit_test(test_limit_options_messages),
         cmocka_unit_test(test_limit_options_jobs),
