@@ -178,10 +178,8 @@ static void tell(struct yg_state *state, const struct yg_refusal *refusal, yodel
 {
     const struct yg_log_about about = {
         .event = "auth.refused", .address = peer, .error = yg_token_code_word(refusal->code)};
-    const int_least64_t now = yg_clock_wall_ms() / 1000;
 
-    if (atomic_exchange_explicit(&state->auth_said[refusal->code], now, memory_order_relaxed) !=
-        now)
+    if (yg_log_once_a_second(&state->auth_said[refusal->code]))
         yg_log_about(state, YG_LOG_INFO, &about, "auth: refused %" YODEL_PRI ": %s: %s",
                      YODEL_ARG(peer), yg_token_code_word(refusal->code), refusal->text);
 }

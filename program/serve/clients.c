@@ -14,10 +14,11 @@ static int allow(yodel_request *req, void *user)
 
     if (!clients && !admin)
         return 404;
-    return (clients && yg_origin_allows(&state->first->clients.origins, req)) ||
-                   (admin && yg_origin_allows(&state->first->admin.origins, req))
-               ? 0
-               : 403;
+    if ((clients && yg_origin_allows(&state->first->clients.origins, req)) ||
+        (admin && yg_origin_allows(&state->first->admin.origins, req)))
+        return 0;
+    yg_refused(state, YG_REFUSED_ORIGIN, yodel_request_peer(req));
+    return 403;
 }
 
 /* ---- who comes and goes ---- */

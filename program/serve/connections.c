@@ -193,4 +193,5 @@ void yg_connections_put(struct yg_state *state, struct yg_text *text)
     put_open(state, text);
     put_opened(state, text);
     put_closed(state, text);
+    yg_refusals_put(state, text);
 }

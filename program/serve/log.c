@@ -200,6 +200,13 @@ void yg_log_access(struct yg_state *state, const struct yg_log_about *about, con
     write_line(state, YG_LOG_INFO, about, (yodel_str){text, len > 0 ? (size_t)len : 0});
 }
 
+bool yg_log_once_a_second(atomic_int_least64_t *said)
+{
+    const int_least64_t now = yg_clock_wall_ms() / 1000;
+
+    return atomic_exchange_explicit(said, now, memory_order_relaxed) != now;
+}
+
 /* ---- the log ---- */
 
 static void tell_left_out(int level, uint32_t left_out, const char *text, void *user)

@@ -64,12 +64,6 @@ static void put_traffic(struct yg_text *text, const yodel_server_stats *stats)
 
 static void put_ends(struct yg_text *text, const yodel_server_stats *stats)
 {
-    PUT_LABELLED(text, "yodel_connections_refused_total", "counter",
-                 "Connections that were refused.", {"reason=\"connections\"", stats->refused},
-                 {"reason=\"per_address\"", stats->limited_connections},
-                 {"reason=\"handshake\"", stats->limited_handshakes},
-                 {"reason=\"proxy\"", stats->proxy_refused},
-                 {"reason=\"connect_rate\"", stats->limited_connects});
     yg_metric(text, "yodel_slow_clients_closed_total", "counter",
               "Clients that were ended, as they did not take what was sent.",
               stats->sends_stalled + stats->slow_closed);

@@ -70,8 +70,8 @@ static int make_server(struct yg_state *state)
             .pong_ms = state->first->socketio.ping_timeout_ms,
             .max_address_connections = limits->per_address, .max_messages = limits->messages.count,
             .messages_ms = limits->messages.per_ms, .max_connects = limits->connect_rate.count,
-            .connects_ms = limits->connect_rate.per_ms,
-            .drain_ms = shutdown->drain_ms > 0 ? shutdown->drain_ms : 1,
+            .connects_ms = limits->connect_rate.per_ms, .on_refused = yg_on_refused,
+            .refused_user = state, .drain_ms = shutdown->drain_ms > 0 ? shutdown->drain_ms : 1,
             .spread_ms = shutdown->spread_ms, .stop_code = shutdown->code),
         &state->server);
     if (rc < 0)

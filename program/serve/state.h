@@ -54,6 +54,18 @@ enum yg_client_outcome {
     YG_NUM_CLIENT_OUTCOMES
 };
 
+/* Why who comes is refused, but for what it shows. */
+enum yg_refused_for {
+    YG_REFUSED_CONNECTIONS,
+    YG_REFUSED_CONNECT_RATE,
+    YG_REFUSED_PER_ADDRESS,
+    YG_REFUSED_HANDSHAKE,
+    YG_REFUSED_MESSAGES,
+    YG_REFUSED_PROXY,
+    YG_REFUSED_ORIGIN,
+    YG_NUM_REFUSED_FOR
+};
+
 /* What a loop has of the configuration that is now. */
 struct yg_present {
     struct yg_state *state;
@@ -99,6 +111,8 @@ struct yg_state {
     struct yg_records *records;     /* NULL without Redis */
     struct yg_notice_relay *relay;  /* the same */
     struct yg_connection_counts connections;
+    atomic_uint_least64_t refused[YG_NUM_REFUSED_FOR];
+    atomic_int_least64_t refused_said[YG_NUM_REFUSED_FOR]; /* as auth_said */
     uint64_t connection_base; /* of numbers of those that are not of Socket.IO, for the log */
     struct yg_websocket_paths *websockets;
     struct yg_event_paths *events;
@@ -202,6 +216,10 @@ static inline bool yg_log_wants_access(const struct yg_state *state, int access)
 void yg_log_access(struct yg_state *state, const struct yg_log_about *about, const char *format,
                    ...) __attribute__((format(printf, 3, 4)));
 
+/* Whether that second has begun since it was asked last: for lines of which one a second is enough.
+ * Any thread. */
+bool yg_log_once_a_second(atomic_int_least64_t *said);
+
 /* Has warnings and errors that this thread writes added to a list of texts, too; NULL: no more. */
 void yg_log_capture(json_t *list);
 
@@ -281,6 +299,12 @@ void yg_redis_end(struct yg_state *state);
 /* Whether Redis, if there is one, is not away for too long. */
 bool yg_redis_is_ready(struct yg_state *state, yodel_loop *loop);
 void yg_redis_put(struct yg_state *state, struct yg_text *text);
+
+/* Counts who was refused, and writes of it. */
+void yg_refused(struct yg_state *state, enum yg_refused_for reason, yodel_str peer);
+/* The library's; user is the state. */
+void yg_on_refused(const yodel_refusal *refusal, void *user);
+void yg_refusals_put(struct yg_state *state, struct yg_text *text);
 
 /* Whether a page may connect; a client without an Origin is no page.  On a loop. */
 bool yg_origin_allows(const struct yg_texts *allowed, const yodel_request *req);

@@ -22,8 +22,10 @@ int yg_visitor_check(struct yg_state *state, yodel_request *req, int need,
     *ret_token = (struct yg_token){0};
     if (!yg_state_serves(state, req, YG_SERVE_CLIENTS))
         return 404;
-    if (!yg_origin_allows(&state->first->clients.origins, req))
+    if (!yg_origin_allows(&state->first->clients.origins, req)) {
+        yg_refused(state, YG_REFUSED_ORIGIN, yodel_request_peer(req));
         return 403;
+    }
     if (need != YG_AUTH_NONE)
         shown = yg_auth_of_request(config, req);
     status = status_of(yg_auth_check(state, yg_state_loop_auth(state, loop), need, shown,

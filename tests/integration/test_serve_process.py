@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 
-from harness import LIMIT, WebSocket, equal, eventually, http, run
+from harness import LIMIT, Stream, WebSocket, connect, equal, eventually, http, request_bytes, run
 from sio_client import SioClient
 from yodel_program import ENV, YODEL, Yodel, file, folder, yodel
 
@@ -90,6 +90,35 @@ def test_access():
             with SioClient(server.port):
                 pass
         equal(len(lines(log)), before)
+
+
+def alone(port, url):
+    """A connection of which there is no other: the one before may not have ended yet."""
+    while True:
+        stream = Stream(connect(port))
+        stream.send(request_bytes("GET", url))
+        if stream.response().status == 200:
+            return stream
+        stream.close()
+
+
+def test_refusals():
+    """Where a limit is reached and where a page is of elsewhere: a line with the reason and the address."""
+    with folder() as place, file(OPEN) as path:
+        log = place / "log"
+        with Yodel("-c", path, "--set", f"log.file={log}", "--set", "limits.per_address=1") as server:
+            url = "/socket.io/?EIO=4&transport=polling"
+            equal(http(server.port, "GET", url, [("Origin", "http://other.example")]).status, 403)
+            with alone(server.port, url):
+                eventually(lambda: http(server.port, "GET", url).status == 429, "there is one already")
+            said = {line["event"]: line for line in lines(log) if line["event"].endswith(".refused")}
+            equal({event: line["error"] for event, line in said.items()}, {"origin.refused": "origin", "limit.refused": "per_address"})
+            equal({line["address"].rpartition(":")[0] for line in said.values()}, {"127.0.0.1"})
+            assert not any("refused a connection" in line["msg"] for line in lines(log)), lines(log)
+            for reason in ("origin", "per_address"):
+                counted = re.compile(rf'^yodel_connections_refused_total{{reason="{reason}"}} [1-9]', re.M)
+                # The limit is for this connection, too.
+                eventually(lambda counted=counted: counted.search(http(server.internal, "GET", "/metrics").body.decode()), "it is counted")
 
 
 def umask():
