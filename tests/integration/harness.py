@@ -34,6 +34,13 @@ SANITIZER_ENV = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quaranti
 CONTINUATION, TEXT, BINARY_FRAME, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
+def _is_readable(stream, seconds):
+    """As select(), whatever the number of the descriptor."""
+    poll = select.poll()
+    poll.register(stream, select.POLLIN)
+    return bool(poll.poll(max(0, seconds) * 1000))
+
+
 class Program:
     """A program of ours: started here, ended by its process id."""
 
@@ -60,7 +67,7 @@ class Program:
         seen = b""
         deadline = time.monotonic() + limit
         while time.monotonic() < deadline:
-            if not select.select([self._stream], [], [], deadline - time.monotonic())[0]:
+            if not _is_readable(self._stream, deadline - time.monotonic()):
                 break
             chunk = os.read(self._stream.fileno(), 4096)
             seen += chunk
