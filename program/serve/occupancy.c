@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hook/members.h"
+#include "lease/notices.h"
 #include "serve/hooked.h"
 #include "serve/hooks.h"
 #include "serve/state.h"
@@ -135,6 +136,7 @@ static struct place *new_place(struct yg_occupancy *occupancy, struct yg_hook *h
         free_place(place);
         return NULL;
     }
+    yg_lane_set_store(place->lane, yg_notices_lane(place->room, strlen(place->room)));
     return place;
 }
 

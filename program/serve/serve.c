@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "serve/consumers.h"
 #include "serve/hook_records.h"
 #include "serve/hook_relay.h"
 #include "serve/hooks.h"
@@ -126,6 +127,8 @@ static int start(struct yg_state *state)
         return rc;
     if ((rc = yg_websockets_start(state)) < 0 || (rc = yg_events_start(state)) < 0)
         return rc;
+    if ((rc = tell_failure(state, "consumers", yg_consumers_start(state))) < 0)
+        return rc;
     if ((rc = tell_failure(state, "api", yg_serve_api_start(state))) < 0)
         return rc;
     if ((rc = tell_failure(state, "page", yg_page_start(state))) < 0)
@@ -163,6 +166,7 @@ static void free_state(struct yg_state *state)
     state->service.kept = yodel_channels_unref(state->service.kept);
     yg_control_end(state);
     yodel_sio_unref(state->sio);
+    yg_consumers_end(state->consumers);
     yg_relay_end(state->relay);
     yg_redis_end(state);
     yodel_server_unref(state->server);
@@ -170,6 +174,7 @@ static void free_state(struct yg_state *state)
     yg_serve_api_end(state);
     yg_admin_free(state->admin);
     yg_key_source_free(state->key_source);
+    yg_consumers_free(state->consumers);
     yg_relay_free(state->relay);
     yg_hooks_free(state->hooks);
     yg_occupancy_free(state->occupancy);

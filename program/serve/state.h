@@ -108,6 +108,7 @@ struct yg_state {
     struct yg_key_source *key_source;
     struct yg_hooks *hooks;
     struct yg_occupancy *occupancy; /* NULL: nobody is told */
+    struct yg_consumers *consumers; /* NULL: there are none */
     struct yg_records *records;     /* NULL without Redis */
     struct yg_notice_relay *relay;  /* the same */
     struct yg_connection_counts connections;

@@ -72,6 +72,5 @@ unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config)
                   "events without jwt among auth.methods");
 
     num += check_webhooks(state, config);
-    num += refuse(state, config->consumers.num > 0, "consumers");
     return num;
 }
