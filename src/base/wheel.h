@@ -40,6 +40,12 @@ static inline bool yd_timer_is_running(const struct yd_timer *timer)
     return !yd_list_is_empty(&timer->node);
 }
 
+/* Milliseconds until it is due; 0: it is. */
+static inline uint64_t yd_timer_left(const struct yd_timer *timer, uint64_t now)
+{
+    return timer->due > now ? timer->due - now : 0;
+}
+
 /* (Re)starts timer to fire when the wheel is advanced to due or beyond; a time that has passed
  * fires at the next advance, YD_NEVER stops the timer.  A time more than 2^36 ms away is cut to
  * that. */

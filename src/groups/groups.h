@@ -120,6 +120,11 @@ struct yd_group_tally *yd_group_tally_new(const struct yodel_allocator *mem);
 struct yd_group_tally *yd_group_tally_ref(struct yd_group_tally *tally);
 /* Takes NULL. */
 void yd_group_tally_unref(struct yd_group_tally *tally);
+/* How many groups count in it now; any thread. */
+static inline size_t yd_group_tally_num(const struct yd_group_tally *tally)
+{
+    return atomic_load_explicit(&tally->num, memory_order_relaxed);
+}
 
 /* ---- on the member's loop; keys are made with yd_bus_key() ---- */
 

@@ -127,7 +127,7 @@ static void prepare_waves(struct yd_worker *worker)
 {
     yodel_server *server = worker->server;
     struct yd_loop *loop = worker->loop;
-    uint64_t left = worker->drain.due > loop->now ? worker->drain.due - loop->now : 0;
+    uint64_t left = yd_timer_left(&worker->drain, loop->now);
     uint32_t spread_ms = (uint32_t)YD_MIN((uint64_t)atomic_load(&server->spread_ms), left);
 
     yd_net_set_stop_code(&worker->net, atomic_load(&server->stop_code));

@@ -120,12 +120,12 @@ size_t yodel_sio_namespace_num_rooms(yodel_sio_namespace *ns)
     if (ns == NULL)
         return 0;
     if (!ns->is_parent)
-        return atomic_load_explicit(&ns->room_tally->num, memory_order_relaxed);
+        return yd_group_tally_num(ns->room_tally);
     num = yd_sio_ns_children(ns, &children);
     for (int i = 0; i < num; i++) {
         yodel_sio_namespace *child = ((yodel_sio_namespace **)(void *)children.ptr)[i];
 
-        count += atomic_load_explicit(&child->room_tally->num, memory_order_relaxed);
+        count += yd_group_tally_num(child->room_tally);
         yd_sio_ns_unref(child);
     }
     yd_buf_free(ns->sio->mem, &children);
