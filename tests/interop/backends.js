@@ -10,7 +10,8 @@ const env = { YODEL_PROGRAM: path.join(root, "build/dev/yodel"), ...process.env 
 
 /** Runs it, gives the address to `use`, and ends it by the signal of Ctrl-C. */
 export async function withBackend(name, use) {
-  const script = spawn(path.join(root, "script/backends"), [name, "--port", "0"], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const words = ["--pdeathsig", "INT", path.join(root, "script/backends"), name, "--port", "0"]; // it ends with this test
+  const script = spawn("setpriv", words, { env, stdio: ["ignore", "pipe", "pipe"] });
   const ended = once(script, "exit");
   let said = "";
   script.stderr.on("data", (text) => (said += text));
