@@ -227,14 +227,16 @@ def documented():
 
 
 def test_events_are_as_documented():
-    soon = lambda _: {"user": "ann", "expires_at": int(time.time()) + 5}  # noqa: E731
+    soon = lambda _: {"user": "ann", "rooms": ["lobby"], "expires_at": int(time.time()) + 5}  # noqa: E731
     later = lambda event: {"expires_at": event["expires_at"] + 3600, "actions": [{"emit": {"event": "refreshed"}}]}  # noqa: E731
-    hook = ", kinds: [connect, connected, event, refresh, disconnected]"
-    with contextlib.closing(Hooks({"connect": soon, "refresh": later})) as hooks, Hooked(hooks, hook=hook) as server:
+    hook = ", kinds: [connect, connected, event, refresh, disconnected, occupied, vacated]"
+    more = "rooms: [{match: '*', occupancy_events: true, vacated_delay: 100ms}]"
+    with contextlib.closing(Hooks({"connect": soon, "refresh": later})) as hooks, Hooked(hooks, hook=hook, more=more) as server:
         with server.client(auth={"name": "ann"}, headers=[("User-Agent", "me")]) as client:
             client.emit("picture", "cat.png", b"\x00")
             equal(client.event(), ["refreshed"])
         hooks.until("disconnected")
+        hooks.until("vacated")
         seen = {event["kind"]: event for event in hooks.started + hooks.events}
     told = [(kind, value) for kind, value, _ in documented() if value]
     equal({kind for kind, _ in told}, set(seen))
