@@ -5,6 +5,7 @@
 #include <yodel/http.h>
 
 #include "api/control.h"
+#include "api/store.h"
 #include "command/execute.h"
 #include "command/rights.h"
 
@@ -85,6 +86,8 @@ struct yg_api_options {
 
     /* Whether the listener of that tag serves the API; else it is 404.  NULL: all do. */
     bool (*serves)(yodel_str tag, void *user);
+    const struct yg_api_store
+        *store; /* of idempotency keys; borrowed; NULL: this process's memory */
     /* What is asked of the process; NULL: nothing can be. */
     yg_control_fn *control;
     /* Told of each command that was answered, on its loop: for metrics.  NULL: nobody. */

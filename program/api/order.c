@@ -97,6 +97,30 @@ static bool may_pass(enum yg_problem problem)
     return (status >= 500 && problem != YG_PROBLEM_ACK_TIMEOUT) || status == 429;
 }
 
+/* The next with its key is fresh. */
+static void forget(struct yg_order *order)
+{
+    const struct yg_api_store *store = order->api->options.store;
+
+    if (order->is_noted)
+        yg_memory_forget(order->api->memory, order->digest);
+    if (order->is_shared)
+        store->forget(store->user, order->digest);
+    order->is_noted = order->is_shared = false;
+}
+
+static void keep(struct yg_order *order, enum yg_problem problem, const struct yg_text *text)
+{
+    const struct yg_api_store *store = order->api->options.store;
+
+    if (order->is_noted)
+        yg_memory_keep(order->api->memory, order->digest, problem, text->ptr, text->len);
+    if (order->is_shared)
+        store->keep(store->user, order->digest, order->command_digest,
+                    order->who.held->terms.idempotency_ms, problem, text->ptr, text->len);
+    order->is_noted = order->is_shared = false;
+}
+
 static void on_answer(const struct yg_answer *answer, void *user)
 {
     struct yg_order *order = user;
@@ -104,11 +128,10 @@ static void on_answer(const struct yg_answer *answer, void *user)
 
     order->run = NULL;
     put_answer(&text, answer);
-    if (order->is_noted && (may_pass(answer->problem) || yg_text_failed(&text)))
-        yg_memory_forget(order->api->memory, order->digest);
-    else if (order->is_noted)
-        yg_memory_keep(order->api->memory, order->digest, answer->problem, text.ptr, text.len);
-    order->is_noted = false;
+    if (may_pass(answer->problem) || yg_text_failed(&text))
+        forget(order);
+    else
+        keep(order, answer->problem, &text);
     reply_text(order, answer->problem, &text, false);
     yg_text_done(&text);
 }
@@ -117,9 +140,12 @@ void yg_order_drop(struct yg_order *order)
 {
     yg_run_abandon(order->run);
     order->run = NULL;
-    if (order->is_noted)
-        yg_memory_forget(order->api->memory, order->digest);
-    order->is_noted = false;
+    if (order->asking != NULL)
+        order->api->options.store->give_up(order->asking);
+    order->asking = NULL;
+    yg_command_free(order->waiting);
+    order->waiting = NULL;
+    forget(order);
     order->who.held = yg_api_held_unref(order->who.held);
     order->who.key = NULL;
 }
@@ -160,28 +186,33 @@ static bool digest_key(struct yg_order *order, const char *idem)
     return yg_api_digest(parts, 3, order->digest);
 }
 
+static void fail_known(struct yg_order *order, enum yg_memory_state state)
+{
+    if (state == YG_MEMORY_BUSY)
+        fail(order, YG_PROBLEM_IN_PROGRESS, NULL);
+    else if (state == YG_MEMORY_OTHER)
+        fail(order, YG_PROBLEM_KEY_REUSED, NULL);
+    else
+        fail(order, YG_PROBLEM_OVERLOADED, "out of memory");
+}
+
 /* Returns whether the command is to run; else it was answered. */
 static bool is_fresh(struct yg_order *order, const struct yg_command *command, const char *idem)
 {
     enum yg_problem problem = YG_PROBLEM_NONE;
     enum yg_memory_state state = YG_MEMORY_FAILED;
     struct yg_text text = {0};
-    uint8_t digest[32];
 
-    if (digest_key(order, idem) && digest_command(command, digest))
-        state = yg_memory_begin(order->api->memory, order->digest, digest,
+    if (digest_key(order, idem) && digest_command(command, order->command_digest))
+        state = yg_memory_begin(order->api->memory, order->digest, order->command_digest,
                                 yodel_loop_now(order->loop), &problem, &text);
     /* A reply may have ended order. */
     if (state == YG_MEMORY_FRESH)
         order->is_noted = true;
     else if (state == YG_MEMORY_KNOWN)
         reply_text(order, problem, &text, true);
-    else if (state == YG_MEMORY_BUSY)
-        fail(order, YG_PROBLEM_IN_PROGRESS, NULL);
-    else if (state == YG_MEMORY_OTHER)
-        fail(order, YG_PROBLEM_KEY_REUSED, NULL);
-    else if (state == YG_MEMORY_FAILED)
-        fail(order, YG_PROBLEM_OVERLOADED, "out of memory");
+    else
+        fail_known(order, state);
     yg_text_done(&text);
     return state == YG_MEMORY_FRESH;
 }
@@ -232,19 +263,65 @@ static bool may_run(struct yg_order *order, const struct yg_command *command, co
     return idem == NULL || is_fresh(order, command, idem);
 }
 
-void yg_order_run(struct yg_order *order, struct yg_command *command, const char *idem)
+/* An answer inside the call may have ended order: it is not touched then. */
+static void execute(struct yg_order *order, struct yg_command *command)
 {
     const struct yg_caller caller = {.loop = order->loop, .uncounted = order->uncounted};
     struct yg_run *run;
 
-    order->verb = command->verb;
-    order->begun_us = yg_clock_us();
-    if (!may_run(order, command, idem)) {
-        yg_command_free(command);
-        return;
-    }
-    /* An answer inside the call may have ended order: it is not touched then. */
     yg_execute(order->api->service, command, &caller, on_answer, order, &run);
     if (run != NULL)
         order->run = run;
+}
+
+/* What the store knows.  Without it this process's own memory is enough. */
+static void on_known(const struct yg_api_known *known, void *user)
+{
+    struct yg_order *order = user;
+    struct yg_command *command = order->waiting;
+    struct yg_text text = {0};
+
+    order->asking = NULL;
+    order->waiting = NULL;
+    if (known->state == YG_MEMORY_FRESH || known->state == YG_MEMORY_FAILED) {
+        order->is_shared = known->state == YG_MEMORY_FRESH;
+        execute(order, command);
+        return;
+    }
+    yg_command_free(command);
+    yg_text_add(&text, known->text.ptr, known->text.len);
+    if (known->state == YG_MEMORY_KNOWN)
+        keep(order, known->problem, &text);
+    else
+        forget(order);
+    if (known->state == YG_MEMORY_KNOWN)
+        reply_text(order, known->problem, &text, true);
+    else
+        fail_known(order, known->state);
+    yg_text_done(&text);
+}
+
+/* Returns whether the store was asked: it goes on with its reply. */
+static bool ask_store(struct yg_order *order, struct yg_command *command)
+{
+    const struct yg_api_store *store = order->api->options.store;
+
+    if (!order->is_noted || store == NULL)
+        return false;
+    order->asking = store->ask(store->user, order->loop, order->digest, order->command_digest,
+                               order->who.held->terms.idempotency_ms, on_known, order);
+    if (order->asking == NULL)
+        return false;
+    order->waiting = command;
+    return true;
+}
+
+void yg_order_run(struct yg_order *order, struct yg_command *command, const char *idem)
+{
+    order->verb = command->verb;
+    order->begun_us = yg_clock_us();
+    if (!may_run(order, command, idem))
+        yg_command_free(command);
+    else if (!ask_store(order, command))
+        execute(order, command);
 }

@@ -6,6 +6,7 @@
 
 #include "api/keys.h"
 #include "api/memory.h"
+#include "api/store.h"
 
 /* What the files of the API share, and one command of it on its way. */
 
@@ -57,7 +58,10 @@ struct yg_order {
     enum yg_verb verb;
     uint64_t begun_us; /* 0: it has not begun */
     bool is_noted;     /* in the memory, as digest */
-    uint8_t digest[YG_MEMORY_DIGEST];
+    bool is_shared;    /* and in the store */
+    uint8_t digest[YG_MEMORY_DIGEST], command_digest[YG_MEMORY_DIGEST];
+    struct yg_api_asking *asking; /* the store, about waiting: */
+    struct yg_command *waiting;
 };
 
 /*

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "config/show.h"
+#include "serve/idempotency.h"
 #include "serve/state.h"
 
 /* Keys of one configuration, as the API takes them; texts are the configuration's. */
@@ -175,16 +176,21 @@ int yg_serve_api_start(struct yg_state *state)
         return -ENOMEM;
     if ((rc = find_users(state, &state->first->api.unix_users)) < 0)
         return rc;
-    rc = yg_api_new(service,
-                    &(struct yg_api_options){.max_body = state->first->api.body_bytes,
-                                             .trusts_unix = true,
-                                             .unix_uids = state->unix_uids,
-                                             .num_unix_uids = state->first->api.unix_users.num,
-                                             .serves = serves,
-                                             .control = yg_control,
-                                             .on_answer = yg_api_counts_tell,
-                                             .user = state},
-                    &state->api);
+    state->idempotency = calloc(1, sizeof(*state->idempotency));
+    if (state->idempotency == NULL)
+        return -ENOMEM;
+    rc = yg_api_new(
+        service,
+        &(struct yg_api_options){.max_body = state->first->api.body_bytes,
+                                 .trusts_unix = true,
+                                 .unix_uids = state->unix_uids,
+                                 .num_unix_uids = state->first->api.unix_users.num,
+                                 .store = yg_idempotency_store(state, state->idempotency),
+                                 .serves = serves,
+                                 .control = yg_control,
+                                 .on_answer = yg_api_counts_tell,
+                                 .user = state},
+        &state->api);
     return rc < 0 ? rc : yg_serve_api_keys(state, state->first);
 }
 
@@ -193,5 +199,6 @@ void yg_serve_api_end(struct yg_state *state)
     yg_api_free(state->api);
     yg_api_counts_free(state->api_counts);
     free(state->unix_uids);
+    free(state->idempotency);
     yg_spaces_done(&state->service.spaces);
 }

@@ -100,6 +100,7 @@ struct yg_state {
     struct yg_admin *admin;             /* the admin page; NULL: there is none */
     struct yg_service service;          /* what commands act on */
     struct yg_api *api;
+    struct yg_api_store *idempotency;
     struct yg_api_counts *api_counts;
     uint32_t *unix_uids; /* of api.unix_users; NULL: none */
     atomic_uint_least64_t auth_counts[YG_NUM_AUTH_METHODS][YG_VERDICT_LATER + 1];

@@ -79,6 +79,33 @@ def test_two_nodes():
                 equal(metric(one, "yodel_nodes"), 2)
 
 
+def keyed(server, key, body):
+    response = http(server.internal, "POST", "/api/v1/emit", [KEY, ("Content-Type", "application/json"), ("Idempotency-Key", key)], json.dumps(body).encode())
+    return response.status, json.loads(response.body), response.headers.get("idempotency-replayed")
+
+
+def test_idempotency_keys_are_known_on_all_nodes():
+    with RedisServer() as redis, node("n1", redis) as one, node("n2", redis) as two:
+        both_know(one, two)
+        with SioClient(one.port) as client:
+            body = {"to": {"all": True}, "event": "said", "args": [1]}
+            first = keyed(one, "a", body)
+            equal((first[0], first[2]), (200, None))
+            for server in (two, one, two):
+                equal(keyed(server, "a", body), (200, first[1], "true"))
+            equal(keyed(two, "a", {**body, "args": [2]})[1]["code"], "key_reused")
+            refused = keyed(one, "b", {**body, "namespace": "/none"})
+            equal(refused[1]["code"], "unknown_namespace")
+            equal(keyed(two, "b", {**body, "namespace": "/none"})[1]["code"], "unknown_namespace")
+            equal(keyed(two, "c", body)[2], None)
+            equal([client.event() for _ in range(2)], [["said", 1]] * 2)
+            assert not client.has_event()
+            redis.kill()
+            eventually(lambda: metric(one, "yodel_redis_up") == 0, "Redis is away")
+            equal(keyed(one, "d", body)[2], None)
+            equal(keyed(one, "d", body)[2], "true")
+
+
 def test_redis_goes_and_comes_back():
     with RedisServer() as redis, node("n1", redis) as one, node("n2", redis) as two:
         both_know(one, two)
