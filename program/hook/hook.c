@@ -36,6 +36,16 @@ static uint64_t now_of(const struct yg_hook *hook)
 
 /* ---- what is lost ---- */
 
+void yg_hook_wake(struct yg_hook *hook, uint64_t ms)
+{
+    const uint64_t at = now_of(hook) + ms;
+
+    if (hook->wake_ms != 0 && hook->wake_ms <= at)
+        return;
+    hook->wake_ms = at;
+    hook->setup.port->wake(hook->setup.port_user, (uint32_t)ms);
+}
+
 /* What its client waits for, at the head of a lane. */
 static void lose_first(struct yg_lane *lane, enum yg_hook_loss why)
 {
@@ -134,6 +144,13 @@ static void store_again(struct yg_request *request, uint64_t now)
         yg_request_send(request, YG_PASSAGE_FREE);
 }
 
+/* A client waits for it, but not for a way that others have. */
+static bool is_too_late(const struct yg_request *request, uint64_t now)
+{
+    return request->class == YG_AWAITED &&
+           now - request->began_ms >= request->hook->options->timeout_ms;
+}
+
 static void again(struct yg_hook *hook)
 {
     const uint64_t now = now_of(hook);
@@ -149,6 +166,11 @@ static void again(struct yg_hook *hook)
         }
         if (request->post_result != 0) {
             yg_request_fail(request);
+            next = hook->requests;
+            continue;
+        }
+        if (request->again_ms != 0 && is_too_late(request, now)) {
+            yg_request_abandon(request, YG_LOST_WAITED);
             next = hook->requests;
             continue;
         }
@@ -176,8 +198,13 @@ static uint64_t next_ms(const struct yg_hook *hook, uint64_t now)
         at = now + SWEEP_MS;
     for (const struct yg_request *request = hook->requests; request != NULL;
          request = request->next) {
-        if (request->again_ms != 0 && request->again_ms < at)
-            at = request->again_ms > now ? request->again_ms : now + SWEEP_MS;
+        uint64_t due = UINT64_MAX;
+
+        if (request->post_result != 0)
+            due = now;
+        else if (request->again_ms != 0)
+            due = request->again_ms > now ? request->again_ms : now + SWEEP_MS;
+        at = due < at ? due : at;
     }
     return at;
 }
@@ -187,7 +214,7 @@ static void arm(struct yg_hook *hook)
     const uint64_t now = now_of(hook), at = next_ms(hook, now);
 
     if (at != UINT64_MAX)
-        hook->setup.port->wake(hook->setup.port_user, (uint32_t)(at - now));
+        yg_hook_wake(hook, at - now);
 }
 
 static void turn(struct yg_hook *hook)
@@ -195,6 +222,7 @@ static void turn(struct yg_hook *hook)
     if (hook->is_in_turn || hook->has_ended)
         return;
     hook->is_in_turn = true;
+    hook->wake_ms = 0;
     if (yg_hook_is_disabled(hook)) {
         lose_all(hook, YG_AWAITED, YG_LOST_DISABLED);
         lose_all(hook, YG_NOTICE, YG_LOST_DISABLED);
@@ -216,7 +244,7 @@ void yg_hook_go(struct yg_hook *hook)
     if (hook->is_in_turn || hook->has_ended)
         return;
     if (yg_hook_is_disabled(hook) || yg_circuit_is_open(&hook->circuit)) {
-        hook->setup.port->wake(hook->setup.port_user, 0);
+        yg_hook_wake(hook, 0);
         return;
     }
     while (store_once(hook))
@@ -225,7 +253,7 @@ void yg_hook_go(struct yg_hook *hook)
         struct yg_request *request;
 
         if (yg_request_new(hook->ready[class].first, &request) < 0) {
-            hook->setup.port->wake(hook->setup.port_user, 0);
+            yg_hook_wake(hook, 0);
             return;
         }
         yg_request_send(request, yg_circuit_ask(&hook->circuit, now_of(hook)));
@@ -256,7 +284,7 @@ void yg_hook_change(struct yg_hook *hook, const struct yg_webhook *options, unsi
     hook->options = options;
     hook->setup.version = version;
     yg_hook_cache_clear(&hook->cache);
-    hook->setup.port->wake(hook->setup.port_user, 0);
+    yg_hook_wake(hook, 0);
 }
 
 size_t yg_hook_num_events(const struct yg_hook *hook)

@@ -311,11 +311,25 @@ static void enter(struct yg_hook_event *event)
     count(event, 1);
 }
 
-/* Why an event cannot be taken; 0: it can.  The oldest notice makes room for a new one. */
+/* The oldest notices make room for as much as a new one has.  Returns whether there were any. */
+static bool make_room(struct yg_hook_event *event)
+{
+    struct yg_hook *hook = event->lane->hook;
+    const struct yg_hook_age *age = &hook->ages[yg_class_of(event)];
+    const bool had_some = age->oldest != NULL;
+    size_t room = 0;
+
+    while (room < cost_of(event) && age->oldest != NULL && is_full(hook, 8)) {
+        room += cost_of(age->oldest);
+        yg_hook_event_lose(age->oldest, YG_LOST_QUEUE);
+    }
+    return had_some;
+}
+
+/* Why an event cannot be taken; 0: it can. */
 static int check(struct yg_hook_event *event)
 {
     struct yg_hook *hook = event->lane->hook;
-    enum yg_class class;
 
     if (yg_text_failed(&event->text))
         return -ENOMEM;
@@ -323,11 +337,7 @@ static int check(struct yg_hook_event *event)
         return -ENOBUFS;
     if (!is_full(hook, 8) || event->kind == YG_HOOK_EVENT || event->is_raw)
         return 0; /* a client is held for its events, and each has some more at most */
-    class = yg_class_of(event);
-    if (class == YG_AWAITED || hook->ages[class].oldest == NULL)
-        return -ENOBUFS;
-    yg_hook_event_lose(hook->ages[class].oldest, YG_LOST_QUEUE);
-    return 0;
+    return yg_class_of(event) != YG_AWAITED && make_room(event) ? 0 : -ENOBUFS;
 }
 
 int yg_lane_push(struct yg_hook_event *event)

@@ -101,6 +101,7 @@ struct yg_hook {
     size_t num_events;     /* that wait, or are in requests */
     uint64_t next_id;
     unsigned num_lanes; /* that were made */
+    uint64_t wake_ms; /* when it has a turn; 0: when something comes */
     unsigned turn;
     bool has_ended, is_in_turn;
 };
@@ -128,6 +129,8 @@ void yg_hook_release(struct yg_hook *hook);
 /* ---- hook.c ---- */
 
 unsigned yg_hook_max_active(const struct yg_hook *hook);
+/* It has a turn in so long, or before. */
+void yg_hook_wake(struct yg_hook *hook, uint64_t ms);
 /* Sends what can be sent. */
 void yg_hook_go(struct yg_hook *hook);
 

@@ -179,7 +179,7 @@ void yg_request_abandon(struct yg_request *request, enum yg_hook_loss why)
 {
     atomic_fetch_add_explicit(&request->hook->setup.counts->lost[why], request->num,
                               memory_order_relaxed);
-    end(request, NULL, false);
+    end(request, NULL, request->was_known);
 }
 
 void yg_request_undo(struct yg_request *request)
@@ -526,5 +526,5 @@ void yg_request_send(struct yg_request *request, enum yg_passage passage)
     hook->num_active++;
     request->post_result = post(request, timeout_of(request, now));
     if (request->post_result != 0)
-        hook->setup.port->wake(hook->setup.port_user, 0);
+        yg_hook_wake(hook, 0);
 }
