@@ -111,6 +111,10 @@ typedef struct yodel_sio_options {
      * on_disconnect of its sockets: once for each that has come.  user is hooks_user. */
     yodel_sio_client_fn *on_client_open;
     yodel_sio_client_fn *on_client_close;
+    /* What is deferred of namespaces, sockets and events must be decided; 0: that of the server.
+     * A CONNECT that was not is refused, which is final for a client: whoever asks others for
+     * longer gives longer. */
+    uint32_t decide_ms;
 } yodel_sio_options;
 
 /*

@@ -227,6 +227,8 @@ struct yg_auth_config {
 
 /* ---- webhooks ---- */
 
+#define YG_WEBHOOK_MAX_TIMEOUT_MS 600000
+
 /* Bits of webhooks.kinds. */
 enum {
     YG_KIND_CONNECT = 1,

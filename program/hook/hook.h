@@ -24,6 +24,12 @@ struct yg_hook_setup {
     unsigned version;              /* of the configuration, 1 at least */
 };
 
+/*
+ * What a client waits for has its answer, or has failed, within this: it is sent within two times
+ * the time-out or never, has one for all its attempts, and is looked at twice a second.
+ */
+#define YG_HOOK_DECIDE_MS (3 * YG_WEBHOOK_MAX_TIMEOUT_MS + 15000)
+
 /* Returns NULL when out of memory. */
 struct yg_hook *yg_hook_new(const struct yg_hook_setup *setup);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "hook/hook.h"
 #include "serve/state.h"
 
 #define MAX_ORIGINS 1000
@@ -108,6 +109,7 @@ int yg_clients_start(struct yg_state *state)
             .ping_interval_ms = config->socketio.ping_interval_ms,
             .ping_timeout_ms = config->socketio.ping_timeout_ms,
             .connect_timeout_ms = config->socketio.connect_timeout_ms,
+            .decide_ms = YG_HOOK_DECIDE_MS,
             .max_payload = config->limits.message_bytes, .max_buffered = config->limits.queue_bytes,
             .max_rooms = config->limits.rooms_per_socket,
             .cors = other_origins(config, origins) > 0 ? &cors : NULL,

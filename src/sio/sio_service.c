@@ -238,7 +238,7 @@ static yodel_sio *make_sio(const struct yd_sio_setup *setup, const yodel_sio_opt
     sio->bus = setup->bus;
     sio->loops = setup->loops;
     sio->num_loops = setup->num_loops;
-    sio->decide_ms = setup->decide_ms;
+    sio->decide_ms = options->decide_ms > 0 ? options->decide_ms : setup->decide_ms;
     memcpy(sio->secret, setup->secret, sizeof sio->secret);
     yd_sio_namespaces_init(&sio->namespaces, mem, sio->secret);
     yd_sio_told_init(sio);

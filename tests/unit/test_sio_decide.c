@@ -420,6 +420,26 @@ static void test_sio_decide_is_over_in_time(void **state)
     sio_sim_expect(&client, "37[5]");
 }
 
+/* The service may have a time of its own. */
+static void test_sio_decide_in_the_time_of_its_service(void **state)
+{
+    yodel_sio_options options;
+
+    sio_sim_stop(&sim);
+    sio_sim_options(&options);
+    options.connect_timeout_ms = 600000;
+    options.decide_ms = 60000;
+    start_with(&options);
+    ask(SOCKET);
+    sio_sim_advance(&sim, 25000);
+    sio_sim_run(&sim);
+    assert_int_equal(seen.gone, 0);
+    assert_int_equal(accept_it(seen.decision), 0);
+    sio_sim_run(&sim);
+    expect_effect(verbs[0].effects[SOCKET]);
+    give_back();
+}
+
 /* One whose verdict is under way when the time is over. */
 static void test_sio_decide_in_time_however_late_the_loop_is(void **state)
 {
@@ -734,6 +754,7 @@ int main(void)
         FIXTURE_TEST(test_sio_decide_every_verb),
         FIXTURE_TEST(test_sio_decide_is_over_when_the_client_goes),
         FIXTURE_TEST(test_sio_decide_is_over_in_time),
+        FIXTURE_TEST(test_sio_decide_in_the_time_of_its_service),
         FIXTURE_TEST(test_sio_decide_in_time_however_late_the_loop_is),
         FIXTURE_TEST(test_sio_decide_is_over_with_the_server),
         FIXTURE_TEST(test_sio_decide_dropped),
