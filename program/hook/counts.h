@@ -47,6 +47,7 @@ struct yg_hook_counts {
     atomic_uint_least64_t batches[YG_HOOK_BATCH_BUCKETS + 1]; /* of each alone */
     atomic_uint_least64_t sent_events;                        /* in all of those */
     atomic_uint_least64_t queued_events, queued_bytes;        /* now */
+    atomic_uint_least64_t noted_events, noted_bytes;          /* those of them that nobody awaits */
     atomic_uint open_circuits;
     atomic_uint disabled_version; /* of the configuration in which it has answered 410 */
     /* Called with how long a request took. */

@@ -88,15 +88,30 @@ static bool has_much(const struct yg_lane *lane, unsigned part)
     return lane->num >= YG_LANE_EVENTS / part || lane->bytes >= YG_LANE_BYTES / part;
 }
 
+static bool is_much(const struct yg_hook *hook, const atomic_uint_least64_t *events,
+                    const atomic_uint_least64_t *bytes, unsigned eighths)
+{
+    const struct yg_queue_config *queue = &hook->options->queue;
+
+    return atomic_load_explicit(events, memory_order_relaxed) * 8 >=
+               (uint64_t)queue->events * eighths ||
+           atomic_load_explicit(bytes, memory_order_relaxed) * 8 >=
+               (uint64_t)queue->bytes * eighths;
+}
+
 static bool is_full(const struct yg_hook *hook, unsigned eighths)
 {
     const struct yg_hook_counts *counts = hook->setup.counts;
-    const struct yg_queue_config *queue = &hook->options->queue;
 
-    return atomic_load_explicit(&counts->queued_events, memory_order_relaxed) * 8 >=
-               (uint64_t)queue->events * eighths ||
-           atomic_load_explicit(&counts->queued_bytes, memory_order_relaxed) * 8 >=
-               (uint64_t)queue->bytes * eighths;
+    return is_much(hook, &counts->queued_events, &counts->queued_bytes, eighths);
+}
+
+/* Of notices: clients that say much leave the others half of it for their goodbyes. */
+static bool is_full_of_notices(const struct yg_hook *hook)
+{
+    const struct yg_hook_counts *counts = hook->setup.counts;
+
+    return is_full(hook, 8) && is_much(hook, &counts->noted_events, &counts->noted_bytes, 4);
 }
 
 static void hold(struct yg_lane *lane)
@@ -189,14 +204,19 @@ static size_t cost_of(const struct yg_hook_event *event)
 static void count(const struct yg_hook_event *event, int sign)
 {
     struct yg_hook *hook = event->lane->hook;
+    struct yg_hook_counts *counts = hook->setup.counts;
+    const uint64_t bytes = (uint64_t)((int64_t)cost_of(event) * sign);
 
     if (event->is_raw)
         return;
     hook->num_events += (size_t)sign;
-    atomic_fetch_add_explicit(&hook->setup.counts->queued_events, (uint64_t)(int64_t)sign,
+    atomic_fetch_add_explicit(&counts->queued_events, (uint64_t)(int64_t)sign,
                               memory_order_relaxed);
-    atomic_fetch_add_explicit(&hook->setup.counts->queued_bytes,
-                              (uint64_t)((int64_t)cost_of(event) * sign), memory_order_relaxed);
+    atomic_fetch_add_explicit(&counts->queued_bytes, bytes, memory_order_relaxed);
+    if (event->class == YG_AWAITED)
+        return;
+    atomic_fetch_add_explicit(&counts->noted_events, (uint64_t)(int64_t)sign, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counts->noted_bytes, bytes, memory_order_relaxed);
 }
 
 void yg_hook_event_end(struct yg_hook_event *event, const struct yg_hook_told *told)
@@ -311,19 +331,19 @@ static void enter(struct yg_hook_event *event)
     count(event, 1);
 }
 
-/* The oldest notices make room for as much as a new one has.  Returns whether there were any. */
+/* The oldest notices make room for as much as a new one has.  Returns whether it may come. */
 static bool make_room(struct yg_hook_event *event)
 {
     struct yg_hook *hook = event->lane->hook;
     const struct yg_hook_age *age = &hook->ages[yg_class_of(event)];
-    const bool had_some = age->oldest != NULL;
+    const bool may_come = age->oldest != NULL || !is_full_of_notices(hook);
     size_t room = 0;
 
-    while (room < cost_of(event) && age->oldest != NULL && is_full(hook, 8)) {
+    while (room < cost_of(event) && age->oldest != NULL && is_full_of_notices(hook)) {
         room += cost_of(age->oldest);
         yg_hook_event_lose(age->oldest, YG_LOST_QUEUE);
     }
-    return had_some;
+    return may_come;
 }
 
 /* Why an event cannot be taken; 0: it can. */

@@ -101,7 +101,7 @@ struct yg_hook {
     size_t num_events;     /* that wait, or are in requests */
     uint64_t next_id;
     unsigned num_lanes; /* that were made */
-    uint64_t wake_ms; /* when it has a turn; 0: when something comes */
+    uint64_t wake_ms;   /* when it has a turn; 0: when something comes */
     unsigned turn;
     bool has_ended, is_in_turn;
 };
