@@ -104,19 +104,19 @@ int yg_clients_start(struct yg_state *state)
 
     rc = yodel_sio_new(
         state->server,
-        YODEL_OPTIONS(
-            yodel_sio_options, .path = config->socketio.path,
-            .ping_interval_ms = config->socketio.ping_interval_ms,
-            .ping_timeout_ms = config->socketio.ping_timeout_ms,
-            .connect_timeout_ms = config->socketio.connect_timeout_ms,
-            .decide_ms = YG_HOOK_DECIDE_MS,
-            .max_payload = config->limits.message_bytes, .max_buffered = config->limits.queue_bytes,
-            .max_rooms = config->limits.rooms_per_socket,
-            .cors = other_origins(config, origins) > 0 ? &cors : NULL,
-            .recovery_ms = config->socketio.recovery_ms, .recovery_use_middleware = 1,
-            .close_congested = config->limits.on_slow == YG_SLOW_CLOSE, .allow_request = allow,
-            .on_client_open = on_client_open, .on_client_close = on_client_close,
-            .hooks_user = state, .channels = state->service.kept),
+        YODEL_OPTIONS(yodel_sio_options, .path = config->socketio.path,
+                      .ping_interval_ms = config->socketio.ping_interval_ms,
+                      .ping_timeout_ms = config->socketio.ping_timeout_ms,
+                      .connect_timeout_ms = config->socketio.connect_timeout_ms,
+                      .decide_ms = YG_HOOK_DECIDE_MS, .max_payload = config->limits.message_bytes,
+                      .max_buffered = config->limits.queue_bytes,
+                      .max_rooms = config->limits.rooms_per_socket,
+                      .cors = other_origins(config, origins) > 0 ? &cors : NULL,
+                      .recovery_ms = config->socketio.recovery_ms, .recovery_use_middleware = 1,
+                      .close_congested = config->limits.on_slow == YG_SLOW_CLOSE,
+                      .allow_request = allow, .on_client_open = on_client_open,
+                      .on_client_close = on_client_close, .hooks_user = state,
+                      .channels = state->service.kept),
         &state->sio);
     if (rc < 0) {
         yg_log(state, YG_LOG_ERROR, "socketio: %s", yodel_strerror(rc));
