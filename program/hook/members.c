@@ -21,7 +21,7 @@ void yg_member_put_json(struct yg_text *text, const char *name, const json_t *va
         yg_text_puts(text, "null");
 }
 
-/* ---- queries ---- */
+/* ---- what clients have sent ---- */
 
 static int digit(char c)
 {
@@ -30,6 +30,64 @@ static int digit(char c)
 
     return at != NULL ? (int)((at - digits) % 16) : -1;
 }
+
+/* What \uXXXX at text stands for; 0: it is none. */
+static unsigned unit_at(const char *text, size_t len)
+{
+    unsigned unit = 0;
+
+    if (len < 6 || text[0] != '\\' || text[1] != 'u')
+        return 0;
+    for (unsigned i = 2; i < 6; i++) {
+        const int value = digit(text[i]);
+
+        if (value < 0)
+            return 0;
+        unit = unit * 16 + (unsigned)value;
+    }
+    return unit;
+}
+
+static bool is_high(unsigned unit)
+{
+    return unit >= 0xd800 && unit < 0xdc00;
+}
+
+static bool is_low(unsigned unit)
+{
+    return unit >= 0xdc00 && unit < 0xe000;
+}
+
+/* Mends the escape at text.  Returns how much there was of it. */
+static size_t mend(char *text, size_t len)
+{
+    const unsigned unit = unit_at(text, len);
+
+    if (unit == 0)
+        return len < 2 ? len : 2;
+    if (is_high(unit) && is_low(unit_at(text + 6, len - 6)))
+        return 12;
+    if (is_high(unit) || is_low(unit))
+        memcpy(text + 2, "fffd", 4);
+    return 6;
+}
+
+void yg_member_put_sent(struct yg_text *text, const char *name, yodel_str json)
+{
+    const size_t before = text->len;
+    char *at, *end;
+
+    yg_text_printf(text, ",\"%s\":", name);
+    yg_text_add(text, json.ptr, json.len);
+    if (yg_text_failed(text))
+        return;
+    at = text->ptr + before;
+    end = text->ptr + text->len;
+    while (at < end && (at = memchr(at, '\\', (size_t)(end - at))) != NULL)
+        at += mend(at, (size_t)(end - at));
+}
+
+/* ---- queries ---- */
 
 /* As forms are encoded: a plus is a blank; a percent sign without two digits is itself. */
 static void decode(struct yg_text *text, yodel_str part)

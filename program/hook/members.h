@@ -11,6 +11,10 @@ void yg_member_put(struct yg_text *text, const char *name, yodel_str value);
 /* value NULL: null. */
 void yg_member_put_json(struct yg_text *text, const char *name, const json_t *value);
 
+/* What a client has sent, valid JSON: half a pair of surrogates (\uD800), which many parsers take
+ * no JSON with, becomes U+FFFD. */
+void yg_member_put_sent(struct yg_text *text, const char *name, yodel_str json);
+
 /* The fields of a query as an object of strings, decoded; the first of a name counts. */
 void yg_query_put(struct yg_text *text, yodel_str query);
 

@@ -465,8 +465,7 @@ static int push_event(struct yg_hooked *hooked, yodel_sio_event *event)
     if (made != NULL) {
         text = yg_hook_event_text(made);
         yg_member_put(text, "event", yodel_sio_event_name(event));
-        yg_text_puts(text, ",\"args\":");
-        yg_text_add(text, args.ptr, args.len);
+        yg_member_put_sent(text, "args", args);
         yg_text_puts(text, asked->ack != NULL ? ",\"ack\":true" : ",\"ack\":false");
         put_attachments(text, event);
         if (asked->ack != NULL)

@@ -38,6 +38,7 @@ struct served {
     yodel_timer timer;
     char *name;
     char prefix[25];
+    unsigned number; /* on its loop */
     bool is_configured;
 };
 
@@ -255,9 +256,9 @@ static int set_up(struct served *served, const struct yg_webhook *options)
     served->series = yg_hook_series(hooks->counts, options->name);
     if (served->name == NULL || served->series == NULL || new_line(of, options, &served->line) < 0)
         return -ENOMEM;
+    served->number = of->first != NULL ? of->first->number + 1 : 0;
     snprintf(served->prefix, sizeof(served->prefix), "%012" PRIx64 "-%x-%x-",
-             hooks->run & 0xffffffffffffu, yodel_loop_index(of->loop),
-             of->first != NULL ? (unsigned)strtoul(of->first->prefix + 15, NULL, 16) + 1 : 0);
+             hooks->run & 0xffffffffffffu, yodel_loop_index(of->loop), served->number);
     setup.counts = yg_hook_series_counts(served->series);
     served->hook = yg_hook_new(&setup);
     return served->hook != NULL ? 0 : -ENOMEM;

@@ -7,6 +7,7 @@ import signal
 import time
 
 from harness import WebSocket, equal, eventually, http, run
+from hooked_server import SECRET as HOOK_SECRET
 from hooked_server import Hooked, Hooks, hooked
 from sio_client import ConnectError
 from tokens import SECRET, token
@@ -222,6 +223,23 @@ def test_the_flush_at_the_end():
         backend.answers.clear()
         equal(server.yodel.process.wait(30), 0)
         equal(len(backend.of("disconnected")), 1)
+
+
+def test_ids_of_many_loops():
+    names = ("main", "b", "c")
+    spaces = "[" + ", ".join(f"{{name: /{name}, auth: required, webhook: {name}}}" for name in names) + "]"
+    with contextlib.closing(Hooks()) as backend:
+        others = "".join(f"}}, {{name: {name}, url: '{backend.url('/hook')}', secret: {HOOK_SECRET}" for name in names[1:])
+        with Hooked(backend, hook=others, spaces=spaces, more="server: {loops: 18}") as server:
+            for _ in range(50):
+                websocket = WebSocket(server.port, "/socket.io/?EIO=4&transport=websocket")
+                for name in names:
+                    websocket.send_text(f"40/{name},")
+                while (message := websocket.message())[:4] != "40/c":
+                    assert message[0] in "04", message
+                websocket.close()
+            backend.until("disconnected", 150)
+            equal(len({event["id"] for event in backend.events}), len(backend.events))
 
 
 def test_410_disables_until_a_reload():

@@ -137,6 +137,25 @@ static void reads_query(const char *query, const char *expected)
     yg_text_done(&text);
 }
 
+static void sends(const char *json, const char *expected)
+{
+    struct yg_text text = {0};
+
+    yg_member_put_sent(&text, "a", yodel_str_of(json));
+    assert_string_equal(yg_text_string(&text) + 5, expected);
+    yg_text_done(&text);
+}
+
+static void test_hook_half_surrogates(void **state)
+{
+    sends("[]", "[]");
+    sends("[\"\\ud83d\\uDE00\\u00e4\\\\ud800\"]", "[\"\\ud83d\\uDE00\\u00e4\\\\ud800\"]");
+    sends("[\"\\ud800\"]", "[\"\\ufffd\"]");
+    sends("[\"\\ud800\\n\\uDfff\"]", "[\"\\ufffd\\n\\ufffd\"]");
+    sends("[\"\\ud800\\ud800\\udc00\"]", "[\"\\ufffd\\ud800\\udc00\"]");
+    sends("[\"\\\\\\udc00\"]", "[\"\\\\\\ufffd\"]");
+}
+
 static void test_hook_queries(void **state)
 {
     reads_query("", "{}");
@@ -351,6 +370,7 @@ static void test_hook_answer_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hook_half_surrogates),
         cmocka_unit_test(test_hook_queries),
         cmocka_unit_test(test_hook_signatures),
         cmocka_unit_test(test_hook_signatures_out_of_memory),
