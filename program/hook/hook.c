@@ -194,7 +194,7 @@ static uint64_t next_ms(const struct yg_hook *hook, uint64_t now)
 
     if (hook->ages[YG_AWAITED].oldest != NULL || hook->held != NULL ||
         hook->ready[YG_NOTICE].first != NULL || hook->ready[YG_STORED].first != NULL ||
-        hook->num_storing > 0)
+        hook->num_storing > 0 || hook->waiting != NULL)
         at = now + SWEEP_MS;
     for (const struct yg_request *request = hook->requests; request != NULL;
          request = request->next) {
@@ -227,6 +227,7 @@ static void turn(struct yg_hook *hook)
         lose_all(hook, YG_AWAITED, YG_LOST_DISABLED);
         lose_all(hook, YG_NOTICE, YG_LOST_DISABLED);
     }
+    yg_hook_look_at_waiting(hook);
     again(hook);
     lose_late(hook);
     while (store_once(hook) || go_once(hook))

@@ -6,6 +6,7 @@
 #include "hook/counts.h"
 #include "hook/lane.h"
 #include "hook/port.h"
+#include "hook/turns.h"
 
 /*
  * A webhook on a loop: sends what is in its lanes.  Of a lane one request is on its way, and what
@@ -20,6 +21,7 @@ struct yg_hook_setup {
     const struct yg_hook_port *port;  /* borrowed */
     void *port_user;
     struct yg_hook_counts *counts; /* borrowed */
+    struct yg_turns *turns;        /* of all loops; borrowed; NULL: no order of users */
     unsigned num_loops;            /* that share in_flight */
     unsigned version;              /* of the configuration, 1 at least */
 };

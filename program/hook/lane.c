@@ -61,12 +61,103 @@ static void enter_ready(struct yg_lane *lane, struct yg_ready *ready)
     ready->last = lane;
 }
 
-static bool may_go(const struct yg_lane *lane)
+/* ---- turns of users ---- */
+
+static void leave_waiting(struct yg_lane *lane)
 {
-    if (lane->first == NULL)
+    if (!lane->waits)
+        return;
+    lane->waits = false;
+    *(lane->waits_prev != NULL ? &lane->waits_prev->waits_next : &lane->hook->waiting) =
+        lane->waits_next;
+    if (lane->waits_next != NULL)
+        lane->waits_next->waits_prev = lane->waits_prev;
+}
+
+static void enter_waiting(struct yg_lane *lane)
+{
+    struct yg_hook *hook = lane->hook;
+
+    if (lane->waits)
+        return;
+    lane->waits = true;
+    lane->waits_prev = NULL;
+    lane->waits_next = hook->waiting;
+    if (hook->waiting != NULL)
+        hook->waiting->waits_prev = lane;
+    hook->waiting = lane;
+}
+
+static void end_turn(struct yg_lane *lane)
+{
+    leave_waiting(lane);
+    if (lane->turn.line != NULL)
+        yg_turn_end(lane->hook->setup.turns, &lane->turn);
+}
+
+/* Whether it has its turn, if it needs one. */
+static bool has_turn(struct yg_lane *lane)
+{
+    const struct yg_hook *hook = lane->hook;
+
+    if (lane->user == NULL || hook->setup.turns == NULL || hook->has_ended ||
+        hook->options->order != YG_ORDER_USER)
+        return true;
+    lane->turn.name = lane->user;
+    lane->turn.wake = hook->setup.port->poke;
+    lane->turn.user = hook->setup.port_user;
+    if (yg_turn_ask(hook->setup.turns, &lane->turn) == YG_TURN_HAS) {
+        leave_waiting(lane);
+        return true;
+    }
+    enter_waiting(lane);
+    return false;
+}
+
+int yg_lane_set_user(struct yg_lane *lane, const char *user)
+{
+    char *copy = user != NULL ? strdup(user) : NULL;
+
+    if (user != NULL && copy == NULL)
+        return -ENOMEM;
+    end_turn(lane);
+    free(lane->user);
+    lane->user = copy;
+    yg_lane_look(lane);
+    return 0;
+}
+
+void yg_lane_done(struct yg_lane *lane)
+{
+    lane->num_requests--;
+    if (lane->num_requests == 0)
+        end_turn(lane);
+    yg_lane_look(lane);
+}
+
+void yg_hook_look_at_waiting(struct yg_hook *hook)
+{
+    struct yg_lane *next;
+
+    for (struct yg_lane *lane = hook->waiting; lane != NULL; lane = next) {
+        next = lane->waits_next;
+        yg_lane_look(lane);
+    }
+}
+
+/* ---- lanes that are ready ---- */
+
+static bool may_go(struct yg_lane *lane)
+{
+    if (lane->first == NULL) {
+        if (lane->num_requests == 0)
+            end_turn(lane);
         return false;
-    return lane->num_requests == 0 || (lane->hook->options->order == YG_ORDER_NONE &&
-                                       lane->only_events && lane->first->kind == YG_HOOK_EVENT);
+    }
+    if (lane->num_requests == 0)
+        return has_turn(lane);
+    return lane->hook->options->order == YG_ORDER_NONE && lane->only_events &&
+           lane->first->kind == YG_HOOK_EVENT;
 }
 
 void yg_lane_look(struct yg_lane *lane)
@@ -293,8 +384,7 @@ void yg_hook_event_drop(struct yg_hook_event *event)
     lane->num_requests++; /* it stays for the call */
     yg_lane_look(lane);
     yg_hook_event_end(event, &told);
-    lane->num_requests--;
-    yg_lane_look(lane);
+    yg_lane_done(lane);
     yg_lane_unuse(lane);
 }
 
@@ -462,7 +552,9 @@ void yg_lane_unuse(struct yg_lane *lane)
 {
     if (!lane->has_left || lane->first != NULL || lane->num_requests > 0)
         return;
+    end_turn(lane);
     yg_text_done(&lane->kept);
+    free(lane->user);
     free(lane);
 }
 

@@ -56,6 +56,10 @@ struct yg_lane *yg_lane_new(struct yg_hook *hook, yodel_str ns, const struct yg_
 int yg_lane_keep(struct yg_lane *lane);
 void yg_lane_renew(struct yg_lane *lane);
 
+/* Says whose events they are from now on: with webhooks.order: user those of all lanes of a user
+ * come one after the other.  NULL: nobody's.  0 or -ENOMEM. */
+int yg_lane_set_user(struct yg_lane *lane, const char *user);
+
 /* How many events it has had; the next one is numbered after that. */
 uint32_t yg_lane_seq(const struct yg_lane *lane);
 void yg_lane_set_seq(struct yg_lane *lane, uint32_t seq);

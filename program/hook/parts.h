@@ -63,6 +63,10 @@ struct yg_lane {
     struct yg_lane *ready_next, *ready_prev;
     struct yg_lane *held_next, *held_prev;
     struct yg_text kept; /* the owner's object; empty: asked for each time */
+    char *user;          /* whose events come one after the other; NULL: nobody's */
+    struct yg_turn turn;
+    bool waits; /* for its turn; then it is in a list: */
+    struct yg_lane *waits_next, *waits_prev;
     char ns[];
 };
 
@@ -95,10 +99,11 @@ struct yg_hook {
     struct yg_hook_age ages[YG_NUM_CLASSES];
     struct yg_request *requests;
     struct yg_lane *held;
-    unsigned num_active;   /* requests on their way */
-    unsigned num_storing;  /* requests of class STORED */
-    unsigned num_retrying; /* notices that wait for another attempt */
-    size_t num_events;     /* that wait, or are in requests */
+    struct yg_lane *waiting; /* for their turns */
+    unsigned num_active;     /* requests on their way */
+    unsigned num_storing;    /* requests of class STORED */
+    unsigned num_retrying;   /* notices that wait for another attempt */
+    size_t num_events;       /* that wait, or are in requests */
     uint64_t next_id;
     unsigned num_lanes; /* that were made */
     uint64_t wake_ms;   /* when it has a turn; 0: when something comes */
@@ -115,6 +120,10 @@ struct yg_hook_event *yg_lane_pop(struct yg_lane *lane);
 void yg_lane_unpop(struct yg_hook_event *event);
 /* Puts it among those that are ready, or takes it out, as it is now. */
 void yg_lane_look(struct yg_lane *lane);
+/* A request has no events of it any more: the next of its user has its turn. */
+void yg_lane_done(struct yg_lane *lane);
+/* Looks at those that wait for their turns. */
+void yg_hook_look_at_waiting(struct yg_hook *hook);
 /* Frees it, when nothing needs it any more. */
 void yg_lane_unuse(struct yg_lane *lane);
 /* The end of an event that is in no list; it is told and freed. */

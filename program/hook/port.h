@@ -25,6 +25,9 @@ struct yg_hook_port {
     /* Has yg_hook_turn() called after so long, in place of what was asked for before; never inside
      * this call. */
     void (*wake)(void *user, uint32_t ms);
+    /* The same, soon, from any thread; it may be forgotten when memory ends.  NULL: without
+     * yg_hook_setup.turns. */
+    void (*poke)(void *user);
     /* As yg_hook_client_post() and yg_hook_call_cancel(). */
     int (*post)(void *user, const struct yg_hook_request *request, yg_hook_reply_fn *reply,
                 void *reply_user, struct yg_hook_call **ret_call);

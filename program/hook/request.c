@@ -149,8 +149,7 @@ static void end_events(struct yg_request *request, struct yg_hook_answer *answer
         each.max_age_s = request->max_age_s;
         yg_hook_event_end(event, &each);
         if (last) {
-            lane->num_requests--;
-            yg_lane_look(lane);
+            yg_lane_done(lane);
             yg_lane_unuse(lane);
         }
     }
@@ -295,8 +294,7 @@ static void refuse(struct yg_request *request, const struct yg_hook_reply *reply
 
     leave_list(request);
     yg_hook_event_end(event, &told);
-    lane->num_requests--;
-    yg_lane_look(lane);
+    yg_lane_done(lane);
     yg_lane_unuse(lane);
     free_request(request);
     json_decref(object);

@@ -13,6 +13,7 @@ struct yg_hook_series {
     struct yg_hook_series *next;
     char *name;
     struct yg_hook_counts counts;
+    struct yg_turns *turns;
     struct yg_histogram durations;
     atomic_int_least64_t oldest_ms[]; /* by loop */
 };
@@ -42,6 +43,7 @@ void yg_hook_counts_free(struct yg_hook_counts_of_all *all)
         return;
     for (series = atomic_load(&all->first); series != NULL; series = next) {
         next = series->next;
+        yg_turns_free(series->turns);
         free(series->name);
         free(series);
     }
@@ -74,7 +76,10 @@ static struct yg_hook_series *find_or_add(struct yg_hook_counts_of_all *all, con
     if (series == NULL)
         return NULL;
     series->name = strdup(name);
-    if (series->name == NULL) {
+    series->turns = yg_turns_new();
+    if (series->name == NULL || series->turns == NULL) {
+        yg_turns_free(series->turns);
+        free(series->name);
         free(series);
         return NULL;
     }
@@ -98,6 +103,11 @@ struct yg_hook_series *yg_hook_series(struct yg_hook_counts_of_all *all, const c
 struct yg_hook_counts *yg_hook_series_counts(struct yg_hook_series *series)
 {
     return &series->counts;
+}
+
+struct yg_turns *yg_hook_series_turns(struct yg_hook_series *series)
+{
+    return series->turns;
 }
 
 void yg_hook_series_oldest(struct yg_hook_series *series, unsigned loop, int64_t ms)

@@ -162,7 +162,7 @@ int yg_hooked_begin(struct yg_state *state, yodel_sio_socket *socket, struct yg_
     if (hooked == NULL)
         return -ENOMEM;
     yg_hooked_attach(hooked);
-    return 0;
+    return yg_lane_set_user(hooked->lane, yg_state_user(socket));
 }
 
 /* ---- goodbye ---- */

@@ -8,6 +8,7 @@
 #include "hook/members.h"
 #include "serve/hooked_parts.h"
 #include "serve/session.h"
+#include "state/socket_state.h"
 
 /* The question whether a socket may connect. */
 
@@ -78,7 +79,9 @@ static enum yg_verdict begin(struct question *question, struct yg_hook_result *r
         return YG_VERDICT_LATER;
     verdict =
         yg_session_begin(door->state, door->socket, config, ns, &question->token, result, ret_code);
-    if (verdict == YG_VERDICT_YES && yg_lane_keep(question->hooked->lane) < 0)
+    if (verdict == YG_VERDICT_YES &&
+        (yg_lane_keep(question->hooked->lane) < 0 ||
+         yg_lane_set_user(question->hooked->lane, yg_state_user(door->socket)) < 0))
         verdict = YG_VERDICT_LATER;
     return verdict;
 }

@@ -44,7 +44,8 @@ static int identify(struct yg_hooked_ws *hooked, const struct yg_hook_result *sa
     hooked->user = user != NULL ? strdup(user) : NULL;
     if ((user != NULL && hooked->user == NULL) || copy_json(meta, &hooked->meta) < 0 ||
         copy_json(info, &hooked->info) < 0 ||
-        copy_json(said != NULL ? said->data : NULL, &hooked->hello) < 0)
+        copy_json(said != NULL ? said->data : NULL, &hooked->hello) < 0 ||
+        yg_lane_set_user(hooked->lane, hooked->user) < 0)
         return -ENOMEM;
     yg_hooked_ws_end_at(hooked, said != NULL && said->has_expires
                                     ? said->expires_at

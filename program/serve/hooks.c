@@ -36,6 +36,7 @@ struct served {
     struct yg_hook_series *series;
     struct line *line;
     yodel_timer timer;
+    atomic_bool is_poked;
     char *name;
     char prefix[25];
     unsigned number; /* on its loop */
@@ -148,6 +149,24 @@ static void wake(void *user, uint32_t ms)
     (void)yodel_timer_start(&served->timer, ms);
 }
 
+static void on_poke(yodel_loop *loop, void *arg)
+{
+    struct served *served = arg;
+
+    (void)loop;
+    atomic_store(&served->is_poked, false);
+    (void)yodel_timer_start(&served->timer, 0);
+}
+
+static void poke(void *user)
+{
+    struct served *served = user;
+
+    if (!atomic_exchange(&served->is_poked, true) &&
+        yodel_loop_post(served->of->loop, on_poke, served, NULL) < 0)
+        atomic_store(&served->is_poked, false);
+}
+
 static int post(void *user, const struct yg_hook_request *request, yg_hook_reply_fn *reply,
                 void *reply_user, struct yg_hook_call **ret_call)
 {
@@ -209,6 +228,7 @@ static const struct yg_hook_port port = {.now_ms = now_ms,
                                          .wall_ms = wall_ms,
                                          .chance = chance,
                                          .wake = wake,
+                                         .poke = poke,
                                          .post = post,
                                          .cancel = cancel,
                                          .store = store,
@@ -260,6 +280,7 @@ static int set_up(struct served *served, const struct yg_webhook *options)
     snprintf(served->prefix, sizeof(served->prefix), "%012" PRIx64 "-%x-%x-",
              hooks->run & 0xffffffffffffu, yodel_loop_index(of->loop), served->number);
     setup.counts = yg_hook_series_counts(served->series);
+    setup.turns = yg_hook_series_turns(served->series);
     served->hook = yg_hook_new(&setup);
     return served->hook != NULL ? 0 : -ENOMEM;
 }

@@ -53,24 +53,11 @@ static unsigned check_rooms(struct yg_state *state, const struct yg_config *conf
     return num;
 }
 
-static unsigned check_webhooks(struct yg_state *state, const struct yg_config *config)
-{
-    unsigned num = 0;
-
-    for (size_t i = 0; i < config->webhooks.num; i++) {
-        const struct yg_webhook *hook = &config->webhooks.items[i];
-
-        num += refuse(state, hook->order == YG_ORDER_USER, "webhooks.order: user");
-    }
-    return num;
-}
-
 unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config)
 {
     unsigned num = check_rooms(state, config);
     num += refuse(state, config->events.num > 0 && (config->auth.methods & YG_METHOD_JWT) == 0,
                   "events without jwt among auth.methods");
 
-    num += check_webhooks(state, config);
     return num;
 }

@@ -134,6 +134,29 @@ def test_events_come_in_order_and_joined():
         assert len(backend.requests) < 100, len(backend.requests)
 
 
+def test_events_of_a_user_come_one_after_the_other():
+    going, most = [], []
+
+    def slow(event):
+        going.append(event["socket"]["user"])
+        most.append(going.count(event["socket"]["user"]))
+        time.sleep(0.01)
+        going.remove(event["socket"]["user"])
+        return {"ack": [1]}
+
+    answers = {"connect": lambda event: {"user": event["auth"]["user"]}, "event": slow}
+    with hooked(answers, hook=", order: user, batch: {events: 1}", more="server: {loops: 2}") as (backend, server):
+        clients = [server.client(auth={"user": f"u{number % 2}"}) for number in range(8)]
+        backend.until("connected", 8)
+        calls = [(client, client.begin_call("x")) for _ in range(10) for client in clients]
+        for client, call in calls:
+            equal(client.end_call(call), [1])
+        equal(max(most), 1)
+        for client in clients:
+            client.close()
+        backend.until("disconnected", 8)
+
+
 def test_binary_both_ways():
     with hooked({"b": lambda event: {"ack": event["args"], "attachments": event["attachments"]}}) as (backend, server):
         with server.client() as client:

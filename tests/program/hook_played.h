@@ -38,6 +38,7 @@ static struct world {
     struct yg_webhook options;
     struct yg_hook_counts counts;
     struct yg_hook *hook;
+    struct yg_turns *turns;
     unsigned num_held, num_let_go;
     char log[2000]; /* what was told of events */
 } world;
@@ -60,6 +61,11 @@ static uint32_t chance(void *user)
 static void wake(void *user, uint32_t ms)
 {
     world.wake_ms = world.now_ms + ms;
+}
+
+static void poke(void *user)
+{
+    wake(user, 0);
 }
 
 static int post(void *user, const struct yg_hook_request *request, yg_hook_reply_fn *reply,
@@ -148,6 +154,7 @@ static const struct yg_hook_port port = {.now_ms = now_ms,
                                          .wall_ms = wall_ms,
                                          .chance = chance,
                                          .wake = wake,
+                                         .poke = poke,
                                          .post = post,
                                          .cancel = cancel,
                                          .store = store,
@@ -173,11 +180,13 @@ static const struct yg_webhook defaults = {
 
 static void begin(void)
 {
+    struct yg_turns *turns = yg_turns_new();
     const struct yg_hook_setup setup = {.options = &world.options,
                                         .node = "n1",
                                         .prefix = "p-",
                                         .port = &port,
                                         .counts = &world.counts,
+                                        .turns = turns,
                                         .num_loops = 1,
                                         .version = 1};
 
@@ -186,6 +195,7 @@ static void begin(void)
     store_result = 0;
     world.now_ms = 1000;
     world.options = defaults;
+    world.turns = turns;
     world.hook = yg_hook_new(&setup);
     assert_non_null(world.hook);
 }
@@ -194,6 +204,7 @@ static void end(void)
 {
     yg_hook_end(world.hook, NULL, NULL);
     yg_hook_free(world.hook);
+    yg_turns_free(world.turns);
     assert_int_equal(world.num_open, 0);
     assert_int_equal(num_open_storings, 0);
     assert_int_equal(world.counts.queued_events, 0);

@@ -112,6 +112,55 @@ static void test_hook_lanes_without_an_order(void **state)
     end();
 }
 
+/* Of two clients of one user one has its turn, of others nobody waits. */
+static void test_hook_lanes_of_a_user(void **state)
+{
+    struct client a = enter("a"), b = enter("b"), c = enter("c");
+
+    begin();
+    world.options.order = YG_ORDER_USER;
+    open_lane(&a);
+    open_lane(&b);
+    open_lane(&c);
+    assert_int_equal(yg_lane_set_user(a.lane, "ann"), 0);
+    assert_int_equal(yg_lane_set_user(b.lane, "ann"), 0);
+    assert_int_equal(yg_lane_set_user(c.lane, "cy"), 0);
+    pushed(&a, YG_HOOK_EVENT, "1");
+    pushed(&b, YG_HOOK_EVENT, "2");
+    pushed(&a, YG_HOOK_EVENT, "3");
+    pushed(&c, YG_HOOK_EVENT, "4");
+    assert_int_equal(world.num_calls, 2);
+    answer(0, 204, "");
+    pass(0);
+    assert_int_equal(world.num_calls, 3);
+    body_has(2, "\"name\":\"2\"");
+    pushed(&b, YG_HOOK_EVENT, "5");
+    answer(2, 204, "");
+    pass(0);
+    body_has(3, "\"name\":\"3\"");
+    yg_lane_leave(b.lane); /* waits on all the same */
+    answer(3, 204, "");
+    pass(0);
+    body_has(4, "\"name\":\"5\"");
+    answer(4, 204, "");
+    answer(1, 204, "");
+    logged("1+ 2+ 3+ 5+ 4+ ");
+    pushed(&a, YG_HOOK_EVENT, "6");
+    assert_int_equal(world.num_open, 1);
+    pushed(&c, YG_HOOK_EVENT, "7");
+    assert_int_equal(yg_lane_set_user(c.lane, "ann"), 0);
+    pushed(&c, YG_HOOK_EVENT, "8");
+    answer(6, 204, "");
+    pass(0);
+    assert_int_equal(world.num_calls, 7); /* still the turn of a */
+    answer(5, 204, "");
+    pass(0);
+    assert_int_equal(world.num_calls, 8);
+    yg_lane_leave(a.lane);
+    yg_lane_leave(c.lane);
+    end();
+}
+
 /* ---- failures ---- */
 
 static void test_hook_lanes_try_again_within_the_timeout(void **state)
@@ -656,8 +705,10 @@ static void run_out_of_memory(size_t n)
     int rc[3];
 
     begin();
+    world.options.order = YG_ORDER_USER;
     world.options.secret = "0123456789012345678901234567890123456789";
     open_lane(&a);
+    assert_int_equal(yg_lane_set_user(a.lane, "ann"), 0);
     failing_start(n);
     rc[0] = push(&a, YG_HOOK_CONNECT, "1");
     rc[1] = push(&a, YG_HOOK_EVENT, "2");
@@ -714,6 +765,7 @@ int main(void)
         cmocka_unit_test(test_hook_lanes_keep_the_classes_apart),
         cmocka_unit_test(test_hook_lanes_share_requests_for_notices),
         cmocka_unit_test(test_hook_lanes_without_an_order),
+        cmocka_unit_test(test_hook_lanes_of_a_user),
         cmocka_unit_test(test_hook_lanes_try_again_within_the_timeout),
         cmocka_unit_test(test_hook_lanes_do_not_repeat_what_is_wrong),
         cmocka_unit_test(test_hook_lanes_refusals_of_connects),
