@@ -14,9 +14,9 @@ static const char *const outcomes[] = {
 };
 
 static const char *const losses[] = {
-    [YG_LOST_QUEUE] = "queue",      [YG_LOST_EXPIRED] = "expired", [YG_LOST_FAILED] = "failed",
-    [YG_LOST_CIRCUIT] = "circuit",  [YG_LOST_WAITED] = "waited",   [YG_LOST_DISABLED] = "disabled",
-    [YG_LOST_MEMORY] = "no_memory", [YG_LOST_END] = "end",
+    [YG_LOST_QUEUE] = "queue",       [YG_LOST_EXPIRED] = "expired",  [YG_LOST_REFUSED] = "refused",
+    [YG_LOST_FAILED] = "failed",     [YG_LOST_CIRCUIT] = "circuit",  [YG_LOST_WAITED] = "waited",
+    [YG_LOST_DISABLED] = "disabled", [YG_LOST_MEMORY] = "no_memory", [YG_LOST_END] = "end",
 };
 
 const uint32_t yg_hook_batch_bounds[YG_HOOK_BATCH_BUCKETS] = {1, 2, 4, 8, 16, 32, 64, 128};

@@ -22,11 +22,12 @@ enum yg_hook_outcome {
 };
 
 enum yg_hook_loss {
-    YG_LOST_QUEUE,    /* the queue was full: the oldest notice went */
-    YG_LOST_EXPIRED,  /* a notice was not taken for as long as retry.for */
-    YG_LOST_FAILED,   /* what a client waits for was given up */
-    YG_LOST_CIRCUIT,  /* the same, as the circuit was open */
-    YG_LOST_WAITED,   /* the same, as it was not sent for too long */
+    YG_LOST_QUEUE,   /* the queue was full: the oldest notice went */
+    YG_LOST_EXPIRED, /* a notice was not taken for as long as retry.for */
+    YG_LOST_REFUSED, /* a notice was answered with a status that another attempt would not change */
+    YG_LOST_FAILED,  /* what a client waits for was given up */
+    YG_LOST_CIRCUIT, /* the same, as the circuit was open */
+    YG_LOST_WAITED,  /* the same, as it was not sent for too long */
     YG_LOST_DISABLED, /* the back end has answered 410 */
     YG_LOST_MEMORY,
     YG_LOST_END, /* the program ended */

@@ -332,6 +332,13 @@ static bool may_be_known(enum yg_hook_outcome outcome, int result)
            outcome == YG_HOOK_TOO_LARGE || (outcome == YG_HOOK_NETWORK && result != -ECONNREFUSED);
 }
 
+static enum yg_hook_loss loss_of(const struct yg_request *request, enum yg_hook_outcome outcome)
+{
+    if (request->class == YG_AWAITED)
+        return YG_LOST_FAILED;
+    return is_passing(outcome) ? YG_LOST_EXPIRED : YG_LOST_REFUSED;
+}
+
 static void fail(struct yg_request *request, enum yg_hook_outcome outcome, int result,
                  uint32_t retry_after_ms)
 {
@@ -347,10 +354,8 @@ static void fail(struct yg_request *request, enum yg_hook_outcome outcome, int r
     }
     /* What has come to the back end is not lost, whatever it has answered. */
     if (request->class == YG_AWAITED || outcome != YG_HOOK_BAD_ANSWER)
-        atomic_fetch_add_explicit(
-            &hook->setup.counts
-                 ->lost[request->class == YG_AWAITED ? YG_LOST_FAILED : YG_LOST_EXPIRED],
-            request->num, memory_order_relaxed);
+        atomic_fetch_add_explicit(&hook->setup.counts->lost[loss_of(request, outcome)],
+                                  request->num, memory_order_relaxed);
     yg_request_end(request, NULL,
                    &(const struct yg_hook_told){.may_be_known = request->was_known,
                                                 .was_answered = !is_passing(outcome)});

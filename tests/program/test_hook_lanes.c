@@ -213,9 +213,12 @@ static void test_hook_lanes_do_not_repeat_what_is_wrong(void **state)
     breaks(6, -E2BIG);
     pushed(&a, YG_HOOK_CONNECTED, "5");
     answer(7, 200, "no");
-    logged("1- 1- 1- 1- 2? 3? 4? 5? ");
+    pushed(&a, YG_HOOK_CONNECTED, "6");
+    answer(8, 401, "");
+    logged("1- 1- 1- 1- 2? 3? 4? 5? 6- ");
+    assert_int_equal(world.counts.lost[YG_LOST_REFUSED], 1);
     pass(600000);
-    assert_int_equal(world.num_calls, 8);
+    assert_int_equal(world.num_calls, 9);
     assert_int_equal(world.counts.requests[YG_HOOK_EVENT][YG_HOOK_BAD_ANSWER], 2);
     assert_string_equal(world.told, "webhook.bad_answer;webhook.bad_answer;webhook.bad_answer;");
     yg_lane_leave(a.lane);
