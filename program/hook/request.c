@@ -325,11 +325,13 @@ static int parse(const struct yg_request *request, yodel_str body,
     return rc;
 }
 
-/* An event may be known to the back end when its request went out and nothing came that says no. */
+/* An event may be known to the back end when its request went out and nothing came that says no,
+ * or there was no memory for what came. */
 static bool may_be_known(enum yg_hook_outcome outcome, int result)
 {
     return outcome == YG_HOOK_TIMEOUT || outcome == YG_HOOK_BAD_ANSWER ||
-           outcome == YG_HOOK_TOO_LARGE || (outcome == YG_HOOK_NETWORK && result != -ECONNREFUSED);
+           outcome == YG_HOOK_TOO_LARGE || outcome == YG_HOOK_NO_MEMORY ||
+           (outcome == YG_HOOK_NETWORK && result != -ECONNREFUSED);
 }
 
 static enum yg_hook_loss loss_of(const struct yg_request *request, enum yg_hook_outcome outcome)
@@ -339,13 +341,11 @@ static enum yg_hook_loss loss_of(const struct yg_request *request, enum yg_hook_
     return is_passing(outcome) ? YG_LOST_EXPIRED : YG_LOST_REFUSED;
 }
 
-static void fail(struct yg_request *request, enum yg_hook_outcome outcome, int result,
-                 uint32_t retry_after_ms)
+static void fail(struct yg_request *request, enum yg_hook_outcome outcome, uint32_t retry_after_ms)
 {
     struct yg_hook *hook = request->hook;
     const uint64_t again = next_attempt(request, outcome, retry_after_ms);
 
-    request->was_known = request->was_known || may_be_known(outcome, result);
     if (again != 0) {
         request->again_ms = again;
         if (request->class == YG_NOTICE)
@@ -415,12 +415,13 @@ static void take_reply(struct yg_request *request, const struct yg_hook_reply *r
     tell_circuit(request, outcome);
     if (reply->result == 0 && reply->status == 410)
         disable(request->hook);
+    request->was_known = request->was_known || may_be_known(outcome, reply->result);
     if (outcome == YG_HOOK_OK)
         end(request, answer, true);
     else if (outcome == YG_HOOK_REFUSED)
         refuse(request, reply);
     else
-        fail(request, outcome, reply->result, reply->retry_after_ms);
+        fail(request, outcome, reply->retry_after_ms);
     yg_hook_answer_free(answer);
 }
 
@@ -448,7 +449,7 @@ void yg_request_fail(struct yg_request *request)
     request->hook->num_active--;
     count(request, outcome);
     tell_circuit(request, outcome);
-    fail(request, outcome, result, 0);
+    fail(request, outcome, 0);
 }
 
 /* ---- sending ---- */

@@ -27,6 +27,25 @@ static void test_hook_bounds_a_circuit_that_opens_meanwhile(void **state)
     end();
 }
 
+/* A back end has answered, and there was no memory for it. */
+static void test_hook_bounds_no_memory_for_an_answer(void **state)
+{
+    struct client a = enter("a");
+
+    begin();
+    open_lane(&a);
+    world.options.attempts = 1;
+    pushed(&a, YG_HOOK_CONNECT, "1");
+    breaks(0, -ENOMEM);
+    pushed(&a, YG_HOOK_CONNECT, "2");
+    failing_start(1);
+    answer(1, 200, "{}");
+    failing_stop();
+    logged("1? 2? ");
+    yg_lane_leave(a.lane);
+    end();
+}
+
 /* A client waits for so long at most, whatever the back end and others do. */
 static void test_hook_bounds_in_time(void **state)
 {
@@ -149,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hook_bounds_a_circuit_that_opens_meanwhile),
+        cmocka_unit_test(test_hook_bounds_no_memory_for_an_answer),
         cmocka_unit_test(test_hook_bounds_in_time),
         cmocka_unit_test(test_hook_bounds_a_post_that_fails_is_seen_at_once),
         cmocka_unit_test(test_hook_bounds_goodbyes_in_a_full_queue),
