@@ -41,6 +41,8 @@ class Served:
         self.taker.bind(str(place / "notify"))
         self.taker.settimeout(LIMIT)
         env = {**ENV, "NOTIFY_SOCKET": str(place / "notify"), "RUNTIME_DIRECTORY": str(place)}
+        if without:
+            env.pop("YODEL_BACKEND", None)  # the program finds out by itself what there is
         options = ["--without", without] if without else []
         words = [sys.executable, HERE / "sandbox.py", *options, UNIT, YODEL, "serve", "--config", path]
         self.log = place / "log"
