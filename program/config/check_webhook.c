@@ -113,6 +113,14 @@ static void check_times(const struct yg_check *check, size_t n)
     if (hook->connect_timeout_ms > hook->timeout_ms)
         yg_report_error(check->report, &place, "webhooks[%zu].connect_timeout: longer than timeout",
                         n);
+    place = yg_check_item(check, "webhooks", n, "timeout");
+    if ((hook->kinds & YG_KIND_CONNECT) != 0 &&
+        hook->timeout_ms > check->config->socketio.connect_timeout_ms)
+        yg_report_warning(
+            check->report, &place,
+            "webhooks[%zu].timeout: longer than socketio.connect_timeout, after which "
+            "a client is closed that no namespace has let in",
+            n);
     place = yg_check_item(check, "webhooks", n, "retry");
     if (hook->retry.min_ms > hook->retry.max_ms)
         yg_report_error(check->report, &place, "webhooks[%zu].retry: min is longer than max", n);

@@ -148,11 +148,11 @@ int yg_auth_new(struct yg_state *state, const struct yg_config *config, struct y
 
 /* ---- counts and the log ---- */
 
-static const char *const methods[YG_NUM_AUTH_METHODS] = {"anonymous", "jwt"};
+static const char *const methods[YG_NUM_AUTH_METHODS] = {"anonymous", "jwt", "webhook"};
 static const char *const outcomes[] = {
     [YG_VERDICT_YES] = "accepted", [YG_VERDICT_NO] = "refused", [YG_VERDICT_LATER] = "unavailable"};
 
-static void count(struct yg_state *state, enum yg_auth_method method, enum yg_verdict verdict)
+void yg_auth_count(struct yg_state *state, enum yg_auth_method method, enum yg_verdict verdict)
 {
     atomic_fetch_add_explicit(&state->auth_counts[method][verdict], 1, memory_order_relaxed);
 }
@@ -247,7 +247,7 @@ enum yg_verdict yg_auth_check(struct yg_state *state, struct yg_auth *auth, int 
     }
     if (verdict == YG_VERDICT_WAIT)
         return verdict;
-    count(state, is_anonymous ? YG_AUTH_BY_NOTHING : YG_AUTH_BY_JWT, verdict);
+    yg_auth_count(state, is_anonymous ? YG_AUTH_BY_NOTHING : YG_AUTH_BY_JWT, verdict);
     if (verdict == YG_VERDICT_NO)
         tell(state, ret_refusal, peer);
     return verdict;

@@ -37,7 +37,12 @@ struct yg_beat {
 enum yg_log_form { YG_LOG_TEXT, YG_LOG_JSON, YG_LOG_JOURNAL };
 
 /* By what it was said who a client is. */
-enum yg_auth_method { YG_AUTH_BY_NOTHING, YG_AUTH_BY_JWT, YG_NUM_AUTH_METHODS };
+enum yg_auth_method {
+    YG_AUTH_BY_NOTHING,
+    YG_AUTH_BY_JWT,
+    YG_AUTH_BY_WEBHOOK, /* which was asked whatever else was shown */
+    YG_NUM_AUTH_METHODS
+};
 
 /* What clients ask for by themselves, and what became of it. */
 enum yg_client_kind {
@@ -158,6 +163,9 @@ struct yg_auth *yg_state_loop_auth(struct yg_state *state, yodel_loop *loop);
 
 /* The number of the configuration that the present loop has, from 1; each reload has another. */
 unsigned yg_state_loop_version(struct yg_state *state, yodel_loop *loop);
+
+/* Counts what was said to a client that was asked who it is, for metrics.  Any thread. */
+void yg_auth_count(struct yg_state *state, enum yg_auth_method method, enum yg_verdict verdict);
 
 /* Makes others the present; takes both references.  Loops have them soon.  Any thread. */
 void yg_state_exchange(struct yg_state *state, const struct yg_config *config,
