@@ -65,6 +65,10 @@ static int put_all(const struct yg_hook_head *head, struct yg_text *text, size_t
     end_line(text, num);
     yg_text_printf(text, "Yodel-Node: %s", head->node);
     end_line(text, num);
+    if (*head->trace != '\0') {
+        yg_text_printf(text, "traceparent: %s", head->trace);
+        end_line(text, num);
+    }
     for (size_t i = 0; i < configured->num; i++) {
         yg_text_printf(text, "%s: %s", configured->items[i].name, configured->items[i].value);
         end_line(text, num);

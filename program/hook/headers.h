@@ -15,6 +15,7 @@ struct yg_hook_head {
     unsigned attempt; /* from 1 */
     uint32_t kinds;   /* bits of YG_KIND_, of the events in it */
     yodel_str body;
+    const char *trace; /* the traceparent of its only event; "": none */
 };
 
 struct yg_hook_headers {

@@ -267,6 +267,24 @@ struct yg_text *yg_hook_event_text(struct yg_hook_event *event)
     return &event->text;
 }
 
+/* Version 00: four numbers in lower case hexadecimal. */
+static bool is_trace(yodel_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const bool is_dash = i == 2 || i == 35 || i == 52;
+
+        if (is_dash ? text.ptr[i] != '-' : strchr("0123456789abcdef", text.ptr[i]) == NULL)
+            return false;
+    }
+    return text.len == YG_TRACE_LEN && memcmp(text.ptr, "00-", 3) == 0;
+}
+
+void yg_hook_event_trace(struct yg_hook_event *event, yodel_str trace)
+{
+    if (trace.ptr != NULL && memchr(trace.ptr, 0, trace.len) == NULL && is_trace(trace))
+        memcpy(event->trace, trace.ptr, trace.len);
+}
+
 void yg_hook_event_wants_ack(struct yg_hook_event *event)
 {
     event->wants_ack = true;

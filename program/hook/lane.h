@@ -84,6 +84,10 @@ void yg_lane_leave(struct yg_lane *lane);
 struct yg_hook_event *yg_hook_event_new(struct yg_lane *lane, enum yg_hook_kind kind,
                                         yg_hook_told_fn *told, void *user);
 struct yg_text *yg_hook_event_text(struct yg_hook_event *event);
+/* The traceparent that the client has sent (W3C Trace Context 3.2): goes along where the event is
+ * alone in its request.  What is none is left aside. */
+#define YG_TRACE_LEN 55
+void yg_hook_event_trace(struct yg_hook_event *event, yodel_str trace);
 /* The client waits for an acknowledgement. */
 void yg_hook_event_wants_ack(struct yg_hook_event *event);
 /* Gives it an id that was made before (yg_hook_id()); copied. */

@@ -29,6 +29,7 @@ struct yg_hook_event {
     bool is_raw; /* text is all of it */
     char *ns;    /* of a raw one; else that of its lane */
     char id[YG_HOOK_ID];
+    char trace[YG_TRACE_LEN + 1]; /* "": none */
     uint32_t seq;
     uint64_t at_ms; /* by the port's clock */
     int64_t wall_ms;

@@ -488,7 +488,8 @@ static int post(struct yg_request *request, uint32_t timeout_ms)
                                           hook->setup.port->wall_ms(hook->setup.port_user) / 1000,
                                       .attempt = request->attempt,
                                       .kinds = kinds_of(request),
-                                      .body = {request->body.ptr, request->body.len}};
+                                      .body = {request->body.ptr, request->body.len},
+                                      .trace = request->num == 1 ? request->events[0]->trace : ""};
     struct yg_hook_headers headers;
     int rc = yg_hook_headers_make(&head, &headers);
 

@@ -220,7 +220,8 @@ static bool send_once(const struct yg_hook_flush *flush, CURL *curl, struct left
                                       .time_s = yg_clock_wall_ms() / 1000,
                                       .attempt = ++left->attempt,
                                       .kinds = left->kinds,
-                                      .body = {left->body.ptr, left->body.len}};
+                                      .body = {left->body.ptr, left->body.len},
+                                      .trace = ""};
     struct yg_hook_headers headers;
     bool taken = false;
 

@@ -468,6 +468,7 @@ static int push_event(struct yg_hooked *hooked, yodel_sio_event *event)
         yg_member_put_sent(text, "args", args);
         yg_text_puts(text, asked->ack != NULL ? ",\"ack\":true" : ",\"ack\":false");
         put_attachments(text, event);
+        yg_hook_event_trace(made, yodel_sio_socket_header(hooked->socket, "traceparent"));
         if (asked->ack != NULL)
             yg_hook_event_wants_ack(made);
         rc = yg_lane_push(made);

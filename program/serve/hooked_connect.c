@@ -147,6 +147,10 @@ static void on_told(const struct yg_hook_told *told, void *user)
 
     if (question->key.is_made)
         yg_hook_keep(hooked->hook, question->key.bytes, told);
+    yg_auth_count(hooked->state, YG_AUTH_BY_WEBHOOK,
+                  is_rejected            ? YG_VERDICT_NO
+                  : told->result != NULL ? YG_VERDICT_YES
+                                         : YG_VERDICT_LATER);
     hooked->user = NULL;
     hooked->is_known = told->result != NULL ? !is_rejected : told->may_be_known;
     if (hooked->socket == NULL) {
@@ -272,6 +276,7 @@ static int ask(struct question *question)
     if (event == NULL)
         return -ENOMEM;
     write_question(question, yg_hook_event_text(event));
+    yg_hook_event_trace(event, yodel_sio_socket_header(question->door.socket, "traceparent"));
     if (answer_again(question)) {
         yg_hook_event_free(event);
         return 0;

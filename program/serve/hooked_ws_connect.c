@@ -127,6 +127,10 @@ static void on_told(const struct yg_hook_told *told, void *user)
 {
     struct yg_hooked_ws *hooked = user;
 
+    yg_auth_count(hooked->state, YG_AUTH_BY_WEBHOOK,
+                  told->result == NULL        ? YG_VERDICT_LATER
+                  : told->result->is_rejected ? YG_VERDICT_NO
+                                              : YG_VERDICT_YES);
     hooked->question = NULL;
     if (hooked->key.is_made)
         yg_hook_keep(hooked->hook, hooked->key.bytes, told);
@@ -210,6 +214,7 @@ static int ask(struct yg_hooked_ws *hooked, yodel_request *req)
     if (event == NULL)
         return 503;
     write_question(hooked, req, yg_hook_event_text(event));
+    yg_hook_event_trace(event, yodel_request_header(req, "traceparent"));
     if (yg_hook_options(hooked->hook)->cache_ms > 0)
         yg_question_key(ns, yg_hook_event_text(event), &hooked->key);
     if (!yg_question_find(hooked->hook, hooked->loop, ns, &hooked->key, &answer))

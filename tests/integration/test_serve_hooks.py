@@ -67,6 +67,21 @@ def test_a_socket_from_its_beginning_to_its_end():
         assert "secret=1" not in json.dumps(backend.events)
         counted(server, 'yodel_webhook_requests_total{webhook="main",kind="connect",outcome="ok"}', 1)
         counted(server, 'yodel_webhook_queue_events{webhook="main"}', 0)
+        counted(server, 'yodel_auth_total{method="webhook",outcome="accepted"}', 1)
+
+
+def test_traces_go_along():
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with hooked() as (backend, server):
+        with server.client(headers=[("traceparent", trace)]) as client:
+            backend.until("connected")
+            client.emit("x")
+            backend.until("event")
+        server.client(headers=[("traceparent", trace.upper())]).close()
+        WebSocket(server.port, "/ws/a", headers=[("traceparent", trace)]).close()
+        backend.until("disconnected", 3)
+        seen = [(request.headers["yodel-kind"], request.headers.get("traceparent")) for request in backend.requests]
+        equal([with_trace for kind, with_trace in seen if kind in ("connect", "event")], [trace, trace, None, trace])
 
 
 def test_refusals():
