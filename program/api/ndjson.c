@@ -197,8 +197,11 @@ static void set_paused(struct ndjson *nd, bool is_paused)
 static void end_answer(struct ndjson *nd)
 {
     nd->is_ending = true;
-    if (nd->stream != NULL && nd->out.len == 0)
-        yodel_stream_end(nd->stream);
+    if (nd->stream == NULL || nd->out.len > 0)
+        return;
+    /* Nothing comes that could try it again. */
+    if (yodel_stream_end(nd->stream) == -ENOMEM)
+        yodel_stream_abort(nd->stream);
 }
 
 /* Runs lines as long as it can, and says what is to come then. */

@@ -150,8 +150,8 @@ static void flush(yodel_stream *stream, struct yp_answer *answer)
     pthread_mutex_unlock(&answer->lock);
     if (aborts)
         yodel_stream_abort(stream);
-    else if (ends)
-        (void)yodel_stream_end(stream);
+    else if (ends && yodel_stream_end(stream) == -ENOMEM)
+        yodel_stream_abort(stream); /* nothing comes that could try it again */
 }
 
 static void on_drain(yodel_stream *stream, void *user)
