@@ -103,9 +103,10 @@ static bool has_turn(struct yg_lane *lane)
     if (lane->user == NULL || hook->setup.turns == NULL || hook->has_ended ||
         hook->options->order != YG_ORDER_USER)
         return true;
-    lane->turn.name = lane->user;
-    lane->turn.wake = hook->setup.port->poke;
-    lane->turn.user = hook->setup.port_user;
+    /* Not while it waits: others read that. */
+    if (lane->turn.line == NULL)
+        lane->turn = (struct yg_turn){
+            .name = lane->user, .wake = hook->setup.port->poke, .user = hook->setup.port_user};
     if (yg_turn_ask(hook->setup.turns, &lane->turn) == YG_TURN_HAS) {
         leave_waiting(lane);
         return true;

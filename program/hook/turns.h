@@ -16,7 +16,7 @@ enum yg_turn_state { YG_TURN_NONE, YG_TURN_WAITS, YG_TURN_HAS };
 
 /* Embedded in who asks, of one thread.  All zero, with a name and a wake. */
 struct yg_turn {
-    const char *name; /* borrowed while it waits or has its turn */
+    const char *name; /* borrowed, and all of these unchanged, while it waits or has its turn */
     /* It may have its turn now: on any thread, also a little late, or not at all when that cannot
      * be told; so who waits looks now and then. */
     void (*wake)(void *user);
