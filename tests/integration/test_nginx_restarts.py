@@ -143,8 +143,9 @@ def check_crowd(clients):
     for client in clients:
         assert client["wrong"] == client["failed"] == 0, client
         assert client["answered"] == client["asked"] > 20, client
-        # A process sends nobody away before it has stopped accepting, so nobody comes back to it.
-        assert len(client["connects"]) <= RESTARTS + 1, client
+        # A process sends nobody away before it has stopped accepting, so hardly anybody comes back to it: only who just then
+        # has asked for a session over a connection that nginx keeps.
+        assert len(client["connects"]) <= RESTARTS + 1 + RESTARTS // 10, client
 
 
 def check_waves(reconnects, begins):
