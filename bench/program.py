@@ -133,6 +133,14 @@ def cpu_us(pid):
     return sum(map(int, ticks)) * 1e6 / os.sysconf("SC_CLK_TCK")
 
 
+def cost_of(server, run, seconds):
+    """run(seconds) does something and says how often; what it costs the server each time, us."""
+    run(1)
+    before = cpu_us(server.pid)
+    count = run(seconds)
+    return (cpu_us(server.pid) - before) / count
+
+
 class Receiver:
     """A client of Socket.IO, of whose events it is found out that they come."""
 
@@ -189,10 +197,7 @@ def post_for(server, receiver, seconds):
                 count += 1
             return count
 
-        run(1)
-        before = cpu_us(server.pid)
-        count = run(seconds)
-        return (cpu_us(server.pid) - before) / count
+        return cost_of(server, run, seconds)
 
 
 def emit_round(arguments):
@@ -226,10 +231,7 @@ def stream_for(server, receiver, seconds):
                 count += 100
             return count
 
-        run(1)
-        before = cpu_us(server.pid)
-        count = run(seconds)
-        return (cpu_us(server.pid) - before) / count
+        return cost_of(server, run, seconds)
 
 
 def stream_round(arguments):
