@@ -167,3 +167,15 @@ void yg_text_done(struct yg_text *text)
     free(text->ptr);
     *text = (struct yg_text){0};
 }
+
+char *yg_string_of(yodel_str text)
+{
+    char *copy = malloc(text.len + 1);
+
+    if (copy == NULL)
+        return NULL;
+    if (text.len > 0)
+        memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    return copy;
+}

@@ -26,6 +26,9 @@ void yg_text_printf(struct yg_text *text, const char *format, ...)
 /* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void yg_text_put_json(struct yg_text *text, const char *ptr, size_t len);
 
+/* A copy as a string, for free(); NULL when out of memory. */
+char *yg_string_of(yodel_str text);
+
 /* Whether the bytes are UTF-8. */
 bool yg_text_is_utf8(const char *ptr, size_t len);
 

@@ -325,6 +325,23 @@ int yg_hook_answer_parse(yodel_str body, const struct yg_hook_asked *asked, size
     return 0;
 }
 
+int yg_hook_result_take_actions(struct yg_hook_result *result, struct yg_command ***ret_actions,
+                                size_t *ret_num)
+{
+    const size_t num = result->num_actions;
+    struct yg_command **actions = num > 0 ? calloc(num, sizeof(struct yg_command *)) : NULL;
+
+    if (actions == NULL && num > 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < num; i++) {
+        actions[i] = result->actions[i];
+        result->actions[i] = NULL;
+    }
+    *ret_actions = actions;
+    *ret_num = num;
+    return 0;
+}
+
 static void free_result(struct yg_hook_result *result)
 {
     for (size_t i = 0; i < result->num_actions; i++)

@@ -85,6 +85,11 @@ struct yg_hook_answer {
 int yg_hook_answer_parse(yodel_str body, const struct yg_hook_asked *asked, size_t num,
                          struct yg_json *wrong, struct yg_hook_answer **ret_answer);
 
+/* Takes its actions out of a result, with NULL in their place: a list for free(), of commands for
+ * yg_command_free(); NULL of none.  0 or -ENOMEM. */
+int yg_hook_result_take_actions(struct yg_hook_result *result, struct yg_command ***ret_actions,
+                                size_t *ret_num);
+
 /* NULL does nothing. */
 void yg_hook_answer_free(struct yg_hook_answer *answer);
 

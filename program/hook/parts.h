@@ -59,7 +59,7 @@ struct yg_lane {
     unsigned store;        /* its lane in a store */
     unsigned num_requests; /* that have events of it */
     bool only_events;      /* all of those are of kind event */
-    bool is_ready, is_held, has_left;
+    bool is_held, has_left;
     struct yg_ready *ready_in;
     struct yg_lane *ready_next, *ready_prev;
     struct yg_lane *held_next, *held_prev;

@@ -50,17 +50,7 @@ static int keep_result(struct yg_hooked *hooked, struct yg_hook_result *result)
 {
     if (result->data != NULL && (hooked->hello = json_deep_copy(result->data)) == NULL)
         return -ENOMEM;
-    if (result->num_actions == 0)
-        return 0;
-    hooked->actions = calloc(result->num_actions, sizeof(struct yg_command *));
-    if (hooked->actions == NULL)
-        return -ENOMEM;
-    hooked->num_actions = result->num_actions;
-    for (size_t i = 0; i < result->num_actions; i++) {
-        hooked->actions[i] = result->actions[i];
-        result->actions[i] = NULL;
-    }
-    return 0;
+    return yg_hook_result_take_actions(result, &hooked->actions, &hooked->num_actions);
 }
 
 /* result NULL: it is let in without an answer. */

@@ -53,25 +53,12 @@ static int identify(struct yg_hooked_ws *hooked, const struct yg_hook_result *sa
     return 0;
 }
 
-static int keep_actions(struct yg_hooked_ws *hooked, struct yg_hook_result *said)
-{
-    if (said == NULL || said->num_actions == 0)
-        return 0;
-    hooked->actions = calloc(said->num_actions, sizeof(struct yg_command *));
-    if (hooked->actions == NULL)
-        return -ENOMEM;
-    hooked->num_actions = said->num_actions;
-    for (size_t i = 0; i < said->num_actions; i++) {
-        hooked->actions[i] = said->actions[i];
-        said->actions[i] = NULL;
-    }
-    return 0;
-}
-
 /* Returns 0, or the status to refuse with. */
 static int let_in(struct yg_hooked_ws *hooked, struct yg_hook_result *said)
 {
-    if (identify(hooked, said) < 0 || keep_actions(hooked, said) < 0)
+    if (identify(hooked, said) < 0 ||
+        (said != NULL &&
+         yg_hook_result_take_actions(said, &hooked->actions, &hooked->num_actions) < 0))
         return 503;
     return yg_visitor_status(join_all(hooked, said));
 }
@@ -240,17 +227,6 @@ static void on_free(void *data)
     yg_hooked_ws_unref(hooked);
 }
 
-static char *copy_of(yodel_str text)
-{
-    char *copy = malloc(text.len + 1);
-
-    if (copy != NULL) {
-        memcpy(copy, text.ptr != NULL ? text.ptr : "", text.len);
-        copy[text.len] = '\0';
-    }
-    return copy;
-}
-
 /* On its WebSocket when it was made: it goes with that. */
 static struct yg_hooked_ws *new_hooked(const struct yg_websocket_path *path, yodel_ws *ws,
                                        yodel_request *req, struct yg_hook *hook)
@@ -266,8 +242,8 @@ static struct yg_hooked_ws *new_hooked(const struct yg_websocket_path *path, yod
     hooked->hook = hook;
     hooked->connected_ms = yg_clock_wall_ms();
     yodel_ws_channel_name(ws, hooked->sid);
-    hooked->path = copy_of(yodel_request_path(req));
-    hooked->address = copy_of(yodel_request_peer(req));
+    hooked->path = yg_string_of(yodel_request_path(req));
+    hooked->address = yg_string_of(yodel_request_peer(req));
     hooked->lane =
         yg_lane_new(hook, yodel_str_of(path->options->path), &yg_hooked_ws_owner, hooked);
     yg_until_init(&hooked->until, hooked->loop, yg_hooked_ws_on_time, hooked);

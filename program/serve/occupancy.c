@@ -106,17 +106,6 @@ static void on_vacated(yodel_timer *timer, void *user)
 
 /* ---- rooms ---- */
 
-static char *string_of(yodel_str text)
-{
-    char *copy = malloc(text.len + 1);
-
-    if (copy != NULL) {
-        memcpy(copy, text.ptr, text.len);
-        copy[text.len] = '\0';
-    }
-    return copy;
-}
-
 /* NULL: out of memory. */
 static struct place *new_place(struct yg_occupancy *occupancy, struct yg_hook *hook, yodel_str ns,
                                yodel_str room)
@@ -127,8 +116,8 @@ static struct place *new_place(struct yg_occupancy *occupancy, struct yg_hook *h
         return NULL;
     place->occupancy = occupancy;
     place->hook = hook;
-    place->ns = string_of(ns);
-    place->room = string_of(room);
+    place->ns = yg_string_of(ns);
+    place->room = yg_string_of(room);
     place->lane = yg_lane_new(hook, ns, NULL, NULL);
     yodel_timer_init(&place->timer, occupancy->loop, on_vacated, place);
     if (place->ns == NULL || place->room == NULL || place->lane == NULL ||
@@ -142,7 +131,7 @@ static struct place *new_place(struct yg_occupancy *occupancy, struct yg_hook *h
 
 static struct place *find(const struct yg_occupancy *occupancy, yodel_str ns, yodel_str room)
 {
-    struct place wanted = {.ns = string_of(ns), .room = string_of(room)};
+    struct place wanted = {.ns = yg_string_of(ns), .room = yg_string_of(room)};
     void *found = NULL;
 
     if (wanted.ns != NULL && wanted.room != NULL)
@@ -156,7 +145,7 @@ static struct place *find(const struct yg_occupancy *occupancy, yodel_str ns, yo
 static const struct yg_room *options_of(const struct yg_occupancy *occupancy, yodel_str room)
 {
     const struct yg_config *config = yg_state_loop_config(occupancy->state, occupancy->loop);
-    char *name = yg_is_socket_id(room.ptr, room.len) ? NULL : string_of(room);
+    char *name = yg_is_socket_id(room.ptr, room.len) ? NULL : yg_string_of(room);
     const struct yg_room *options = name != NULL ? yg_room_find(config, name) : NULL;
 
     free(name);
