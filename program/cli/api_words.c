@@ -161,6 +161,8 @@ static int refuse_option(const struct yg_api_words *words, const char *option, s
     yg_api_say(&words->where, 0, "wrong option \"%s\"%s%s%s", name,
                nearest.best != NULL ? " (did you mean \"" : "",
                nearest.best != NULL ? nearest.best : "", nearest.best != NULL ? "\"?)" : "");
+    if (nearest.best == NULL && words->word->max > 0)
+        yg_api_say(&words->where, 0, "if it is an argument, write -- before it");
     return yg_api_words_usage(words->word, false);
 }
 

@@ -101,6 +101,9 @@ bool yd_base64_decode(uint8_t *out, const void *text, size_t len, size_t *ret_le
 
 void yd_id_encode(char out[YD_ID_LEN], const uint8_t random[YD_ID_BYTES])
 {
-    for (int i = 0; i < YD_ID_BYTES; i += 3)
+    const uint8_t first[3] = {random[0] & 0x7f, random[1], random[2]};
+
+    out = put_group(out, first, for_ids);
+    for (int i = 3; i < YD_ID_BYTES; i += 3)
         out = put_group(out, random + i, for_ids);
 }

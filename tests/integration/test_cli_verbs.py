@@ -161,6 +161,14 @@ def test_pages():
         equal(len(server.json("sockets", "--all-pages")["sockets"]), 1)
 
 
+def test_an_argument_that_looks_like_an_option():
+    with Server() as server:
+        said = server.run("sockets", "-QkZxW_sid", status=64)[1]
+        assert "write -- before it" in said, said
+        said = server.run("sockets", "--", "-QkZxW_sid", status=1)[1]
+        assert "There is no such socket" in said, said
+
+
 def test_names_say_nothing_to_a_terminal():
     with Server() as server, SioClient(server.port) as client:
         server.run("update", "--socket", client.sid, "--meta", '"\\u001b[31m\\u009b1m\x7f"')
