@@ -34,8 +34,8 @@ bool yd_base64_decode(uint8_t *out, const void *text, size_t len, size_t *ret_le
 #define YD_ID_BYTES 15 /* bytes that it stands for */
 
 /* Writes the id of 15 random bytes, of A-Z a-z 0-9 _ -, without a NUL: what Engine.IO and Socket.IO
- * servers use as session, socket and recovery id.  The first bit is taken as 0, so that an id begins
- * with a letter and a command never takes it for an option. */
+ * servers use as session, socket and recovery id.  The first bit is taken as 0, so that an id
+ * begins with a letter and a command never takes it for an option. */
 void yd_id_encode(char out[YD_ID_LEN], const uint8_t random[YD_ID_BYTES]);
 
 #endif

@@ -23,7 +23,7 @@ static void end_now(struct yd_worker *worker)
     atomic_store(&server->hurried, true);
     yd_open_give_up_jobs(&worker->open);
     yd_net_abort(&worker->net);
-    if (!atomic_load(&server->finishing))
+    if (!worker->finishes)
         return;
     yd_outlets_abandon(worker);
     yd_net_abort_outgoing(&worker->net);
@@ -57,7 +57,7 @@ static void run_end(struct yd_loop *loop, void *arg)
 }
 
 /* What outlets have to say is little, and they are given so long for it when the time of a stop is
- * over; ms. */
+ * over, or nearly; ms. */
 #define FINISH_MS 250
 
 static void run_finish(struct yd_loop *loop, void *arg)
@@ -65,8 +65,9 @@ static void run_finish(struct yd_loop *loop, void *arg)
     struct yd_worker *worker = arg;
     yodel_server *server = worker->server;
 
+    worker->finishes = true;
     yd_outlets_finish(worker);
-    if (atomic_load(&server->hurried))
+    if (atomic_load(&server->hurried) || yd_timer_left(&worker->drain, loop->now) < FINISH_MS)
         yd_timer_start(&loop->wheel, &worker->drain, yd_loop_due(loop, FINISH_MS));
     atomic_fetch_add(&server->num_finished, 1);
     yd_server_check_end(server);

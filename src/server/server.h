@@ -36,6 +36,7 @@ struct yd_worker {
     struct yd_timer wave;
     struct yd_timer others; /* runs while it waits for the other loops to stop accepting */
     bool sends_away;        /* clients, in a stop */
+    bool finishes;          /* its outlets have been told */
     struct yd_list *hook;   /* the last whose on_start has run, of the server's */
 };
 

@@ -15,6 +15,7 @@
 #include <yodel/sio.h>
 #include <yodel/yodel.h>
 
+#include "base/container.h"
 #include "base/mem.h"
 #include "failmem.h"
 #include "server/server.h"
@@ -227,6 +228,132 @@ static void test_servers_run_side_by_side(void **state)
     }
 }
 
+/* ---- what is said at the end ---- */
+
+/* An outlet on two loops, and a stop that one of them is late for. */
+struct farewell {
+    yodel_server *server;
+    struct yd_outlet outlet;
+    bool has_ended[2];
+    atomic_int busy; /* the loop with the connection, plus one */
+    atomic_bool waits, goes_on;
+    atomic_int num_finished, num_abandoned; /* before they were finished */
+};
+
+static struct farewell *farewell_of(struct yd_outlet *outlet)
+{
+    return yd_container_of(outlet, struct farewell, outlet);
+}
+
+static void begin_outlet(struct yd_outlet *outlet, struct yd_loop *loop)
+{
+    (void)loop;
+    atomic_fetch_add(&farewell_of(outlet)->server->num_outlets, 1);
+}
+
+static void end_outlet(struct farewell *farewell, struct yd_loop *loop, atomic_int *counter)
+{
+    if (farewell->has_ended[loop->index])
+        return;
+    farewell->has_ended[loop->index] = true;
+    atomic_fetch_add(counter, 1);
+    atomic_fetch_sub(&farewell->server->num_outlets, 1);
+    yd_server_check_end(farewell->server);
+}
+
+static void finish_outlet(struct yd_outlet *outlet, struct yd_loop *loop)
+{
+    end_outlet(farewell_of(outlet), loop, &farewell_of(outlet)->num_finished);
+}
+
+static void abandon_outlet(struct yd_outlet *outlet, struct yd_loop *loop)
+{
+    end_outlet(farewell_of(outlet), loop, &farewell_of(outlet)->num_abandoned);
+}
+
+static void free_outlet(struct yd_outlet *outlet)
+{
+    (void)outlet;
+}
+
+static void on_hold(yodel_request *req, void *user)
+{
+    struct farewell *farewell = user;
+
+    assert_non_null(yodel_request_defer(req));
+    for (int i = 0; i < 2; i++)
+        if (yodel_server_loop(farewell->server, (unsigned)i) == yodel_request_loop(req))
+            atomic_store(&farewell->busy, i + 1);
+}
+
+static void await(atomic_bool *flag)
+{
+    while (!atomic_load(flag))
+        usleep(1000);
+}
+
+static void hold_busy_loop(yodel_loop *loop, void *arg)
+{
+    (void)loop;
+    await(&((struct farewell *)arg)->goes_on);
+}
+
+/* Longer than the stop. */
+static void be_late(yodel_loop *loop, void *arg)
+{
+    (void)loop;
+    atomic_store(&((struct farewell *)arg)->waits, true);
+    usleep(200000);
+}
+
+/* The turn in which its time is over: the other loop comes to the end meanwhile. */
+static void let_other_end(yodel_loop *loop, void *arg)
+{
+    struct farewell *farewell = arg;
+
+    (void)loop;
+    atomic_store(&farewell->goes_on, true);
+    await(&farewell->server->finishing);
+}
+
+static void test_a_loop_that_is_late_at_a_stop_still_says_what_it_has_to(void **state)
+{
+    struct farewell farewell = {
+        .outlet = {.begin = begin_outlet,
+                   .finish = finish_outlet,
+                   .abandon = abandon_outlet,
+                   .free = free_outlet},
+    };
+    static const char request[] = "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n";
+    yodel_loop *busy, *late;
+    pthread_t thread;
+    int port, fd;
+
+    (void)state;
+    farewell.server = make(2, NULL, &port);
+    yd_server_add_outlet(farewell.server, &farewell.outlet);
+    assert_int_equal(yodel_server_route(farewell.server, "/hold", on_hold, &farewell), 0);
+    assert_int_equal(pthread_create(&thread, NULL, run, farewell.server), 0);
+    fd = connect_to(port);
+    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    while (atomic_load(&farewell.busy) == 0)
+        usleep(1000);
+    busy = yodel_server_loop(farewell.server, (unsigned)atomic_load(&farewell.busy) - 1);
+    late = yodel_server_loop(farewell.server, 2 - (unsigned)atomic_load(&farewell.busy));
+    yodel_server_stop(farewell.server, 100);
+    while (atomic_load(&farewell.server->num_stopped) < 2)
+        usleep(1000);
+    assert_int_equal(yodel_loop_post(busy, hold_busy_loop, &farewell, NULL), 0);
+    assert_int_equal(yodel_loop_post(late, be_late, &farewell, NULL), 0);
+    await(&farewell.waits);
+    assert_int_equal(yodel_loop_post(late, let_other_end, &farewell, NULL), 0);
+    pthread_join(thread, NULL);
+    close(fd);
+    assert_int_equal(atomic_load(&farewell.num_abandoned), 0);
+    assert_int_equal(atomic_load(&farewell.num_finished), 2);
+    yodel_server_unref(farewell.server);
+}
+
 /* ---- fork ---- */
 
 /* The child's exit status; a test that fails in it must not go on there. */
@@ -344,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_server_that_never_runs_frees_what_was_posted_to_it),
         cmocka_unit_test(test_server_whose_program_has_let_go_never_runs),
         cmocka_unit_test(test_servers_run_side_by_side),
+        cmocka_unit_test(test_a_loop_that_is_late_at_a_stop_still_says_what_it_has_to),
         cmocka_unit_test(test_server_that_was_made_runs_in_children),
         cmocka_unit_test(test_server_that_runs_is_left_alone_by_a_child),
     };
