@@ -41,6 +41,23 @@ def _is_readable(stream, seconds):
     return bool(poll.poll(max(0, seconds) * 1000))
 
 
+@contextlib.contextmanager
+def started(words, **options):
+    """A process as subprocess.Popen() makes it, of which nothing is left after the block, whatever happens there."""
+    with subprocess.Popen(words, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def written(output):
+    """What a program has written to a file that is its output.  The place in the file is the program's too: with seek()
+    here it would write over what it has written."""
+    descriptor = output.fileno()
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
+
+
 class Program:
     """A program of ours: started here, ended by its process id."""
 
@@ -80,8 +97,7 @@ class Program:
 
     def said(self):
         """What it has written to standard error."""
-        self.messages.seek(0)
-        return self.messages.read().decode(errors="replace")
+        return written(self.messages)
 
     def alive(self):
         return self.process.poll() is None

@@ -10,7 +10,7 @@ import struct
 import subprocess
 import tempfile
 
-from harness import LIMIT, Demo, Refused, Stream, WebSocket, admitted, connect, equal, eventually, free_port, http, run
+from harness import LIMIT, Demo, Refused, Stream, WebSocket, admitted, connect, equal, eventually, free_port, http, run, written
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
@@ -27,7 +27,7 @@ def proxy(words, port, env=None):
         )
 
         def answers():
-            assert process.poll() is None, said.seek(0) or said.read().decode()
+            assert process.poll() is None, written(said)
             with contextlib.suppress(OSError):
                 connect(port).close()
                 return True

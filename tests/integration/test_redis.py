@@ -84,8 +84,7 @@ class App:
             time.sleep(0.05)
 
     def said(self):
-        self.errors.seek(0)
-        return self.errors.read().decode(errors="replace")
+        return harness.written(self.errors)
 
     def stop(self):
         self.say("stop")
