@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 
-from harness import LIMIT, equal, eventually, free_port, run
+from harness import LIMIT, equal, eventually, free_port, run, started
 from sio_client import SioClient
 from yodel_program import ENV, YODEL, Yodel, folder, yodel
 
@@ -213,7 +213,7 @@ def test_a_batch():
 def test_a_stream_is_run_as_it_comes():
     with Server() as server, SioClient(server.port) as client:
         equal(len(server.says("batch", server.file("lines", '{"stats":{}}\n{"nodes":{}}'), "--stream").splitlines()), 2)
-        with subprocess.Popen(
+        with started(
             [YODEL, "batch", "-", "--stream", "-o", "json"],
             env={**ENV, "YODEL_URL": server.url},
             stdin=subprocess.PIPE,
@@ -243,7 +243,7 @@ def test_a_stream_whose_server_goes():
     for goes in (lambda server: server.signal(signal.SIGTERM), lambda server: server.kill()):
         server = Server()
         try:
-            with subprocess.Popen(
+            with started(
                 [YODEL, "batch", "-", "--stream"],
                 env={**ENV, "YODEL_URL": server.url},
                 stdin=subprocess.PIPE,

@@ -91,7 +91,7 @@ def test_tokens_let_in():
             equal(error.args[0], unauthorized("empty"))
         equal(server.count('yodel_auth_total{method="jwt",outcome="accepted"}'), 3)
         equal(server.count('yodel_auth_total{method="jwt",outcome="refused"}'), 5)
-        assert "signature_wrong" in server.yodel.said()
+        eventually(lambda: "signature_wrong" in server.yodel.said(), "it is told")
 
 
 def test_optional_and_none():

@@ -78,7 +78,7 @@ def test_bad_entries_are_told_and_forgotten():
         outcomes(server, "bad", len(wrong) + 1)
         outcomes(server, "refused", 1)
         eventually(lambda: pending(redis) == 0, "all is acknowledged")
-        assert "entry" in server.said() and "yodel:commands" in server.said(), server.said()
+        eventually(lambda: "entry" in server.said() and "yodel:commands" in server.said(), "they are told")
 
 
 def test_a_key_is_carried_out_once():

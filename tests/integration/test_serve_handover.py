@@ -10,7 +10,7 @@ import socket
 import subprocess
 import threading
 
-from harness import LIMIT, equal, eventually, http, run
+from harness import LIMIT, equal, eventually, http, run, started
 from sio_client import SioClient
 from yodel_program import ENV, YODEL, file, folder, yodel
 
@@ -143,11 +143,11 @@ def test_by_hand():
     """--takeover without USR2, a path of the configuration, and nobody there."""
     with folder() as place, file(OPEN) as path:
         words = ["serve", "-c", path, "--set", f"server.handover={place}/socket", "--takeover"]
-        with subprocess.Popen([YODEL, *words], env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
+        with started([YODEL, *words], env=ENV, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:
             ports = [int(first.stdout.readline().split()[-1]) for _ in range(2)]
             assert "--takeover: nobody offers sockets" in first.stderr.readline()
             eventually((place / "socket").exists, "it offers its sockets")
-            with subprocess.Popen([YODEL, *words], env=ENV, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as second:
+            with started([YODEL, *words], env=ENV, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as second:
                 equal([int(second.stdout.readline().split()[-1]) for _ in range(2)], ports)
                 first.communicate(timeout=LIMIT)
                 equal(first.returncode, 0)
