@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The manual pages and the completion of yodel: they have all that the program has, and can be read."""
+"""The manual pages of yodel: they have all that the program has, and can be read."""
 
 import os
 import pathlib
@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 from harness import LIMIT, equal, run, skip
-from yodel_program import YODEL, yodel
+from yodel_program import commands, options_of, yodel
 
 PAGES = {name: int(section) for name, section in (("yodel", 1), ("yodel.yaml", 5), ("yodel-api", 7), ("yodel-webhooks", 7))}
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -32,21 +32,6 @@ def shown(name):
 def lines_of(name):
     """The same without their indentation."""
     return [line.strip() for line in shown(name)]
-
-
-def commands():
-    """All commands with their help, those of commands too, as words."""
-    names = re.findall(r"^  ([a-z-]+) ", yodel("--help")[0], re.M)
-    assert len(names) > 15, names
-    for name in names:
-        text = yodel(name, "--help")[0]
-        yield (name,), text
-        for word in re.findall(rf"^yodel {name} ([a-z-]+)   ", text, re.M):
-            yield (name, word), yodel(name, word, "--help")[0]
-
-
-def options_of(text):
-    return set(re.findall(r"(?<![\w-])(--[a-z][a-z0-9-]+|-[a-z])\b", text))
 
 
 def test_every_command_and_option_is_in_the_page():
@@ -97,61 +82,6 @@ def test_pages_have_no_faults():
             done = subprocess.run(["mandoc", "-Tlint", "-W", "warning", page(name)], capture_output=True, text=True, timeout=LIMIT, check=False)
             # scdoc puts a .PP between paragraphs, also where there is none.
             equal([line for line in done.stdout.splitlines() if "skipping paragraph macro" not in line], [], name)
-
-
-# ---- completion ----
-
-SCRIPT = """
-set -u
-. "$1"; shift
-COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
-_yodel
-printf '%s\\n' ${COMPREPLY[@]+"${COMPREPLY[@]}"}
-"""
-
-
-def completed(*words, folder=TOP):
-    """What may stand in place of the last word."""
-    done = subprocess.run(
-        ["bash", "-c", SCRIPT, "bash", TOP / "program/completion/yodel", YODEL, *words],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        timeout=LIMIT,
-        check=True,
-    )
-    equal(done.stderr, "")
-    return done.stdout.split()
-
-
-def test_completion():
-    for words, replies in (
-        (("relo",), ["reload"]),
-        (("token", ""), ["sign", "check", "key"]),
-        (("token", "sign", "--iss"), ["--issuer"]),
-        (("config", "ex"), ["explain"]),
-        (("config", "explain", "limits.q"), ["limits.queue"]),
-        (("config", "explain", "webhooks.retry.f"), ["webhooks.retry.for"]),
-        (("serve", "--set", "shutdown.dr"), ["shutdown.drain="]),
-        (("serve", "-c", "CMakeLi"), ["CMakeLists.txt"]),
-        (("serve", "--tak"), ["--takeover"]),
-        (("emit", "e", "--except-u"), ["--except-user"]),
-        (("emit", "e", "--key-file", "CMakeLi"), ["CMakeLists.txt"]),
-        (("emit", "e", "--room", ""), []),
-        (("sockets", "-o", ""), ["text", "json"]),
-        (("batch", "CMakeLi"), ["CMakeLists.txt"]),
-        (("webhook", "send", "occ"), ["occupied"]),
-        (("no-such-command", ""), []),
-    ):
-        equal(completed(*words), replies, words)
-
-
-def test_completion_has_every_command_and_option():
-    for words, text in commands():
-        assert words[-1] in completed(*words[:-1], ""), words
-        has_words = re.search(rf"^yodel {words[0]} [a-z-]+   ", text, re.M)
-        if not has_words and words != ("config",):
-            equal(set(completed(*words, "-")), options_of(text) | {"--help"}, words)
 
 
 run(dict(globals()))

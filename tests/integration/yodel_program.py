@@ -38,6 +38,21 @@ def yodel(*words, status=0, env=None):
     return done.stdout, done.stderr
 
 
+def commands():
+    """All commands with their help, those of commands too, as words."""
+    names = re.findall(r"^  ([a-z-]+) ", yodel("--help")[0], re.M)
+    assert len(names) > 15, names
+    for name in names:
+        text = yodel(name, "--help")[0]
+        yield (name,), text
+        for word in re.findall(rf"^yodel {name} ([a-z-]+)   ", text, re.M):
+            yield (name, word), yodel(name, word, "--help")[0]
+
+
+def options_of(text):
+    return set(re.findall(r"(?<![\w-])(--[a-z][a-z0-9-]+|-[a-z])\b", text))
+
+
 @contextlib.contextmanager
 def folder():
     with tempfile.TemporaryDirectory() as path:
