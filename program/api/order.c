@@ -111,14 +111,43 @@ static void forget(struct yg_order *order)
 
 static void keep(struct yg_order *order, enum yg_problem problem, const struct yg_text *text)
 {
-    const struct yg_api_store *store = order->api->options.store;
-
     if (order->is_noted)
         yg_memory_keep(order->api->memory, order->digest, problem, text->ptr, text->len);
-    if (order->is_shared)
-        store->keep(store->user, order->digest, order->command_digest,
-                    order->who.held->terms.idempotency_ms, problem, text->ptr, text->len);
-    order->is_noted = order->is_shared = false;
+    order->is_noted = false;
+}
+
+static void on_kept(const struct yg_api_known *known, void *user)
+{
+    struct yg_order *order = user;
+    struct yg_text text = order->answer;
+
+    (void)known;
+    order->asking = NULL;
+    order->answer = (struct yg_text){0};
+    reply_text(order, order->problem, &text, false);
+    yg_text_done(&text);
+}
+
+/* Who has an answer may ask the next node for it.  Returns whether it is said when the store has
+ * it; text is taken then. */
+static bool share(struct yg_order *order, enum yg_problem problem, struct yg_text *text)
+{
+    const struct yg_api_store *store = order->api->options.store;
+    const struct yg_api_answer answer = {order->command_digest,
+                                         order->who.held->terms.idempotency_ms,
+                                         problem,
+                                         {text->ptr, text->len}};
+
+    if (!order->is_shared)
+        return false;
+    order->is_shared = false;
+    order->asking = store->keep(store->user, order->loop, order->digest, &answer, on_kept, order);
+    if (order->asking == NULL)
+        return false;
+    order->answer = *text;
+    order->problem = problem;
+    *text = (struct yg_text){0};
+    return true;
 }
 
 static void on_answer(const struct yg_answer *answer, void *user)
@@ -132,7 +161,8 @@ static void on_answer(const struct yg_answer *answer, void *user)
         forget(order);
     else
         keep(order, answer->problem, &text);
-    reply_text(order, answer->problem, &text, false);
+    if (!share(order, answer->problem, &text))
+        reply_text(order, answer->problem, &text, false);
     yg_text_done(&text);
 }
 
@@ -143,6 +173,7 @@ void yg_order_drop(struct yg_order *order)
     if (order->asking != NULL)
         order->api->options.store->give_up(order->asking);
     order->asking = NULL;
+    yg_text_done(&order->answer);
     yg_command_free(order->waiting);
     order->waiting = NULL;
     forget(order);

@@ -60,8 +60,10 @@ struct yg_order {
     bool is_noted;     /* in the memory, as digest */
     bool is_shared;    /* and in the store */
     uint8_t digest[YG_MEMORY_DIGEST], command_digest[YG_MEMORY_DIGEST];
-    struct yg_api_asking *asking; /* the store, about waiting: */
+    struct yg_api_asking *asking; /* the store, which is asked about waiting, or keeps answer: */
     struct yg_command *waiting;
+    struct yg_text answer;
+    enum yg_problem problem; /* of that */
 };
 
 /*

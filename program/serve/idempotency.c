@@ -177,14 +177,12 @@ static int send_question(struct yg_state *state, struct yg_api_asking *asking, c
 }
 
 /* While Redis is away nobody waits for it. */
-static struct yg_api_asking *ask(void *user, yodel_loop *loop, const uint8_t *key,
-                                 const uint8_t *command, uint32_t ttl_ms, yg_api_known_fn *fn,
-                                 void *fn_user)
+static struct yg_api_asking *begin(struct yg_state *state, yodel_loop *loop, const uint8_t *key,
+                                   yg_api_known_fn *fn, void *fn_user)
 {
-    struct yg_state *state = user;
     struct yg_api_asking *asking;
 
-    if (ttl_ms == 0 || yodel_redis_state(state->redis) == YODEL_REDIS_DOWN)
+    if (yodel_redis_state(state->redis) == YODEL_REDIS_DOWN)
         return NULL;
     asking = calloc(1, sizeof(*asking));
     if (asking == NULL)
@@ -198,13 +196,32 @@ static struct yg_api_asking *ask(void *user, yodel_loop *loop, const uint8_t *ke
     memcpy(asking->key, key, sizeof(asking->key));
     atomic_init(&asking->refs, 2);
     yodel_timer_init(&asking->timer, loop, on_time, asking);
-    if (yodel_timer_start_periodic(&asking->timer, LOOK_MS) < 0 ||
-        send_question(state, asking, key, command) < 0) {
-        (void)yodel_timer_stop(&asking->timer);
-        free(asking);
+    if (yodel_timer_start_periodic(&asking->timer, LOOK_MS) == 0)
+        return asking;
+    free(asking);
+    return NULL;
+}
+
+/* Nothing was sent. */
+static void undo(struct yg_api_asking *asking)
+{
+    (void)yodel_timer_stop(&asking->timer);
+    free(asking);
+}
+
+static struct yg_api_asking *ask(void *user, yodel_loop *loop, const uint8_t *key,
+                                 const uint8_t *command, uint32_t ttl_ms, yg_api_known_fn *fn,
+                                 void *fn_user)
+{
+    struct yg_state *state = user;
+    struct yg_api_asking *asking;
+
+    if (ttl_ms == 0 || (asking = begin(state, loop, key, fn, fn_user)) == NULL)
         return NULL;
-    }
-    return asking;
+    if (send_question(state, asking, key, command) == 0)
+        return asking;
+    undo(asking);
+    return NULL;
 }
 
 static void give_up(struct yg_api_asking *asking)
@@ -217,30 +234,46 @@ static void give_up(struct yg_api_asking *asking)
     unref(asking);
 }
 
-static void keep(void *user, const uint8_t *key, const uint8_t *command, uint32_t ttl_ms,
-                 enum yg_problem problem, const char *ptr, size_t len)
+static int send_answer(struct yg_state *state, struct yg_api_asking *asking, const uint8_t *key,
+                       const struct yg_api_answer *answer)
 {
-    struct yg_state *state = user;
     struct yg_text name = {0}, value = {0}, ms = {0};
+    int rc = -1;
 
     put_key(&name, state, key);
     yg_text_putc(&value, 'D');
-    put_hex(&value, command);
-    yg_text_printf(&value, "%s ", yg_problem_code(problem));
-    yg_text_add(&value, ptr, len);
-    yg_text_printf(&ms, "%" PRIu32, ttl_ms > 0 ? ttl_ms : 1);
-    if (yg_text_failed(&name) || yg_text_failed(&value) || yg_text_failed(&ms) ||
-        yodel_redis_command(state->redis, 5,
-                            (const yodel_str[]){YODEL_STR("SET"),
-                                                {name.ptr, name.len},
-                                                {value.ptr, value.len},
-                                                YODEL_STR("PX"),
-                                                {ms.ptr, ms.len}},
-                            NULL, NULL, NULL) < 0)
-        forget(user, key);
+    put_hex(&value, answer->command);
+    yg_text_printf(&value, "%s ", yg_problem_code(answer->problem));
+    yg_text_add(&value, answer->text.ptr, answer->text.len);
+    yg_text_printf(&ms, "%" PRIu32, answer->ttl_ms > 0 ? answer->ttl_ms : 1);
+    if (!yg_text_failed(&name) && !yg_text_failed(&value) && !yg_text_failed(&ms))
+        rc = yodel_redis_command(state->redis, 5,
+                                 (const yodel_str[]){YODEL_STR("SET"),
+                                                     {name.ptr, name.len},
+                                                     {value.ptr, value.len},
+                                                     YODEL_STR("PX"),
+                                                     {ms.ptr, ms.len}},
+                                 asking != NULL ? on_reply : NULL, asking, NULL);
     yg_text_done(&name);
     yg_text_done(&value);
     yg_text_done(&ms);
+    return rc;
+}
+
+/* What cannot be waited for is sent all the same; what cannot be sent is forgotten. */
+static struct yg_api_asking *keep(void *user, yodel_loop *loop, const uint8_t *key,
+                                  const struct yg_api_answer *answer, yg_api_known_fn *fn,
+                                  void *fn_user)
+{
+    struct yg_state *state = user;
+    struct yg_api_asking *asking = begin(state, loop, key, fn, fn_user);
+
+    if (send_answer(state, asking, key, answer) == 0)
+        return asking;
+    if (asking != NULL)
+        undo(asking);
+    forget(user, key);
+    return NULL;
 }
 
 const struct yg_api_store *yg_idempotency_store(struct yg_state *state,

@@ -18,7 +18,7 @@ listen:
 namespaces: [{name: /, auth: none}, {name: /chat, auth: none}]
 redis: {url: "URL", adapter: ADAPTER, lease: 2s}
 health: {redis_grace: 500ms}
-shutdown: {spread: 0s}
+shutdown: {spread: 0s, drain: 3s, webhook_flush: 1s}
 api: {keys: [{name: all, sha256: HASH, scopes: [emit, rooms, read, admin]}]}
 """
 
