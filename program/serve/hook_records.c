@@ -175,10 +175,13 @@ static void on_all_loops(struct yg_records *records, yodel_loop_fn *fn)
         (void)yodel_loop_post(yodel_server_loop(records->state->server, i), fn, records, NULL);
 }
 
+/* The lease goes first: records without one are looked for by nobody. */
 void yg_records_redis_is_back(struct yg_state *state)
 {
-    if (state->records != NULL)
-        on_all_loops(state->records, write_again);
+    if (state->records == NULL)
+        return;
+    yg_lease_turn(state->records->lease);
+    on_all_loops(state->records, write_again);
 }
 
 /* ---- the lease ---- */

@@ -32,6 +32,10 @@ def recorded(redis, num):
     eventually(lambda: records(redis) == num, f"{num} sockets are recorded")
 
 
+def leases(redis):
+    return redis.call("SCARD", "yodel:leases")
+
+
 def ends(backend):
     return {event["socket"]["sid"]: event for event in backend.of("disconnected")}
 
@@ -183,12 +187,25 @@ def test_redis_goes_and_comes_back():
             recorded(redis, 2)
             redis.call("FLUSHALL")
             recorded(redis, 2)
+            eventually(lambda: leases(redis) == 2, "and whose they are")
             equal(backend.of("disconnected"), [])
             die(one)
             backend.until("disconnected", 2)
             equal(set(ends(backend)), {before.sid, after.sid})
         before.close()
         after.close()
+
+
+def test_records_are_never_without_a_lease():
+    """When Redis is back with nothing: nobody would look for those of a node that dies then."""
+    with RedisServer() as redis, contextlib.closing(Hooks()) as backend:
+        with node(backend, redis, "n1", lease="20s") as one, one.client():
+            recorded(redis, 1)
+            redis.kill()
+            eventually(lambda: metric(one, "yodel_redis_up") == 0, "Redis is away")
+            redis.start()
+            recorded(redis, 1)
+            equal(leases(redis), 1)
 
 
 def test_a_node_whose_lease_was_over_sends_its_clients_away():
