@@ -7,7 +7,7 @@ import time
 
 from harness import Refused, Stream, WebSocket, closed_with, connect, equal, eventually, http, request_bytes, run
 from sio_client import SioClient
-from tokens import OTHER, SECRET, token
+from tokens import OTHER, SECRET, let_in_briefly, token
 from yodel_program import Yodel, file, folder
 
 CONFIG = """
@@ -104,7 +104,8 @@ def test_websockets():
 
 def test_a_websocket_ends_with_its_token():
     with serve() as server:
-        closed_with(WebSocket(server.port, "/ws/a", bearer(token(seconds=1, yodel={"join": ["a"]}))), 4001)
+        websocket, _ = let_in_briefly(lambda shown: WebSocket(server.port, "/ws/a", bearer(shown)), Refused, yodel={"join": ["a"]})
+        closed_with(websocket, 4001)
 
 
 def test_presence_and_history():
@@ -150,8 +151,10 @@ def test_event_streams():
 
 
 def test_an_event_stream_ends_with_its_token():
-    with serve() as server, Events(server, "/events", bearer(token(seconds=1, yodel={"join": ["a"]}))) as stream:
-        stream.until(b"0\r\n\r\n")
+    with serve() as server:
+        stream, _ = let_in_briefly(lambda shown: Events(server, "/events", bearer(shown)), AssertionError, yodel={"join": ["a"]})
+        with stream:
+            stream.until(b"0\r\n\r\n")
 
 
 def test_what_cannot_be_kept_is_refused():

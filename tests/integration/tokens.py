@@ -2,6 +2,7 @@
 """Tokens for tests, signed by HS256."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -21,3 +22,15 @@ def token(user="ann", seconds=3600, secret=SECRET, yodel=None, **claims):
         claims["yodel"] = yodel
     signed = part({"alg": "HS256", "typ": "JWT"}) + "." + part(claims)
     return signed + "." + part(hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest())
+
+
+def let_in_briefly(connect, refusal, **claims):
+    """What connect(token) gives with one that ends soon, but not before it is let in; and when it ends.
+
+    refusal   what connect() raises for one that has ended: this machine was too busy for it
+    """
+    for seconds in range(1, 30):
+        ends = int(time.time()) + seconds
+        with contextlib.suppress(refusal):
+            return connect(token(exp=ends, **claims)), ends
+    raise AssertionError("each had ended before it was let in")
