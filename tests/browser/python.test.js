@@ -27,14 +27,21 @@ before(async () => {
 
 after(() => browser?.close());
 
+/** Below the ports that the system gives to connections: one of these could have it by the time that it is listened at. */
 async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const isFree = await once(server, "listening").then(
+      () => true,
+      () => false,
+    );
 
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
+    if (!isFree) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 /** Runs an example for as long as the function takes. */

@@ -499,13 +499,19 @@ def refused(function, *arguments, **options):
     raise AssertionError("was accepted")
 
 
+_ours = []  # names of ports, for as long as this process lives
+
+
 def free_port():
     """A port to listen at later.  It is below those that the system gives to connections: one of these, of another test,
-    could have it by then."""
+    could have it by then.  Tests that run at the same time never get the same: each port has a name, which one has."""
     while True:
         port = random.randrange(10000, 32000)
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
+            name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            name.bind(f"\0yodel-test-port-{port}")
+            _ours.append(name)
             return port
 
 
