@@ -24,6 +24,11 @@ PASSWORD = 3.0  # seconds with another one
 class Strained(Cluster):
     """What Redis does while it lives."""
 
+    def wait_until_missed(self):
+        """All nodes have seen that their connections are gone."""
+        for node in self.nodes:
+            eventually(lambda node=node: self.state(node) != REDIS_UP, "a node has lost Redis")
+
     def be_slow(self):
         """Between the first node and Redis."""
 
@@ -62,6 +67,7 @@ class Strained(Cluster):
             self.redis.call("SAVE")
             before = [len(node.said().splitlines()) for node in self.nodes]
             self.redis.kill()
+            self.wait_until_missed()
             self.redis.config += [f"key-load-delay {KEY_MS * 1000}", "loading-process-events-interval-bytes 1024"]
             self.redis.start()
             begun = time.monotonic()
@@ -87,6 +93,7 @@ class Strained(Cluster):
             self.redis.password = "another"
             for kind in ("pubsub", "normal"):
                 self.redis.call("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+            self.wait_until_missed()
 
         def mend():
             time.sleep(PASSWORD)
