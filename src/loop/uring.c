@@ -91,7 +91,7 @@ static int open_ring(struct yd_loop *loop)
     return 0;
 
 fail_ring:
-    io_uring_queue_exit(&backend->ring);
+    yd_uring_exit(&backend->ring);
 fail_fd:
     (void)close(fd);
     return rc;
@@ -127,7 +127,7 @@ static void done(struct yd_loop *loop)
         yd_list_remove(&op->node);
         yd_free(loop->mem, op);
     }
-    io_uring_queue_exit(&backend->ring);
+    yd_uring_exit(&backend->ring);
     yd_uring_buffers_done(&backend->buffers);
     yd_buf_free(loop->mem, &backend->watched);
     (void)close(backend->wake_fd);

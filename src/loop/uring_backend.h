@@ -148,6 +148,8 @@ void yd_uring_stream_queue(struct uring_backend *backend, struct uring_stream *s
 
 /* uring_setup.c: rings, as good as the kernel has them. */
 int yd_uring_setup(struct io_uring *ring);
+/* The end of one. */
+void yd_uring_exit(struct io_uring *ring);
 /* The calling thread is the ring's from now on. */
 int yd_uring_enable(struct io_uring *ring);
 int yd_uring_buffers_init(struct uring_buffers *buffers, struct io_uring *ring);

@@ -11,11 +11,11 @@
  * and resize counts as one allocation.  Any thread may use mem at any time. */
 struct failmem {
     struct yodel_allocator mem;
-    size_t fail_at;       /* counted from 1; 0 is never */
-    atomic_size_t calls;  /* allocations asked for */
-    atomic_size_t blocks; /* outstanding */
-    atomic_size_t bytes;  /* outstanding */
-    bool again;           /* for FAILMEM_LOOP() */
+    atomic_size_t fail_at; /* counted from 1; 0 is never */
+    atomic_size_t calls;   /* allocations asked for */
+    atomic_size_t blocks;  /* outstanding */
+    atomic_size_t bytes;   /* outstanding */
+    bool again;            /* for FAILMEM_LOOP() */
     atomic_bool is_paused;
 };
 
