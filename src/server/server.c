@@ -15,6 +15,7 @@
 #include "base/options.h"
 #include "server/backend.h"
 #include "server/carrying.h"
+#include "server/crypto.h"
 
 /* An id has 8 bits for its loop. */
 #define MOST_LOOPS 255u
@@ -105,6 +106,10 @@ int yd_server_name_process(yodel_server *server)
 
 static int init_secrets(yodel_server *server)
 {
+    int rc = yd_server_begin_crypto();
+
+    if (rc < 0)
+        return rc;
     if (RAND_bytes((unsigned char *)server->secret, sizeof server->secret) != 1)
         return -EIO;
     return yd_server_name_process(server);
