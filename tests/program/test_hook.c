@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <openssl/crypto.h>
 
 #include "failing.h"
 #include "hook/answer.h"
@@ -17,6 +18,27 @@
 #include "hook/signature.h"
 
 /* ---- signatures ---- */
+
+static void *crypto_alloc(size_t size, const char *file, int line)
+{
+    return malloc(size);
+}
+
+static void *crypto_resize(void *ptr, size_t size, const char *file, int line)
+{
+    return realloc(ptr, size);
+}
+
+static void crypto_free(void *ptr, const char *file, int line)
+{
+    free(ptr);
+}
+
+/* OpenSSL's allocations fail in turn, too; it has none before this. */
+__attribute__((constructor)) static void serve_crypto(void)
+{
+    (void)CRYPTO_set_mem_functions(crypto_alloc, crypto_resize, crypto_free);
+}
 
 static void signs(const char *first, const char *second, int expected_rc, const char *expected)
 {
@@ -55,7 +77,10 @@ static void test_hook_signatures_out_of_memory(void **state)
         failing_start(n);
         rc = yg_sign(secrets, 1, "msg_1", 1700000000, YODEL_STR("{}"), &text);
         again = failing_stop();
-        assert_int_equal(rc, again ? -ENOMEM : 0);
+        if (rc != 0 || !again) /* OpenSSL may do without */
+            assert_int_equal(rc, again ? -ENOMEM : 0);
+        else
+            assert_memory_equal(text.ptr, "v1,", 3);
         yg_text_done(&text);
         if (!again)
             break;
@@ -119,8 +144,9 @@ static void test_hook_checks_out_of_memory(void **state)
         rc = yg_sign_check(secrets, 1, YODEL_STR("msg_1"), YODEL_STR("1700000000"),
                            YODEL_STR(RIGHT), YODEL_STR(BODY), 1700000000, &found);
         again = failing_stop();
-        assert_int_equal(rc, again ? -ENOMEM : 0);
-        assert_int_equal(found, again ? YG_SIGNED_NOT : YG_SIGNED_WELL);
+        if (rc != 0 || !again)
+            assert_int_equal(rc, again ? -ENOMEM : 0);
+        assert_int_equal(found, rc != 0 ? YG_SIGNED_NOT : YG_SIGNED_WELL);
         if (!again)
             break;
     }
