@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/text.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -152,6 +153,20 @@ const char *yg_text_string(const struct yg_text *text)
 bool yg_text_failed(const struct yg_text *text)
 {
     return text->failed;
+}
+
+int yg_text_reserve(struct yg_text *text, size_t len)
+{
+    return grow(text, len) ? 0 : -ENOMEM;
+}
+
+void yg_text_cut(struct yg_text *text, size_t len)
+{
+    text->failed = false;
+    if (len >= text->len)
+        return;
+    text->len = len;
+    text->ptr[len] = '\0';
 }
 
 void yg_text_reset(struct yg_text *text)

@@ -38,6 +38,12 @@ const char *yg_text_string(const struct yg_text *text);
 /* Whether something could not be added: then the content is not whole. */
 bool yg_text_failed(const struct yg_text *text);
 
+/* Memory for so many bytes: they are added without more.  0 or -ENOMEM. */
+int yg_text_reserve(struct yg_text *text, size_t len);
+
+/* Forgets what is behind the first len bytes, and a failure, and keeps the memory. */
+void yg_text_cut(struct yg_text *text, size_t len);
+
 /* Forgets the content and a failure, and keeps the memory. */
 void yg_text_reset(struct yg_text *text);
 

@@ -210,7 +210,7 @@ static void hold(struct yg_lane *lane)
 {
     struct yg_hook *hook = lane->hook;
 
-    if (lane->is_held || lane->owner == NULL || lane->fns->hold == NULL)
+    if (lane->is_held || lane->has_left || lane->owner == NULL || lane->fns->hold == NULL)
         return;
     lane->is_held = true;
     lane->held_prev = NULL;
@@ -229,7 +229,7 @@ static void let_go(struct yg_lane *lane)
     *(lane->held_prev != NULL ? &lane->held_prev->held_next : &lane->hook->held) = lane->held_next;
     if (lane->held_next != NULL)
         lane->held_next->held_prev = lane->held_prev;
-    if (lane->owner != NULL)
+    if (!lane->has_left)
         lane->fns->hold(lane->owner, false);
 }
 
@@ -258,6 +258,18 @@ struct yg_hook_event *yg_hook_event_new(struct yg_lane *lane, enum yg_hook_kind 
         return NULL;
     event->lane = lane;
     event->kind = kind;
+    event->told = told;
+    event->user = user;
+    return event;
+}
+
+struct yg_hook_event *yg_hook_event_parting(struct yg_lane *lane, yg_hook_told_fn *told, void *user)
+{
+    struct yg_hook_event *event = lane->parting;
+
+    if (event == NULL)
+        return yg_hook_event_new(lane, YG_HOOK_DISCONNECTED, told, user);
+    lane->parting = NULL;
     event->told = told;
     event->user = user;
     return event;
@@ -534,7 +546,7 @@ int yg_lane_keep(struct yg_lane *lane)
 {
     struct yg_text text = {0};
 
-    if (lane->owner == NULL || lane->fns->describe == NULL)
+    if (lane->has_left || lane->owner == NULL || lane->fns->describe == NULL)
         return 0;
     lane->fns->describe(lane->owner, &text);
     if (yg_text_failed(&text)) {
@@ -548,8 +560,31 @@ int yg_lane_keep(struct yg_lane *lane)
 
 void yg_lane_renew(struct yg_lane *lane)
 {
-    if (lane->owner != NULL)
+    if (!lane->has_left)
         yg_text_done(&lane->kept);
+}
+
+const char *yg_lane_ns(const struct yg_lane *lane)
+{
+    return lane->ns;
+}
+
+const char *yg_lane_user(const struct yg_lane *lane)
+{
+    return lane->user;
+}
+
+int yg_lane_reserve(struct yg_lane *lane)
+{
+    struct yg_hook_event *event = yg_hook_event_new(lane, YG_HOOK_DISCONNECTED, NULL, NULL);
+
+    if (event == NULL || yg_text_reserve(&event->text, YG_HOOK_PARTING) < 0) {
+        yg_hook_event_free(event);
+        return -ENOMEM;
+    }
+    yg_hook_event_free(lane->parting);
+    lane->parting = event;
+    return 0;
 }
 
 uint32_t yg_lane_seq(const struct yg_lane *lane)
@@ -572,6 +607,7 @@ void yg_lane_unuse(struct yg_lane *lane)
     if (!lane->has_left || lane->first != NULL || lane->num_requests > 0)
         return;
     end_turn(lane);
+    yg_hook_event_free(lane->parting);
     yg_text_done(&lane->kept);
     free(lane->user);
     free(lane);
@@ -579,10 +615,6 @@ void yg_lane_unuse(struct yg_lane *lane)
 
 void yg_lane_leave(struct yg_lane *lane)
 {
-    /* Out of memory: what was kept, or no more than that there was one. */
-    if (lane->kept.len == 0 && (lane->first != NULL || lane->num_requests > 0))
-        (void)yg_lane_keep(lane);
-    lane->owner = NULL;
     let_go(lane);
     lane->has_left = true;
     yg_lane_unuse(lane);

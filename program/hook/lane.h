@@ -34,8 +34,8 @@ typedef void(yg_hook_told_fn)(const struct yg_hook_told *told, void *user);
 
 /* Whose events they are. */
 struct yg_lane_owner {
-    /* Writes its JSON object, the "socket" of events; a failure sticks to the text.  NULL: events
-     * have none. */
+    /* Writes its JSON object, the "socket" of events, also after yg_lane_leave(); a failure sticks
+     * to the text.  NULL: events have none. */
     void (*describe)(void *owner, struct yg_text *text);
     /* Much waits for the back end: no more is to be taken from the client, or again.  NULL: nobody
      * can be held. */
@@ -44,7 +44,7 @@ struct yg_lane_owner {
 
 /*
  * ns      the namespace, or the path of a WebSocket, for {namespace} in the address; copied
- * owner   borrowed, until yg_lane_leave()
+ * owner   borrowed, until it was left and the last of its events was told
  *
  * Returns NULL when out of memory.
  */
@@ -60,6 +60,15 @@ void yg_lane_renew(struct yg_lane *lane);
  * come one after the other.  NULL: nobody's.  0 or -ENOMEM. */
 int yg_lane_set_user(struct yg_lane *lane, const char *user);
 
+/* Its namespace; the lane's own. */
+const char *yg_lane_ns(const struct yg_lane *lane);
+/* That user; NULL: nobody.  The lane's own. */
+const char *yg_lane_user(const struct yg_lane *lane);
+
+/* Makes its last event ahead, of kind disconnected: then yg_hook_event_parting() needs no memory. 0
+ * or -ENOMEM. */
+int yg_lane_reserve(struct yg_lane *lane);
+
 /* How many events it has had; the next one is numbered after that. */
 uint32_t yg_lane_seq(const struct yg_lane *lane);
 void yg_lane_set_seq(struct yg_lane *lane, uint32_t seq);
@@ -68,8 +77,7 @@ void yg_lane_set_seq(struct yg_lane *lane, uint32_t seq);
  * it is any. */
 void yg_lane_set_store(struct yg_lane *lane, unsigned number);
 
-/* The owner goes: what it says of itself is kept for what still waits.  The lane is freed when
- * nothing of it does. */
+/* The owner goes, and is not held any more.  The lane is freed when nothing of it waits. */
 void yg_lane_leave(struct yg_lane *lane);
 
 /*
@@ -83,6 +91,10 @@ void yg_lane_leave(struct yg_lane *lane);
  */
 struct yg_hook_event *yg_hook_event_new(struct yg_lane *lane, enum yg_hook_kind kind,
                                         yg_hook_told_fn *told, void *user);
+/* The same of kind disconnected: the one that was reserved, whose text takes 128 bytes without more
+ * memory, or a new one. */
+struct yg_hook_event *yg_hook_event_parting(struct yg_lane *lane, yg_hook_told_fn *told,
+                                            void *user);
 struct yg_text *yg_hook_event_text(struct yg_hook_event *event);
 /* The traceparent that the client has sent (W3C Trace Context 3.2): goes along where the event is
  * alone in its request.  What is none is left aside. */

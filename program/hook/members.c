@@ -72,6 +72,20 @@ static size_t mend(char *text, size_t len)
     return 6;
 }
 
+void yg_member_put_rooms(struct yg_text *text, const char *array)
+{
+    const size_t len = text->len;
+
+    if (yg_text_failed(text))
+        return;
+    yg_text_puts(text, ",\"rooms\":");
+    yg_text_puts(text, array != NULL ? array : "[],\"rooms_lost\":true");
+    if (array == NULL || !yg_text_failed(text))
+        return;
+    yg_text_cut(text, len);
+    yg_member_put_rooms(text, NULL);
+}
+
 void yg_member_put_sent(struct yg_text *text, const char *name, yodel_str json)
 {
     const size_t before = text->len;

@@ -11,6 +11,10 @@ void yg_member_put(struct yg_text *text, const char *name, yodel_str value);
 /* value NULL: null. */
 void yg_member_put_json(struct yg_text *text, const char *name, const json_t *value);
 
+/* The rooms that a socket was in, ahead of which the text has all else.  array NULL, or without
+ * memory: none, and "rooms_lost" says so. */
+void yg_member_put_rooms(struct yg_text *text, const char *array);
+
 /* What a client has sent, valid JSON: half a pair of surrogates (\uD800), which many parsers take
  * no JSON with, becomes U+FFFD. */
 void yg_member_put_sent(struct yg_text *text, const char *name, yodel_str json);

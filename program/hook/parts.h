@@ -10,6 +10,7 @@
 
 #define YG_LANE_EVENTS 64      /* that wait: more than that, and the client is held */
 #define YG_LANE_BYTES 262144   /* the same in bytes */
+#define YG_HOOK_PARTING 128    /* bytes of text reserved for the last event */
 #define YG_HOOK_EVENT_COST 256 /* bytes that an event costs beside its text */
 
 /* What waits for an answer of a back end, what is told to it, what is stored for who tells it.  The
@@ -51,7 +52,7 @@ struct yg_ready {
 struct yg_lane {
     struct yg_hook *hook;
     const struct yg_lane_owner *fns;
-    void *owner; /* NULL: it has gone */
+    void *owner;
     struct yg_hook_event *first, *last;
     unsigned num;
     size_t bytes;
@@ -63,8 +64,9 @@ struct yg_lane {
     struct yg_ready *ready_in;
     struct yg_lane *ready_next, *ready_prev;
     struct yg_lane *held_next, *held_prev;
-    struct yg_text kept; /* the owner's object; empty: asked for each time */
-    char *user;          /* whose events come one after the other; NULL: nobody's */
+    struct yg_text kept;           /* the owner's object; empty: asked for each time */
+    struct yg_hook_event *parting; /* reserved; NULL: none */
+    char *user;                    /* whose events come one after the other; NULL: nobody's */
     struct yg_turn turn;
     bool waits; /* for its turn; then it is in a list: */
     struct yg_lane *waits_next, *waits_prev;

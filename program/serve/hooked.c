@@ -21,30 +21,51 @@
 
 /* ---- the socket of an event ---- */
 
+/* What may still be said of a socket that has gone: nothing here needs memory. */
+static void remember(struct yg_hooked *hooked)
+{
+    yodel_sio_socket *socket = hooked->socket;
+    const yodel_str id = yodel_sio_socket_id(socket);
+
+    snprintf(hooked->sid, sizeof(hooked->sid), "%.*s", (int)id.len, id.ptr);
+    json_decref(hooked->meta);
+    hooked->meta = json_incref((json_t *)(uintptr_t)yg_state_meta(socket));
+    hooked->transport = yodel_sio_socket_transport(socket);
+    hooked->user = yg_lane_user(hooked->lane);
+}
+
+static void put_socket(const struct yg_hooked *hooked, yodel_str id, const char *user,
+                       const json_t *meta, const char *transport, struct yg_text *text)
+{
+    char time[YG_CLOCK_TEXT];
+
+    yg_clock_text(hooked->connected_ms, time);
+    yg_text_puts(text, "{\"sid\":");
+    yg_text_put_json(text, id.ptr, id.len);
+    yg_member_put(text, "namespace", yodel_str_of(hooked->ns));
+    yg_member_put(text, "user", user != NULL ? yodel_str_of(user) : (yodel_str){NULL, 0});
+    yg_member_put_json(text, "meta", meta);
+    yg_text_printf(text, ",\"connection\":\"%s\"", hooked->connection);
+    yg_member_put(text, "transport", yodel_str_of(transport));
+    yg_member_put(text, "address",
+                  hooked->address != NULL ? yodel_str_of(hooked->address) : (yodel_str){NULL, 0});
+    yg_text_printf(text, ",\"connected_at\":\"%s\"}", time);
+}
+
 static void describe(void *owner, struct yg_text *text)
 {
     const struct yg_hooked *hooked = owner;
     yodel_sio_socket *socket = hooked->socket;
-    char time[YG_CLOCK_TEXT];
-    const char *user;
-    yodel_str id;
 
-    if (socket == NULL) {
+    if (socket != NULL)
+        put_socket(hooked, yodel_sio_socket_id(socket),
+                   hooked->user != NULL ? hooked->user : yg_state_user(socket),
+                   yg_state_meta(socket), yodel_sio_socket_transport(socket), text);
+    else if (hooked->sid[0] != '\0')
+        put_socket(hooked, yodel_str_of(hooked->sid), hooked->user, hooked->meta, hooked->transport,
+                   text);
+    else
         yg_text_puts(text, "{}");
-        return;
-    }
-    id = yodel_sio_socket_id(socket);
-    user = hooked->user != NULL ? hooked->user : yg_state_user(socket);
-    yg_clock_text(hooked->connected_ms, time);
-    yg_text_puts(text, "{\"sid\":");
-    yg_text_put_json(text, id.ptr, id.len);
-    yg_member_put(text, "namespace", yodel_sio_namespace_name(yodel_sio_socket_namespace(socket)));
-    yg_member_put(text, "user", user != NULL ? yodel_str_of(user) : (yodel_str){NULL, 0});
-    yg_member_put_json(text, "meta", yg_state_meta(socket));
-    yg_text_printf(text, ",\"connection\":\"%s\"", hooked->connection);
-    yg_member_put(text, "transport", yodel_str_of(yodel_sio_socket_transport(socket)));
-    yg_member_put(text, "address", yodel_sio_socket_peer(socket));
-    yg_text_printf(text, ",\"connected_at\":\"%s\"}", time);
 }
 
 static void hold(void *owner, bool is_held)
@@ -61,18 +82,39 @@ static void hold(void *owner, bool is_held)
 
 static const struct yg_lane_owner owner_fns = {describe, hold};
 
-/* The sockets of one client have one; the session's id itself is the client's secret. */
-static void name_connection(yodel_sio_socket *socket, char ret_name[17])
+/* The sockets of one client have one; the session's id itself is the client's secret.  0 or
+ * -ENOMEM. */
+static int name_connection(yodel_sio_socket *socket, char ret_name[17])
 {
     const yodel_str id = yodel_sio_socket_session_id(socket);
     uint8_t digest[SHA256_DIGEST_LENGTH];
 
-    (void)SHA256((const uint8_t *)(id.ptr != NULL ? id.ptr : ""), id.len, digest);
+    if (SHA256((const uint8_t *)(id.ptr != NULL ? id.ptr : ""), id.len, digest) == NULL)
+        return -ENOMEM;
     for (unsigned i = 0; i < 8; i++)
         snprintf(ret_name + 2 * i, 3, "%02x", digest[i]);
+    return 0;
 }
 
 /* ---- life ---- */
+
+/* What its events are made of, above all the last one, which is told whatever memory there is.  0
+ * or -ENOMEM. */
+static int prepare(struct yg_hooked *hooked, yodel_sio_socket *socket, struct yg_hook *hook)
+{
+    const yodel_str peer = yodel_sio_socket_peer(socket);
+
+    hooked->lane = yg_lane_new(hook, yodel_sio_namespace_name(yodel_sio_socket_namespace(socket)),
+                               &owner_fns, hooked);
+    if (hooked->lane == NULL)
+        return -ENOMEM;
+    hooked->ns = yg_lane_ns(hooked->lane);
+    if (peer.ptr != NULL && (hooked->address = yg_string_of(peer)) == NULL)
+        return -ENOMEM;
+    if (yg_hook_has_kind(hook, YG_HOOK_DISCONNECTED) && yg_lane_reserve(hooked->lane) < 0)
+        return -ENOMEM;
+    return name_connection(socket, hooked->connection);
+}
 
 struct yg_hooked *yg_hooked_new(struct yg_state *state, yodel_sio_socket *socket,
                                 struct yg_hook *hook)
@@ -81,21 +123,19 @@ struct yg_hooked *yg_hooked_new(struct yg_state *state, yodel_sio_socket *socket
 
     if (hooked == NULL)
         return NULL;
-    hooked->lane = yg_lane_new(hook, yodel_sio_namespace_name(yodel_sio_socket_namespace(socket)),
-                               &owner_fns, hooked);
-    if (hooked->lane == NULL) {
-        free(hooked);
+    hooked->refs = 1;
+    if (prepare(hooked, socket, hook) < 0) {
+        yg_hooked_leave(hooked);
+        yg_hooked_unref(hooked);
         return NULL;
     }
     hooked->state = state;
     hooked->loop = yodel_sio_socket_loop(socket);
     hooked->socket = socket;
     hooked->hook = hook;
-    hooked->refs = 1;
     hooked->connected_ms = yg_clock_wall_ms();
     hooked->record = yg_record_new(state, hooked->loop, hook);
     yg_record_name_lane(hooked->record, hooked->lane);
-    name_connection(socket, hooked->connection);
     return hooked;
 }
 
@@ -108,6 +148,8 @@ void yg_hooked_unref(struct yg_hooked *hooked)
         yg_command_free(hooked->actions[i]);
     free(hooked->actions);
     yg_record_end(hooked->record, hooked->stays);
+    json_decref(hooked->meta);
+    free(hooked->address);
     free(hooked);
 }
 
@@ -132,6 +174,8 @@ void yg_hooked_leave(struct yg_hooked *hooked)
 {
     struct yg_lane *lane = hooked->lane;
 
+    if (lane != NULL && hooked->socket != NULL)
+        remember(hooked);
     hooked->lane = NULL;
     if (lane != NULL)
         yg_lane_leave(lane);
@@ -201,7 +245,7 @@ void yg_hooked_goodbye(struct yg_hooked *hooked, const char *reason, const char 
     hooked->is_known = false;
     if (!yg_hook_has_kind(hooked->hook, YG_HOOK_DISCONNECTED))
         return;
-    event = yg_hook_event_new(hooked->lane, YG_HOOK_DISCONNECTED, on_parted, hooked);
+    event = yg_hook_event_parting(hooked->lane, on_parted, hooked);
     if (event == NULL) {
         yg_hook_count_lost(hooked->hook);
         return;
@@ -209,8 +253,9 @@ void yg_hooked_goodbye(struct yg_hooked *hooked, const char *reason, const char 
     if (hooked->record != NULL)
         yg_hook_event_set_id(event, yg_record_id(hooked->record));
     yg_member_put(yg_hook_event_text(event), "reason", yodel_str_of(reason));
-    yg_text_printf(yg_hook_event_text(event), ",\"rooms\":%s,\"duration_ms\":%" PRId64, rooms,
+    yg_text_printf(yg_hook_event_text(event), ",\"duration_ms\":%" PRId64,
                    yg_clock_wall_ms() - hooked->connected_ms);
+    yg_member_put_rooms(yg_hook_event_text(event), rooms);
     (void)push(hooked, event);
 }
 
@@ -241,7 +286,7 @@ void yg_hooked_disconnecting(yodel_sio_socket *socket, const char *reason)
     yodel_sio_socket_each_room(socket, list_room, &listing);
     yg_text_putc(&listing.text, ']');
     yg_hooked_goodbye(hooked, reason,
-                      yg_text_failed(&listing.text) ? "[]" : yg_text_string(&listing.text));
+                      yg_text_failed(&listing.text) ? NULL : yg_text_string(&listing.text));
     yg_text_done(&listing.text);
     yg_hooked_leave(hooked);
 }

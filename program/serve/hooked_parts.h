@@ -8,6 +8,8 @@
 
 /* What hooked.c and hooked_connect.c share. */
 
+#define YG_SOCKET_ID_SIZE 24 /* of a socket's id, which has 20 bytes, with its end */
+
 struct yg_hooked {
     struct yg_state *state;
     yodel_loop *loop;
@@ -19,9 +21,14 @@ struct yg_hooked {
     struct yg_record *record; /* NULL: none */
     bool stays;               /* the record is for others, or for the end */
     int64_t connected_ms;     /* since 1970 */
-    const char *user;         /* while it is asked for, that of its token; NULL: none */
+    const char *user; /* while it is asked for, that of its token; when it went, the lane's */
     char connection[17];
-    json_t *hello; /* for the client when it is connected; NULL: nothing */
+    const char *ns;              /* the lane's */
+    char sid[YG_SOCKET_ID_SIZE]; /* when it went; "" before */
+    char *address;               /* NULL: unknown */
+    json_t *meta;                /* that it had when it went; a reference */
+    const char *transport;       /* the same */
+    json_t *hello;               /* for the client when it is connected; NULL: nothing */
     struct yg_command **actions;
     size_t num_actions;
 };
@@ -35,7 +42,7 @@ void yg_hooked_record(struct yg_hooked *hooked);
 void yg_hooked_attach(struct yg_hooked *hooked);
 /* The socket is no more. */
 void yg_hooked_leave(struct yg_hooked *hooked);
-/* Tells the back end, if it knows of it.  rooms: a JSON array. */
+/* Tells the back end, if it knows of it.  rooms: a JSON array; NULL: there was no memory for it. */
 void yg_hooked_goodbye(struct yg_hooked *hooked, const char *reason, const char *rooms);
 
 #endif

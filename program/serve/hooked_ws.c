@@ -125,7 +125,7 @@ static void on_parted(const struct yg_hook_told *told, void *user)
 
 static void put_rooms(struct yg_text *text, const struct yg_names *rooms)
 {
-    yg_text_puts(text, ",\"rooms\":[");
+    yg_text_putc(text, '[');
     for (size_t i = 0; i < rooms->num; i++) {
         yg_text_puts(text, i > 0 ? "," : "");
         yg_text_put_json(text, rooms->items[i], strlen(rooms->items[i]));
@@ -135,9 +135,8 @@ static void put_rooms(struct yg_text *text, const struct yg_names *rooms)
 
 static void push_goodbye(struct yg_hooked_ws *hooked, const char *reason, int code)
 {
-    struct yg_hook_event *event =
-        yg_hook_event_new(hooked->lane, YG_HOOK_DISCONNECTED, on_parted, hooked);
-    struct yg_text *text;
+    struct yg_hook_event *event = yg_hook_event_parting(hooked->lane, on_parted, hooked);
+    struct yg_text *text, rooms = {0};
 
     if (event == NULL) {
         yg_hook_count_lost(hooked->hook);
@@ -149,8 +148,10 @@ static void push_goodbye(struct yg_hooked_ws *hooked, const char *reason, int co
     yg_member_put(text, "reason", yodel_str_of(reason));
     if (code != 0)
         yg_text_printf(text, ",\"code\":%d", code);
-    put_rooms(text, &hooked->rooms);
     yg_text_printf(text, ",\"duration_ms\":%" PRId64, yg_clock_wall_ms() - hooked->connected_ms);
+    put_rooms(&rooms, &hooked->rooms);
+    yg_member_put_rooms(text, yg_text_failed(&rooms) ? NULL : yg_text_string(&rooms));
+    yg_text_done(&rooms);
     (void)push(hooked, event);
 }
 

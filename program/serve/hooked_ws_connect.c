@@ -247,7 +247,8 @@ static struct yg_hooked_ws *new_hooked(const struct yg_websocket_path *path, yod
     hooked->lane =
         yg_lane_new(hook, yodel_str_of(path->options->path), &yg_hooked_ws_owner, hooked);
     yg_until_init(&hooked->until, hooked->loop, yg_hooked_ws_on_time, hooked);
-    if (hooked->path == NULL || hooked->address == NULL || hooked->lane == NULL) {
+    if (hooked->path == NULL || hooked->address == NULL || hooked->lane == NULL ||
+        (yg_hook_has_kind(hook, YG_HOOK_DISCONNECTED) && yg_lane_reserve(hooked->lane) < 0)) {
         yg_hooked_ws_goodbye(hooked, "", 0);
         yg_hooked_ws_unref(hooked);
         return NULL;

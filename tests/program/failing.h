@@ -11,6 +11,9 @@
 /* From now on the n-th allocation fails, counted from 1; 0: none. */
 void failing_start(size_t n);
 
+/* From now on all fail. */
+void failing_all(void);
+
 /* No more.  Returns whether one has failed. */
 bool failing_stop(void);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What webhooks keep, and for how long. */
+#include <inttypes.h>
+
+#include "hook/members.h"
 #include "hook_played.h"
 
 /* ---- time ---- */
@@ -164,6 +167,73 @@ static void test_hook_bounds_bytes_of_a_full_queue(void **state)
     end();
 }
 
+/* ---- the last event ---- */
+
+static void part(struct client *client, const char *rooms)
+{
+    struct yg_hook_event *event = yg_hook_event_parting(client->lane, on_told, "d");
+
+    assert_non_null(event);
+    yg_member_put(yg_hook_event_text(event), "reason", YODEL_STR("server namespace disconnect"));
+    yg_text_printf(yg_hook_event_text(event), ",\"code\":4999,\"duration_ms\":%" PRId64, INT64_MIN);
+    yg_member_put_rooms(yg_hook_event_text(event), rooms);
+    assert_int_equal(yg_lane_push(event), 0);
+    yg_lane_leave(client->lane);
+}
+
+/* It is told all the same, once there is memory, and of whom it is. */
+static void test_hook_bounds_a_goodbye_without_memory(void **state)
+{
+    struct client a = enter("a"), b = enter("b");
+    char rooms[300] = "[\"";
+
+    memset(rooms + 2, 'r', sizeof(rooms) - 5);
+    strcpy(rooms + sizeof(rooms) - 3, "\"]");
+    begin();
+    open_lane(&a);
+    open_lane(&b);
+    assert_int_equal(yg_lane_reserve(a.lane), 0);
+    assert_int_equal(yg_lane_reserve(b.lane), 0);
+    pushed(&a, YG_HOOK_EVENT, "e");
+    failing_all();
+    part(&a, rooms);
+    assert_true(failing_stop());
+    answer(0, 204, "");
+    body_has(1, "\"kind\":\"disconnected\"");
+    body_has(1, "\"socket\":{\"sid\":\"a\"}");
+    body_has(1, "\"rooms\":[],\"rooms_lost\":true}");
+    answer(1, 204, "");
+    failing_all();
+    part(&b, NULL);
+    failing_stop();
+    pass(1000);
+    body_has(2, "\"socket\":{\"sid\":\"b\"}");
+    answer(2, 204, "");
+    logged("e+ d+ d+ ");
+    assert_int_equal(world.counts.lost[YG_LOST_MEMORY], 0);
+    end();
+}
+
+static void test_hook_bounds_a_goodbye_with_rooms(void **state)
+{
+    struct client a = enter("a");
+
+    begin();
+    open_lane(&a);
+    for (unsigned n = 1, rc = 1; rc != 0; n++) {
+        failing_start(n);
+        rc = (unsigned)yg_lane_reserve(a.lane);
+        assert_int_equal(rc, failing_stop() ? (unsigned)-ENOMEM : 0);
+    }
+    part(&a, "[\"r\"]");
+    body_has(0, "-9223372036854775808,\"rooms\":[\"r\"]}");
+    answer(0, 204, "");
+    open_lane(&a);
+    assert_int_equal(yg_lane_reserve(a.lane), 0);
+    yg_lane_leave(a.lane); /* it was not needed */
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +243,8 @@ int main(void)
         cmocka_unit_test(test_hook_bounds_a_post_that_fails_is_seen_at_once),
         cmocka_unit_test(test_hook_bounds_goodbyes_in_a_full_queue),
         cmocka_unit_test(test_hook_bounds_bytes_of_a_full_queue),
+        cmocka_unit_test(test_hook_bounds_a_goodbye_without_memory),
+        cmocka_unit_test(test_hook_bounds_a_goodbye_with_rooms),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
