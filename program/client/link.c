@@ -304,6 +304,11 @@ int yg_link_send(struct yg_link *link, const void *ptr, size_t len)
     return 0;
 }
 
+bool yg_link_is_full(const struct yg_link *link)
+{
+    return link->error == -ENOBUFS || link->error == -ENOMEM;
+}
+
 size_t yg_link_waiting(const struct yg_link *link)
 {
     return link->out.len - link->out_at;
@@ -357,7 +362,7 @@ static bool read_all(struct yg_link *link)
         if (gone)
             return false;
         link->gone = NULL;
-        if (link->ssl == NULL && (size_t)num < link->target->buffer_size)
+        if (yg_link_is_full(link) || (link->ssl == NULL && (size_t)num < link->target->buffer_size))
             break;
     }
     return true;

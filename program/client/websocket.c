@@ -159,14 +159,15 @@ static void on_broken(struct yg_ws *ws, int rc)
     end_with(ws, YG_END_WRONG, 0, ws->frames.problem);
 }
 
-/* A server that goes on behind its close frame is not listened to. */
+/* A server that goes on behind its close frame is not listened to, nor one that asks for more than
+ * it takes. */
 static void read_frames(struct yg_ws *ws, yodel_bytes bytes)
 {
     struct yg_frame frame;
     bool gone = false;
     int rc;
 
-    while (ws->state == YG_WS_OPEN || ws->state == YG_WS_CLOSING) {
+    while ((ws->state == YG_WS_OPEN || ws->state == YG_WS_CLOSING) && !yg_link_is_full(&ws->link)) {
         rc = yg_frames_next(&ws->frames, &bytes, &frame);
         if (rc < 0)
             on_broken(ws, rc);
