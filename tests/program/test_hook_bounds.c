@@ -234,6 +234,59 @@ static void test_hook_bounds_a_goodbye_with_rooms(void **state)
     end();
 }
 
+static unsigned num_handed, num_ends_handed;
+
+static void take_left(const struct yg_hook_left *left, void *user)
+{
+    num_handed += (unsigned)left->num_events;
+    num_ends_handed += (unsigned)left->num_ends;
+}
+
+/* What is handed over at the end, and what was lost in that, are all there was. */
+static void test_hook_bounds_an_end_without_memory(void **state)
+{
+    static const char *const names[] = {"1", "2", "3"};
+    bool again = true;
+
+    for (unsigned n = 1; again; n++) {
+        struct client a = enter("a");
+
+        begin();
+        open_lane(&a);
+        pushed(&a, YG_HOOK_EVENT, "e");
+        for (unsigned i = 0; i < 3; i++)
+            pushed(&a, YG_HOOK_DISCONNECTED, names[i]);
+        yg_lane_leave(a.lane);
+        num_handed = num_ends_handed = 0;
+        failing_start(n);
+        yg_hook_end(world.hook, take_left, NULL);
+        again = failing_stop();
+        assert_int_equal(num_handed, num_ends_handed);
+        assert_int_equal(num_handed, 3); /* one by one, where all at once needs too much */
+        assert_int_equal(world.counts.lost[YG_LOST_MEMORY], 0);
+        end();
+    }
+}
+
+static void test_hook_bounds_an_end_with_no_memory_at_all(void **state)
+{
+    struct client a = enter("a");
+
+    begin();
+    open_lane(&a);
+    pushed(&a, YG_HOOK_EVENT, "e");
+    pushed(&a, YG_HOOK_CONNECTED, "1");
+    pushed(&a, YG_HOOK_DISCONNECTED, "2");
+    yg_lane_leave(a.lane);
+    num_handed = 0;
+    failing_all();
+    yg_hook_end(world.hook, take_left, NULL);
+    failing_stop();
+    assert_int_equal(num_handed, 0);
+    assert_int_equal(world.counts.lost[YG_LOST_MEMORY], 2);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +298,8 @@ int main(void)
         cmocka_unit_test(test_hook_bounds_bytes_of_a_full_queue),
         cmocka_unit_test(test_hook_bounds_a_goodbye_without_memory),
         cmocka_unit_test(test_hook_bounds_a_goodbye_with_rooms),
+        cmocka_unit_test(test_hook_bounds_an_end_without_memory),
+        cmocka_unit_test(test_hook_bounds_an_end_with_no_memory_at_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""yodel serve, while memory ends: who was let in is told to have gone, once, and by its name.  YODEL_PROGRAM names a program
+whose allocations fail by a file."""
+
+import mmap
+import os
+import struct
+import tempfile
+
+from harness import WebSocket, equal, eventually, http, run
+from hooked_server import hooked
+from yodel_program import ENV
+
+file = tempfile.NamedTemporaryFile()
+file.write(bytes(mmap.PAGESIZE))
+file.flush()
+numbers = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+os.environ["PROGRAM_FAILS_BY"] = ENV["PROGRAM_FAILS_BY"] = file.name
+
+
+def choose(first, num=1):
+    """The allocations that fail: from the next one on, counted from 1; 0: none."""
+    numbers[4:8] = bytes(4)
+    numbers[0:12] = struct.pack("=III", 0, first, num)
+
+
+def asked_for():
+    return struct.unpack("=I", numbers[0:4])[0]
+
+
+ANSWERS = {"connect": {"user": "ann", "rooms": ["r", "s"], "meta": {"n": [1]}}}
+
+
+def told(backend, kind):
+    """By socket, each event once: what was answered when there was no memory for the answer comes again."""
+    events = {event["id"]: event for event in backend.of(kind)}
+    return {event["socket"].get("sid"): event for event in events.values()}, len(events)
+
+
+def go(backend, enter, leave, first, num):
+    """One client comes, and goes while allocations fail."""
+    before, _ = told(backend, "connected")
+    client = enter()
+    eventually(lambda: told(backend, "connected")[1] > len(before), "it has come")
+    (sid,) = set(told(backend, "connected")[0]) - set(before)
+    choose(first, num)
+    leave(client)
+    if num > 1:
+        eventually(lambda: asked_for() > 0, "memory was asked for, and refused")
+        choose(0)
+    eventually(lambda: sid in told(backend, "disconnected")[0], "it has gone")
+    choose(0)
+    end = told(backend, "disconnected")[0][sid]
+    equal(end["socket"], told(backend, "connected")[0][sid]["socket"])
+    equal((end["socket"]["user"], end["socket"]["meta"]), ("ann", {"n": [1]}))
+    equal((set(end["rooms"]) >= {"r", "s"}) != end.get("rooms_lost", False), True)
+
+
+def goes_in_turn(enter, leave, server, backend):
+    for first in range(1, 40):
+        go(backend, enter, leave, first, 1)
+    go(backend, enter, leave, 1, 1 << 30)
+    sockets, num = told(backend, "disconnected")
+    equal((len(sockets), num), (40, 40))
+    metrics = http(server.internal, "GET", "/metrics").body.decode()
+    lost = [line for line in metrics.splitlines() if line.startswith("yodel_webhook_dropped_events_total") and "no_memory" in line]
+    equal([line.split()[1] for line in lost], ["0"])
+
+
+def test_goodbyes_of_sockets():
+    choose(0)
+    with hooked(ANSWERS, hook=", kinds: [connect, connected, event, disconnected]") as (backend, server):
+        goes_in_turn(server.client, lambda client: client.close(), server, backend)
+
+
+def test_goodbyes_of_plain_websockets():
+    choose(0)
+    with hooked(ANSWERS, hook=", kinds: [connect, connected, event, disconnected]") as (backend, server):
+        goes_in_turn(lambda: WebSocket(server.port, "/ws/r"), lambda ws: ws.leave(), server, backend)
+
+
+run(dict(globals()))
