@@ -25,8 +25,18 @@ export const good = { username: "admin", password: "changeit" };
 /** What a test has opened, to be closed also when it fails. */
 export const opened = [];
 
+/** All of it, whatever fails. */
 export async function closeAll() {
-  for (const close of opened.splice(0).reverse()) await close();
+  const closes = opened.splice(0).reverse();
+  const failures = [];
+
+  for (const close of closes)
+    try {
+      await close();
+    } catch (error) {
+      failures.push(error);
+    }
+  if (failures.length > 0) throw failures[0];
 }
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -79,6 +89,14 @@ export class Yodel {
       assert.equal(code, 0, this.said);
     }
     fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** It ends without a word. */
+  async kill() {
+    const ended = once(this.process, "exit");
+
+    this.process.kill("SIGKILL");
+    await ended;
   }
 
   /** A reload with another password: "other". */

@@ -438,7 +438,7 @@ test("a page sees the sockets of all nodes, and its session holds on all", { tim
   await eventually(() => !page.sockets.has(after.id) && !after.connected, "it is gone");
   assert.deepEqual([...page.faults, ...other.faults], []);
   // A node that ends without a word takes its sockets along.
-  there.process.kill("SIGKILL");
+  await there.kill();
   await eventually(() => !page.sockets.has(before.id), "those of a node that has gone are gone");
   assert.ok(page.sockets.has(page.socket.id));
   assert.deepEqual(page.faults, []);
