@@ -91,7 +91,7 @@ void yg_lane_leave(struct yg_lane *lane);
  */
 struct yg_hook_event *yg_hook_event_new(struct yg_lane *lane, enum yg_hook_kind kind,
                                         yg_hook_told_fn *told, void *user);
-/* The same of kind disconnected: the one that was reserved, whose text takes 128 bytes without more
+/* The same of kind disconnected: the one that was reserved, whose text takes 127 bytes without more
  * memory, or a new one. */
 struct yg_hook_event *yg_hook_event_parting(struct yg_lane *lane, yg_hook_told_fn *told,
                                             void *user);

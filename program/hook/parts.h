@@ -10,7 +10,7 @@
 
 #define YG_LANE_EVENTS 64      /* that wait: more than that, and the client is held */
 #define YG_LANE_BYTES 262144   /* the same in bytes */
-#define YG_HOOK_PARTING 128    /* bytes of text reserved for the last event */
+#define YG_HOOK_PARTING 127    /* bytes of text reserved for the last event */
 #define YG_HOOK_EVENT_COST 256 /* bytes that an event costs beside its text */
 
 /* What waits for an answer of a back end, what is told to it, what is stored for who tells it.  The
