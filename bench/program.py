@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The program `yodel serve` beside node servers that do the same.
 
-    bench/program.py [--build build/release] [--rounds 5] [--seconds 3] [--only hook,emit,stream,idle]
+    bench/program.py [--build build/release] [--rounds 5] [--seconds 3] [--only hook,joined,emit,stream,relay,broadcast,idle]
 
 Servers take turns, a fresh one for each run, on CPU 1; clients and the back end have CPU 0.  What is compared is the CPU
 time of the server for an event or a command.  The back end of hooks is one process of node, the same for both."""
@@ -53,7 +53,7 @@ def config(folder, hook_port):
     (folder / "yodel.yaml").write_text(
         "server: {loops: 1}\n"
         'listen: [{name: public, address: "127.0.0.1:0"}, {name: internal, address: "127.0.0.1:0", serve: [api, metrics]}]\n'
-        f"namespaces: [{{name: /, auth: none{webhook}}}]\n{hook}"
+        f"namespaces: [{{name: /, auth: none, relay: [{{event: relay, to: namespace}}]{webhook}}}]\n{hook}"
         f"api: {{keys: [{{name: bench, sha256: {hashlib.sha256(KEY.encode()).hexdigest()}}}]}}\n"
         "shutdown: {drain: 1s, spread: 0s, webhook_flush: 500ms}\nlog: {level: warn}\n"
     )
@@ -245,6 +245,40 @@ def stream_round(arguments):
     return lines, posts, ""
 
 
+# No hook: what clients send is passed on, as a program on the library does it.
+
+RELAYED = b'42["relay",{"text":"%s"}]' % (b"x" * 20)
+
+
+def relay_for(server, others, seconds):
+    """Ten events at a time of one client, each to that many others; the server's CPU time for each, us."""
+    frame = b"\x81" + bytes([0x80 | len(RELAYED)]) + bytes(4) + RELAYED
+    sender, receivers = Receiver(server.port), [Receiver(server.port) for _ in range(others)]
+    due = 10 * (2 + len(RELAYED))
+
+    def run(limit):
+        count, end = 0, time.monotonic() + limit
+        while time.monotonic() < end:
+            sender.sock.sendall(frame * 10)
+            for receiver in receivers:
+                receiver.sock.recv(due, socket.MSG_WAITALL)
+            count += 10
+        return count
+
+    cost = cost_of(server, run, seconds)
+    for receiver in [sender, *receivers]:
+        receiver.sock.close()
+    return cost
+
+
+def relay_round(arguments, others):
+    figures = []
+    for start in (lambda: yodel(arguments.build), lambda: bench_server(arguments.build)):
+        with start() as server:
+            figures.append(relay_for(server, others, arguments.seconds))
+    return *figures, ""
+
+
 # Idle clients.
 
 
@@ -273,6 +307,8 @@ PARTS = {
     "joined": ("the same with 16 on their way for each client", lambda a: hook_round(a, 16), "CPU us", 0.2),
     "emit": ("POST /emit to one client, of Express beside socket.io", emit_round, "CPU us", 0.25),
     "stream": ("a line on /stream, of a POST /emit", stream_round, "CPU us", 0.3),
+    "relay": ("without a hook, an event to one other client, of the library", lambda a: relay_round(a, 1), "CPU us", 1.02),
+    "broadcast": ("the same to 200 others", lambda a: relay_round(a, 200), "CPU us", 1.02),
     "idle": ("an idle client, more than in the library", idle_round, "bytes", None),
 }
 

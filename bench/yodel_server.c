@@ -5,9 +5,9 @@
  * same, deflated without and with context), /groups/{group} and /many/{number} (broadcasts in one
  * of many groups, and by members of many groups), /chat/{room} (typed events, as in Django
  * Channels), /events (EventSource readers, who get what a WebSocket on /publish sends), and
- * Socket.IO, where "message" is sent back and "broadcast" goes to all, the arguments as the text
- * they came in.  With
- * --redis it is one of several nodes, which publish in the form that --form names.
+ * Socket.IO, where "message" is sent back, "broadcast" goes to all and "relay" to all others, the
+ * arguments as the text they came in.  With --redis it is one of several nodes, which publish in
+ * the form that --form names.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -214,6 +214,12 @@ static void on_sio_broadcast(yodel_sio_socket *socket, yodel_sio_event *event, v
     (void)yodel_sio_emit_event(yodel_sio_to_all(app->root), "broadcast", event);
 }
 
+static void on_sio_relay(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
+{
+    (void)user;
+    (void)yodel_sio_emit_event(yodel_sio_to_others(socket), "relay", event);
+}
+
 /* To a room that has nobody, and back: what it costs another node. */
 static void on_sio_foreign(yodel_sio_socket *socket, yodel_sio_event *event, void *user)
 {
@@ -235,6 +241,9 @@ static int add_socket_io(struct app *app)
     if (rc < 0)
         return rc;
     rc = yodel_sio_namespace_on(app->root, "broadcast", on_sio_broadcast, app);
+    if (rc < 0)
+        return rc;
+    rc = yodel_sio_namespace_on(app->root, "relay", on_sio_relay, app);
     if (rc < 0)
         return rc;
     return yodel_sio_namespace_on(app->root, "foreign", on_sio_foreign, app);
