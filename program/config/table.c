@@ -342,7 +342,8 @@ static const struct yg_option webhook_options[] = {
     COUNT("attempts", attempts, YG_LIVE, "2", 1, 10, "Attempts of what a client waits for."),
     MAP("retry", retry, retry_table, "Further attempts of notices."),
     WORD("order", order, YG_LIVE, "socket", "socket user none",
-         "What comes one after the other: events of a socket, of a user, nothing."),
+         "What comes one after the other: events of a socket, of a user on a node (durable "
+         "notices: on all nodes), nothing."),
     COUNT("in_flight", in_flight, YG_LIVE, "64", 1, 10000, "Requests at a time."),
     MAP("batch", batch, batch_table, "How much is joined into one request."),
     MAP("queue", queue, queue_table, "How much waits for the back end."),

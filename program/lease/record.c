@@ -5,13 +5,18 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "lease/notices.h"
+
 void yg_record_put(const struct yg_lease_record *record, struct yg_text *text)
 {
     yg_text_puts(text, "{\"webhook\":");
     yg_text_put_json(text, record->webhook, strlen(record->webhook));
     yg_text_puts(text, ",\"namespace\":");
     yg_text_put_json(text, record->ns, strlen(record->ns));
-    yg_text_printf(text, ",\"since\":%" PRId64 ",\"socket\":", record->since_ms);
+    yg_text_printf(text, ",\"since\":%" PRId64, record->since_ms);
+    if (record->has_lane)
+        yg_text_printf(text, ",\"lane\":%u", record->lane);
+    yg_text_puts(text, ",\"socket\":");
     yg_text_add(text, record->socket.ptr, record->socket.len);
     yg_text_putc(text, '}');
 }
@@ -30,6 +35,16 @@ static size_t read_seq(yodel_str text, uint32_t *ret_seq)
     return at + 1;
 }
 
+/* What is no number of a lane stands for none. */
+static void take_lane(struct yg_lease_record *record)
+{
+    const json_t *lane = json_object_get(record->document, "lane");
+    const json_int_t number = json_integer_value(lane);
+
+    record->has_lane = json_is_integer(lane) && number >= 0 && number < YG_NOTICE_LANES;
+    record->lane = record->has_lane ? (unsigned)number : 0;
+}
+
 static int take(struct yg_lease_record *record)
 {
     const json_t *socket = json_object_get(record->document, "socket");
@@ -39,6 +54,7 @@ static int take(struct yg_lease_record *record)
     record->since_ms = json_integer_value(json_object_get(record->document, "since"));
     if (record->webhook == NULL || record->ns == NULL || !json_is_object(socket))
         return -EINVAL;
+    take_lane(record);
     yg_json_put(&record->of, socket, 0);
     record->socket = (yodel_str){record->of.ptr, record->of.len};
     return yg_text_failed(&record->of) ? -ENOMEM : 0;

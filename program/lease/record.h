@@ -2,6 +2,7 @@
 #ifndef YG_LEASE_RECORD_H
 #define YG_LEASE_RECORD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/json.h"
@@ -9,7 +10,9 @@
 /*
  * What others must know of a socket to say that it has gone, if its node cannot.  As a text:
  *
- *     SEQ {"webhook": "main", "namespace": "/", "since": MS, "socket": {...}}
+ *     SEQ {"webhook": "main", "namespace": "/", "since": MS, "lane": N, "socket": {...}}
+ *
+ * Without a lane, when there is none.
  */
 struct yg_lease_record {
     const char *id; /* of the event that will say so */
@@ -17,6 +20,8 @@ struct yg_lease_record {
     const char *ns;
     int64_t since_ms;  /* 1970 */
     uint32_t seq;      /* no event of the socket has had a higher number */
+    bool has_lane;     /* its notices are not where its id says, but in */
+    unsigned lane;     /* this one of YG_NOTICE_LANES */
     yodel_str socket;  /* its JSON object */
     json_t *document;  /* of one that was read; NULL: none */
     struct yg_text of; /* the same: where socket is */

@@ -95,7 +95,8 @@ static int push(struct yg_lane *lane, struct lost *lost, const struct yg_lease_r
                    ",\"node_lost\":true",
                    yg_clock_wall_ms() - record->since_ms);
     yg_lane_set_seq(lane, record->seq);
-    yg_lane_set_store(lane, yg_notices_lane(record->id, strlen(record->id)));
+    yg_lane_set_store(lane, record->has_lane ? record->lane
+                                             : yg_notices_lane(record->id, strlen(record->id)));
     return yg_lane_push(event);
 }
 

@@ -24,6 +24,8 @@ struct yg_record {
     char *webhook;
     char id[YG_HOOK_ID];
     uint32_t seq;
+    bool has_lane; /* its notices are in lane, as webhooks.order says */
+    unsigned lane;
     struct yg_text text; /* as Redis has it, without the number; empty: it was not written */
 };
 
@@ -74,6 +76,21 @@ void yg_record_name_lane(const struct yg_record *record, struct yg_lane *lane)
         yg_lane_set_store(lane, yg_notices_lane(record->id, strlen(record->id)));
 }
 
+void yg_record_name_user(struct yg_record *record, const struct yg_hook *hook, struct yg_lane *lane,
+                         const char *user)
+{
+    unsigned number;
+
+    if (user == NULL || yg_hook_options(hook)->order != YG_ORDER_USER)
+        return;
+    number = yg_notices_lane(user, strlen(user));
+    yg_lane_set_store(lane, number);
+    if (record == NULL)
+        return;
+    record->has_lane = true;
+    record->lane = number;
+}
+
 void yg_record_attach(struct yg_record *record, yg_record_end_fn *end, void *socket)
 {
     if (record == NULL)
@@ -94,6 +111,8 @@ void yg_record_write(struct yg_record *record, const char *ns, int64_t since_ms,
     const struct yg_lease_record told = {.webhook = record->webhook,
                                          .ns = ns,
                                          .since_ms = since_ms,
+                                         .has_lane = record->has_lane,
+                                         .lane = record->lane,
                                          .socket = {socket->ptr, socket->len}};
     struct yg_text text = {0};
 

@@ -41,6 +41,10 @@ struct yg_record *yg_record_new(struct yg_state *state, yodel_loop *loop, struct
 const char *yg_record_id(const struct yg_record *record);
 /* Has notices of a lane stored where those of its record are.  record may be NULL. */
 void yg_record_name_lane(const struct yg_record *record, struct yg_lane *lane);
+/* The socket is this user's (NULL: nobody's), before its first notice and its next record: with
+ * webhooks.order: user its notices are where all of the user are.  record may be NULL. */
+void yg_record_name_user(struct yg_record *record, const struct yg_hook *hook, struct yg_lane *lane,
+                         const char *user);
 /* It is connected: it is sent away if others have said that it has gone.  NULL: it has gone. */
 void yg_record_attach(struct yg_record *record, yg_record_end_fn *end, void *socket);
 

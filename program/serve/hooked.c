@@ -199,6 +199,14 @@ void yg_hooked_attach(struct yg_hooked *hooked)
     yg_state_set_lane(hooked->socket, hooked, on_free);
 }
 
+int yg_hooked_name_user(struct yg_hooked *hooked)
+{
+    const char *user = yg_state_user(hooked->socket);
+
+    yg_record_name_user(hooked->record, hooked->hook, hooked->lane, user);
+    return yg_lane_set_user(hooked->lane, user);
+}
+
 int yg_hooked_begin(struct yg_state *state, yodel_sio_socket *socket, struct yg_hook *hook)
 {
     struct yg_hooked *hooked = yg_hooked_new(state, socket, hook);
@@ -206,7 +214,7 @@ int yg_hooked_begin(struct yg_state *state, yodel_sio_socket *socket, struct yg_
     if (hooked == NULL)
         return -ENOMEM;
     yg_hooked_attach(hooked);
-    return yg_lane_set_user(hooked->lane, yg_state_user(socket));
+    return yg_hooked_name_user(hooked);
 }
 
 /* ---- goodbye ---- */

@@ -70,8 +70,7 @@ static enum yg_verdict begin(struct question *question, struct yg_hook_result *r
     verdict =
         yg_session_begin(door->state, door->socket, config, ns, &question->token, result, ret_code);
     if (verdict == YG_VERDICT_YES &&
-        (yg_lane_keep(question->hooked->lane) < 0 ||
-         yg_lane_set_user(question->hooked->lane, yg_state_user(door->socket)) < 0))
+        (yg_lane_keep(question->hooked->lane) < 0 || yg_hooked_name_user(question->hooked) < 0))
         verdict = YG_VERDICT_LATER;
     return verdict;
 }

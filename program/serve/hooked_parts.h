@@ -38,6 +38,8 @@ struct yg_hooked *yg_hooked_new(struct yg_state *state, yodel_sio_socket *socket
 void yg_hooked_unref(struct yg_hooked *hooked);
 /* Has Redis know of it as it is now. */
 void yg_hooked_record(struct yg_hooked *hooked);
+/* The socket's user is known: its events are that user's from now on.  0 or -ENOMEM. */
+int yg_hooked_name_user(struct yg_hooked *hooked);
 /* Ties it to its socket, which has begun; its reference is the socket's from then on. */
 void yg_hooked_attach(struct yg_hooked *hooked);
 /* The socket is no more. */

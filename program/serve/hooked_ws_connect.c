@@ -47,6 +47,7 @@ static int identify(struct yg_hooked_ws *hooked, const struct yg_hook_result *sa
         copy_json(said != NULL ? said->data : NULL, &hooked->hello) < 0 ||
         yg_lane_set_user(hooked->lane, hooked->user) < 0)
         return -ENOMEM;
+    yg_record_name_user(hooked->record, hooked->hook, hooked->lane, hooked->user);
     yg_hooked_ws_end_at(hooked, said != NULL && said->has_expires
                                     ? said->expires_at
                                     : (token->expires_ms + 999) / 1000);

@@ -110,6 +110,36 @@ def test_the_holder_of_lanes_dies():
             equal(sum(event.get("node_lost", False) for event in backend.of("disconnected")), 20)
 
 
+def streams(redis):
+    """The ids of the notices of each stream that has some, in its order."""
+    keys = [key for key in redis.call("KEYS", "yodel:notices:*") if not key.endswith(b":owner")]
+    all_of = {key: [fields[1].decode() for _, fields in redis.call("XRANGE", key, "-", "+")] for key in keys}
+    return {key: ids for key, ids in all_of.items() if ids}
+
+
+def test_notices_of_a_user_are_in_one_stream():
+    """Of all nodes, with those of sockets whose node has died; and they are sent in its order."""
+    away = (503, "")
+    answers = {"connect": lambda event: {"user": event["auth"]["user"]}, "connected": away, "disconnected": away}
+    with RedisServer() as redis, contextlib.closing(Hooks(answers)) as backend:
+        with node(backend, redis, "n1", hook=", order: user") as one, node(backend, redis, "n2", hook=", order: user") as two:
+            clients = [server.client(auth={"user": "ann"}) for server in (one, two) * 4]
+            eventually(lambda: waiting(redis) == 8, "those of both nodes are stored")
+            die(one)
+            eventually(lambda: waiting(redis) == 12, "so are the ends of those of the dead node")
+            for client in clients[1::2]:
+                client.close()
+            eventually(lambda: waiting(redis) == 16, "and of the others")
+            ((_, ids),) = streams(redis).items()
+            del backend.events[:]
+            backend.answers.update(connected={}, disconnected={})
+            backend.until("disconnected", 8)
+            eventually(lambda: waiting(redis) == 0, "all of it was deleted")
+            told = list(dict.fromkeys(event["id"] for event in backend.events if event["kind"] != "connect"))
+            equal(told, ids)
+            pairs(backend, [client.sid for client in clients], repeated=True)
+
+
 def test_what_is_too_much_is_dropped_and_counted():
     with RedisServer() as redis, contextlib.closing(Hooks({"connected": (503, ""), "disconnected": (503, "")})) as backend:
         with node(backend, redis, "n1", events=64) as one:

@@ -16,6 +16,8 @@
 static const struct yg_lease_record sample = {.webhook = "ma\"in",
                                               .ns = "/chat",
                                               .since_ms = 1700000000123,
+                                              .has_lane = true,
+                                              .lane = 63,
                                               .socket = {"{\"sid\":\"a\",\"meta\":[1]}", 22}};
 
 static int round_trip(struct yg_lease_record *ret_record, struct yg_text *text)
@@ -38,6 +40,8 @@ static void test_lease_record(void **state)
     assert_string_equal(record.ns, sample.ns);
     assert_true(record.since_ms == sample.since_ms);
     assert_int_equal(record.seq, 1024);
+    assert_true(record.has_lane);
+    assert_int_equal(record.lane, 63);
     assert_true(yodel_str_eq(record.socket, sample.socket));
     yg_record_done(&record);
     yg_text_done(&text);
@@ -60,6 +64,23 @@ static void test_lease_record_out_of_memory(void **state)
         yg_text_done(&text);
         if (!again)
             break;
+    }
+}
+
+/* As of a node that knows of none, and what nobody has written. */
+static void test_lease_records_without_lane(void **state)
+{
+    static const char *const lanes[] = {"", "\"lane\":64,", "\"lane\":-1,", "\"lane\":\"7\","};
+
+    for (size_t i = 0; i < sizeof(lanes) / sizeof(lanes[0]); i++) {
+        struct yg_lease_record record;
+        char text[128];
+
+        snprintf(text, sizeof(text),
+                 "1 {\"webhook\":\"a\",\"namespace\":\"/\",\"since\":1,%s\"socket\":{}}", lanes[i]);
+        assert_int_equal(yg_record_read("a", yodel_str_of(text), &record), 0);
+        assert_false(record.has_lane);
+        yg_record_done(&record);
     }
 }
 
@@ -156,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lease_record),
         cmocka_unit_test(test_lease_record_out_of_memory),
+        cmocka_unit_test(test_lease_records_without_lane),
         cmocka_unit_test(test_lease_records_that_are_none),
         cmocka_unit_test(test_lease_notices),
         cmocka_unit_test(test_lease_notices_out_of_memory),
