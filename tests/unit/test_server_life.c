@@ -234,6 +234,7 @@ static void test_servers_run_side_by_side(void **state)
 struct farewell {
     yodel_server *server;
     struct yd_outlet outlet;
+    yodel_decision *decision;
     bool has_ended[2];
     atomic_int busy; /* the loop with the connection, plus one */
     atomic_bool waits, goes_on;
@@ -280,7 +281,8 @@ static void on_hold(yodel_request *req, void *user)
 {
     struct farewell *farewell = user;
 
-    assert_non_null(yodel_request_defer(req));
+    farewell->decision = yodel_request_defer(req);
+    assert_non_null(farewell->decision);
     for (int i = 0; i < 2; i++)
         if (yodel_server_loop(farewell->server, (unsigned)i) == yodel_request_loop(req))
             atomic_store(&farewell->busy, i + 1);
@@ -349,6 +351,7 @@ static void test_a_loop_that_is_late_at_a_stop_still_says_what_it_has_to(void **
     assert_int_equal(yodel_loop_post(late, let_other_end, &farewell, NULL), 0);
     pthread_join(thread, NULL);
     close(fd);
+    yodel_decision_unref(farewell.decision);
     assert_int_equal(atomic_load(&farewell.num_abandoned), 0);
     assert_int_equal(atomic_load(&farewell.num_finished), 2);
     yodel_server_unref(farewell.server);
