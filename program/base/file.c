@@ -40,26 +40,28 @@ static void cut(struct yg_text *text, size_t len)
     }
 }
 
-/* A secret is in a file that others cannot read: not in what may block, or never end. */
-static int check_kind(const struct stat *info, bool is_secret)
+/* What may be read: a pipe as well, nothing that may block or never end, and what others cannot. */
+enum reading { READ_ANY, READ_ORDINARY, READ_SECRET };
+
+static int check_kind(const struct stat *info, enum reading reading)
 {
     if (S_ISDIR(info->st_mode))
         return -EISDIR;
-    if (is_secret && !S_ISREG(info->st_mode))
+    if (reading != READ_ANY && !S_ISREG(info->st_mode))
         return -EINVAL;
-    return is_secret && (info->st_mode & (S_IROTH | S_IWOTH)) != 0 ? -EPERM : 0;
+    return reading == READ_SECRET && (info->st_mode & (S_IROTH | S_IWOTH)) != 0 ? -EPERM : 0;
 }
 
-static int read_file(const char *path, size_t max, bool is_secret, struct yg_text *into)
+static int read_file(const char *path, size_t max, enum reading reading, struct yg_text *into)
 {
     const size_t from = into->len;
     struct stat info;
     int fd, rc;
 
-    fd = open(path, O_RDONLY | O_CLOEXEC | (is_secret ? O_NONBLOCK : 0));
+    fd = open(path, O_RDONLY | O_CLOEXEC | (reading != READ_ANY ? O_NONBLOCK : 0));
     if (fd < 0)
         return -errno;
-    rc = fstat(fd, &info) == 0 ? check_kind(&info, is_secret) : -errno;
+    rc = fstat(fd, &info) == 0 ? check_kind(&info, reading) : -errno;
     if (rc == 0)
         rc = read_all(fd, max, into);
     close(fd);
@@ -70,7 +72,12 @@ static int read_file(const char *path, size_t max, bool is_secret, struct yg_tex
 
 int yg_file_read(const char *path, size_t max, struct yg_text *into)
 {
-    return read_file(path, max, false, into);
+    return read_file(path, max, READ_ANY, into);
+}
+
+int yg_file_read_ordinary(const char *path, size_t max, struct yg_text *into)
+{
+    return read_file(path, max, READ_ORDINARY, into);
 }
 
 /* The path of a credential of systemd's, or path itself.  room is for the former. */
@@ -98,7 +105,7 @@ int yg_secret_read(const char *path, struct yg_text *into)
     path = secret_path(path, room, sizeof(room));
     if (path == NULL)
         return -ENOENT;
-    rc = read_file(path, YG_SECRET_MAX, true, into);
+    rc = read_file(path, YG_SECRET_MAX, READ_SECRET, into);
     if (rc < 0)
         return rc;
     if (into->len > from && into->ptr[into->len - 1] == '\n')

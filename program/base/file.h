@@ -20,6 +20,9 @@
  */
 int yg_file_read(const char *path, size_t max, struct yg_text *into);
 
+/* The same of regular files only, which do not block: -EINVAL for anything else. */
+int yg_file_read_ordinary(const char *path, size_t max, struct yg_text *into);
+
 /*
  * Reads a secret: one line end at the end is cut off.  "credential:NAME" is the file NAME of
  * $CREDENTIALS_DIRECTORY (systemd's LoadCredential=).

@@ -74,11 +74,14 @@ static int read_text(struct loading *loading, const char *text, size_t len,
     return -EINVAL;
 }
 
-static int read_file(struct loading *loading, const char *path, struct yg_node **ret_tree)
+/* read: yg_file_read(), or yg_file_read_ordinary(). */
+static int read_file(struct loading *loading, const char *path,
+                     int (*read)(const char *path, size_t max, struct yg_text *into),
+                     struct yg_node **ret_tree)
 {
     struct yg_place from = {.source = path, .line = 1, .column = 1};
     struct yg_text text = {0};
-    int rc = yg_file_read(path, YG_FILE_MAX, &text);
+    int rc = read(path, YG_FILE_MAX, &text);
 
     if (rc == 0) {
         from.source = yg_arena_dup(&loading->loaded->arena, path);
@@ -97,7 +100,7 @@ static int read_file(struct loading *loading, const char *path, struct yg_node *
 static int include_file(struct loading *loading, const char *path)
 {
     struct yg_node *tree, *nested;
-    int rc = read_file(loading, path, &tree);
+    int rc = read_file(loading, path, yg_file_read_ordinary, &tree);
 
     if (rc < 0)
         return rc;
@@ -168,7 +171,7 @@ static int begin(struct loading *loading, const struct yg_load *load)
 
     if (load->path == NULL)
         return read_text(loading, open_to_all, sizeof(open_to_all) - 1, &from, &loading->tree);
-    rc = read_file(loading, load->path, &loading->tree);
+    rc = read_file(loading, load->path, yg_file_read, &loading->tree);
     return rc == 0 ? include(loading, load->path) : rc;
 }
 

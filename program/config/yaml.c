@@ -209,18 +209,28 @@ static int read_events(struct reader *reader)
     return rc;
 }
 
+/* Some editors begin a file with it; to libyaml it is a column, where the encoding is said. */
+static size_t byte_order_mark(const char *text, size_t len)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    const size_t size = sizeof(mark) - 1;
+
+    return len >= size && memcmp(text, mark, size) == 0 ? size : 0;
+}
+
 int yg_node_read(struct yg_arena *arena, struct yg_report *report, const char *text, size_t len,
                  const struct yg_place *from, struct yg_node **ret_node)
 {
+    const size_t skip = byte_order_mark(text, len);
     struct reader reader = {
-        .arena = arena, .report = report, .text = text, .len = len, .from = from};
+        .arena = arena, .report = report, .text = text + skip, .len = len - skip, .from = from};
     const unsigned num_errors = report->num_errors;
     int rc;
 
     if (!yaml_parser_initialize(&reader.parser))
         return -ENOMEM;
     yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, len);
+    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)reader.text, reader.len);
     rc = read_events(&reader);
     yaml_parser_delete(&reader.parser);
     if (rc < 0)

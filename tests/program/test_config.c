@@ -33,8 +33,8 @@ static int setup(void **state)
     return 0;
 }
 
-static const char *const file_names[] = {"yodel.yaml", "conf.d/10.yaml", "conf.d/20.yaml", "secret",
-                                         "conf.d"};
+static const char *const file_names[] = {"yodel.yaml",       "conf.d/10.yaml", "conf.d/20.yaml",
+                                         "conf.d/pipe.yaml", "secret",         "conf.d"};
 
 static int teardown(void **state)
 {
@@ -61,6 +61,14 @@ static const char *write_file(void **state, const char *name, const char *text)
     unlink(path);
     assert_int_equal(yg_file_create(path, text, strlen(text)), 0);
     return path;
+}
+
+static void make_pipe(void **state, const char *name)
+{
+    char path[200];
+
+    snprintf(path, sizeof(path), "%s/%s", ((struct folder *)*state)->path, name);
+    assert_int_equal(mkfifo(path, 0600), 0);
 }
 
 /* What was reported, a line each. */
@@ -226,6 +234,16 @@ static void test_config_json_is_yaml(void **state)
     yg_config_unref(config);
 }
 
+/* As editors of Windows write them: a byte order mark, and CR LF. */
+static void test_config_byte_order_mark(void **state)
+{
+    const struct yg_config *config =
+        read_text("\xef\xbb\xbfnamespaces: [{name: /, auth: none}]\r\nlog: {level: warn}\r\n");
+
+    assert_int_equal(config->log.level, YG_LOG_WARN);
+    yg_config_unref(config);
+}
+
 /* ---- layers ---- */
 
 static void test_config_layers(void **state)
@@ -350,6 +368,10 @@ static void test_config_includes(void **state)
     strcpy(path, write_file(state, "yodel.yaml", "include: [none.yaml]\n"));
     assert_refused(&(struct yg_load){.path = path},
                    "yodel.yaml:1:11: error: include: none.yaml: there is no such file");
+    strcpy(path, write_file(state, "yodel.yaml", "include: [conf.d/pipe.yaml]\n"));
+    make_pipe(state, "conf.d/pipe.yaml"); /* nobody writes to it: the file must not be waited for */
+    assert_refused(&(struct yg_load){.path = path},
+                   "pipe.yaml: error: cannot be read: it is no ordinary file");
     assert_refused(&(struct yg_load){.path = "no/such.yaml"},
                    "no/such.yaml: error: cannot be read: ");
 }
@@ -443,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_config_sets_in_defaults),
         cmocka_unit_test(test_config_wrong_sets),
         cmocka_unit_test_setup_teardown(test_config_secret_files, setup, teardown),
+        cmocka_unit_test(test_config_byte_order_mark),
         cmocka_unit_test_setup_teardown(test_config_includes, setup, teardown),
         cmocka_unit_test(test_config_lax),
         cmocka_unit_test(test_config_compare),
