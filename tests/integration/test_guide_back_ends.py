@@ -121,6 +121,16 @@ def post_signed(port, moment, body=b'{"events": []}', sent=None):
     return http(port, "POST", "/", headers, sent or body).status
 
 
+def test_strangers_and_large_requests():
+    """Who is not the program gets 400, whatever it sends; a message of 1 MiB, in base64, is not too large."""
+    large = b'{"events": [], "attachments": ["' + b"A" * (1400 << 10) + b'"]}'
+    for name, words in languages():
+        with unpacked() as path, back_end(path, words) as port:
+            equal(http(port, "POST", "/", [("Content-Type", "text/plain")], b"x").status, 400, f"{name}, another type")
+            equal(http(port, "POST", "/", [("Content-Length", "0")]).status, 400, f"{name}, no body")
+            equal(post_signed(port, str(int(time.time())), large), 200, f"{name}, a large body")
+
+
 def test_the_first_chat():
     with unpacked() as path, contextlib.ExitStack() as stack:
         start = dict(languages()).get("php")
