@@ -32,20 +32,21 @@ unsigned yg_scope_find(const char *word)
 }
 
 /* Goes back to the last star only, so the time is at most the product of the lengths. */
-bool yg_pattern_fits(const char *pattern, const char *name)
+bool yg_pattern_fits(const char *pattern, yodel_str name)
 {
-    const char *star = NULL, *retry = NULL;
+    const char *star = NULL;
+    size_t at = 0, retry = 0;
 
-    while (*name != '\0') {
+    while (at < name.len) {
         if (*pattern == '*') {
             star = pattern++;
-            retry = name;
-        } else if (*pattern == *name) {
+            retry = at;
+        } else if (*pattern != '\0' && *pattern == name.ptr[at]) {
             pattern++;
-            name++;
+            at++;
         } else if (star != NULL) {
             pattern = star + 1;
-            name = ++retry;
+            at = ++retry;
         } else {
             return false;
         }
@@ -58,7 +59,7 @@ bool yg_pattern_fits(const char *pattern, const char *name)
 static bool fits_one(const struct yg_names *patterns, const char *name)
 {
     for (size_t i = 0; i < patterns->num; i++) {
-        if (yg_pattern_fits(patterns->items[i], name))
+        if (yg_pattern_fits(patterns->items[i], yodel_str_of(name)))
             return true;
     }
     return false;

@@ -33,7 +33,7 @@ struct yg_rights {
 unsigned yg_scope_find(const char *word);
 
 /* Whether the pattern has that name. */
-bool yg_pattern_fits(const char *pattern, const char *name);
+bool yg_pattern_fits(const char *pattern, yodel_str name);
 
 /*
  * Whether a caller may give a command.

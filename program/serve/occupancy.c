@@ -30,23 +30,30 @@ struct place {
     bool is_told;      /* that it is occupied */
     bool is_empty;
     unsigned pending; /* events that were not told yet */
-    char *ns, *room;
+    yodel_str ns, room;
+    char names[]; /* of both */
 };
+
+/* Some order. */
+static int compare_names(yodel_str a, yodel_str b)
+{
+    if (a.len != b.len)
+        return a.len < b.len ? -1 : 1;
+    return memcmp(a.ptr, b.ptr, a.len);
+}
 
 static int compare(const void *left, const void *right)
 {
     const struct place *a = left, *b = right;
-    const int ns = strcmp(a->ns, b->ns);
+    const int ns = compare_names(a->ns, b->ns);
 
-    return ns != 0 ? ns : strcmp(a->room, b->room);
+    return ns != 0 ? ns : compare_names(a->room, b->room);
 }
 
 static void free_place(struct place *place)
 {
     if (place->lane != NULL)
         yg_lane_leave(place->lane);
-    free(place->ns);
-    free(place->room);
     free(place);
 }
 
@@ -86,8 +93,8 @@ static void tell(struct place *place, enum yg_hook_kind kind, json_int_t count)
         return;
     }
     text = yg_hook_event_text(event);
-    yg_member_put(text, "namespace", yodel_str_of(place->ns));
-    yg_member_put(text, "room", yodel_str_of(place->room));
+    yg_member_put(text, "namespace", place->ns);
+    yg_member_put(text, "room", place->room);
     yg_text_printf(text, ",\"count\":%" JSON_INTEGER_FORMAT, count);
     place->pending++;
     if (yg_lane_push(event) < 0)
@@ -110,34 +117,31 @@ static void on_vacated(yodel_timer *timer, void *user)
 static struct place *new_place(struct yg_occupancy *occupancy, struct yg_hook *hook, yodel_str ns,
                                yodel_str room)
 {
-    struct place *place = calloc(1, sizeof(*place));
+    struct place *place = calloc(1, sizeof(*place) + ns.len + room.len);
 
     if (place == NULL)
         return NULL;
+    memcpy(place->names, ns.ptr, ns.len);
+    memcpy(place->names + ns.len, room.ptr, room.len);
     place->occupancy = occupancy;
     place->hook = hook;
-    place->ns = yg_string_of(ns);
-    place->room = yg_string_of(room);
+    place->ns = (yodel_str){place->names, ns.len};
+    place->room = (yodel_str){place->names + ns.len, room.len};
     place->lane = yg_lane_new(hook, ns, NULL, NULL);
     yodel_timer_init(&place->timer, occupancy->loop, on_vacated, place);
-    if (place->ns == NULL || place->room == NULL || place->lane == NULL ||
-        tsearch(place, &occupancy->places, compare) == NULL) {
+    if (place->lane == NULL || tsearch(place, &occupancy->places, compare) == NULL) {
         free_place(place);
         return NULL;
     }
-    yg_lane_set_store(place->lane, yg_notices_lane(place->room, strlen(place->room)));
+    yg_lane_set_store(place->lane, yg_notices_lane(place->room.ptr, place->room.len));
     return place;
 }
 
 static struct place *find(const struct yg_occupancy *occupancy, yodel_str ns, yodel_str room)
 {
-    struct place wanted = {.ns = yg_string_of(ns), .room = yg_string_of(room)};
-    void *found = NULL;
+    const struct place wanted = {.ns = ns, .room = room};
+    void *found = tfind(&wanted, &occupancy->places, compare);
 
-    if (wanted.ns != NULL && wanted.room != NULL)
-        found = tfind(&wanted, &occupancy->places, compare);
-    free(wanted.ns);
-    free(wanted.room);
     return found != NULL ? *(struct place **)found : NULL;
 }
 
@@ -145,10 +149,9 @@ static struct place *find(const struct yg_occupancy *occupancy, yodel_str ns, yo
 static const struct yg_room *options_of(const struct yg_occupancy *occupancy, yodel_str room)
 {
     const struct yg_config *config = yg_state_loop_config(occupancy->state, occupancy->loop);
-    char *name = yg_is_socket_id(room.ptr, room.len) ? NULL : yg_string_of(room);
-    const struct yg_room *options = name != NULL ? yg_room_find(config, name) : NULL;
+    const struct yg_room *options =
+        yg_is_socket_id(room.ptr, room.len) ? NULL : yg_room_find(config, room);
 
-    free(name);
     return options != NULL && options->occupancy_events ? options : NULL;
 }
 

@@ -9,7 +9,7 @@
 
 /* The groups of plain WebSockets, the rooms of Socket.IO, and what both can do. */
 
-const struct yg_room *yg_room_find(const struct yg_config *config, const char *name)
+const struct yg_room *yg_room_find(const struct yg_config *config, yodel_str name)
 {
     for (size_t i = 0; i < config->rooms.num; i++) {
         if (yg_pattern_fits(config->rooms.items[i].match, name))

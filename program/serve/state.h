@@ -267,7 +267,7 @@ const struct yg_namespace *yg_namespace_find(const struct yg_config *config, yod
 /* The channel layers of plain WebSockets and of rooms, which have history.  Ahead of clients. */
 int yg_rooms_start(struct yg_state *state);
 /* What a room can do: the first entry of rooms that has its name; NULL: none. */
-const struct yg_room *yg_room_find(const struct yg_config *config, const char *name);
+const struct yg_room *yg_room_find(const struct yg_config *config, yodel_str name);
 
 /* Plain WebSockets, and streams for EventSource; each failure was said. */
 int yg_websockets_start(struct yg_state *state);

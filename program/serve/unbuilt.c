@@ -22,9 +22,9 @@ static bool overlap(const char *a, const char *b)
     const size_t a_len = strcspn(a, "*"), b_len = strcspn(b, "*");
 
     if (a[a_len] == '\0')
-        return yg_pattern_fits(b, a);
+        return yg_pattern_fits(b, yodel_str_of(a));
     if (b[b_len] == '\0')
-        return yg_pattern_fits(a, b);
+        return yg_pattern_fits(a, yodel_str_of(b));
     return memcmp(a, b, a_len < b_len ? a_len : b_len) == 0;
 }
 

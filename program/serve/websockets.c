@@ -68,7 +68,7 @@ int yg_websocket_join(struct yg_state *state, yodel_ws *ws, const char *room, co
                       const json_t *info)
 {
     const struct yg_room *options =
-        yg_room_find(yg_state_loop_config(state, yodel_ws_loop(ws)), room);
+        yg_room_find(yg_state_loop_config(state, yodel_ws_loop(ws)), yodel_str_of(room));
     struct yg_text text = {0};
     int rc;
 
