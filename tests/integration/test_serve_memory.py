@@ -73,10 +73,18 @@ def test_goodbyes_of_sockets():
         goes_in_turn(server.client, lambda client: client.close(), server, backend)
 
 
+def leave_websocket(ws):
+    """A server without memory for its close frame ends the connection instead."""
+    try:
+        ws.leave()
+    except EOFError:
+        ws.close()
+
+
 def test_goodbyes_of_plain_websockets():
     choose(0)
     with hooked(ANSWERS, hook=", kinds: [connect, connected, event, disconnected]") as (backend, server):
-        goes_in_turn(lambda: WebSocket(server.port, "/ws/r"), lambda ws: ws.leave(), server, backend)
+        goes_in_turn(lambda: WebSocket(server.port, "/ws/r"), leave_websocket, server, backend)
 
 
 run(dict(globals()))
