@@ -74,6 +74,16 @@ typedef struct yodel_redis_options {
 } yodel_redis_options;
 
 /*
+ * Whether a client could be made of a URL, to check a configuration ahead of a start.  Nothing is
+ * looked up and nothing connected.
+ *
+ * url   as of yodel_redis_options
+ *
+ * Returns 0, -ENOMEM, or -EINVAL: NULL, or a scheme, port, database or percent code that is none.
+ */
+YODEL_API int yodel_redis_check_url(const char *url) YODEL_ANY_THREAD;
+
+/*
  * Makes a client for a server.  Nothing is connected before the server runs.
  *
  * server      must live until the last reference to the client is given back

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/check.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <yodel/redis.h>
 
 struct yg_place yg_check_place(const struct yg_check *check, const char *first, ...)
 {
@@ -139,10 +141,11 @@ static void check_redis(const struct yg_check *check)
     const char *url = check->config->redis.url;
     const struct yg_place place = yg_check_place(check, "redis", "url", NULL);
 
-    if (*url != '\0' && !begins_with(url, "redis://") && !begins_with(url, "rediss://") &&
-        !begins_with(url, "unix:"))
+    /* It may have a password in it, so it is not shown. */
+    if (*url != '\0' && yodel_redis_check_url(url) == -EINVAL)
         yg_report_error(check->report, &place,
-                        "redis.url: must begin with redis://, rediss:// or unix:");
+                        "redis.url: must be redis:// or rediss://, perhaps USER:PASSWORD@, "
+                        "HOST[:PORT][/DATABASE], or unix:///PATH[?db=DATABASE]");
     if (*url == '\0' && check->config->consumers.num > 0) {
         const struct yg_place consumers = yg_check_place(check, "consumers", NULL);
 

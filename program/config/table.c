@@ -390,7 +390,7 @@ static const struct yg_table api_table = TABLE("api", NULL, api_options);
 
 #define STRUCT struct yg_redis_config
 static const struct yg_option redis_options[] = {
-    TEXT("url", url, YG_SECRET, NULL, MAX_TEXT, "redis://, rediss:// or unix:; empty: none."),
+    TEXT("url", url, YG_SECRET, NULL, MAX_TEXT, "redis://, rediss:// or unix://; empty: none."),
     TEXT("prefix", prefix, 0, "yodel", 64, "The beginning of all keys and channels."),
     WORD("adapter", adapter, 0, "redis", "redis sharded streams",
          "How nodes reach each other's clients."),

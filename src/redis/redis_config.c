@@ -321,6 +321,19 @@ int yd_redis_config_read(const struct yodel_allocator *mem, const yodel_redis_op
     return rc;
 }
 
+int yodel_redis_check_url(const char *url)
+{
+    struct yd_redis_config config;
+    int rc;
+
+    if (url == NULL)
+        return -EINVAL;
+    rc = yd_redis_config_read(&yd_mem_default, YODEL_OPTIONS(yodel_redis_options, .url = url),
+                              &config);
+    yd_redis_config_done(&yd_mem_default, &config);
+    return rc;
+}
+
 void yd_redis_config_done(const struct yodel_allocator *mem, struct yd_redis_config *config)
 {
     char **texts[] = {&config->username,    &config->password,          &config->client_name,

@@ -204,6 +204,7 @@ static void test_resp_url(void **state)
 
     for (size_t i = 0; i < YD_LEN(urls); i++) {
         assert_int_equal(read_url(urls[i].url, &config), 0);
+        assert_int_equal(yodel_redis_check_url(urls[i].url), 0);
         assert_int_equal(config.num_addresses, 1);
         if (urls[i].host != NULL) {
             assert_string_equal(config.addresses[0].host, urls[i].host);
@@ -244,6 +245,7 @@ static void test_resp_bad_url(void **state)
     for (size_t i = 0; i < YD_LEN(bad); i++) {
         if (read_url(bad[i], &config) != -EINVAL)
             fail_msg("taken: %s", bad[i]);
+        assert_int_equal(yodel_redis_check_url(bad[i]), -EINVAL);
         yd_redis_config_done(&yd_mem_default, &config);
     }
 }
