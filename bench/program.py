@@ -5,7 +5,8 @@
     bench/program.py [--build build/release] [--rounds 5] [--seconds 3] [--only hook,joined,emit,stream,relay,broadcast,idle]
 
 Servers take turns, a fresh one for each run, on CPU 1; clients and the back end have CPU 0.  What is compared is the CPU
-time of the server for an event or a command.  The back end of hooks is one process of node, the same for both."""
+time of the server for an event or a command.  The back end of hooks is one process of node, the same for both.  Beside
+the event alone stands what its system calls cost a bare loop of epoll (peers/bare_hook.c), which no server can be below."""
 
 import argparse
 import contextlib
@@ -92,6 +93,13 @@ def bench_server(build):
         yield Running(running.pid, port, port)
 
 
+@contextlib.contextmanager
+def bare_hook(build, hook_port):
+    with process([str(build / "bench/bare_hook"), str(hook_port)], SERVER_CPU) as running:
+        port = wait_for_port(running)
+        yield Running(running.pid, port, port)
+
+
 def load(build, server, mode, *words, seconds=3.0):
     command = [str(build / "bench/load"), mode, "--port", str(server.port), "--pid", str(server.pid), "--warmup", "1", "--seconds", str(seconds), *map(str, words)]
     done = subprocess.run(pinned(CLIENT_CPU, command), capture_output=True, text=True, timeout=120)
@@ -121,7 +129,13 @@ def hook_round(arguments, in_flight):
             requests, events = batches(server)
         with node("socketio_hooked.mjs", SERVER_CPU, back_end.port) as server:
             theirs = load(arguments.build, server, "sio-echo", *words, seconds=arguments.seconds)
-    return ours["server_cpu_us"], theirs["server_cpu_us"], f"{events / max(requests, 1):.1f} events a request, {ours['per_second']:.0f} and {theirs['per_second']:.0f} a second"
+        floor = ""
+        if in_flight == 1:
+            with bare_hook(arguments.build, back_end.port) as server:
+                bare = load(arguments.build, server, "sio-echo", *words, seconds=arguments.seconds)
+            floor = f", a bare loop {bare['server_cpu_us']:.1f} us"
+    notes = f"{events / max(requests, 1):.1f} events a request, {ours['per_second']:.0f} and {theirs['per_second']:.0f} a second{floor}"
+    return ours["server_cpu_us"], theirs["server_cpu_us"], notes
 
 
 # Commands of the API.
