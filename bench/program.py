@@ -6,7 +6,7 @@
 
 Servers take turns, a fresh one for each run, on CPU 1; clients and the back end have CPU 0.  What is compared is the CPU
 time of the server for an event or a command.  The back end of hooks is one process of node, the same for both.  Beside
-the event alone stands what its system calls cost a bare loop of epoll (peers/bare_hook.c), which no server can be below."""
+the event alone stands what its system calls cost a bare loop of epoll (peers/bare_hook.c), in the last round."""
 
 import argparse
 import contextlib

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The least that a hooked event costs: on one epoll a message of Socket.IO is received, a request
+ * A hooked event on a bare loop: on one epoll a message of Socket.IO is received, a request
  * of the size that yodel serve sends goes to the back end, its answer is received, and the message
- * goes back.  Four system calls and the waits: the kernel's part, which no server can be below.
+ * goes back.  Four system calls and the waits.  It is no floor: it sleeps about once an event, and
+ * a server that takes more events in a turn, as on io_uring, has less of the kernel's part.
  *
  * Each client has a kept connection to the back end and one message under way.  Nothing is signed
  * or parsed, and there are no limits and no timeouts.  A yardstick, not a server.
