@@ -43,6 +43,10 @@ typedef struct yodel_sio_target {
 #define YODEL_SIO_VOLATILE (1u << 0)    /* drop for a client that cannot take it now */
 #define YODEL_SIO_LOCAL (1u << 1)       /* this process only */
 #define YODEL_SIO_NO_COMPRESS (1u << 2) /* of polling answers */
+/* Each acknowledgement is an array of all its arguments, also that of one client: [[1,2],[]].
+ * Without it those of many are told by their first argument.  Yodel's processes keep to it through
+ * every adapter; servers in JavaScript tell the first argument of theirs alone. */
+#define YODEL_SIO_ALL_ARGUMENTS (1u << 3)
 
 /* A way to end a socket: the client's connection ends without a DISCONNECT packet.  A client of
  * socket.io that was sent that packet stays away until its program calls connect(); one whose
@@ -142,7 +146,8 @@ YODEL_API yodel_sio_target yodel_sio_target_but(yodel_sio_target target,
  * The same target with more flags.
  *
  * target   a value; the caller's own is as it was
- * flags    YODEL_SIO_VOLATILE, YODEL_SIO_LOCAL, YODEL_SIO_NO_COMPRESS, joined by |
+ * flags    YODEL_SIO_VOLATILE, YODEL_SIO_LOCAL, YODEL_SIO_NO_COMPRESS, YODEL_SIO_ALL_ARGUMENTS,
+ * joined by |
  *
  * Returns the new target.
  */

@@ -154,6 +154,7 @@ static int ask(struct yp_asked *asked, yodel_sio_target target, struct yp_record
     asked->is_of_one = record != NULL;
     if (record != NULL)
         return ask_one(record, asked);
+    target = yodel_sio_target_with(target, YODEL_SIO_ALL_ARGUMENTS);
     return yodel_sio_emit_ack(yodel_sio_target_timeout(target, asked->timeout_ms), asked->event,
                               &args, on_answers, asked);
 }
@@ -181,7 +182,7 @@ PyObject *yp_sio_emit_with_callback(struct yp_sio *self, yodel_sio_target target
     return yp_sio_raise(self, rc, "emit");
 }
 
-/* [args of the one client], or [(first argument,) of each] */
+/* [args of the one client], or [args of each]; those of many come as lists. */
 static PyObject *answer_list(struct yp_sio *self, struct yp_asked *asked)
 {
     PyObject *tuple, *list, *one;
@@ -196,7 +197,7 @@ static PyObject *answer_list(struct yp_sio *self, struct yp_asked *asked)
     num = PyTuple_GET_SIZE(tuple);
     list = PyList_New(num);
     for (Py_ssize_t i = 0; list != NULL && i < num; i++) {
-        if ((one = PyTuple_Pack(1, PyTuple_GET_ITEM(tuple, i))) == NULL)
+        if ((one = PySequence_Tuple(PyTuple_GET_ITEM(tuple, i))) == NULL)
             Py_CLEAR(list);
         else
             PyList_SET_ITEM(list, i, one);

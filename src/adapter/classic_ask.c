@@ -289,7 +289,7 @@ static int put_result(const struct ask *ask, const struct yd_classic_message *an
         if (answer->type !=
             (ask->kind == YD_SIO_REMOTE_EMIT ? YD_CLASSIC_ACK : YD_CLASSIC_SERVER_SIDE))
             return YODEL_ERR_PROTOCOL;
-        return yd_sio_put_answers(mem, buf, answer->value, answer->attachments,
+        return yd_sio_put_answers(mem, buf, answer->is_list, answer->value, answer->attachments,
                                   answer->num_attachments);
     default:
         return YODEL_ERR_PROTOCOL;

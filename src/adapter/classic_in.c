@@ -89,7 +89,8 @@ static void on_answered(struct yd_sio_remote_asker *asker, yodel_str element,
     int rc;
 
     if (incoming->type == YD_CLASSIC_BROADCAST)
-        rc = yd_classic_put_ack(mem, &buf, incoming->request, element, attachments, num);
+        rc = yd_classic_put_ack(mem, &buf, incoming->request, asker->all_arguments, element,
+                                attachments, num);
     else
         rc = yd_classic_put_server_side(mem, &buf, incoming->request, element, attachments, num);
     publish(incoming, &buf, rc);
@@ -223,7 +224,12 @@ static struct incoming *make_incoming(struct yd_classic *classic, yodel_str ns,
     }
     yd_adapter_count(&classic->counters.requests_taken);
     incoming->base = (struct yd_sio_remote_asker){
-        .asker = {on_end}, .counted = on_counted, .answered = on_answered};
+        .asker = {on_end},
+        .counted = on_counted,
+        .answered = on_answered,
+        .all_arguments = message->type == YD_CLASSIC_BROADCAST &&
+                         (message->flags & YODEL_SIO_ALL_ARGUMENTS) != 0,
+    };
     incoming->classic = classic;
     incoming->type = message->type;
     incoming->request = (yodel_str){incoming->text, message->request.len};

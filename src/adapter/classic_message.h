@@ -36,7 +36,7 @@ struct yd_classic_message {
     yodel_str request;       /* the same; empty: no answer is wanted */
     bool has_opts;           /* else it means sid */
     yodel_str rooms, except; /* JSON arrays, or empty */
-    unsigned flags;          /* YODEL_SIO_VOLATILE, YODEL_SIO_NO_COMPRESS */
+    unsigned flags;          /* YODEL_SIO_VOLATILE, _NO_COMPRESS, _ALL_ARGUMENTS */
     uint32_t timeout_ms;     /* 0: none was given */
     yodel_str event;         /* its name, plain text */
     yodel_str elements;      /* and arguments: JSON values with commas between them */
@@ -45,6 +45,7 @@ struct yd_classic_message {
     bool close;
     yodel_str list;  /* of an answer: a JSON array of sockets or rooms; empty: it has none */
     yodel_str value; /* of an answer: a JSON value, "null" for undefined */
+    bool is_list;    /* of an ACK: value is an array of all arguments, not the first of them */
     uint32_t count;
     uint32_t num_attachments;
     yodel_bytes attachments[YD_CLASSIC_MAX_ATTACHMENTS];
@@ -82,8 +83,10 @@ int yd_classic_put_list(const struct yodel_allocator *mem, struct yd_buf *buf, y
                         yodel_str member, yodel_str array);
 int yd_classic_put_count(const struct yodel_allocator *mem, struct yd_buf *buf, yodel_str request,
                          unsigned count);
+/* elements: a first argument; with is_list all arguments, with commas between them. */
 int yd_classic_put_ack(const struct yodel_allocator *mem, struct yd_buf *buf, yodel_str request,
-                       yodel_str element, const yodel_bytes *attachments, uint32_t num);
+                       bool is_list, yodel_str elements, const yodel_bytes *attachments,
+                       uint32_t num);
 int yd_classic_put_server_side(const struct yodel_allocator *mem, struct yd_buf *buf,
                                yodel_str request, yodel_str element, const yodel_bytes *attachments,
                                uint32_t num);

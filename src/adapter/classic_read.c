@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "adapter/classic_message.h"
+#include "adapter/own_words.h"
 #include "base/utf8.h"
 #include "proto/json_scan.h"
 #include "proto/msgpack.h"
@@ -19,7 +20,7 @@ static int read_packed(const struct yodel_allocator *mem, yodel_bytes bytes,
                        struct yd_classic_message *message)
 {
     struct yd_msgpack_blobs blobs = {message->attachments, 0, YD_CLASSIC_MAX_ATTACHMENTS};
-    int rc = yd_msgpack_to_json(mem, &bytes, YD_JSON_DEPTH, &message->text, &blobs);
+    int rc = yd_msgpack_to_json(mem, &bytes, YD_JSON_MAX_DEPTH, &message->text, &blobs);
 
     message->num_attachments = blobs.num;
     return rc == 0 && bytes.len > 0 ? YODEL_ERR_PROTOCOL : rc;
@@ -41,7 +42,7 @@ static int read_value(const struct yodel_allocator *mem, yodel_bytes bytes,
     if (rc < 0)
         return rc;
     text = (yodel_str){(const char *)message->text.ptr, message->text.len};
-    return yd_json_check(text, YD_JSON_DEPTH, ret_value) ? 0 : YODEL_ERR_PROTOCOL;
+    return yd_json_check(text, YD_JSON_MAX_DEPTH, ret_value) ? 0 : YODEL_ERR_PROTOCOL;
 }
 
 /* ---- members ---- */
@@ -89,6 +90,8 @@ static bool get_opts(yodel_str opts, struct yd_classic_message *message)
         message->flags |= YODEL_SIO_VOLATILE;
     if (yd_json_type_of(member(flags, YODEL_STR("compress"))) == YD_JSON_FALSE)
         message->flags |= YODEL_SIO_NO_COMPRESS;
+    if (is_true(member(flags, YODEL_STR(YD_OWN_ALL_ARGUMENTS))))
+        message->flags |= YODEL_SIO_ALL_ARGUMENTS;
     if (yd_json_get_uint(member(flags, YODEL_STR("timeout")), &ms))
         message->timeout_ms = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
     return true;
@@ -268,7 +271,11 @@ static bool get_answer(yodel_str object, struct yd_classic_message *message)
     case YD_CLASSIC_SERVER_SIDE:
         return get_value(object, YODEL_STR("data"), message);
     case YD_CLASSIC_ACK:
-        return get_value(object, YODEL_STR("packet"), message);
+        if (!get_value(object, YODEL_STR("packet"), message))
+            return false;
+        message->is_list = is_true(member(object, YODEL_STR(YD_OWN_ALL_ARGUMENTS))) &&
+                           yd_json_type_of(message->value) == YD_JSON_ARRAY;
+        return true;
     case YD_CLASSIC_COUNT:
         if (!yd_json_get_uint(member(object, YODEL_STR("clientCount")), &count) ||
             count > UINT32_MAX / 2)

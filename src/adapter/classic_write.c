@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "adapter/classic_message.h"
+#include "adapter/own_words.h"
 #include "proto/json_scan.h"
 #include "proto/msgpack.h"
 #include "proto/msgpack_json.h"
@@ -59,7 +60,9 @@ static int put_flags(const struct yodel_allocator *mem, struct yd_buf *buf,
 {
     bool is_volatile = (out->flags & YODEL_SIO_VOLATILE) != 0;
     bool no_compress = (out->flags & YODEL_SIO_NO_COMPRESS) != 0;
-    int rc = yd_msgpack_put_map(mem, buf, (uint32_t)(is_volatile + no_compress + out->wants_reply));
+    bool all = out->wants_reply && (out->flags & YODEL_SIO_ALL_ARGUMENTS) != 0;
+    uint32_t num = (uint32_t)(is_volatile + no_compress + out->wants_reply + all);
+    int rc = yd_msgpack_put_map(mem, buf, num);
 
     if (rc == 0 && is_volatile && (rc = put_key(mem, buf, "volatile")) == 0)
         rc = yd_msgpack_put_bool(mem, buf, true);
@@ -67,6 +70,8 @@ static int put_flags(const struct yodel_allocator *mem, struct yd_buf *buf,
         rc = yd_msgpack_put_bool(mem, buf, false);
     if (rc == 0 && out->wants_reply && (rc = put_key(mem, buf, "timeout")) == 0)
         rc = yd_msgpack_put_uint(mem, buf, out->timeout_ms);
+    if (rc == 0 && all && (rc = put_key(mem, buf, YD_OWN_ALL_ARGUMENTS)) == 0)
+        rc = yd_msgpack_put_bool(mem, buf, true);
     return rc;
 }
 
@@ -300,14 +305,27 @@ static int put_value(const struct yodel_allocator *mem, struct yd_buf *buf, yode
     return rc == 0 ? put_text(mem, buf, "}") : rc;
 }
 
+/* The arguments as an array, and that they are all. */
+static int put_list_of_all(const struct yodel_allocator *mem, struct yd_buf *buf,
+                           yodel_str elements)
+{
+    int rc = put_text(mem, buf, ",\"packet\":[");
+
+    if (rc == 0 && (rc = yd_buf_append_str(mem, buf, elements)) == 0)
+        rc = put_text(mem, buf, "],\"" YD_OWN_ALL_ARGUMENTS "\":true}");
+    return rc;
+}
+
 int yd_classic_put_ack(const struct yodel_allocator *mem, struct yd_buf *buf, yodel_str request,
-                       yodel_str element, const yodel_bytes *attachments, uint32_t num)
+                       bool is_list, yodel_str elements, const yodel_bytes *attachments,
+                       uint32_t num)
 {
     struct yd_buf text = {0};
     int rc;
 
     if ((rc = put_answer(mem, &text, YD_CLASSIC_ACK, request)) == 0 &&
-        (rc = put_value(mem, &text, YODEL_STR("packet"), element)) == 0)
+        (rc = is_list ? put_list_of_all(mem, &text, elements)
+                      : put_value(mem, &text, YODEL_STR("packet"), elements)) == 0)
         rc = yd_msgpack_put_json(mem, buf, (yodel_str){(char *)text.ptr, text.len}, attachments,
                                  num);
     yd_buf_free(mem, &text);

@@ -137,8 +137,11 @@ static void on_answered(struct yd_sio_remote_asker *base, yodel_str element,
     enum yd_cluster_type type =
         asker->kind == YD_SIO_REMOTE_SERVER ? YD_CLUSTER_SERVER_SIDE_RESPONSE : YD_CLUSTER_ACK;
     struct yd_buf data = {0};
+    const struct yodel_allocator *mem = asker->cluster->mem;
+    int rc = base->all_arguments ? yd_cluster_put_arguments(mem, &data, asker->request, element)
+                                 : yd_cluster_put_value(mem, &data, asker->request, element);
 
-    if (yd_cluster_put_value(asker->cluster->mem, &data, asker->request, element) == 0)
+    if (rc == 0)
         respond(asker, type, &data, attachments, num_attachments);
     yd_buf_free(asker->cluster->mem, &data);
 }
@@ -199,7 +202,11 @@ static struct asker *make_asker(struct yd_cluster *cluster,
     }
     yd_adapter_count(&cluster->counters.requests_taken);
     asker->base = (struct yd_sio_remote_asker){
-        .asker = {on_reply}, .counted = on_counted, .answered = on_answered};
+        .asker = {on_reply},
+        .counted = on_counted,
+        .answered = on_answered,
+        .all_arguments = kind == YD_SIO_REMOTE_EMIT && message->scope.all_arguments,
+    };
     asker->cluster = cluster;
     asker->kind = kind;
     at = keep(asker->text, message->nsp, &asker->nsp);

@@ -41,6 +41,7 @@ struct yd_cluster_scope {
     yodel_str rooms, except; /* JSON arrays of names; rooms "[]": all sockets of the namespace */
     bool is_volatile, no_compress, local;
     uint32_t timeout_ms; /* 0: none was given */
+    bool all_arguments;  /* of acknowledgements */
 };
 
 /* ---- reading ---- */
@@ -57,6 +58,7 @@ struct yd_cluster_message {
     yodel_str rooms;               /* JOIN, LEAVE: a JSON array of names */
     yodel_str sockets;             /* FETCH_RESPONSE: a JSON array of objects */
     yodel_str value;       /* ACK, SERVER_SIDE_RESPONSE: a JSON value, "null" for undefined */
+    bool is_list;          /* ACK: it is an array of all arguments, not the first of them */
     uint32_t client_count; /* CLIENT_COUNT */
     bool close;            /* DISCONNECT */
     uint32_t num_attachments;
@@ -118,6 +120,9 @@ int yd_cluster_put_server_side(const struct yodel_allocator *mem, struct yd_buf 
 /* Of ACK and SERVER_SIDE_RESPONSE: value, a JSON value. */
 int yd_cluster_put_value(const struct yodel_allocator *mem, struct yd_buf *data, yodel_str request,
                          yodel_str value);
+/* Of an ACK with all arguments: elements with commas between them. */
+int yd_cluster_put_arguments(const struct yodel_allocator *mem, struct yd_buf *data,
+                             yodel_str request, yodel_str elements);
 int yd_cluster_put_count(const struct yodel_allocator *mem, struct yd_buf *data, yodel_str request,
                          uint32_t count);
 

@@ -93,6 +93,7 @@ static int put_data(const struct yd_cluster *cluster, const struct yd_sio_outgoi
         .is_volatile = (out->flags & YODEL_SIO_VOLATILE) != 0,
         .no_compress = (out->flags & YODEL_SIO_NO_COMPRESS) != 0,
         .timeout_ms = out->timeout_ms,
+        .all_arguments = out->wants_reply && (out->flags & YODEL_SIO_ALL_ARGUMENTS) != 0,
     };
 
     switch (out->kind) {

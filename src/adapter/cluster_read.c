@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "adapter/cluster_message.h"
+#include "adapter/own_words.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "proto/base64.h"
@@ -138,6 +139,7 @@ static bool get_scope(yodel_str data, struct yd_cluster_scope *scope)
     scope->no_compress = yd_json_type_of(member(flags, YODEL_STR("compress"))) == YD_JSON_FALSE;
     scope->local = is_true(member(flags, YODEL_STR("local")));
     scope->timeout_ms = get_timeout(flags);
+    scope->all_arguments = is_true(member(flags, YODEL_STR(YD_OWN_ALL_ARGUMENTS)));
     return true;
 }
 
@@ -180,6 +182,9 @@ static void get_value(yodel_str data, struct yd_cluster_message *message)
     message->value = member(data, YODEL_STR("packet"));
     if (message->value.len == 0)
         message->value = YODEL_STR("null");
+    message->is_list = message->type == YD_CLUSTER_ACK &&
+                       is_true(member(data, YODEL_STR(YD_OWN_ALL_ARGUMENTS))) &&
+                       yd_json_type_of(message->value) == YD_JSON_ARRAY;
 }
 
 static bool get_data(yodel_str data, struct yd_cluster_message *message)

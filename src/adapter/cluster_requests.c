@@ -266,8 +266,8 @@ static int put_result(struct yd_cluster *cluster, enum yd_sio_remote_kind kind,
                       const struct yd_cluster_message *message, struct yd_buf *result)
 {
     if (message->type != YD_CLUSTER_FETCH_RESPONSE)
-        return yd_sio_put_answers(cluster->mem, result, message->value, message->attachments,
-                                  message->num_attachments);
+        return yd_sio_put_answers(cluster->mem, result, message->is_list, message->value,
+                                  message->attachments, message->num_attachments);
     if (kind == YD_SIO_REMOTE_ROOMS)
         return put_rooms(cluster, message->sockets, result);
     return yd_sio_put_sockets(cluster->mem, result, yd_json_inside(message->sockets));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "adapter/cluster_message.h"
+#include "adapter/own_words.h"
 #include "base/mem.h"
 #include "proto/base64.h"
 #include "proto/json_scan.h"
@@ -68,6 +69,11 @@ static void put_flags(struct writer *writer, const struct yd_cluster_scope *scop
         raw(writer, yodel_str_of(comma));
         raw(writer, YODEL_STR("\"timeout\":"));
         number(writer, scope->timeout_ms);
+        comma = ",";
+    }
+    if (scope->all_arguments) {
+        raw(writer, yodel_str_of(comma));
+        raw(writer, YODEL_STR("\"" YD_OWN_ALL_ARGUMENTS "\":true"));
     }
     raw(writer, YODEL_STR("}"));
 }
@@ -171,6 +177,19 @@ int yd_cluster_put_value(const struct yodel_allocator *mem, struct yd_buf *data,
                          yodel_str value)
 {
     return put_answer(mem, data, request, YODEL_STR("packet"), value);
+}
+
+int yd_cluster_put_arguments(const struct yodel_allocator *mem, struct yd_buf *data,
+                             yodel_str request, yodel_str elements)
+{
+    struct writer writer = {mem, data, 0};
+
+    raw(&writer, YODEL_STR("{\"requestId\":"));
+    quoted(&writer, request);
+    raw(&writer, YODEL_STR(",\"packet\":["));
+    raw(&writer, elements);
+    raw(&writer, YODEL_STR("],\"" YD_OWN_ALL_ARGUMENTS "\":true}"));
+    return writer.rc;
 }
 
 int yd_cluster_put_count(const struct yodel_allocator *mem, struct yd_buf *data, yodel_str request,

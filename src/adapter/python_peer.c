@@ -465,23 +465,25 @@ static int take_disconnect(yodel_sio_namespace *ns, const struct yd_python_messa
 /* The answer to an emit of ours. */
 static int take_answer(struct yd_python_peer *peer, const struct yd_python_message *message)
 {
-    struct yd_json_iter iter = yd_json_elements(message->elements);
     const struct yodel_allocator *mem = yd_sio_mem(peer->sio);
     struct yd_bus *bus = yd_sio_bus(peer->sio);
-    yodel_str element = YODEL_STR("null");
-    struct yd_buf buf = {0};
+    struct yd_buf array = {0}, buf = {0};
     uint64_t token;
     int rc;
 
     if (!yd_json_get_uint(message->id_json, &token) || token == 0)
         return YODEL_ERR_PROTOCOL;
-    (void)yd_json_next(&iter, &element);
-    rc = yd_sio_put_answers(mem, &buf, element, message->attachments,
-                            (uint32_t)message->num_attachments);
+    rc = yd_buf_append(mem, &array, "[", 1);
+    if (rc == 0)
+        rc = yd_buf_append_str(mem, &array, message->elements);
+    if (rc == 0 && (rc = yd_buf_append(mem, &array, "]", 1)) == 0)
+        rc = yd_sio_put_answers(mem, &buf, true, (yodel_str){(char *)array.ptr, array.len},
+                                message->attachments, (uint32_t)message->num_attachments);
     if (rc == 0)
         rc = yd_bus_add_result(bus, &peer->peer, token, (yodel_bytes){buf.ptr, buf.len});
     if (rc != YODEL_ERR_PROTOCOL)
         yd_bus_close_part(bus, &peer->peer, token, rc < 0 ? YD_MISSING_MEMORY : 0, rc < 0);
+    yd_buf_free(mem, &array);
     yd_buf_free(mem, &buf);
     return rc;
 }

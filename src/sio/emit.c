@@ -426,7 +426,7 @@ int yd_sio_ask(const yodel_sio_target *target, const struct yd_sio_words *words,
                yodel_sio_answers_fn *answered, void *user)
 {
     uint32_t timeout_ms = target->timeout_ms != 0 ? target->timeout_ms : DEFAULT_ACK_MS;
-    bool single = yd_sio_target_socket(target) != NULL;
+    unsigned form = yd_sio_gather_form(target->flags);
     struct yd_sio_gather *gather;
     yodel_sio_socket *socket;
     int rc;
@@ -435,7 +435,9 @@ int yd_sio_ask(const yodel_sio_target *target, const struct yd_sio_words *words,
         return -EINVAL;
     if ((rc = yd_sio_words_check(words)) < 0)
         return rc;
-    gather = yd_sio_gather_new(target->ns->sio, single, timeout_ms, answered, user);
+    if (yd_sio_target_socket(target) != NULL)
+        form |= YD_SIO_GATHER_ONE;
+    gather = yd_sio_gather_new(target->ns->sio, form, timeout_ms, answered, user);
     if (gather == NULL)
         return -ENOMEM;
     if (target->ns->is_parent)

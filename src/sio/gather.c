@@ -6,9 +6,8 @@
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "base/utf8.h"
-#include "bus/op_wire.h"
 #include "proto/json_doc.h"
+#include "sio/answer_codec.h"
 #include "sio/remote.h"
 
 /* Acknowledgements that the program waits for: of one socket, or of many on several loops. */
@@ -17,7 +16,8 @@ struct yd_sio_gather {
     struct yd_ask ask;         /* first; its lock is for all that is gathered */
     struct yd_sio_asker asker; /* sockets owe to it */
     yodel_sio *sio;            /* a reference */
-    bool single;
+    bool single;               /* the answers are one client's arguments */
+    bool lists;                /* each answer is an array of its arguments */
     uint32_t timeout_ms;
     yodel_sio_answers_fn *answered;
     void *user;
@@ -30,6 +30,14 @@ struct yd_sio_gather {
     struct yd_buf attachments; /* of struct yd_buf */
 };
 
+/* What is added to the answers. */
+struct answer {
+    yodel_str elements; /* with commas between them */
+    bool is_list;       /* they are the arguments of one, which is an array */
+    const yodel_bytes *attachments;
+    uint32_t num_attachments;
+};
+
 static void on_answer(struct yd_sio_asker *asker, const struct yd_sio_answer *answer,
                       struct yd_loop *loop);
 static void on_miss(struct yd_sio_asker *asker, int result, struct yd_loop *loop);
@@ -39,7 +47,7 @@ static size_t num_attachments(const struct yd_sio_gather *gather)
     return gather->attachments.len / sizeof(struct yd_buf);
 }
 
-static struct yd_buf *attachment(struct yd_sio_gather *gather, size_t i)
+static struct yd_buf *attachment(const struct yd_sio_gather *gather, size_t i)
 {
     return (struct yd_buf *)(void *)gather->attachments.ptr + i;
 }
@@ -68,38 +76,46 @@ static int result_of(const struct yd_sio_gather *gather, unsigned missing)
     return yd_missing_result(missing);
 }
 
+/* To be freed; NULL when out of memory. */
+static yodel_bytes *show_attachments(const struct yd_sio_gather *gather)
+{
+    size_t num = num_attachments(gather);
+    yodel_bytes *views = yd_alloc_array(gather->sio->mem, num + 1, sizeof *views);
+
+    for (size_t i = 0; views != NULL && i < num; i++)
+        views[i] = (yodel_bytes){attachment(gather, i)->ptr, attachment(gather, i)->len};
+    return views;
+}
+
 /* The answers as an array, with views of their attachments. */
 static int show_answers(struct yd_sio_gather *gather, struct yd_buf *array, yodel_bytes **ret_views)
 {
     const struct yodel_allocator *mem = gather->sio->mem;
-    size_t num = num_attachments(gather);
-    yodel_bytes *views;
 
     if (yd_buf_printf(mem, array, "[%.*s]", (int)gather->json.len,
-                      gather->json.len > 0 ? (char *)gather->json.ptr : "") < 0 ||
-        (views = yd_alloc_array(mem, num + 1, sizeof *views)) == NULL)
+                      gather->json.len > 0 ? (char *)gather->json.ptr : "") < 0)
         return -ENOMEM;
-    for (size_t i = 0; i < num; i++)
-        views[i] = (yodel_bytes){attachment(gather, i)->ptr, attachment(gather, i)->len};
-    *ret_views = views;
-    return 0;
+    *ret_views = show_attachments(gather);
+    return *ret_views != NULL ? 0 : -ENOMEM;
 }
 
-static void put_elements(struct yd_sio_gather *gather, yodel_str elements, const yodel_bytes *data,
-                         uint32_t num);
+static void put_elements(struct yd_sio_gather *gather, const struct answer *answer);
 static void note_result(struct yd_sio_gather *gather, int result);
 
 /* The answers of a part go to the whole.  answers: with the brackets of an array. */
 static void add_part(struct yd_sio_gather *part, const yodel_sio_answers *answers)
 {
     struct yd_sio_gather *whole = part->whole;
-    yodel_str elements = {answers->json.ptr + 1, answers->json.len - 2};
+    struct answer answer = {{answers->json.ptr + 1, answers->json.len - 2},
+                            false,
+                            answers->attachments,
+                            (uint32_t)answers->num_attachments};
 
     if (yd_ask_enter(&whole->ask)) {
         note_result(whole, answers->result);
         yd_ask_miss(&whole->ask, answers->missing);
-        if (elements.len > 0)
-            put_elements(whole, elements, answers->attachments, (uint32_t)answers->num_attachments);
+        if (answer.elements.len > 0)
+            put_elements(whole, &answer);
         yd_ask_leave(&whole->ask);
     }
     yd_ask_close_now(&whole->ask, yd_ask_home(&part->ask), 0);
@@ -157,7 +173,12 @@ int yodel_sio_answers_unpack(const yodel_sio_answers *answers, const char *forma
 
 static const struct yd_ask_ops gather_ops = {.sink = tell_answers, .free = free_gather};
 
-struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, bool single, uint32_t timeout_ms,
+unsigned yd_sio_gather_form(unsigned flags)
+{
+    return (flags & YODEL_SIO_ALL_ARGUMENTS) != 0 ? YD_SIO_GATHER_LISTS : 0;
+}
+
+struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, unsigned form, uint32_t timeout_ms,
                                         yodel_sio_answers_fn *answered, void *user)
 {
     struct yd_sio_gather *gather = yd_zalloc(sio->mem, sizeof *gather);
@@ -167,7 +188,8 @@ struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, bool single, uint32_t ti
     yd_ask_init(&gather->ask, &gather_ops, sio->bus);
     gather->asker = (struct yd_sio_asker){on_answer, on_miss};
     gather->sio = yodel_sio_ref(sio);
-    gather->single = single;
+    gather->single = (form & YD_SIO_GATHER_ONE) != 0;
+    gather->lists = (form & YD_SIO_GATHER_LISTS) != 0;
     gather->timeout_ms = timeout_ms;
     gather->answered = answered;
     gather->user = user;
@@ -176,8 +198,8 @@ struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, bool single, uint32_t ti
 
 struct yd_sio_gather *yd_sio_gather_new_part(struct yd_sio_gather *whole)
 {
-    struct yd_sio_gather *part =
-        yd_sio_gather_new(whole->sio, false, whole->timeout_ms, NULL, NULL);
+    struct yd_sio_gather *part = yd_sio_gather_new(
+        whole->sio, whole->lists ? YD_SIO_GATHER_LISTS : 0, whole->timeout_ms, NULL, NULL);
 
     if (part != NULL)
         part->whole = whole;
@@ -222,17 +244,17 @@ void yd_sio_gather_miss(struct yd_sio_gather *gather, int result)
 /* ---- answers ---- */
 
 /* Appends elements, the attachments they name counted from first on. */
-static int append_elements(struct yd_sio_gather *gather, yodel_str elements, uint32_t num,
-                           size_t first)
+static int append_elements(struct yd_sio_gather *gather, const struct answer *answer, size_t first)
 {
     const struct yodel_allocator *mem = gather->sio->mem;
+    yodel_str elements = answer->elements;
     struct yd_sio_placeholders iter;
     struct yd_sio_placeholder found;
     const char *at = elements.ptr;
-    int rc = gather->json.len > 0 ? yd_buf_append(mem, &gather->json, ",", 1) : 0;
+    int rc = 0;
 
-    yd_sio_placeholders_init(&iter, elements, num);
-    while (rc == 0 && num > 0 && yd_sio_placeholders_next(&iter, &found) == 1) {
+    yd_sio_placeholders_init(&iter, elements, answer->num_attachments);
+    while (rc == 0 && answer->num_attachments > 0 && yd_sio_placeholders_next(&iter, &found) == 1) {
         rc = yd_buf_append(mem, &gather->json, at, (size_t)(found.text.ptr - at));
         if (rc == 0)
             rc = yd_buf_printf(mem, &gather->json, "{\"_placeholder\":true,\"num\":%zu}",
@@ -244,15 +266,29 @@ static int append_elements(struct yd_sio_gather *gather, yodel_str elements, uin
     return rc;
 }
 
-static int append_attachments(struct yd_sio_gather *gather, const yodel_bytes *data, uint32_t num)
+/* Ahead of it a comma where one is due; around it the brackets of a list. */
+static int append_answer(struct yd_sio_gather *gather, const struct answer *answer, size_t first)
+{
+    const struct yodel_allocator *mem = gather->sio->mem;
+    int rc = gather->json.len > 0 ? yd_buf_append(mem, &gather->json, ",", 1) : 0;
+
+    if (rc == 0 && answer->is_list)
+        rc = yd_buf_append(mem, &gather->json, "[", 1);
+    if (rc == 0)
+        rc = append_elements(gather, answer, first);
+    return rc == 0 && answer->is_list ? yd_buf_append(mem, &gather->json, "]", 1) : rc;
+}
+
+static int append_attachments(struct yd_sio_gather *gather, const struct answer *answer)
 {
     const struct yodel_allocator *mem = gather->sio->mem;
     int rc = 0;
 
-    for (uint32_t i = 0; rc == 0 && i < num; i++) {
+    for (uint32_t i = 0; rc == 0 && i < answer->num_attachments; i++) {
+        yodel_bytes data = answer->attachments[i];
         struct yd_buf copy = {0};
 
-        if ((rc = yd_buf_append(mem, &copy, data[i].ptr, data[i].len)) == 0 &&
+        if ((rc = yd_buf_append(mem, &copy, data.ptr, data.len)) == 0 &&
             (rc = yd_buf_append(mem, &gather->attachments, &copy, sizeof copy)) < 0)
             yd_buf_free(mem, &copy);
     }
@@ -280,15 +316,14 @@ static bool reserve(struct yd_sio_gather *gather, size_t size)
 }
 
 /* One that does not fit any more is left out. */
-static bool has_room(struct yd_sio_gather *gather, yodel_str elements, const yodel_bytes *data,
-                     uint32_t num)
+static bool has_room(struct yd_sio_gather *gather, const struct answer *answer)
 {
     struct yd_sio_gather *whole = gather->whole;
-    size_t size = elements.len;
+    size_t size = answer->elements.len + (answer->is_list ? 2 : 0);
     bool fits;
 
-    for (uint32_t i = 0; i < num; i++)
-        size += data[i].len;
+    for (uint32_t i = 0; i < answer->num_attachments; i++)
+        size += answer->attachments[i].len;
     if (whole == NULL) {
         fits = reserve(gather, size);
     } else {
@@ -304,37 +339,33 @@ static bool has_room(struct yd_sio_gather *gather, yodel_str elements, const yod
     return false;
 }
 
-static void put_elements(struct yd_sio_gather *gather, yodel_str elements, const yodel_bytes *data,
-                         uint32_t num)
+static void put_elements(struct yd_sio_gather *gather, const struct answer *answer)
 {
     size_t first = num_attachments(gather), json_len = gather->json.len;
 
-    if (append_elements(gather, elements, num, first) < 0 ||
-        append_attachments(gather, data, num) < 0)
+    if (append_answer(gather, answer, first) < 0 || append_attachments(gather, answer) < 0)
         take_back(gather, json_len, first);
 }
 
-static void take_elements(struct yd_sio_gather *gather, yodel_str elements, const yodel_bytes *data,
-                          uint32_t num)
+static void take_elements(struct yd_sio_gather *gather, const struct answer *answer)
 {
-    if (elements.len > 0 && has_room(gather, elements, data, num))
-        put_elements(gather, elements, data, num);
+    if ((answer->elements.len > 0 || answer->is_list) && has_room(gather, answer))
+        put_elements(gather, answer);
 }
 
-/* Of a broadcast only the first argument counts. */
-static void take_answer(struct yd_sio_gather *gather, yodel_str args, const yodel_bytes *data,
-                        uint32_t num)
+/* Of a broadcast only the first argument counts, unless all are asked for. */
+static void take_answer(struct yd_sio_gather *gather, const struct yd_sio_answer *from)
 {
-    struct yd_json_iter iter = yd_json_elements(args);
-    yodel_str elements = args;
-    bool all = gather->single || (gather->remote != NULL && gather->remote->all_arguments);
+    bool remote_all = gather->remote != NULL && gather->remote->all_arguments;
+    struct answer answer = {from->args, gather->lists, from->attachments, from->num_attachments};
 
-    if (!all && !yd_json_next(&iter, &elements))
-        elements = YODEL_STR("null");
+    if (!gather->single && !gather->lists && !remote_all)
+        answer.elements = yd_sio_first_argument(from->args);
     if (gather->remote != NULL)
-        gather->remote->answered(gather->remote, elements, data, num);
+        gather->remote->answered(gather->remote, answer.elements, answer.attachments,
+                                 answer.num_attachments);
     else
-        take_elements(gather, elements, data, num);
+        take_elements(gather, &answer);
 }
 
 /* ---- what sockets owe ---- */
@@ -348,7 +379,7 @@ void yd_sio_gather_answer(struct yd_sio_gather *gather, const struct yd_sio_answ
 {
     if (!yd_ask_enter(&gather->ask))
         return;
-    take_answer(gather, answer->args, answer->attachments, answer->num_attachments);
+    take_answer(gather, answer);
     yd_ask_leave(&gather->ask);
     yd_ask_answered(&gather->ask);
 }
@@ -417,82 +448,43 @@ void yd_sio_gather_all_sent(struct yd_sio_gather *gather)
 
 /* ---- what other processes have gathered ---- */
 
-/* The result (0 or an error, without its sign) 4, the elements, attachments 4 and each. */
+/* The attachments are given as views, which are made for it. */
 int yd_sio_gather_encode(const struct yd_sio_gather *gather, struct yd_buf *buf)
 {
     const struct yodel_allocator *mem = gather->sio->mem;
-    yodel_str elements = {(const char *)gather->json.ptr, gather->json.len};
-    const struct yd_buf *data = (const struct yd_buf *)(const void *)gather->attachments.ptr;
-    size_t num = num_attachments(gather);
-    int rc;
+    yodel_bytes *views = show_attachments(gather);
+    struct yd_sio_answers answers = {
+        .result = gather->result,
+        .lists = gather->lists,
+        .elements = {(const char *)gather->json.ptr, gather->json.len},
+        .attachments = views,
+        .num_attachments = (uint32_t)num_attachments(gather),
+    };
+    int rc = views != NULL ? yd_sio_answers_put(mem, buf, &answers) : -ENOMEM;
 
-    if (yd_wire_put_u32(mem, buf, (uint32_t)-gather->result) < 0 ||
-        yd_wire_put_str(mem, buf, elements) < 0)
-        return -ENOMEM;
-    rc = yd_wire_put_u32(mem, buf, (uint32_t)num);
-    for (size_t i = 0; rc == 0 && i < num; i++)
-        rc = yd_wire_put_str(mem, buf, (yodel_str){(const char *)data[i].ptr, data[i].len});
+    yd_free(mem, views);
     return rc;
-}
-
-/* JSON values with commas between them, which name no other attachments than num. */
-static bool are_elements(const struct yodel_allocator *mem, yodel_str elements, uint32_t num,
-                         int *ret_rc)
-{
-    struct yd_buf array = {0};
-    yodel_str text, value;
-    bool valid = false;
-
-    *ret_rc = -ENOMEM;
-    if (yd_buf_append(mem, &array, "[", 1) == 0 && yd_buf_append_str(mem, &array, elements) == 0 &&
-        yd_buf_append(mem, &array, "]", 1) == 0) {
-        text = (yodel_str){(char *)array.ptr, array.len};
-        valid = yd_utf8_is_valid(text.ptr, text.len) &&
-                yd_json_check(text, YD_JSON_MAX_DEPTH, &value) &&
-                (num == 0 || yd_sio_placeholders_count(elements, num) >= 0);
-        *ret_rc = valid ? 0 : YODEL_ERR_PROTOCOL;
-    }
-    yd_buf_free(mem, &array);
-    return valid;
-}
-
-/* Views; NULL when there are more in the bytes than they can hold, or out of memory. */
-static yodel_bytes *read_attachments(const struct yodel_allocator *mem,
-                                     struct yd_wire_reader *reader, uint32_t num)
-{
-    yodel_bytes *data = NULL;
-
-    if (num > reader->rest.len / 4)
-        reader->failed = true;
-    else
-        data = yd_alloc_array(mem, num + (size_t)1, sizeof *data);
-    for (uint32_t i = 0; data != NULL && i < num; i++) {
-        yodel_str text = yd_wire_get_str(reader);
-
-        data[i] = (yodel_bytes){(const uint8_t *)text.ptr, text.len};
-    }
-    return data;
 }
 
 int yd_sio_gather_take(struct yd_sio_gather *gather, yodel_bytes bytes)
 {
     const struct yodel_allocator *mem = gather->sio->mem;
-    struct yd_wire_reader reader = {bytes, false};
-    uint32_t result = yd_wire_get_u32(&reader);
-    yodel_str elements = yd_wire_get_str(&reader);
-    uint32_t num = yd_wire_get_u32(&reader);
-    yodel_bytes *data = read_attachments(mem, &reader, num);
-    int rc = data == NULL ? -ENOMEM : 0;
+    struct yd_sio_answers_read read;
+    const struct yd_sio_answers *answers = &read.answers;
+    int rc = yd_sio_answers_get(mem, bytes, gather->lists, &read);
 
-    if (reader.failed || reader.rest.len > 0 || result > INT32_MAX)
-        rc = YODEL_ERR_PROTOCOL;
-    if (rc == 0 && are_elements(mem, elements, num, &rc) && yd_ask_enter(&gather->ask)) {
-        note_result(gather, -(int)result);
-        take_elements(gather, elements, data, num);
+    if (rc < 0)
+        return rc;
+    if (yd_ask_enter(&gather->ask)) {
+        struct answer answer = {answers->elements, false, answers->attachments,
+                                answers->num_attachments};
+
+        note_result(gather, answers->result);
+        take_elements(gather, &answer);
         yd_ask_leave(&gather->ask);
-        if (elements.len > 0)
+        if (answers->elements.len > 0)
             yd_ask_answered(&gather->ask);
     }
-    yd_free(mem, data);
-    return rc;
+    yd_sio_answers_read_done(&read, mem);
+    return 0;
 }

@@ -10,10 +10,16 @@
 struct yd_sio_gather;
 struct yd_sio_remote_asker;
 
-/* single: the answers are one client's arguments.  It has one reference, the ask's.  NULL when out
+/* In what form the answers are: of one client its arguments; or of each the first argument, with
+ * YD_SIO_GATHER_LISTS an array of its arguments. */
+enum yd_sio_gather_form { YD_SIO_GATHER_ONE = 1, YD_SIO_GATHER_LISTS = 2 };
+
+/* form: of enum yd_sio_gather_form, joined by |.  It has one reference, the ask's.  NULL when out
  * of memory. */
-struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, bool single, uint32_t timeout_ms,
+struct yd_sio_gather *yd_sio_gather_new(yodel_sio *sio, unsigned form, uint32_t timeout_ms,
                                         yodel_sio_answers_fn *answered, void *user);
+/* The form that flags of an emit ask for. */
+unsigned yd_sio_gather_form(unsigned flags);
 /* One whose answers are added to those of whole, of which a part is open for it, and closed after
  * that.  NULL when out of memory. */
 struct yd_sio_gather *yd_sio_gather_new_part(struct yd_sio_gather *whole);

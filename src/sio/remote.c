@@ -148,7 +148,7 @@ static int read_words(const struct yd_sio_remote_words *given, struct yd_sio_wor
 static struct yd_ask *make_ask(yodel_sio *sio, uint32_t timeout_ms,
                                struct yd_sio_remote_asker *asker)
 {
-    struct yd_sio_gather *gather = yd_sio_gather_new(sio, false, timeout_ms, NULL, NULL);
+    struct yd_sio_gather *gather = yd_sio_gather_new(sio, 0, timeout_ms, NULL, NULL);
 
     if (gather == NULL)
         return NULL;

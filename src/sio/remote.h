@@ -71,7 +71,8 @@ struct yd_sio_outgoing {
     enum yd_sio_remote_kind kind;
     yodel_str ns;
     size_t num_rooms, num_except; /* no rooms: all of the namespace */
-    unsigned flags;               /* YODEL_SIO_VOLATILE, YODEL_SIO_NO_COMPRESS */
+    unsigned flags;               /* YODEL_SIO_VOLATILE, YODEL_SIO_NO_COMPRESS,
+                                     YODEL_SIO_ALL_ARGUMENTS */
     bool wants_reply;             /* acknowledgements, or what is fetched */
     uint32_t timeout_ms;          /* of that */
     yodel_str event, elements;    /* of an event: its name, JSON values with commas between */
@@ -98,9 +99,11 @@ bool yd_sio_out_next_name(const struct yd_sio_outgoing *out, size_t *at, yodel_s
 /* Results of other processes, for yd_bus_add_result(): appended to buf.  elements: JSON values with
  * commas between them, checked by yd_json_check().  Return 0 or -ENOMEM. */
 
-/* Answers to an emit or a server event: one, or several at once. */
-int yd_sio_put_answers(const struct yodel_allocator *mem, struct yd_buf *buf, yodel_str elements,
-                       const yodel_bytes *attachments, uint32_t num_attachments);
+/* Answers to an emit or a server event: one, or several at once.  lists: each element is an array
+ * of arguments, else a first argument; either does, whatever was asked for. */
+int yd_sio_put_answers(const struct yodel_allocator *mem, struct yd_buf *buf, bool lists,
+                       yodel_str elements, const yodel_bytes *attachments,
+                       uint32_t num_attachments);
 /* Sockets, of YD_SIO_REMOTE_SOCKETS: objects with id, handshake, rooms, data. */
 int yd_sio_put_sockets(const struct yodel_allocator *mem, struct yd_buf *buf, yodel_str elements);
 /* Names of rooms, of YD_SIO_REMOTE_ROOMS: strings; elements of other types are left out. */

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bus/op_wire.h"
 #include "proto/json_scan.h"
+#include "sio/answer_codec.h"
 #include "sio/gather.h"
 #include "sio/remote.h"
 #include "sio/server_event.h"
@@ -131,19 +131,12 @@ bool yd_sio_out_next_name(const struct yd_sio_outgoing *out, size_t *at, yodel_s
 
 /* ---- results ---- */
 
-/* As yd_sio_gather_take() reads it. */
-int yd_sio_put_answers(const struct yodel_allocator *mem, struct yd_buf *buf, yodel_str elements,
-                       const yodel_bytes *attachments, uint32_t num_attachments)
+int yd_sio_put_answers(const struct yodel_allocator *mem, struct yd_buf *buf, bool lists,
+                       yodel_str elements, const yodel_bytes *attachments, uint32_t num_attachments)
 {
-    int rc;
+    struct yd_sio_answers answers = {0, lists, elements, attachments, num_attachments};
 
-    if (yd_wire_put_u32(mem, buf, 0) < 0 || yd_wire_put_str(mem, buf, elements) < 0)
-        return -ENOMEM;
-    rc = yd_wire_put_u32(mem, buf, num_attachments);
-    for (uint32_t i = 0; rc == 0 && i < num_attachments; i++)
-        rc = yd_wire_put_str(mem, buf,
-                             (yodel_str){(const char *)attachments[i].ptr, attachments[i].len});
-    return rc;
+    return yd_sio_answers_put(mem, buf, &answers);
 }
 
 int yd_sio_put_sockets(const struct yodel_allocator *mem, struct yd_buf *buf, yodel_str elements)

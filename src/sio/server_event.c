@@ -125,7 +125,7 @@ int yodel_sio_server_side_emit_ack(yodel_sio_namespace *ns, const char *event,
     timeout_ms = timeout_ms != 0 ? timeout_ms : DEFAULT_SERVER_MS;
     if ((rc = read_args(event, args, &words)) < 0 || (rc = check(ns, words.name)) < 0)
         return rc;
-    if ((gather = yd_sio_gather_new(ns->sio, false, timeout_ms, answered, user)) == NULL)
+    if ((gather = yd_sio_gather_new(ns->sio, 0, timeout_ms, answered, user)) == NULL)
         return -ENOMEM;
     if ((rc = make_op(ns, &words, &op)) < 0) {
         yd_ask_unref(yd_sio_gather_ask(gather));

@@ -155,7 +155,8 @@ static int get_emit(struct yd_sio_emit_op *op, struct yd_wire_reader *reader)
         yd_sio_emit_prepare_readers(op);
     if (rc < 0 || !base->wants_reply)
         return rc == 0 || rc == -ENOMEM ? rc : YODEL_ERR_PROTOCOL;
-    gather = yd_sio_gather_new(op->base.ns->sio, false, timeout_ms, NULL, NULL);
+    gather = yd_sio_gather_new(op->base.ns->sio, yd_sio_gather_form(base->flags), timeout_ms, NULL,
+                               NULL);
     if (gather == NULL)
         return -ENOMEM;
     base->ask = yd_sio_gather_ask(gather);
@@ -174,7 +175,7 @@ static int get_server(struct yd_sio_server_op *op, struct yd_wire_reader *reader
     if ((rc = get_words(reader, attachments, &words)) < 0 ||
         (rc = yd_sio_news_keep(&op->news, sio->mem, &words)) < 0 || !op->base.op.wants_reply)
         return rc;
-    if ((gather = yd_sio_gather_new(sio, false, timeout_ms, NULL, NULL)) == NULL)
+    if ((gather = yd_sio_gather_new(sio, 0, timeout_ms, NULL, NULL)) == NULL)
         return -ENOMEM;
     op->base.op.ask = yd_sio_gather_ask(gather);
     return 0;

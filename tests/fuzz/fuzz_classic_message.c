@@ -37,7 +37,8 @@ static void read_names(yodel_str array)
 static int write_answer(const struct yd_classic_message *m, struct yd_buf *buf)
 {
     if (m->type == YD_CLASSIC_ACK)
-        return yd_classic_put_ack(mem, buf, m->request, m->value, m->attachments,
+        return yd_classic_put_ack(mem, buf, m->request, m->is_list,
+                                  m->is_list ? yd_json_inside(m->value) : m->value, m->attachments,
                                   m->num_attachments);
     if (m->type == YD_CLASSIC_SERVER_SIDE)
         return yd_classic_put_server_side(mem, buf, m->request, m->value, m->attachments,
@@ -58,6 +59,7 @@ static void write_again(const struct yd_classic_message *message)
     if (rc == 0 &&
         (rc = yd_classic_read_answer(mem, (yodel_bytes){buf.ptr, buf.len}, &again)) == 0) {
         require(again.type == message->type && again.count == message->count);
+        require(again.is_list == message->is_list);
         require(yodel_str_eq(again.request, message->request) || message->type == YD_CLASSIC_ACK ||
                 message->num_attachments > 0);
         yd_classic_message_done(&again, mem);

@@ -44,6 +44,10 @@ static int put_data(const struct yd_cluster_message *message, struct yd_buf *dat
         return yd_cluster_put_server_side(mem, data, message->event, message->elements,
                                           message->request);
     case YD_CLUSTER_ACK:
+        if (message->is_list)
+            return yd_cluster_put_arguments(mem, data, message->request,
+                                            yd_json_inside(message->value));
+        return yd_cluster_put_value(mem, data, message->request, message->value);
     case YD_CLUSTER_SERVER_SIDE_RESPONSE:
         return yd_cluster_put_value(mem, data, message->request, message->value);
     case YD_CLUSTER_CLIENT_COUNT:
@@ -60,6 +64,7 @@ static void require_same(const struct yd_cluster_message *a, const struct yd_clu
     require(a->close == b->close && a->client_count == b->client_count);
     require(a->scope.timeout_ms == b->scope.timeout_ms);
     require(a->scope.is_volatile == b->scope.is_volatile);
+    require(a->scope.all_arguments == b->scope.all_arguments && a->is_list == b->is_list);
     require(yd_json_count(yd_json_elements(a->elements)) ==
             yd_json_count(yd_json_elements(b->elements)));
 }

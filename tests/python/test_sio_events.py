@@ -160,9 +160,9 @@ def test_call_and_callback(program):
     program.log(lambda lines: ["answer", "a", 1] in lines)
     other = program.client()
     client._send('2["ask",null]')
-    for one, answer in ((client, "x"), (other, "y")):
-        one._send(f'3{one.event_with_ack()[1]}["{answer}"]')
-    program.log(lambda lines: ["answer", "x"] in lines and ["answer", "y"] in lines)
+    for one, answer in ((client, '"x",[1],2'), (other, "")):
+        one._send(f"3{one.event_with_ack()[1]}[{answer}]")
+    program.log(lambda lines: ["answer", "x", [1], 2] in lines and ["answer"] in lines)
     leave(client)
     leave(other)
 

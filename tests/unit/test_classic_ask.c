@@ -211,6 +211,60 @@ static void test_classic_ask_acknowledgements(void **state)
     world_stop();
 }
 
+/* A server that does not know of it tells the first argument, which is then the only one. */
+static void test_classic_ask_all_arguments(void **state)
+{
+    yodel_sio_target target;
+
+    world_begin();
+    target = yodel_sio_target_with(world_all(), YODEL_SIO_ALL_ARGUMENTS);
+    world.num_servers = 3;
+    assert_int_equal(yodel_sio_emit_ack(yodel_sio_target_timeout(target, 1000), "q", NULL,
+                                        world_on_answers, NULL),
+                     0);
+    world_run();
+    world_expect_all("20[\"q\"]");
+    world_expect_published(
+        REQUESTS, "{\"uid\":\"@\",\"requestId\":\"@#\",\"type\":7,\"packet\":{\"type\":2,\"data\":"
+                  "[\"q\"],\"nsp\":\"/\"},\"opts\":{\"rooms\":[],\"except\":[],\"flags\":"
+                  "{\"timeout\":1000,\"allArguments\":true}}}");
+    sio_sim_say(&world.clients[0], "30[1,2]");
+    sio_sim_say(&world.clients[1], "30[]");
+    world_run();
+    world_answer(ANSWERS, "{\"type\":8,\"requestId\":\"%s\",\"clientCount\":2}", false);
+    world_answer(ANSWERS, "{\"type\":8,\"requestId\":\"%s\",\"clientCount\":1}", false);
+    world_answer(ANSWERS, "{\"type\":9,\"requestId\":\"%s\",\"packet\":[3]}", true);
+    world_answer(ANSWERS,
+                 "{\"type\":9,\"requestId\":\"%s\",\"packet\":[4,5],"
+                 "\"allArguments\":true}",
+                 true);
+    world_answer(ANSWERS,
+                 "{\"type\":9,\"requestId\":\"%s\",\"packet\":6,"
+                 "\"allArguments\":true}",
+                 true);
+    expect_gathered(0, 0, "[[1,2],[],[[3]],[4,5],[6]]");
+    world_stop();
+}
+
+/* Who has not asked for them is given the first. */
+static void test_classic_ask_all_arguments_that_nobody_asked_for(void **state)
+{
+    world_begin();
+    world.num_servers = 2;
+    ask();
+    world_answer(ANSWERS, "{\"type\":8,\"requestId\":\"%s\",\"clientCount\":2}", false);
+    world_answer(ANSWERS,
+                 "{\"type\":9,\"requestId\":\"%s\",\"packet\":[4,5],"
+                 "\"allArguments\":true}",
+                 true);
+    world_answer(ANSWERS,
+                 "{\"type\":9,\"requestId\":\"%s\",\"packet\":[],"
+                 "\"allArguments\":true}",
+                 true);
+    expect_gathered(0, 0, "[1,2,4,null]");
+    world_stop();
+}
+
 static void test_classic_ask_acknowledgements_that_are_missing(void **state)
 {
     world_begin();
@@ -594,6 +648,8 @@ int main(void)
         cmocka_unit_test(test_classic_ask_joins_elsewhere),
         cmocka_unit_test(test_classic_ask_asks_servers),
         cmocka_unit_test(test_classic_ask_acknowledgements),
+        cmocka_unit_test(test_classic_ask_all_arguments),
+        cmocka_unit_test(test_classic_ask_all_arguments_that_nobody_asked_for),
         cmocka_unit_test(test_classic_ask_acknowledgements_that_are_missing),
         cmocka_unit_test(test_classic_ask_answers_that_are_none),
         cmocka_unit_test(test_classic_ask_without_redis),

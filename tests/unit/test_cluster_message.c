@@ -294,8 +294,8 @@ static void test_cluster_message_names(void **state)
 
 /* ---- writing ---- */
 
-static const struct yd_cluster_scope everyone = {YODEL_STR("[]"), YODEL_STR("[]"), false,
-                                                 false,           false,           0};
+static const struct yd_cluster_scope everyone = {.rooms = YODEL_STR("[]"),
+                                                 .except = YODEL_STR("[]")};
 
 static void assert_json(enum yd_cluster_type type, struct yd_buf *data, const char *expected)
 {
@@ -314,7 +314,11 @@ static void assert_json(enum yd_cluster_type type, struct yd_buf *data, const ch
 
 static void test_cluster_message_writes_what_node_does(void **state)
 {
-    struct yd_cluster_scope scope = {YODEL_STR("[\"a\"]"), YODEL_STR("[]"), true, true, false, 100};
+    struct yd_cluster_scope scope = {.rooms = YODEL_STR("[\"a\"]"),
+                                     .except = YODEL_STR("[]"),
+                                     .is_volatile = true,
+                                     .no_compress = true,
+                                     .timeout_ms = 100};
     yodel_str request = YODEL_STR("r");
     struct yd_buf data = {0};
 
@@ -356,11 +360,44 @@ static void test_cluster_message_writes_what_node_does(void **state)
     assert_json(YD_CLUSTER_HEARTBEAT, &data, "{\"type\":2,\"uid\":\"%s\",\"nsp\":\"/\"}");
 }
 
+/* To be asked for by us alone: those who know nothing of it answer with the first. */
+static void test_cluster_message_says_all_arguments(void **state)
+{
+    static const char flagged[] =
+        "{\"type\":3,\"data\":{\"packet\":{\"type\":2,\"data\":[\"q\"]},\"opts\":{\"rooms\":[],"
+        "\"except\":[],\"flags\":{\"timeout\":9,\"allArguments\":true}},\"requestId\":\"r\"},"
+        "\"uid\":\"%s\",\"nsp\":\"/\"}";
+    struct yd_cluster_scope scope = everyone;
+    struct yd_cluster_message message;
+    struct yd_buf data = {0};
+    yodel_bytes bytes;
+    char text[600];
+
+    scope.timeout_ms = 9;
+    scope.all_arguments = true;
+    assert_int_equal(
+        yd_cluster_put_broadcast(mem, &data, YODEL_STR("q"), YODEL_STR(""), &scope, YODEL_STR("r")),
+        0);
+    assert_json(YD_CLUSTER_BROADCAST, &data, flagged);
+    (void)snprintf(text, sizeof text, flagged, UID);
+    bytes = (yodel_bytes){(const uint8_t *)text, strlen(text)};
+    assert_int_equal(yd_cluster_decode(mem, bytes, &message), 0);
+    assert_true(message.scope.all_arguments);
+    yd_cluster_message_done(&message, mem);
+    assert_int_equal(yd_cluster_put_arguments(mem, &data, YODEL_STR("r"), YODEL_STR("1,[2]")), 0);
+    assert_json(YD_CLUSTER_ACK, &data,
+                "{\"type\":12,\"data\":{\"requestId\":\"r\",\"packet\":[1,[2]],"
+                "\"allArguments\":true},\"uid\":\"%s\",\"nsp\":\"/\"}");
+}
+
 /* What was recorded of notepack.io and of @msgpack/msgpack is what we write. */
 static void test_cluster_message_writes_bytes_as_node_does(void **state)
 {
-    struct yd_cluster_scope scope = {
-        YODEL_STR("[\"a\",\"b\"]"), YODEL_STR("[\"c\"]"), true, true, false, 500};
+    struct yd_cluster_scope scope = {.rooms = YODEL_STR("[\"a\",\"b\"]"),
+                                     .except = YODEL_STR("[\"c\"]"),
+                                     .is_volatile = true,
+                                     .no_compress = true,
+                                     .timeout_ms = 500};
     yodel_bytes attachment = {(const uint8_t *)"\1\2\3", 3};
     struct yd_cluster_out out = {.type = YD_CLUSTER_BROADCAST,
                                  .uid = YODEL_STR(UID),
@@ -517,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_cluster_message_refuses_hostile_entries),
         cmocka_unit_test(test_cluster_message_names),
         cmocka_unit_test(test_cluster_message_writes_what_node_does),
+        cmocka_unit_test(test_cluster_message_says_all_arguments),
         cmocka_unit_test(test_cluster_message_writes_bytes_as_node_does),
         cmocka_unit_test(test_cluster_message_ephemeral_is_packed),
         cmocka_unit_test(test_cluster_message_session),

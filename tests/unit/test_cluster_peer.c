@@ -161,6 +161,47 @@ static void test_cluster_peer_asks(void **state)
     world_stop();
 }
 
+static char gathered[100];
+
+static void keep_answers(const yodel_sio_answers *answers, void *user)
+{
+    (void)snprintf(gathered, sizeof gathered, "%d %" YODEL_PRI, answers->result,
+                   YODEL_ARG(answers->json));
+}
+
+static void ask_all_arguments(struct sio_sim *sim, void *arg)
+{
+    yodel_sio_target target =
+        yodel_sio_target_with(yodel_sio_to_all(sim->ns), YODEL_SIO_ALL_ARGUMENTS);
+
+    assert_int_equal(
+        yodel_sio_emit_ack(yodel_sio_target_timeout(target, 1000), "q", NULL, keep_answers, NULL),
+        0);
+}
+
+static void check_all_arguments(void)
+{
+    gathered[0] = '\0';
+    sio_sim_on_loop(&world.processes[0].sim, 0, ask_all_arguments, NULL);
+    world_run();
+    world_expect_both("20[\"q\"]");
+    sio_sim_say(&world.processes[1].client, "30[2,[3]]");
+    world_run();
+    sio_sim_say(&world.processes[0].client, "30[]");
+    world_run();
+    assert_true(strcmp(gathered, "0 [[2,[3]],[]]") == 0 || strcmp(gathered, "0 [[],[2,[3]]]") == 0);
+}
+
+static void test_cluster_peer_all_arguments_are_answered(void **state)
+{
+    world_start(YODEL_SIO_REDIS_SHARDED, 0);
+    check_all_arguments();
+    world_stop();
+    world_start(YODEL_SIO_REDIS_STREAMS, 5000);
+    check_all_arguments();
+    world_stop();
+}
+
 static void test_cluster_peer_one_that_does_not_answer_is_missing(void **state)
 {
     world_start(YODEL_SIO_REDIS_SHARDED, 0);
@@ -539,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_cluster_peer_sharded_static),
         cmocka_unit_test(test_cluster_peer_sharded_private_rooms_that_move),
         cmocka_unit_test(test_cluster_peer_asks),
+        cmocka_unit_test(test_cluster_peer_all_arguments_are_answered),
         cmocka_unit_test(test_cluster_peer_one_that_does_not_answer_is_missing),
         cmocka_unit_test(test_cluster_peer_awaits_others_without_its_own_subscription),
         cmocka_unit_test(test_cluster_peer_counts_what_is_malformed),

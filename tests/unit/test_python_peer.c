@@ -440,6 +440,15 @@ static void ask(const char *room)
     run();
 }
 
+static void ask_all_arguments(const char *room)
+{
+    yodel_sio_target target =
+        yodel_sio_target_with(yodel_sio_to_room(ns(), room), YODEL_SIO_ALL_ARGUMENTS);
+
+    assert_int_equal(yodel_sio_emit_ack(target, "q", NULL, on_answers, NULL), 0);
+    run();
+}
+
 /* The id that the last emit was published with. */
 static unsigned callback_id(void)
 {
@@ -472,14 +481,19 @@ static void test_python_peer_asks_python(void **state)
     ask(PY_SID);
     say("{\"method\":\"callback\",\"host_id\":\"%s\",\"id\":%u,\"args\":[]}", own, callback_id());
     assert_string_equal(world.told, "0 0 [null];");
+    world.told[0] = '\0';
+    ask_all_arguments(PY_SID);
+    say("{\"method\":\"callback\",\"host_id\":\"%s\",\"id\":%u,\"args\":[1,[2]]}", own,
+        callback_id());
+    assert_string_equal(world.told, "0 0 [[1,[2]]];");
     /* nobody has it */
     ask(PY_SID);
     advance(1100);
     assert_string_equal(strchr(world.told, ' '), " 1 [];");
     /* several clients, whose answers nobody could count */
     ask(NULL);
-    sio_sim_say(client(0, 0), "33[1]");
-    sio_sim_say(client(0, 1), "33[2]");
+    sio_sim_say(client(0, 0), "34[1]");
+    sio_sim_say(client(0, 1), "34[2]");
     run();
     assert_string_equal(strchr(world.told, ' '), " 1 [1,2];");
     assert_int_equal(atoi(world.told), YODEL_ERR_UNSUPPORTED);

@@ -329,6 +329,44 @@ static void test_sio_emit_gathers_answers(void **state)
     sio_sim_expect_told(&world.sim, "ok [];");
 }
 
+static void ask_all_arguments(struct sio_sim *sim, void *arg)
+{
+    yodel_sio_target target =
+        arg != NULL ? yodel_sio_to(world.sockets[0]) : yodel_sio_to_all(sim->ns);
+
+    target = yodel_sio_target_with(target, YODEL_SIO_ALL_ARGUMENTS);
+    target = yodel_sio_target_timeout(target, 100);
+    assert_int_equal(yodel_sio_emit_ack(target, "q", NULL, answered, sim), 0);
+}
+
+/* An array for each answer, also of one that has no arguments. */
+static void test_sio_emit_gathers_all_arguments(void **state)
+{
+    sio_sim_on_loop(&world.sim, 0, ask_all_arguments, NULL);
+    sio_sim_run(&world.sim);
+    expect_reached("20[\"q\"]", "0123");
+    sio_sim_say(&world.clients[3], "30[\"x\",\"and this\"]");
+    sio_sim_say(&world.clients[0], "62-0[7,{\"_placeholder\":true,\"num\":1},"
+                                   "{\"_placeholder\":true,\"num\":0}]");
+    sio_sim_say_binary(&world.clients[0], "A", 1);
+    sio_sim_say_binary(&world.clients[0], "B", 1);
+    sio_sim_say(&world.clients[2], "30[]");
+    sio_sim_say(&world.clients[1], "61-0[{\"_placeholder\":true,\"num\":0}]");
+    sio_sim_say_binary(&world.clients[1], "C", 1);
+    sio_sim_expect_told(&world.sim, "ok [[\"x\",\"and this\"],[7,{\"_placeholder\":true,\"num\":1},"
+                                    "{\"_placeholder\":true,\"num\":0}],[],"
+                                    "[{\"_placeholder\":true,\"num\":2}]]+A+B+C;");
+    sio_sim_on_loop(&world.sim, 0, ask_all_arguments, "one");
+    sio_sim_run(&world.sim);
+    sio_sim_say(&world.clients[0], "31[1,[2]]");
+    sio_sim_run(&world.sim);
+    sio_sim_expect_told(&world.sim, "ok [[1,[2]]];");
+    sio_sim_on_loop(&world.sim, 0, ask_all_arguments, "one");
+    sio_sim_run(&world.sim);
+    sio_sim_advance(&world.sim, 100);
+    sio_sim_expect_told(&world.sim, "ETIMEDOUT [];");
+}
+
 /* ---- rooms ---- */
 
 static void note_room(yodel_str room, void *user)
@@ -658,6 +696,7 @@ int main(void)
         TEARDOWN_TEST(test_sio_emit_keeps_the_order_of_calls),
         TEARDOWN_TEST(test_sio_emit_is_watched),
         FIXTURE_TEST(test_sio_emit_gathers_answers),
+        FIXTURE_TEST(test_sio_emit_gathers_all_arguments),
         TEARDOWN_TEST(test_sio_emit_limits_rooms),
         TEARDOWN_TEST(test_sio_emit_keeps_namespaces_apart),
         FIXTURE_TEST(test_sio_emit_operates_on_many),

@@ -521,6 +521,28 @@ static void test_sio_far_acknowledgements(void **state)
     stop();
 }
 
+/* Each of the processes is asked for all arguments. */
+static void test_sio_far_all_arguments(void **state)
+{
+    yodel_sio_target target;
+
+    start(1, false);
+    memset(&answer, 0, sizeof answer);
+    target =
+        yodel_sio_target_with(yodel_sio_to_all(world.processes[0].sim.ns), YODEL_SIO_ALL_ARGUMENTS);
+    assert_int_equal(
+        yodel_sio_emit_ack(yodel_sio_target_timeout(target, 800), "q", NULL, on_answers, NULL), 0);
+    settle();
+    answer_all(0);
+    settle();
+    assert_int_equal(answer.told, 1);
+    assert_int_equal(answer.result, 0);
+    assert_int_equal(answer.num, PROCESSES * CLIENTS);
+    assert_memory_equal(answer.json, "[[{", 3);
+    assert_non_null(strstr(answer.json, "\"num\":8}]"));
+    stop();
+}
+
 /* What came counts, though others do not answer in their process. */
 static void test_sio_far_acknowledgements_that_are_late(void **state)
 {
@@ -755,6 +777,7 @@ int main(void)
         cmocka_unit_test(test_sio_far_unknown_namespace_has_no_sockets),
         cmocka_unit_test(test_sio_far_fetches),
         cmocka_unit_test(test_sio_far_acknowledgements),
+        cmocka_unit_test(test_sio_far_all_arguments),
         cmocka_unit_test(test_sio_far_acknowledgements_that_are_late),
         cmocka_unit_test(test_sio_far_questions_end_once_on_a_bad_wire),
         cmocka_unit_test(test_sio_far_takes_no_rubbish),

@@ -85,8 +85,8 @@ static void on_answered(struct yd_sio_remote_asker *asker, yodel_str element,
     struct request *request = yd_container_of(asker, struct request, asker);
     struct yd_buf buf = {0};
 
-    assert_int_equal(yd_sio_put_answers(&request->from->fm.mem, &buf, element, attachments, num),
-                     0);
+    assert_int_equal(
+        yd_sio_put_answers(&request->from->fm.mem, &buf, false, element, attachments, num), 0);
     add_result(request, &buf);
 }
 

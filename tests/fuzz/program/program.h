@@ -117,7 +117,8 @@ struct waiter {
     int rc;
     bool returned;
     int calls, frees;
-    uint64_t ws_id; /* of a post */
+    uint64_t ws_id;   /* of a post */
+    bool wants_lists; /* of answers: each is an array */
 };
 
 /* ---- clients ---- */

@@ -181,6 +181,18 @@ void call_emit(struct ctx *c)
     sent_returned(c->p, serial, rc);
 }
 
+static void check_lists(struct program *p, const yodel_sio_answers *answers)
+{
+    json_t *each;
+    size_t i;
+
+    json_array_foreach(yodel_sio_answers_json(answers), i, each)
+    {
+        if (!json_is_array(each))
+            broken(p, "emit_ack: an answer is no array of all arguments");
+    }
+}
+
 static void on_answers(const yodel_sio_answers *answers, void *user)
 {
     struct waiter *waiter = user;
@@ -190,6 +202,8 @@ static void on_answers(const yodel_sio_answers *answers, void *user)
     if (answers->result == -ETIMEDOUT && waiter->p->now < waiter->due)
         broken(waiter->p, "emit_ack: ETIMEDOUT %llu ms too early",
                (unsigned long long)(waiter->due - waiter->p->now));
+    if (waiter->wants_lists)
+        check_lists(waiter->p, answers);
     act(waiter->p, NULL, NULL);
 }
 
@@ -209,6 +223,10 @@ void call_emit_ack(struct ctx *c)
     c->p->sent[serial - 1].may_miss = c->p->few_acks || c->p->sent[serial - 1].may_miss;
     waiter->due = c->p->now + ms;
     (void)snprintf(args, sizeof args, "[%u]", serial);
+    if (once_in(c->p, 4)) {
+        aim.target = yodel_sio_target_with(aim.target, YODEL_SIO_ALL_ARGUMENTS);
+        waiter->wants_lists = true;
+    }
     say(c->p, "emit_ack %u to %s rooms %x, %u ms", serial,
         aim.what.to != NULL ? aim.what.to->id : program_names[aim.what.name % NUM_NAMES],
         aim.what.rooms, ms);
