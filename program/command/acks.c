@@ -2,22 +2,39 @@
 #include "command/acks.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command/attachment.h"
 
+/* Sockets that are asked in one turn of the loop. */
+#define AT_ONCE 250
+#define TURN_MS 1
+
 struct yg_acks {
-    json_t *sids;    /* who was asked */
-    json_t *acks;    /* what came */
-    json_t *missing; /* who did not answer */
-    size_t open;     /* who has not yet */
+    struct yg_run *run;  /* whose it is */
+    yodel_timer turn;    /* for those that have not been asked yet */
+    json_t *sids;        /* who is asked */
+    size_t next;         /* of them */
+    json_t *acks;        /* what came */
+    json_t *missing;     /* who did not answer */
+    size_t open;         /* who has not yet */
+    atomic_size_t bytes; /* of answers: counted on whatever loop */
+    size_t oversize;     /* that came, and were too many bytes in all */
 };
+
+void yg_acks_stop(struct yg_acks *acks)
+{
+    if (acks != NULL)
+        yodel_timer_stop(&acks->turn);
+}
 
 void yg_acks_free(struct yg_acks *acks)
 {
     if (acks == NULL)
         return;
+    yg_acks_stop(acks);
     json_decref(acks->sids);
     json_decref(acks->acks);
     json_decref(acks->missing);
@@ -61,36 +78,60 @@ static int put_attachments(json_t *item, const yodel_sio_answers *answers)
     return json_object_set_new(item, "attachments", list);
 }
 
-/* {"args", "attachments"?}; NULL: nobody has answered, or out of memory. */
+/* {"args", "attachments"?} of the one array of arguments; NULL: out of memory. */
 static json_t *item_of(const yodel_sio_answers *answers)
 {
-    json_t *args = yodel_sio_answers_json(answers);
-    json_t *item;
+    json_t *args = json_array_get(yodel_sio_answers_json(answers), 0);
+    json_t *item = json_object();
 
-    if (json_array_size(args) == 0)
-        return NULL;
-    item = json_object();
-    if (item != NULL && json_object_set_new(item, "args", json_deep_copy(args)) == 0 &&
+    if (item != NULL && args != NULL &&
+        json_object_set_new(item, "args", json_deep_copy(args)) == 0 &&
         put_attachments(item, answers) == 0)
         return item;
     json_decref(item);
     return NULL;
 }
 
+static bool has_room(struct yg_acks *acks, const yodel_sio_answers *answers)
+{
+    size_t size = answers->json.len;
+
+    for (size_t i = 0; i < answers->num_attachments; i++)
+        size += YG_ATTACHMENT_CHARS(answers->attachments[i].len);
+    return atomic_fetch_add(&acks->bytes, size) + size <= YG_ACKS_BYTES;
+}
+
+/* A client that has left answers with nothing, as one that is not there. */
 static void on_answers(const yodel_sio_answers *answers, void *user)
 {
     struct yg_parcel *parcel = user;
 
-    parcel->json = item_of(answers);
+    if (json_array_size(yodel_sio_answers_json(answers)) == 0)
+        parcel->json = NULL;
+    else if (has_room(parcel->run->acks, answers))
+        parcel->json = item_of(answers);
+    else
+        parcel->result = YODEL_ERR_TOO_BIG;
     yg_parcel_send(parcel);
 }
 
 /* ---- on the loop of the run ---- */
 
+static json_t *body_of(const struct yg_acks *acks)
+{
+    json_t *body = json_pack("{sOsO}", "acks", acks->acks, "missing", acks->missing);
+
+    if (body == NULL || acks->oversize == 0 ||
+        json_object_set_new(body, "oversize", json_integer((json_int_t)acks->oversize)) == 0)
+        return body;
+    json_decref(body);
+    return NULL;
+}
+
 static void answer(struct yg_run *run)
 {
-    struct yg_acks *acks = run->acks;
-    json_t *body = json_pack("{sOsO}", "acks", acks->acks, "missing", acks->missing);
+    const struct yg_acks *acks = run->acks;
+    json_t *body = body_of(acks);
     const bool is_whole = run->command->first_ack ? json_array_size(acks->acks) > 0
                                                   : json_array_size(acks->missing) == 0;
 
@@ -119,6 +160,8 @@ static void note(struct yg_run *run, size_t index, json_t *item)
 
 static void on_parcel(struct yg_parcel *parcel)
 {
+    if (parcel->result == YODEL_ERR_TOO_BIG)
+        parcel->run->acks->oversize++;
     note(parcel->run, parcel->index, parcel->json);
 }
 
@@ -134,8 +177,8 @@ static int ask_one(struct yg_run *run, size_t index)
         return -ENOMEM;
     parcel->index = index;
     target = yodel_sio_target_timeout(target, command->ack_ms);
-    if (command->is_local)
-        target = yodel_sio_target_with(target, YODEL_SIO_LOCAL);
+    target = yodel_sio_target_with(target, YODEL_SIO_ALL_ARGUMENTS |
+                                               (command->is_local ? YODEL_SIO_LOCAL : 0));
     rc = yodel_sio_emit_ack(target, command->event,
                             YODEL_OPTIONS(yodel_sio_args,
                                           .json = {command->args.ptr, command->args.len},
@@ -147,12 +190,41 @@ static int ask_one(struct yg_run *run, size_t index)
     return rc;
 }
 
-static struct yg_acks *new_acks(const json_t *sids)
+/* So many at once, so that other clients of the loop need not wait for all of them.  The time of
+ * each begins as it is asked. */
+static void ask_some(struct yg_run *run)
+{
+    struct yg_acks *acks = run->acks;
+    const size_t num = json_array_size(acks->sids);
+    const size_t end = num - acks->next > AT_ONCE ? acks->next + AT_ONCE : num;
+
+    yg_run_wait(run, run->command->ack_ms);
+    while (acks->next < end && !run->is_over) {
+        const size_t index = acks->next++;
+
+        if (ask_one(run, index) < 0)
+            note(run, index, NULL);
+    }
+    if (acks->next < num && !run->is_over)
+        yodel_timer_start(&acks->turn, TURN_MS);
+}
+
+static void on_turn(yodel_timer *timer, void *user)
+{
+    struct yg_acks *acks = user;
+
+    (void)timer;
+    ask_some(acks->run);
+}
+
+static struct yg_acks *new_acks(struct yg_run *run, const json_t *sids)
 {
     struct yg_acks *acks = calloc(1, sizeof(*acks));
 
     if (acks == NULL)
         return NULL;
+    acks->run = run;
+    yodel_timer_init(&acks->turn, run->loop, on_turn, acks);
     acks->open = json_array_size(sids);
     acks->sids = json_copy((json_t *)sids);
     acks->acks = json_array();
@@ -171,18 +243,11 @@ void yg_acks_ask(struct yg_run *run, const json_t *sids)
         yg_run_fail(run, YG_PROBLEM_TOO_LARGE, "too many sockets to be acknowledged", NULL);
         return;
     }
-    run->acks = new_acks(sids);
-    if (run->acks == NULL) {
+    run->acks = new_acks(run, sids);
+    if (run->acks == NULL)
         yg_run_done(run, NULL);
-        return;
-    }
-    if (num == 0) {
+    else if (num == 0)
         answer(run);
-        return;
-    }
-    yg_run_wait(run, run->command->ack_ms);
-    for (size_t i = 0; i < num && !run->is_over; i++) {
-        if (ask_one(run, i) < 0)
-            note(run, i, NULL);
-    }
+    else
+        ask_some(run);
 }

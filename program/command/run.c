@@ -74,6 +74,7 @@ static void finish(struct yg_run *run, const struct yg_answer *answer)
         return;
     run->is_over = true;
     yodel_timer_stop(&run->guard);
+    yg_acks_stop(run->acks);
     atomic_fetch_sub(&run->service->pending, 1);
     run->answer(answer, run->user);
     yg_run_unref(run);
@@ -85,6 +86,7 @@ void yg_run_abandon(struct yg_run *run)
         return;
     run->is_over = true;
     yodel_timer_stop(&run->guard);
+    yg_acks_stop(run->acks);
     atomic_fetch_sub(&run->service->pending, 1);
     yg_run_unref(run);
 }

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import threading
 
 from harness import equal, eventually, http, run
 from redis_server import RedisServer
@@ -61,6 +62,12 @@ def reaches(one, two):
         eventually(lambda: "r" in names(), "the room is there")
         call(one, "POST", "emit", {"to": {"rooms": ["r"]}, "event": "only"})
         equal(far.event(), ["only"])
+        for words in ([1, [2], None], []):
+            thread = threading.Thread(target=lambda words=words: far.answer(far.event_with_ack()[1], *words))
+            thread.start()
+            answer = call(one, "POST", "emit", {"to": {"rooms": ["r"]}, "event": "sure?", "ack": {"timeout_ms": 30000}})
+            thread.join()
+            equal(answer, {"acks": [{"sid": far.sid, "args": words}], "missing": []})
         answer = call(one, "POST", "update", {"of": {"sockets": [far.sid]}, "meta": {"a": 1}})
         equal(answer.get("matched", 1), 1)
         eventually(lambda: call(two, "GET", f"sockets/{far.sid}").get("meta") == {"a": 1}, "the update has come")

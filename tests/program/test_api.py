@@ -2,10 +2,12 @@
 """The HTTP API over a server of its own (api_server.c): commands, errors, batches, streams, idempotency."""
 
 import base64
+import contextlib
 import json
 import mmap
 import os
 import pathlib
+import resource
 import signal
 import struct
 import sys
@@ -152,14 +154,14 @@ def answering(client, *arguments):
 
 def test_acknowledgements_name_who_answers(server):
     with client_of(server) as one, client_of(server) as two, client_of(server) as mute:
-        threads = [answering(one, "first", 2), answering(two, {"b": bytes([1, 2])})]
+        threads = [answering(one, "first", 2), answering(two, {"b": bytes([1, 2])}, [3])]
         join(server, "acks", one, two)
         body = good(post(server, "emit", {"to": {"rooms": ["acks"]}, "event": "q", "ack": True}))
         for thread in threads:
             thread.join()
         answers = {ack["sid"]: ack for ack in body["acks"]}
-        equal(answers[one.sid]["args"], ["first"])
-        equal(answers[two.sid]["args"], [{"b": {"_placeholder": True, "num": 0}}])
+        equal(answers[one.sid]["args"], ["first", 2])
+        equal(answers[two.sid]["args"], [{"b": {"_placeholder": True, "num": 0}}, [3]])
         equal(answers[two.sid]["attachments"], ["AQI="])
         equal(body["missing"], [])
 
@@ -170,10 +172,69 @@ def test_acknowledgements_name_who_answers(server):
         equal([ack["sid"] for ack in body["acks"]], [one.sid])
         equal(body["missing"], [mute.sid])
 
+        thread = answering(one)  # nothing at all is an answer, too
+        body = good(post(server, "emit", {"to": {"sockets": [one.sid]}, "event": "q", "ack": True}))
+        thread.join()
+        equal(body, {"acks": [{"sid": one.sid, "args": []}], "missing": []})
+
+        nobody = [f"n{i}" for i in range(999)]  # some are asked in each turn of the loop
+        thread = answering(one, 1)
+        command = {"to": {"sockets": [*nobody, one.sid]}, "event": "q", "ack": True}
+        body = problem(post(server, "emit", command), 504, "ack_timeout")
+        thread.join()
+        equal(body["acks"], [{"sid": one.sid, "args": [1]}])
+        equal(sorted(body["missing"]), sorted(nobody))
+
         thread = answering(one, 1)
         command = {"to": {"sockets": [one.sid, mute.sid]}, "event": "q", "ack": {"timeout_ms": 60000, "first": True}}
         equal(len(good(post(server, "emit", command))["acks"]), 1)
         thread.join()
+
+
+def raw_client(server):
+    """A socket without a thread, and its id."""
+    websocket = WebSocket(server.port, "/socket.io/?EIO=4&transport=websocket")
+    assert websocket.message().startswith("0")
+    websocket.send_text("40{}")
+    return websocket, json.loads(websocket.message()[2:])["sid"]
+
+
+def answer_raw(websocket, words):
+    packet = websocket.message()
+    assert packet.startswith("42"), packet
+    websocket.send_text(f"43{packet[2:packet.index('[')]}{words}")
+
+
+def test_acknowledgements_of_a_crowd(server):
+    """More than are asked in one turn, and than a page has; what they answer is bounded in all."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with contextlib.ExitStack() as stack:
+        clients = {}
+        for _ in range(1100):
+            websocket, sid = raw_client(server)
+            stack.callback(websocket.close)
+            clients[sid] = websocket
+        command = {"to": {"all": True}, "event": "q", "ack": {"timeout_ms": 60000}}
+        bodies = []
+        thread = threading.Thread(target=lambda: bodies.append(good(post(server, "emit", command))))
+        thread.start()
+        for number, websocket in enumerate(clients.values()):
+            answer_raw(websocket, f"[{number},{number}]")
+        thread.join()
+        numbers = {ack["sid"]: ack["args"] for ack in bodies[0]["acks"]}
+        equal(numbers, {sid: [number, number] for number, sid in enumerate(clients)})
+        equal(bodies[0]["missing"], [])
+
+        some = list(clients)[:20]
+        command = {"to": {"sockets": some}, "event": "q", "ack": {"timeout_ms": 60000}}
+        thread = threading.Thread(target=lambda: bodies.append(problem(post(server, "emit", command), 504, "ack_timeout")))
+        thread.start()
+        for sid in some:
+            answer_raw(clients[sid], json.dumps(["x" * 900000]))
+        thread.join()
+        equal(len(bodies[1]["acks"]), 18)
+        equal((len(bodies[1]["missing"]), bodies[1]["oversize"]), (2, 2))
 
 
 def test_join_leave_and_who_is_there(server):
