@@ -39,9 +39,9 @@ OPEN = {  # struct: the layers, the fields
     "yd_redis_watcher": ("channels_redis adapter server history_redis", "on_down on_finish on_up"),
     "yd_redis_reader": ("channels_redis", "block_ms key make on_reply"),
     "yd_redis_sub": ("channels_redis adapter nodes history_redis", "active kind name on_active on_message"),
-    "yd_history_read": ("ws history_redis", "back channels done entries fn forgets from gone last limit name name_len result user"),
+    "yd_history_read": ("ws history_redis", "back channels done entries fn forgets from gone last limit name name_len options result user"),
     "yd_history_store": ("history_redis", "ops"),
-    "yd_history_rule": ("history_redis sio", "options"),
+    "yd_history_rule": ("ws", "is_plain namespaces none options pattern"),
     "yd_fence_wait": ("sio", "mail"),
     "yd_member": ("channels ws sse sio", "deliver"),
     "yd_loop": (

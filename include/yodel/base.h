@@ -91,6 +91,18 @@ YODEL_API yodel_str yodel_str_of(const char *cstr) YODEL_ANY_THREAD;
 YODEL_API int yodel_str_eq(yodel_str a, yodel_str b) YODEL_ANY_THREAD;
 
 /*
+ * Whether a name fits a pattern, in which each '*' stands for any bytes, none too; everything else
+ * stands for itself.  Names from clients may be held against it: the time is that of reading both,
+ * however many stars there are.
+ *
+ * pattern   borrowed; NULL: nothing fits
+ * name      the whole of it must fit
+ *
+ * Returns 1 when it fits, else 0.
+ */
+YODEL_API int yodel_pattern_fits(const char *pattern, yodel_str name) YODEL_ANY_THREAD;
+
+/*
  * Results.  A function that can fail returns int: >= 0 is success, < 0 is either -errno of the
  * system call that failed or one of these.  They lie below every errno (Linux: MAX_ERRNO 4095).
  */

@@ -48,6 +48,43 @@ YODEL_API YODEL_CHECK_RESULT int
 yodel_channels_keep_history(yodel_channels *channels, const char *pattern,
                             const yodel_history_options *options) YODEL_SETUP_THREAD;
 
+/*
+ * A rule of yodel_channels_set_history().
+ *
+ * pattern      of the names of groups, as for yodel_pattern_fits(): a '*' may be anywhere in it,
+ * and there may be several namespaces   NULL: pattern is held against the whole name.  Else the
+ * rule is for the rooms of Socket.IO (yodel_sio_emit_kept()), whose groups are "/chat#room": this
+ * pattern is held against what is ahead of the first '#', and the other one against what is behind
+ * it, the room's name.  So {"lobby", "*"} is for the rooms "lobby" of all namespaces, also of those
+ * that are made later, and for no room "x#lobby" options      NULL: the groups that fit are not
+ * kept
+ */
+typedef struct yodel_history_rule {
+    const char *pattern;
+    const char *namespaces;
+    const yodel_history_options *options;
+} yodel_history_rule;
+
+/*
+ * Has the messages of some groups kept, in place of all that was said by this function and by
+ * yodel_channels_keep_history() before; also while the server runs.  It counts at once for all that
+ * is sent, read and forgotten.  What is kept stays until its time has passed, and is read again by
+ * a rule that keeps its group; other options are those of the next message for it, too.  In
+ * Redis a group that has members and was not kept is followed a moment later, when the loop has
+ * found it.  All nodes should have the same rules: one that does not keep a group does not get what
+ * another one keeps of it in Redis.
+ *
+ * rules       the first that fits a group counts for it.  Copied, with all that they point at; NULL
+ *             when there are none
+ * num_rules   0: nothing is kept
+ *
+ * Returns 0; or all stays as it was: -EINVAL, -ENOMEM, YODEL_ERR_OPTIONS, YODEL_ERR_NAME (a pattern
+ * is NULL, empty or no UTF-8).
+ */
+YODEL_API YODEL_CHECK_RESULT int yodel_channels_set_history(yodel_channels *channels,
+                                                            const yodel_history_rule *rules,
+                                                            size_t num_rules) YODEL_ANY_THREAD;
+
 /* Bytes of an offset with its NUL. */
 #define YODEL_OFFSET_SIZE 48
 

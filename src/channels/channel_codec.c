@@ -9,7 +9,9 @@
 /*
  * What is delivered, as bytes:
  *
- *     message   1, type 1, payload to the end
+ *     message   1, type 1, payload to the end.  The type has two bits more: that it is an event of
+ *               Socket.IO that is kept, and that this is in an envelope; so every process reads
+ *               it in the same way, whatever it would keep itself
  *     event     2, type (a string), JSON text to the end
  *
  * A survey and a count have nothing besides; what presence says stands in presence_op.c.
@@ -17,9 +19,17 @@
 
 enum form { MESSAGE = 1, EVENT };
 
-static int put_message(const struct yodel_allocator *mem, struct yd_buf *buf, struct yd_msg *msg)
+#define IS_EVENT 0x10u
+#define HAS_ENVELOPE 0x20u
+
+static int put_message(const struct yodel_allocator *mem, struct yd_buf *buf,
+                       const struct yd_channel_op *op)
 {
-    if (yd_wire_put_u8(mem, buf, MESSAGE) < 0 || yd_wire_put_u8(mem, buf, msg->type) < 0)
+    struct yd_msg *msg = op->what.msg;
+    unsigned type = msg->type | (op->is_event ? IS_EVENT : 0) |
+                    (op->is_event && op->has_envelope ? HAS_ENVELOPE : 0);
+
+    if (yd_wire_put_u8(mem, buf, MESSAGE) < 0 || yd_wire_put_u8(mem, buf, (uint8_t)type) < 0)
         return -ENOMEM;
     return yd_buf_append(mem, buf, yd_msg_payload(msg), msg->len);
 }
@@ -43,20 +53,24 @@ int yd_channel_encode(const struct yd_op *op, struct yd_buf *buf)
     if (op->kind != YD_CHANNEL_SEND)
         return yd_buf_append(mem, buf, ((const struct yd_channel_op *)op)->bytes.ptr,
                              ((const struct yd_channel_op *)op)->bytes.len);
-    return what->msg != NULL ? put_message(mem, buf, what->msg) : put_event(mem, buf, what->event);
+    return what->msg != NULL ? put_message(mem, buf, (const struct yd_channel_op *)op)
+                             : put_event(mem, buf, what->event);
 }
 
 static int get_message(struct yd_channel_op *op, struct yd_wire_reader *reader)
 {
     yodel_channels *channels = yd_channels_of(&op->op);
-    yodel_ws_type type = (yodel_ws_type)yd_wire_get_u8(reader);
+    unsigned form = yd_wire_get_u8(reader);
+    yodel_ws_type type = (yodel_ws_type)(form & ~(IS_EVENT | HAS_ENVELOPE));
 
     if (reader->failed || (type != YODEL_WS_TEXT && type != YODEL_WS_BINARY))
         return YODEL_ERR_PROTOCOL;
     op->what.msg = channels->make_msg(yd_channels_mem(channels), type, reader->rest);
     if (op->what.msg == NULL)
         return -ENOMEM;
-    return yd_history_read_words(op, op->op.scope.rooms[0].text);
+    op->is_event = (form & IS_EVENT) != 0;
+    op->has_envelope = (form & HAS_ENVELOPE) != 0;
+    return yd_history_read_words(op);
 }
 
 static int get_event(struct yd_channel_op *op, struct yd_wire_reader *reader)

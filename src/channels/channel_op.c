@@ -175,7 +175,7 @@ int yd_channels_send_here(yodel_channels *channels, yodel_str name, yodel_event 
 }
 
 int yd_channels_send_at(yodel_channels *channels, yodel_str name, struct yd_msg *msg,
-                        struct yd_offset offset, bool local)
+                        const yodel_history_options *options, struct yd_offset offset, bool local)
 {
     struct yd_channel_op *op = make_op(channels, YD_CHANNEL_SEND, name);
 
@@ -185,7 +185,9 @@ int yd_channels_send_at(yodel_channels *channels, yodel_str name, struct yd_msg 
     op->op.weight += msg->len;
     op->op.local = local;
     op->offset = offset;
-    if (yd_history_read_words(op, name) < 0) {
+    op->is_event = options->sio_events != 0;
+    op->has_envelope = options->envelope != 0;
+    if (yd_history_read_words(op) < 0) {
         yd_op_unref(&op->op);
         return -ENOMEM;
     }

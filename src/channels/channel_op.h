@@ -2,6 +2,8 @@
 #ifndef YD_CHANNELS_CHANNEL_OP_H
 #define YD_CHANNELS_CHANNEL_OP_H
 
+#include <yodel/history.h>
+
 #include "channels/channels.h"
 
 /* Operations of a channel layer. */
@@ -28,6 +30,8 @@ struct yd_channel_op {
     struct yd_words words;   /* of what, where it is an event of Socket.IO that is kept */
     struct yd_buf bytes;     /* of presence, or of words */
     struct yd_offset offset; /* of a message that is kept (channels/history.h); zero: it is not */
+    bool is_event;           /* the message is an event of Socket.IO that is kept */
+    bool has_envelope;       /* that is in one, with its offset */
 };
 
 static inline yodel_channels *yd_channels_of(const struct yd_op *op)
@@ -66,10 +70,11 @@ void yd_presence_apply(struct yd_channel_op *op, struct yd_loop *loop);
 void yd_presence_joined(struct yd_layer *layer, yodel_str process);
 void yd_presence_lost(struct yd_layer *layer, yodel_str process);
 
-/* As yd_channels_send(), of a message that stands at offset; on the home of history.
+/* As yd_channels_send(), of a message that stands at offset, of a group that is kept with these
+ * options; on the home of history.
  * local: to the members of this process. */
 int yd_channels_send_at(yodel_channels *channels, yodel_str name, struct yd_msg *msg,
-                        struct yd_offset offset, bool local);
+                        const yodel_history_options *options, struct yd_offset offset, bool local);
 
 /* channel_codec.c */
 int yd_channel_encode(const struct yd_op *op, struct yd_buf *buf);

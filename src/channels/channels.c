@@ -75,8 +75,10 @@ int yd_channels_new(const struct yd_channels_options *options, yodel_channels **
     channels->list_member = options->list_member;
     channels->send_direct = options->send_direct;
     (void)snprintf(channels->name, sizeof channels->name, "%s", options->name);
-    if ((rc = yd_presence_init(channels)) < 0)
+    if ((rc = yd_history_make(channels)) < 0)
         goto fail_channels;
+    if ((rc = yd_presence_init(channels)) < 0)
+        goto fail_history;
     rc = yd_groups_new(options->bus, options->name, options->owner, options->release_owner,
                        &channels->groups);
     if (rc < 0)
@@ -91,6 +93,8 @@ int yd_channels_new(const struct yd_channels_options *options, yodel_channels **
 
 fail_presence:
     yd_presence_done(channels);
+fail_history:
+    yd_history_free(channels);
 fail_channels:
     yd_free(mem, channels);
     return rc;
@@ -200,19 +204,51 @@ bool yd_channels_try_ref(yodel_channels *channels)
     return yd_layer_try_ref(&channels->layer);
 }
 
-bool yd_channels_has_attached(const yodel_channels *channels, yodel_str layer)
+/* The first that was attached is 1. */
+static int source_of(const struct yd_attached *attached)
+{
+    int source = 0;
+
+    for (; attached != NULL; attached = attached->next)
+        source++;
+    return source;
+}
+
+int yd_channels_source(const yodel_channels *channels, yodel_str layer)
 {
     for (const struct yd_attached *a = channels->attached; a != NULL; a = a->next)
         if (yodel_str_eq(yd_groups_layer(a->groups), layer))
-            return true;
-    return false;
+            return source_of(a);
+    return yodel_str_eq(yd_channels_name(channels), layer) ? 0 : -1;
 }
 
-void yd_channels_each_group(yodel_channels *channels, bool attached,
-                            void (*each)(yodel_str name, void *user), void *user)
+bool yd_channels_has_attached(const yodel_channels *channels, yodel_str layer)
 {
-    if (!attached)
-        yd_groups_each(channels->groups, each, user);
-    for (struct yd_attached *a = attached ? channels->attached : NULL; a != NULL; a = a->next)
-        yd_groups_each(a->groups, each, user);
+    return yd_channels_source(channels, layer) > 0;
+}
+
+struct each_group {
+    void (*each)(int source, yodel_str name, void *user);
+    void *user;
+    int source;
+};
+
+static void call_each(yodel_str name, void *user)
+{
+    const struct each_group *each = user;
+
+    each->each(each->source, name, each->user);
+}
+
+void yd_channels_each_group(yodel_channels *channels, unsigned stripe, bool attached,
+                            void (*each)(int source, yodel_str name, void *user), void *user)
+{
+    struct each_group own = {each, user, 0};
+
+    yd_groups_each(channels->groups, stripe, call_each, &own);
+    for (struct yd_attached *a = attached ? channels->attached : NULL; a != NULL; a = a->next) {
+        struct each_group other = {each, user, source_of(a)};
+
+        yd_groups_each(a->groups, stripe, call_each, &other);
+    }
 }

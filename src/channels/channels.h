@@ -106,7 +106,7 @@ struct yodel_channels {
     struct yd_channels_far *far;       /* NULL: none */
     struct yd_presence_loop *presence; /* one for each loop */
     struct yd_presence_counters presence_counters;
-    struct yd_history *history; /* NULL: nothing is kept */
+    struct yd_history *history; /* what is kept, if anything is */
     char name[YD_LAYER_NAME_SIZE];
 };
 
@@ -209,10 +209,14 @@ static inline yodel_str yd_channels_name(const yodel_channels *channels)
 }
 /* Whether groups of that layer are attached. */
 bool yd_channels_has_attached(const yodel_channels *channels, yodel_str layer);
-/* Calls each(name, user) for all groups that have members in this process now: its own, or the
- * attached ones. */
-void yd_channels_each_group(yodel_channels *channels, bool attached,
-                            void (*each)(yodel_str name, void *user), void *user);
+/* Which of its sets of groups are those of that layer: 0 its own, 1 and more attached ones; -1:
+ * none of them. */
+int yd_channels_source(const yodel_channels *channels, yodel_str layer);
+/* Calls each(source, name, user) for groups that have members in this process now: those of one of
+ * YD_DIRECTORY_STRIPES parts, in all sets of groups, or without the attached ones.  No group of
+ * that part and set begins or ends meanwhile. */
+void yd_channels_each_group(yodel_channels *channels, unsigned stripe, bool attached,
+                            void (*each)(int source, yodel_str name, void *user), void *user);
 
 /* First member of its owner; made with yd_ask_init(). */
 struct yd_survey {

@@ -29,8 +29,8 @@ struct yd_msg *yd_history_wrap(yodel_channels *channels, struct yd_offset offset
 
 /* A message on its way home. */
 struct sending {
-    yodel_channels *channels; /* a reference */
-    const struct yd_history_rule *rule;
+    yodel_channels *channels;      /* a reference */
+    yodel_history_options options; /* of when it was sent */
     struct yd_msg *msg;
     size_t name_len;
     char name[];
@@ -46,18 +46,19 @@ static void free_sending(void *arg)
     yd_layer_unref(&channels->layer);
 }
 
-int yd_history_pass(yodel_channels *channels, const struct yd_history_rule *rule, yodel_str name,
+int yd_history_pass(yodel_channels *channels, const yodel_history_options *options, yodel_str name,
                     struct yd_msg *msg, struct yd_offset offset, bool local)
 {
     struct yd_msg *wrapped = NULL;
     int rc;
 
-    if (rule->options.envelope) {
+    if (options->envelope) {
         wrapped = yd_history_wrap(channels, offset, (yodel_bytes){yd_msg_payload(msg), msg->len});
         if (wrapped == NULL)
             return -ENOMEM;
     }
-    rc = yd_channels_send_at(channels, name, wrapped != NULL ? wrapped : msg, offset, local);
+    rc = yd_channels_send_at(channels, name, wrapped != NULL ? wrapped : msg, options, offset,
+                             local);
     yd_msg_unref(wrapped);
     return rc;
 }
@@ -70,42 +71,43 @@ static void keep_and_send(struct yd_loop *loop, void *arg)
     yodel_str name = {sending->name, sending->name_len};
     struct yd_offset offset;
     int rc =
-        history->store->ops->append(history->store, sending->rule, name, sending->msg, &offset);
+        history->store->ops->append(history->store, &sending->options, name, sending->msg, &offset);
 
     (void)loop;
     atomic_fetch_add(rc < 0 ? &history->lost : &history->kept, 1);
     if (rc > 0)
-        (void)yd_history_pass(sending->channels, sending->rule, name, sending->msg, offset, false);
+        (void)yd_history_pass(sending->channels, &sending->options, name, sending->msg, offset,
+                              false);
 }
 
 /* One JSON value, for an envelope; an event, where that is asked for. */
-static bool can_wrap(const struct yd_history_rule *rule, uint8_t type, yodel_bytes data)
+static bool can_wrap(const yodel_history_options *options, uint8_t type, yodel_bytes data)
 {
     yodel_str text = {(const char *)data.ptr, data.len}, value;
 
-    if (rule->options.sio_events)
+    if (options->sio_events)
         return type == YODEL_WS_TEXT && yd_history_is_event(text);
-    return !rule->options.envelope ||
+    return !options->envelope ||
            (type == YODEL_WS_TEXT && yd_json_check(text, YD_JSON_MAX_DEPTH, &value));
 }
 
-bool yd_history_is_fit(const struct yd_history_rule *rule, uint8_t type, yodel_bytes data)
+bool yd_history_is_fit(const yodel_history_options *options, uint8_t type, yodel_bytes data)
 {
     return (type != YODEL_WS_TEXT || yd_utf8_is_valid(data.ptr, data.len)) &&
-           can_wrap(rule, type, data);
+           can_wrap(options, type, data);
 }
 
-int yd_history_send(yodel_channels *channels, const struct yd_history_rule *rule, yodel_str name,
+int yd_history_send(yodel_channels *channels, const yodel_history_options *options, yodel_str name,
                     struct yd_msg *msg)
 {
     struct sending *sending;
 
-    if (!can_wrap(rule, msg->type, (yodel_bytes){yd_msg_payload(msg), msg->len}))
+    if (!can_wrap(options, msg->type, (yodel_bytes){yd_msg_payload(msg), msg->len}))
         return YODEL_ERR_FORMAT;
     sending = yd_alloc(yd_channels_mem(channels), sizeof *sending + name.len);
     if (sending == NULL)
         return -ENOMEM;
-    *sending = (struct sending){channels, rule, yd_msg_ref(msg), name.len};
+    *sending = (struct sending){channels, *options, yd_msg_ref(msg), name.len};
     memcpy(sending->name, name.ptr, name.len);
     yd_layer_ref(&channels->layer);
     return yd_bus_call(channels->history->home, sizeof *sending + msg->len, keep_and_send, sending,

@@ -2,6 +2,7 @@
 #ifndef YD_CHANNELS_HISTORY_H
 #define YD_CHANNELS_HISTORY_H
 
+#include <pthread.h>
 #include <yodel/history.h>
 
 #include "base/list.h"
@@ -23,20 +24,20 @@ void yd_offset_write(struct yd_offset offset, char ret_text[YODEL_OFFSET_SIZE]);
 /* False: it is none. */
 bool yd_offset_read(yodel_str text, struct yd_offset *ret_offset);
 
-/* One pattern. */
+/* Which groups are kept, and how: the first that fits counts. */
 struct yd_history_rule {
-    struct yd_history_rule *next;
+    const char *pattern, *namespaces; /* as of yodel_history_rule */
+    bool is_plain; /* pattern is a name, or with a '*' at its end a beginning of names */
+    bool none;     /* what fits is not kept */
     yodel_history_options options; /* filled in */
-    bool is_prefix;
-    size_t len;
-    char name[];
 };
 
 /* ---- reading ---- */
 
 /* What is asked, on its way to the home and back. */
 struct yd_history_read {
-    yodel_channels *channels; /* a reference */
+    yodel_channels *channels;      /* a reference */
+    yodel_history_options options; /* of the rule that fitted when it was asked */
     struct yd_offset from;
     size_t limit;
     struct yd_buf entries; /* of struct yd_history_entry */
@@ -79,13 +80,15 @@ struct yd_history_store_ops {
     /* Keeps msg; takes a reference of its own.  Returns 1 and the offset, and it is to be passed on
      * now; 0: the store does that later, by yd_history_pass(); or -ENOMEM or YODEL_ERR_CONGESTED:
      * it is lost for all. */
-    int (*append)(struct yd_history_store *store, const struct yd_history_rule *rule,
+    int (*append)(struct yd_history_store *store, const yodel_history_options *options,
                   yodel_str name, struct yd_msg *msg, struct yd_offset *ret_offset);
     /* Fills read in and gives it back by yd_history_read_answer(), now or later. */
     void (*read)(struct yd_history_store *store, struct yd_history_read *read);
     /* Any thread: the last reference of the layer has gone; it is not to be used any more.  NULL:
      * it does not matter. */
     void (*gone)(struct yd_history_store *store);
+    /* Any thread: groups that have members may be kept from now on.  NULL: the same. */
+    void (*rules_changed)(struct yd_history_store *store);
 };
 
 /* Embedded in its owner, who lives until gone was called and the loops have ended. */
@@ -93,25 +96,25 @@ struct yd_history_store {
     const struct yd_history_store_ops *ops;
 };
 
-/* Before the loops run: makes what a layer's history needs.  Returns 0 or -ENOMEM. */
+/* What a layer's history needs; nothing is kept yet.  Returns 0 or -ENOMEM. */
 int yd_history_make(yodel_channels *channels);
-/* After that: in place of the memory of this process. */
+/* Before the loops run: in place of the memory of this process. */
 void yd_history_set_store(yodel_channels *channels, struct yd_history_store *store);
-/* NULL: there is no history, or it is in memory. */
+/* NULL: it is in memory. */
 struct yd_history_store *yd_history_store_of(const yodel_channels *channels);
 
 /* Sends a message that stands at offset on to the members, in its envelope when it has one; local:
  * to those of this process.  On the home.  Returns as yd_bus_send(). */
-int yd_history_pass(yodel_channels *channels, const struct yd_history_rule *rule, yodel_str name,
+int yd_history_pass(yodel_channels *channels, const yodel_history_options *options, yodel_str name,
                     struct yd_msg *msg, struct yd_offset offset, bool local);
-/* Whether that can be sent to a group of rule: text is UTF-8, and one JSON value where it goes into
- * an envelope. */
-bool yd_history_is_fit(const struct yd_history_rule *rule, uint8_t type, yodel_bytes data);
+/* Whether that can be sent to a group with these options: text is UTF-8, and one JSON value where
+ * it goes into an envelope. */
+bool yd_history_is_fit(const yodel_history_options *options, uint8_t type, yodel_bytes data);
 /* Whether text is an event of Socket.IO: ["name", ...]. */
 bool yd_history_is_event(yodel_str text);
-/* Has sockets get a message for a group of such events as one: reads what it says into op.  Returns
- * 0, also when it is another group, or -ENOMEM. */
-int yd_history_read_words(struct yd_channel_op *op, yodel_str name);
+/* Has sockets get the message of op, which is_event says is one, as an event: reads what it says
+ * into op.  Returns 0, also when it is none, or -ENOMEM. */
+int yd_history_read_words(struct yd_channel_op *op);
 /* read is filled in: it goes to who has asked. */
 void yd_history_read_answer(struct yd_history_read *read);
 
@@ -142,7 +145,9 @@ struct yd_history_hold {
 
 struct yd_history {
     yodel_channels *channels; /* its owner */
-    struct yd_history_rule *rules, **rules_end;
+    pthread_mutex_t rules_lock;
+    struct yd_history_rules *rules; /* a reference, under the lock; NULL: nothing is kept */
+    atomic_bool has_rules;          /* a hint for those that need not ask then */
     struct yd_loop *home;
     struct yd_history_store *store;
     struct yd_history_logs logs; /* the home's; the store when there is no other */
@@ -151,21 +156,22 @@ struct yd_history {
     atomic_uint_least64_t kept, lost, read, gone;
 };
 
-/* NULL: that group is not kept. */
-const struct yd_history_rule *yd_history_rule_of(const yodel_channels *channels, yodel_str name);
-int yd_history_add_rule(yodel_channels *channels, yodel_str pattern,
-                        const yodel_history_options *options);
+/* Any thread.  Whether that group is kept; ret_options NULL: however that may be. */
+bool yd_history_find(const yodel_channels *channels, yodel_str name,
+                     yodel_history_options *ret_options);
+/* Any thread.  Copies rules, and their texts: behind those that there are, or in their place.
+ * Returns 0, or -ENOMEM and all stays as it was. */
+int yd_history_add_rule(yodel_channels *channels, const struct yd_history_rule *rule);
+int yd_history_set_rules(yodel_channels *channels, const struct yd_history_rule *rules, size_t num);
 void yd_history_free(yodel_channels *channels);
 
 /* Any thread: has msg kept and sent.  Returns as yodel_group_send(). */
-int yd_history_send(yodel_channels *channels, const struct yd_history_rule *rule, yodel_str name,
+int yd_history_send(yodel_channels *channels, const yodel_history_options *options, yodel_str name,
                     struct yd_msg *msg);
 
 /* With done, fn and user to be set.  Returns as yodel_group_history(). */
 int yd_history_read_new(yodel_channels *channels, yodel_str name, const char *from, size_t limit,
                         struct yd_history_read **ret_read);
-/* Whether messages of that group go out in an envelope with their offset. */
-bool yd_history_read_has_envelope(const struct yd_history_read *read);
 /* Any thread.  Returns 0: done will be called; or YODEL_ERR_CLOSED: it is still the caller's. */
 int yd_history_read_start(struct yd_history_read *read);
 void yd_history_read_free(struct yd_history_read *read);

@@ -71,7 +71,7 @@ void yd_history_left(yodel_channels *channels, const struct yd_group_change *cha
 {
     struct yd_history_hold *hold;
 
-    if (channels->history == NULL || change->news != YD_GROUP_LEFT)
+    if (change->news != YD_GROUP_LEFT)
         return;
     hold = find_hold(holds_of(channels, change->loop), &change->group, change->member);
     if (hold != NULL)
@@ -122,8 +122,7 @@ bool yd_history_deliver(struct yd_channel_op *op, struct yd_loop *loop)
     yodel_channels *channels = yd_channels_of(&op->op);
     struct delivering delivering = {.op = op};
 
-    if (channels->history == NULL || op->what.msg == NULL ||
-        (op->offset.a == 0 && op->offset.b == 0))
+    if (op->what.msg == NULL || (op->offset.a == 0 && op->offset.b == 0))
         return false;
     delivering.holds = holds_of(channels, loop->index);
     if (yd_list_is_empty(delivering.holds))

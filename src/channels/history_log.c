@@ -13,7 +13,7 @@
 
 struct entry {
     struct yd_list of_log;
-    uint64_t number, until;
+    uint64_t number, since;
     struct yd_msg *msg;
 };
 
@@ -24,6 +24,7 @@ struct log {
     unsigned count;
     size_t bytes;
     uint64_t dropped; /* the last number that is kept no more */
+    uint32_t ttl_ms;  /* as of the last message, or of who has read last */
     char name[];
 };
 
@@ -76,7 +77,7 @@ static void free_log(struct yd_history *history, struct log *log)
     yd_free(mem_of(history), log);
 }
 
-static struct log *make_log(struct yd_history *history, const struct yd_history_rule *rule,
+static struct log *make_log(struct yd_history *history, const yodel_history_options *options,
                             yodel_str name)
 {
     struct log *log = yd_zalloc(mem_of(history), sizeof *log + name.len);
@@ -93,7 +94,7 @@ static struct log *make_log(struct yd_history *history, const struct yd_history_
         return NULL;
     }
     yd_list_append(&history->logs.quiet, &log->of_quiet);
-    while (history->logs.groups.count > rule->options.max_groups)
+    while (history->logs.groups.count > options->max_groups)
         free_log(history, yd_container_of(history->logs.quiet.next, struct log, of_quiet));
     return log;
 }
@@ -106,10 +107,16 @@ static void trim(struct yd_history *history, struct log *log, const yodel_histor
         drop_first(history, log);
 }
 
+static bool is_over(const struct yd_history *history, const struct log *log)
+{
+    const struct entry *first = yd_container_of(log->entries.next, struct entry, of_log);
+
+    return log->ttl_ms != UINT32_MAX && history->home->now >= first->since + log->ttl_ms;
+}
+
 static void expire_log(struct yd_history *history, struct log *log)
 {
-    while (log->count > 0 &&
-           yd_container_of(log->entries.next, struct entry, of_log)->until <= history->home->now)
+    while (log->count > 0 && is_over(history, log))
         drop_first(history, log);
     if (log->count == 0)
         free_log(history, log);
@@ -135,26 +142,27 @@ static void on_expiry(struct yd_timer *timer)
     expire_later(history);
 }
 
-static int append(struct yd_history_store *store, const struct yd_history_rule *rule,
+static int append(struct yd_history_store *store, const yodel_history_options *options,
                   yodel_str name, struct yd_msg *msg, struct yd_offset *ret_offset)
 {
     struct yd_history *history = history_of(store);
     struct entry *entry = yd_zalloc(mem_of(history), sizeof *entry);
     struct log *log = find_log(history, name);
 
-    if (entry == NULL || (log == NULL && (log = make_log(history, rule, name)) == NULL)) {
+    if (entry == NULL || (log == NULL && (log = make_log(history, options, name)) == NULL)) {
         yd_free(mem_of(history), entry);
         return -ENOMEM;
     }
     entry->number = ++history->logs.number;
-    entry->until = yd_loop_due(history->home, rule->options.ttl_ms);
+    entry->since = yd_loop_due(history->home, 0);
+    log->ttl_ms = options->ttl_ms;
     entry->msg = yd_msg_ref(msg);
     yd_list_append(&log->entries, &entry->of_log);
     log->count++;
     log->bytes += msg->len;
     yd_list_remove(&log->of_quiet);
     yd_list_append(&history->logs.quiet, &log->of_quiet);
-    trim(history, log, &rule->options);
+    trim(history, log, options);
     *ret_offset = (struct yd_offset){epoch_of(history), entry->number};
     expire_later(history);
     return 1;
@@ -199,6 +207,7 @@ static void read_store(struct yd_history_store *store, struct yd_history_read *r
     struct log *log;
 
     if ((log = find_log(history, (yodel_str){read->name, read->name_len})) != NULL) {
+        log->ttl_ms = read->options.ttl_ms;
         if (read->forgets)
             free_log(history, log);
         else

@@ -12,9 +12,10 @@ int yd_history_read_new(yodel_channels *channels, yodel_str name, const char *fr
                         struct yd_history_read **ret_read)
 {
     struct yd_offset offset = {0, 0};
+    yodel_history_options options;
     struct yd_history_read *read;
 
-    if (yd_history_rule_of(channels, name) == NULL)
+    if (!yd_history_find(channels, name, &options))
         return YODEL_ERR_UNSUPPORTED;
     if (from != NULL && from[0] != '\0' && !yd_offset_read(yodel_str_of(from), &offset))
         return YODEL_ERR_FORMAT;
@@ -22,6 +23,7 @@ int yd_history_read_new(yodel_channels *channels, yodel_str name, const char *fr
         return -ENOMEM;
     read->channels = channels;
     yd_layer_ref(&channels->layer);
+    read->options = options;
     read->from = offset;
     read->limit = limit;
     memcpy(read->name, name.ptr, name.len);

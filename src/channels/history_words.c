@@ -53,20 +53,19 @@ static int put(const struct yodel_allocator *mem, struct yd_buf *buf, yodel_str 
     return yd_buf_append(mem, buf, "]", 1);
 }
 
-int yd_history_read_words(struct yd_channel_op *op, yodel_str name)
+int yd_history_read_words(struct yd_channel_op *op)
 {
-    const struct yd_history_rule *rule = yd_history_rule_of(yd_channels_of(&op->op), name);
     struct yd_msg *msg = op->what.msg;
     yodel_str event, offset, value;
     size_t name_len = 0;
     int rc;
 
-    if (rule == NULL || !rule->options.sio_events || msg->type != YODEL_WS_TEXT ||
+    if (!op->is_event || msg->type != YODEL_WS_TEXT ||
         !yd_json_check((yodel_str){(char *)yd_msg_payload(msg), msg->len}, YD_JSON_MAX_DEPTH,
                        &value) ||
-        (rule->options.envelope && yd_json_type_of(value) != YD_JSON_OBJECT))
+        (op->has_envelope && yd_json_type_of(value) != YD_JSON_OBJECT))
         return 0;
-    offset = offset_of(value, rule->options.envelope != 0, &event);
+    offset = offset_of(value, op->has_envelope, &event);
     if (event.len == 0 || yd_json_type_of(event) != YD_JSON_ARRAY)
         return 0;
     rc = put(yd_op_mem(&op->op), &op->bytes, event, offset, &name_len);

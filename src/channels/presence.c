@@ -162,12 +162,10 @@ int yodel_channels_get_stats(yodel_channels *channels, yodel_channels_stats *ret
         .presence_resyncs = read_counter(&counters->resyncs),
         .presence_refused = read_counter(&counters->refused),
         .malformed = read_counter(&counters->malformed),
+        .history_kept = read_counter(&channels->history->kept),
+        .history_lost = read_counter(&channels->history->lost),
+        .history_read = read_counter(&channels->history->read),
+        .history_gone = read_counter(&channels->history->gone),
     };
-    if (channels->history != NULL) {
-        stats.history_kept = read_counter(&channels->history->kept);
-        stats.history_lost = read_counter(&channels->history->lost);
-        stats.history_read = read_counter(&channels->history->read);
-        stats.history_gone = read_counter(&channels->history->gone);
-    }
     return yd_options_write(ret_stats, &stats, sizeof stats);
 }

@@ -211,11 +211,12 @@ void yd_asgi_each_joined(struct yd_asgi *asgi, void (*each)(struct yd_asgi_group
     pthread_mutex_unlock(&asgi->lock);
 }
 
-static void find_again(yodel_str name, void *user)
+static void find_again(int source, yodel_str name, void *user)
 {
     struct yd_asgi *asgi = user;
     struct yd_asgi_group *group;
 
+    (void)source;
     if (yd_channels_is_own_group(name))
         return;
     pthread_mutex_lock(&asgi->lock);
@@ -241,9 +242,8 @@ void yd_asgi_find_missed(struct yd_asgi *asgi)
     pthread_mutex_unlock(&asgi->lock);
     if (channels == NULL)
         return;
-    yd_channels_each_group(channels, false, find_again, asgi);
-    if (asgi->rooms)
-        yd_channels_each_group(channels, true, find_again, asgi);
+    for (unsigned i = 0; i < YD_DIRECTORY_STRIPES; i++)
+        yd_channels_each_group(channels, i, asgi->rooms, find_again, asgi);
     yodel_channels_unref(channels);
 }
 

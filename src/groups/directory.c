@@ -172,11 +172,10 @@ static void each_of_stripe(struct yd_stripe *stripe, void (*each)(yodel_str name
     }
 }
 
-void yd_groups_each(struct yd_groups *groups, void (*each)(yodel_str name, void *user), void *user)
+void yd_groups_each(struct yd_groups *groups, unsigned stripe,
+                    void (*each)(yodel_str name, void *user), void *user)
 {
-    for (unsigned i = 0; i < YD_DIRECTORY_STRIPES; i++) {
-        pthread_mutex_lock(&groups->stripes[i].lock);
-        each_of_stripe(&groups->stripes[i], each, user);
-        pthread_mutex_unlock(&groups->stripes[i].lock);
-    }
+    pthread_mutex_lock(&groups->stripes[stripe].lock);
+    each_of_stripe(&groups->stripes[stripe], each, user);
+    pthread_mutex_unlock(&groups->stripes[stripe].lock);
 }

@@ -185,9 +185,10 @@ static inline void *yd_groups_owner(const struct yd_groups *groups)
 {
     return groups->owner;
 }
-/* Calls each(name, user) for every group that has members on some loop; each must not join or
- * leave. */
-void yd_groups_each(struct yd_groups *groups, void (*each)(yodel_str name, void *user), void *user);
+/* Calls each(name, user) for every group of one of YD_DIRECTORY_STRIPES parts that has members on
+ * some loop; each must not join or leave. */
+void yd_groups_each(struct yd_groups *groups, unsigned stripe,
+                    void (*each)(yodel_str name, void *user), void *user);
 
 /* Adds the loops that have members. */
 void yd_groups_find(struct yd_groups *groups, const struct yd_key *key, struct yd_loop_set *set);

@@ -43,7 +43,8 @@ struct yd_kept_group {
     struct yd_map_node node; /* by name */
     struct yd_list dirty;    /* of kept->dirty: it begins or ends */
     struct yd_kept *kept;
-    unsigned wanted;         /* layers that have members in it; under the lock, as the two above */
+    uint64_t wanted;         /* a bit for each set of groups that has it (yd_channels_source());
+                                under the lock, as the two above */
     bool joined;             /* below: the loop's */
     bool active, was_active; /* it is subscribed; or was */
     bool knows;              /* last is known */
@@ -53,7 +54,8 @@ struct yd_kept_group {
     bool more;               /* noted came meanwhile */
     unsigned num_asked;      /* commands under way, those of the time before it was joined too */
     uint64_t time;           /* one more with each join */
-    struct yd_offset last;   /* what its members have had */
+    yodel_history_options options; /* how it is kept, or was last */
+    struct yd_offset last;         /* what its members have had */
     struct yd_offset noted;
     struct yd_offset recent[YD_KEPT_RECENT]; /* that were last */
     unsigned num_recent;
@@ -92,7 +94,9 @@ struct yd_kept {
     yodel_channels *channels; /* NULL: it has gone; under the lock, as those that follow */
     struct yd_map groups;     /* only the loop removes */
     struct yd_list dirty;
-    bool called, started, missed;
+    bool called, started;
+    bool missed;     /* groups are to be found that are kept and not known here */
+    unsigned unseen; /* parts of the directory that they have not been looked for in */
     struct yd_call call;
 
     bool ended;          /* below: the loop's */

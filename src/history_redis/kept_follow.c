@@ -41,22 +41,29 @@ static bool was_early(struct yd_kept_group *group, uint64_t number)
     return number <= group->early_to;
 }
 
+/* One that is kept no more is followed until it has no members: other nodes may keep it. */
+static void renew_options(struct yd_kept_group *group, const yodel_channels *channels)
+{
+    yodel_history_options options;
+
+    if (yd_history_find(channels, group->node.key, &options))
+        group->options = options;
+}
+
 static int pass(struct yd_kept_group *group, yodel_channels *channels, struct yd_msg *msg,
                 struct yd_offset offset)
 {
-    const struct yd_history_rule *rule = yd_history_rule_of(channels, group->node.key);
-
-    return yd_history_pass(channels, rule, group->node.key, msg, offset, true);
+    return yd_history_pass(channels, &group->options, group->node.key, msg, offset, true);
 }
 
 static int make_and_pass(struct yd_kept_group *group, const struct yd_kept_entry *entry,
                          yodel_channels *channels)
 {
-    const struct yd_history_rule *rule = yd_history_rule_of(channels, group->node.key);
     struct yd_msg *msg;
     int rc;
 
-    if (!yd_history_is_fit(rule, entry->type, entry->data)) {
+    renew_options(group, channels);
+    if (!yd_history_is_fit(&group->options, entry->type, entry->data)) {
         yd_kept_count(&group->kept->counters.malformed, 1);
         return 0;
     }
@@ -113,6 +120,7 @@ int yd_kept_pass_early(struct yd_kept_group *group, struct yd_msg *msg, uint64_t
 
     if (number <= group->own || (channels = yd_kept_ref_channels(group->kept)) == NULL)
         return 1;
+    renew_options(group, channels);
     rc = pass(group, channels, msg, group->last);
     yodel_channels_unref(channels);
     if (rc == -ENOMEM || rc == YODEL_ERR_CONGESTED)

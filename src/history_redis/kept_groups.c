@@ -16,7 +16,8 @@ static struct yd_kept_group *find(const struct yd_kept *kept, yodel_str name)
     return node != NULL ? yd_container_of(node, struct yd_kept_group, node) : NULL;
 }
 
-static struct yd_kept_group *make_group(struct yd_kept *kept, yodel_str name)
+static struct yd_kept_group *make_group(struct yd_kept *kept, yodel_str name,
+                                        const yodel_history_options *options)
 {
     char buf[YD_KEPT_KEY_SIZE];
     yodel_str key = yd_kept_key(kept, name, buf);
@@ -25,6 +26,7 @@ static struct yd_kept_group *make_group(struct yd_kept *kept, yodel_str name)
     if (group == NULL)
         return NULL;
     group->kept = kept;
+    group->options = *options;
     memcpy(group->key, key.ptr, key.len);
     yd_list_init(&group->dirty);
     yd_list_init(&group->reads);
@@ -52,43 +54,67 @@ static void set_dirty(struct yd_kept *kept, struct yd_kept_group *group)
     wake(kept);
 }
 
-static bool is_ours(const struct yd_kept *kept, yodel_str layer, yodel_str name)
+/* In which set of groups, as of yd_channels_source(); 0: in none of ours. */
+static uint64_t bit_of(int source)
 {
-    return kept->channels != NULL && yd_history_rule_of(kept->channels, name) != NULL &&
-           (yodel_str_eq(layer, yodel_str_of(kept->layer)) ||
-            yd_channels_has_attached(kept->channels, layer));
+    return source >= 0 ? (uint64_t)1 << YD_MIN(source, 63) : 0;
+}
+
+static uint64_t layer_bit(const struct yd_kept *kept, yodel_str layer)
+{
+    return kept->channels != NULL ? bit_of(yd_channels_source(kept->channels, layer)) : 0;
+}
+
+static void begin(struct yd_kept *kept, uint64_t bit, yodel_str name)
+{
+    yodel_history_options options;
+    struct yd_kept_group *group;
+
+    if (!yd_history_find(kept->channels, name, &options))
+        return;
+    if ((group = find(kept, name)) == NULL)
+        group = make_group(kept, name, &options);
+    if (group == NULL) {
+        kept->missed = true;
+        wake(kept);
+    } else if ((group->wanted & bit) == 0) {
+        group->wanted |= bit;
+        set_dirty(kept, group);
+    }
 }
 
 /* ---- any thread ---- */
 
 void yd_kept_group_begins(struct yd_kept *kept, yodel_str layer, yodel_str name)
 {
-    struct yd_kept_group *group;
+    uint64_t bit;
 
     pthread_mutex_lock(&kept->lock);
-    if (is_ours(kept, layer, name)) {
-        if ((group = find(kept, name)) == NULL)
-            group = make_group(kept, name);
-        if (group != NULL) {
-            group->wanted++;
-            set_dirty(kept, group);
-        } else {
-            kept->missed = true;
-            wake(kept);
-        }
+    if ((bit = layer_bit(kept, layer)) != 0)
+        begin(kept, bit, name);
+    pthread_mutex_unlock(&kept->lock);
+}
+
+/* Also one that is kept no more. */
+void yd_kept_group_ends(struct yd_kept *kept, yodel_str layer, yodel_str name)
+{
+    struct yd_kept_group *group;
+    uint64_t bit;
+
+    pthread_mutex_lock(&kept->lock);
+    if ((bit = layer_bit(kept, layer)) != 0 && (group = find(kept, name)) != NULL &&
+        (group->wanted & bit) != 0) {
+        group->wanted &= ~bit;
+        set_dirty(kept, group);
     }
     pthread_mutex_unlock(&kept->lock);
 }
 
-void yd_kept_group_ends(struct yd_kept *kept, yodel_str layer, yodel_str name)
+void yd_kept_groups_changed(struct yd_kept *kept)
 {
-    struct yd_kept_group *group;
-
     pthread_mutex_lock(&kept->lock);
-    if (is_ours(kept, layer, name) && (group = find(kept, name)) != NULL && group->wanted > 0) {
-        group->wanted--;
-        set_dirty(kept, group);
-    }
+    kept->missed = true;
+    wake(kept);
     pthread_mutex_unlock(&kept->lock);
 }
 
@@ -132,7 +158,7 @@ struct yd_kept_group *yd_kept_next_change(struct yd_kept *kept, bool *ret_join)
     while (found == NULL && !yd_list_is_empty(&kept->dirty)) {
         struct yd_kept_group *group =
             yd_container_of(kept->dirty.next, struct yd_kept_group, dirty);
-        bool wanted = group->wanted > 0;
+        bool wanted = group->wanted != 0;
 
         yd_list_remove(&group->dirty);
         if (wanted != group->joined) {
@@ -157,37 +183,31 @@ void yd_kept_change_again(struct yd_kept *kept, struct yd_kept_group *group)
     yd_kept_later(kept, YD_KEPT_AGAIN_MS);
 }
 
-static void find_again(yodel_str name, void *user)
+static void find_again(int source, yodel_str name, void *user)
 {
     struct yd_kept *kept = user;
-    struct yd_kept_group *group;
 
     pthread_mutex_lock(&kept->lock);
-    if (kept->channels != NULL && yd_history_rule_of(kept->channels, name) != NULL &&
-        find(kept, name) == NULL) {
-        if ((group = make_group(kept, name)) == NULL) {
-            kept->missed = true;
-        } else {
-            group->wanted = 1;
-            set_dirty(kept, group);
-        }
-    }
+    if (kept->channels != NULL)
+        begin(kept, bit_of(source), name);
     pthread_mutex_unlock(&kept->lock);
 }
 
 void yd_kept_find_missed(struct yd_kept *kept)
 {
     yodel_channels *channels = NULL;
-    bool missed;
+    unsigned unseen;
 
     pthread_mutex_lock(&kept->lock);
-    missed = kept->missed;
+    if (kept->missed)
+        kept->unseen = YD_DIRECTORY_STRIPES;
     kept->missed = false;
+    if ((unseen = kept->unseen) > 0 && --kept->unseen > 0)
+        wake(kept);
     pthread_mutex_unlock(&kept->lock);
-    if (!missed || (channels = yd_kept_ref_channels(kept)) == NULL)
+    if (unseen == 0 || (channels = yd_kept_ref_channels(kept)) == NULL)
         return;
-    yd_channels_each_group(channels, false, find_again, kept);
-    yd_channels_each_group(channels, true, find_again, kept);
+    yd_channels_each_group(channels, unseen - 1, true, find_again, kept);
     yodel_channels_unref(channels);
 }
 

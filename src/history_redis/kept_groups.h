@@ -9,6 +9,8 @@
 /* Any thread. */
 void yd_kept_group_begins(struct yd_kept *kept, yodel_str layer, yodel_str name);
 void yd_kept_group_ends(struct yd_kept *kept, yodel_str layer, yodel_str name);
+/* Others may be kept now. */
+void yd_kept_groups_changed(struct yd_kept *kept);
 /* A reference, while there is a layer; NULL: it has gone. */
 yodel_channels *yd_kept_ref_channels(struct yd_kept *kept);
 
@@ -20,7 +22,8 @@ struct yd_kept_group *yd_kept_find_group(struct yd_kept *kept, yodel_str name);
 struct yd_kept_group *yd_kept_next_change(struct yd_kept *kept, bool *ret_join);
 /* Has it looked at once more, a while later. */
 void yd_kept_change_again(struct yd_kept *kept, struct yd_kept_group *group);
-/* Notes the groups that there was no memory for. */
+/* Notes groups that there was no memory for, or that were not kept when they began; those of a part
+ * of the directory in each call, of which it makes as many as are needed. */
 void yd_kept_find_missed(struct yd_kept *kept);
 void yd_kept_free_groups(struct yd_kept *kept);
 

@@ -68,11 +68,11 @@ static struct yd_kept *kept_of_store(struct yd_history_store *store)
     return yd_container_of(store, struct yd_kept, store);
 }
 
-static int append(struct yd_history_store *store, const struct yd_history_rule *rule,
+static int append(struct yd_history_store *store, const yodel_history_options *options,
                   yodel_str name, struct yd_msg *msg, struct yd_offset *ret_offset)
 {
     (void)ret_offset;
-    return yd_kept_append(kept_of_store(store), rule, name, msg);
+    return yd_kept_append(kept_of_store(store), options, name, msg);
 }
 
 static void read_store(struct yd_history_store *store, struct yd_history_read *read)
@@ -89,8 +89,13 @@ static void gone(struct yd_history_store *store)
     pthread_mutex_unlock(&kept->lock);
 }
 
+static void rules_changed(struct yd_history_store *store)
+{
+    yd_kept_groups_changed(kept_of_store(store));
+}
+
 static const struct yd_history_store_ops store_ops = {
-    .append = append, .read = read_store, .gone = gone};
+    .append = append, .read = read_store, .gone = gone, .rules_changed = rules_changed};
 
 struct yd_kept *yd_kept_of_channels(const yodel_channels *channels)
 {
@@ -245,7 +250,7 @@ int yd_kept_new(yodel_channels *channels, yodel_redis *redis,
     if ((kept = yd_zalloc(yd_channels_mem(channels), sizeof *kept)) == NULL)
         return -ENOMEM;
     init(kept, channels, redis);
-    if ((rc = read_options(kept, options)) < 0 || (rc = yd_history_make(channels)) < 0 ||
+    if ((rc = read_options(kept, options)) < 0 ||
         (rc = yd_bus_add_peer(kept->bus, &kept->peer)) < 0) {
         free_kept(kept);
         return rc;

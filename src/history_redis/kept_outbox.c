@@ -297,8 +297,7 @@ void yd_kept_send(struct yd_kept *kept)
 
 /* ---- what is to be kept ---- */
 
-static struct box *find_box(struct yd_kept *kept, const struct yd_history_rule *rule,
-                            yodel_str name)
+static struct box *find_box(struct yd_kept *kept, yodel_str name)
 {
     struct yd_map_node *node = yd_map_find(&kept->boxes, name);
     struct box *box;
@@ -310,7 +309,6 @@ static struct box *find_box(struct yd_kept *kept, const struct yd_history_rule *
     memcpy(box->name, name.ptr, name.len);
     box->node.key = (yodel_str){box->name, name.len};
     box->kept = kept;
-    box->options = rule->options;
     yd_list_init(&box->items);
     if (yd_map_insert(&kept->boxes, &box->node) < 0) {
         yd_free(kept->mem, box);
@@ -335,7 +333,7 @@ static struct item *add_item(struct box *box, struct yd_msg *msg)
     return item;
 }
 
-int yd_kept_append(struct yd_kept *kept, const struct yd_history_rule *rule, yodel_str name,
+int yd_kept_append(struct yd_kept *kept, const yodel_history_options *options, yodel_str name,
                    struct yd_msg *msg)
 {
     size_t waiting = atomic_load_explicit(&kept->waiting, memory_order_relaxed);
@@ -345,8 +343,9 @@ int yd_kept_append(struct yd_kept *kept, const struct yd_history_rule *rule, yod
 
     if (kept->ended)
         return YODEL_ERR_CLOSED;
-    if ((box = find_box(kept, rule, name)) == NULL)
+    if ((box = find_box(kept, name)) == NULL)
         return -ENOMEM;
+    box->options = *options;
     if ((item = add_item(box, msg)) == NULL) {
         free_if_idle(box);
         return -ENOMEM;

@@ -15,7 +15,7 @@
  */
 
 /* As of struct yd_history_store_ops. */
-int yd_kept_append(struct yd_kept *kept, const struct yd_history_rule *rule, yodel_str name,
+int yd_kept_append(struct yd_kept *kept, const yodel_history_options *options, yodel_str name,
                    struct yd_msg *msg);
 /* Sends what waits, and sees what has waited too long. */
 void yd_kept_send(struct yd_kept *kept);

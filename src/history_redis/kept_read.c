@@ -72,8 +72,6 @@ static bool has_gone(const struct yd_history_read *read, struct yd_offset first,
 static void add_entries(struct yd_kept *kept, struct yd_history_read *read,
                         const struct yd_redis_reply *list, struct yd_offset first)
 {
-    const struct yd_history_rule *rule =
-        yd_history_rule_of(read->channels, (yodel_str){read->name, read->name_len});
     size_t num = list->num;
 
     if (read->limit > 0 && num > read->limit) {
@@ -84,7 +82,7 @@ static void add_entries(struct yd_kept *kept, struct yd_history_read *read,
         struct yd_kept_entry entry;
 
         if (!yd_kept_entry_read(list->elements[i - 1], &entry) ||
-            !yd_history_is_fit(rule, entry.type, entry.data))
+            !yd_history_is_fit(&read->options, entry.type, entry.data))
             yd_kept_count(&kept->counters.malformed, 1);
         else if (!yd_offset_is_after(first, entry.id))
             read->result = yd_history_read_add(read, entry.id, entry.type, entry.data);
@@ -164,9 +162,7 @@ static void on_reply(const struct yd_redis_reply *reply, void *arg)
 static int ask(struct pending *pending)
 {
     struct yd_history_read *read = pending->read;
-    const struct yd_history_rule *rule =
-        yd_history_rule_of(read->channels, (yodel_str){read->name, read->name_len});
-    int rc = yd_kept_ask_read(pending->kept, read, &rule->options, on_reply, pending);
+    int rc = yd_kept_ask_read(pending->kept, read, &read->options, on_reply, pending);
 
     pending->asked = rc == 0;
     return rc;

@@ -22,8 +22,8 @@ static int put_event(const struct yodel_allocator *mem, struct yd_buf *text,
     return yd_buf_append(mem, text, "]", 1);
 }
 
-static int send_kept(yodel_channels *channels, const struct yd_history_rule *rule, yodel_str group,
-                     const struct yd_sio_words *words)
+static int send_kept(yodel_channels *channels, const yodel_history_options *options,
+                     yodel_str group, const struct yd_sio_words *words)
 {
     const struct yodel_allocator *mem = yd_channels_mem(channels);
     struct yd_buf text = {0};
@@ -32,7 +32,7 @@ static int send_kept(yodel_channels *channels, const struct yd_history_rule *rul
 
     if (rc == 0) {
         msg = yd_channels_make_msg(channels, YODEL_WS_TEXT, (yodel_bytes){text.ptr, text.len});
-        rc = msg != NULL ? yd_history_send(channels, rule, group, msg) : -ENOMEM;
+        rc = msg != NULL ? yd_history_send(channels, options, group, msg) : -ENOMEM;
     }
     yd_msg_unref(msg);
     yd_buf_free(mem, &text);
@@ -44,7 +44,7 @@ int yodel_sio_emit_kept(yodel_sio_namespace *ns, const char *room, const char *e
 {
     struct yd_sio_words words = {.name = yodel_str_of(event)};
     yodel_sio_args args = {.size = sizeof args};
-    const struct yd_history_rule *rule = NULL;
+    yodel_history_options options;
     struct yd_sio_group_name name;
     yodel_str group;
     int rc;
@@ -57,10 +57,9 @@ int yodel_sio_emit_kept(yodel_sio_namespace *ns, const char *room, const char *e
     if (room == NULL || !yd_sio_group_name(yodel_sio_namespace_name(ns), room, &name))
         return YODEL_ERR_NAME;
     group = (yodel_str){name.text, name.len};
-    if (ns->sio->channels != NULL && !ns->is_parent && args.num_attachments == 0)
-        rule = yd_history_rule_of(ns->sio->channels, group);
-    if (rule == NULL || !rule->options.sio_events)
+    if (ns->sio->channels == NULL || ns->is_parent || args.num_attachments > 0 ||
+        !yd_history_find(ns->sio->channels, group, &options) || !options.sio_events)
         return YODEL_ERR_UNSUPPORTED;
-    return yd_channel_name_is_valid(group) ? send_kept(ns->sio->channels, rule, group, &words)
+    return yd_channel_name_is_valid(group) ? send_kept(ns->sio->channels, &options, group, &words)
                                            : YODEL_ERR_NAME;
 }

@@ -82,7 +82,7 @@ size_t yodel_group_count(yodel_channels *channels, const char *group)
 int yodel_group_send(yodel_channels *channels, const char *group, yodel_ws_type type,
                      yodel_bytes data)
 {
-    const struct yd_history_rule *rule;
+    yodel_history_options options;
     struct yd_msg *msg;
     int rc;
 
@@ -96,9 +96,9 @@ int yodel_group_send(yodel_channels *channels, const char *group, yodel_ws_type 
         return YODEL_ERR_ENCODING;
     if ((msg = yd_ws_make_msg(yd_channels_mem(channels), type, data)) == NULL)
         return -ENOMEM;
-    rule = yd_history_rule_of(channels, yodel_str_of(group));
-    rc = rule != NULL ? yd_history_send(channels, rule, yodel_str_of(group), msg)
-                      : yd_channels_send(channels, yodel_str_of(group), msg, NULL);
+    rc = yd_history_find(channels, yodel_str_of(group), &options)
+             ? yd_history_send(channels, &options, yodel_str_of(group), msg)
+             : yd_channels_send(channels, yodel_str_of(group), msg, NULL);
     yd_msg_unref(msg);
     return rc;
 }

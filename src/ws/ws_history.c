@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <string.h>
 
 #include "base/container.h"
+#include "base/mem.h"
 #include "base/options.h"
+#include "base/utf8.h"
 #include "channels/channel_event.h"
 #include "channels/history.h"
 #include "ws/ws.h"
@@ -10,27 +13,71 @@
 /* WebSockets that come back. */
 
 #define DEFAULT(field, value)                                                                      \
-    if (options.field == 0)                                                                        \
-    options.field = (value)
+    if (ret->field == 0)                                                                           \
+    ret->field = (value)
 
-int yodel_channels_keep_history(yodel_channels *channels, const char *pattern,
-                                const yodel_history_options *given)
+static int read_options(const yodel_history_options *given, yodel_history_options *ret)
 {
-    yodel_history_options options;
-    yodel_str name = yodel_str_of(pattern);
-    int rc;
+    int rc = yd_options_read(given, ret, sizeof *ret);
 
-    if (channels == NULL)
-        return -EINVAL;
-    if ((rc = yd_options_read(given, &options, sizeof options)) < 0)
+    if (rc < 0)
         return rc;
-    if (!yd_channel_name_is_valid(name))
-        return YODEL_ERR_NAME;
     DEFAULT(max_messages, 100);
     DEFAULT(max_bytes, 1024 * 1024);
     DEFAULT(ttl_ms, 3600000);
     DEFAULT(max_groups, 10000);
-    return yd_history_add_rule(channels, name, &options);
+    return 0;
+}
+
+int yodel_channels_keep_history(yodel_channels *channels, const char *pattern,
+                                const yodel_history_options *given)
+{
+    struct yd_history_rule rule = {.pattern = pattern, .is_plain = true};
+    int rc;
+
+    if (channels == NULL)
+        return -EINVAL;
+    if ((rc = read_options(given, &rule.options)) < 0)
+        return rc;
+    if (!yd_channel_name_is_valid(yodel_str_of(pattern)))
+        return YODEL_ERR_NAME;
+    return yd_history_add_rule(channels, &rule);
+}
+
+static bool is_pattern(const char *text)
+{
+    return text != NULL && *text != '\0' && yd_utf8_is_valid(text, strlen(text));
+}
+
+static int read_rule(const yodel_history_rule *given, struct yd_history_rule *ret)
+{
+    *ret = (struct yd_history_rule){
+        .pattern = given->pattern, .namespaces = given->namespaces, .none = given->options == NULL};
+    if (!is_pattern(given->pattern) ||
+        (given->namespaces != NULL && !is_pattern(given->namespaces)))
+        return YODEL_ERR_NAME;
+    return given->options != NULL ? read_options(given->options, &ret->options) : 0;
+}
+
+int yodel_channels_set_history(yodel_channels *channels, const yodel_history_rule *rules,
+                               size_t num_rules)
+{
+    struct yd_history_rule *read = NULL;
+    int rc = 0;
+
+    if (channels == NULL || (rules == NULL && num_rules > 0))
+        return -EINVAL;
+    if (num_rules > 0 &&
+        (read = yd_alloc_array(yd_channels_mem(channels), num_rules, sizeof *read)) == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < num_rules && rc == 0; i++)
+        rc = read_rule(&rules[i], &read[i]);
+    while (rc == 0 && num_rules > 0 && read[num_rules - 1].none)
+        num_rules--; /* it is as if they were not there */
+    if (rc == 0)
+        rc = yd_history_set_rules(channels, read, num_rules);
+    yd_free(yd_channels_mem(channels), read);
+    return rc;
 }
 
 /* ---- reading ---- */
@@ -134,7 +181,7 @@ struct resuming {
 static void send_missed(const struct resuming *resuming, const yodel_history *history)
 {
     const struct yd_history_read *read = resuming->read;
-    bool envelope = yd_history_read_has_envelope(read);
+    bool envelope = read->options.envelope != 0;
 
     if (envelope && (history->gone || history->result < 0))
         send_gone(resuming->ws);

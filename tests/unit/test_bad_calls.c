@@ -37,11 +37,17 @@ static bool is_one_of(const char *name, const char *const *names)
 /* What needs no object, and says something of anything. */
 static bool needs_no_object(const char *name)
 {
-    static const char *const names[] = {"yodel_str_eq",         "yodel_strerror",
-                                        "yodel_error_name",     "yodel_log_level_name",
-                                        "yodel_log_stderr",     "yodel_sio_binary",
-                                        "yodel_version_number", "yodel_version",
-                                        "yodel_str_of",         NULL};
+    static const char *const names[] = {"yodel_str_eq",
+                                        "yodel_strerror",
+                                        "yodel_error_name",
+                                        "yodel_log_level_name",
+                                        "yodel_log_stderr",
+                                        "yodel_sio_binary",
+                                        "yodel_version_number",
+                                        "yodel_version",
+                                        "yodel_str_of",
+                                        "yodel_pattern_fits",
+                                        NULL};
 
     return is_one_of(name, names);
 }

@@ -35,7 +35,10 @@ static void start_with(const yodel_history_options *options)
     nodes_sim_start(&sim, 1);
     channels = sim.processes[0].channels;
     memset(members, 0, sizeof members);
-    assert_int_equal(yd_history_add_rule(channels, YODEL_STR("room*"), options), 0);
+    assert_int_equal(yd_history_add_rule(channels, &(struct yd_history_rule){.pattern = "room*",
+                                                                             .is_plain = true,
+                                                                             .options = *options}),
+                     0);
 }
 
 static void start(void)
@@ -61,13 +64,14 @@ static int try_send(const char *group, const char *text)
 {
     const struct yodel_allocator *mem = &sim.processes[0].fm.mem;
     struct yd_msg *msg = yd_msg_new(mem, YODEL_WS_TEXT, strlen(text));
-    const struct yd_history_rule *rule = yd_history_rule_of(channels, yodel_str_of(group));
+    yodel_history_options options;
     int rc;
 
     if (msg == NULL)
         return -ENOMEM;
     memcpy(yd_msg_payload(msg), text, strlen(text));
-    rc = yd_history_send(channels, rule, yodel_str_of(group), msg);
+    assert_true(yd_history_find(channels, yodel_str_of(group), &options));
+    rc = yd_history_send(channels, &options, yodel_str_of(group), msg);
     yd_msg_unref(msg);
     return rc;
 }
@@ -354,6 +358,171 @@ static void test_envelopes_say_where_one_stands(void **state)
     assert_string_equal(members[0].got, expected);
 }
 
+/* ---- rules ---- */
+
+static const yodel_history_options two = {
+    .max_messages = 2, .max_bytes = 100, .ttl_ms = 10000, .max_groups = 3};
+
+static void set_rules(const struct yd_history_rule *rules, size_t num)
+{
+    assert_int_equal(yd_history_set_rules(channels, rules, num), 0);
+}
+
+/* Which rule counts, by its number of messages; 0: none. */
+static unsigned kept_of(const char *group)
+{
+    yodel_history_options options = {.max_messages = 0};
+
+    return yd_history_find(channels, yodel_str_of(group), &options) ? options.max_messages : 0;
+}
+
+static void test_the_first_rule_that_fits_counts(void **state)
+{
+    const struct yd_history_rule rules[] = {
+        {.pattern = "a*:b", .options = {.max_messages = 1}},
+        {.pattern = "*:none", .none = true},
+        {.pattern = "lobby", .namespaces = "*", .options = {.max_messages = 2}},
+        {.pattern = "x*", .namespaces = "/c*t", .options = {.max_messages = 3}},
+        {.pattern = "a*z", .is_plain = true, .options = {.max_messages = 4}},
+        {.pattern = "b*", .is_plain = true, .options = {.max_messages = 5}},
+        {.pattern = "*:*:*", .options = {.max_messages = 6}},
+    };
+    const struct {
+        const char *group;
+        unsigned messages;
+    } cases[] = {
+        {"a:b", 1},           {"axy:b", 1},      {"a:none", 0},        {"a:b:none", 0},
+        {"a:b:c", 6},         {"a*z", 4},        {"abz", 0},           {"b", 5},
+        {"bcd", 5},           {"b:c:d", 5},      {"/#lobby", 2},       {"/chat#lobby", 2},
+        {"/a/b#lobby", 2},    {"lobby", 0},      {"#lobby", 0},        {"chat#lobby", 0},
+        {"/chat#x#lobby", 3}, {"/a#x#lobby", 0}, {"/#lobby#lobby", 0}, {"/chat#x", 3},
+        {"/ct#xyz", 3},       {"/#xyz", 0},      {"/chat#", 0},        {"/chat", 0},
+        {"/chat#:x:", 6},
+    };
+
+    start();
+    set_rules(rules, YD_LEN(rules));
+    for (size_t i = 0; i < YD_LEN(cases); i++)
+        if (kept_of(cases[i].group) != cases[i].messages)
+            fail_msg("%s: %u", cases[i].group, kept_of(cases[i].group));
+    set_rules(rules, 1);
+    assert_int_equal(kept_of("b"), 0);
+    assert_int_equal(yd_history_add_rule(channels, &rules[5]), 0);
+    assert_int_equal(kept_of("b"), 5);
+    assert_int_equal(kept_of("a:b"), 1);
+    set_rules(NULL, 0);
+    assert_int_equal(kept_of("a:b"), 0);
+}
+
+/* What was sent before is kept as it was to be; what is kept is bounded anew with the next message.
+ */
+static void test_rules_change_while_messages_are_on_their_way(void **state)
+{
+    const struct yd_history_rule fewer = {.pattern = "*oom", .options = two};
+    struct yd_history_rule shorter;
+    struct yd_history_read *read;
+
+    start();
+    assert_int_equal(try_resume(0, 1, "room", NULL), 0);
+    nodes_sim_run(&sim);
+    for (char text[] = "a"; text[0] < 'd'; text[0]++)
+        send_text("room", text);
+    assert_int_equal(yd_history_read_new(channels, YODEL_STR("room"), NULL, 0, &read), 0);
+    read->done = on_done;
+    set_rules(NULL, 0);
+    nodes_sim_run(&sim);
+    assert_string_equal(members[0].got, "[] a b c ");
+    assert_int_equal(yd_history_read_new(channels, YODEL_STR("room"), NULL, 0,
+                                         &(struct yd_history_read *){NULL}),
+                     YODEL_ERR_UNSUPPORTED);
+    assert_int_equal(yd_history_read_start(read), 0);
+    nodes_sim_run(&sim);
+    assert_string_equal(told.text, "a b c ");
+    set_rules(&fewer, 1);
+    read_all("room", NULL, 0);
+    assert_string_equal(told.text, "a b c ");
+    send_text("room", "d");
+    nodes_sim_run(&sim);
+    read_all("room", NULL, 0);
+    assert_string_equal(told.text, "c d ");
+    shorter = fewer; /* for what was kept before, too */
+    shorter.options.ttl_ms = 1000;
+    set_rules(&shorter, 1);
+    send_text("room", "e");
+    nodes_sim_advance(&sim, 1500);
+    set_rules(&fewer, 1);
+    read_all("room", NULL, 0);
+    assert_string_equal(told.text, "");
+}
+
+/* An event is one in every process, whatever it would keep itself. */
+static struct event_member {
+    struct yd_member member;
+    char got[100];
+} events;
+
+static void on_event(struct yd_member *base, struct yd_delivery *what)
+{
+    (void)base;
+    assert_non_null(what->words);
+    (void)snprintf(events.got, sizeof events.got, "%.*s %.*s", (int)what->words->name.len,
+                   what->words->name.ptr, (int)what->words->json.len, what->words->json.ptr);
+}
+
+static void test_a_process_without_the_rule_reads_events(void **state)
+{
+    struct yd_history_rule rule = {.pattern = "room", .options = two};
+    char offset[YODEL_OFFSET_SIZE], expected[100];
+
+    for (int envelope = 0; envelope < 2; envelope++) {
+        struct yd_loop *loop;
+
+        nodes_sim_start(&sim, 2);
+        memset(members, 0, sizeof members);
+        events = (struct event_member){.member.deliver = on_event};
+        channels = sim.processes[0].channels;
+        rule.options.sio_events = 1;
+        rule.options.envelope = envelope;
+        set_rules(&rule, 1);
+        loop = sim.processes[1].loops[1];
+        nodes_sim_enter(loop);
+        assert_int_equal(
+            yd_channels_join(sim.processes[1].channels, loop, YODEL_STR("room"), &events.member),
+            0);
+        nodes_sim_leave(loop);
+        nodes_sim_advance(&sim, 1000);
+        send_text("room", "[\"said\",1]");
+        nodes_sim_run(&sim);
+        read_all("room", NULL, 0);
+        memcpy(offset, told.last, sizeof offset);
+        if (envelope)
+            (void)snprintf(expected, sizeof expected, "said [1,\"%s\"]", offset);
+        assert_string_equal(events.got, envelope ? expected : "said [1]");
+        nodes_sim_enter(loop);
+        yd_member_leave_all(loop, &events.member);
+        nodes_sim_leave(loop);
+        if (!envelope)
+            nodes_sim_stop(&sim);
+    }
+}
+
+static void test_rules_without_memory(void **state)
+{
+    const struct yd_history_rule rule = {.pattern = "*b*", .namespaces = "*", .options = two};
+    struct failmem *fm;
+
+    start();
+    fm = &sim.processes[0].fm;
+    fm->calls = 0;
+    fm->fail_at = 1;
+    assert_int_equal(yd_history_set_rules(channels, &rule, 1), -ENOMEM);
+    fm->calls = 0;
+    assert_int_equal(yd_history_add_rule(channels, &rule), -ENOMEM);
+    fm->fail_at = 0;
+    assert_int_equal(kept_of("room"), 5);
+    assert_int_equal(kept_of("/a#b"), 0);
+}
+
 /* ---- without memory ---- */
 
 static void test_without_memory(void **state)
@@ -405,6 +574,10 @@ int main(void)
         cmocka_unit_test_teardown(test_no_gap_and_nothing_twice, teardown),
         cmocka_unit_test_teardown(test_who_leaves_is_not_sent_to, teardown),
         cmocka_unit_test_teardown(test_envelopes_say_where_one_stands, teardown),
+        cmocka_unit_test_teardown(test_the_first_rule_that_fits_counts, teardown),
+        cmocka_unit_test_teardown(test_rules_change_while_messages_are_on_their_way, teardown),
+        cmocka_unit_test_teardown(test_a_process_without_the_rule_reads_events, teardown),
+        cmocka_unit_test_teardown(test_rules_without_memory, teardown),
         cmocka_unit_test_teardown(test_without_memory, teardown),
     };
 

@@ -209,6 +209,92 @@ static void test_sio_kept_checks(void **state)
     sio_sim_expect_nothing(&world.clients[0]);
 }
 
+/* ---- rules of all namespaces ---- */
+
+static int set_history(const yodel_history_rule *rules, size_t num)
+{
+    return yodel_channels_set_history(world.channels, rules, num);
+}
+
+static void test_sio_kept_by_rules_that_change(void **state)
+{
+    const yodel_history_options events = {.size = sizeof events, .sio_events = 1};
+    const yodel_history_rule rules[] = {
+        {"*:quiet", "*", NULL}, {"k*1*:x", "*", &events}, {"lobby", "*", &events}};
+    yodel_sio_namespace *ns = world.sim.ns, *late;
+
+    assert_int_equal(set_history(rules, 3), 0);
+    assert_int_equal(emit("k"), YODEL_ERR_UNSUPPORTED);
+    assert_int_equal(emit("k:1:quiet"), YODEL_ERR_UNSUPPORTED);
+    assert_int_equal(emit("k:1:x"), 0);
+    assert_int_equal(emit("x#lobby"), YODEL_ERR_UNSUPPORTED);
+    assert_int_equal(yodel_sio_of(world.sim.sio, "/late", &late), 0);
+    assert_int_equal(yodel_sio_emit_kept(late, "lobby", "said", &one), 0);
+    sio_sim_run(&world.sim);
+    expect_kept("/#k:1:x", NULL, "ok gone 0: [\"said\",1,\"x\"]");
+    expect_kept("/late#lobby", NULL, "ok gone 0: [\"said\",1,\"x\"]");
+    expect_kept("/#lobby", NULL, "ok gone 0:");
+    assert_int_equal(yodel_group_forget_history(world.channels, "/late#lobby", NULL, NULL), 0);
+    expect_kept("/late#lobby", NULL, "ok gone 0:");
+    assert_int_equal(yodel_group_forget_history(world.channels, "/#x#lobby", NULL, NULL),
+                     YODEL_ERR_UNSUPPORTED);
+    /* What is on its way stays what it is. */
+    assert_int_equal(
+        yodel_sio_target_join(yodel_sio_to_rooms(ns, YODEL_ROOMS(world.clients[0].sid)),
+                              YODEL_ROOMS("lobby")),
+        0);
+    sio_sim_run(&world.sim);
+    assert_int_equal(emit("lobby"), 0);
+    assert_int_equal(set_history(NULL, 0), 0);
+    sio_sim_run(&world.sim);
+    sio_sim_expect(&world.clients[0], "2[\"said\",1,\"x\"]");
+    assert_int_equal(emit("lobby"), YODEL_ERR_UNSUPPORTED);
+}
+
+static void test_sio_kept_rules_are_checked(void **state)
+{
+    const yodel_history_options fine = {.size = sizeof fine};
+    const struct {
+        yodel_history_options known;
+        char more;
+    } newer = {.known = {.size = sizeof newer}, .more = 1};
+    const struct {
+        yodel_history_rule rule;
+        int result;
+    } cases[] = {
+        {{NULL, NULL, &fine}, YODEL_ERR_NAME},   {{"", NULL, &fine}, YODEL_ERR_NAME},
+        {{"\xff", NULL, &fine}, YODEL_ERR_NAME}, {{"a", "", &fine}, YODEL_ERR_NAME},
+        {{"a", "/\xc3", &fine}, YODEL_ERR_NAME}, {{"a", NULL, &newer.known}, YODEL_ERR_OPTIONS},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const yodel_history_rule both[] = {{"*", NULL, &fine}, cases[i].rule};
+
+        assert_int_equal(set_history(both, 2), cases[i].result);
+    }
+    assert_int_equal(set_history(NULL, 1), -EINVAL);
+    assert_int_equal(yodel_channels_set_history(NULL, NULL, 0), -EINVAL);
+    assert_int_equal(emit("none"), YODEL_ERR_UNSUPPORTED);
+    assert_int_equal(emit("k"), 0);
+}
+
+static void test_sio_kept_rules_without_memory(void **state)
+{
+    const yodel_history_options events = {.size = sizeof events, .sio_events = 1};
+    const yodel_history_rule rule = {"n*e", "*", &events};
+
+    for (size_t i = 1; i <= 2; i++) {
+        atomic_store(&world.fm.calls, 0);
+        world.fm.fail_at = i;
+        assert_int_equal(set_history(&rule, 1), -ENOMEM);
+        world.fm.fail_at = 0;
+        assert_int_equal(emit("none"), YODEL_ERR_UNSUPPORTED);
+        assert_int_equal(emit("k"), 0);
+    }
+    assert_int_equal(set_history(&rule, 1), 0);
+    assert_int_equal(emit("none"), 0);
+}
+
 /* Of the call: all or an error and none. */
 static void test_sio_kept_without_memory(void **state)
 {
@@ -251,6 +337,9 @@ int main(void)
         FIXTURE_TEST(test_sio_kept_is_forgotten),
         FIXTURE_TEST(test_sio_kept_beside_messages),
         FIXTURE_TEST(test_sio_kept_checks),
+        FIXTURE_TEST(test_sio_kept_by_rules_that_change),
+        FIXTURE_TEST(test_sio_kept_rules_are_checked),
+        FIXTURE_TEST(test_sio_kept_rules_without_memory),
         FIXTURE_TEST(test_sio_kept_without_memory),
         FIXTURE_TEST(test_sio_kept_without_memory_on_the_way),
     };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yodel/history_redis.h>
@@ -180,6 +181,21 @@ static void on_count(const yodel_group_count_result *result, void *user)
     act(waiter->p, NULL, NULL);
 }
 
+/* In other words; now and then groups without members are kept, or are not. */
+static void change_rules(struct program *p)
+{
+    const yodel_history_options plain = {.size = sizeof plain};
+    const yodel_history_options events = {.size = sizeof events, .sio_events = 1};
+    const yodel_history_rule rules[] = {{"kept3", NULL, once_in(p, 2) ? &plain : NULL},
+                                        {"k*pt*", NULL, &plain},
+                                        {"r*2", "/ch*", &events},
+                                        {"none*", "*", &events}};
+
+    say(p, "set_history");
+    if (yodel_channels_set_history(p->layer, rules, once_in(p, 2) ? 4 : 3) == -EINVAL)
+        broken(p, "set_history: refused");
+}
+
 /* To a group without members: clients know of every frame that may come. */
 void call_keep(struct ctx *c)
 {
@@ -187,6 +203,8 @@ void call_keep(struct ctx *c)
     yodel_channels_stats stats = {.size = sizeof stats};
     struct waiter *waiter = waiter_new(c->p, "group_count_all");
 
+    if (once_in(c->p, 3))
+        change_rules(c->p);
     (void)yodel_group_send(c->p->layer, "kept3", YODEL_WS_TEXT,
                            (yodel_bytes){(const uint8_t *)"x", 1});
     (void)yodel_channels_get_stats(c->p->layer, &stats);
