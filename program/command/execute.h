@@ -19,7 +19,7 @@ struct yg_service {
     yodel_sio *sio;
     yodel_channels *channels; /* of raw WebSockets; NULL: there are none */
     yodel_channels *kept;    /* the channel layer of sio, which keeps what is sent to rooms; another
-                                one, whose groups only rooms are in; NULL: nothing is kept */
+                                one, whose groups only rooms are in; NULL: nothing can be kept */
     yodel_cluster *cluster;  /* NULL: one node alone */
     const char *node;        /* its name */
     struct yg_spaces spaces; /* its own; see yg_spaces_done() */

@@ -31,35 +31,10 @@ unsigned yg_scope_find(const char *word)
     return 0;
 }
 
-/* Goes back to the last star only, so the time is at most the product of the lengths. */
-bool yg_pattern_fits(const char *pattern, yodel_str name)
-{
-    const char *star = NULL;
-    size_t at = 0, retry = 0;
-
-    while (at < name.len) {
-        if (*pattern == '*') {
-            star = pattern++;
-            retry = at;
-        } else if (*pattern != '\0' && *pattern == name.ptr[at]) {
-            pattern++;
-            at++;
-        } else if (star != NULL) {
-            pattern = star + 1;
-            at = ++retry;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return *pattern == '\0';
-}
-
 static bool fits_one(const struct yg_names *patterns, const char *name)
 {
     for (size_t i = 0; i < patterns->num; i++) {
-        if (yg_pattern_fits(patterns->items[i], yodel_str_of(name)))
+        if (yodel_pattern_fits(patterns->items[i], yodel_str_of(name)))
             return true;
     }
     return false;

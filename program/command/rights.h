@@ -17,7 +17,7 @@
  * None of them includes another.
  */
 /*
- * Patterns: "*" stands for any bytes, none too; everything else for itself.
+ * Patterns are those of yodel_pattern_fits().
  *
  * rooms   hold for every name that a command reaches sockets by, and that it joins or leaves: rooms
  *         and groups, a socket's id, which is a room, and "user:NAME" for a user.  {"all"} and
@@ -31,9 +31,6 @@ struct yg_rights {
 
 /* The bit of a scope's word; 0: there is none. */
 unsigned yg_scope_find(const char *word);
-
-/* Whether the pattern has that name. */
-bool yg_pattern_fits(const char *pattern, yodel_str name);
 
 /*
  * Whether a caller may give a command.

@@ -85,10 +85,10 @@ static void check_namespaces(const struct yg_check *check)
         const struct yg_namespace *ns = &check->config->namespaces.items[i];
         struct yg_place place = yg_check_item(check, "namespaces", i, "name");
 
-        if (ns->name[0] != '/' || strpbrk(ns->name, ", \t\r\n?") != NULL)
+        if (ns->name[0] != '/' || strpbrk(ns->name, ", \t\r\n?#") != NULL)
             yg_report_error(check->report, &place,
                             "namespaces[%zu].name: must begin with a slash, and have no comma, "
-                            "blank or question mark",
+                            "blank, question mark or #",
                             i);
         check_relays(check, i);
         place = yg_check_item(check, "namespaces", i, "personal_room");

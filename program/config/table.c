@@ -220,9 +220,10 @@ static const struct yg_table events_table = TABLE("event stream", "path", events
 
 #define STRUCT struct yg_history_config
 static const struct yg_option history_options[] = {
-    COUNT("size", size, 0, "0", 0, 100000,
-          "Messages that are kept of a group of WebSockets; 0: none."),
-    TIME("ttl", ttl_ms, 0, "1h", SECOND, 40 * DAY, "How long they are kept."),
+    COUNT("size", size, YG_LIVE, "0", 0, 100000,
+          "Messages that are kept of each room of a namespace and of each group of WebSockets; "
+          "0: none."),
+    TIME("ttl", ttl_ms, YG_LIVE, "1h", SECOND, 40 * DAY, "How long they are kept."),
 };
 static const struct yg_table history_table = TABLE("history", NULL, history_options);
 #undef STRUCT

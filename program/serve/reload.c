@@ -130,6 +130,16 @@ static void answer(const struct reload *reload, int result)
     json_decref(body);
 }
 
+/* The one part of an exchange that needs memory. */
+static int exchange_history(const struct reload *reload)
+{
+    const struct yg_config *before = yg_state_config(reload->state);
+    int rc = yg_rooms_keep(reload->state, reload->config, before);
+
+    yg_config_unref(before);
+    return rc;
+}
+
 static void finish(yodel_loop *loop, int result, void *arg)
 {
     struct reload *reload = arg;
@@ -137,6 +147,8 @@ static void finish(yodel_loop *loop, int result, void *arg)
 
     (void)loop;
     state->is_reloading = false;
+    if (result == 0)
+        result = exchange_history(reload);
     atomic_store(&state->last_reload, result == 0 ? 1 : 0);
     if (result == 0) {
         tell_changes(reload);

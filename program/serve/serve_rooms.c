@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <string.h>
+#include <stdlib.h>
 #include <yodel/history.h>
 #include <yodel/history_redis.h>
 
-#include "command/rights.h"
 #include "serve/state.h"
 
 /* The groups of plain WebSockets, the rooms of Socket.IO, and what both can do. */
@@ -12,50 +11,53 @@
 const struct yg_room *yg_room_find(const struct yg_config *config, yodel_str name)
 {
     for (size_t i = 0; i < config->rooms.num; i++) {
-        if (yg_pattern_fits(config->rooms.items[i].match, name))
+        if (yodel_pattern_fits(config->rooms.items[i].match, name))
             return &config->rooms.items[i];
     }
     return NULL;
 }
 
-static int keep(struct yg_state *state, yodel_channels *layer, const char *pattern,
-                const struct yg_room *room)
+/* ---- history ---- */
+
+/* namespaces NULL: of the groups of plain WebSockets. */
+static int keep(yodel_channels *layer, const struct yg_config *config, const char *namespaces)
 {
-    const int rc = yodel_channels_keep_history(
-        layer, pattern,
-        YODEL_OPTIONS(yodel_history_options, .max_messages = room->history.size,
-                      .ttl_ms = room->history.ttl_ms, .sio_events = layer == state->service.kept));
+    const size_t num = config->rooms.num;
+    yodel_history_rule *rules = calloc(num + 1, sizeof(*rules));
+    yodel_history_options *options = calloc(num + 1, sizeof(*options));
+    int rc = -ENOMEM;
+
+    for (size_t i = 0; rules != NULL && options != NULL && i < num; i++) {
+        const struct yg_room *room = &config->rooms.items[i];
+
+        options[i] = (yodel_history_options){.size = sizeof(options[i]),
+                                             .max_messages = room->history.size,
+                                             .ttl_ms = room->history.ttl_ms,
+                                             .sio_events = namespaces != NULL};
+        rules[i] = (yodel_history_rule){.pattern = room->match,
+                                        .namespaces = namespaces,
+                                        .options = room->history.size > 0 ? &options[i] : NULL};
+    }
+    if (rules != NULL && options != NULL)
+        rc = yodel_channels_set_history(layer, rules, num);
+    free(rules);
+    free(options);
+    return rc;
+}
+
+/* Of the rooms of all namespaces, also of those that a reload adds. */
+int yg_rooms_keep(struct yg_state *state, const struct yg_config *config,
+                  const struct yg_config *before)
+{
+    int rc = keep(state->service.channels, config, NULL);
 
     if (rc < 0)
-        yg_log(state, YG_LOG_ERROR, "rooms.%s: %s", room->match, yodel_strerror(rc));
+        return rc;
+    rc = keep(state->service.kept, config, "*");
+    if (rc < 0 && before != NULL && keep(state->service.channels, before, NULL) < 0)
+        yg_log(state, YG_LOG_WARN,
+               "rooms: out of memory: history of groups is already the new one");
     return rc;
-}
-
-/* Rooms of a namespace are the groups "/chat#name". */
-static int keep_in_namespaces(struct yg_state *state, const struct yg_room *room)
-{
-    const struct yg_config *config = state->first;
-    struct yg_text pattern = {0};
-    int rc = 0;
-
-    for (size_t i = 0; i < config->namespaces.num && rc == 0; i++) {
-        pattern.len = 0;
-        yg_text_printf(&pattern, "%s#%s", config->namespaces.items[i].name, room->match);
-        rc = yg_text_failed(&pattern)
-                 ? -ENOMEM
-                 : keep(state, state->service.kept, yg_text_string(&pattern), room);
-    }
-    yg_text_done(&pattern);
-    return rc;
-}
-
-static bool has_history(const struct yg_config *config)
-{
-    for (size_t i = 0; i < config->rooms.num; i++) {
-        if (config->rooms.items[i].history.size > 0)
-            return true;
-    }
-    return false;
 }
 
 static int start_layer(struct yg_state *state, yodel_channels **ret_layer)
@@ -72,19 +74,9 @@ static int start_layer(struct yg_state *state, yodel_channels **ret_layer)
 
 int yg_rooms_start(struct yg_state *state)
 {
-    const struct yg_config *config = state->first;
     int rc = start_layer(state, &state->service.channels);
 
-    if (rc == 0 && has_history(config))
+    if (rc == 0)
         rc = start_layer(state, &state->service.kept);
-    for (size_t i = 0; i < config->rooms.num && rc == 0; i++) {
-        const struct yg_room *room = &config->rooms.items[i];
-
-        if (room->history.size == 0)
-            continue;
-        rc = keep(state, state->service.channels, room->match, room);
-        if (rc == 0)
-            rc = keep_in_namespaces(state, room);
-    }
-    return rc;
+    return rc == 0 ? yg_rooms_keep(state, state->first, NULL) : rc;
 }

@@ -266,6 +266,10 @@ const struct yg_namespace *yg_namespace_find(const struct yg_config *config, yod
 
 /* The channel layers of plain WebSockets and of rooms, which have history.  Ahead of clients. */
 int yg_rooms_start(struct yg_state *state);
+/* Has kept what a configuration says, in place of what another one said (NULL: none); all or an
+ * error and none. */
+int yg_rooms_keep(struct yg_state *state, const struct yg_config *config,
+                  const struct yg_config *before);
 /* What a room can do: the first entry of rooms that has its name; NULL: none. */
 const struct yg_room *yg_room_find(const struct yg_config *config, yodel_str name);
 

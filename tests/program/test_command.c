@@ -501,16 +501,16 @@ static void test_command_rights(void **state)
 
 static void test_command_patterns(void **state)
 {
-    assert_true(yg_pattern_fits("*", YODEL_STR("")));
-    assert_true(yg_pattern_fits("a*b*c", YODEL_STR("aXbYbZc")));
-    assert_false(yg_pattern_fits("a*b*c", YODEL_STR("aXbYbZ")));
-    assert_false(yg_pattern_fits("", YODEL_STR("a")));
-    assert_true(yg_pattern_fits("", YODEL_STR("")));
-    assert_true(yg_pattern_fits("a**", YODEL_STR("a")));
-    assert_false(yg_pattern_fits("chat:*", YODEL_STR("chat")));
-    assert_false(yg_pattern_fits("a", YODEL_STR("a\0b")));
-    assert_true(yg_pattern_fits("a*b", YODEL_STR("a\0b")));
-    assert_true(yg_pattern_fits("a*", (yodel_str){"ab", 1}));
+    assert_true(yodel_pattern_fits("*", YODEL_STR("")));
+    assert_true(yodel_pattern_fits("a*b*c", YODEL_STR("aXbYbZc")));
+    assert_false(yodel_pattern_fits("a*b*c", YODEL_STR("aXbYbZ")));
+    assert_false(yodel_pattern_fits("", YODEL_STR("a")));
+    assert_true(yodel_pattern_fits("", YODEL_STR("")));
+    assert_true(yodel_pattern_fits("a**", YODEL_STR("a")));
+    assert_false(yodel_pattern_fits("chat:*", YODEL_STR("chat")));
+    assert_false(yodel_pattern_fits("a", YODEL_STR("a\0b")));
+    assert_true(yodel_pattern_fits("a*b", YODEL_STR("a\0b")));
+    assert_true(yodel_pattern_fits("a*", (yodel_str){"ab", 1}));
 }
 
 int main(void)

@@ -483,7 +483,7 @@ static void played_drop_commands(struct yodel_redis *redis)
 }
 
 /* The connection of commands is lost, after the first num have been carried out. */
-static void played_cut_pipe(unsigned i, unsigned num)
+static inline void played_cut_pipe(unsigned i, unsigned num)
 {
     struct yodel_redis *redis = &played.clients[i];
 
@@ -498,7 +498,7 @@ static void played_cut_pipe(unsigned i, unsigned num)
     nodes_sim_leave(redis->loop);
 }
 
-static void played_cut_feed(unsigned i)
+static inline void played_cut_feed(unsigned i)
 {
     struct yodel_redis *redis = &played.clients[i];
 
