@@ -133,6 +133,14 @@ typedef struct yodel_listen_options {
      * header that tells no TCP address (LOCAL, UNKNOWN) leaves the proxy's own.
      */
     int proxy_protocol;
+
+    /*
+     * Places that are kept for connections of these addresses, of probes and the tools of those who
+     * run the server: so many at a time are taken whatever clients do, and no limit of the server
+     * (max_connections, max_connects and those by address) counts for them.  Further ones are as
+     * all others.  Only for addresses that clients do not reach.  0: none.
+     */
+    unsigned reserved;
 } yodel_listen_options;
 
 /*

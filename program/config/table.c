@@ -138,7 +138,8 @@ static const struct yg_table clients_table = TABLE("clients", NULL, clients_opti
 #define STRUCT struct yg_limits_config
 static const struct yg_option limits_options[] = {
     COUNT("connections", connections, YG_HAS_AUTO, "auto", 1, 100000000,
-          "Connections of the whole process; auto: as many as its descriptors allow."),
+          "Connections of the whole process; auto: as many as its descriptors allow. Listeners "
+          "that serve no clients have 32 each beside them."),
     COUNT("per_address", per_address, 0, "0", 0, 100000000,
           "Connections of one client's address; 0: no limit."),
     RATE("connect_rate", connect_rate, 0, "0", "New connections of one client's address."),

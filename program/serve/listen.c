@@ -5,6 +5,9 @@
 
 #include "serve/state.h"
 
+/* Probes and tools are served there when clients have taken all places. */
+#define RESERVED 32
+
 /* The certificates of a listener after the first. */
 static int further_certs(const struct yg_tls_config *tls, yodel_tls_cert **ret_certs)
 {
@@ -18,17 +21,22 @@ static int further_certs(const struct yg_tls_config *tls, yodel_tls_cert **ret_c
     return 0;
 }
 
+unsigned yg_listen_reserved(const struct yg_listen *listen)
+{
+    return (listen->serve & YG_SERVE_CLIENTS) == 0 ? RESERVED : 0;
+}
+
 static int listen_with(struct yg_state *state, const struct yg_listen *listen,
                        const yodel_tls_options *tls)
 {
     return yodel_server_listen(
-        state->server, YODEL_OPTIONS(yodel_listen_options, .address = listen->address, .tls = tls,
-                                     .unix_mode = listen->mode,
-                                     .unix_owner = *listen->owner != '\0' ? listen->owner : NULL,
-                                     .unix_group = *listen->group != '\0' ? listen->group : NULL,
-                                     .tag = listen->name, .trusted = listen->trusted_proxies.items,
-                                     .num_trusted = listen->trusted_proxies.num,
-                                     .proxy_protocol = listen->proxy_protocol));
+        state->server,
+        YODEL_OPTIONS(
+            yodel_listen_options, .address = listen->address, .tls = tls, .unix_mode = listen->mode,
+            .unix_owner = *listen->owner != '\0' ? listen->owner : NULL,
+            .unix_group = *listen->group != '\0' ? listen->group : NULL, .tag = listen->name,
+            .trusted = listen->trusted_proxies.items, .num_trusted = listen->trusted_proxies.num,
+            .proxy_protocol = listen->proxy_protocol, .reserved = yg_listen_reserved(listen)));
 }
 
 static int listen_tls(struct yg_state *state, const struct yg_listen *listen)

@@ -15,7 +15,9 @@
 #include "serve/occupancy.h"
 #include "serve/state.h"
 
-#define SPARE_DESCRIPTORS 64 /* for files, Redis, hooks */
+/* Descriptors for files, Redis, hooks, and for those who are told that it is full. */
+#define SPARE_DESCRIPTORS 128
+#define MOST_CONNECTIONS 100000000u
 
 bool yg_state_serves(const struct yg_state *state, const yodel_request *req, uint32_t what)
 {
@@ -31,8 +33,8 @@ bool yg_state_tag_serves(const struct yg_state *state, yodel_str tag, uint32_t w
     return false;
 }
 
-/* As many descriptors as the system lets us have, and what is left of them for connections. */
-static unsigned raise_limit(void)
+/* As many descriptors as the system lets us have; 0: it is not known. */
+static rlim_t raise_limit(void)
 {
     struct rlimit limit;
 
@@ -43,10 +45,40 @@ static unsigned raise_limit(void)
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
             return 0;
     }
-    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > 100000000)
-        return 100000000;
-    return limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? (unsigned)limit.rlim_cur - SPARE_DESCRIPTORS
-                                                  : 1;
+    return limit.rlim_cur;
+}
+
+static rlim_t spare(const struct yg_state *state)
+{
+    rlim_t num = SPARE_DESCRIPTORS;
+
+    for (size_t i = 0; i < state->first->listen.num; i++)
+        num += yg_listen_reserved(&state->first->listen.items[i]);
+    return num;
+}
+
+/* What the configuration says, as far as descriptors are left for it. */
+static unsigned most_connections(struct yg_state *state)
+{
+    const unsigned wanted = state->first->limits.connections;
+    const rlim_t num = raise_limit(), less = spare(state);
+    rlim_t most = num > 2 * less ? num - less : num / 8 + 1;
+
+    if (num == 0)
+        return wanted;
+    if (num == RLIM_INFINITY || most > MOST_CONNECTIONS)
+        most = MOST_CONNECTIONS;
+    if (wanted > most || num <= 2 * less)
+        yg_log(state, YG_LOG_WARN,
+               "limits.connections: %u at most, as %llu descriptors are all that there may be",
+               (unsigned)most, (unsigned long long)num);
+    return wanted != 0 && wanted < most ? wanted : (unsigned)most;
+}
+
+/* A count that the library can have for each client. */
+static unsigned connect_rate(const struct yg_limits_config *limits)
+{
+    return limits->connect_rate.count < UINT16_MAX ? limits->connect_rate.count : UINT16_MAX;
 }
 
 static int make_server(struct yg_state *state)
@@ -57,7 +89,6 @@ static int make_server(struct yg_state *state)
     const struct yg_limits_config *limits = &state->first->limits;
     const yodel_log_sink log = {.write = yg_log_write, .min_level = YODEL_LOG_DEBUG, .user = state};
     const struct yg_shutdown_config *shutdown = &state->first->shutdown;
-    const unsigned most = raise_limit();
     int rc;
 
     rc = yodel_server_new(
@@ -65,12 +96,11 @@ static int make_server(struct yg_state *state)
             yodel_server_options, .loops = state->first->server.loops,
             .backend = backends[state->first->server.backend], .log = &log,
             .max_message = limits->message_bytes, .max_buffered = limits->queue_bytes,
-            .max_connections = limits->connections != 0 ? limits->connections : most,
-            .decide_ms = YG_API_DECIDE_MS, .header_ms = limits->handshake_ms,
-            .ping_ms = state->first->socketio.ping_interval_ms,
+            .max_connections = most_connections(state), .decide_ms = YG_API_DECIDE_MS,
+            .header_ms = limits->handshake_ms, .ping_ms = state->first->socketio.ping_interval_ms,
             .pong_ms = state->first->socketio.ping_timeout_ms,
             .max_address_connections = limits->per_address, .max_messages = limits->messages.count,
-            .messages_ms = limits->messages.per_ms, .max_connects = limits->connect_rate.count,
+            .messages_ms = limits->messages.per_ms, .max_address_connects = connect_rate(limits),
             .connects_ms = limits->connect_rate.per_ms, .on_refused = yg_on_refused,
             .refused_user = state, .drain_ms = shutdown->drain_ms > 0 ? shutdown->drain_ms : 1,
             .spread_ms = shutdown->spread_ms, .stop_code = shutdown->code),

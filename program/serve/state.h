@@ -245,6 +245,8 @@ unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config);
 
 /* Listeners; each says its address on standard output, "listening on NAME ADDRESS PORT". */
 int yg_listen_all(struct yg_state *state);
+/* Places of a listener that clients cannot take. */
+unsigned yg_listen_reserved(const struct yg_listen *listen);
 
 /* Socket.IO and its namespaces. */
 int yg_clients_start(struct yg_state *state);

@@ -208,13 +208,41 @@ static int count_new(struct yd_conn *conn, const struct yd_ip *ip, bool is_trust
     return yd_rates_server(rates, now) ? YD_NOT_REFUSED : YD_REFUSED_RATE;
 }
 
+static bool is_reserved(const struct yd_conn *conn)
+{
+    return conn->caller != NULL && conn->caller->is_reserved;
+}
+
+int yd_caller_reserve(struct yd_conn *conn)
+{
+    if (caller_of(conn) == NULL)
+        return -ENOMEM;
+    conn->caller->is_reserved = true;
+    return 0;
+}
+
+bool yd_front_take_place(const struct yd_front *front)
+{
+    if (front == NULL || front->num_reserved == NULL)
+        return false;
+    if (atomic_fetch_add_explicit(front->num_reserved, 1, memory_order_relaxed) < front->reserved)
+        return true;
+    yd_front_give_place(front);
+    return false;
+}
+
+void yd_front_give_place(const struct yd_front *front)
+{
+    atomic_fetch_sub_explicit(front->num_reserved, 1, memory_order_relaxed);
+}
+
 int yd_caller_enter(struct yd_conn *conn)
 {
     bool is_trusted;
     struct yd_ip ip;
     int rc;
 
-    if (limits_of(conn) == NULL && yd_conn_net(conn)->options.rates == NULL)
+    if ((limits_of(conn) == NULL && yd_conn_net(conn)->options.rates == NULL) || is_reserved(conn))
         return 0;
     yd_conn_ip(conn, &ip);
     is_trusted = yd_is_trusted(conn->front->trust, &ip);
@@ -244,6 +272,8 @@ void yd_caller_done(struct yd_conn *conn)
     if (conn->caller == NULL)
         return;
     leave(conn);
+    if (conn->caller->is_reserved)
+        yd_front_give_place(conn->front);
     if (conn->caller->carried != NULL)
         yd_free(yd_conn_net(conn)->mem, conn->caller->carried);
     yd_free(yd_conn_net(conn)->mem, conn->caller);
@@ -262,7 +292,7 @@ int yd_conn_set_client(struct yd_conn *conn, const struct yd_ip *ip)
 {
     int rc;
 
-    if (limits_of(conn) == NULL)
+    if (limits_of(conn) == NULL || is_reserved(conn))
         return 0;
     if (caller_of(conn) == NULL)
         return -ENOMEM;

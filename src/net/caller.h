@@ -21,6 +21,7 @@ struct yd_caller {
     bool is_tls;       /* for the client, as a PROXY header told */
     bool is_handshake; /* counted as one */
     bool keeps;        /* yd_conn_keep_client() */
+    bool is_reserved;  /* has one of the places of its listener: no limit counts */
 };
 
 /* What the node that has the client's connection has told of it; NULL: it is here. */
@@ -68,6 +69,11 @@ static inline bool yd_conn_count_message(struct yd_conn *conn)
 /* A new connection: counts it for its caller unless that one is trusted.  Returns 0, -ENOMEM, or a
  * refusal (> 0). */
 int yd_caller_enter(struct yd_conn *conn);
+/* It has a place of its listener's, which it gives back with its end.  Returns 0 or -ENOMEM. */
+int yd_caller_reserve(struct yd_conn *conn);
+/* Of the places of a listener, which may be NULL; false: there is none. */
+bool yd_front_take_place(const struct yd_front *front);
+void yd_front_give_place(const struct yd_front *front);
 /* What a PROXY header has told.  Returns 0 or -ENOMEM. */
 int yd_caller_note(struct yd_conn *conn, const struct yd_ip *ip, bool is_tls);
 /* What another node has told.  Returns 0 or -ENOMEM. */

@@ -13,6 +13,7 @@
 
 /* Over max_connections this many more are told so; beyond that they are closed unheard. */
 #define REFUSED_AT_ONCE 64
+#define LEAST_AT_ONCE 8
 
 struct yd_conn *yd_net_find(const struct yd_net *net, uint64_t id)
 {
@@ -252,11 +253,15 @@ void yd_net_stop_carried(struct yd_pipe *pipe)
         yd_conn_stop(yd_pipe_conn(pipe));
 }
 
-static void begin(struct yd_conn *conn, int refusal)
+/* In the place that it has, if it has one. */
+static void begin(struct yd_conn *conn, int refusal, bool has_place)
 {
     bool proxied = conn->front->proxy_protocol;
 
-    if (proxied && refusal == YD_NOT_REFUSED) {
+    if (has_place && yd_caller_reserve(conn) < 0) {
+        yd_front_give_place(conn->front);
+        yd_conn_abort(conn, 0);
+    } else if (proxied && refusal == YD_NOT_REFUSED) {
         if (yd_proxied_begin(conn) < 0)
             yd_conn_abort(conn, 0);
     } else if (proxied && conn->front->tls != NULL) {
@@ -266,6 +271,12 @@ static void begin(struct yd_conn *conn, int refusal)
     }
 }
 
+/* Those that get an answer need descriptors, too, of which a small server has few. */
+static unsigned refused_at_once(unsigned max)
+{
+    return YD_MAX(YD_MIN(max, REFUSED_AT_ONCE), LEAST_AT_ONCE);
+}
+
 static void on_accept(struct yd_listener *base, int fd)
 {
     struct yd_net_listener *listener = yd_container_of(base, struct yd_net_listener, base);
@@ -273,7 +284,7 @@ static void on_accept(struct yd_listener *base, int fd)
     unsigned max = net->options.max_connections, before = 0;
     struct yd_conn *conn;
     struct yd_ip ip;
-    bool is_full;
+    bool has_place, is_full;
 
     if (net->aborted || net->loop->stopping) { /* nobody would end it */
         (void)close(fd);
@@ -282,17 +293,20 @@ static void on_accept(struct yd_listener *base, int fd)
     yd_count(&net->loop->counters.accepted, 1);
     if (net->options.num_connections != NULL)
         before = atomic_fetch_add_explicit(net->options.num_connections, 1, memory_order_relaxed);
-    is_full = max != 0 && before >= max;
+    has_place = yd_front_take_place(listener->front);
+    is_full = max != 0 && before >= max && !has_place;
     if (is_full) {
         ip = yd_ip_of_socket(fd);
         count_full(net, &ip);
     }
-    if (is_full && before >= max + REFUSED_AT_ONCE)
+    if (is_full && before >= max + refused_at_once(max))
         (void)close(fd);
     else if (yd_net_add(net, fd, listener->front, &conn) == 0) {
-        begin(conn, is_full ? YD_REFUSED_FULL : YD_NOT_REFUSED);
+        begin(conn, is_full ? YD_REFUSED_FULL : YD_NOT_REFUSED, has_place);
         return;
     }
+    if (has_place)
+        yd_front_give_place(listener->front);
     if (net->options.num_connections != NULL)
         atomic_fetch_sub_explicit(net->options.num_connections, 1, memory_order_relaxed);
 }

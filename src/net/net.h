@@ -43,6 +43,8 @@ struct yd_front {
     const struct yd_trust *trust; /* proxies whose words are believed; NULL: none */
     unsigned forwarded;           /* which words: YD_FORWARDED_* */
     bool proxy_protocol;          /* every connection begins with a PROXY header */
+    unsigned reserved;            /* places for which no limit counts */
+    atomic_uint *num_reserved;    /* of these taken; NULL: there are none */
     /* As of struct yd_net, for these connections; NULL: that one. */
     int (*on_connection)(struct yd_conn *conn, int refusal);
     void *user; /* of that */

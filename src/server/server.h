@@ -65,6 +65,7 @@ struct yd_address {
     struct yd_trust *trust;        /* and this */
     struct yd_unix_name unix_name; /* to be removed; no path: TCP */
     atomic_bool stopped;           /* and is */
+    atomic_uint num_reserved;      /* of front's places taken */
     unsigned num_listeners;        /* number i is of loop i % num_loops */
     struct yd_net_listener *listeners;
 };

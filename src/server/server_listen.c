@@ -161,6 +161,8 @@ static int set_up_front(yodel_server *server, struct yd_address *address,
             return -ENOMEM;
         address->front.tag = address->tag;
     }
+    address->front.reserved = options->reserved;
+    address->front.num_reserved = options->reserved > 0 ? &address->num_reserved : NULL;
     return set_up_tls(server, address, options->tls);
 }
 

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: MIT
 """The yodel program: its command line, and `yodel serve` from the start to the drain."""
 
+import contextlib
 import json
 import os
 import pathlib
 import re
 import signal
+import socket
 import ssl
 import stat
 import subprocess
 
-from harness import LIMIT, connect, equal, eventually, http, run
+from harness import LIMIT, Program, connect, equal, eventually, http, run
 from sio_client import SioClient
-from yodel_program import Yodel, file, folder, yodel
+from yodel_program import YODEL, Yodel, file, folder, yodel
 
 OPEN = """
 listen:
@@ -210,8 +212,40 @@ def test_serve_reloads_all_or_nothing():
 
 
 def test_serve_limits_connections_by_time():
+    """Of one client: neither others nor probes are held up."""
     with file(OPEN + "limits: {connect_rate: 3/h}\n") as path, Yodel("-c", path) as server:
-        equal([server.status(server.internal, "/metrics") for _ in range(5)], [200, 200, 200, 503, 503])
+        ask = lambda: server.status(server.port, "/socket.io/?EIO=4&transport=polling")
+        equal([ask() for _ in range(5)], [200, 200, 200, 429, 429])
+        with socket.create_connection(("127.0.0.1", server.port), LIMIT, ("127.0.0.2", 0)) as other:
+            other.sendall(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert other.recv(4096).startswith(b"HTTP/1.1 200"), "another client is let in"
+        equal([server.status(server.internal, "/health/live") for _ in range(5)], [200] * 5)
+
+
+def fill(server, num):
+    """num clients that connect and stay."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(num):
+            stack.enter_context(connect(server.port))
+        eventually(lambda: has_refused(server), "clients are refused")
+        equal([server.status(server.internal, path) for path in ("/health/live", "/health/ready", "/metrics")], [200] * 3)
+
+
+def has_refused(server):
+    text = http(server.internal, "GET", "/metrics").body.decode()
+    return float(re.search(r'^yodel_connections_refused_total\{reason="connections"\} (\S+)$', text, re.M)[1]) > 0
+
+
+def test_serve_answers_probes_when_it_is_full():
+    with file(OPEN + "limits: {connections: 10}\n") as path, Yodel("-c", path) as server:
+        fill(server, 30)
+    with file(OPEN + "server: {loops: 1}\nlimits: {connections: 1000}\n") as path:
+        words = ["sh", "-c", 'ulimit -n 64; exec "$0" serve -c "$1"', YODEL, path]
+        with Program(words, r"^listening on public \S+ (\d+\nlistening on internal \S+ \d+)$", convert=str) as program:
+            program.port, program.internal = map(int, re.findall(r"\d+$", program.port, re.M))
+            program.status = lambda port, path: http(port, "GET", path).status
+            assert "limits.connections: 9 at most, as 64 descriptors" in program.said(), program.said()
+            fill(program, 200)
 
 
 def make_pair(path, name):

@@ -22,6 +22,7 @@ static yodel_server *server;
 static pthread_t thread;
 static struct sockaddr_in address;
 static int listener;
+static unsigned reserved; /* places of the listener */
 
 static void *run(void *arg)
 {
@@ -44,7 +45,8 @@ static void start(yodel_server_options options)
     assert_int_equal(listen(listener, 10), 0);
     assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
     assert_true(yodel_server_listen(server, YODEL_OPTIONS(yodel_listen_options, .fds = &listener,
-                                                          .num_fds = 1)) >= 0);
+                                                          .num_fds = 1, .reserved = reserved)) >=
+                0);
     assert_int_equal(pthread_create(&thread, NULL, run, NULL), 0);
 }
 
@@ -136,6 +138,40 @@ static void test_limit_options_connections_of_an_address(void **state)
     for (int i = 0; i < 3; i++)
         close(fds[i]);
     stop();
+}
+
+/* Those in the places of a listener are served whatever the limits are, as often as they come. */
+static void take_places(yodel_server_options options, const char *refusal)
+{
+    int fds[3];
+
+    reserved = 2;
+    start(options);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 3; i++) {
+            fds[i] = ask(GET);
+            expect_begin(fds[i], i < 2 ? "HTTP/1.1 404" : refusal);
+        }
+        for (int i = 0; i < 3; i++)
+            close(fds[i]);
+        for (int i = 0; i < 3000 && stats_now().connections > 0; i++)
+            usleep(10000);
+        assert_int_equal(stats_now().connections, 0);
+        fds[0] = ask(GET); /* what another has taken is free again */
+        expect_begin(fds[0], "HTTP/1.1 404");
+        close(fds[0]);
+        for (int i = 0; i < 3000 && stats_now().connections > 0; i++)
+            usleep(10000);
+    }
+    stop();
+    reserved = 0;
+}
+
+static void test_limit_options_places(void **state)
+{
+    take_places((yodel_server_options){.max_connections = 2}, "HTTP/1.1 503");
+    take_places((yodel_server_options){.max_connections = 1, .max_address_connections = 1},
+                "HTTP/1.1 503");
 }
 
 /* How many of num connections get each status. */
@@ -238,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit_options_connections_of_an_address),
         cmocka_unit_test(test_limit_options_connections_of_all),
+        cmocka_unit_test(test_limit_options_places),
         cmocka_unit_test(test_limit_options_connects),
         cmocka_unit_test(test_limit_options_messages),
         cmocka_unit_test(test_limit_options_jobs),
