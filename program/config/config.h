@@ -48,6 +48,7 @@ struct yg_server_config {
     uint32_t loops;       /* 0: one for each processor */
     int backend;          /* of yg_backend */
     const char *handover; /* of a Unix socket; "": none, or systemd's folder */
+    uint32_t handover_ms; /* a successor must have taken over by then */
 };
 
 /* Bits of what a listener serves. */

@@ -86,6 +86,8 @@ static const struct yg_option server_options[] = {
     TEXT("handover", handover, YG_PATH, NULL, 107,
          "A Unix socket by which a new process takes over (SIGUSR2); empty: one in "
          "$RUNTIME_DIRECTORY, if systemd has set that."),
+    TIME("handover_timeout", handover_ms, 0, "50s", 100, HOUR,
+         "A new process that has not taken over by then is ended, and this one stays."),
 };
 static const struct yg_table server_table = TABLE("server", NULL, server_options);
 #undef STRUCT

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <yodel/restart.h>
 
+#include "base/clock.h"
 #include "serve/state.h"
 
 /*
@@ -151,10 +152,36 @@ void yg_handover_begin(struct yg_state *state)
         yg_log_event(state, YG_LOG_ERROR, "handover.failed", "USR2: %s: %s",
                      state->handover.program, strerror(-rc));
     } else {
+        state->handover.is_late = false;
+        state->handover.until_ms = yg_clock_ms() + state->first->server.handover_ms;
         yg_log_event(state, YG_LOG_INFO, "handover.started",
                      "USR2: process %d was started, and will take over",
                      (int)state->handover.successor);
     }
+}
+
+static void tell_end(struct yg_state *state, pid_t pid, int status)
+{
+    if (state->handover.is_late)
+        yg_log_event(state, YG_LOG_ERROR, "handover.failed",
+                     "USR2: process %d has not taken over within server.handover_timeout, and was "
+                     "ended; this one stays",
+                     (int)pid);
+    else
+        yg_log_event(state, YG_LOG_ERROR, "handover.failed",
+                     "USR2: process %d has ended, %s %d; this one stays", (int)pid,
+                     WIFEXITED(status) ? "with" : "by signal",
+                     WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+}
+
+static void end_late(struct yg_state *state)
+{
+    struct yg_handover *handover = &state->handover;
+
+    if (handover->is_late || yg_clock_ms() < handover->until_ms)
+        return;
+    handover->is_late = true;
+    (void)kill(handover->successor, SIGKILL);
 }
 
 void yg_handover_turn(struct yg_state *state)
@@ -162,13 +189,27 @@ void yg_handover_turn(struct yg_state *state)
     const pid_t pid = state->handover.successor;
     int status;
 
-    if (pid <= 0 || waitpid(pid, &status, WNOHANG) != pid)
+    if (pid <= 0)
         return;
+    if (waitpid(pid, &status, WNOHANG) != pid) {
+        end_late(state);
+        return;
+    }
     state->handover.successor = 0;
-    yg_log_event(state, YG_LOG_ERROR, "handover.failed",
-                 "USR2: process %d has ended, %s %d; this one stays", (int)pid,
-                 WIFEXITED(status) ? "with" : "by signal",
-                 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    tell_end(state, pid, status);
+}
+
+void yg_handover_give_up(struct yg_state *state)
+{
+    if (state->handover.successor > 0)
+        (void)kill(state->handover.successor, SIGTERM);
+}
+
+/* What stops without a word of the program has been taken over. */
+void yg_handover_stopping(struct yg_state *state)
+{
+    if (!atomic_exchange(&state->is_draining, true))
+        state->handover.successor = 0;
 }
 
 /* That of the configuration, else one in the first folder that systemd has made for us. */

@@ -26,6 +26,8 @@ void yg_signals_stop(struct yg_state *state, bool at_once)
     const bool was_draining = atomic_exchange(&state->is_draining, true);
 
     yg_notify_stopping(state);
+    if (!was_draining)
+        yg_handover_give_up(state);
     if (at_once || was_draining) {
         yg_log_event(state, YG_LOG_INFO, "stop.at_once", "stopping at once");
         yodel_server_stop(state->server, 0);
@@ -69,6 +71,12 @@ static int start(yodel_loop *loop, void *user)
     return yodel_watch_start(&state->signals, state->signal_fd, YODEL_WATCH_READABLE);
 }
 
+static void stop(yodel_loop *loop, void *user)
+{
+    if (yodel_loop_index(loop) == 0)
+        yg_handover_stopping(user);
+}
+
 static void end(yodel_loop *loop, void *user)
 {
     struct yg_state *state = user;
@@ -80,7 +88,7 @@ static void end(yodel_loop *loop, void *user)
 int yg_signals_start(struct yg_state *state)
 {
     const yodel_loop_handlers handlers = {
-        .size = sizeof(handlers), .on_start = start, .on_end = end};
+        .size = sizeof(handlers), .on_start = start, .on_stop = stop, .on_end = end};
     sigset_t set;
     int rc;
 

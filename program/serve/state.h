@@ -87,6 +87,8 @@ struct yg_handover {
     char path[108];         /* of the Unix socket; "": none */
     char program[PATH_MAX]; /* where this one was started from */
     pid_t successor;        /* of loop 0; 0: none is under way */
+    uint64_t until_ms;      /* it must have taken over */
+    bool is_late;           /* it has not, and was ended */
 };
 
 struct yg_state {
@@ -375,6 +377,10 @@ int yg_handover_start(struct yg_state *state);
 /* Starts a successor, and notices the end of one; on loop 0. */
 void yg_handover_begin(struct yg_state *state);
 void yg_handover_turn(struct yg_state *state);
+/* The program is to stop, and so is a successor that starts. */
+void yg_handover_give_up(struct yg_state *state);
+/* The server stops, for whatever reason; on loop 0. */
+void yg_handover_stopping(struct yg_state *state);
 
 /* Stops as a signal does, on loop 0: drains or, at once or the second time, does not. */
 void yg_signals_stop(struct yg_state *state, bool at_once);

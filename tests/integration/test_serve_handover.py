@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,14 +29,14 @@ PR_SET_CHILD_SUBREAPER = 36
 class Served:
     """yodel serve as systemd starts it; processes that take over become children of this one."""
 
-    def __init__(self, place, path, *words):
+    def __init__(self, place, path, *words, program=YODEL):
         self.taker = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.taker.bind(str(place / "notify"))
         self.taker.settimeout(LIMIT)
         self.log = place / "log"
         env = {**ENV, "NOTIFY_SOCKET": str(place / "notify"), "RUNTIME_DIRECTORY": f"{place}:/none"}
         with open(self.log, "wb") as log:
-            words = [YODEL, "serve", "-c", path, *words]
+            words = [program, "serve", "-c", path, *words]
             process = subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=log)  # pylint: disable=consider-using-with
         self.pids = [process.pid]
         with process.stdout as said:
@@ -75,10 +76,10 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(*words, text=OPEN):
+def served(*words, text=OPEN, program=YODEL):
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with folder() as place, file(text) as path:
-        program = Served(place, path, *words)
+        program = Served(place, path, *words, program=program)
         try:
             yield program, place
         finally:
@@ -137,6 +138,47 @@ def test_who_cannot_start_changes_nothing():
             text.write(OPEN)
         program.replace()
         assert (place / "handover").is_socket()
+
+
+def write_program(path, text):
+    """In place of what is there, which runs."""
+    other = path.with_suffix(".new")
+    if text is None:
+        shutil.copy(YODEL, other)
+    else:
+        other.write_text(text)
+    other.chmod(0o755)
+    os.replace(other, path)
+
+
+@contextlib.contextmanager
+def served_by_copy(place, *words):
+    program = place / "yodel"
+    write_program(program, None)
+    with served(*words, program=str(program)) as (server, _):
+        yield server, program
+
+
+def test_one_that_hangs_is_ended():
+    with folder() as place, served_by_copy(place, "--set", "server.handover_timeout=500ms") as (server, program):
+        write_program(program, "#!/bin/sh\nexec sleep 1000\n")
+        os.kill(server.pids[0], signal.SIGUSR2)
+        eventually(lambda: "was ended; this one stays" in server.log.read_text(), "it is told")
+        equal(http(server.ports[1], "GET", "/health/ready").status, 200)
+        write_program(program, None)
+        server.replace()
+
+
+def test_a_stop_ends_a_successor_that_starts():
+    with folder() as place, served_by_copy(place) as (server, program):
+        write_program(program, f"#!/bin/sh\necho $$ > {place}/successor\nexec sleep 1000\n")
+        first = server.pids[0]
+        os.kill(first, signal.SIGUSR2)
+        eventually(lambda: (place / "successor").exists() and (place / "successor").read_text(), "it starts")
+        server.pids.append(int((place / "successor").read_text()))
+        os.kill(first, signal.SIGTERM)
+        equal(server.wait(first), 0)
+        equal(server.wait(server.pids[0]), -signal.SIGTERM)
 
 
 def test_by_hand():
