@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* yodel webhook send: the side of the server. */
-#include <curl/curl.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/curl.h"
 #include "base/file.h"
 #include "cli/output.h"
 #include "cli/plain.h"
@@ -206,28 +206,6 @@ static size_t on_bytes(char *ptr, size_t size, size_t num, void *user)
     return yg_text_failed(&sending->answer) ? 0 : size * num;
 }
 
-/* "unix:PATH:/uri" is the path of a socket and an address of its own. */
-static bool set_url(CURL *curl, const char *url, struct yg_text *scratch)
-{
-    const char *uri;
-
-    if (strncmp(url, "unix:", 5) != 0)
-        return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK;
-    uri = strstr(url, ":/");
-    while (uri != NULL && strstr(uri + 2, ":/") != NULL)
-        uri = strstr(uri + 2, ":/");
-    if (uri == NULL || uri < url + 6)
-        uri = url + strlen(url);
-    yg_text_add(scratch, url + 5, (size_t)(uri - url) - 5);
-    if (yg_text_failed(scratch) ||
-        curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, yg_text_string(scratch)) != CURLE_OK)
-        return false;
-    yg_text_reset(scratch);
-    yg_text_printf(scratch, "http://localhost%s", *uri != '\0' ? uri + 1 : "/");
-    return !yg_text_failed(scratch) &&
-           curl_easy_setopt(curl, CURLOPT_URL, yg_text_string(scratch)) == CURLE_OK;
-}
-
 static bool add_header(struct sending *sending, const char *format, const char *value)
 {
     struct yg_text line = {0};
@@ -267,11 +245,10 @@ static int make_headers(struct sending *sending)
 
 static CURLcode perform(struct sending *sending, CURL *curl)
 {
-    struct yg_text scratch = {0};
     CURLcode rc = CURLE_OUT_OF_MEMORY;
     const char *type = NULL;
 
-    if (set_url(curl, sending->url, &scratch) &&
+    if (yg_curl_set_url(curl, sending->url) &&
         curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https,http") == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, sending->body) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, sending->list) == CURLE_OK &&
@@ -287,7 +264,6 @@ static CURLcode perform(struct sending *sending, CURL *curl)
     curl_easy_getinfo(curl, CURLINFO_TOTAL_TIME_T, &sending->took_us);
     if (curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type != NULL)
         yg_text_puts(&sending->content_type, type);
-    yg_text_done(&scratch);
     return rc;
 }
 
@@ -520,6 +496,7 @@ static int take(struct sending *sending, int option, const char *text)
 static int take_kind(struct sending *sending, int argc, char **argv)
 {
     const int kind = optind < argc ? yg_webhook_kind(argv[optind]) : -1;
+    yodel_str path, uri;
 
     if (kind < 0)
         return yg_token_say(YG_EXIT_USAGE, COMMAND,
@@ -531,7 +508,7 @@ static int take_kind(struct sending *sending, int argc, char **argv)
     if (sending->url == NULL)
         return yg_token_say(YG_EXIT_USAGE, COMMAND, "--url is missing");
     if (strncmp(sending->url, "http://", 7) != 0 && strncmp(sending->url, "https://", 8) != 0 &&
-        strncmp(sending->url, "unix:", 5) != 0)
+        !yg_curl_cut_unix(sending->url, &path, &uri))
         return yg_token_say(YG_EXIT_USAGE, COMMAND,
                             "--url wants http://, https:// or unix:PATH:/uri");
     if (sending->sample.args != NULL && !json_is_array(sending->sample.args))

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/curl.h"
 #include "config/check.h"
 
 #define PREFIX "whsec_" /* base64 follows */
@@ -27,13 +28,15 @@ static void check_named(const struct yg_check *check, const char *list, size_t n
 
 static int is_url(const char *url)
 {
+    yodel_str path, uri;
+
     if (strpbrk(url, " \t\r\n#") != NULL)
         return 0;
     if (strncmp(url, "http://", 7) == 0)
         return url[7] != '\0' && url[7] != '/';
     if (strncmp(url, "https://", 8) == 0)
         return url[8] != '\0' && url[8] != '/';
-    return strncmp(url, "unix:/", 6) == 0 && strstr(url + 6, ":/") != NULL;
+    return yg_curl_cut_unix(url, &path, &uri);
 }
 
 static void check_header(const struct yg_check *check, size_t n, const struct yg_pair *header)

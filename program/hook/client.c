@@ -9,8 +9,6 @@
 #include "base/curl.h"
 #include "hook/client_parts.h"
 
-#define LOCALHOST "http://localhost" /* what a Unix socket's back end sees */
-
 /* ---- lists of calls ---- */
 
 static void append(struct yg_call_list *list, struct yg_hook_call *call)
@@ -166,22 +164,18 @@ static void copy_header(char *to, const char *header)
         strcpy(at, ";");
 }
 
-/* Where the path of "unix:PATH:/uri" ends; NULL: it is no such URL. */
-static const char *path_end(const char *url)
-{
-    return strncmp(url, "unix:/", 6) == 0 ? strstr(url + 6, ":/") : NULL;
-}
-
 static bool is_url(const char *url)
 {
     const size_t scheme = strncmp(url, "http://", 7) == 0    ? 7
                           : strncmp(url, "https://", 8) == 0 ? 8
                                                              : 0;
+    yodel_str path, uri;
 
     for (const char *at = url; *at != '\0'; at++)
         if ((unsigned char)*at <= ' ' || *at == 127)
             return false;
-    return scheme > 0 ? url[scheme] != '\0' && url[scheme] != '/' : path_end(url) != NULL;
+    return scheme > 0 ? url[scheme] != '\0' && url[scheme] != '/'
+                      : yg_curl_cut_unix(url, &path, &uri);
 }
 
 /* Headers of the client's own.  libcurl expects 100-continue with 1 MiB and more, if it is not told
@@ -201,7 +195,7 @@ static struct wanted measure(const struct yg_hook_request *request)
 {
     struct wanted wanted = {0};
     bool has_type = false, has_agent = false;
-    size_t size = 2 * strlen(request->url) + sizeof(LOCALHOST) + 3;
+    size_t size = 2 * strlen(request->url) + sizeof(YG_CURL_LOCALHOST) + 3;
 
     if (!is_url(request->url))
         return wanted;
@@ -237,17 +231,18 @@ static char *copy(const char **ret_string, char *to, const char *ptr, size_t len
 
 static char *copy_url(struct yg_hook_call *call, char *at, const char *url)
 {
-    const char *end = path_end(url);
+    yodel_str path, uri;
 
     at = copy(&call->key, at, url, strlen(url));
     call->url = call->key;
-    if (end == NULL)
+    if (!yg_curl_cut_unix(url, &path, &uri))
         return at;
-    at = copy(&call->path, at, url + 5, (size_t)(end - url) - 5);
+    at = copy(&call->path, at, path.ptr, path.len);
     call->url = at;
-    memcpy(at, LOCALHOST, sizeof(LOCALHOST) - 1);
-    strcpy(at + sizeof(LOCALHOST) - 1, end + 1);
-    return at + strlen(at) + 1;
+    memcpy(at, YG_CURL_LOCALHOST, sizeof(YG_CURL_LOCALHOST) - 1);
+    at += sizeof(YG_CURL_LOCALHOST) - 1;
+    memcpy(at, uri.ptr, uri.len + 1);
+    return at + uri.len + 1;
 }
 
 static void copy_headers(struct yg_hook_call *call, char *at, const struct yg_hook_request *request,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "serve/hook_flush.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/curl.h"
 #include "hook/headers.h"
 #include "serve/hook_records.h"
 #include "serve/hook_relay.h"
@@ -141,30 +141,10 @@ static size_t on_bytes(char *ptr, size_t size, size_t num, void *user)
     return size * num;
 }
 
-/* unix:PATH:/uri: a host's name stands for the socket. */
-static bool set_url(CURL *curl, const char *url)
-{
-    const char *uri = strncmp(url, "unix:", 5) == 0 ? strstr(url + 5, ":/") : NULL;
-    struct yg_text text = {0};
-    bool is_set;
-
-    if (uri == NULL)
-        return curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK;
-    yg_text_add(&text, url + 5, (size_t)(uri - url - 5));
-    is_set = !yg_text_failed(&text) &&
-             curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, yg_text_string(&text)) == CURLE_OK;
-    yg_text_reset(&text);
-    yg_text_printf(&text, "http://localhost%s", uri + 1);
-    is_set = is_set && !yg_text_failed(&text) &&
-             curl_easy_setopt(curl, CURLOPT_URL, yg_text_string(&text)) == CURLE_OK;
-    yg_text_done(&text);
-    return is_set;
-}
-
 static bool set_up(CURL *curl, const struct left *left, struct curl_slist *headers, size_t *most,
                    long ms)
 {
-    return set_url(curl, left->url.ptr) &&
+    return yg_curl_set_url(curl, left->url.ptr) &&
            curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https,http") == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK &&
            curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&

@@ -218,7 +218,7 @@ def test_a_unix_socket():
         process = subprocess.Popen(words, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
             eventually(lambda: os.path.exists(path / "sock"), "it listens")
-            equal(send("connect", "--url", f"unix:{path}/sock:/some/uri")["means"], "accepts the client")
+            equal(send("connect", "--url", f"unix:{path}/sock:/some:/uri")["means"], "accepts the client")
             shown, _ = process.communicate(timeout=LIMIT)
             equal(process.returncode, 0)
             assert b" connect / " in shown, shown
@@ -310,6 +310,8 @@ def test_send_refuses_wrong_words():
         ["other", "--url", "http://127.0.0.1:1/"],
         ["event"],
         ["event", "--url", "ftp://127.0.0.1/"],
+        ["event", "--url", "unix:/no/uri"],
+        ["event", "--url", "unix:relative:/uri"],
         ["event", "--url", "http://127.0.0.1:1/", "--args", "{}"],
         ["event", "--url", "http://127.0.0.1:1/", "--args", "["],
         ["event", "--url", "http://127.0.0.1:1/", "--header", "none"],

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/curl.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/nearest.h"
@@ -380,6 +381,53 @@ static void test_base_files(void **state)
     assert_int_equal(info.st_mode & 0777, 0600);
 }
 
+/* ---- URLs ---- */
+
+static void test_base_unix_urls(void **state)
+{
+    static const struct {
+        const char *url, *path, *uri;
+    } good[] = {{"unix:/run/a.sock:/", "/run/a.sock", "/"},
+                {"unix:/run/a.sock:/b?c=d", "/run/a.sock", "/b?c=d"},
+                {"unix:/a:b:/c", "/a:b", "/c"},
+                {"unix:/a:/b:/c", "/a", "/b:/c"}};
+    static const char *const others[] = {"",         "unix:",      "unix:/",     "unix:/a",
+                                         "unix:/a:", "unix:a:/b",  "unix::/b",   "UNIX:/a:/b",
+                                         "http://a", "http://a:/", "xunix:/a:/b"};
+    yodel_str path, uri;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(yg_curl_cut_unix(good[i].url, &path, &uri));
+        assert_true(yodel_str_eq(path, yodel_str_of(good[i].path)));
+        assert_string_equal(uri.ptr, good[i].uri);
+        assert_int_equal(uri.len, strlen(good[i].uri));
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_false(yg_curl_cut_unix(others[i], &path, &uri));
+}
+
+static void test_base_urls_are_set(void **state)
+{
+    CURL *curl;
+    const char *url = NULL;
+
+    (void)state;
+    assert_int_equal(yg_curl_init(), 0);
+    curl = curl_easy_init();
+    assert_non_null(curl);
+    assert_true(yg_curl_set_url(curl, "unix:/a:/b:/c"));
+    assert_int_equal(curl_easy_getinfo(curl, CURLINFO_EFFECTIVE_URL, &url), CURLE_OK);
+    assert_string_equal(url, "http://localhost/b:/c");
+    assert_true(yg_curl_set_url(curl, "https://a/b"));
+    assert_int_equal(curl_easy_getinfo(curl, CURLINFO_EFFECTIVE_URL, &url), CURLE_OK);
+    assert_string_equal(url, "https://a/b");
+    failing_start(1);
+    assert_false(yg_curl_set_url(curl, "unix:/a:/b"));
+    failing_stop();
+    curl_easy_cleanup(curl);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +438,8 @@ int main(void)
         cmocka_unit_test(test_base_nearest),
         cmocka_unit_test(test_base_problems),
         cmocka_unit_test(test_base_clock),
+        cmocka_unit_test(test_base_unix_urls),
+        cmocka_unit_test(test_base_urls_are_set),
         cmocka_unit_test(test_base_json_parse),
         cmocka_unit_test(test_base_json_out_of_memory),
         cmocka_unit_test(test_base_json_reader),
