@@ -10,7 +10,7 @@ import threading
 
 from harness import LIMIT, equal, eventually, http, run
 from sio_client import SioClient
-from yodel_program import ENV, YODEL, Yodel, folder, yodel
+from yodel_program import ENV, YODEL, Configured, folder, yodel
 
 
 def hashed(key):
@@ -35,35 +35,12 @@ shutdown: {{spread: 0s, drain: 20s}}
 """
 
 
-class Server:
-    """yodel serve, and its commands by the Unix socket."""
-
+class Server(Configured):
     def __init__(self, **options):
-        self.folder = folder()
-        self.path = self.folder.__enter__()  # pylint: disable=unnecessary-dunder-call
-        self.write(config(self.path, **options))
-        self.env = {"YODEL_URL": f"unix:{self.path}/api.sock"}
-        self.yodel = Yodel("-c", str(self.path / "yodel.yaml"))
-
-    def write(self, text):
-        (self.path / "yodel.yaml").write_text(text)
-
-    def run(self, *words, **options):
-        return yodel(*words, env=self.env, **options)
+        super().__init__(lambda path: config(path, **options))
 
     def key(self, name):
-        path = self.path / f"{name}.key"
-        path.write_text(name)
-        path.chmod(0o600)
-        return str(path)
-
-    def __enter__(self):
-        self.yodel.__enter__()
-        return self
-
-    def __exit__(self, *what):
-        self.yodel.__exit__(*what)
-        self.folder.__exit__(*what)
+        return self.file(f"{name}.key", name)
 
 
 def test_reload_says_what_has_changed():
@@ -166,7 +143,13 @@ def test_who_may():
         if os.getuid() == 0:
             os.chmod(server.path, 0o755)
             done = subprocess.run(
-                [YODEL, "reload"], env={**ENV, **server.env}, user=65534, capture_output=True, text=True, timeout=LIMIT, check=False
+                [YODEL, "reload"],
+                env={**ENV, "YODEL_URL": server.url},
+                user=65534,
+                capture_output=True,
+                text=True,
+                timeout=LIMIT,
+                check=False,
             )
             equal(done.returncode, 77, done.stderr)
         boss = ("--url", url, "--key-file", server.key("boss"))

@@ -13,7 +13,7 @@ import threading
 
 from harness import LIMIT, equal, eventually, free_port, run, started
 from sio_client import SioClient
-from yodel_program import ENV, YODEL, Yodel, folder, yodel
+from yodel_program import ENV, YODEL, Configured, Yodel, folder, yodel
 
 WHO = "{name: /, auth: none, personal_room: 'user:{user}'}, {name: /x, auth: none}"
 
@@ -36,39 +36,15 @@ def key(name, secret, rest):
     return f"{{name: {name}, sha256: {hashlib.sha256(secret.encode()).hexdigest()}, {rest}}}"
 
 
-class Server:
-    """yodel serve, and its commands by the Unix socket."""
-
+class Server(Configured):
     def __init__(self, keys=()):
-        self.folder = folder()
-        self.path = self.folder.__enter__()  # pylint: disable=unnecessary-dunder-call
-        (self.path / "yodel.yaml").write_text(config(self.path, keys))
-        self.url = f"unix:{self.path}/api.sock"
-        self.yodel = Yodel("-c", str(self.path / "yodel.yaml"))
-        self.port = self.yodel.port
-
-    def run(self, *words, status=0, env=None):
-        return yodel(*words, status=status, env={"YODEL_URL": self.url, **(env or {})})
+        super().__init__(lambda path: config(path, keys))
 
     def json(self, *words, **options):
         return json.loads(self.run(*words, "-o", "json", **options)[0])
 
     def says(self, *words, **options):
         return self.run(*words, **options)[0]
-
-    def file(self, name, text, mode=0o600):
-        path = self.path / name
-        path.write_text(text)
-        path.chmod(mode)
-        return str(path)
-
-    def __enter__(self):
-        self.yodel.__enter__()
-        return self
-
-    def __exit__(self, *what):
-        self.yodel.__exit__(*what)
-        self.folder.__exit__(*what)
 
 
 def row(text, number=1):
@@ -261,8 +237,7 @@ def test_a_stream_whose_server_goes():
                 equal(worker.wait(LIMIT), 69)
                 killer.cancel()
         finally:
-            server.yodel.kill()
-            server.folder.__exit__(None, None, None)
+            server.kill()
 
 
 def test_many_lines():

@@ -4,12 +4,11 @@
 import hashlib
 import json
 import os
-import signal
 import socket
 
 from harness import Stream, equal, eventually, http, request_bytes, run
 from sio_client import ConnectError, SioClient
-from yodel_program import Yodel, folder, yodel
+from yodel_program import Configured, Yodel, folder, yodel
 
 JSON = ("Content-Type", "application/json")
 
@@ -34,23 +33,9 @@ ALL = f"{{name: all, sha256: {hashed('first')}, scopes: [emit, rooms, read, admi
 SOME = f"{{name: some, sha256: {hashed('second')}, scopes: [emit], rooms: ['pub:*'], namespaces: [/], rate: 2/h}}"
 
 
-class Server:
-    """yodel serve with the API, and its configuration to change."""
-
+class Server(Configured):
     def __init__(self, keys, more=""):
-        self.folder = folder()
-        self.path = self.folder.__enter__()  # pylint: disable=unnecessary-dunder-call
-        self.write(config(self.path, keys) + more)
-        self.yodel = Yodel("-c", str(self.path / "yodel.yaml"))
-
-    def write(self, text):
-        (self.path / "yodel.yaml").write_text(text)
-
-    def reload(self, text, says="reload: done"):
-        before = self.yodel.said().count(says)
-        self.write(text)
-        self.yodel.signal(signal.SIGHUP)
-        eventually(lambda: self.yodel.said().count(says) > before, says)
+        super().__init__(lambda path: config(path, keys) + more)
 
     def call(self, method, path, body=None, key="first", port=None):
         headers = [("Authorization", f"Bearer {key}")] if key else []
@@ -66,16 +51,6 @@ class Server:
         response = self.call(*words, **options)
         return 200 if response.status == 200 else (response.status, json.loads(response.body)["code"])
 
-    def metrics(self):
-        return http(self.yodel.internal, "GET", "/metrics").body.decode()
-
-    def __enter__(self):
-        self.yodel.__enter__()
-        return self
-
-    def __exit__(self, *what):
-        self.yodel.__exit__(*what)
-        self.folder.__exit__(*what)
 
 
 def emit(room, event="said", namespace="/"):

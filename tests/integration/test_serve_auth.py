@@ -3,14 +3,12 @@
 
 import contextlib
 import json
-import pathlib
-import signal
 import time
 
 from harness import equal, eventually, http, run
 from sio_client import ConnectError, SioClient
 from tokens import OTHER, SECRET, let_in_briefly, part, token
-from yodel_program import Yodel, folder
+from yodel_program import Configured, Yodel, folder
 
 LISTEN = """
 listen:
@@ -27,25 +25,13 @@ namespaces:
 """
 
 
-class Server:
-    def __init__(self, auth="", spaces=SPACES, secret=SECRET):
-        self.folder = folder()
-        self.path = self.folder.__enter__()  # pylint: disable=unnecessary-dunder-call
-        self.write(auth, spaces, secret)
-        self.yodel = Yodel("-c", str(self.path / "yodel.yaml"))
+class Server(Configured):
+    def __init__(self, auth="", spaces=SPACES):
+        super().__init__(lambda path: self.config(SECRET, auth, spaces))
 
-    def write(self, auth="", spaces=SPACES, secret=SECRET):
-        pathlib.Path(self.path / "secret").write_text(secret)
-        (self.path / "secret").chmod(0o600)
-        keys = f"keys: [{{secret_file: {self.path}/secret}}]"
-        text = LISTEN + spaces + f"auth: {{methods: [jwt], jwt: {{{keys}{auth}}}}}\n"
-        (self.path / "yodel.yaml").write_text(text)
-
-    def reload(self, *words, **options):
-        before = self.yodel.said().count("reload: done")
-        self.write(*words, **options)
-        self.yodel.signal(signal.SIGHUP)
-        eventually(lambda: self.yodel.said().count("reload: done") > before, "the reload is done")
+    def config(self, secret, auth="", spaces=SPACES):
+        keys = f"keys: [{{secret_file: {self.file('secret', secret)}}}]"
+        return LISTEN + spaces + f"auth: {{methods: [jwt], jwt: {{{keys}{auth}}}}}\n"
 
     def client(self, shown=None, namespace="/", **options):
         return SioClient(self.yodel.port, namespace, auth={"token": shown} if shown else None, **options)
@@ -59,16 +45,8 @@ class Server:
         raise AssertionError("was let in")
 
     def count(self, line):
-        found = [each for each in http(self.yodel.internal, "GET", "/metrics").body.decode().splitlines() if each.startswith(line)]
+        found = [each for each in self.metrics().splitlines() if each.startswith(line)]
         return int(found[0].split()[-1])
-
-    def __enter__(self):
-        self.yodel.__enter__()
-        return self
-
-    def __exit__(self, *what):
-        self.yodel.__exit__(*what)
-        self.folder.__exit__(*what)
 
 
 def unauthorized(code):
@@ -195,7 +173,7 @@ def test_tokens_are_kept_when_told():
 
 def test_keys_are_exchanged():
     with Server() as server, server.client(token()) as client:
-        server.reload(secret=OTHER)
+        server.reload(server.config(OTHER))
         equal(server.refused(token()), unauthorized("signature_wrong"))
         server.client(token(secret=OTHER)).close()
         equal(client.call("yodel:join", "a"), [{"error": {"code": "forbidden"}}])

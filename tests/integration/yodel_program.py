@@ -5,10 +5,11 @@ import contextlib
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import tempfile
 
-from harness import LIMIT, Program, equal, http
+from harness import LIMIT, Program, equal, eventually, http
 
 YODEL = os.environ["YODEL_PROGRAM"]
 ENV = {name: value for name, value in os.environ.items() if not name.startswith("YODEL_") or name == "YODEL_BACKEND"}
@@ -57,6 +58,54 @@ def options_of(text):
 def folder():
     with tempfile.TemporaryDirectory() as path:
         yield pathlib.Path(path)
+
+
+class Configured:
+    """yodel serve in a folder of its own, with a configuration that changes, and its commands by the Unix socket api.sock there.
+
+    make   gives the configuration, by the folder
+    """
+
+    def __init__(self, make):
+        with contextlib.ExitStack() as stack:
+            self.path = stack.enter_context(folder())
+            self.url = f"unix:{self.path}/api.sock"
+            self.write(make(self.path))
+            self.yodel = Yodel("-c", str(self.path / "yodel.yaml"))
+            self.port, self.internal = self.yodel.port, self.yodel.internal
+            self._folder = stack.pop_all()
+
+    def write(self, text):
+        (self.path / "yodel.yaml").write_text(text)
+
+    def reload(self, text, says="reload: done"):
+        before = self.yodel.said().count(says)
+        self.write(text)
+        self.yodel.signal(signal.SIGHUP)
+        eventually(lambda: self.yodel.said().count(says) > before, says)
+
+    def run(self, *words, status=0, env=None):
+        return yodel(*words, status=status, env={"YODEL_URL": self.url, **(env or {})})
+
+    def file(self, name, text, mode=0o600):
+        path = self.path / name
+        path.write_text(text)
+        path.chmod(mode)
+        return str(path)
+
+    def metrics(self):
+        return http(self.internal, "GET", "/metrics").body.decode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        with self._folder:
+            self.yodel.__exit__(*what)
+
+    def kill(self):
+        with self._folder:
+            self.yodel.kill()
 
 
 @contextlib.contextmanager
