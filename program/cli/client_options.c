@@ -3,20 +3,12 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "cli/output.h"
 #include "cli/token_io.h"
-
-void yg_client_options_init(struct yg_client_options *options, const char *command,
-                            size_t max_message)
-{
-    *options = (struct yg_client_options){
-        .command = command,
-        .ns = "/",
-        .dial = {.protocol = -1, .max_message = max_message, .timeout_ms = 10000}};
-}
 
 int yg_client_check_json(const char *command, const char *name, const char *text, bool wants_list)
 {
@@ -65,15 +57,32 @@ static int take_timeout(struct yg_client_options *options, const char *text)
     return 0;
 }
 
-int yg_client_options_take(struct yg_client_options *options, int option, const char *text)
+static int take_output(struct yg_client_options *options, const char *text)
+{
+    bool as_json;
+
+    if (!yg_token_format(text, &as_json))
+        return yg_token_say(YG_EXIT_USAGE, options->command, "-o wants text or json");
+    options->output = as_json ? YG_CLIENT_JSON : YG_CLIENT_TEXT;
+    return 0;
+}
+
+static int take_namespace(struct yg_client_options *options, const char *text)
+{
+    options->ns = text;
+    if (text[0] == '/' && strpbrk(text, ",?") == NULL)
+        return 0;
+    return yg_token_say(YG_EXIT_USAGE, options->command,
+                        "a namespace begins with \"/\", and has neither \",\" nor \"?\"");
+}
+
+static int take(struct yg_client_options *options, int option, const char *text)
 {
     switch (option) {
     case 'n':
-        options->ns = text;
-        if (text[0] == '/' && strpbrk(text, ",?") == NULL)
-            return 0;
-        return yg_token_say(YG_EXIT_USAGE, options->command,
-                            "a namespace begins with \"/\", and has neither \",\" nor \"?\"");
+        return take_namespace(options, text);
+    case 'o':
+        return take_output(options, text);
     case YG_CLIENT_OPT_PROTOCOL:
         return take_protocol(options, text);
     case YG_CLIENT_OPT_AUTH:
@@ -118,7 +127,8 @@ static int read_token(struct yg_client_options *options)
     return add_header(options, options->bearer.ptr);
 }
 
-int yg_client_options_finish(struct yg_client_options *options, int argc, char **argv)
+/* The URL, which is the only word that is left, and the token. */
+static int finish(struct yg_client_options *options, int argc, char **argv)
 {
     int status = 0;
 
@@ -133,7 +143,32 @@ int yg_client_options_finish(struct yg_client_options *options, int argc, char *
     return status;
 }
 
-int yg_client_options_dial(const struct yg_client_options *options, struct yg_dial *ret_dial)
+/* ---- a command ---- */
+
+/* -1: go on; else the status to end with. */
+static int read_options(const struct yg_client_command *command, int argc, char **argv, void *user,
+                        struct yg_client_options *options)
+{
+    int option, status;
+
+    optind = 0;
+    while ((option = getopt_long(argc, argv, "n:o:", command->options, NULL)) != -1) {
+        if (option == YG_CLIENT_OPT_HELP) {
+            fputs(command->help, stdout);
+            return YG_EXIT_OK;
+        }
+        status = command->take(option, optarg, user);
+        if (status < 0)
+            status = take(options, option, optarg);
+        if (status != 0)
+            return status;
+    }
+    status = finish(options, argc, argv);
+    return status != 0 ? status : -1;
+}
+
+/* yg_dial_prepare(), of which what went wrong is said. */
+static int find_server(const struct yg_client_options *options, struct yg_dial *ret_dial)
 {
     const char *words;
     const int rc = yg_dial_prepare(&options->dial, &words, ret_dial);
@@ -146,9 +181,21 @@ int yg_client_options_dial(const struct yg_client_options *options, struct yg_di
                         options->command, "%s: %s", options->dial.url, words);
 }
 
-void yg_client_options_done(struct yg_client_options *options)
+int yg_client_command_run(const struct yg_client_command *command, int argc, char **argv,
+                          void *user)
 {
-    yg_secret_done(&options->token);
-    yg_secret_done(&options->bearer);
-    yg_secret_done(&options->auth_text);
+    struct yg_client_options options = {
+        .command = command->name,
+        .ns = "/",
+        .dial = {.protocol = -1, .max_message = YG_CLIENT_MAX_MESSAGE, .timeout_ms = 10000}};
+    struct yg_dial dial = {0};
+    int status = read_options(command, argc, argv, user, &options);
+
+    if (status < 0 && (status = find_server(&options, &dial)) == 0)
+        status = command->run(&options, &dial, user);
+    yg_dial_done(&dial);
+    yg_secret_done(&options.token);
+    yg_secret_done(&options.bearer);
+    yg_secret_done(&options.auth_text);
+    return status;
 }

@@ -6,9 +6,10 @@
 
 #include "client/dial.h"
 
-/* Options that all commands which connect as clients have. */
+/* What commands that connect as clients have in common: options, and how they begin. */
 
 #define YG_CLIENT_MAX_HEADERS 32
+#define YG_CLIENT_MAX_MESSAGE ((size_t)16 << 20) /* bytes */
 
 struct yg_client_options {
     const char *command; /* who speaks */
@@ -18,7 +19,8 @@ struct yg_client_options {
     const char *headers[YG_CLIENT_MAX_HEADERS];
     size_t num_headers;
     const char *token_file;
-    struct yg_text token, bearer, auth_text; /* secrets */
+    enum yg_client_output { YG_CLIENT_UNSAID, YG_CLIENT_TEXT, YG_CLIENT_JSON } output; /* -o */
+    struct yg_text token, bearer, auth_text;                                           /* secrets */
 };
 
 enum {
@@ -28,10 +30,11 @@ enum {
     YG_CLIENT_OPT_HEADER,
     YG_CLIENT_OPT_CA,
     YG_CLIENT_OPT_INSECURE,
-    YG_CLIENT_OPT_TIMEOUT
+    YG_CLIENT_OPT_TIMEOUT,
+    YG_CLIENT_OPT_HELP
 };
 
-/* Of an array for getopt_long(), with "n:" in its short ones. */
+/* The end of an array for getopt_long(). */
 /* clang-format off */
 #define YG_CLIENT_LONG_OPTIONS                                    \
     {"namespace", required_argument, NULL, 'n'},                  \
@@ -41,7 +44,10 @@ enum {
     {"header", required_argument, NULL, YG_CLIENT_OPT_HEADER},    \
     {"ca", required_argument, NULL, YG_CLIENT_OPT_CA},            \
     {"insecure", no_argument, NULL, YG_CLIENT_OPT_INSECURE},      \
-    {"timeout", required_argument, NULL, YG_CLIENT_OPT_TIMEOUT}
+    {"timeout", required_argument, NULL, YG_CLIENT_OPT_TIMEOUT},  \
+    {"output", required_argument, NULL, 'o'},                     \
+    {"help", no_argument, NULL, YG_CLIENT_OPT_HELP},              \
+    {NULL, 0, NULL, 0}
 /* clang-format on */
 
 /* How they are explained. */
@@ -52,30 +58,22 @@ enum {
     "  --header 'N: V'      one more header of the request\n"                                      \
     "  --ca FILE            authorities of certificates; --insecure: do not look at them\n"
 
-/* Defaults. */
-void yg_client_options_init(struct yg_client_options *options, const char *command,
-                            size_t max_message);
+/* A command.  Its functions return a status to end with, and have said what was wrong. */
+struct yg_client_command {
+    const char *name; /* who speaks */
+    const char *help;
+    const struct option *options; /* its own, and YG_CLIENT_LONG_OPTIONS */
+    /* Takes one of its own.  Returns also 0: go on; -1: it is none of those. */
+    int (*take)(int option, const char *text, void *user);
+    /* Does it, once the options are whole. */
+    int (*run)(const struct yg_client_options *options, struct yg_dial *dial, void *user);
+};
 
-/* Takes one.  Returns 0, or a status; also for an option that is none of these.  What is wrong was
- * said. */
-int yg_client_options_take(struct yg_client_options *options, int option, const char *text);
-
-/*
- * Completes them: the URL, which is the only word that is left, and the token.
- *
- * argc, argv   as getopt_long() has left them
- *
- * Returns 0 or a status.
- */
-int yg_client_options_finish(struct yg_client_options *options, int argc, char **argv);
-
-/* yg_dial_prepare(), of which what went wrong is said.  Returns 0 or a status. */
-int yg_client_options_dial(const struct yg_client_options *options, struct yg_dial *ret_dial);
+/* Reads the options and finds the server, and then runs it.  Returns the status to end with. */
+int yg_client_command_run(const struct yg_client_command *command, int argc, char **argv,
+                          void *user);
 
 /* A document of an option.  Returns 0 or a status. */
 int yg_client_check_json(const char *command, const char *name, const char *text, bool wants_list);
-
-/* Frees them, after the dial. */
-void yg_client_options_done(struct yg_client_options *options);
 
 #endif

@@ -20,7 +20,7 @@ struct yg_connect_texts {
 
 /* What was asked for. */
 struct yg_connect_options {
-    struct yg_client_options client;
+    const struct yg_client_options *client;
     const char *ack_with; /* JSON list: what events that want an ack get */
     struct yg_connect_texts listens, emits, expects;
     bool wants_ack, no_input, is_binary, as_json;

@@ -11,7 +11,6 @@
 #include "cli/token_io.h"
 
 #define COMMAND YG_CONNECT_COMMAND
-#define MAX_MESSAGE ((size_t)16 << 20)
 
 static const char help[] =
     "Usage: yodel connect URL [OPTION...]\n"
@@ -41,12 +40,6 @@ static const char help[] =
     "when.  Status: 0; 1: the server has ended it; 65: it broke the protocol, or a line is wrong;\n"
     "69: cannot be reached; 75: what is expected has not come in time; 77: refused.\n";
 
-/* What options have brought, beside the options. */
-struct order {
-    struct yg_connect_options options;
-    bool format_given;
-};
-
 enum {
     OPT_EMIT = 256,
     OPT_ACK,
@@ -55,12 +48,10 @@ enum {
     OPT_NO_INPUT,
     OPT_LISTEN,
     OPT_EXPECT,
-    OPT_EXIT_AFTER,
-    OPT_HELP
+    OPT_EXIT_AFTER
 };
 
-static const struct option options[] = {YG_CLIENT_LONG_OPTIONS,
-                                        {"emit", required_argument, NULL, OPT_EMIT},
+static const struct option options[] = {{"emit", required_argument, NULL, OPT_EMIT},
                                         {"ack", no_argument, NULL, OPT_ACK},
                                         {"ack-with", required_argument, NULL, OPT_ACK_WITH},
                                         {"binary", no_argument, NULL, OPT_BINARY},
@@ -68,9 +59,7 @@ static const struct option options[] = {YG_CLIENT_LONG_OPTIONS,
                                         {"listen", required_argument, NULL, OPT_LISTEN},
                                         {"expect", required_argument, NULL, OPT_EXPECT},
                                         {"exit-after", required_argument, NULL, OPT_EXIT_AFTER},
-                                        {"output", required_argument, NULL, 'o'},
-                                        {"help", no_argument, NULL, OPT_HELP},
-                                        {NULL, 0, NULL, 0}};
+                                        YG_CLIENT_LONG_OPTIONS};
 
 static int add_text(struct yg_connect_texts *texts, const char *name, const char *text)
 {
@@ -80,96 +69,66 @@ static int add_text(struct yg_connect_texts *texts, const char *name, const char
     return 0;
 }
 
-static int take_exit_after(struct order *order, const char *text)
+static int take_exit_after(struct yg_connect_options *order, const char *text)
 {
     char *end;
 
-    if (yg_token_duration(text, &order->options.exit_ms) == 0 && order->options.exit_ms > 0 &&
-        order->options.exit_ms < UINT32_MAX)
+    if (yg_token_duration(text, &order->exit_ms) == 0 && order->exit_ms > 0 &&
+        order->exit_ms < UINT32_MAX)
         return 0;
-    order->options.exit_count = strtoull(text, &end, 10);
+    order->exit_count = strtoull(text, &end, 10);
     if (*text >= '1' && *text <= '9' && *end == '\0')
         return 0;
     return yg_token_say(YG_EXIT_USAGE, COMMAND, "--exit-after wants a duration (5s) or a number");
 }
 
-static int take_flag(struct order *order, int option)
+static int take(int option, const char *text, void *user)
 {
-    switch (option) {
-    case OPT_ACK:
-        order->options.wants_ack = true;
-        return 0;
-    case OPT_BINARY:
-        order->options.is_binary = true;
-        return 0;
-    case OPT_NO_INPUT:
-        order->options.no_input = true;
-        return 0;
-    default:
-        return yg_client_options_take(&order->options.client, option, optarg);
-    }
-}
+    struct yg_connect_options *order = user;
 
-static int take(struct order *order, int option, const char *text)
-{
     switch (option) {
     case OPT_EMIT:
-        return add_text(&order->options.emits, "--emit", text);
+        return add_text(&order->emits, "--emit", text);
+    case OPT_ACK:
+        order->wants_ack = true;
+        return 0;
     case OPT_ACK_WITH:
-        order->options.ack_with = text;
+        order->ack_with = text;
         return yg_client_check_json(COMMAND, "--ack-with", text, true);
+    case OPT_BINARY:
+        order->is_binary = true;
+        return 0;
+    case OPT_NO_INPUT:
+        order->no_input = true;
+        return 0;
     case OPT_LISTEN:
-        return add_text(&order->options.listens, "--listen", text);
+        return add_text(&order->listens, "--listen", text);
     case OPT_EXPECT:
-        return add_text(&order->options.expects, "--expect", text);
+        return add_text(&order->expects, "--expect", text);
     case OPT_EXIT_AFTER:
         return take_exit_after(order, text);
-    case 'o':
-        order->format_given = true;
-        if (yg_token_format(text, &order->options.as_json))
-            return 0;
-        return yg_token_say(YG_EXIT_USAGE, COMMAND, "-o wants text or json");
     default:
-        return take_flag(order, option);
+        return -1;
     }
 }
 
-/* -1: go on; else the status to end with. */
-static int read_options(struct order *order, int argc, char **argv)
+static int run_client(const struct yg_client_options *client, struct yg_dial *dial, void *user)
 {
-    int option, status = 0;
+    struct yg_connect_options *order = user;
 
-    optind = 0;
-    while ((option = getopt_long(argc, argv, "n:o:", options, NULL)) != -1) {
-        if (option == OPT_HELP) {
-            fputs(help, stdout);
-            return YG_EXIT_OK;
-        }
-        if ((status = take(order, option, optarg)) != 0)
-            return status;
-    }
-    if (!order->format_given)
-        order->options.as_json = !isatty(STDOUT_FILENO);
-    status = yg_client_options_finish(&order->options.client, argc, argv);
-    return status != 0 ? status : -1;
+    order->client = client;
+    order->as_json = client->output == YG_CLIENT_UNSAID ? !isatty(STDOUT_FILENO)
+                                                        : client->output == YG_CLIENT_JSON;
+    return yg_connect_run(order, dial);
 }
 
 static int run(int argc, char **argv)
 {
-    struct order order = {.options = {.ack_with = "[]"}};
-    struct yg_dial dial = {0};
-    int status;
+    const struct yg_client_command command = {
+        .name = COMMAND, .help = help, .options = options, .take = take, .run = run_client};
+    struct yg_connect_options order = {.ack_with = "[]"};
 
-    yg_client_options_init(&order.options.client, COMMAND, MAX_MESSAGE);
-    status = read_options(&order, argc, argv);
-    if (status < 0) {
-        status = yg_client_options_dial(&order.options.client, &dial);
-        if (status == 0)
-            status = yg_connect_run(&order.options, &dial);
-        yg_dial_done(&dial);
-    }
-    yg_client_options_done(&order.options.client);
-    return status;
+    return yg_client_command_run(&command, argc, argv, &order);
 }
 
 const struct yg_command yg_command_connect = {

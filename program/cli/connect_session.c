@@ -88,7 +88,7 @@ static void on_end(struct session *session, const struct yg_end *end)
         say(session, &line);
     } else {
         yg_input_hide(session->input);
-        fprintf(stderr, "yodel " COMMAND ": %s: %s\n", session->options->client.dial.url,
+        fprintf(stderr, "yodel " COMMAND ": %s: %s\n", session->options->client->dial.url,
                 yg_text_string(&line));
         yg_input_show(session->input);
         yg_text_done(&line);
@@ -408,15 +408,15 @@ static int on_start(yodel_loop *loop, void *user)
     yodel_timer_init(&session->timer, loop, on_time, session);
     yodel_timer_init(&session->high_water, loop, on_high_water, session);
     session->sio_options = (struct yg_sio_options){.ws = session->dial->ws,
-                                                   .ns = session->options->client.ns,
-                                                   .auth = session->options->client.auth};
+                                                   .ns = session->options->client->ns,
+                                                   .auth = session->options->client->auth};
     if (session->is_sio)
         rc = yg_sio_open(&session->sio, &session->sio_options, &sio_events);
     else
         rc = yg_ws_open(&session->ws, &session->dial->ws, &ws_events);
     if (rc < 0)
         stop(session, yg_token_say(YG_EXIT_UNREACHABLE, COMMAND, "%s: %s",
-                                   session->options->client.dial.url, yodel_strerror(rc)));
+                                   session->options->client->dial.url, yodel_strerror(rc)));
     return 0;
 }
 

@@ -121,7 +121,7 @@ static size_t on_header(char *ptr, size_t size, size_t num, void *user)
 
 static bool set_up(struct reader *reader)
 {
-    const struct yg_dial_options *options = &reader->watcher->options->client.dial;
+    const struct yg_dial_options *options = &reader->watcher->options->client->dial;
     CURL *curl = reader->curl;
 
     reader->list = curl_slist_append(NULL, "Accept: text/event-stream");
@@ -167,7 +167,7 @@ static void on_over(struct reader *reader, CURLcode code)
     } else if (!reader->is_open) {
         finish(reader, yg_token_say(
                            code == CURLE_OPERATION_TIMEDOUT ? YG_EXIT_TIMEOUT : YG_EXIT_UNREACHABLE,
-                           COMMAND, "%s: %s", reader->watcher->options->client.dial.url, words));
+                           COMMAND, "%s: %s", reader->watcher->options->client->dial.url, words));
     } else {
         finish(reader, yg_token_say(YG_EXIT_FAILED, COMMAND, "the stream has ended%s%s",
                                     code != CURLE_OK ? ": " : "", code != CURLE_OK ? words : ""));
@@ -179,7 +179,7 @@ static int time_left(const struct reader *reader, uint64_t begun_ms)
 {
     const struct yg_connect_options *options = reader->watcher->options;
     const uint64_t most =
-        reader->is_open ? (uint64_t)options->exit_ms : options->client.dial.timeout_ms;
+        reader->is_open ? (uint64_t)options->exit_ms : options->client->dial.timeout_ms;
     const uint64_t passed = yg_clock_ms() - begun_ms;
 
     if (most == 0)
@@ -193,7 +193,7 @@ static void on_time_up(struct reader *reader)
         finish(reader, yg_watcher_time_up(reader->watcher));
     else
         finish(reader, yg_token_say(YG_EXIT_TIMEOUT, COMMAND, "%s: no answer in time",
-                                    reader->watcher->options->client.dial.url));
+                                    reader->watcher->options->client->dial.url));
 }
 
 static void transfer(struct reader *reader, CURLM *multi)
@@ -224,7 +224,7 @@ int yg_connect_sse(struct yg_watcher *watcher, const struct yg_dial *dial)
     struct reader reader = {.watcher = watcher,
                             .dial = dial,
                             .curl = curl_easy_init(),
-                            .sse = {.max = watcher->options->client.dial.max_message},
+                            .sse = {.max = watcher->options->client->dial.max_message},
                             .status = YG_EXIT_FAILED};
     CURLM *multi = curl_multi_init();
 

@@ -11,7 +11,6 @@
 #include "cli/token_io.h"
 
 #define COMMAND YG_CROWD_COMMAND
-#define MAX_MESSAGE ((size_t)16 << 20)
 
 static const char help[] =
     "Usage: yodel load URL [OPTION...]\n"
@@ -51,7 +50,6 @@ static const char help[] =
     "connect: 69, 75, 77.\n";
 
 struct order {
-    struct yg_client_options client;
     struct yg_crowd_options load;
     bool rate_given, awaits_given, join_given;
 };
@@ -68,12 +66,10 @@ enum {
     OPT_JOIN,
     OPT_AWAIT,
     OPT_MAX_P99,
-    OPT_MAX_ERRORS,
-    OPT_HELP
+    OPT_MAX_ERRORS
 };
 
-static const struct option options[] = {YG_CLIENT_LONG_OPTIONS,
-                                        {"clients", required_argument, NULL, OPT_CLIENTS},
+static const struct option options[] = {{"clients", required_argument, NULL, OPT_CLIENTS},
                                         {"ramp", required_argument, NULL, OPT_RAMP},
                                         {"rate", required_argument, NULL, OPT_RATE},
                                         {"size", required_argument, NULL, OPT_SIZE},
@@ -85,9 +81,7 @@ static const struct option options[] = {YG_CLIENT_LONG_OPTIONS,
                                         {"await", required_argument, NULL, OPT_AWAIT},
                                         {"max-p99", required_argument, NULL, OPT_MAX_P99},
                                         {"max-errors", required_argument, NULL, OPT_MAX_ERRORS},
-                                        {"output", required_argument, NULL, 'o'},
-                                        {"help", no_argument, NULL, OPT_HELP},
-                                        {NULL, 0, NULL, 0}};
+                                        YG_CLIENT_LONG_OPTIONS};
 
 static int take_number(const char *name, const char *text, unsigned max, unsigned *into)
 {
@@ -126,7 +120,8 @@ static int take_size(const char *text, size_t *into)
     const unsigned long number = strtoul(text, &end, 10);
 
     for (int i = 0; i < 4 && *text >= '0' && *text <= '9' && number < 1UL << 30; i++) {
-        if (strcmp(end, units[i].unit) == 0 && number * units[i].bytes <= MAX_MESSAGE / 2) {
+        if (strcmp(end, units[i].unit) == 0 &&
+            number * units[i].bytes <= YG_CLIENT_MAX_MESSAGE / 2) {
             *into = number * units[i].bytes;
             return 0;
         }
@@ -183,30 +178,19 @@ static int take_awaits(struct order *order, const char *text)
     return 0;
 }
 
-static int take_text(struct order *order, int option, const char *text)
+static int take(int option, const char *text, void *user)
 {
-    switch (option) {
-    case OPT_MESSAGE:
-        order->load.message = text;
-        return 0;
-    case OPT_JOIN:
-        order->join_given = true;
-        order->load.join = strcmp(text, "none") != 0 ? text : NULL;
-        return 0;
-    case 'o':
-        if (yg_token_format(text, &order->load.as_json))
-            return 0;
-        return yg_token_say(YG_EXIT_USAGE, COMMAND, "-o wants text or json");
-    default:
-        return yg_client_options_take(&order->client, option, text);
-    }
-}
-
-static int take(struct order *order, int option, const char *text)
-{
+    struct order *order = user;
     struct yg_crowd_options *load = &order->load;
 
     switch (option) {
+    case OPT_MESSAGE:
+        load->message = text;
+        return 0;
+    case OPT_JOIN:
+        order->join_given = true;
+        load->join = strcmp(text, "none") != 0 ? text : NULL;
+        return 0;
     case OPT_CLIENTS:
         return take_number("--clients", text, YG_CROWD_MAX_CLIENTS, &load->clients);
     case OPT_RAMP:
@@ -229,39 +213,23 @@ static int take(struct order *order, int option, const char *text)
     case OPT_MAX_ERRORS:
         return take_max_errors(order, text);
     default:
-        return take_text(order, option, text);
+        return -1;
     }
-}
-
-/* -1: go on; else the status to end with. */
-static int read_options(struct order *order, int argc, char **argv)
-{
-    int option, status;
-
-    optind = 0;
-    while ((option = getopt_long(argc, argv, "n:o:", options, NULL)) != -1) {
-        if (option == OPT_HELP) {
-            fputs(help, stdout);
-            return YG_EXIT_OK;
-        }
-        if ((status = take(order, option, optarg)) != 0)
-            return status;
-    }
-    status = yg_client_options_finish(&order->client, argc, argv);
-    return status != 0 ? status : -1;
 }
 
 /* What follows from other options. */
-static int complete(struct order *order, const struct yg_dial *dial)
+static int complete(struct order *order, const struct yg_client_options *client,
+                    const struct yg_dial *dial)
 {
     struct yg_crowd_options *load = &order->load;
     const bool is_sio = dial->address.protocol == YG_PROTOCOL_SOCKETIO;
 
     if (dial->address.protocol == YG_PROTOCOL_SSE)
         return yg_token_say(YG_EXIT_USAGE, COMMAND, "readers of events send nothing");
-    load->dial = order->client.dial;
-    load->ns = order->client.ns;
-    load->auth = order->client.auth;
+    load->dial = client->dial;
+    load->ns = client->ns;
+    load->auth = client->auth;
+    load->as_json = client->output == YG_CLIENT_JSON;
     if (!order->rate_given)
         load->rate = load->clients;
     if (!order->awaits_given)
@@ -273,24 +241,23 @@ static int complete(struct order *order, const struct yg_dial *dial)
     return 0;
 }
 
+static int run_clients(const struct yg_client_options *client, struct yg_dial *dial, void *user)
+{
+    struct order *order = user;
+    const int status = complete(order, client, dial);
+
+    return status != 0 ? status : yg_crowd_run(&order->load, dial);
+}
+
 static int run(int argc, char **argv)
 {
+    const struct yg_client_command command = {
+        .name = COMMAND, .help = help, .options = options, .take = take, .run = run_clients};
     struct order order = {
         .load = {
             .clients = 10, .ramp = 500, .size = 64, .duration_us = 10000000, .max_errors = -1}};
-    struct yg_dial dial = {0};
-    int status;
 
-    yg_client_options_init(&order.client, COMMAND, MAX_MESSAGE);
-    status = read_options(&order, argc, argv);
-    if (status < 0) {
-        status = yg_client_options_dial(&order.client, &dial);
-        if (status == 0 && (status = complete(&order, &dial)) == 0)
-            status = yg_crowd_run(&order.load, &dial);
-        yg_dial_done(&dial);
-    }
-    yg_client_options_done(&order.client);
-    return status;
+    return yg_client_command_run(&command, argc, argv, &order);
 }
 
 const struct yg_command yg_command_load = {
