@@ -86,7 +86,7 @@ struct yg_request {
     char id[YG_HOOK_ID];
     struct yg_text url;
     struct yg_text body;
-    struct yg_hook_call *call;
+    struct yg_http_call *call;
     struct yg_hook_storing *storing; /* of class STORED */
     uint32_t max_age_s;              /* of the answer */
     bool was_known;                  /* an attempt that failed may have come to the back end */

@@ -3,7 +3,7 @@
 #define YG_HOOK_PORT_H
 
 #include "hook/answer.h"
-#include "hook/client.h"
+#include "http/client.h"
 
 /* A notice that is to be stored, for whoever sends it; views. */
 struct yg_hook_stored {
@@ -28,10 +28,10 @@ struct yg_hook_port {
     /* The same, soon, from any thread; it may be forgotten when memory ends.  NULL: without
      * yg_hook_setup.turns. */
     void (*poke)(void *user);
-    /* As yg_hook_client_post() and yg_hook_call_cancel(). */
-    int (*post)(void *user, const struct yg_hook_request *request, yg_hook_reply_fn *reply,
-                void *reply_user, struct yg_hook_call **ret_call);
-    void (*cancel)(void *user, struct yg_hook_call *call);
+    /* As yg_http_client_post() and yg_http_call_cancel(). */
+    int (*post)(void *user, const struct yg_http_request *request, yg_http_reply_fn *reply,
+                void *reply_user, struct yg_http_call **ret_call);
+    void (*cancel)(void *user, struct yg_http_call *call);
     /* Stores notices; again: they may be there.  0, or an error and they were not sent.  NULL:
      * there is no store. */
     int (*store)(void *user, const struct yg_hook_stored *notices, size_t num, bool again,

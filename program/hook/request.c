@@ -213,7 +213,7 @@ static void tell(const struct yg_hook *hook, bool is_error, const char *event, c
 }
 
 static enum yg_hook_outcome outcome_of(const struct yg_request *request,
-                                       const struct yg_hook_reply *reply)
+                                       const struct yg_http_reply *reply)
 {
     if (reply->result == 0 && (reply->status == 200 || reply->status == 204))
         return YG_HOOK_OK;
@@ -279,7 +279,7 @@ static json_t *rejection(yodel_str body)
 }
 
 /* A refusal by its status: {"message", "data"} of its body, if it has them. */
-static void refuse(struct yg_request *request, const struct yg_hook_reply *reply)
+static void refuse(struct yg_request *request, const struct yg_http_reply *reply)
 {
     json_t *object = rejection(reply->body), *reject = json_object_get(object, "reject");
     struct yg_hook_result result = {.object = object,
@@ -401,7 +401,7 @@ static void disable(struct yg_hook *hook)
                           memory_order_relaxed);
 }
 
-static void take_reply(struct yg_request *request, const struct yg_hook_reply *reply)
+static void take_reply(struct yg_request *request, const struct yg_http_reply *reply)
 {
     enum yg_hook_outcome outcome = outcome_of(request, reply);
     struct yg_hook_answer *answer = NULL;
@@ -425,7 +425,7 @@ static void take_reply(struct yg_request *request, const struct yg_hook_reply *r
     yg_hook_answer_free(answer);
 }
 
-static void on_reply(const struct yg_hook_reply *reply, void *user)
+static void on_reply(const struct yg_http_reply *reply, void *user)
 {
     struct yg_request *request = user;
     struct yg_hook *hook = request->hook;
@@ -468,7 +468,7 @@ static int post_with(struct yg_request *request, const struct yg_hook_headers *h
 {
     const struct yg_hook *hook = request->hook;
     const uint32_t connect_ms = hook->options->connect_timeout_ms;
-    const struct yg_hook_request sent = {.url = yg_text_string(&request->url),
+    const struct yg_http_request sent = {.url = yg_text_string(&request->url),
                                          .headers = headers->items,
                                          .body = {request->body.ptr, request->body.len},
                                          .timeout_ms = timeout_ms,

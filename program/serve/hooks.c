@@ -21,7 +21,7 @@
  * until their last answer. */
 struct line {
     struct line *next;
-    struct yg_hook_client *client;
+    struct yg_http_client *client;
     uint32_t in_flight;
     size_t answer_bytes;
     char *ca;
@@ -65,7 +65,7 @@ struct yg_hooks {
 
 static void free_line(struct line *line)
 {
-    yg_hook_client_free(line->client);
+    yg_http_client_free(line->client);
     free(line->ca);
     free(line);
 }
@@ -74,7 +74,7 @@ static int new_line(const struct of_loop *of, const struct yg_webhook *options,
                     struct line **ret_line)
 {
     const uint32_t share = options->in_flight / of->hooks->num_loops;
-    struct yg_hook_client_options client = {.in_flight = share > 0 ? share : 1,
+    struct yg_http_client_options client = {.in_flight = share > 0 ? share : 1,
                                             .max_body = options->answer_bytes};
     struct line *line = calloc(1, sizeof(*line));
     int rc = -ENOMEM;
@@ -86,7 +86,7 @@ static int new_line(const struct of_loop *of, const struct yg_webhook *options,
     line->ca = strdup(options->ca);
     client.ca = line->ca;
     if (line->ca != NULL)
-        rc = yg_hook_client_new(of->loop, &client, &line->client);
+        rc = yg_http_client_new(of->loop, &client, &line->client);
     if (rc < 0) {
         free_line(line);
         return rc;
@@ -108,7 +108,7 @@ static void free_idle_lines(struct served *served)
     while (*at != NULL) {
         struct line *line = *at;
 
-        if (yg_hook_client_num_active(line->client) > 0) {
+        if (yg_http_client_num_active(line->client) > 0) {
             at = &line->next;
             continue;
         }
@@ -167,18 +167,18 @@ static void poke(void *user)
         atomic_store(&served->is_poked, false);
 }
 
-static int post(void *user, const struct yg_hook_request *request, yg_hook_reply_fn *reply,
-                void *reply_user, struct yg_hook_call **ret_call)
+static int post(void *user, const struct yg_http_request *request, yg_http_reply_fn *reply,
+                void *reply_user, struct yg_http_call **ret_call)
 {
     struct served *served = user;
 
-    return yg_hook_client_post(served->line->client, request, reply, reply_user, ret_call);
+    return yg_http_client_post(served->line->client, request, reply, reply_user, ret_call);
 }
 
-static void cancel(void *user, struct yg_hook_call *call)
+static void cancel(void *user, struct yg_http_call *call)
 {
     (void)user;
-    yg_hook_call_cancel(call);
+    yg_http_call_cancel(call);
 }
 
 static void tell(void *user, bool is_error, const char *event, const char *text)

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hook/reply_headers.h"
+#include "http/reply_headers.h"
 
 /* The input is the value of a header of a back end's answer: of each that is read, and as two lines
  * of Cache-Control, whose order does not count. */

@@ -23,7 +23,7 @@
 struct call {
     char *body, *headers, *url;
     uint32_t timeout_ms;
-    yg_hook_reply_fn *reply;
+    yg_http_reply_fn *reply;
     void *user;
     bool is_open;
 };
@@ -68,8 +68,8 @@ static void poke(void *user)
     wake(user, 0);
 }
 
-static int post(void *user, const struct yg_hook_request *request, yg_hook_reply_fn *reply,
-                void *reply_user, struct yg_hook_call **ret_call)
+static int post(void *user, const struct yg_http_request *request, yg_http_reply_fn *reply,
+                void *reply_user, struct yg_http_call **ret_call)
 {
     struct call *call = &world.calls[world.num_calls];
     char headers[2000] = "";
@@ -90,11 +90,11 @@ static int post(void *user, const struct yg_hook_request *request, yg_hook_reply
     call->user = reply_user;
     call->is_open = true;
     world.num_open++;
-    *ret_call = (struct yg_hook_call *)call;
+    *ret_call = (struct yg_http_call *)call;
     return 0;
 }
 
-static void cancel(void *user, struct yg_hook_call *call)
+static void cancel(void *user, struct yg_http_call *call)
 {
     ((struct call *)call)->is_open = false;
     world.num_open--;
@@ -283,7 +283,7 @@ static void pushed(struct client *client, enum yg_hook_kind kind, const char *na
     assert_int_equal(push(client, kind, name), 0);
 }
 
-static void answer_with(unsigned n, const struct yg_hook_reply *reply)
+static void answer_with(unsigned n, const struct yg_http_reply *reply)
 {
     struct call *call = &world.calls[n];
 
@@ -295,13 +295,13 @@ static void answer_with(unsigned n, const struct yg_hook_reply *reply)
 
 static void answer(unsigned n, unsigned status, const char *body)
 {
-    answer_with(n, &(struct yg_hook_reply){
+    answer_with(n, &(struct yg_http_reply){
                        .error = "", .status = status, .body = yodel_str_of(body), .is_json = true});
 }
 
 static void breaks(unsigned n, int result)
 {
-    answer_with(n, &(struct yg_hook_reply){.result = result, .error = "broken"});
+    answer_with(n, &(struct yg_http_reply){.result = result, .error = "broken"});
 }
 
 /* Time passes, and the hook is woken at the times that it asks for. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef YG_HOOK_CLIENT_PARTS_H
-#define YG_HOOK_CLIENT_PARTS_H
+#ifndef YG_HTTP_CLIENT_PARTS_H
+#define YG_HTTP_CLIENT_PARTS_H
 
 #include <curl/curl.h>
 
 #include "base/text.h"
-#include "hook/client.h"
+#include "http/client.h"
 
 /*
  * The parts of a client: its calls (client.c), the transfers of libcurl's that carry them
@@ -19,7 +19,7 @@
 /* A transfer: a handle of libcurl's with all that stays the same set, used again and again. */
 struct yg_transfer {
     struct yg_transfer *next;  /* of the idle ones */
-    struct yg_hook_call *call; /* NULL: idle */
+    struct yg_http_call *call; /* NULL: idle */
     CURL *easy;
     char *key;    /* the URL that the handle is set to; NULL: none */
     CURLU *parts; /* the same, parsed once; NULL: libcurl parses it, and says what is wrong */
@@ -34,20 +34,20 @@ struct yg_transfer {
 };
 
 struct yg_call_list {
-    struct yg_hook_call *first, *last;
+    struct yg_http_call *first, *last;
 };
 
-struct yg_hook_call {
-    struct yg_hook_client *client;
+struct yg_http_call {
+    struct yg_http_client *client;
     struct yg_call_list *list; /* where it is; NULL: its reply is being given */
-    struct yg_hook_call *prev, *next;
+    struct yg_http_call *prev, *next;
     struct yg_transfer *transfer; /* NULL: it waits, or could not begin */
     yodel_timer timer;            /* of its end */
     int result;                   /* what it ends with when the timer fires */
     uint64_t begun_us;
     uint32_t connect_timeout_ms;
     yodel_str body;
-    yg_hook_reply_fn *fn;
+    yg_http_reply_fn *fn;
     void *user;
     /* In the same memory: */
     const char *key;  /* the URL as it was given */
@@ -58,12 +58,12 @@ struct yg_hook_call {
 
 #define YG_SOCKET_BUCKETS 64
 
-struct yg_hook_client {
+struct yg_http_client {
     yodel_loop *loop;
-    struct yg_hook_client_options options;
+    struct yg_http_client_options options;
     CURLM *multi;      /* NULL after its memory has failed, until the next request */
     yodel_timer timer; /* libcurl's */
-    struct yg_hook_socket *sockets[YG_SOCKET_BUCKETS]; /* by descriptor */
+    struct yg_http_socket *sockets[YG_SOCKET_BUCKETS]; /* by descriptor */
     struct yg_call_list waiting, running;
     struct yg_transfer *idle;
     unsigned num_running; /* transfers that carry a call */
@@ -75,19 +75,19 @@ struct yg_hook_client {
 /* ---- client.c ---- */
 
 /* A transfer has come to its end. */
-void yg_hook_client_done(struct yg_transfer *transfer, CURLcode code);
+void yg_http_client_done(struct yg_transfer *transfer, CURLcode code);
 
 /* Ends a call soon, by its timer. */
-void yg_hook_call_fail(struct yg_hook_call *call, int result);
+void yg_http_call_fail(struct yg_http_call *call, int result);
 
 /* libcurl has run out of memory: what it was at is half made, and 7.88 crashes when it meets that
  * again.  So the calls that run end soon, and it begins anew. */
-void yg_hook_client_break(struct yg_hook_client *client);
+void yg_http_client_break(struct yg_http_client *client);
 
 /* ---- client_transfer.c ---- */
 
 /* Begins a call: takes an idle transfer, or makes one.  Returns 0 or -ENOMEM. */
-int yg_transfer_begin(struct yg_hook_call *call);
+int yg_transfer_begin(struct yg_http_call *call);
 
 /* Begins one that has ended anew, if a kept connection was to blame.  Returns whether it did. */
 bool yg_transfer_again(struct yg_transfer *transfer, CURLcode code);
@@ -97,10 +97,10 @@ bool yg_transfer_again(struct yg_transfer *transfer, CURLcode code);
 void yg_transfer_end(struct yg_transfer *transfer);
 
 /* Fills a reply from one that has ended; strings are the transfer's. */
-void yg_transfer_reply(struct yg_transfer *transfer, CURLcode code, struct yg_hook_reply *reply);
+void yg_transfer_reply(struct yg_transfer *transfer, CURLcode code, struct yg_http_reply *reply);
 
 /* Puts it among the idle ones of the client. */
-void yg_transfer_release(struct yg_hook_client *client, struct yg_transfer *transfer);
+void yg_transfer_release(struct yg_http_client *client, struct yg_transfer *transfer);
 
 /* NULL does nothing. */
 void yg_transfer_free(struct yg_transfer *transfer);
@@ -108,15 +108,15 @@ void yg_transfer_free(struct yg_transfer *transfer);
 /* ---- client_sockets.c ---- */
 
 /* Begins with libcurl on the loop, if it has not.  Returns 0 or -ENOMEM. */
-int yg_sockets_start(struct yg_hook_client *client);
+int yg_sockets_start(struct yg_http_client *client);
 
 /* The options of a handle whose sockets are the client's. */
-bool yg_sockets_set_up(struct yg_hook_client *client, struct yg_transfer *transfer);
+bool yg_sockets_set_up(struct yg_http_client *client, struct yg_transfer *transfer);
 
 /* Something of an answer has come. */
 void yg_sockets_answered(struct yg_transfer *transfer);
 
 /* Ends with libcurl, which must have no transfers, and all connections. */
-void yg_sockets_stop(struct yg_hook_client *client);
+void yg_sockets_stop(struct yg_http_client *client);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hook/reply_headers.h"
+#include "http/reply_headers.h"
 
 #include <curl/curl.h>
 #include <string.h>

@@ -12,13 +12,13 @@
 #include <curl/curl.h>
 
 #include "failing.h"
-#include "hook_world.h"
+#include "http_world.h"
 
 /* The client when memory fails: the program's own, and libcurl's. */
 
 #define LONG_MS 30000
 
-static const struct yg_hook_client_options two = {.in_flight = 2, .max_body = 10000};
+static const struct yg_http_client_options two = {.in_flight = 2, .max_body = 10000};
 static const char *const paths[] = {"/large/5000", "/echo", "/large/3000"};
 
 static unsigned failing_at;
@@ -47,7 +47,7 @@ static void post_failing(void)
         yodel_server_stop(world.server, 0);
 }
 
-static void test_hook_client_out_of_memory(void **state)
+static void test_http_client_out_of_memory(void **state)
 {
     bool has_failed;
 
@@ -174,7 +174,7 @@ static void run_failing_of_curl(void)
     assert_int_equal(world.got[5].status, 200);
 }
 
-static void test_hook_client_with_libcurl_out_of_memory(void **state)
+static void test_http_client_with_libcurl_out_of_memory(void **state)
 {
     long live;
 
@@ -191,19 +191,19 @@ static void test_hook_client_with_libcurl_out_of_memory(void **state)
     assert_true(failing_at > 50);
 }
 
-static void test_hook_client_new_with_libcurl_out_of_memory(void **state)
+static void test_http_client_new_with_libcurl_out_of_memory(void **state)
 {
     const long live = curl_live;
-    struct yg_hook_client *client;
+    struct yg_http_client *client;
     int rc;
 
     failing_at = 0;
     do {
         start_failing_of_curl(++failing_at);
-        rc = yg_hook_client_new(NULL, &two, &client);
+        rc = yg_http_client_new(NULL, &two, &client);
         curl_at = 0;
         if (rc == 0)
-            yg_hook_client_free(client);
+            yg_http_client_free(client);
         else
             assert_int_equal(rc, -ENOMEM);
         assert_int_equal(curl_live, live);
@@ -216,9 +216,9 @@ static void test_hook_client_new_with_libcurl_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RUN(test_hook_client_out_of_memory),
-        RUN(test_hook_client_with_libcurl_out_of_memory),
-        RUN(test_hook_client_new_with_libcurl_out_of_memory),
+        RUN(test_http_client_out_of_memory),
+        RUN(test_http_client_with_libcurl_out_of_memory),
+        RUN(test_http_client_new_with_libcurl_out_of_memory),
     };
 
     if (!world_can_run())

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "hook/client_parts.h"
+#include "http/client_parts.h"
 
 /*
  * The descriptors of libcurl's.  It forgets a connection between two requests: but the watch of one
@@ -15,9 +15,9 @@
  * request is given up: it is told later that nobody waits for the descriptor any more, or, if it
  * got the same number for another socket in the same call, nothing at all.
  */
-struct yg_hook_socket {
-    struct yg_hook_socket *next; /* of its bucket */
-    struct yg_hook_client *client;
+struct yg_http_socket {
+    struct yg_http_socket *next; /* of its bucket */
+    struct yg_http_client *client;
     yodel_watch watch;
     int fd;
     unsigned events;
@@ -25,14 +25,14 @@ struct yg_hook_socket {
     bool is_kept;                 /* it has given an answer: on_close() comes */
 };
 
-static struct yg_hook_socket **bucket_of(struct yg_hook_client *client, int fd)
+static struct yg_http_socket **bucket_of(struct yg_http_client *client, int fd)
 {
     return &client->sockets[(unsigned)fd % YG_SOCKET_BUCKETS];
 }
 
-static struct yg_hook_socket *find(struct yg_hook_client *client, int fd)
+static struct yg_http_socket *find(struct yg_http_client *client, int fd)
 {
-    struct yg_hook_socket *at = *bucket_of(client, fd);
+    struct yg_http_socket *at = *bucket_of(client, fd);
 
     while (at != NULL && at->fd != fd)
         at = at->next;
@@ -42,7 +42,7 @@ static struct yg_hook_socket *find(struct yg_hook_client *client, int fd)
 /* ---- what the loop tells ---- */
 
 /* libcurl goes on; then what has ended is told, until the client is gone. */
-static void drive(struct yg_hook_client *client, int fd, int mask)
+static void drive(struct yg_http_client *client, int fd, int mask)
 {
     struct CURLMsg *message;
     bool was_replying = client->is_replying;
@@ -50,13 +50,13 @@ static void drive(struct yg_hook_client *client, int fd, int mask)
 
     client->is_replying = true; /* keeps the struct */
     if (curl_multi_socket_action(client->multi, fd, mask, &num) != CURLM_OK)
-        yg_hook_client_break(client);
+        yg_http_client_break(client);
     while (client->multi != NULL && (message = curl_multi_info_read(client->multi, &num)) != NULL) {
         const CURLcode code = message->data.result;
         struct yg_transfer *transfer = NULL;
 
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-        yg_hook_client_done(transfer, code);
+        yg_http_client_done(transfer, code);
     }
     client->is_replying = was_replying;
     if (client->is_freed)
@@ -65,7 +65,7 @@ static void drive(struct yg_hook_client *client, int fd, int mask)
 
 static void on_ready(yodel_watch *watch, unsigned events, void *user)
 {
-    struct yg_hook_socket *socket = user;
+    struct yg_http_socket *socket = user;
     const int mask = (events & YODEL_WATCH_READABLE ? CURL_CSELECT_IN : 0) |
                      (events & YODEL_WATCH_WRITABLE ? CURL_CSELECT_OUT : 0) |
                      (events & YODEL_WATCH_ERROR ? CURL_CSELECT_ERR : 0);
@@ -85,10 +85,10 @@ static void on_time(yodel_timer *timer, void *user)
 
 /* ---- what libcurl asks for ---- */
 
-static struct yg_hook_socket *add(struct yg_hook_client *client, int fd)
+static struct yg_http_socket *add(struct yg_http_client *client, int fd)
 {
-    struct yg_hook_socket **bucket = bucket_of(client, fd);
-    struct yg_hook_socket *socket = calloc(1, sizeof(*socket));
+    struct yg_http_socket **bucket = bucket_of(client, fd);
+    struct yg_http_socket *socket = calloc(1, sizeof(*socket));
 
     if (socket == NULL)
         return NULL;
@@ -100,9 +100,9 @@ static struct yg_hook_socket *add(struct yg_hook_client *client, int fd)
     return socket;
 }
 
-static void forget(struct yg_hook_client *client, int fd)
+static void forget(struct yg_http_client *client, int fd)
 {
-    struct yg_hook_socket **at = bucket_of(client, fd), *socket;
+    struct yg_http_socket **at = bucket_of(client, fd), *socket;
 
     while (*at != NULL && (*at)->fd != fd)
         at = &(*at)->next;
@@ -113,7 +113,7 @@ static void forget(struct yg_hook_client *client, int fd)
     free(socket);
 }
 
-static int listen_to(struct yg_hook_socket *socket, unsigned events)
+static int listen_to(struct yg_http_socket *socket, unsigned events)
 {
     socket->events = events;
     if (yodel_watch_is_running(&socket->watch))
@@ -122,7 +122,7 @@ static int listen_to(struct yg_hook_socket *socket, unsigned events)
 }
 
 /* One of this number was closed without a word: libcurl believes that it is the same. */
-static int listen_anew(struct yg_hook_socket *socket)
+static int listen_anew(struct yg_http_socket *socket)
 {
     (void)yodel_watch_stop(&socket->watch);
     socket->is_kept = false;
@@ -131,7 +131,7 @@ static int listen_anew(struct yg_hook_socket *socket)
 
 static void fail(struct yg_transfer *transfer, int rc)
 {
-    yg_hook_call_fail(transfer->call, rc == -ENOMEM ? rc : -EIO);
+    yg_http_call_fail(transfer->call, rc == -ENOMEM ? rc : -EIO);
 }
 
 static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_sockaddr *address)
@@ -139,7 +139,7 @@ static curl_socket_t on_open(void *user, curlsocktype purpose, struct curl_socka
     const int type = address->socktype | SOCK_CLOEXEC;
     const int fd = socket(address->family, type, address->protocol);
     struct yg_transfer *transfer = user;
-    struct yg_hook_socket *same;
+    struct yg_http_socket *same;
     int rc;
 
     (void)purpose;
@@ -157,9 +157,9 @@ static int on_close(void *user, curl_socket_t fd)
     return close(fd);
 }
 
-static void unuse(struct yg_hook_client *client, int fd)
+static void unuse(struct yg_http_client *client, int fd)
 {
-    struct yg_hook_socket *socket = find(client, fd);
+    struct yg_http_socket *socket = find(client, fd);
 
     if (socket != NULL && socket->is_kept)
         socket->transfer = NULL;
@@ -167,9 +167,9 @@ static void unuse(struct yg_hook_client *client, int fd)
         forget(client, fd);
 }
 
-static int use(struct yg_hook_client *client, struct yg_transfer *transfer, int fd, unsigned events)
+static int use(struct yg_http_client *client, struct yg_transfer *transfer, int fd, unsigned events)
 {
-    struct yg_hook_socket *socket = find(client, fd);
+    struct yg_http_socket *socket = find(client, fd);
 
     if (socket == NULL && (socket = add(client, fd)) == NULL)
         return -ENOMEM;
@@ -198,7 +198,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *s
 
 void yg_sockets_answered(struct yg_transfer *transfer)
 {
-    struct yg_hook_socket *socket = NULL;
+    struct yg_http_socket *socket = NULL;
 
     if (transfer->fd >= 0)
         socket = find(transfer->call->client, transfer->fd);
@@ -208,7 +208,7 @@ void yg_sockets_answered(struct yg_transfer *transfer)
 
 static int on_timer(CURLM *multi, long ms, void *user)
 {
-    struct yg_hook_client *client = user;
+    struct yg_http_client *client = user;
 
     (void)multi;
     if (ms < 0)
@@ -218,7 +218,7 @@ static int on_timer(CURLM *multi, long ms, void *user)
     return 0;
 }
 
-bool yg_sockets_set_up(struct yg_hook_client *client, struct yg_transfer *transfer)
+bool yg_sockets_set_up(struct yg_http_client *client, struct yg_transfer *transfer)
 {
     CURL *easy = transfer->easy;
 
@@ -228,7 +228,7 @@ bool yg_sockets_set_up(struct yg_hook_client *client, struct yg_transfer *transf
            curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, client) == CURLE_OK;
 }
 
-static bool set_up_multi(struct yg_hook_client *client)
+static bool set_up_multi(struct yg_http_client *client)
 {
     const long num = client->options.in_flight;
     CURLM *multi = client->multi;
@@ -242,7 +242,7 @@ static bool set_up_multi(struct yg_hook_client *client)
            curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, num) == CURLM_OK;
 }
 
-int yg_sockets_start(struct yg_hook_client *client)
+int yg_sockets_start(struct yg_http_client *client)
 {
     if (client->multi != NULL)
         return 0;
@@ -254,7 +254,7 @@ int yg_sockets_start(struct yg_hook_client *client)
     return -ENOMEM;
 }
 
-void yg_sockets_stop(struct yg_hook_client *client)
+void yg_sockets_stop(struct yg_http_client *client)
 {
     curl_multi_cleanup(client->multi);
     client->multi = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef YG_HOOK_CLIENT_H
-#define YG_HOOK_CLIENT_H
+#ifndef YG_HTTP_CLIENT_H
+#define YG_HTTP_CLIENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,12 +18,12 @@
  *
  * Everything is for the thread of the loop.
  */
-struct yg_hook_client;
+struct yg_http_client;
 
-/* One request, from yg_hook_client_post() to its reply or yg_hook_call_cancel(). */
-struct yg_hook_call;
+/* One request, from yg_http_client_post() to its reply or yg_http_call_cancel(). */
+struct yg_http_call;
 
-struct yg_hook_client_options {
+struct yg_http_client_options {
     unsigned
         in_flight;   /* connections, and requests on their way, at most; 0 is 1.  Further requests
                         wait in their order, and their number is the caller's to bound */
@@ -41,17 +41,17 @@ struct yg_hook_client_options {
  *
  * Returns 0, -ENOMEM.
  */
-int yg_hook_client_new(yodel_loop *loop, const struct yg_hook_client_options *options,
-                       struct yg_hook_client **ret_client);
+int yg_http_client_new(yodel_loop *loop, const struct yg_http_client_options *options,
+                       struct yg_http_client **ret_client);
 
 /* Ends all its calls, without replies, and closes its connections.  Also inside a reply, whose
  * content stays valid until it returns.  NULL does nothing. */
-void yg_hook_client_free(struct yg_hook_client *client);
+void yg_http_client_free(struct yg_http_client *client);
 
 /* The calls that have had no reply yet, those that wait for a connection included. */
-size_t yg_hook_client_num_active(const struct yg_hook_client *client);
+size_t yg_http_client_num_active(const struct yg_http_client *client);
 
-struct yg_hook_request {
+struct yg_http_request {
     const char *url; /* copied: "http://...", "https://...", or "unix:PATH:/uri" for HTTP over the
                         Unix socket at PATH, an absolute path without ":/" */
     /* "Name: value" each, NULL behind the last; copied; NULL: none.  Content-Type is
@@ -63,7 +63,7 @@ struct yg_hook_request {
     uint32_t connect_timeout_ms; /* for a name, a connection and TLS; 0: only timeout_ms */
 };
 
-struct yg_hook_reply {
+struct yg_http_reply {
     /*
      * 0: an answer has come, whole.  -ETIMEDOUT; -ECONNREFUSED: nobody listens there; -E2BIG: the
      * answer is too large; -ENOMEM; -EIO: anything else, also half an answer
@@ -84,9 +84,9 @@ struct yg_hook_reply {
  * may be done in here: other calls made and cancelled, and the client freed.
  *
  * reply   valid until this returns
- * user    what yg_hook_client_post() was given
+ * user    what yg_http_client_post() was given
  */
-typedef void yg_hook_reply_fn(const struct yg_hook_reply *reply, void *user);
+typedef void yg_http_reply_fn(const struct yg_http_reply *reply, void *user);
 
 /*
  * Sends a request.  There is exactly one reply, in a later turn of the loop and never inside this
@@ -99,11 +99,11 @@ typedef void yg_hook_reply_fn(const struct yg_hook_reply *reply, void *user);
  * Returns 0; without any effect -ENOMEM, -EINVAL (the URL, or a header that is none or has control
  * characters), YODEL_ERR_CLOSED (the loop ends).
  */
-int yg_hook_client_post(struct yg_hook_client *client, const struct yg_hook_request *request,
-                        yg_hook_reply_fn *fn, void *user, struct yg_hook_call **ret_call);
+int yg_http_client_post(struct yg_http_client *client, const struct yg_http_request *request,
+                        yg_http_reply_fn *fn, void *user, struct yg_http_call **ret_call);
 
 /* Gives a call up: no reply comes, and its body is not read any more.  Whether the back end has
  * seen it is not known.  Also inside the reply of another call.  NULL does nothing. */
-void yg_hook_call_cancel(struct yg_hook_call *call);
+void yg_http_call_cancel(struct yg_http_call *call);
 
 #endif

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "hook/client_parts.h"
-#include "hook/reply_headers.h"
+#include "http/client_parts.h"
+#include "http/reply_headers.h"
 
 #define MAX_HEAD 65536  /* bytes of an answer's heads, those of 1xx and trailers included */
 #define KEEP_BODY 65536 /* bytes of memory that an idle transfer keeps */
@@ -59,7 +59,7 @@ static bool set_authorities(CURL *easy, const char *file)
 
 /* What is the same for all requests.  QUICK_EXIT: a name that is being looked up is given up, not
  * waited for. */
-static bool set_up(struct yg_hook_client *client, struct yg_transfer *transfer)
+static bool set_up(struct yg_http_client *client, struct yg_transfer *transfer)
 {
     CURL *easy = transfer->easy;
 
@@ -83,7 +83,7 @@ static bool set_up(struct yg_hook_client *client, struct yg_transfer *transfer)
            yg_sockets_set_up(client, transfer);
 }
 
-static struct yg_transfer *make(struct yg_hook_client *client)
+static struct yg_transfer *make(struct yg_http_client *client)
 {
     struct yg_transfer *transfer = calloc(1, sizeof(*transfer));
 
@@ -96,13 +96,13 @@ static struct yg_transfer *make(struct yg_hook_client *client)
     return NULL;
 }
 
-static bool is_for(const struct yg_transfer *transfer, const struct yg_hook_call *call)
+static bool is_for(const struct yg_transfer *transfer, const struct yg_http_call *call)
 {
     return transfer->key != NULL && strcmp(transfer->key, call->key) == 0;
 }
 
 /* An idle one, set to the same URL if there is such a one; NULL: none. */
-static struct yg_transfer *take_idle(struct yg_hook_client *client, const struct yg_hook_call *call)
+static struct yg_transfer *take_idle(struct yg_http_client *client, const struct yg_http_call *call)
 {
     struct yg_transfer **at = &client->idle, *transfer;
 
@@ -127,7 +127,7 @@ static CURLU *parse(const char *url)
 }
 
 /* As a text, too, which libcurl has its own retries by. */
-static bool set_url(struct yg_transfer *transfer, const struct yg_hook_call *call)
+static bool set_url(struct yg_transfer *transfer, const struct yg_http_call *call)
 {
     const size_t size = strlen(call->key) + 1;
     CURL *easy = transfer->easy;
@@ -149,7 +149,7 @@ static bool set_url(struct yg_transfer *transfer, const struct yg_hook_call *cal
     return transfer->key != NULL;
 }
 
-static bool set_connect_timeout(struct yg_transfer *transfer, const struct yg_hook_call *call)
+static bool set_connect_timeout(struct yg_transfer *transfer, const struct yg_http_call *call)
 {
     const long ms = call->connect_timeout_ms;
 
@@ -168,7 +168,7 @@ static bool set_again(struct yg_transfer *transfer, bool is_again)
     return curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, is_again ? 1L : 0L) == CURLE_OK;
 }
 
-static bool set_call(struct yg_transfer *transfer, const struct yg_hook_call *call)
+static bool set_call(struct yg_transfer *transfer, const struct yg_http_call *call)
 {
     const curl_off_t len = (curl_off_t)call->body.len;
     CURL *easy = transfer->easy;
@@ -182,9 +182,9 @@ static bool set_call(struct yg_transfer *transfer, const struct yg_hook_call *ca
 
 /* ---- their life ---- */
 
-int yg_transfer_begin(struct yg_hook_call *call)
+int yg_transfer_begin(struct yg_http_call *call)
 {
-    struct yg_hook_client *client = call->client;
+    struct yg_http_client *client = call->client;
     struct yg_transfer *transfer;
 
     if (yg_sockets_start(client) < 0)
@@ -227,7 +227,7 @@ bool yg_transfer_again(struct yg_transfer *transfer, CURLcode code)
 
 void yg_transfer_end(struct yg_transfer *transfer)
 {
-    struct yg_hook_client *client = transfer->call->client;
+    struct yg_http_client *client = transfer->call->client;
 
     (void)curl_multi_remove_handle(client->multi, transfer->easy);
     transfer->call->transfer = NULL;
@@ -235,7 +235,7 @@ void yg_transfer_end(struct yg_transfer *transfer)
     client->num_running--;
 }
 
-void yg_transfer_release(struct yg_hook_client *client, struct yg_transfer *transfer)
+void yg_transfer_release(struct yg_http_client *client, struct yg_transfer *transfer)
 {
     yg_text_reset(&transfer->body);
     if (transfer->body.cap > KEEP_BODY)
@@ -267,7 +267,7 @@ static const char *header(const struct yg_transfer *transfer, const char *name, 
                : NULL;
 }
 
-static void read_headers(const struct yg_transfer *transfer, struct yg_hook_reply *reply)
+static void read_headers(const struct yg_transfer *transfer, struct yg_http_reply *reply)
 {
     struct yg_cache_control control = {0};
     const char *value = header(transfer, "Content-Type", 0);
@@ -318,7 +318,7 @@ static const char *error_of(const struct yg_transfer *transfer, int result, CURL
     return transfer->error[0] != '\0' ? transfer->error : curl_easy_strerror(code);
 }
 
-void yg_transfer_reply(struct yg_transfer *transfer, CURLcode code, struct yg_hook_reply *reply)
+void yg_transfer_reply(struct yg_transfer *transfer, CURLcode code, struct yg_http_reply *reply)
 {
     long status = 0;
 

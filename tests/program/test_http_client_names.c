@@ -13,13 +13,13 @@
 
 #include <cmocka.h>
 
-#include "hook_world.h"
+#include "http_world.h"
 
 /* The client and names, which libcurl looks up on threads of its own: getaddrinfo() is here. */
 
 #define LONG_MS 30000
 
-static const struct yg_hook_client_options plain = {.in_flight = 64, .max_body = 100000};
+static const struct yg_http_client_options plain = {.in_flight = 64, .max_body = 100000};
 
 static sem_t answer;           /* the slow name's */
 static atomic_bool has_waited; /* in vain */
@@ -73,7 +73,7 @@ static void post_names(void)
     CHECK(world_post(1, world_named_url("unknown.test", "/"), YODEL_STR("{}"), LONG_MS) == 0);
 }
 
-static void test_hook_client_tries_all_addresses(void **state)
+static void test_http_client_tries_all_addresses(void **state)
 {
     world.expected = 2;
     world_run(&plain, post_names);
@@ -97,12 +97,12 @@ static void go_on(unsigned n)
 {
     CHECK(num_slow_over == 0);
     if (n == 1) {
-        yg_hook_call_cancel(world.got[2].call);
+        yg_http_call_cancel(world.got[2].call);
         CHECK(world_post(3, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
     }
 }
 
-static void test_hook_client_does_not_wait_for_names(void **state)
+static void test_http_client_does_not_wait_for_names(void **state)
 {
     world.expected = 3;
     world.on_reply = go_on;
@@ -123,8 +123,8 @@ static void test_hook_client_does_not_wait_for_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RUN(test_hook_client_tries_all_addresses),
-        RUN(test_hook_client_does_not_wait_for_names),
+        RUN(test_http_client_tries_all_addresses),
+        RUN(test_http_client_does_not_wait_for_names),
     };
 
     sem_init(&answer, 0, 0);

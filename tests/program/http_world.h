@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef YG_TESTS_HOOK_WORLD_H
-#define YG_TESTS_HOOK_WORLD_H
+#ifndef YG_TESTS_HTTP_WORLD_H
+#define YG_TESTS_HTTP_WORLD_H
 
-#include "hook/client.h"
+#include "http/client.h"
 
 /*
- * A client (hook/client.h) on the one loop of a real server, which this thread runs, and the back
+ * A client (http/client.h) on the one loop of a real server, which this thread runs, and the back
  * end of tests/integration/hostile_backend.py in a process of its own.
  *
  * Callbacks must not jump out of the loop: CHECK() notes what is wrong, and world_run() fails then.
@@ -21,18 +21,18 @@ struct world_got {
     size_t body_len;
     bool is_json;
     uint32_t retry_after_ms, max_age_s;
-    struct yg_hook_call *call;
+    struct yg_http_call *call;
 };
 
 struct world {
     yodel_server *server;
     yodel_loop *loop;
-    struct yg_hook_client *client;
+    struct yg_http_client *client;
     struct world_got got[WORLD_CALLS];
     unsigned num_replies; /* so far */
     unsigned expected;    /* with which the server stops */
     unsigned num_wrong;
-    int started; /* the result of yg_hook_client_new() */
+    int started; /* the result of yg_http_client_new() */
     /* Optional: what is done with each reply, in it. */
     void (*on_reply)(unsigned n);
 };
@@ -65,10 +65,10 @@ int world_post(unsigned n, const char *url, yodel_str body, uint32_t timeout_ms)
  *
  * begin   on the loop, with a client
  */
-void world_run(const struct yg_hook_client_options *options, void (*begin)(void));
+void world_run(const struct yg_http_client_options *options, void (*begin)(void));
 
 /* The same in two steps: descriptors are looked at in the second. */
-void world_run_only(const struct yg_hook_client_options *options, void (*begin)(void));
+void world_run_only(const struct yg_http_client_options *options, void (*begin)(void));
 void world_check_closed(void);
 
 /* Whether this kernel has what YODEL_BACKEND names. */

@@ -9,12 +9,12 @@
 
 #include <cmocka.h>
 
-#include "hook/reply_headers.h"
-#include "hook_world.h"
+#include "http/reply_headers.h"
+#include "http_world.h"
 
 #define LONG_MS 30000
 
-static const struct yg_hook_client_options plain = {.in_flight = 64, .max_body = 100000};
+static const struct yg_http_client_options plain = {.in_flight = 64, .max_body = 100000};
 
 static int forget(void **state)
 {
@@ -51,10 +51,10 @@ static void post_echoes(void)
 {
     CHECK(world_post(0, world_url("/echo?a=b"), YODEL_STR("{\"events\":[]}"), LONG_MS) == 0);
     CHECK(world_post(1, world_unix_url("/echo?c=d"), YODEL_STR(""), LONG_MS) == 0);
-    CHECK(yg_hook_client_num_active(world.client) == 2);
+    CHECK(yg_http_client_num_active(world.client) == 2);
 }
 
-static void test_hook_client_posts(void **state)
+static void test_http_client_posts(void **state)
 {
     world.expected = 2;
     world_run(&plain, post_echoes);
@@ -92,19 +92,19 @@ static void post_wrong(void)
         CHECK(world_post(0, urls[i], YODEL_STR("{}"), LONG_MS) == -EINVAL);
     for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
         const char *const list[] = {headers[i], NULL};
-        const struct yg_hook_request request = {.url = world_url("/echo"), .headers = list};
+        const struct yg_http_request request = {.url = world_url("/echo"), .headers = list};
 
-        CHECK(yg_hook_client_post(world.client, &request, NULL, NULL, NULL) == -EINVAL);
+        CHECK(yg_http_client_post(world.client, &request, NULL, NULL, NULL) == -EINVAL);
     }
-    CHECK(yg_hook_client_num_active(world.client) == 0);
-    yg_hook_call_cancel(NULL);
+    CHECK(yg_http_client_num_active(world.client) == 0);
+    yg_http_call_cancel(NULL);
     yodel_server_stop(world.server, 0);
 }
 
-static void test_hook_client_refuses_wrong_requests(void **state)
+static void test_http_client_refuses_wrong_requests(void **state)
 {
     world_run(&plain, post_wrong);
-    yg_hook_client_free(NULL);
+    yg_http_client_free(NULL);
 }
 
 /* ---- what comes back ---- */
@@ -157,7 +157,7 @@ static void post_asked(void)
     }
 }
 
-static void test_hook_client_takes_what_comes(void **state)
+static void test_http_client_takes_what_comes(void **state)
 {
     world.expected = 2 * NUM_ASKED;
     world_run(&plain, post_asked);
@@ -189,7 +189,7 @@ static void post_headers(void)
         CHECK(world_post(n, world_url(paths[n]), YODEL_STR("{}"), LONG_MS) == 0);
 }
 
-static void test_hook_client_reads_headers(void **state)
+static void test_http_client_reads_headers(void **state)
 {
     world.expected = 8;
     world_run(&plain, post_headers);
@@ -212,7 +212,7 @@ static void post_to_nobody(void)
     CHECK(world_post(3, "http://[::1", YODEL_STR("{}"), LONG_MS) == 0);
 }
 
-static void test_hook_client_tells_that_nobody_is_there(void **state)
+static void test_http_client_tells_that_nobody_is_there(void **state)
 {
     world.expected = 4;
     world_run(&plain, post_to_nobody);
@@ -228,7 +228,7 @@ static void post_after_connecting(unsigned n)
 {
     if (n == 0)
         for (unsigned i = 20; i < 30; i++)
-            yg_hook_call_cancel(world.got[i].call);
+            yg_http_call_cancel(world.got[i].call);
     if (n < 10)
         CHECK(world_post(n + 10, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
 }
@@ -244,7 +244,7 @@ static void post_connecting(void)
               0);
 }
 
-static void test_hook_client_gives_up_connecting(void **state)
+static void test_http_client_gives_up_connecting(void **state)
 {
     world.expected = 30;
     world.on_reply = post_after_connecting;
@@ -262,9 +262,9 @@ static void post_by_tls(void)
     CHECK(world_post(2, world_tls_url("127.0.0.1", "/half"), YODEL_STR("{}"), LONG_MS) == 0);
 }
 
-static void test_hook_client_checks_certificates(void **state)
+static void test_http_client_checks_certificates(void **state)
 {
-    struct yg_hook_client_options options = plain;
+    struct yg_http_client_options options = plain;
 
     world.expected = 3;
     world_run(&options, post_by_tls); /* by the system's */
@@ -311,7 +311,7 @@ static void run_script(const char *const *paths, yodel_str body)
         assert_int_equal(world.got[n].result, 0);
 }
 
-static void test_hook_client_keeps_connections(void **state)
+static void test_http_client_keeps_connections(void **state)
 {
     static const char *const paths[] = {"/echo",        "/status/500", "/echo",
                                         "/large/90000", "/echo",       NULL};
@@ -321,7 +321,7 @@ static void test_hook_client_keeps_connections(void **state)
     assert_int_equal(number_of(4, "served"), 5);
 }
 
-static void test_hook_client_sends_anew_on_another_connection(void **state)
+static void test_http_client_sends_anew_on_another_connection(void **state)
 {
     static const char *const paths[] = {"/echo", "/stale",  "/echo", "/stale?reset=1",
                                         "/echo", "/closes", "/echo", NULL};
@@ -348,12 +348,12 @@ static void post_many(void)
     for (unsigned n = 0; n < 100; n++)
         CHECK(world_post(n, world_url("/gate/4"), YODEL_STR("{}"), LONG_MS) == 0);
     CHECK(world_post(100, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
-    CHECK(yg_hook_client_num_active(world.client) == 101);
+    CHECK(yg_http_client_num_active(world.client) == 101);
 }
 
-static void test_hook_client_waits_for_connections(void **state)
+static void test_http_client_waits_for_connections(void **state)
 {
-    static const struct yg_hook_client_options four = {.in_flight = 4, .max_body = 1000};
+    static const struct yg_http_client_options four = {.in_flight = 4, .max_body = 1000};
 
     world.expected = 101;
     world_run(&four, post_many);
@@ -369,9 +369,9 @@ static void post_behind_one_that_hangs(void)
     CHECK(world_post(2, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
 }
 
-static void test_hook_client_times_out_those_that_wait(void **state)
+static void test_http_client_times_out_those_that_wait(void **state)
 {
-    static const struct yg_hook_client_options one = {.in_flight = 0, .max_body = 1000};
+    static const struct yg_http_client_options one = {.in_flight = 0, .max_body = 1000};
 
     world.expected = 3;
     world_run(&one, post_behind_one_that_hangs);
@@ -384,7 +384,7 @@ static void test_hook_client_times_out_those_that_wait(void **state)
 
 static void cancel(unsigned n)
 {
-    yg_hook_call_cancel(world.got[n].call);
+    yg_http_call_cancel(world.got[n].call);
     world.got[n].call = NULL;
 }
 
@@ -393,7 +393,7 @@ static void cancel_others(unsigned n)
 {
     for (unsigned i = 0; i < 20; i++)
         cancel(i);
-    CHECK(yg_hook_client_num_active(world.client) == 0);
+    CHECK(yg_http_client_num_active(world.client) == 0);
     world.on_reply = NULL;
     CHECK(world_post(20, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
 }
@@ -405,9 +405,9 @@ static void post_twenty(void)
               0);
 }
 
-static void test_hook_client_cancels_in_a_reply(void **state)
+static void test_http_client_cancels_in_a_reply(void **state)
 {
-    static const struct yg_hook_client_options ten = {.in_flight = 10, .max_body = 1000};
+    static const struct yg_http_client_options ten = {.in_flight = 10, .max_body = 1000};
 
     world.expected = 2;
     world.on_reply = cancel_others;
@@ -421,13 +421,13 @@ static void post_and_cancel(void)
     post_twenty();
     for (unsigned n = 0; n < 20; n++)
         cancel(n);
-    CHECK(yg_hook_client_num_active(world.client) == 0);
+    CHECK(yg_http_client_num_active(world.client) == 0);
     CHECK(world_post(20, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
 }
 
-static void test_hook_client_cancels_at_once(void **state)
+static void test_http_client_cancels_at_once(void **state)
 {
-    static const struct yg_hook_client_options ten = {.in_flight = 10, .max_body = 1000};
+    static const struct yg_http_client_options ten = {.in_flight = 10, .max_body = 1000};
 
     world.expected = 1;
     world_run(&ten, post_and_cancel);
@@ -436,14 +436,14 @@ static void test_hook_client_cancels_at_once(void **state)
 
 static void free_client(unsigned n)
 {
-    yg_hook_client_free(world.client);
+    yg_http_client_free(world.client);
     world.client = NULL;
     yodel_server_stop(world.server, 0);
 }
 
-static void test_hook_client_is_freed_in_a_reply(void **state)
+static void test_http_client_is_freed_in_a_reply(void **state)
 {
-    static const struct yg_hook_client_options ten = {.in_flight = 10, .max_body = 1000};
+    static const struct yg_http_client_options ten = {.in_flight = 10, .max_body = 1000};
 
     world.on_reply = free_client;
     world_run(&ten, post_twenty);
@@ -455,7 +455,7 @@ static void post_hang(void)
     CHECK(world_post(0, world_url("/hang"), YODEL_STR("{}"), 50) == 0);
 }
 
-static void test_hook_client_is_freed_in_a_time_out(void **state)
+static void test_http_client_is_freed_in_a_time_out(void **state)
 {
     world.on_reply = free_client;
     world_run(&plain, post_hang);
@@ -468,7 +468,7 @@ static void post_and_stop(void)
     yodel_server_stop(world.server, 0);
 }
 
-static void test_hook_client_ends_with_its_loop(void **state)
+static void test_http_client_ends_with_its_loop(void **state)
 {
     world_run(&plain, post_and_stop);
     assert_int_equal(world.num_replies, 0);
@@ -522,7 +522,7 @@ static void churn(unsigned n)
         const unsigned i = chance(CHURN_SLOTS);
 
         churn_cancelled += world.got[i].call != NULL;
-        yg_hook_call_cancel(world.got[i].call);
+        yg_http_call_cancel(world.got[i].call);
         world.got[i].call = NULL;
     }
     for (unsigned i = 0; i < CHURN_SLOTS && churn_posted < CHURN_CALLS; i++) {
@@ -533,7 +533,7 @@ static void churn(unsigned n)
         churn_posted++;
         CHECK(world_post(i, churn_url(), sent, 1 + chance(100)) == 0);
     }
-    if (yg_hook_client_num_active(world.client) == 0)
+    if (yg_http_client_num_active(world.client) == 0)
         yodel_server_stop(world.server, 0);
 }
 
@@ -542,9 +542,9 @@ static void begin_churn(void)
     churn(0);
 }
 
-static void test_hook_client_survives_all_at_once(void **state)
+static void test_http_client_survives_all_at_once(void **state)
 {
-    struct yg_hook_client_options options = {.in_flight = 8, .max_body = 100000};
+    struct yg_http_client_options options = {.in_flight = 8, .max_body = 100000};
 
     options.ca = world_cert();
     churn_seed = 1;
@@ -557,7 +557,7 @@ static void test_hook_client_survives_all_at_once(void **state)
 
 /* ---- headers of answers ---- */
 
-static void test_hook_client_json_types(void **state)
+static void test_http_client_json_types(void **state)
 {
     static const char *const json[] = {"application/json", "Application/JSON; charset=utf-8",
                                        "application/problem+json", "a/b+Json;x",
@@ -578,7 +578,7 @@ static void test_hook_client_json_types(void **state)
         assert_false(yg_is_json_type(others[i]));
 }
 
-static void test_hook_client_retry_after(void **state)
+static void test_http_client_retry_after(void **state)
 {
     const int64_t now = 1700000000; /* Tue, 14 Nov 2023 22:13:20 GMT */
 
@@ -607,7 +607,7 @@ static uint32_t age_of(const char *first, const char *second)
     return yg_cache_control_age_s(&control);
 }
 
-static void test_hook_client_cache_control(void **state)
+static void test_http_client_cache_control(void **state)
 {
     assert_int_equal(age_of("max-age=60", ""), 60);
     assert_int_equal(age_of("public , Max-Age=\"60\" ,x=y", ""), 60);
@@ -630,26 +630,26 @@ static void test_hook_client_cache_control(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RUN(test_hook_client_posts),
-        RUN(test_hook_client_refuses_wrong_requests),
-        RUN(test_hook_client_takes_what_comes),
-        RUN(test_hook_client_reads_headers),
-        RUN(test_hook_client_tells_that_nobody_is_there),
-        RUN(test_hook_client_gives_up_connecting),
-        RUN(test_hook_client_checks_certificates),
-        RUN(test_hook_client_keeps_connections),
-        RUN(test_hook_client_sends_anew_on_another_connection),
-        RUN(test_hook_client_waits_for_connections),
-        RUN(test_hook_client_times_out_those_that_wait),
-        RUN(test_hook_client_cancels_in_a_reply),
-        RUN(test_hook_client_cancels_at_once),
-        RUN(test_hook_client_is_freed_in_a_reply),
-        RUN(test_hook_client_is_freed_in_a_time_out),
-        RUN(test_hook_client_ends_with_its_loop),
-        RUN(test_hook_client_survives_all_at_once),
-        RUN(test_hook_client_json_types),
-        RUN(test_hook_client_retry_after),
-        RUN(test_hook_client_cache_control),
+        RUN(test_http_client_posts),
+        RUN(test_http_client_refuses_wrong_requests),
+        RUN(test_http_client_takes_what_comes),
+        RUN(test_http_client_reads_headers),
+        RUN(test_http_client_tells_that_nobody_is_there),
+        RUN(test_http_client_gives_up_connecting),
+        RUN(test_http_client_checks_certificates),
+        RUN(test_http_client_keeps_connections),
+        RUN(test_http_client_sends_anew_on_another_connection),
+        RUN(test_http_client_waits_for_connections),
+        RUN(test_http_client_times_out_those_that_wait),
+        RUN(test_http_client_cancels_in_a_reply),
+        RUN(test_http_client_cancels_at_once),
+        RUN(test_http_client_is_freed_in_a_reply),
+        RUN(test_http_client_is_freed_in_a_time_out),
+        RUN(test_http_client_ends_with_its_loop),
+        RUN(test_http_client_survives_all_at_once),
+        RUN(test_http_client_json_types),
+        RUN(test_http_client_retry_after),
+        RUN(test_http_client_cache_control),
     };
 
     if (!world_can_run())

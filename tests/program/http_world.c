@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hook_world.h"
+#include "http_world.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -98,7 +98,7 @@ void world_note_wrong(const char *file, int line, const char *what)
     world.num_wrong++;
 }
 
-static void on_reply(const struct yg_hook_reply *reply, void *user)
+static void on_reply(const struct yg_http_reply *reply, void *user)
 {
     struct world_got *got = user;
     const size_t room = sizeof(got->body) - 1;
@@ -128,7 +128,7 @@ int world_post(unsigned n, const char *url, yodel_str body, uint32_t timeout_ms)
 {
     static const char *const headers[] = {"webhook-id: msg_1", "X-Empty: ", "X-Set:  two words",
                                           NULL};
-    const struct yg_hook_request request = {.url = url,
+    const struct yg_http_request request = {.url = url,
                                             .headers = headers,
                                             .body = body,
                                             .timeout_ms = timeout_ms,
@@ -137,7 +137,7 @@ int world_post(unsigned n, const char *url, yodel_str body, uint32_t timeout_ms)
     int rc;
 
     world.got[n] = (struct world_got){.result = 1};
-    rc = yg_hook_client_post(world.client, &request, on_reply, &world.got[n], &world.got[n].call);
+    rc = yg_http_client_post(world.client, &request, on_reply, &world.got[n], &world.got[n].call);
     CHECK(world.num_replies == before);
     return rc;
 }
@@ -151,7 +151,7 @@ static void on_limit(yodel_timer *timer, void *user)
 }
 
 struct run {
-    const struct yg_hook_client_options *options;
+    const struct yg_http_client_options *options;
     void (*begin)(void);
     yodel_timer limit;
 };
@@ -163,7 +163,7 @@ static int on_start(yodel_loop *loop, void *user)
     world.loop = loop;
     yodel_timer_init(&run->limit, loop, on_limit, NULL);
     (void)yodel_timer_start(&run->limit, LIMIT_MS);
-    world.started = yg_hook_client_new(loop, run->options, &world.client);
+    world.started = yg_http_client_new(loop, run->options, &world.client);
     if (world.started == 0)
         run->begin();
     return world.started;
@@ -171,7 +171,7 @@ static int on_start(yodel_loop *loop, void *user)
 
 static void on_end(yodel_loop *loop, void *user)
 {
-    yg_hook_client_free(world.client);
+    yg_http_client_free(world.client);
     world.client = NULL;
 }
 
@@ -199,7 +199,7 @@ bool world_can_run(void)
 static unsigned fds_before;
 static bool is_warm; /* libuv keeps what it opens for its first loop */
 
-void world_run_only(const struct yg_hook_client_options *options, void (*begin)(void))
+void world_run_only(const struct yg_http_client_options *options, void (*begin)(void))
 {
     struct run run = {.options = options, .begin = begin};
 
@@ -227,7 +227,7 @@ void world_check_closed(void)
     is_warm = true;
 }
 
-void world_run(const struct yg_hook_client_options *options, void (*begin)(void))
+void world_run(const struct yg_http_client_options *options, void (*begin)(void))
 {
     world_run_only(options, begin);
     world_check_closed();
@@ -267,7 +267,7 @@ int world_open(void **state)
     if (fscanf(output, "%d %d %d %d %107s %255s", &back_end.port, &back_end.refused, &back_end.full,
                &back_end.tls, back_end.path, back_end.cert) != 6)
         return -1;
-    world_run(&(struct yg_hook_client_options){.in_flight = 1}, stop);
+    world_run(&(struct yg_http_client_options){.in_flight = 1}, stop);
     return fclose(output);
 }
 

@@ -7,11 +7,11 @@
 
 #include "base/clock.h"
 #include "base/curl.h"
-#include "hook/client_parts.h"
+#include "http/client_parts.h"
 
 /* ---- lists of calls ---- */
 
-static void append(struct yg_call_list *list, struct yg_hook_call *call)
+static void append(struct yg_call_list *list, struct yg_http_call *call)
 {
     call->list = list;
     call->next = NULL;
@@ -23,7 +23,7 @@ static void append(struct yg_call_list *list, struct yg_hook_call *call)
     list->last = call;
 }
 
-static void take_out(struct yg_hook_call *call)
+static void take_out(struct yg_http_call *call)
 {
     struct yg_call_list *list = call->list;
 
@@ -41,40 +41,40 @@ static void take_out(struct yg_hook_call *call)
 /* ---- the end of a call ---- */
 
 /* Begins those that wait, as far as there are connections. */
-static void begin_next(struct yg_hook_client *client)
+static void begin_next(struct yg_http_client *client)
 {
-    struct yg_hook_call *call;
+    struct yg_http_call *call;
 
     while (client->num_running < client->options.in_flight &&
            (call = client->waiting.first) != NULL) {
         take_out(call);
         append(&client->running, call);
         if (yg_transfer_begin(call) < 0)
-            yg_hook_call_fail(call, -ENOMEM);
+            yg_http_call_fail(call, -ENOMEM);
     }
 }
 
-void yg_hook_call_fail(struct yg_hook_call *call, int result)
+void yg_http_call_fail(struct yg_http_call *call, int result)
 {
     call->result = result;
     (void)yodel_timer_start(&call->timer, 0);
 }
 
-void yg_hook_client_break(struct yg_hook_client *client)
+void yg_http_client_break(struct yg_http_client *client)
 {
-    for (struct yg_hook_call *call = client->running.first; call != NULL; call = call->next) {
+    for (struct yg_http_call *call = client->running.first; call != NULL; call = call->next) {
         struct yg_transfer *transfer = call->transfer;
 
         if (transfer == NULL)
             continue;
         yg_transfer_end(transfer);
         yg_transfer_release(client, transfer);
-        yg_hook_call_fail(call, -ENOMEM);
+        yg_http_call_fail(call, -ENOMEM);
     }
     yg_sockets_stop(client);
 }
 
-static void detach(struct yg_hook_call *call)
+static void detach(struct yg_http_call *call)
 {
     (void)yodel_timer_stop(&call->timer);
     take_out(call);
@@ -82,10 +82,10 @@ static void detach(struct yg_hook_call *call)
 }
 
 /* transfer   what the reply's content stands in, which carries nothing any more; NULL: none */
-static void reply_to(struct yg_hook_call *call, struct yg_transfer *transfer,
-                     struct yg_hook_reply *reply)
+static void reply_to(struct yg_http_call *call, struct yg_transfer *transfer,
+                     struct yg_http_reply *reply)
 {
-    struct yg_hook_client *client = call->client;
+    struct yg_http_client *client = call->client;
     const bool was_replying = client->is_replying;
 
     reply->took_us = yg_clock_us() - call->begun_us;
@@ -104,10 +104,10 @@ static void reply_to(struct yg_hook_call *call, struct yg_transfer *transfer,
     begin_next(client);
 }
 
-void yg_hook_client_done(struct yg_transfer *transfer, CURLcode code)
+void yg_http_client_done(struct yg_transfer *transfer, CURLcode code)
 {
-    struct yg_hook_call *call = transfer->call;
-    struct yg_hook_reply reply = {.error = ""};
+    struct yg_http_call *call = transfer->call;
+    struct yg_http_reply reply = {.error = ""};
 
     if (yg_transfer_again(transfer, code))
         return;
@@ -126,9 +126,9 @@ static const char *error_of(int result)
 
 static void on_time(yodel_timer *timer, void *user)
 {
-    struct yg_hook_call *call = user;
+    struct yg_http_call *call = user;
     struct yg_transfer *transfer = call->transfer;
-    struct yg_hook_reply reply = {.result = call->result, .error = error_of(call->result)};
+    struct yg_http_reply reply = {.result = call->result, .error = error_of(call->result)};
 
     (void)timer;
     detach(call);
@@ -191,7 +191,7 @@ struct wanted {
     const char *own[3];
 };
 
-static struct wanted measure(const struct yg_hook_request *request)
+static struct wanted measure(const struct yg_http_request *request)
 {
     struct wanted wanted = {0};
     bool has_type = false, has_agent = false;
@@ -229,7 +229,7 @@ static char *copy(const char **ret_string, char *to, const char *ptr, size_t len
     return to + len + 1;
 }
 
-static char *copy_url(struct yg_hook_call *call, char *at, const char *url)
+static char *copy_url(struct yg_http_call *call, char *at, const char *url)
 {
     yodel_str path, uri;
 
@@ -245,7 +245,7 @@ static char *copy_url(struct yg_hook_call *call, char *at, const char *url)
     return at + uri.len + 1;
 }
 
-static void copy_headers(struct yg_hook_call *call, char *at, const struct yg_hook_request *request,
+static void copy_headers(struct yg_http_call *call, char *at, const struct yg_http_request *request,
                          const struct wanted *wanted)
 {
     struct curl_slist *list = (struct curl_slist *)(call + 1);
@@ -263,12 +263,12 @@ static void copy_headers(struct yg_hook_call *call, char *at, const struct yg_ho
     }
 }
 
-static struct yg_hook_call *make_call(struct yg_hook_client *client,
-                                      const struct yg_hook_request *request,
+static struct yg_http_call *make_call(struct yg_http_client *client,
+                                      const struct yg_http_request *request,
                                       const struct wanted *wanted)
 {
     const uint32_t connect_ms = request->connect_timeout_ms;
-    struct yg_hook_call *call = malloc(sizeof(*call) + wanted->size);
+    struct yg_http_call *call = malloc(sizeof(*call) + wanted->size);
     char *at;
 
     if (call == NULL)
@@ -285,9 +285,9 @@ static struct yg_hook_call *make_call(struct yg_hook_client *client,
     return call;
 }
 
-static int begin(struct yg_hook_call *call)
+static int begin(struct yg_http_call *call)
 {
-    struct yg_hook_client *client = call->client;
+    struct yg_http_client *client = call->client;
 
     if (client->num_running >= client->options.in_flight || client->waiting.first != NULL) {
         append(&client->waiting, call);
@@ -297,11 +297,11 @@ static int begin(struct yg_hook_call *call)
     return yg_transfer_begin(call);
 }
 
-int yg_hook_client_post(struct yg_hook_client *client, const struct yg_hook_request *request,
-                        yg_hook_reply_fn *fn, void *user, struct yg_hook_call **ret_call)
+int yg_http_client_post(struct yg_http_client *client, const struct yg_http_request *request,
+                        yg_http_reply_fn *fn, void *user, struct yg_http_call **ret_call)
 {
     const struct wanted wanted = measure(request);
-    struct yg_hook_call *call;
+    struct yg_http_call *call;
     int rc;
 
     if (wanted.size == 0)
@@ -325,9 +325,9 @@ int yg_hook_client_post(struct yg_hook_client *client, const struct yg_hook_requ
     return 0;
 }
 
-void yg_hook_call_cancel(struct yg_hook_call *call)
+void yg_http_call_cancel(struct yg_http_call *call)
 {
-    struct yg_hook_client *client;
+    struct yg_http_client *client;
     struct yg_transfer *transfer;
 
     if (call == NULL || call->list == NULL)
@@ -343,7 +343,7 @@ void yg_hook_call_cancel(struct yg_hook_call *call)
     begin_next(client);
 }
 
-size_t yg_hook_client_num_active(const struct yg_hook_client *client)
+size_t yg_http_client_num_active(const struct yg_http_client *client)
 {
     return client->num_active;
 }
@@ -352,7 +352,7 @@ size_t yg_hook_client_num_active(const struct yg_hook_client *client)
 
 static void drop_calls(struct yg_call_list *list)
 {
-    struct yg_hook_call *call;
+    struct yg_http_call *call;
 
     while ((call = list->first) != NULL) {
         struct yg_transfer *transfer = call->transfer;
@@ -365,7 +365,7 @@ static void drop_calls(struct yg_call_list *list)
     }
 }
 
-void yg_hook_client_free(struct yg_hook_client *client)
+void yg_http_client_free(struct yg_http_client *client)
 {
     struct yg_transfer *transfer;
 
@@ -383,10 +383,10 @@ void yg_hook_client_free(struct yg_hook_client *client)
         free(client);
 }
 
-int yg_hook_client_new(yodel_loop *loop, const struct yg_hook_client_options *options,
-                       struct yg_hook_client **ret_client)
+int yg_http_client_new(yodel_loop *loop, const struct yg_http_client_options *options,
+                       struct yg_http_client **ret_client)
 {
-    struct yg_hook_client *client;
+    struct yg_http_client *client;
 
     if (yg_curl_init() < 0 || (client = calloc(1, sizeof(*client))) == NULL)
         return -ENOMEM;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef YG_HOOK_REPLY_HEADERS_H
-#define YG_HOOK_REPLY_HEADERS_H
+#ifndef YG_HTTP_REPLY_HEADERS_H
+#define YG_HTTP_REPLY_HEADERS_H
 
 #include <stdbool.h>
 #include <stdint.h>
