@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/nearest.h"
 #include "cli/output.h"
 #include "cli/token_io.h"
-#include "command/attachment.h"
 
 #define MAX_MS 30000 /* for a call, unless --max-time says otherwise */
 #define MAX_ATTACHMENT ((size_t)64 << 20)
@@ -291,13 +291,13 @@ static int add_document(struct yg_api_words *words, const struct word_option *op
 
 static json_t *encode(const struct yg_text *file)
 {
-    const size_t len = YG_ATTACHMENT_CHARS(file->len);
+    const size_t len = YG_BASE64_CHARS(file->len);
     char *text = malloc(len + 1);
     json_t *string;
 
     if (text == NULL)
         return NULL;
-    yg_attachment_encode((const uint8_t *)yg_text_string(file), file->len, text);
+    yg_base64_encode((const uint8_t *)yg_text_string(file), file->len, text);
     string = json_stringn(text, len);
     free(text);
     return string;

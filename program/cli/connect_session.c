@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "cli/emit_line.h"
 #include "cli/output.h"
 #include "cli/token_io.h"
-#include "command/attachment.h"
 
 #define COMMAND YG_CONNECT_COMMAND
 #define HIGH_WATER ((size_t)1 << 20) /* bytes that wait, above which no input is read */
@@ -193,12 +193,12 @@ static int emit(struct session *session, const char *ptr, size_t len)
 
 static int send_binary(struct session *session, const char *ptr, size_t len)
 {
-    uint8_t *bytes = malloc(YG_ATTACHMENT_BYTES(len) + 1);
+    uint8_t *bytes = malloc(YG_BASE64_BYTES(len) + 1);
     size_t num = 0;
     int rc = -ENOMEM;
 
     if (bytes != NULL)
-        rc = yg_attachment_decode(ptr, len, bytes, &num)
+        rc = yg_base64_decode(ptr, len, bytes, &num)
                  ? yg_ws_send(&session->ws, YG_FRAME_BINARY, bytes, num)
                  : -EINVAL;
     free(bytes);

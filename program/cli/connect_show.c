@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "cli/connect.h"
 #include "cli/output.h"
 #include "cli/plain.h"
-#include "command/attachment.h"
 
 /* ---- when it ends ---- */
 
@@ -75,14 +75,14 @@ enum yg_watch_result yg_watcher_take(struct yg_watcher *watcher, const char *nam
 
 static void put_base64(struct yg_text *line, yodel_bytes bytes)
 {
-    char *chars = malloc(YG_ATTACHMENT_CHARS(bytes.len) + 1);
+    char *chars = malloc(YG_BASE64_CHARS(bytes.len) + 1);
 
     if (chars == NULL) {
         line->failed = true;
         return;
     }
-    yg_attachment_encode(bytes.ptr, bytes.len, chars);
-    yg_text_add(line, chars, YG_ATTACHMENT_CHARS(bytes.len));
+    yg_base64_encode(bytes.ptr, bytes.len, chars);
+    yg_text_add(line, chars, YG_BASE64_CHARS(bytes.len));
     free(chars);
 }
 

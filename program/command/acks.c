@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command/attachment.h"
+#include "base/base64.h"
 
 /* Sockets that are asked in one turn of the loop. */
 #define AT_ONCE 250
@@ -50,13 +50,13 @@ size_t yg_acks_num_open(const struct yg_acks *acks)
 
 static json_t *encode(yodel_bytes bytes)
 {
-    const size_t len = YG_ATTACHMENT_CHARS(bytes.len);
+    const size_t len = YG_BASE64_CHARS(bytes.len);
     char *text = malloc(len + 1);
     json_t *string;
 
     if (text == NULL)
         return NULL;
-    yg_attachment_encode(bytes.ptr, bytes.len, text);
+    yg_base64_encode(bytes.ptr, bytes.len, text);
     string = json_stringn(text, len);
     free(text);
     return string;
@@ -97,7 +97,7 @@ static bool has_room(struct yg_acks *acks, const yodel_sio_answers *answers)
     size_t size = answers->json.len;
 
     for (size_t i = 0; i < answers->num_attachments; i++)
-        size += YG_ATTACHMENT_CHARS(answers->attachments[i].len);
+        size += YG_BASE64_CHARS(answers->attachments[i].len);
     return atomic_fetch_add(&acks->bytes, size) + size <= YG_ACKS_BYTES;
 }
 

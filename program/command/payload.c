@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "command/attachment.h"
+#include "base/base64.h"
 #include "command/fields.h"
 #include "command/reach.h"
 
@@ -21,10 +21,10 @@ static bool decode(struct yg_json *object, const char *name, size_t index, const
         yg_fields_complain_item(object, name, index, "must be a string");
         return true;
     }
-    bytes = yg_arena_take(&command->arena, YG_ATTACHMENT_BYTES(len) + 1);
+    bytes = yg_arena_take(&command->arena, YG_BASE64_BYTES(len) + 1);
     if (bytes == NULL)
         return false;
-    if (!yg_attachment_decode(json_string_value(item), len, bytes, &out->len))
+    if (!yg_base64_decode(json_string_value(item), len, bytes, &out->len))
         yg_fields_complain_item(object, name, index, "is not base64 (RFC 4648 section 4)");
     out->ptr = bytes;
     return true;

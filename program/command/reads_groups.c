@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/json_read.h"
-#include "command/attachment.h"
 #include "command/reads.h"
 
 /* Runs a call of the library that tells a parcel; it is dropped when that fails. */
@@ -152,13 +152,13 @@ static const char *group_of(const struct yg_run *run, struct group_name *name)
 
 static json_t *show_binary(const yodel_kept_message *message)
 {
-    const size_t len = YG_ATTACHMENT_CHARS(message->data.len);
+    const size_t len = YG_BASE64_CHARS(message->data.len);
     char *text = malloc(len + 1);
     json_t *item;
 
     if (text == NULL)
         return NULL;
-    yg_attachment_encode(message->data.ptr, message->data.len, text);
+    yg_base64_encode(message->data.ptr, message->data.len, text);
     item = json_pack("{ssss%}", "offset", message->offset, "attachment", text, len);
     free(text);
     return item;

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <yodel/decision.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
-#include "command/attachment.h"
 #include "hook/members.h"
 #include "serve/hooked_parts.h"
 #include "serve/hooks.h"
@@ -487,7 +487,7 @@ static void put_attachments(struct yg_text *text, const yodel_sio_event *event)
         const yodel_bytes bytes = yodel_sio_event_attachment(event, i);
 
         yg_text_puts(text, i > 0 ? "," : "");
-        yg_attachment_put(text, bytes.ptr, bytes.len);
+        yg_base64_put(text, bytes.ptr, bytes.len);
     }
     yg_text_putc(text, ']');
 }

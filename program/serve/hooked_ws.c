@@ -7,8 +7,8 @@
 #include <string.h>
 #include <yodel/decision.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
-#include "command/attachment.h"
 #include "hook/members.h"
 #include "serve/hooked.h"
 #include "serve/hooked_ws_parts.h"
@@ -370,7 +370,7 @@ static void put_message(struct yg_text *text, const yodel_ws_message *message)
         return;
     }
     yg_text_puts(text, "{\"_placeholder\":true,\"num\":0}],\"ack\":false,\"attachments\":[");
-    yg_attachment_put(text, message->data.ptr, message->data.len);
+    yg_base64_put(text, message->data.ptr, message->data.len);
     yg_text_putc(text, ']');
 }
 

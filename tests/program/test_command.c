@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "command/attachment.h"
+#include "base/base64.h"
 #include "command/command.h"
 #include "command/rights.h"
 #include "failing.h"
@@ -426,15 +426,15 @@ static void test_command_out_of_memory(void **state)
 static void test_command_attachments_go_round(void **state)
 {
     uint8_t bytes[64], again[66];
-    char text[YG_ATTACHMENT_CHARS(64)];
+    char text[YG_BASE64_CHARS(64)];
 
     for (size_t i = 0; i < sizeof(bytes); i++)
         bytes[i] = (uint8_t)(i * 37 + 11);
     for (size_t len = 0; len <= sizeof(bytes); len++) {
         size_t num = 99;
 
-        yg_attachment_encode(bytes, len, text);
-        assert_true(yg_attachment_decode(text, YG_ATTACHMENT_CHARS(len), again, &num));
+        yg_base64_encode(bytes, len, text);
+        assert_true(yg_base64_decode(text, YG_BASE64_CHARS(len), again, &num));
         assert_int_equal(num, len);
         assert_memory_equal(again, bytes, len);
     }

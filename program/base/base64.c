@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "command/attachment.h"
+#include "base/base64.h"
 
 #include "base/text.h"
 
@@ -40,7 +40,7 @@ static size_t decode_four(const char *text, uint8_t *out)
     return num;
 }
 
-bool yg_attachment_decode(const char *text, size_t len, uint8_t *ret_bytes, size_t *ret_len)
+bool yg_base64_decode(const char *text, size_t len, uint8_t *ret_bytes, size_t *ret_len)
 {
     size_t done = 0;
 
@@ -57,7 +57,7 @@ bool yg_attachment_decode(const char *text, size_t len, uint8_t *ret_bytes, size
     return true;
 }
 
-void yg_attachment_encode(const uint8_t *bytes, size_t len, char *ret_text)
+void yg_base64_encode(const uint8_t *bytes, size_t len, char *ret_text)
 {
     for (size_t i = 0; i < len; i += 3) {
         const uint32_t bits = (uint32_t)bytes[i] << 16 |
@@ -71,16 +71,16 @@ void yg_attachment_encode(const uint8_t *bytes, size_t len, char *ret_text)
     }
 }
 
-void yg_attachment_put(struct yg_text *text, const uint8_t *bytes, size_t len)
+void yg_base64_put(struct yg_text *text, const uint8_t *bytes, size_t len)
 {
-    char chars[YG_ATTACHMENT_CHARS(PART)];
+    char chars[YG_BASE64_CHARS(PART)];
 
     yg_text_putc(text, '"');
     while (len > 0) {
         const size_t part = len < PART ? len : PART;
 
-        yg_attachment_encode(bytes, part, chars);
-        yg_text_add(text, chars, YG_ATTACHMENT_CHARS(part));
+        yg_base64_encode(bytes, part, chars);
+        yg_text_add(text, chars, YG_BASE64_CHARS(part));
         bytes += part;
         len -= part;
     }
