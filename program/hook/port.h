@@ -28,7 +28,7 @@ struct yg_hook_port {
     /* The same, soon, from any thread; it may be forgotten when memory ends.  NULL: without
      * yg_hook_setup.turns. */
     void (*poke)(void *user);
-    /* As yg_http_client_post() and yg_http_call_cancel(). */
+    /* As yg_http_client_send() and yg_http_call_cancel(). */
     int (*post)(void *user, const struct yg_http_request *request, yg_http_reply_fn *reply,
                 void *reply_user, struct yg_http_call **ret_call);
     void (*cancel)(void *user, struct yg_http_call *call);

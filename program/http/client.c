@@ -208,7 +208,7 @@ static struct wanted measure(const struct yg_http_request *request)
         has_type |= strncasecmp(header, "Content-Type:", 13) == 0;
         has_agent |= strncasecmp(header, "User-Agent:", 11) == 0;
     }
-    if (!has_type)
+    if (!has_type && !request->is_get)
         wanted.own[wanted.num_own++] = content_type;
     if (!has_agent)
         wanted.own[wanted.num_own++] = user_agent;
@@ -279,6 +279,7 @@ static struct yg_http_call *make_call(struct yg_http_client *client,
     call->begun_us = yg_clock_us();
     call->connect_timeout_ms = connect_ms == 0 || connect_ms > INT32_MAX ? INT32_MAX : connect_ms;
     call->body = request->body;
+    call->is_get = request->is_get;
     yodel_timer_init(&call->timer, client->loop, on_time, call);
     at = (char *)((struct curl_slist *)(call + 1) + wanted->num_headers + wanted->num_own);
     copy_headers(call, copy_url(call, at, request->url), request, wanted);
@@ -297,7 +298,7 @@ static int begin(struct yg_http_call *call)
     return yg_transfer_begin(call);
 }
 
-int yg_http_client_post(struct yg_http_client *client, const struct yg_http_request *request,
+int yg_http_client_send(struct yg_http_client *client, const struct yg_http_request *request,
                         yg_http_reply_fn *fn, void *user, struct yg_http_call **ret_call)
 {
     const struct wanted wanted = measure(request);

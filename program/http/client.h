@@ -2,25 +2,28 @@
 #ifndef YG_HTTP_CLIENT_H
 #define YG_HTTP_CLIENT_H
 
+#include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <yodel/loop.h>
 
 /*
- * The HTTP client that asks back ends: one for each loop, which it never blocks.  It POSTs, over
- * HTTP/1.1 connections that are kept.  It follows no redirects, takes no proxy from the
- * environment, keeps no cookies, and holds certificates against the system's roots.  An answer is
- * whatever the back end says with whatever status; only when none comes whole is it an error.
+ * An HTTP client of a loop, which it never blocks, over HTTP/1.1 connections that are kept.  It
+ * follows no redirects, takes no proxy from the environment, keeps no cookies, and holds
+ * certificates against the system's roots.  An answer is whatever the server says with whatever
+ * status; only when none comes whole is it an error.
  *
- * A kept connection that the back end has closed meanwhile is noticed, and the request is sent anew
- * on another: a back end may see a request twice, and tells it by its id.
+ * A kept connection that the server has closed meanwhile is noticed, and the request is sent anew
+ * on another: a server may see a request twice, and tells it by what is in it.
  *
  * Everything is for the thread of the loop.
  */
 struct yg_http_client;
+struct curl_slist;
+struct yg_transfer;
 
-/* One request, from yg_http_client_post() to its reply or yg_http_call_cancel(). */
+/* One request, from yg_http_client_send() to its reply or yg_http_call_cancel(). */
 struct yg_http_call;
 
 struct yg_http_client_options {
@@ -30,6 +33,12 @@ struct yg_http_client_options {
     size_t max_body; /* bytes of an answer's body; more is -E2BIG.  Its head has 64 KiB */
     const char *ca;  /* a file of the authorities of https, borrowed until the client is freed; NULL
                         or "": the system's */
+    SSL_CTX *tls;    /* whose authorities are those of https, in place of a file; borrowed until the
+                        client is freed; NULL: none */
+    /* Where names are, as CURLOPT_RESOLVE has it; others are looked up.  Borrowed until the client
+     * is freed; NULL: none. */
+    const struct curl_slist *addresses;
+    bool is_insecure; /* certificates are not looked at */
 };
 
 /*
@@ -54,7 +63,8 @@ size_t yg_http_client_num_active(const struct yg_http_client *client);
 struct yg_http_request {
     const char *url; /* copied: "http://...", "https://...", or "unix:PATH:/uri" for HTTP over the
                         Unix socket at PATH, an absolute path without ":/" */
-    /* "Name: value" each, NULL behind the last; copied; NULL: none.  Content-Type is
+    bool is_get;     /* a GET, without a body; else a POST */
+    /* "Name: value" each, NULL behind the last; copied; NULL: none.  Content-Type, of a POST, is
      * application/json, and User-Agent yodel's, unless they are among them; Host, Content-Length
      * and Connection are made. */
     const char *const *headers;
@@ -77,14 +87,18 @@ struct yg_http_reply {
     uint32_t retry_after_ms; /* Retry-After, in seconds or as a date; at most an hour; 0: none */
     uint32_t max_age_s;      /* max-age of Cache-Control; 0: none, or no-store, no-cache, private */
     uint64_t took_us;        /* since the call, also of an error */
+    const struct yg_transfer *transfer; /* the client's; NULL after an error */
 };
+
+/* The n-th value of a header of an answer, valid as long as the reply; NULL: there is none. */
+const char *yg_http_reply_header(const struct yg_http_reply *reply, const char *name, size_t n);
 
 /*
  * What became of a call, which is over and must not be cancelled any more.  Whatever the client has
  * may be done in here: other calls made and cancelled, and the client freed.
  *
  * reply   valid until this returns
- * user    what yg_http_client_post() was given
+ * user    what yg_http_client_send() was given
  */
 typedef void yg_http_reply_fn(const struct yg_http_reply *reply, void *user);
 
@@ -99,10 +113,10 @@ typedef void yg_http_reply_fn(const struct yg_http_reply *reply, void *user);
  * Returns 0; without any effect -ENOMEM, -EINVAL (the URL, or a header that is none or has control
  * characters), YODEL_ERR_CLOSED (the loop ends).
  */
-int yg_http_client_post(struct yg_http_client *client, const struct yg_http_request *request,
+int yg_http_client_send(struct yg_http_client *client, const struct yg_http_request *request,
                         yg_http_reply_fn *fn, void *user, struct yg_http_call **ret_call);
 
-/* Gives a call up: no reply comes, and its body is not read any more.  Whether the back end has
+/* Gives a call up: no reply comes, and its body is not read any more.  Whether the server has
  * seen it is not known.  Also inside the reply of another call.  NULL does nothing. */
 void yg_http_call_cancel(struct yg_http_call *call);
 

@@ -24,6 +24,7 @@ struct yg_transfer {
     char *key;    /* the URL that the handle is set to; NULL: none */
     CURLU *parts; /* the same, parsed once; NULL: libcurl parses it, and says what is wrong */
     uint32_t connect_timeout_ms;
+    bool is_get;     /* what the handle is set to */
     bool is_again;   /* it was sent anew, on a connection of its own */
     int failure;     /* of a callback: why libcurl was told to stop; else 0 */
     size_t head_len; /* bytes of the answer's heads so far */
@@ -46,6 +47,7 @@ struct yg_http_call {
     int result;                   /* what it ends with when the timer fires */
     uint64_t begun_us;
     uint32_t connect_timeout_ms;
+    bool is_get;
     yodel_str body;
     yg_http_reply_fn *fn;
     void *user;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,12 +50,37 @@ static size_t on_body(char *ptr, size_t size, size_t num, void *user)
 
 /* ---- handles ---- */
 
-/* Those of the file alone: libcurl looks into the system's folder, too, if it is not told. */
-static bool set_authorities(CURL *easy, const char *file)
+/* Each handle would read them anew, and keep them. */
+static CURLcode share_authorities(CURL *easy, void *to, void *user)
 {
-    return file == NULL || *file == '\0' ||
-           (curl_easy_setopt(easy, CURLOPT_CAINFO, file) == CURLE_OK &&
-            curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK);
+    (void)easy;
+    SSL_CTX_set1_cert_store(to, SSL_CTX_get_cert_store(user));
+    return CURLE_OK;
+}
+
+/* Those alone: libcurl looks into the system's folder, too, if it is not told. */
+static bool set_authorities(CURL *easy, const struct yg_http_client_options *options)
+{
+    const char *file = options->ca != NULL && *options->ca != '\0' ? options->ca : NULL;
+
+    if (file == NULL && options->tls == NULL)
+        return true;
+    return curl_easy_setopt(easy, CURLOPT_CAINFO, file) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK &&
+           (options->tls == NULL ||
+            (curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, share_authorities) == CURLE_OK &&
+             curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, options->tls) == CURLE_OK));
+}
+
+/* Where it goes to, and whether that must show who it is. */
+static bool set_servers(CURL *easy, const struct yg_http_client_options *options)
+{
+    return set_authorities(easy, options) &&
+           (!options->is_insecure ||
+            (curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK &&
+             curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L) == CURLE_OK)) &&
+           (options->addresses == NULL ||
+            curl_easy_setopt(easy, CURLOPT_RESOLVE, options->addresses) == CURLE_OK);
 }
 
 /* What is the same for all requests.  QUICK_EXIT: a name that is being looked up is given up, not
@@ -63,7 +89,7 @@ static bool set_up(struct yg_http_client *client, struct yg_transfer *transfer)
 {
     CURL *easy = transfer->easy;
 
-    return set_authorities(easy, client->options.ca) &&
+    return set_servers(easy, &client->options) &&
            curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head) == CURLE_OK &&
@@ -168,16 +194,27 @@ static bool set_again(struct yg_transfer *transfer, bool is_again)
     return curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, is_again ? 1L : 0L) == CURLE_OK;
 }
 
+static bool set_method(struct yg_transfer *transfer, bool is_get)
+{
+    if (transfer->is_get == is_get)
+        return true;
+    transfer->is_get = is_get;
+    return curl_easy_setopt(transfer->easy, is_get ? CURLOPT_HTTPGET : CURLOPT_POST, 1L) ==
+           CURLE_OK;
+}
+
+static bool set_body(CURL *easy, yodel_str body)
+{
+    return curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.len > 0 ? body.ptr : "") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) == CURLE_OK;
+}
+
 static bool set_call(struct yg_transfer *transfer, const struct yg_http_call *call)
 {
-    const curl_off_t len = (curl_off_t)call->body.len;
-    CURL *easy = transfer->easy;
-
     return set_url(transfer, call) && set_connect_timeout(transfer, call) &&
-           set_again(transfer, false) &&
-           curl_easy_setopt(easy, CURLOPT_POSTFIELDS, len > 0 ? call->body.ptr : "") == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, len) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers) == CURLE_OK;
+           set_again(transfer, false) && (call->is_get || set_body(transfer->easy, call->body)) &&
+           set_method(transfer, call->is_get) &&
+           curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, call->headers) == CURLE_OK;
 }
 
 /* ---- their life ---- */
@@ -267,6 +304,11 @@ static const char *header(const struct yg_transfer *transfer, const char *name, 
                : NULL;
 }
 
+const char *yg_http_reply_header(const struct yg_http_reply *reply, const char *name, size_t n)
+{
+    return reply->transfer != NULL ? header(reply->transfer, name, n) : NULL;
+}
+
 static void read_headers(const struct yg_transfer *transfer, struct yg_http_reply *reply)
 {
     struct yg_cache_control control = {0};
@@ -330,6 +372,7 @@ void yg_transfer_reply(struct yg_transfer *transfer, CURLcode code, struct yg_ht
         reply->error = error_of(transfer, reply->result, code);
         return;
     }
+    reply->transfer = transfer;
     reply->status = (unsigned)status;
     reply->body = (yodel_str){transfer->body.ptr, transfer->body.len};
     read_headers(transfer, reply);

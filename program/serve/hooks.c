@@ -172,7 +172,7 @@ static int post(void *user, const struct yg_http_request *request, yg_http_reply
 {
     struct served *served = user;
 
-    return yg_http_client_post(served->line->client, request, reply, reply_user, ret_call);
+    return yg_http_client_send(served->line->client, request, reply, reply_user, ret_call);
 }
 
 static void cancel(void *user, struct yg_http_call *call)

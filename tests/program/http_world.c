@@ -103,6 +103,7 @@ static void on_reply(const struct yg_http_reply *reply, void *user)
     struct world_got *got = user;
     const size_t room = sizeof(got->body) - 1;
     const size_t len = reply->body.len < room ? reply->body.len : room;
+    const char *type;
 
     CHECK(got->result == 1);
     CHECK((reply->result == 0) == (*reply->error == '\0'));
@@ -114,6 +115,9 @@ static void on_reply(const struct yg_http_reply *reply, void *user)
         memcpy(got->body, reply->body.ptr, len);
     got->body[len] = '\0';
     got->body_len = reply->body.len;
+    if ((type = yg_http_reply_header(reply, "content-type", 0)) != NULL)
+        snprintf(got->type, sizeof(got->type), "%s", type);
+    CHECK(yg_http_reply_header(reply, "content-type", 1) == NULL);
     got->is_json = reply->is_json;
     got->retry_after_ms = reply->retry_after_ms;
     got->max_age_s = reply->max_age_s;
@@ -129,6 +133,7 @@ int world_post(unsigned n, const char *url, yodel_str body, uint32_t timeout_ms)
     static const char *const headers[] = {"webhook-id: msg_1", "X-Empty: ", "X-Set:  two words",
                                           NULL};
     const struct yg_http_request request = {.url = url,
+                                            .is_get = world.is_get,
                                             .headers = headers,
                                             .body = body,
                                             .timeout_ms = timeout_ms,
@@ -137,7 +142,7 @@ int world_post(unsigned n, const char *url, yodel_str body, uint32_t timeout_ms)
     int rc;
 
     world.got[n] = (struct world_got){.result = 1};
-    rc = yg_http_client_post(world.client, &request, on_reply, &world.got[n], &world.got[n].call);
+    rc = yg_http_client_send(world.client, &request, on_reply, &world.got[n], &world.got[n].call);
     CHECK(world.num_replies == before);
     return rc;
 }

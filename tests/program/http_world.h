@@ -19,6 +19,7 @@ struct world_got {
     unsigned status;
     char body[4096]; /* its beginning, NUL-terminated */
     size_t body_len;
+    char type[64]; /* Content-Type */
     bool is_json;
     uint32_t retry_after_ms, max_age_s;
     struct yg_http_call *call;
@@ -32,6 +33,7 @@ struct world {
     unsigned num_replies; /* so far */
     unsigned expected;    /* with which the server stops */
     unsigned num_wrong;
+    bool is_get; /* of what is sent */
     int started; /* the result of yg_http_client_new() */
     /* Optional: what is done with each reply, in it. */
     void (*on_reply)(unsigned n);
@@ -55,7 +57,7 @@ const char *world_tls_url(const char *host, const char *path);
 /* The file of the certificate, which is of 127.0.0.1. */
 const char *world_cert(void);
 
-/* Posts call n, which is answered within timeout_ms. */
+/* Sends call n, which is answered within timeout_ms. */
 int world_post(unsigned n, const char *url, yodel_str body, uint32_t timeout_ms);
 
 /*

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <curl/curl.h>
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -81,6 +83,42 @@ static void test_http_client_posts(void **state)
     is_in(world.got[1].body, "\"host\": \"localhost\"");
 }
 
+/* On one handle. */
+static void get_next(unsigned n)
+{
+    world.is_get = n % 2 == 0;
+    if (n < 4)
+        CHECK(world_post(n + 1, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void post_first_of_five(void)
+{
+    CHECK(world_post(0, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void test_http_client_gets(void **state)
+{
+    struct yg_http_client_options options = plain;
+
+    options.in_flight = 1;
+    world.expected = 5;
+    world.on_reply = get_next;
+    world_run(&options, post_first_of_five);
+    for (unsigned n = 0; n < 5; n++) {
+        const char *body = world.got[n].body;
+
+        assert_int_equal(world.got[n].status, 200);
+        assert_string_equal(world.got[n].type, "application/json");
+        is_in(body, n % 2 == 1 ? "\"method\": \"GET\"" : "\"method\": \"POST\"");
+        is_in(body, n % 2 == 1 ? "\"body\": \"\"" : "\"body\": \"{}\"");
+        if (n % 2 == 1) {
+            is_not_in(body, "content-type");
+            is_not_in(body, "content-length");
+        }
+    }
+    assert_int_equal(number_of(4, "served"), 5);
+}
+
 static void post_wrong(void)
 {
     static const char *const urls[] = {
@@ -94,7 +132,7 @@ static void post_wrong(void)
         const char *const list[] = {headers[i], NULL};
         const struct yg_http_request request = {.url = world_url("/echo"), .headers = list};
 
-        CHECK(yg_http_client_post(world.client, &request, NULL, NULL, NULL) == -EINVAL);
+        CHECK(yg_http_client_send(world.client, &request, NULL, NULL, NULL) == -EINVAL);
     }
     CHECK(yg_http_client_num_active(world.client) == 0);
     yg_http_call_cancel(NULL);
@@ -279,6 +317,51 @@ static void test_http_client_checks_certificates(void **state)
     assert_int_equal(world.got[0].result, 0);
     for (unsigned n = 1; n < 3; n++)
         assert_int_equal(world.got[n].result, -EIO);
+}
+
+static void test_http_client_shares_authorities(void **state)
+{
+    struct yg_http_client_options options = plain;
+
+    options.tls = SSL_CTX_new(TLS_client_method());
+    assert_non_null(options.tls);
+    assert_int_equal(SSL_CTX_load_verify_file(options.tls, world_cert()), 1);
+    world.expected = 3;
+    world_run(&options, post_by_tls);
+    assert_int_equal(world.got[0].result, 0);
+    for (unsigned n = 1; n < 3; n++)
+        assert_int_equal(world.got[n].result, -EIO);
+    forget(state);
+    world.expected = 3;
+    options.is_insecure = true;
+    world_run(&options, post_by_tls);
+    for (unsigned n = 0; n < 3; n++)
+        assert_int_equal(world.got[n].result, n < 2 ? 0 : -EIO);
+    SSL_CTX_free(options.tls);
+}
+
+/* ---- names that are known ---- */
+
+static void post_to_a_name(void)
+{
+    CHECK(world_post(0, world_named_url("nowhere.invalid", "/echo"), YODEL_STR("{}"), LONG_MS) ==
+          0);
+}
+
+static void test_http_client_is_told_addresses(void **state)
+{
+    struct yg_http_client_options options = plain;
+    struct curl_slist *list;
+    char text[64];
+
+    snprintf(text, sizeof(text), "nowhere.invalid:%s:127.0.0.1",
+             strrchr(world_named_url("", ""), ':') + 1);
+    options.addresses = list = curl_slist_append(NULL, text);
+    world.expected = 1;
+    world_run(&options, post_to_a_name);
+    assert_int_equal(world.got[0].status, 200);
+    is_in(world.got[0].body, "\"host\": \"nowhere.invalid:");
+    curl_slist_free_all(list);
 }
 
 /* ---- connections that are kept ---- */
@@ -631,12 +714,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RUN(test_http_client_posts),
+        RUN(test_http_client_gets),
         RUN(test_http_client_refuses_wrong_requests),
         RUN(test_http_client_takes_what_comes),
         RUN(test_http_client_reads_headers),
         RUN(test_http_client_tells_that_nobody_is_there),
         RUN(test_http_client_gives_up_connecting),
         RUN(test_http_client_checks_certificates),
+        RUN(test_http_client_shares_authorities),
+        RUN(test_http_client_is_told_addresses),
         RUN(test_http_client_keeps_connections),
         RUN(test_http_client_sends_anew_on_another_connection),
         RUN(test_http_client_waits_for_connections),
