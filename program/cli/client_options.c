@@ -36,6 +36,22 @@ static int take_protocol(struct yg_client_options *options, const char *text)
                         "--protocol wants socketio, websocket or sse");
 }
 
+static int take_transport(struct yg_client_options *options, const char *text)
+{
+    static const char *const words[] = {[YG_TRANSPORT_WEBSOCKET] = "websocket",
+                                        [YG_TRANSPORT_POLLING] = "polling",
+                                        [YG_TRANSPORT_UPGRADE] = "upgrade"};
+
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(words[i], text) == 0) {
+            options->dial.transport = (enum yg_transport)i;
+            return 0;
+        }
+    }
+    return yg_token_say(YG_EXIT_USAGE, options->command,
+                        "--transport wants websocket, polling or upgrade");
+}
+
 static int add_header(struct yg_client_options *options, const char *text)
 {
     if (strchr(text, ':') == NULL || strpbrk(text, "\r\n") != NULL)
@@ -85,6 +101,8 @@ static int take(struct yg_client_options *options, int option, const char *text)
         return take_output(options, text);
     case YG_CLIENT_OPT_PROTOCOL:
         return take_protocol(options, text);
+    case YG_CLIENT_OPT_TRANSPORT:
+        return take_transport(options, text);
     case YG_CLIENT_OPT_AUTH:
         options->auth = text;
         return yg_client_check_json(options->command, "--auth", text, false);
@@ -173,6 +191,9 @@ static int find_server(const struct yg_client_options *options, struct yg_dial *
     const char *words;
     const int rc = yg_dial_prepare(&options->dial, &words, ret_dial);
 
+    if (rc == 0 && options->dial.transport != YG_TRANSPORT_WEBSOCKET &&
+        ret_dial->address.protocol != YG_PROTOCOL_SOCKETIO)
+        return yg_token_say(YG_EXIT_USAGE, options->command, "--transport is of Socket.IO");
     if (rc == 0)
         return 0;
     return yg_token_say(rc == -EINVAL         ? YG_EXIT_USAGE

@@ -25,6 +25,7 @@ struct yg_client_options {
 
 enum {
     YG_CLIENT_OPT_PROTOCOL = 512,
+    YG_CLIENT_OPT_TRANSPORT,
     YG_CLIENT_OPT_AUTH,
     YG_CLIENT_OPT_TOKEN,
     YG_CLIENT_OPT_HEADER,
@@ -39,6 +40,7 @@ enum {
 #define YG_CLIENT_LONG_OPTIONS                                    \
     {"namespace", required_argument, NULL, 'n'},                  \
     {"protocol", required_argument, NULL, YG_CLIENT_OPT_PROTOCOL}, \
+    {"transport", required_argument, NULL, YG_CLIENT_OPT_TRANSPORT}, \
     {"auth", required_argument, NULL, YG_CLIENT_OPT_AUTH},        \
     {"token-file", required_argument, NULL, YG_CLIENT_OPT_TOKEN}, \
     {"header", required_argument, NULL, YG_CLIENT_OPT_HEADER},    \
@@ -52,6 +54,9 @@ enum {
 
 /* How they are explained. */
 #define YG_CLIENT_HELP                                                                             \
+    "  --transport T        of Socket.IO: websocket, if not given; polling; upgrade: polling "     \
+    "until a\n"                                                                                    \
+    "                       WebSocket is open, as browsers do\n"                                   \
     "  -n NAMESPACE         of Socket.IO\n"                                                        \
     "  --auth JSON          the auth of its connect packet\n"                                      \
     "  --token-file FILE    a token: as auth.token, and as Authorization: Bearer\n"                \

@@ -16,7 +16,7 @@ static const char help[] =
     "Usage: yodel connect URL [OPTION...]\n"
     "Connects as a client: shows what comes, and sends what is written.\n"
     "\n"
-    "  http://HOST, https://HOST         Socket.IO, by WebSocket\n"
+    "  http://HOST, https://HOST         Socket.IO\n"
     "  ws://HOST/PATH, wss://HOST/PATH   a WebSocket\n"
     "  http://HOST/.../events            server-sent events\n"
     "  --protocol P         socketio, websocket or sse, where the URL does not tell\n"

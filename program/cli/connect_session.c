@@ -144,7 +144,7 @@ static void take(struct session *session, const char *name, struct yg_text *line
 
 static size_t waiting(const struct session *session)
 {
-    return yg_link_waiting(session->is_sio ? &session->sio.ws.link : &session->ws.link);
+    return session->is_sio ? yg_sio_waiting(&session->sio) : yg_link_waiting(&session->ws.link);
 }
 
 static void on_high_water(yodel_timer *timer, void *user)
@@ -262,20 +262,14 @@ static void begin_input(struct session *session)
                yg_token_say(YG_EXIT_FAILED, COMMAND, "the standard input: %s", yodel_strerror(rc)));
 }
 
-static void on_connected(struct session *session, const char *sid)
+/* Sends and reads, once all is as it is to be. */
+static void begin(struct session *session)
 {
     const struct yg_connect_options *options = session->options;
-    struct yg_text line = {0};
     int status = 0;
 
-    session->is_connected = true;
-    yg_show_connected(&line, options->as_json, sid);
-    if (options->as_json) {
-        say(session, &line);
-    } else {
-        fprintf(stderr, "%s\n", yg_text_string(&line));
-        yg_text_done(&line);
-    }
+    if (session->is_finishing)
+        return;
     if (options->exit_ms > 0)
         (void)yodel_timer_start(&session->timer, (uint32_t)options->exit_ms);
     for (size_t i = 0; i < options->emits.num && status == 0; i++)
@@ -284,6 +278,29 @@ static void on_connected(struct session *session, const char *sid)
         finish(session, status);
     if (!session->is_finishing)
         begin_input(session);
+}
+
+/* Says what is no result: to people on standard error. */
+static void remark(struct session *session, struct yg_text *line)
+{
+    if (session->options->as_json) {
+        say(session, line);
+    } else {
+        fprintf(stderr, "%s\n", yg_text_string(line));
+        yg_text_done(line);
+    }
+}
+
+static void on_connected(struct session *session, const char *sid)
+{
+    const struct yg_connect_options *options = session->options;
+    struct yg_text line = {0};
+
+    session->is_connected = true;
+    yg_show_connected(&line, options->as_json, sid);
+    remark(session, &line);
+    if (options->client->dial.transport != YG_TRANSPORT_UPGRADE || !session->is_sio)
+        begin(session);
 }
 
 /* ---- Socket.IO ---- */
@@ -299,6 +316,17 @@ static void on_sio_connected(struct yg_sio *sio, yodel_str text)
 
     on_connected(of_sio(sio), json_string_value(json_object_get(json, "sid")));
     json_decref(json);
+}
+
+static void on_sio_upgraded(struct yg_sio *sio)
+{
+    struct session *session = of_sio(sio);
+    struct yg_text line = {0};
+
+    yg_text_puts(&line, session->options->as_json ? "{\"upgraded\":\"websocket\"}"
+                                                  : "upgraded to WebSocket");
+    remark(session, &line);
+    begin(session);
 }
 
 static void on_sio_wrong(struct session *session)
@@ -364,6 +392,7 @@ static void on_sio_ended(struct yg_sio *sio, const struct yg_end *end)
 }
 
 static const struct yg_sio_events sio_events = {.on_connected = on_sio_connected,
+                                                .on_upgraded = on_sio_upgraded,
                                                 .on_event = on_sio_event,
                                                 .on_ack = on_sio_ack,
                                                 .on_ended = on_sio_ended};
@@ -404,16 +433,16 @@ static int on_start(yodel_loop *loop, void *user)
     struct session *session = user;
     int rc;
 
-    session->dial->ws.link.loop = loop;
+    session->dial->eio.ws.link.loop = loop;
     yodel_timer_init(&session->timer, loop, on_time, session);
     yodel_timer_init(&session->high_water, loop, on_high_water, session);
-    session->sio_options = (struct yg_sio_options){.ws = session->dial->ws,
+    session->sio_options = (struct yg_sio_options){.eio = session->dial->eio,
                                                    .ns = session->options->client->ns,
                                                    .auth = session->options->client->auth};
     if (session->is_sio)
         rc = yg_sio_open(&session->sio, &session->sio_options, &sio_events);
     else
-        rc = yg_ws_open(&session->ws, &session->dial->ws, &ws_events);
+        rc = yg_ws_open(&session->ws, &session->dial->eio.ws, &ws_events);
     if (rc < 0)
         stop(session, yg_token_say(YG_EXIT_UNREACHABLE, COMMAND, "%s: %s",
                                    session->options->client->dial.url, yodel_strerror(rc)));

@@ -231,6 +231,12 @@ static struct yg_crowd_client *of_sio(struct yg_sio *sio)
 static void on_sio_connected(struct yg_sio *sio, yodel_str json)
 {
     (void)json;
+    if (sio->options->eio.transport != YG_TRANSPORT_UPGRADE)
+        on_connected(of_sio(sio));
+}
+
+static void on_sio_upgraded(struct yg_sio *sio)
+{
     on_connected(of_sio(sio));
 }
 
@@ -259,6 +265,7 @@ static void on_sio_ended(struct yg_sio *sio, const struct yg_end *end)
 }
 
 static const struct yg_sio_events sio_events = {.on_connected = on_sio_connected,
+                                                .on_upgraded = on_sio_upgraded,
                                                 .on_event = on_sio_event,
                                                 .on_ack = on_sio_ack,
                                                 .on_ended = on_sio_ended};
@@ -302,16 +309,17 @@ void yg_crowd_client_open(struct yg_crowd_client *client, uint64_t due_us)
     client->first_ack = client->next_ack = 1;
     crowd->num_alive++;
     rc = crowd->is_sio ? yg_sio_open(&client->link.sio, options, &sio_events)
-                       : yg_ws_open(&client->link.ws, &options->ws, &ws_events);
+                       : yg_ws_open(&client->link.ws, &options->eio.ws, &ws_events);
     if (rc == 0)
         return;
     snprintf(end.words, sizeof(end.words), "%s", yodel_strerror(rc));
     on_ended(client, &end);
 }
 
-static const struct yg_link *link_of(const struct yg_crowd_client *client)
+static size_t waiting(const struct yg_crowd_client *client)
 {
-    return client->crowd->is_sio ? &client->link.sio.ws.link : &client->link.ws.link;
+    return client->crowd->is_sio ? yg_sio_waiting(&client->link.sio)
+                                 : yg_link_waiting(&client->link.ws.link);
 }
 
 void yg_crowd_client_send(struct yg_crowd_client *client, uint64_t due_us, uint64_t now_us)
@@ -322,7 +330,7 @@ void yg_crowd_client_send(struct yg_crowd_client *client, uint64_t due_us, uint6
     int rc = -ENOBUFS;
 
     yg_crowd_expand(&text, crowd, &crowd->message, client, due_us);
-    if (!yg_text_failed(&text) && yg_link_waiting(link_of(client)) < MAX_WAITING &&
+    if (!yg_text_failed(&text) && waiting(client) < MAX_WAITING &&
         (!wants_ack || make_room(client))) {
         const struct yg_sio_message message = {
             .has_id = wants_ack, .id = client->next_ack, .json = {text.ptr, text.len}};

@@ -220,8 +220,8 @@ static int make_targets(struct yg_crowd *crowd)
         yg_text_puts(&text, at);
         crowd->targets[i] = text.ptr;
         crowd->rooms[i] = (struct yg_sio_options){
-            .ws = crowd->dial->ws, .ns = crowd->options->ns, .auth = crowd->options->auth};
-        crowd->rooms[i].ws.target = text.ptr;
+            .eio = crowd->dial->eio, .ns = crowd->options->ns, .auth = crowd->options->auth};
+        crowd->rooms[i].eio.ws.target = text.ptr;
         if (yg_text_failed(&text))
             break;
     }
@@ -245,16 +245,21 @@ static int make_clients(struct yg_crowd *crowd)
     return 0;
 }
 
-/* A descriptor for each client. */
+/* A descriptor for each client; polling has two requests at a time, and libcurl two descriptors to
+ * be woken by; an upgrade has a WebSocket beside them. */
 static int raise_limit(const struct yg_crowd *crowd)
 {
+    const enum yg_transport transport = crowd->options->dial.transport;
+    const unsigned each = transport == YG_TRANSPORT_WEBSOCKET ? 1
+                          : transport == YG_TRANSPORT_POLLING ? 4
+                                                              : 5;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return 0;
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur >= (rlim_t)crowd->options->clients + 64)
+    if (limit.rlim_cur >= (rlim_t)crowd->options->clients * each + 64)
         return 0;
     return yg_token_say(YG_EXIT_FAILED, COMMAND,
                         "the limit of descriptors is %" PRIu64 " (ulimit -n), which is too low",
@@ -290,7 +295,7 @@ static int on_start(yodel_loop *loop, void *user)
     int rc;
 
     crowd->loop = loop;
-    crowd->dial->ws.link.loop = loop;
+    crowd->dial->eio.ws.link.loop = loop;
     rc = make_targets(crowd);
     if (rc < 0)
         return rc;

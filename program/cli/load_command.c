@@ -18,7 +18,7 @@ static const char help[] =
     "are\n"
     "connected, and until each message is acked, comes back, and reaches the others.\n"
     "\n"
-    "  http://HOST, https://HOST         Socket.IO, by WebSocket\n"
+    "  http://HOST, https://HOST         Socket.IO\n"
     "  ws://HOST/PATH, wss://HOST/PATH   WebSockets\n"
     "  --protocol P         socketio or websocket, where the URL does not tell\n"
     "\n"

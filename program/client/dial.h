@@ -9,9 +9,10 @@
 
 struct yg_dial_options {
     const char *url;
-    int protocol;        /* of yg_protocol; -1: by the URL */
-    const char *ca_file; /* NULL: the authorities of the system */
-    bool is_insecure;    /* certificates are not looked at */
+    int protocol;                /* of yg_protocol; -1: by the URL */
+    enum yg_transport transport; /* of Engine.IO */
+    const char *ca_file;         /* NULL: the authorities of the system */
+    bool is_insecure;            /* certificates are not looked at */
     const char *const *headers;
     size_t num_headers;
     size_t max_message;
@@ -23,7 +24,8 @@ struct yg_dial {
     struct addrinfo *addresses;
     SSL_CTX *tls;
     char *buffer;
-    struct yg_ws_options ws; /* for clients, but for its loop */
+    struct curl_slist *names;  /* the addresses for polling; NULL: they are looked up */
+    struct yg_eio_options eio; /* for clients, but for its loop; .ws alone for WebSockets */
 };
 
 /*

@@ -2,14 +2,13 @@
 #include "client/socketio.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct yg_sio *of_ws(struct yg_ws *ws)
+static struct yg_sio *of_eio(struct yg_eio *eio)
 {
-    return (struct yg_sio *)((char *)ws - offsetof(struct yg_sio, ws));
+    return (struct yg_sio *)((char *)eio - offsetof(struct yg_sio, eio));
 }
 
 /* ---- the end ---- */
@@ -36,7 +35,7 @@ static void clear(struct yg_sio *sio)
 void yg_sio_drop(struct yg_sio *sio)
 {
     clear(sio);
-    yg_ws_drop(&sio->ws);
+    yg_eio_drop(&sio->eio);
 }
 
 static void end_with(struct yg_sio *sio, enum yg_end_kind kind, const char *words, size_t len)
@@ -51,6 +50,11 @@ static void end_with(struct yg_sio *sio, enum yg_end_kind kind, const char *word
 static void break_off(struct yg_sio *sio, const char *problem)
 {
     end_with(sio, YG_END_WRONG, problem, strlen(problem));
+}
+
+static void fail(struct yg_sio *sio)
+{
+    end_with(sio, YG_END_FAILED, "out of memory", 13);
 }
 
 /* ---- writing ---- */
@@ -71,12 +75,16 @@ int yg_sio_send(struct yg_sio *sio, enum yg_packet_kind kind, const struct yg_si
     if (message->num_attachments > 0)
         packet.kind = kind == YG_PACKET_EVENT ? YG_PACKET_BINARY_EVENT : YG_PACKET_BINARY_ACK;
     yg_packet_put(&text, &packet);
-    rc = yg_text_failed(&text) ? -ENOMEM : yg_ws_send(&sio->ws, YG_FRAME_TEXT, text.ptr, text.len);
+    rc = yg_text_failed(&text) ? -ENOMEM : yg_eio_send(&sio->eio, (yodel_str){text.ptr, text.len});
     yg_text_done(&text);
     for (unsigned i = 0; i < message->num_attachments && rc == 0; i++)
-        rc = yg_ws_send(&sio->ws, YG_FRAME_BINARY, message->attachments[i].ptr,
-                        message->attachments[i].len);
+        rc = yg_eio_send_binary(&sio->eio, message->attachments[i]);
     return rc;
+}
+
+size_t yg_sio_waiting(const struct yg_sio *sio)
+{
+    return yg_eio_waiting(&sio->eio);
 }
 
 void yg_sio_close(struct yg_sio *sio)
@@ -86,11 +94,11 @@ void yg_sio_close(struct yg_sio *sio)
 
     yg_packet_put(&text, &packet);
     if (sio->is_connected && !yg_text_failed(&text))
-        (void)yg_ws_send(&sio->ws, YG_FRAME_TEXT, text.ptr, text.len);
+        (void)yg_eio_send(&sio->eio, (yodel_str){text.ptr, text.len});
     yg_text_done(&text);
     sio->is_connected = false;
     (void)yodel_timer_stop(&sio->timer);
-    yg_ws_close(&sio->ws, 1000);
+    yg_eio_close(&sio->eio);
 }
 
 static void connect_namespace(struct yg_sio *sio)
@@ -101,8 +109,8 @@ static void connect_namespace(struct yg_sio *sio)
     struct yg_text text = {0};
 
     yg_packet_put(&text, &packet);
-    if (yg_text_failed(&text) || yg_ws_send(&sio->ws, YG_FRAME_TEXT, text.ptr, text.len) < 0)
-        break_off(sio, "out of memory");
+    if (yg_text_failed(&text) || yg_eio_send(&sio->eio, (yodel_str){text.ptr, text.len}) < 0)
+        fail(sio);
     yg_text_done(&text);
 }
 
@@ -130,20 +138,40 @@ static void hold(struct yg_sio *sio, yodel_str text, const struct yg_packet *pac
     sio->attachments = calloc(packet->num_attachments, sizeof(*sio->attachments));
     yg_text_add(&sio->held, text.ptr, text.len);
     if (sio->attachments == NULL || yg_text_failed(&sio->held)) {
-        break_off(sio, "out of memory");
+        fail(sio);
         return;
     }
     sio->packet = *packet;
     sio->packet.json.ptr = sio->held.ptr + offset;
 }
 
+static bool is_to_upgrade(const struct yg_sio *sio)
+{
+    return sio->options->eio.transport == YG_TRANSPORT_UPGRADE;
+}
+
+static void tell_upgraded(struct yg_sio *sio)
+{
+    (void)yodel_timer_stop(&sio->timer);
+    sio->events->on_upgraded(sio);
+}
+
 static void on_connect(struct yg_sio *sio, const struct yg_packet *packet)
 {
+    bool gone = false;
+
     if (sio->is_connected)
         return;
     sio->is_connected = true;
-    (void)yodel_timer_start(&sio->timer, sio->silence_ms);
+    if (!is_to_upgrade(sio))
+        (void)yodel_timer_stop(&sio->timer);
+    sio->gone = &gone;
     sio->events->on_connected(sio, packet->json);
+    if (gone)
+        return;
+    sio->gone = NULL;
+    if (sio->is_connected && is_to_upgrade(sio) && sio->eio.is_upgraded)
+        tell_upgraded(sio);
 }
 
 static void on_packet(struct yg_sio *sio, yodel_str text)
@@ -183,13 +211,13 @@ static void on_binary(struct yg_sio *sio, yodel_bytes bytes)
         break_off(sio, "an attachment of no packet");
         return;
     }
-    if (bytes.len > sio->options->ws.max_message - sio->blob.len) {
+    if (bytes.len > sio->options->eio.ws.max_message - sio->blob.len) {
         break_off(sio, "attachments that are too long");
         return;
     }
     yg_text_add(&sio->blob, (const char *)bytes.ptr, bytes.len);
     if (yg_text_failed(&sio->blob)) {
-        break_off(sio, "out of memory");
+        fail(sio);
         return;
     }
     sio->attachments[sio->num_attachments++].len = bytes.len;
@@ -205,88 +233,57 @@ static void on_binary(struct yg_sio *sio, yodel_bytes bytes)
     forget_held(sio);
 }
 
-/* What Engine.IO says at the beginning. */
-static void on_handshake(struct yg_sio *sio, yodel_str text)
-{
-    json_t *json = json_loadb(text.ptr, text.len, 0, NULL);
-    const json_int_t interval = json_integer_value(json_object_get(json, "pingInterval"));
-    const json_int_t timeout = json_integer_value(json_object_get(json, "pingTimeout"));
+/* ---- the session ---- */
 
-    json_decref(json);
-    if (interval < 1 || timeout < 1 || interval > 86400000 || timeout > 86400000) {
-        break_off(sio, "a handshake of Engine.IO without times");
-        return;
-    }
-    sio->silence_ms = (uint32_t)(interval + timeout);
+static void on_eio_open(struct yg_eio *eio)
+{
+    struct yg_sio *sio = of_eio(eio);
+
+    (void)yodel_timer_start(&sio->timer, sio->options->eio.ws.timeout_ms);
     connect_namespace(sio);
 }
 
-static void on_text(struct yg_sio *sio, yodel_str text)
+static void on_eio_upgraded(struct yg_eio *eio)
 {
-    const char kind = text.len > 0 ? *text.ptr : '\0';
+    struct yg_sio *sio = of_eio(eio);
 
-    if (sio->attachments != NULL && kind == '4') {
+    if (sio->is_connected)
+        tell_upgraded(sio);
+}
+
+static void on_eio_text(struct yg_eio *eio, yodel_str text)
+{
+    struct yg_sio *sio = of_eio(eio);
+
+    if (sio->attachments != NULL)
         break_off(sio, "a packet in the midst of attachments");
-        return;
-    }
-    text.ptr += text.len > 0 ? 1 : 0;
-    text.len -= text.len > 0 ? 1 : 0;
-    switch (kind) {
-    case '0':
-        on_handshake(sio, text);
-        break;
-    case '1':
-        end_with(sio, YG_END_CLOSED, "the session was closed", 22);
-        break;
-    case '2':
-        (void)yg_ws_send(&sio->ws, YG_FRAME_TEXT, "3", 1);
-        if (sio->is_connected)
-            (void)yodel_timer_start(&sio->timer, sio->silence_ms);
-        break;
-    case '4':
-        on_packet(sio, text);
-        break;
-    case '6':
-        break;
-    default:
-        break_off(sio, "a packet of Engine.IO of an unknown kind");
-    }
-}
-
-/* ---- the WebSocket ---- */
-
-static void on_ws_open(struct yg_ws *ws)
-{
-    struct yg_sio *sio = of_ws(ws);
-
-    (void)yodel_timer_start(&sio->timer, sio->options->ws.timeout_ms);
-}
-
-static void on_ws_message(struct yg_ws *ws, const struct yg_frame *message)
-{
-    struct yg_sio *sio = of_ws(ws);
-
-    if (message->opcode == YG_FRAME_BINARY)
-        on_binary(sio, message->payload);
     else
-        on_text(sio, (yodel_str){(const char *)message->payload.ptr, message->payload.len});
+        on_packet(sio, text);
 }
 
-static void on_ws_ended(struct yg_ws *ws, const struct yg_end *end)
+static void on_eio_binary(struct yg_eio *eio, yodel_bytes bytes)
 {
-    struct yg_sio *sio = of_ws(ws);
+    on_binary(of_eio(eio), bytes);
+}
+
+static void on_eio_ended(struct yg_eio *eio, const struct yg_end *end)
+{
+    struct yg_sio *sio = of_eio(eio);
 
     clear(sio);
     sio->events->on_ended(sio, end);
 }
 
-static const struct yg_ws_events ws_events = {
-    .on_open = on_ws_open, .on_message = on_ws_message, .on_ended = on_ws_ended};
+static const struct yg_eio_events eio_events = {.on_open = on_eio_open,
+                                                .on_upgraded = on_eio_upgraded,
+                                                .on_text = on_eio_text,
+                                                .on_binary = on_eio_binary,
+                                                .on_ended = on_eio_ended};
 
 static void on_time(yodel_timer *timer, void *user)
 {
     struct yg_sio *sio = user;
-    const char *words = sio->is_connected ? "no ping" : "to the connect packet";
+    const char *words = sio->is_connected ? "to the upgrade" : "to the connect packet";
 
     (void)timer;
     end_with(sio, YG_END_LATE, words, strlen(words));
@@ -296,6 +293,6 @@ int yg_sio_open(struct yg_sio *sio, const struct yg_sio_options *options,
                 const struct yg_sio_events *events)
 {
     *sio = (struct yg_sio){.options = options, .events = events};
-    yodel_timer_init(&sio->timer, options->ws.link.loop, on_time, sio);
-    return yg_ws_open(&sio->ws, &options->ws, &ws_events);
+    yodel_timer_init(&sio->timer, options->eio.ws.link.loop, on_time, sio);
+    return yg_eio_open(&sio->eio, &options->eio, &eio_events);
 }

@@ -2,10 +2,10 @@
 #ifndef YG_CLIENT_SOCKETIO_H
 #define YG_CLIENT_SOCKETIO_H
 
+#include "client/engine.h"
 #include "client/packets.h"
-#include "client/websocket.h"
 
-/* A socket of Socket.IO in one namespace, over WebSocket. */
+/* A socket of Socket.IO in one namespace. */
 
 struct yg_sio;
 
@@ -21,24 +21,24 @@ struct yg_sio_message {
 /* In each of them it may be closed and freed. */
 struct yg_sio_events {
     void (*on_connected)(struct yg_sio *sio, yodel_str json); /* {"sid"} */
+    void (*on_upgraded)(struct yg_sio *sio); /* with YG_TRANSPORT_UPGRADE, once it is connected */
     void (*on_event)(struct yg_sio *sio, const struct yg_sio_message *event);
     void (*on_ack)(struct yg_sio *sio, const struct yg_sio_message *ack);
     void (*on_ended)(struct yg_sio *sio, const struct yg_end *end); /* the last */
 };
 
 struct yg_sio_options {
-    struct yg_ws_options ws;
+    struct yg_eio_options eio;
     const char *ns;
     const char *auth; /* JSON; NULL: none */
 };
 
 /* All zero is an idle one. */
 struct yg_sio {
-    struct yg_ws ws;
+    struct yg_eio eio;
     const struct yg_sio_options *options;
     const struct yg_sio_events *events;
-    yodel_timer timer; /* until it is connected; then for the next ping */
-    uint32_t silence_ms;
+    yodel_timer timer; /* until it is connected, and upgraded if it is to be */
     bool is_connected;
     struct yg_text held;      /* a packet whose attachments have not come whole, */
     struct yg_packet packet;  /* the same */
@@ -48,7 +48,7 @@ struct yg_sio {
     bool *gone;
 };
 
-/* As yg_ws_open(). */
+/* As yg_eio_open(). */
 int yg_sio_open(struct yg_sio *sio, const struct yg_sio_options *options,
                 const struct yg_sio_events *events);
 
@@ -58,9 +58,12 @@ int yg_sio_open(struct yg_sio *sio, const struct yg_sio_options *options,
  * kind      YG_PACKET_EVENT or YG_PACKET_ACK
  * message   with has_id and the id for an acknowledgement, or where one is wanted
  *
- * Returns as yg_link_send().
+ * Returns as yg_eio_send().
  */
 int yg_sio_send(struct yg_sio *sio, enum yg_packet_kind kind, const struct yg_sio_message *message);
+
+/* How many bytes wait. */
+size_t yg_sio_waiting(const struct yg_sio *sio);
 
 /* Leaves the namespace, and closes; on_ended follows. */
 void yg_sio_close(struct yg_sio *sio);

@@ -6,6 +6,7 @@
 #include "client/frames.h"
 #include "client/handshake.h"
 #include "client/packets.h"
+#include "client/poll_payload.h"
 #include "client/sse_text.h"
 
 /* The input is what a server has sent to a client of `yodel connect`; its first byte says how it is
@@ -109,6 +110,41 @@ static void read_packet(const uint8_t *data, size_t size)
     yg_text_done(&put);
 }
 
+/* ---- payloads, and cookies ---- */
+
+/* Its packets, put together again, are the same payload; cut, each piece is whole packets. */
+static void read_payload(const uint8_t *data, size_t size, size_t max)
+{
+    yodel_str rest = {(const char *)data, size}, packet;
+    struct yg_text again = {0};
+    size_t num = 0, num_cut = 0;
+
+    while (yg_payload_next(&rest, &packet)) {
+        if (again.len > 0 || packet.len > 0)
+            yg_payload_put(&again, packet);
+        num++;
+    }
+    require(again.len <= size && (*data == YG_PAYLOAD_SEPARATOR || again.len == size));
+    for (size_t at = 0; at <= size; num_cut++)
+        at += yg_payload_fit((yodel_str){(const char *)data + at, size - at}, max) + 1;
+    require(num_cut <= num);
+    yg_text_done(&again);
+}
+
+static void read_cookies(const uint8_t *data, size_t size)
+{
+    struct yg_text cookies = {0};
+    char *text = strndup((const char *)data, size), *rest = text;
+
+    require(text != NULL);
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        yg_cookies_take(&cookies, line);
+        require(cookies.len <= YG_COOKIES_MAX && cookies.len == strlen(yg_text_string(&cookies)));
+    }
+    yg_text_done(&cookies);
+    free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
@@ -116,5 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     same_frames(data + 1, size - 1, 1 + data[0] % 16);
     same_events(data + 1, size - 1, 1 + data[0] % 16);
     read_packet(data + 1, size - 1);
+    read_payload(data + 1, size - 1, 1 + data[0] % 16);
+    read_cookies(data + 1, size - 1);
     return 0;
 }

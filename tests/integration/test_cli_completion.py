@@ -49,6 +49,8 @@ def test_completion():
         (("sockets", "-o", ""), ["text", "json"]),
         (("batch", "CMakeLi"), ["CMakeLists.txt"]),
         (("webhook", "send", "occ"), ["occupied"]),
+        (("connect", "--transport", "p"), ["polling"]),
+        (("load", "--protocol", "w"), ["websocket"]),
         (("no-such-command", ""), []),
     ):
         equal(completed(*words), replies, words)

@@ -14,6 +14,7 @@
 #include "client/frames.h"
 #include "client/handshake.h"
 #include "client/packets.h"
+#include "client/poll_payload.h"
 #include "client/quantiles.h"
 #include "client/sse_text.h"
 #include "failing.h"
@@ -198,6 +199,112 @@ static void test_client_packets(void **state)
     }
 }
 
+/* ---- payloads of long polling ---- */
+
+static void payload(const char *text, const char *expected)
+{
+    yodel_str rest = yodel_str_of(text), packet;
+    struct yg_text seen = {0};
+
+    while (yg_payload_next(&rest, &packet))
+        yg_text_printf(&seen, "%" YODEL_PRI ";", YODEL_ARG(packet));
+    assert_string_equal(yg_text_string(&seen), expected);
+    yg_text_done(&seen);
+}
+
+static void test_client_payloads(void **state)
+{
+    static const uint8_t bytes[5000] = {1};
+    struct yg_text text = {0};
+
+    payload("", ";");
+    payload("2", "2;");
+    payload("2\x1e"
+            "4a\x1e"
+            "bAA==",
+            "2;4a;bAA==;");
+    payload("\x1e"
+            "2\x1e",
+            ";2;;");
+    yg_payload_put(&text, YODEL_STR("4a"));
+    yg_payload_put_binary(&text, (yodel_bytes){(const uint8_t *)"\0\1", 2});
+    yg_payload_put_binary(&text, (yodel_bytes){NULL, 0});
+    assert_string_equal(text.ptr, "4a\x1e"
+                                  "bAAE=\x1e"
+                                  "b");
+    yg_text_reset(&text);
+    yg_payload_put_binary(&text, (yodel_bytes){bytes, sizeof(bytes)});
+    assert_int_equal(text.len, 1 + (sizeof(bytes) + 2) / 3 * 4);
+    assert_memory_equal(text.ptr, "bAQAA", 5);
+    yg_text_done(&text);
+}
+
+static void test_client_payloads_fit(void **state)
+{
+    const yodel_str text = YODEL_STR("4a\x1e"
+                                     "4bcd\x1e"
+                                     "4");
+
+    assert_int_equal(yg_payload_fit(text, 100), 9);
+    assert_int_equal(yg_payload_fit(text, 9), 9);
+    assert_int_equal(yg_payload_fit(text, 8), 7);
+    assert_int_equal(yg_payload_fit(text, 7), 7);
+    assert_int_equal(yg_payload_fit(text, 6), 2);
+    assert_int_equal(yg_payload_fit(text, 2), 2);
+    assert_int_equal(yg_payload_fit(text, 1), 2); /* at least one */
+    assert_int_equal(yg_payload_fit(YODEL_STR("4abcd"), 1), 5);
+}
+
+static void test_client_cookies(void **state)
+{
+    static const char *const taken[][2] = {
+        {"a=1; Path=/; HttpOnly", "a=1"},
+        {"b=2", "a=1; b=2"},
+        {"a=3 ;Secure", "b=2; a=3"},
+        {"a=", "b=2; a="},
+        {"c=x=y", "b=2; a=; c=x=y"},
+        {"none", "b=2; a=; c=x=y"},
+        {"=x", "b=2; a=; c=x=y"},
+        {"d=\r\nX: y", "b=2; a=; c=x=y"},
+        {"e=\t", "b=2; a=; c=x=y; e="},
+        {"e=\x7f", "b=2; a=; c=x=y; e="},
+        {"b=4; Max-Age=5", "a=; c=x=y; e=; b=4"},
+    };
+    char large[YG_COOKIES_MAX + 10] = "large=";
+    struct yg_text cookies = {0};
+
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        yg_cookies_take(&cookies, taken[i][0]);
+        assert_string_equal(yg_text_string(&cookies), taken[i][1]);
+    }
+    memset(large + 6, 'x', sizeof(large) - 7);
+    yg_cookies_take(&cookies, large);
+    assert_string_equal(cookies.ptr, "a=; c=x=y; e=; b=4");
+    yg_text_done(&cookies);
+    yg_cookies_take(&cookies, "a=1");
+    yg_cookies_take(&cookies, "a=2");
+    assert_string_equal(cookies.ptr, "a=2");
+    yg_text_done(&cookies);
+}
+
+static void test_client_cookie_lines(void **state)
+{
+    struct yg_text cookies = {0}, line = {0};
+
+    assert_int_equal(yg_cookies_put(&line, &cookies), 0);
+    assert_int_equal(line.len, 0);
+    assert_false(yg_cookies_take_line(&cookies, "Cookies: a=1"));
+    assert_true(yg_cookies_take_line(&cookies, "cookie:"));
+    assert_int_equal(cookies.len, 0);
+    assert_true(yg_cookies_take_line(&cookies, "COOKIE:a=1;; b=2 ;c; d= ;"));
+    assert_int_equal(yg_cookies_put(&line, &cookies), 0);
+    assert_string_equal(line.ptr, "Cookie: a=1; b=2; d=");
+    cookies.failed = true;
+    assert_int_equal(yg_cookies_put(&line, &cookies), -ENOMEM);
+    yg_text_done(&cookies);
+    yg_text_done(&line);
+}
+
 /* ---- the handshake ---- */
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
@@ -369,6 +476,10 @@ int main(void)
         cmocka_unit_test(test_client_frames_out_of_memory),
         cmocka_unit_test(test_client_frames_are_put),
         cmocka_unit_test(test_client_packets),
+        cmocka_unit_test(test_client_payloads),
+        cmocka_unit_test(test_client_payloads_fit),
+        cmocka_unit_test(test_client_cookies),
+        cmocka_unit_test(test_client_cookie_lines),
         cmocka_unit_test(test_client_handshake),
         cmocka_unit_test(test_client_sse),
         cmocka_unit_test(test_client_addresses),
