@@ -103,6 +103,9 @@ static int take(struct yg_client_options *options, int option, const char *text)
         return take_protocol(options, text);
     case YG_CLIENT_OPT_TRANSPORT:
         return take_transport(options, text);
+    case YG_CLIENT_OPT_DEFLATE:
+        options->dial.offers_deflate = true;
+        return 0;
     case YG_CLIENT_OPT_AUTH:
         options->auth = text;
         return yg_client_check_json(options->command, "--auth", text, false);
@@ -194,6 +197,10 @@ static int find_server(const struct yg_client_options *options, struct yg_dial *
     if (rc == 0 && options->dial.transport != YG_TRANSPORT_WEBSOCKET &&
         ret_dial->address.protocol != YG_PROTOCOL_SOCKETIO)
         return yg_token_say(YG_EXIT_USAGE, options->command, "--transport is of Socket.IO");
+    if (rc == 0 && options->dial.offers_deflate &&
+        (ret_dial->address.protocol == YG_PROTOCOL_SSE ||
+         options->dial.transport == YG_TRANSPORT_POLLING))
+        return yg_token_say(YG_EXIT_USAGE, options->command, "--deflate is of WebSockets");
     if (rc == 0)
         return 0;
     return yg_token_say(rc == -EINVAL         ? YG_EXIT_USAGE

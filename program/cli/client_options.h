@@ -26,6 +26,7 @@ struct yg_client_options {
 enum {
     YG_CLIENT_OPT_PROTOCOL = 512,
     YG_CLIENT_OPT_TRANSPORT,
+    YG_CLIENT_OPT_DEFLATE,
     YG_CLIENT_OPT_AUTH,
     YG_CLIENT_OPT_TOKEN,
     YG_CLIENT_OPT_HEADER,
@@ -41,6 +42,7 @@ enum {
     {"namespace", required_argument, NULL, 'n'},                  \
     {"protocol", required_argument, NULL, YG_CLIENT_OPT_PROTOCOL}, \
     {"transport", required_argument, NULL, YG_CLIENT_OPT_TRANSPORT}, \
+    {"deflate", no_argument, NULL, YG_CLIENT_OPT_DEFLATE}, \
     {"auth", required_argument, NULL, YG_CLIENT_OPT_AUTH},        \
     {"token-file", required_argument, NULL, YG_CLIENT_OPT_TOKEN}, \
     {"header", required_argument, NULL, YG_CLIENT_OPT_HEADER},    \
@@ -57,6 +59,7 @@ enum {
     "  --transport T        of Socket.IO: websocket, if not given; polling; upgrade: polling "     \
     "until a\n"                                                                                    \
     "                       WebSocket is open, as browsers do\n"                                   \
+    "  --deflate            offers permessage-deflate on WebSockets\n"                             \
     "  -n NAMESPACE         of Socket.IO\n"                                                        \
     "  --auth JSON          the auth of its connect packet\n"                                      \
     "  --token-file FILE    a token: as auth.token, and as Authorization: Bearer\n"                \

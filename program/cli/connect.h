@@ -58,7 +58,14 @@ void yg_show_event(struct yg_text *line, bool as_json, const struct yg_sio_messa
 void yg_show_ack(struct yg_text *line, bool as_json, const struct yg_sio_message *ack,
                  const json_t *list);
 void yg_show_message(struct yg_text *line, bool as_json, const struct yg_frame *message);
-void yg_show_connected(struct yg_text *line, bool as_json, const char *sid);
+
+/* What messages are sent by, where it was asked for. */
+enum yg_shown_deflate { YG_DEFLATE_UNASKED, YG_DEFLATE_NONE, YG_DEFLATE_AGREED };
+
+/* sid: NULL: there is none. */
+void yg_show_connected(struct yg_text *line, bool as_json, const char *sid,
+                       enum yg_shown_deflate deflate);
+void yg_show_upgraded(struct yg_text *line, bool as_json, enum yg_shown_deflate deflate);
 void yg_show_end(struct yg_text *line, bool as_json, const struct yg_end *end);
 
 /* How the program ends when the server has ended it. */

@@ -291,15 +291,30 @@ static void remark(struct session *session, struct yg_text *line)
     }
 }
 
+static enum yg_shown_deflate deflate_of(const struct session *session)
+{
+    if (!session->options->client->dial.offers_deflate)
+        return YG_DEFLATE_UNASKED;
+    return yg_ws_is_deflated(session->is_sio ? &session->sio.eio.ws : &session->ws)
+               ? YG_DEFLATE_AGREED
+               : YG_DEFLATE_NONE;
+}
+
+static bool upgrades(const struct session *session)
+{
+    return session->is_sio && session->options->client->dial.transport == YG_TRANSPORT_UPGRADE;
+}
+
 static void on_connected(struct session *session, const char *sid)
 {
     const struct yg_connect_options *options = session->options;
     struct yg_text line = {0};
 
     session->is_connected = true;
-    yg_show_connected(&line, options->as_json, sid);
+    yg_show_connected(&line, options->as_json, sid,
+                      upgrades(session) ? YG_DEFLATE_UNASKED : deflate_of(session));
     remark(session, &line);
-    if (options->client->dial.transport != YG_TRANSPORT_UPGRADE || !session->is_sio)
+    if (!upgrades(session))
         begin(session);
 }
 
@@ -323,8 +338,7 @@ static void on_sio_upgraded(struct yg_sio *sio)
     struct session *session = of_sio(sio);
     struct yg_text line = {0};
 
-    yg_text_puts(&line, session->options->as_json ? "{\"upgraded\":\"websocket\"}"
-                                                  : "upgraded to WebSocket");
+    yg_show_upgraded(&line, session->options->as_json, deflate_of(session));
     remark(session, &line);
     begin(session);
 }

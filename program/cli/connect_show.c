@@ -167,22 +167,38 @@ void yg_show_message(struct yg_text *line, bool as_json, const struct yg_frame *
     }
 }
 
-void yg_show_connected(struct yg_text *line, bool as_json, const char *sid)
+static void put_deflate(struct yg_text *line, bool as_json, enum yg_shown_deflate deflate)
 {
-    if (as_json) {
-        yg_text_puts(line, "{\"connected\":true");
-        if (sid != NULL) {
-            yg_text_puts(line, ",\"sid\":");
-            yg_text_put_json(line, sid, strlen(sid));
-        }
-        yg_text_putc(line, '}');
+    const bool is_agreed = deflate == YG_DEFLATE_AGREED;
+
+    if (deflate == YG_DEFLATE_UNASKED)
         return;
-    }
-    yg_text_puts(line, "connected");
-    if (sid != NULL) {
+    if (as_json)
+        yg_text_printf(line, ",\"deflate\":%s", is_agreed ? "true" : "false");
+    else
+        yg_text_puts(line, is_agreed ? ", deflated" : ", not deflated");
+}
+
+void yg_show_connected(struct yg_text *line, bool as_json, const char *sid,
+                       enum yg_shown_deflate deflate)
+{
+    yg_text_puts(line, as_json ? "{\"connected\":true" : "connected");
+    if (sid != NULL && as_json) {
+        yg_text_puts(line, ",\"sid\":");
+        yg_text_put_json(line, sid, strlen(sid));
+    } else if (sid != NULL) {
         yg_text_puts(line, " as ");
         yg_plain_put(line, sid, strlen(sid));
     }
+    put_deflate(line, as_json, deflate);
+    yg_text_puts(line, as_json ? "}" : "");
+}
+
+void yg_show_upgraded(struct yg_text *line, bool as_json, enum yg_shown_deflate deflate)
+{
+    yg_text_puts(line, as_json ? "{\"upgraded\":\"websocket\"" : "upgraded to WebSocket");
+    put_deflate(line, as_json, deflate);
+    yg_text_puts(line, as_json ? "}" : "");
 }
 
 void yg_show_end(struct yg_text *line, bool as_json, const struct yg_end *end)

@@ -78,7 +78,7 @@ static bool check_answer(struct reader *reader)
         return false;
     }
     reader->is_open = true;
-    yg_show_connected(&line, reader->watcher->options->as_json, NULL);
+    yg_show_connected(&line, reader->watcher->options->as_json, NULL, YG_DEFLATE_UNASKED);
     if (reader->watcher->options->as_json) {
         yg_watcher_say(reader->watcher, &line);
     } else {

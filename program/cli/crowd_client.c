@@ -179,6 +179,8 @@ static void on_connected(struct yg_crowd_client *client)
     struct yg_crowd *crowd = client->crowd;
 
     crowd->counts.connected++;
+    crowd->counts.deflated +=
+        yg_ws_is_deflated(crowd->is_sio ? &client->link.sio.eio.ws : &client->link.ws) ? 1 : 0;
     crowd->counts.came_back += client->was_connected ? 1 : 0;
     client->was_connected = true;
     yg_quantiles_add(&crowd->connect, yg_clock_us() - client->due_us);

@@ -86,6 +86,8 @@ static void put_text(struct yg_text *text, const struct yg_crowd *crowd)
                    " lost, %" PRIu64 " came back\n",
                    crowd->options->clients, counts->connected, counts->failed, counts->lost,
                    counts->came_back);
+    if (crowd->options->dial.offers_deflate)
+        yg_text_printf(text, "deflate    %" PRIu64 " connections\n", counts->deflated);
     yg_text_printf(text,
                    "messages   %" PRIu64 " sent in %.1f s, %.0f/s of %.0f/s; %" PRIu64
                    " could not be sent\n",
@@ -138,6 +140,8 @@ static void put_json(struct yg_text *text, const struct yg_crowd *crowd)
                    ",\"lost\":%" PRIu64 ",\"came_back\":%" PRIu64,
                    crowd->options->clients, counts->connected, counts->failed, counts->lost,
                    counts->came_back);
+    if (crowd->options->dial.offers_deflate)
+        yg_text_printf(text, ",\"deflated\":%" PRIu64, counts->deflated);
     yg_text_printf(text,
                    ",\"seconds\":%.3f,\"sent\":%" PRIu64 ",\"unsent\":%" PRIu64
                    ",\"echoed\":%" PRIu64 ",\"acked\":%" PRIu64 ",\"broadcast\":%" PRIu64

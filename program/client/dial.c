@@ -102,6 +102,7 @@ int yg_dial_prepare(const struct yg_dial_options *options, const char **ret_word
                                                 .headers = options->headers,
                                                 .num_headers = options->num_headers,
                                                 .max_message = options->max_message,
+                                                .offers_deflate = options->offers_deflate,
                                                 .timeout_ms = options->timeout_ms,
                                             }};
     return 0;

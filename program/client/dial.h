@@ -16,6 +16,7 @@ struct yg_dial_options {
     const char *const *headers;
     size_t num_headers;
     size_t max_message;
+    bool offers_deflate; /* of WebSockets */
     uint32_t timeout_ms;
 };
 

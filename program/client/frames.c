@@ -4,6 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+/* Of the first byte of a frame. */
+#define FINAL 0x80u
+#define DEFLATED 0x40u /* RSV1 (RFC 7692 section 6) */
+#define RESERVED 0x70u
+
 /* ---- writing ---- */
 
 static void mask_into(char *to, const uint8_t *from, size_t len, uint32_t mask)
@@ -23,11 +28,11 @@ static void mask_into(char *to, const uint8_t *from, size_t len, uint32_t mask)
         to[i] = (char)(from[i] ^ key[i % 4]);
 }
 
-static unsigned put_head(uint8_t head[14], enum yg_opcode opcode, size_t len, uint32_t mask)
+static unsigned put_head(uint8_t head[14], unsigned first, size_t len, uint32_t mask)
 {
     unsigned size = 2, more = len > 65535 ? 8 : len > 125 ? 2 : 0;
 
-    head[0] = (uint8_t)(0x80 | opcode);
+    head[0] = (uint8_t)first;
     head[1] = (uint8_t)(0x80 | (more == 8 ? 127 : more == 2 ? 126 : len));
     for (; more > 0; more--)
         head[size++] = (uint8_t)((uint64_t)len >> (8 * (more - 1)));
@@ -35,13 +40,14 @@ static unsigned put_head(uint8_t head[14], enum yg_opcode opcode, size_t len, ui
     return size + 4;
 }
 
-void yg_frame_put(struct yg_text *out, enum yg_opcode opcode, const void *ptr, size_t len,
-                  uint32_t mask)
+void yg_frame_put(struct yg_text *out, enum yg_opcode opcode, bool is_deflated, const void *ptr,
+                  size_t len, uint32_t mask)
 {
+    const unsigned first = FINAL | (is_deflated ? DEFLATED : 0) | opcode;
     char piece[4096];
     uint8_t head[14];
 
-    yg_text_add(out, (const char *)head, put_head(head, opcode, len, mask));
+    yg_text_add(out, (const char *)head, put_head(head, first, len, mask));
     for (size_t at = 0; at < len && !yg_text_failed(out);) {
         const size_t num = len - at < sizeof(piece) ? len - at : sizeof(piece);
 
@@ -55,7 +61,7 @@ void yg_frame_put(struct yg_text *out, enum yg_opcode opcode, const void *ptr, s
 
 struct head {
     enum yg_opcode opcode;
-    bool is_final;
+    bool is_final, is_deflated;
     unsigned size;
     uint64_t len;
 };
@@ -78,7 +84,8 @@ static unsigned head_size(const uint8_t *bytes)
 static struct head read_head(const uint8_t *bytes)
 {
     struct head head = {.opcode = (enum yg_opcode)(bytes[0] & 0x0f),
-                        .is_final = (bytes[0] & 0x80) != 0,
+                        .is_final = (bytes[0] & FINAL) != 0,
+                        .is_deflated = (bytes[0] & DEFLATED) != 0,
                         .size = head_size(bytes)};
 
     if (head.size == 2)
@@ -92,8 +99,10 @@ static int check_head(struct yg_frames *frames, const struct head *head, uint8_t
 {
     const bool is_control = head->opcode >= YG_FRAME_CLOSE;
     const bool is_open = frames->opcode != YG_FRAME_CONTINUATION;
+    const bool is_first = !is_control && head->opcode != YG_FRAME_CONTINUATION;
+    const unsigned allowed = frames->allows_deflated && is_first ? DEFLATED : 0;
 
-    if ((first & 0x70) != 0)
+    if ((first & RESERVED & ~allowed) != 0)
         return refuse(frames, -EPROTO, "a frame with bits of an extension that was not agreed on");
     if (head->opcode > YG_FRAME_PONG || (head->opcode > YG_FRAME_BINARY && !is_control))
         return refuse(frames, -EPROTO, "a frame of an unknown kind");
@@ -172,11 +181,15 @@ static int join(struct yg_frames *frames, const struct head *head, struct yg_fra
     const bool is_whole = head->is_final && head->opcode != YG_FRAME_CONTINUATION;
 
     frame->opcode = head->opcode;
+    frame->is_deflated = false;
     if (head->opcode >= YG_FRAME_CLOSE)
         return 1;
-    if (head->opcode != YG_FRAME_CONTINUATION)
+    if (head->opcode != YG_FRAME_CONTINUATION) {
         frames->opcode = head->opcode;
+        frames->is_deflated = head->is_deflated;
+    }
     frame->opcode = frames->opcode;
+    frame->is_deflated = frames->is_deflated;
     if (!is_whole) {
         yg_text_add(&frames->message, (const char *)frame->payload.ptr, frame->payload.len);
         if (yg_text_failed(&frames->message))
@@ -189,7 +202,7 @@ static int join(struct yg_frames *frames, const struct head *head, struct yg_fra
         frame->payload = (yodel_bytes){(const uint8_t *)frames->message.ptr, frames->message.len};
         frames->message_given = true;
     }
-    if (frame->opcode == YG_FRAME_TEXT &&
+    if (frame->opcode == YG_FRAME_TEXT && !frame->is_deflated &&
         !yg_text_is_utf8((const char *)frame->payload.ptr, frame->payload.len))
         return refuse(frames, -EBADMSG, "text that is not UTF-8");
     return 1;

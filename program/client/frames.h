@@ -21,23 +21,27 @@ enum yg_opcode {
 /*
  * Adds one frame, which is the last of its message.
  *
- * mask   random: it hides the payload from proxies (section 10.3)
+ * is_deflated   the payload is (RFC 7692)
+ * mask          random: it hides the payload from proxies (section 10.3)
  */
-void yg_frame_put(struct yg_text *out, enum yg_opcode opcode, const void *ptr, size_t len,
-                  uint32_t mask);
+void yg_frame_put(struct yg_text *out, enum yg_opcode opcode, bool is_deflated, const void *ptr,
+                  size_t len, uint32_t mask);
 
 /* A message, or a control frame. */
 struct yg_frame {
     enum yg_opcode opcode; /* never YG_FRAME_CONTINUATION */
-    yodel_bytes payload;   /* valid until the next call; text is UTF-8 */
+    bool is_deflated;      /* the payload is, where that was allowed */
+    yodel_bytes payload;   /* valid until the next call; text is UTF-8, if it is not deflated */
 };
 
 /* Reads what a server sends.  All zero but max is a new one. */
 struct yg_frames {
-    size_t max;             /* bytes of a message */
+    size_t max; /* bytes of a message */
+    bool allows_deflated;
     struct yg_text part;    /* of a frame that has not come whole */
     struct yg_text message; /* the frames of a message so far */
     enum yg_opcode opcode;  /* of that message; YG_FRAME_CONTINUATION: there is none */
+    bool is_deflated;       /* the same */
     bool part_given, message_given;
     const char *problem; /* what the server did wrong, after a negative result; static */
 };

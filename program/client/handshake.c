@@ -10,12 +10,15 @@
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 void yg_handshake_put(struct yg_text *out, const char *authority, const char *target,
-                      const char *key, const char *const *headers, size_t num_headers)
+                      const char *key, const char *extensions, const char *const *headers,
+                      size_t num_headers)
 {
     yg_text_printf(out,
                    "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n",
                    target, authority, key);
+    if (extensions != NULL)
+        yg_text_printf(out, "Sec-WebSocket-Extensions: %s\r\n", extensions);
     for (size_t i = 0; i < num_headers; i++)
         yg_text_printf(out, "%s\r\n", headers[i]);
     yg_text_puts(out, "\r\n");
@@ -93,4 +96,14 @@ int yg_handshake_check(yodel_str answer, const char *key, int *ret_status)
     if (!make_accept(key, expected) || !yodel_str_eq(accept, yodel_str_of(expected)))
         return -EPROTO;
     return (int)head.len;
+}
+
+yodel_str yg_handshake_extensions(yodel_str answer)
+{
+    const char *end = answer.len > 0 ? memmem(answer.ptr, answer.len, "\r\n\r\n", 4) : NULL;
+
+    if (end == NULL)
+        return (yodel_str){NULL, 0};
+    return find_header((yodel_str){answer.ptr, (size_t)(end - answer.ptr) + 4},
+                       "Sec-WebSocket-Extensions");
 }

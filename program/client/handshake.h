@@ -8,9 +8,14 @@
 
 #define YG_HANDSHAKE_MAX 16384 /* bytes of the head of an answer */
 
-/* Adds the request. */
+/*
+ * Adds the request.
+ *
+ * extensions   those that are offered; NULL: none
+ */
 void yg_handshake_put(struct yg_text *out, const char *authority, const char *target,
-                      const char *key, const char *const *headers, size_t num_headers);
+                      const char *key, const char *extensions, const char *const *headers,
+                      size_t num_headers);
 
 /*
  * Looks at an answer, of which so much has come.
@@ -22,5 +27,8 @@ void yg_handshake_put(struct yg_text *out, const char *authority, const char *ta
  * -EPROTO: no answer to this request; -EMSGSIZE: above YG_HANDSHAKE_MAX.
  */
 int yg_handshake_check(yodel_str answer, const char *key, int *ret_status);
+
+/* The extensions that an answer has agreed on, a view of it; {NULL, 0} where it has none. */
+yodel_str yg_handshake_extensions(yodel_str answer);
 
 #endif

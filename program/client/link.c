@@ -236,9 +236,11 @@ static ssize_t write_some(struct yg_link *link, const char *ptr, size_t len)
     return kind == SSL_ERROR_WANT_READ || kind == SSL_ERROR_WANT_WRITE ? 0 : -EPIPE;
 }
 
-/* It ends in the next turn: the descriptor is ready from now on, whatever the server does. */
-static void fail(struct yg_link *link, int error)
+/* The descriptor is ready from now on, whatever the server does. */
+void yg_link_fail(struct yg_link *link, int error)
 {
+    if (link->state != YG_LINK_OPEN)
+        return;
     link->error = error;
     (void)shutdown(link->fd, SHUT_RDWR);
     (void)yodel_watch_set_events(&link->watch, YODEL_WATCH_READABLE | YODEL_WATCH_WRITABLE);
@@ -253,7 +255,7 @@ static void flush(struct yg_link *link)
         if (num == 0)
             break;
         if (num < 0)
-            fail(link, (int)num);
+            yg_link_fail(link, (int)num);
         else
             link->out_at += (size_t)num;
     }
@@ -288,16 +290,16 @@ int yg_link_send(struct yg_link *link, const void *ptr, size_t len)
     if (num == (ssize_t)len)
         return 0;
     if (num < 0) {
-        fail(link, (int)num);
+        yg_link_fail(link, (int)num);
         return 0;
     }
     if (len > YG_LINK_MAX_WAITING - yg_link_waiting(link)) {
-        fail(link, -ENOBUFS);
+        yg_link_fail(link, -ENOBUFS);
         return -ENOBUFS;
     }
     yg_text_add(&link->out, (const char *)ptr + num, len - (size_t)num);
     if (yg_text_failed(&link->out)) {
-        fail(link, -ENOMEM);
+        yg_link_fail(link, -ENOMEM);
         return -ENOMEM;
     }
     (void)yodel_watch_set_events(&link->watch, YODEL_WATCH_READABLE | YODEL_WATCH_WRITABLE);

@@ -76,6 +76,10 @@ int yg_link_open(struct yg_link *link, const struct yg_link_target *target,
  * it ends in the next turn. */
 int yg_link_send(struct yg_link *link, const void *ptr, size_t len);
 
+/* Ends it in the next turn with an error, as one of its own; on one that is not open it does
+ * nothing. */
+void yg_link_fail(struct yg_link *link, int error);
+
 /* Whether it ends in the next turn by -ENOBUFS or -ENOMEM: what still comes is not worth reading.
  */
 bool yg_link_is_full(const struct yg_link *link);

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/handshake.h"
@@ -28,6 +29,10 @@ void yg_ws_drop(struct yg_ws *ws)
     yg_link_close(&ws->link);
     yg_frames_done(&ws->frames);
     yg_text_done(&ws->head);
+    if (ws->deflate != NULL)
+        yg_deflate_done(ws->deflate);
+    free(ws->deflate);
+    ws->deflate = NULL;
     if (ws->gone != NULL)
         *ws->gone = true;
     ws->gone = NULL;
@@ -78,24 +83,54 @@ static uint32_t next_mask(struct yg_ws *ws)
     return (uint32_t)(ws->random >> 16);
 }
 
-static int put_frame(struct yg_ws *ws, enum yg_opcode opcode, const void *ptr, size_t len)
+static int put(struct yg_ws *ws, enum yg_opcode opcode, bool is_deflated, const void *ptr,
+               size_t len)
 {
     struct yg_text *out = &ws->head;
     int rc;
 
     yg_text_reset(out);
-    yg_frame_put(out, opcode, ptr, len, next_mask(ws));
-    if (yg_text_failed(out))
+    yg_frame_put(out, opcode, is_deflated, ptr, len, next_mask(ws));
+    if (yg_text_failed(out)) {
+        yg_link_fail(&ws->link, -ENOMEM);
         return -ENOMEM;
+    }
     rc = yg_link_send(&ws->link, out->ptr, out->len);
     if (out->cap > 16384)
         yg_text_done(out);
     return rc;
 }
 
+static int put_frame(struct yg_ws *ws, enum yg_opcode opcode, const void *ptr, size_t len)
+{
+    return put(ws, opcode, false, ptr, len);
+}
+
+/* Where that was agreed on; one without bytes would be longer. */
+static int put_message(struct yg_ws *ws, enum yg_opcode opcode, const void *ptr, size_t len)
+{
+    struct yg_deflate *codec = opcode < YG_FRAME_CLOSE && len > 0 ? ws->deflate : NULL;
+    int rc = codec != NULL ? yg_deflate_put(codec, ptr, len) : 0;
+
+    if (rc < 0)
+        yg_link_fail(&ws->link, rc);
+    if (rc > 0)
+        rc = put(ws, opcode, true, codec->deflated.ptr, codec->deflated.len);
+    else if (rc == 0)
+        rc = put(ws, opcode, false, ptr, len);
+    if (codec != NULL)
+        yg_deflate_forget_out(codec); /* what has come may be in use: a message is answered */
+    return rc;
+}
+
 int yg_ws_send(struct yg_ws *ws, enum yg_opcode opcode, const void *ptr, size_t len)
 {
-    return ws->state == YG_WS_OPEN ? put_frame(ws, opcode, ptr, len) : 0;
+    return ws->state == YG_WS_OPEN ? put_message(ws, opcode, ptr, len) : 0;
+}
+
+bool yg_ws_is_deflated(const struct yg_ws *ws)
+{
+    return ws->deflate != NULL;
 }
 
 void yg_ws_close(struct yg_ws *ws, unsigned code)
@@ -128,6 +163,47 @@ static void on_close_frame(struct yg_ws *ws, yodel_bytes payload)
     (void)yodel_timer_start(&ws->timer, FINISH_MS);
 }
 
+static void on_broken(struct yg_ws *ws, int rc)
+{
+    const uint16_t code = rc == -EMSGSIZE ? 1009 : rc == -EBADMSG ? 1007 : 1002;
+    const uint8_t payload[2] = {(uint8_t)(code >> 8), (uint8_t)code};
+
+    if (rc == -ENOMEM) {
+        end_with(ws, YG_END_FAILED, 0, "out of memory");
+        return;
+    }
+    if (ws->state == YG_WS_OPEN)
+        (void)put_frame(ws, YG_FRAME_CLOSE, payload, sizeof(payload));
+    end_with(ws, YG_END_WRONG, 0, ws->frames.problem);
+}
+
+/* Returns 0, or why the message is none. */
+static int inflate_message(struct yg_ws *ws, struct yg_frame *message)
+{
+    const struct yg_text *text = &ws->deflate->inflated;
+    int rc = yg_deflate_take(ws->deflate, message->payload, ws->options->max_message);
+
+    message->payload = (yodel_bytes){(const uint8_t *)text->ptr, text->len};
+    if (rc == 0 && message->opcode == YG_FRAME_TEXT && !yg_text_is_utf8(text->ptr, text->len))
+        rc = -EBADMSG;
+    if (rc < 0)
+        ws->frames.problem = rc == -EMSGSIZE
+                                 ? "a message that is too long"
+                                 : "a message that is not deflated, or text that is not UTF-8";
+    return rc;
+}
+
+static void on_message(struct yg_ws *ws, const struct yg_frame *frame)
+{
+    struct yg_frame message = *frame;
+    int rc = frame->is_deflated ? inflate_message(ws, &message) : 0;
+
+    if (rc < 0)
+        on_broken(ws, rc);
+    else
+        ws->events->on_message(ws, &message);
+}
+
 static void on_frame(struct yg_ws *ws, const struct yg_frame *frame)
 {
     switch (frame->opcode) {
@@ -141,22 +217,8 @@ static void on_frame(struct yg_ws *ws, const struct yg_frame *frame)
         on_close_frame(ws, frame->payload);
         break;
     default:
-        ws->events->on_message(ws, frame);
+        on_message(ws, frame);
     }
-}
-
-static void on_broken(struct yg_ws *ws, int rc)
-{
-    const uint16_t code = rc == -EMSGSIZE ? 1009 : rc == -EBADMSG ? 1007 : 1002;
-    const uint8_t payload[2] = {(uint8_t)(code >> 8), (uint8_t)code};
-
-    if (rc == -ENOMEM) {
-        end_with(ws, YG_END_FAILED, 0, "out of memory");
-        return;
-    }
-    if (ws->state == YG_WS_OPEN)
-        (void)put_frame(ws, YG_FRAME_CLOSE, payload, sizeof(payload));
-    end_with(ws, YG_END_WRONG, 0, ws->frames.problem);
 }
 
 /* A server that goes on behind its close frame is not listened to, nor one that asks for more than
@@ -178,6 +240,8 @@ static void read_frames(struct yg_ws *ws, yodel_bytes bytes)
         if (gone)
             return;
         ws->gone = NULL;
+        if (ws->deflate != NULL)
+            yg_deflate_forget_in(ws->deflate);
     }
 }
 
@@ -197,11 +261,29 @@ static void on_refused(struct yg_ws *ws, int status)
     tell_end(ws, &end);
 }
 
+/* Returns 0, -ENOMEM, or -EPROTO for what was not offered. */
+static int agree_on_extensions(struct yg_ws *ws)
+{
+    const yodel_str value = yg_handshake_extensions((yodel_str){ws->head.ptr, ws->head.len});
+    struct yg_deflate_terms terms;
+
+    if (value.len == 0)
+        return 0;
+    if (!ws->options->offers_deflate || yg_deflate_read(value, &terms) < 0)
+        return -EPROTO;
+    ws->deflate = calloc(1, sizeof(*ws->deflate));
+    if (ws->deflate == NULL)
+        return -ENOMEM;
+    ws->deflate->terms = terms;
+    ws->frames.allows_deflated = true;
+    return 0;
+}
+
 static void read_head(struct yg_ws *ws, yodel_bytes bytes)
 {
     const size_t before = ws->head.len;
     bool gone = false;
-    int status = 0, rc;
+    int status = 0, rc, agreed;
 
     yg_text_add(&ws->head, (const char *)bytes.ptr,
                 bytes.len < YG_HANDSHAKE_MAX + 1 ? bytes.len : YG_HANDSHAKE_MAX + 1);
@@ -218,6 +300,12 @@ static void read_head(struct yg_ws *ws, yodel_bytes bytes)
     }
     if (rc < 0) {
         end_with(ws, YG_END_WRONG, 0, "its answer is none to a WebSocket");
+        return;
+    }
+    agreed = agree_on_extensions(ws);
+    if (agreed < 0) {
+        end_with(ws, agreed == -ENOMEM ? YG_END_FAILED : YG_END_WRONG, 0,
+                 agreed == -ENOMEM ? "out of memory" : "an extension that was not offered");
         return;
     }
     bytes.ptr += (size_t)rc - before;
@@ -239,7 +327,8 @@ static void on_link_open(struct yg_link *link)
     struct yg_ws *ws = of_link(link);
     const struct yg_ws_options *options = ws->options;
 
-    yg_handshake_put(&ws->head, options->authority, options->target, ws->key, options->headers,
+    yg_handshake_put(&ws->head, options->authority, options->target, ws->key,
+                     options->offers_deflate ? YG_DEFLATE_OFFER : NULL, options->headers,
                      options->num_headers);
     if (yg_text_failed(&ws->head) || yg_link_send(link, ws->head.ptr, ws->head.len) < 0)
         end_with(ws, YG_END_FAILED, 0, "out of memory");

@@ -4,6 +4,7 @@
 
 #include "client/frames.h"
 #include "client/link.h"
+#include "client/ws_deflate.h"
 
 /* A WebSocket to a server. */
 
@@ -39,6 +40,7 @@ struct yg_ws_options {
     const char *const *headers;     /* more lines, "Name: value" */
     size_t num_headers;
     size_t max_message;  /* bytes */
+    bool offers_deflate; /* permessage-deflate */
     uint32_t timeout_ms; /* until it is open, and for the closing handshake */
 };
 
@@ -61,6 +63,7 @@ struct yg_ws {
     uint64_t random;     /* of masks */
     struct yg_text head; /* of the answer, and what is sent */
     struct yg_frames frames;
+    struct yg_deflate *deflate; /* NULL: it was not agreed on */
     size_t waiting;    /* bytes that were to be sent when the timer was started, to close */
     struct yg_end end; /* that is told once the connection has ended */
     bool *gone;
@@ -79,6 +82,9 @@ int yg_ws_open(struct yg_ws *ws, const struct yg_ws_options *options,
 /* Sends a message, or a control frame; on one that is not open it is dropped.  Returns as
  * yg_link_send(). */
 int yg_ws_send(struct yg_ws *ws, enum yg_opcode opcode, const void *ptr, size_t len);
+
+/* Whether messages are deflated: the server has agreed. */
+bool yg_ws_is_deflated(const struct yg_ws *ws);
 
 /* Begins the closing handshake; on_ended follows.  One that is not open yet is to be dropped. */
 void yg_ws_close(struct yg_ws *ws, unsigned code);

@@ -8,6 +8,7 @@
 #include "client/packets.h"
 #include "client/poll_payload.h"
 #include "client/sse_text.h"
+#include "client/ws_deflate.h"
 
 /* The input is what a server has sent to a client of `yodel connect`; its first byte says how it is
  * cut.  However that is, the same comes of it. */
@@ -145,6 +146,25 @@ static void read_cookies(const uint8_t *data, size_t size)
     free(text);
 }
 
+/* ---- permessage-deflate ---- */
+
+static void read_deflated(const uint8_t *data, size_t size)
+{
+    struct yg_deflate codec = {.terms = {.bits_out = 15, .bits_in = 15}};
+    struct yg_deflate_terms agreed;
+    int rc = 0;
+
+    if (yg_deflate_read((yodel_str){(const char *)data, size}, &agreed) == 0)
+        require(agreed.bits_out >= 8 && agreed.bits_out <= 15 && agreed.bits_in >= 8 &&
+                agreed.bits_in <= 15);
+    for (int i = 0; i < 3 && rc == 0; i++) {
+        rc = yg_deflate_take(&codec, (yodel_bytes){data, size}, MAX);
+        require(rc == 0 || rc == -EBADMSG || rc == -EMSGSIZE);
+        require(codec.inflated.len <= MAX);
+    }
+    yg_deflate_done(&codec);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
@@ -154,5 +174,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_packet(data + 1, size - 1);
     read_payload(data + 1, size - 1, 1 + data[0] % 16);
     read_cookies(data + 1, size - 1);
+    read_deflated(data + 1, size - 1);
     return 0;
 }

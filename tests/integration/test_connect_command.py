@@ -14,8 +14,9 @@ import socket
 import subprocess
 import threading
 import time
+import zlib
 
-from harness import ACCEPT_GUID, CLOSE, LIMIT, PING, TEXT, Demo, connections, equal, eventually, frame_bytes, http as call, run
+from harness import ACCEPT_GUID, BINARY_FRAME, CLOSE, LIMIT, PING, TEXT, Demo, connections, equal, eventually, frame_bytes, http as call, run
 from hostile_backend import make_certificate
 from yodel_program import ENV, YODEL, Yodel, folder, yodel
 
@@ -159,6 +160,22 @@ def test_websockets(demo):
     eventually(lambda: connections(demo.port) == 0, "nobody is left")
 
 
+def test_deflated_websockets(demo):
+    url = f"ws://127.0.0.1:{demo.port}"
+    texts = ["hello", "", "hello", "wörld " * 100_000, "last"]
+    for path, prefix in (("/echo", ""), ("/ws", "Echo: ")):
+        texts = [text for text in texts if len(text) < 1000 or path == "/echo"]
+        shown, _ = connects(url + path, "--deflate", "--exit-after", str(len(texts)), text="\n".join(texts) + "\n")
+        equal(shown, [{"connected": True, "deflate": True}, *({"text": prefix + text} for text in texts)])
+    shown, _ = connects(f"{url}/echo", "--deflate", "--binary", "--emit", "AAAA", "--expect", "message")
+    equal(shown[1:], [{"binary": "AAAA"}])
+    for words in (["http://127.0.0.1:1/events"], ["http://127.0.0.1:1", "--transport", "polling"]):
+        yodel("connect", *words, "--deflate", status=64)
+    with serving() as (server, _):
+        shown, _ = connects(f"http://127.0.0.1:{server.port}", "--deflate", "--emit", "all 1", "--ack", "--no-input", "--exit-after", "100ms")
+        equal(shown[0]["deflate"], False)
+
+
 def test_tls():
     with folder() as path:
         key, cert = make_certificate(path)
@@ -212,7 +229,7 @@ class Raw:
         key = re.search(rb"(?i)sec-websocket-key: (\S+)", request).group(1)
         accept = base64.b64encode(hashlib.sha1(key + ACCEPT_GUID).digest()).decode()
         head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        sock.sendall(self.head or f"{head}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode())
+        sock.sendall(self.head and self.head.replace(b"ACCEPT", accept.encode()) or f"{head}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode())
         for piece in self.pieces:
             if callable(piece):
                 piece(sock)
@@ -282,6 +299,37 @@ def test_websocket_servers_that_do_not_behave():
         (65, Raw(forever(b"x" * 10000), head=b"HTTP/1.1 101 Yes\r\n")),
         (77, Raw(head=b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")),
         (69, Raw(head=b"HTTP/1.1 503 Busy\r\n\r\n")),
+    )
+
+
+AGREED = b"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: ACCEPT\r\nSec-WebSocket-Extensions: permessage-deflate"
+
+
+def agrees(more, *pieces):
+    return Raw(*pieces, head=AGREED + more + b"\r\n\r\n")
+
+
+def bomb():
+    """32 MiB of zeros."""
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return deflater.compress(bytes(32 << 20)) + deflater.flush(zlib.Z_SYNC_FLUSH)[:-4]
+
+
+def test_servers_that_deflate_wrongly():
+    hello = b"\xf2\x48\xcd\xc9\xc9\x07\x00"
+    bears(
+        "ws",
+        (65, agrees(b""), "--emit", "not offered"),
+        (65, agrees(b"; unknown", rest), "--deflate"),
+        (65, agrees(b"; server_max_window_bits=16", rest), "--deflate"),
+        (65, agrees(b", permessage-deflate", rest), "--deflate"),
+        (65, agrees(b"", b"\xc1\x05Hello", rest), "--deflate"),
+        (65, agrees(b"", b"\xc9\x00", rest), "--deflate"),  # a control frame
+        (65, agrees(b"", b"\x41\x00\xc0\x00", rest), "--deflate"),  # a frame that continues
+        (65, agrees(b"", b"\xc1\x03\xfa\x0f\x00", rest), "--deflate"),  # no UTF-8 in it
+        (65, agrees(b"", frame_bytes(BINARY_FRAME, bomb(), rsv=4, masked=False), rest), "--deflate"),
+        (0, agrees(b"", b"\xc1\x07" + hello, frame_bytes(CLOSE, b"\x03\xe8", masked=False), rest), "--deflate"),
+        (0, agrees(b"; client_max_window_bits=8", rest), "--deflate", "--emit", "x", "--exit-after", "100ms"),
     )
 
 

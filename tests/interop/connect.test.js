@@ -7,6 +7,7 @@ import { createServer } from "node:http";
 import { afterEach, test } from "node:test";
 
 import { Server } from "socket.io";
+import { WebSocketServer } from "ws";
 
 const binary = process.env.YODEL_PROGRAM ?? "build/dev/yodel";
 const TRANSPORTS = ["websocket", "polling", "upgrade"];
@@ -36,6 +37,7 @@ const serve = async (options = {}) => {
         ack?.("ok", socket.conn.transport.name, ...args);
       });
       socket.on("ask", () => socket.emit("question", (answer) => socket.emit("answer", answer)));
+      socket.on("echo-ask", (text) => socket.emit("echo", text, () => {}));
       socket.on("kick", () => socket.disconnect(true));
       socket.on("large", (size) => socket.emit("large", "x".repeat(size)));
     });
@@ -50,6 +52,7 @@ const run = async (words, { input = "", status = 0 } = {}) => {
   const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
   let out = "";
   let said = "";
+  child.stdout.setEncoding("utf8"); // characters may be cut
   child.stdout.on("data", (text) => (out += text));
   child.stderr.on("data", (text) => (said += text));
   child.stdin.on("error", () => {});
@@ -140,4 +143,42 @@ test("an upgrade that the server does not offer is told", async () => {
   const { url: without } = await serve({ transports: ["websocket"] });
   const refused = await connect(without, "polling", [], { status: 1 });
   assert.match(refused.at(-1).ended, /Transport unknown/);
+});
+
+const TERMS = [
+  {},
+  { serverNoContextTakeover: true },
+  { clientNoContextTakeover: true },
+  { serverNoContextTakeover: true, clientNoContextTakeover: true },
+  { clientMaxWindowBits: 9, serverMaxWindowBits: 9 },
+  { clientMaxWindowBits: 8 },
+];
+
+for (const terms of TERMS)
+  test(`messages are deflated by ${JSON.stringify(terms)}`, async () => {
+    const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: { threshold: 0, ...terms } });
+    opened.push(() => server.close());
+    server.on("connection", (ws) => ws.on("message", (data, isBinary) => ws.send(data, { binary: isBinary })));
+    await new Promise((resolve) => server.on("listening", resolve));
+    const texts = ["x", "hello", "ä".repeat(50_000), "hello", Array.from({ length: 5000 }, (_, i) => i * i).join(), "last"];
+    const url = `ws://127.0.0.1:${server.address().port}`;
+    const shown = await run(["connect", url, "--deflate", "--exit-after", `${texts.length}`], { input: texts.join("\n") + "\n" });
+    assert.deepEqual(shown, [{ connected: true, deflate: true }, ...texts.map((text) => ({ text }))]);
+    const [seen] = await run(["load", url, "--deflate", "--clients", "20", "--rate", "200/s", "--duration", "500ms", "-o", "json"]);
+    assert.deepEqual([seen.deflated, seen.sent, seen.echoed, seen.errors], [20, 100, 100, 0]);
+  });
+
+test("Socket.IO is deflated, from the start and after an upgrade", async () => {
+  const { url } = await serve({ perMessageDeflate: { threshold: 0 } });
+  for (const transport of ["websocket", "upgrade"]) {
+    const shown = await connect(url, transport, ["--deflate", "--ack"], { input: `echo "${"y".repeat(5000)}"\n` });
+    assert.deepEqual(shown.filter((line) => "deflate" in line).map((line) => line.deflate), [true]);
+    assert.equal(shown.find((line) => line.ack).args[2].length, 5000);
+  }
+  // A message that is answered while it is looked at.
+  const words = ["--message", 'echo-ask "%m"', "--size", "200000", "--clients", "2", "--rate", "8/s", "--duration", "1s", "--await", "echo"];
+  const [seen] = await run(["load", url, "--deflate", ...words, "--max-errors", "0", "-o", "json"]);
+  assert.deepEqual([seen.deflated, seen.sent, seen.echoed], [2, 8, 8]);
+  const { url: plain } = await serve();
+  assert.equal((await connect(plain, "websocket", ["--deflate"]))[0].deflate, false);
 });

@@ -17,6 +17,7 @@
 #include "client/poll_payload.h"
 #include "client/quantiles.h"
 #include "client/sse_text.h"
+#include "client/ws_deflate.h"
 #include "failing.h"
 
 /* ---- frames ---- */
@@ -131,7 +132,7 @@ static void puts_frame(size_t len, size_t head)
 
     for (size_t i = 0; i < len; i++)
         payload[i] = (char)(i * 7);
-    yg_frame_put(&out, YG_FRAME_BINARY, payload, len, 0x11223344);
+    yg_frame_put(&out, YG_FRAME_BINARY, false, payload, len, 0x11223344);
     assert_int_equal(out.len, head + 4 + len);
     bytes = (const uint8_t *)out.ptr;
     assert_int_equal(bytes[0], 0x82);
@@ -153,6 +154,137 @@ static void test_client_frames_are_put(void **state)
 
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
         puts_frame(lengths[i], lengths[i] > 65535 ? 10 : lengths[i] > 125 ? 4 : 2);
+}
+
+/* ---- permessage-deflate ---- */
+
+static void terms(const char *value, int result, int resets, int bits_out, int bits_in)
+{
+    struct yg_deflate_terms terms = {0};
+
+    assert_int_equal(yg_deflate_read(yodel_str_of(value), &terms), result);
+    assert_int_equal(terms.resets_out + 2 * terms.resets_in, resets);
+    assert_int_equal(terms.bits_out, bits_out);
+    assert_int_equal(terms.bits_in, bits_in);
+}
+
+static void test_client_deflate_terms(void **state)
+{
+    static const char *const wrong[] = {
+        "",
+        "deflate",
+        "permessage-deflate, permessage-deflate",
+        "permessage-deflate; ;",
+        "permessage-deflate; unknown",
+        "permessage-deflate; client_max_window_bits",
+        "permessage-deflate; client_max_window_bits=",
+        "permessage-deflate; client_max_window_bits=7",
+        "permessage-deflate; client_max_window_bits=16",
+        "permessage-deflate; client_max_window_bits=010",
+        "permessage-deflate; server_max_window_bits=\"8",
+        "permessage-deflate; server_max_window_bits=9; server_max_window_bits=9",
+        "permessage-deflate; server_no_context_takeover=1",
+        "permessage-deflate; client_no_context_takeover; client_no_context_takeover",
+    };
+
+    terms("permessage-deflate", 0, 0, 15, 15);
+    terms(" permessage-deflate ; client_no_context_takeover", 0, 1, 15, 15);
+    terms("permessage-deflate;server_no_context_takeover", 0, 2, 15, 15);
+    terms("permessage-deflate; client_max_window_bits=8; server_max_window_bits=\"10\"", 0, 0, 8,
+          10);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        terms(wrong[i], -EPROTO, 0, 0, 0);
+}
+
+/* What one end deflates the other inflates; the windows are the other way round. */
+static void there_and_back(struct yg_deflate_terms terms)
+{
+    const struct yg_deflate_terms other = {terms.resets_in, terms.resets_out, terms.bits_in,
+                                           terms.bits_out};
+    struct yg_deflate out = {.terms = terms}, in = {.terms = other};
+    char *text = malloc(100000);
+
+    assert_non_null(text);
+    for (size_t i = 0; i < 100000; i++)
+        text[i] = (char)(i * i / 7 % 64 + ' ');
+    for (size_t len = 1; len <= 100000; len = len * 3 + 1) {
+        const int rc = yg_deflate_put(&out, text, len);
+        const yodel_bytes bytes = {(const uint8_t *)out.deflated.ptr, out.deflated.len};
+
+        assert_int_equal(rc, terms.bits_out > 8);
+        if (rc == 0)
+            break;
+        assert_int_equal(yg_deflate_take(&in, bytes, len), 0);
+        assert_int_equal(in.inflated.len, len);
+        assert_memory_equal(in.inflated.ptr, text, len);
+        yg_deflate_forget_out(&out);
+        yg_deflate_forget_in(&in);
+    }
+    free(text);
+    yg_deflate_done(&out);
+    yg_deflate_done(&in);
+}
+
+static void test_client_deflate(void **state)
+{
+    for (int bits = 8; bits <= 15; bits++) {
+        there_and_back((struct yg_deflate_terms){false, false, bits, bits});
+        there_and_back((struct yg_deflate_terms){true, true, bits, bits});
+    }
+}
+
+static int take(struct yg_deflate *codec, const char *bytes, size_t len, size_t max)
+{
+    return yg_deflate_take(codec, (yodel_bytes){(const uint8_t *)bytes, len}, max);
+}
+
+static void test_client_deflate_that_is_wrong(void **state)
+{
+    struct yg_deflate codec = {.terms = {.bits_out = 15, .bits_in = 15}};
+
+    /* Section 7.2.3: "Hello", from the window, not deflated, with a last block, of nothing. */
+    assert_int_equal(take(&codec, "\xf2\x48\xcd\xc9\xc9\x07\x00", 7, 5), 0);
+    assert_string_equal(codec.inflated.ptr, "Hello");
+    assert_int_equal(take(&codec, "\xf2\x00\x11\x00\x00", 5, 5), 0);
+    assert_string_equal(codec.inflated.ptr, "Hello");
+    assert_int_equal(take(&codec, "\x00\x05\x00\xfa\xffHello\x00", 11, 5), 0);
+    assert_string_equal(codec.inflated.ptr, "Hello");
+    assert_int_equal(take(&codec, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00", 8, 5), 0);
+    assert_string_equal(codec.inflated.ptr, "Hello");
+    assert_int_equal(take(&codec, "\x00", 1, 5), 0);
+    assert_int_equal(codec.inflated.len, 0);
+    assert_int_equal(take(&codec, "\x00\x05\x00\xfa\xffHello\x00", 11, 4), -EMSGSIZE);
+    yg_deflate_done(&codec);
+    codec = (struct yg_deflate){.terms = {.bits_out = 15, .bits_in = 15}};
+    assert_int_equal(take(&codec, "Hello", 5, 5), -EBADMSG);
+    yg_deflate_done(&codec);
+}
+
+static void test_client_frames_that_are_deflated(void **state)
+{
+    static const char bytes[] = "\x41\x01x\x89\x00\x80\x01\xff\x82\x00\xc2\x00\xc9\x00";
+    struct yg_frames frames = {.max = 100, .allows_deflated = true};
+    yodel_bytes input = {(const uint8_t *)bytes, sizeof(bytes) - 1};
+    static const struct {
+        enum yg_opcode opcode;
+        bool is_deflated;
+    } expected[] = {{YG_FRAME_PING, false},
+                    {YG_FRAME_TEXT, true},
+                    {YG_FRAME_BINARY, false},
+                    {YG_FRAME_BINARY, true}};
+    struct yg_frame frame;
+
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(yg_frames_next(&frames, &input, &frame), 1);
+        assert_int_equal(frame.opcode, expected[i].opcode);
+        assert_int_equal(frame.is_deflated, expected[i].is_deflated);
+    }
+    assert_int_equal(yg_frames_next(&frames, &input, &frame), -EPROTO);
+    yg_frames_done(&frames);
+    frames = (struct yg_frames){.max = 100, .allows_deflated = true};
+    input = (yodel_bytes){(const uint8_t *)"\x01\x00\xc0\x00", 4};
+    assert_int_equal(yg_frames_next(&frames, &input, &frame), -EPROTO);
+    yg_frames_done(&frames);
 }
 
 /* ---- packets ---- */
@@ -475,6 +607,10 @@ int main(void)
         cmocka_unit_test(test_client_frames_are_bounded),
         cmocka_unit_test(test_client_frames_out_of_memory),
         cmocka_unit_test(test_client_frames_are_put),
+        cmocka_unit_test(test_client_deflate_terms),
+        cmocka_unit_test(test_client_deflate),
+        cmocka_unit_test(test_client_deflate_that_is_wrong),
+        cmocka_unit_test(test_client_frames_that_are_deflated),
         cmocka_unit_test(test_client_packets),
         cmocka_unit_test(test_client_payloads),
         cmocka_unit_test(test_client_payloads_fit),
