@@ -33,7 +33,8 @@ def serving(tls=""):
 def connects(*words, status=0, text=""):
     """What it has shown."""
     done = subprocess.run([YODEL, "connect", *words], env=ENV, input=text.encode(), capture_output=True, timeout=LIMIT)
-    equal(done.returncode, status, (words, done.stdout, done.stderr))
+    equal(done.returncode, status, (words, done.stdout[-1000:], done.stderr))
+    assert b"Sanitizer" not in done.stderr, (words, done.stderr)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -233,7 +234,7 @@ def test_servers_that_do_not_behave():
         (75, "to the connect packet", Polls(hello())),
         (75, "no ping", Polls(hello(interval=100, timeout=100), CONNECTED)),
         (77, "none to WebSocket", Polls(hello()), "--transport", "upgrade"),
-        (1, "refused (404): the upgrade: no WebSockets", Polls(hello(upgrades=["websocket"]), CONNECTED), "--transport", "upgrade"),
+        (1, "refused (404): the upgrade: ", Polls(hello(upgrades=["websocket"]), CONNECTED), "--transport", "upgrade"),
     ]  # fmt: skip
 
     def one(case):
