@@ -88,6 +88,34 @@ YODEL_API YODEL_CHECK_RESULT int yodel_channels_set_history(yodel_channels *chan
 /* Bytes of an offset with its NUL. */
 #define YODEL_OFFSET_SIZE 48
 
+/*
+ * Told by yodel_group_send_told() and yodel_sio_emit_kept_told(): where a message stands.
+ *
+ * result   0: it is kept.  In Redis also: -ENOTCONN: it was not taken in patience_ms, so the
+ * members in this process have it, and it is kept when Redis takes it, if it does;
+ *          YODEL_ERR_CONGESTED or -EIO: the members in this process get it, and it is not kept
+ *          (max_queue; Redis refused it).  -ENOMEM, YODEL_ERR_CLOSED: nobody gets it
+ * offset   borrowed for the call; NULL when result is not 0
+ * user     as it was given
+ */
+typedef void(yodel_kept_fn)(int result, const char *offset, void *user);
+
+/*
+ * Sends a message to a group that is kept, and tells where it stands.
+ *
+ * type   as for yodel_group_send()
+ * data   as for yodel_group_send()
+ * fn     called once, on the server's first loop, never inside this call; in Redis at the latest
+ *        when patience_ms are over, or the server ends.  Members may have the message before that
+ * user   borrowed until then
+ *
+ * Returns as yodel_group_send(), or YODEL_ERR_UNSUPPORTED: the group is not kept; fn is called only
+ * after 0.
+ */
+YODEL_API int yodel_group_send_told(yodel_channels *channels, const char *group, yodel_ws_type type,
+                                    yodel_bytes data, yodel_kept_fn *fn,
+                                    void *user) YODEL_ANY_THREAD;
+
 /* A message that was kept; borrowed for the call. */
 typedef struct yodel_kept_message {
     char offset[YODEL_OFFSET_SIZE]; /* NUL-terminated */

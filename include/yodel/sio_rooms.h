@@ -118,6 +118,19 @@ YODEL_API int yodel_sio_namespace_off_room(yodel_sio_namespace *ns, yodel_sio_ro
 YODEL_API int yodel_sio_emit_kept(yodel_sio_namespace *ns, const char *room, const char *event,
                                   const yodel_sio_args *args) YODEL_ANY_THREAD;
 
+/*
+ * The same, and tells where the event stands among those that are kept of the room.
+ *
+ * args   as for yodel_sio_emit_kept()
+ * fn     as for yodel_group_send_told()
+ * user   borrowed until fn has been called
+ *
+ * Returns as yodel_sio_emit_kept(); fn is called only after 0.
+ */
+YODEL_API int yodel_sio_emit_kept_told(yodel_sio_namespace *ns, const char *room, const char *event,
+                                       const yodel_sio_args *args, yodel_kept_fn *fn,
+                                       void *user) YODEL_ANY_THREAD;
+
 YODEL_C_END
 
 #endif

@@ -31,6 +31,7 @@ struct yd_msg *yd_history_wrap(yodel_channels *channels, struct yd_offset offset
 struct sending {
     yodel_channels *channels;      /* a reference */
     yodel_history_options options; /* of when it was sent */
+    struct yd_history_told told;
     struct yd_msg *msg;
     size_t name_len;
     char name[];
@@ -63,21 +64,36 @@ int yd_history_pass(yodel_channels *channels, const yodel_history_options *optio
     return rc;
 }
 
+void yd_history_tell(struct yd_history_told *told, int result, struct yd_offset offset)
+{
+    yodel_kept_fn *fn = told->fn;
+    char text[YODEL_OFFSET_SIZE];
+
+    told->fn = NULL;
+    if (fn == NULL)
+        return;
+    if (result == 0)
+        yd_offset_write(offset, text);
+    fn(result, result == 0 ? text : NULL, told->user);
+}
+
 /* Without memory it is lost, for all: who has it would have it without a place. */
 static void keep_and_send(struct yd_loop *loop, void *arg)
 {
     struct sending *sending = arg;
     struct yd_history *history = sending->channels->history;
     yodel_str name = {sending->name, sending->name_len};
-    struct yd_offset offset;
-    int rc =
-        history->store->ops->append(history->store, &sending->options, name, sending->msg, &offset);
+    struct yd_offset offset = {0, 0};
+    int rc = history->store->ops->append(history->store, &sending->options, name, sending->msg,
+                                         &sending->told, &offset);
 
     (void)loop;
     atomic_fetch_add(rc < 0 ? &history->lost : &history->kept, 1);
     if (rc > 0)
         (void)yd_history_pass(sending->channels, &sending->options, name, sending->msg, offset,
                               false);
+    if (rc != 0)
+        yd_history_tell(&sending->told, rc < 0 ? rc : 0, offset);
 }
 
 /* One JSON value, for an envelope; an event, where that is asked for. */
@@ -98,7 +114,7 @@ bool yd_history_is_fit(const yodel_history_options *options, uint8_t type, yodel
 }
 
 int yd_history_send(yodel_channels *channels, const yodel_history_options *options, yodel_str name,
-                    struct yd_msg *msg)
+                    struct yd_msg *msg, const struct yd_history_told *told)
 {
     struct sending *sending;
 
@@ -107,7 +123,10 @@ int yd_history_send(yodel_channels *channels, const yodel_history_options *optio
     sending = yd_alloc(yd_channels_mem(channels), sizeof *sending + name.len);
     if (sending == NULL)
         return -ENOMEM;
-    *sending = (struct sending){channels, *options, yd_msg_ref(msg), name.len};
+    *sending = (struct sending){
+        .channels = channels, .options = *options, .msg = yd_msg_ref(msg), .name_len = name.len};
+    if (told != NULL)
+        sending->told = *told;
     memcpy(sending->name, name.ptr, name.len);
     yd_layer_ref(&channels->layer);
     return yd_bus_call(channels->history->home, sizeof *sending + msg->len, keep_and_send, sending,

@@ -73,15 +73,25 @@ void yd_history_read_show(struct yd_history_read *read,
 
 /* ---- where it is kept ---- */
 
+/* Who is told where a message stands, once; fn NULL: nobody, or he was. */
+struct yd_history_told {
+    yodel_kept_fn *fn;
+    void *user;
+};
+
+/* On the home.  offset: with result 0. */
+void yd_history_tell(struct yd_history_told *told, int result, struct yd_offset offset);
+
 struct yd_history_store;
 
 /* All on the home. */
 struct yd_history_store_ops {
     /* Keeps msg; takes a reference of its own.  Returns 1 and the offset, and it is to be passed on
-     * now; 0: the store does that later, by yd_history_pass(); or -ENOMEM or YODEL_ERR_CONGESTED:
-     * it is lost for all. */
+     * now; 0: the store does that later, by yd_history_pass(), and tells told; or -ENOMEM or
+     * YODEL_ERR_CONGESTED: it is not kept. */
     int (*append)(struct yd_history_store *store, const yodel_history_options *options,
-                  yodel_str name, struct yd_msg *msg, struct yd_offset *ret_offset);
+                  yodel_str name, struct yd_msg *msg, const struct yd_history_told *told,
+                  struct yd_offset *ret_offset);
     /* Fills read in and gives it back by yd_history_read_answer(), now or later. */
     void (*read)(struct yd_history_store *store, struct yd_history_read *read);
     /* Any thread: the last reference of the layer has gone; it is not to be used any more.  NULL:
@@ -165,9 +175,10 @@ int yd_history_add_rule(yodel_channels *channels, const struct yd_history_rule *
 int yd_history_set_rules(yodel_channels *channels, const struct yd_history_rule *rules, size_t num);
 void yd_history_free(yodel_channels *channels);
 
-/* Any thread: has msg kept and sent.  Returns as yodel_group_send(). */
+/* Any thread: has msg kept and sent, and told told, on the home, if it returns 0; NULL: nobody.
+ * Returns as yodel_group_send(). */
 int yd_history_send(yodel_channels *channels, const yodel_history_options *options, yodel_str name,
-                    struct yd_msg *msg);
+                    struct yd_msg *msg, const struct yd_history_told *told);
 
 /* With done, fn and user to be set.  Returns as yodel_group_history(). */
 int yd_history_read_new(yodel_channels *channels, yodel_str name, const char *from, size_t limit,

@@ -143,12 +143,14 @@ static void on_expiry(struct yd_timer *timer)
 }
 
 static int append(struct yd_history_store *store, const yodel_history_options *options,
-                  yodel_str name, struct yd_msg *msg, struct yd_offset *ret_offset)
+                  yodel_str name, struct yd_msg *msg, const struct yd_history_told *told,
+                  struct yd_offset *ret_offset)
 {
     struct yd_history *history = history_of(store);
     struct entry *entry = yd_zalloc(mem_of(history), sizeof *entry);
     struct log *log = find_log(history, name);
 
+    (void)told;
     if (entry == NULL || (log == NULL && (log = make_log(history, options, name)) == NULL)) {
         yd_free(mem_of(history), entry);
         return -ENOMEM;

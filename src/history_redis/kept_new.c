@@ -69,10 +69,11 @@ static struct yd_kept *kept_of_store(struct yd_history_store *store)
 }
 
 static int append(struct yd_history_store *store, const yodel_history_options *options,
-                  yodel_str name, struct yd_msg *msg, struct yd_offset *ret_offset)
+                  yodel_str name, struct yd_msg *msg, const struct yd_history_told *told,
+                  struct yd_offset *ret_offset)
 {
     (void)ret_offset;
-    return yd_kept_append(kept_of_store(store), options, name, msg);
+    return yd_kept_append(kept_of_store(store), options, name, msg, told);
 }
 
 static void read_store(struct yd_history_store *store, struct yd_history_read *read)
@@ -142,6 +143,7 @@ static void finish(struct yd_kept *kept)
     look(kept);
     yd_kept_send_last(kept);
     kept->ended = true;
+    yd_kept_tell_last(kept);
     yd_timer_stop(&kept->loop->wheel, &kept->timer);
     yd_kept_fail_reads(kept, YODEL_ERR_CLOSED);
     yd_kept_unfollow(kept);

@@ -17,6 +17,7 @@
 struct item {
     struct yd_list of_box;
     struct yd_msg *msg;
+    struct yd_history_told told;
     uint64_t number, since;
     bool early; /* the members in this process have it */
 };
@@ -74,6 +75,11 @@ static void free_if_idle(struct box *box)
         free_box(box);
 }
 
+static void tell(struct item *item, int result)
+{
+    yd_history_tell(&item->told, result, (struct yd_offset){0, 0});
+}
+
 /* ---- ahead of Redis ---- */
 
 /* False: it is to be tried again, ahead of those that follow. */
@@ -86,6 +92,7 @@ static bool pass_early(const struct box *box, struct item *item)
         return false;
     yd_kept_count(&box->kept->counters.early, rc == 0);
     item->early = true;
+    tell(item, -ENOTCONN);
     return true;
 }
 
@@ -154,11 +161,31 @@ static void refuse_items(struct box *box, unsigned num, yodel_str why)
     if (yd_redis_may_log(kept->redis))
         yd_log(yd_redis_log(kept->redis), YODEL_LOG_ERROR, "redis: a message is not kept: %.*s",
                (int)why.len, why.ptr);
+    at = first_untaken(box);
+    for (unsigned i = 0; i < num; i++, at = at->next)
+        tell(item_of(at), -EIO);
     pass_all_early(box);
     yd_kept_count(&kept->counters.refused, num);
     for (at = first_untaken(box); num > 0; at = next, num--) {
         next = at->next;
         free_item(kept, item_of(at));
+    }
+}
+
+/* Redis has taken num more, and says where they stand. */
+static void tell_places(const struct box *box, const struct yd_redis_reply *reply, unsigned num)
+{
+    bool is_list = reply->type == YODEL_REDIS_ARRAY && reply->num == num;
+    struct yd_list *at = first_untaken(box);
+
+    for (unsigned i = 0; i < num; i++, at = at->next) {
+        struct yd_offset offset;
+
+        if (is_list && reply->elements[i]->type == YODEL_REDIS_STRING &&
+            yd_offset_read(reply->elements[i]->text, &offset))
+            yd_history_tell(&item_of(at)->told, 0, offset);
+        else
+            tell(item_of(at), -EIO);
     }
 }
 
@@ -192,6 +219,7 @@ static void on_appended(const struct yd_redis_reply *reply, void *arg)
         refuse_items(box, num, reply->text);
     } else {
         yd_kept_count(&kept->counters.appended, num);
+        tell_places(box, reply, num);
         kept->answers = true;
         end_away(kept);
         box->num_taken += num;
@@ -334,7 +362,7 @@ static struct item *add_item(struct box *box, struct yd_msg *msg)
 }
 
 int yd_kept_append(struct yd_kept *kept, const yodel_history_options *options, yodel_str name,
-                   struct yd_msg *msg)
+                   struct yd_msg *msg, const struct yd_history_told *told)
 {
     size_t waiting = atomic_load_explicit(&kept->waiting, memory_order_relaxed);
     bool fits = size_of(msg) <= kept->max_queue - YD_MIN(waiting, kept->max_queue);
@@ -354,9 +382,12 @@ int yd_kept_append(struct yd_kept *kept, const yodel_history_options *options, y
         go_away(kept);
     if (kept->away)
         pass_all_early(box);
+    item->told = *told;
     if (!fits) {
         yd_kept_count(&kept->counters.refused, 1);
         free_item(kept, item);
+    } else if (item->early) {
+        tell(item, -ENOTCONN);
     }
     send_next(box);
     free_if_idle(box);
@@ -392,6 +423,17 @@ void yd_kept_send_last(struct yd_kept *kept)
 {
     for (struct yd_list *at = kept->all_boxes.next; at != &kept->all_boxes; at = at->next)
         send_rest(box_of(at));
+}
+
+void yd_kept_tell_last(struct yd_kept *kept)
+{
+    for (struct yd_list *of_all = kept->all_boxes.next; of_all != &kept->all_boxes;
+         of_all = of_all->next) {
+        struct box *box = box_of(of_all);
+
+        for (struct yd_list *at = box->items.next; at != &box->items; at = at->next)
+            tell(item_of(at), -ENOTCONN);
+    }
 }
 
 void yd_kept_free_boxes(struct yd_kept *kept)

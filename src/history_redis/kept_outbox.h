@@ -16,11 +16,13 @@
 
 /* As of struct yd_history_store_ops. */
 int yd_kept_append(struct yd_kept *kept, const yodel_history_options *options, yodel_str name,
-                   struct yd_msg *msg);
+                   struct yd_msg *msg, const struct yd_history_told *told);
 /* Sends what waits, and sees what has waited too long. */
 void yd_kept_send(struct yd_kept *kept);
 /* The last there is to do: everything is sent, and nobody asks what becomes of it. */
 void yd_kept_send_last(struct yd_kept *kept);
+/* After that: nobody knows of what is under way whether Redis takes it. */
+void yd_kept_tell_last(struct yd_kept *kept);
 /* What is left; no reply is to come any more. */
 void yd_kept_free_boxes(struct yd_kept *kept);
 

@@ -23,7 +23,8 @@ static int put_event(const struct yodel_allocator *mem, struct yd_buf *text,
 }
 
 static int send_kept(yodel_channels *channels, const yodel_history_options *options,
-                     yodel_str group, const struct yd_sio_words *words)
+                     yodel_str group, const struct yd_sio_words *words,
+                     const struct yd_history_told *told)
 {
     const struct yodel_allocator *mem = yd_channels_mem(channels);
     struct yd_buf text = {0};
@@ -32,15 +33,15 @@ static int send_kept(yodel_channels *channels, const yodel_history_options *opti
 
     if (rc == 0) {
         msg = yd_channels_make_msg(channels, YODEL_WS_TEXT, (yodel_bytes){text.ptr, text.len});
-        rc = msg != NULL ? yd_history_send(channels, options, group, msg) : -ENOMEM;
+        rc = msg != NULL ? yd_history_send(channels, options, group, msg, told) : -ENOMEM;
     }
     yd_msg_unref(msg);
     yd_buf_free(mem, &text);
     return rc;
 }
 
-int yodel_sio_emit_kept(yodel_sio_namespace *ns, const char *room, const char *event,
-                        const yodel_sio_args *given)
+static int emit_kept(yodel_sio_namespace *ns, const char *room, const char *event,
+                     const yodel_sio_args *given, const struct yd_history_told *told)
 {
     struct yd_sio_words words = {.name = yodel_str_of(event)};
     yodel_sio_args args = {.size = sizeof args};
@@ -60,6 +61,21 @@ int yodel_sio_emit_kept(yodel_sio_namespace *ns, const char *room, const char *e
     if (ns->sio->channels == NULL || ns->is_parent || args.num_attachments > 0 ||
         !yd_history_find(ns->sio->channels, group, &options) || !options.sio_events)
         return YODEL_ERR_UNSUPPORTED;
-    return yd_channel_name_is_valid(group) ? send_kept(ns->sio->channels, &options, group, &words)
-                                           : YODEL_ERR_NAME;
+    return yd_channel_name_is_valid(group)
+               ? send_kept(ns->sio->channels, &options, group, &words, told)
+               : YODEL_ERR_NAME;
+}
+
+int yodel_sio_emit_kept(yodel_sio_namespace *ns, const char *room, const char *event,
+                        const yodel_sio_args *args)
+{
+    return emit_kept(ns, room, event, args, NULL);
+}
+
+int yodel_sio_emit_kept_told(yodel_sio_namespace *ns, const char *room, const char *event,
+                             const yodel_sio_args *args, yodel_kept_fn *fn, void *user)
+{
+    const struct yd_history_told told = {fn, user};
+
+    return fn != NULL ? emit_kept(ns, room, event, args, &told) : -EINVAL;
 }

@@ -79,28 +79,47 @@ size_t yodel_group_count(yodel_channels *channels, const char *group)
     return yd_channels_count(channels, yodel_str_of(group));
 }
 
-int yodel_group_send(yodel_channels *channels, const char *group, yodel_ws_type type,
-                     yodel_bytes data)
+/* told NULL: nobody; else it is to be kept. */
+static int send_msg(yodel_channels *channels, const char *group, yodel_ws_type type,
+                    yodel_bytes data, const struct yd_history_told *told)
 {
     yodel_history_options options;
+    yodel_str name = yodel_str_of(group);
+    bool is_kept;
     struct yd_msg *msg;
     int rc;
 
     if (channels == NULL)
         return -EINVAL;
-    if (!yd_channel_name_is_valid(yodel_str_of(group)))
+    if (!yd_channel_name_is_valid(name))
         return YODEL_ERR_NAME;
     if (type != YODEL_WS_TEXT && type != YODEL_WS_BINARY)
         return -EINVAL;
     if (type == YODEL_WS_TEXT && !yd_utf8_is_valid(data.ptr, data.len))
         return YODEL_ERR_ENCODING;
+    is_kept = yd_history_find(channels, name, &options);
+    if (told != NULL && !is_kept)
+        return YODEL_ERR_UNSUPPORTED;
     if ((msg = yd_ws_make_msg(yd_channels_mem(channels), type, data)) == NULL)
         return -ENOMEM;
-    rc = yd_history_find(channels, yodel_str_of(group), &options)
-             ? yd_history_send(channels, &options, yodel_str_of(group), msg)
-             : yd_channels_send(channels, yodel_str_of(group), msg, NULL);
+    rc = is_kept ? yd_history_send(channels, &options, name, msg, told)
+                 : yd_channels_send(channels, name, msg, NULL);
     yd_msg_unref(msg);
     return rc;
+}
+
+int yodel_group_send(yodel_channels *channels, const char *group, yodel_ws_type type,
+                     yodel_bytes data)
+{
+    return send_msg(channels, group, type, data, NULL);
+}
+
+int yodel_group_send_told(yodel_channels *channels, const char *group, yodel_ws_type type,
+                          yodel_bytes data, yodel_kept_fn *fn, void *user)
+{
+    const struct yd_history_told told = {fn, user};
+
+    return fn != NULL ? send_msg(channels, group, type, data, &told) : -EINVAL;
 }
 
 static int send_text(yodel_channels *channels, const char *group, const struct yd_buf *text)

@@ -126,7 +126,8 @@ static inline void pass_time(uint64_t ms)
     }
 }
 
-static inline int try_send(unsigned process, unsigned loop, const char *group, int number)
+static inline int try_send_told(unsigned process, unsigned loop, const char *group, int number,
+                                const struct yd_history_told *told)
 {
     struct nodes_sim_process *p = &sim.processes[process];
     yodel_history_options options;
@@ -140,10 +141,15 @@ static inline int try_send(unsigned process, unsigned loop, const char *group, i
     memcpy(yd_msg_payload(msg), text, strlen(text));
     nodes_sim_enter(p->loops[loop]);
     assert_true(yd_history_find(p->channels, yodel_str_of(group), &options));
-    rc = yd_history_send(p->channels, &options, yodel_str_of(group), msg);
+    rc = yd_history_send(p->channels, &options, yodel_str_of(group), msg, told);
     nodes_sim_leave(p->loops[loop]);
     yd_msg_unref(msg);
     return rc;
+}
+
+static inline int try_send(unsigned process, unsigned loop, const char *group, int number)
+{
+    return try_send_told(process, loop, group, number, NULL);
 }
 
 static inline void send_number(unsigned process, int number)

@@ -71,7 +71,7 @@ static int try_send(const char *group, const char *text)
         return -ENOMEM;
     memcpy(yd_msg_payload(msg), text, strlen(text));
     assert_true(yd_history_find(channels, yodel_str_of(group), &options));
-    rc = yd_history_send(channels, &options, yodel_str_of(group), msg);
+    rc = yd_history_send(channels, &options, yodel_str_of(group), msg, NULL);
     yd_msg_unref(msg);
     return rc;
 }

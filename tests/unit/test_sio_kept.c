@@ -209,6 +209,102 @@ static void test_sio_kept_checks(void **state)
     sio_sim_expect_nothing(&world.clients[0]);
 }
 
+/* ---- where an event stands ---- */
+
+static struct {
+    unsigned calls;
+    int result;
+    char offset[YODEL_OFFSET_SIZE];
+} place;
+
+static void on_place(int result, const char *offset, void *user)
+{
+    assert_ptr_equal(user, &place);
+    assert_int_equal(offset != NULL, result == 0);
+    place.calls++;
+    place.result = result;
+    (void)snprintf(place.offset, sizeof place.offset, "%s", offset != NULL ? offset : "");
+}
+
+static int emit_told(const char *room)
+{
+    memset(&place, 0, sizeof place);
+    return yodel_sio_emit_kept_told(world.sim.ns, room, "said", &one, on_place, &place);
+}
+
+static void test_sio_kept_tells_where_it_stands(void **state)
+{
+    char first[YODEL_OFFSET_SIZE];
+    const yodel_bytes data = {(const uint8_t *)"plain", 5};
+
+    assert_int_equal(emit_told("e"), 0);
+    assert_int_equal(place.calls, 0);
+    sio_sim_run(&world.sim);
+    assert_int_equal(place.calls, 1);
+    assert_int_equal(place.result, 0);
+    memcpy(first, place.offset, sizeof first);
+    assert_int_equal(emit("e"), 0);
+    sio_sim_run(&world.sim);
+    expect_kept("/#e", first, "ok gone 0: [\"said\",1,\"x\"]");
+    assert_int_equal(emit_told("e"), 0);
+    sio_sim_run(&world.sim);
+    expect_kept("/#e", place.offset, "ok gone 0:");
+    memset(&place, 0, sizeof place);
+    assert_int_equal(
+        yodel_group_send_told(world.channels, "/#plain", YODEL_WS_TEXT, data, on_place, &place), 0);
+    sio_sim_run(&world.sim);
+    assert_int_equal(place.calls, 1);
+    expect_kept("/#plain", place.offset, "ok gone 0:");
+    expect_kept("/#plain", first, "ok gone 0: plain");
+}
+
+static void test_sio_kept_tells_nobody_of_what_fails(void **state)
+{
+    const yodel_bytes data = {(const uint8_t *)"\xff", 1};
+
+    memset(&place, 0, sizeof place);
+    assert_int_equal(emit_told("none"), YODEL_ERR_UNSUPPORTED);
+    assert_int_equal(emit_told("plain"), YODEL_ERR_UNSUPPORTED);
+    assert_int_equal(yodel_sio_emit_kept_told(world.sim.ns, "k", "a", NULL, NULL, NULL), -EINVAL);
+    assert_int_equal(yodel_sio_emit_kept_told(NULL, "k", "a", NULL, on_place, NULL), -EINVAL);
+    assert_int_equal(
+        yodel_group_send_told(world.channels, "none", YODEL_WS_TEXT, data, on_place, NULL),
+        YODEL_ERR_ENCODING);
+    assert_int_equal(
+        yodel_group_send_told(world.channels, "none", YODEL_WS_BINARY, data, on_place, NULL),
+        YODEL_ERR_UNSUPPORTED);
+    assert_int_equal(
+        yodel_group_send_told(world.channels, "/#plain", YODEL_WS_BINARY, data, NULL, NULL),
+        -EINVAL);
+    assert_int_equal(yodel_group_send_told(NULL, "a", YODEL_WS_BINARY, data, on_place, NULL),
+                     -EINVAL);
+    sio_sim_run(&world.sim);
+    assert_int_equal(place.calls, 0);
+}
+
+/* Once, or an error; who is told of one has not sent anything. */
+static void test_sio_kept_tells_without_memory(void **state)
+{
+    unsigned num_told = 0;
+
+    for (size_t i = 1; i < 30; i++) {
+        int rc;
+
+        atomic_store(&world.fm.calls, 0);
+        world.fm.fail_at = i;
+        rc = emit_told("k");
+        sio_sim_run(&world.sim);
+        world.fm.fail_at = 0;
+        assert_int_equal(place.calls, rc == 0);
+        num_told += place.calls == 1 && place.result == -ENOMEM;
+        expect_kept("/#k", NULL,
+                    rc == 0 && place.result == 0 ? "ok gone 0: [\"said\",1,\"x\"]" : "ok gone 0:");
+        assert_int_equal(yodel_group_forget_history(world.channels, "/#k", NULL, NULL), 0);
+        sio_sim_run(&world.sim);
+    }
+    assert_in_range(num_told, 1, 10);
+}
+
 /* ---- rules of all namespaces ---- */
 
 static int set_history(const yodel_history_rule *rules, size_t num)
@@ -337,6 +433,9 @@ int main(void)
         FIXTURE_TEST(test_sio_kept_is_forgotten),
         FIXTURE_TEST(test_sio_kept_beside_messages),
         FIXTURE_TEST(test_sio_kept_checks),
+        FIXTURE_TEST(test_sio_kept_tells_where_it_stands),
+        FIXTURE_TEST(test_sio_kept_tells_nobody_of_what_fails),
+        FIXTURE_TEST(test_sio_kept_tells_without_memory),
         FIXTURE_TEST(test_sio_kept_by_rules_that_change),
         FIXTURE_TEST(test_sio_kept_rules_are_checked),
         FIXTURE_TEST(test_sio_kept_rules_without_memory),

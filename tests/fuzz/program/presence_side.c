@@ -196,6 +196,29 @@ static void change_rules(struct program *p)
         broken(p, "set_history: refused");
 }
 
+static void on_place(int result, const char *offset, void *user)
+{
+    struct waiter *waiter = user;
+
+    waiter_called(waiter);
+    if ((result == 0) != (offset != NULL))
+        broken(waiter->p, "told: %d, and %s offset", result, offset != NULL ? "an" : "no");
+    act(waiter->p, NULL, NULL);
+}
+
+/* Where nobody is. */
+static void send_told(struct program *p)
+{
+    struct waiter *group = waiter_new(p, "group_send_told");
+    struct waiter *room = waiter_new(p, "sio_emit_kept_told");
+
+    waiter_returned(group,
+                    yodel_group_send_told(p->layer, "kept3", YODEL_WS_TEXT,
+                                          (yodel_bytes){(const uint8_t *)"x", 1}, on_place, group));
+    waiter_returned(room, yodel_sio_emit_kept_told(p->services[pick(p, p->num_services)].ns[1],
+                                                   "r2", "passed", NULL, on_place, room));
+}
+
 /* To a group without members: clients know of every frame that may come. */
 void call_keep(struct ctx *c)
 {
@@ -205,6 +228,8 @@ void call_keep(struct ctx *c)
 
     if (once_in(c->p, 3))
         change_rules(c->p);
+    if (once_in(c->p, 2))
+        send_told(c->p);
     (void)yodel_group_send(c->p->layer, "kept3", YODEL_WS_TEXT,
                            (yodel_bytes){(const uint8_t *)"x", 1});
     (void)yodel_channels_get_stats(c->p->layer, &stats);
