@@ -38,14 +38,76 @@ static void done_or_fail(struct yg_run *run, int result, json_t *body)
 
 /* ---- emit ---- */
 
+/* How long is waited for where it stands in history; then it is answered without. */
+#define KEPT_MS 2000
+
+/* It was sent, in any case. */
+static void answer_without_place(struct yg_run *run)
+{
+    yg_run_done(run, json_object());
+}
+
+static void on_kept(struct yg_parcel *parcel)
+{
+    if (parcel->result == -ENOMEM || parcel->result == YODEL_ERR_CLOSED)
+        yg_run_fail_result(parcel->run, parcel->result);
+    else if (parcel->json == NULL)
+        answer_without_place(parcel->run);
+    else
+        yg_run_done(parcel->run, json_incref(parcel->json));
+}
+
+/* On the first loop. */
+static void note_place(int result, const char *offset, void *user)
+{
+    struct yg_parcel *parcel = user;
+
+    parcel->result = result;
+    if (result == 0)
+        parcel->json = json_pack("{ss}", "offset", offset);
+    yg_parcel_send(parcel);
+}
+
+/* Whether who asks waits for others than this loop. */
+static bool may_wait(const struct yg_run *run)
+{
+    return !run->quick && !run->uncounted;
+}
+
+/* After a call that tells a parcel where something stands. */
+static int await_place(struct yg_run *run, struct yg_parcel *parcel, int result)
+{
+    if (result < 0)
+        yg_parcel_drop(parcel);
+    else
+        yg_run_wait_or(run, KEPT_MS, answer_without_place);
+    return result;
+}
+
+/* One group that is kept; else YODEL_ERR_UNSUPPORTED. */
+static int send_told(struct yg_run *run, const char *group, yodel_ws_type type, yodel_bytes data)
+{
+    struct yg_parcel *parcel;
+
+    if (!may_wait(run))
+        return YODEL_ERR_UNSUPPORTED;
+    if ((parcel = yg_parcel_new(run, on_kept)) == NULL)
+        return -ENOMEM;
+    return await_place(
+        run, parcel,
+        yodel_group_send_told(run->service->channels, group, type, data, note_place, parcel));
+}
+
 static void emit_to_groups(struct yg_run *run)
 {
+    const struct yg_names *groups = &run->command->to.groups;
     const struct yg_command *command = run->command;
     const yodel_str text = yodel_str_of(command->text);
-    const bool is_text = command->text != NULL;
-    const yodel_bytes data =
-        is_text ? (yodel_bytes){(const uint8_t *)text.ptr, text.len} : command->attachments[0];
-    int rc = 0;
+    const yodel_ws_type type = command->text != NULL ? YODEL_WS_TEXT : YODEL_WS_BINARY;
+    const yodel_bytes data = command->text != NULL
+                                 ? (yodel_bytes){(const uint8_t *)text.ptr, text.len}
+                                 : command->attachments[0];
+    int rc = YODEL_ERR_UNSUPPORTED;
 
     if (run->service->channels == NULL || !command->keeps_history) {
         yg_run_fail(run, YG_PROBLEM_NOT_ENABLED,
@@ -54,9 +116,15 @@ static void emit_to_groups(struct yg_run *run)
                     NULL);
         return;
     }
-    for (size_t i = 0; i < command->to.groups.num && rc == 0; i++)
-        rc = yodel_group_send(run->service->channels, command->to.groups.items[i],
-                              is_text ? YODEL_WS_TEXT : YODEL_WS_BINARY, data);
+    if (groups->num == 1)
+        rc = send_told(run, groups->items[0], type, data);
+    if (rc == 0)
+        return;
+    if (rc == YODEL_ERR_UNSUPPORTED) {
+        rc = 0;
+        for (size_t i = 0; i < groups->num && rc == 0; i++)
+            rc = yodel_group_send(run->service->channels, groups->items[i], type, data);
+    }
     done_or_fail(run, rc, json_object());
 }
 
@@ -108,10 +176,23 @@ static bool may_be_kept(const struct yg_run *run)
 static int emit_kept(struct yg_run *run, const yodel_sio_args *args)
 {
     const struct yg_command *command = run->command;
+    const char *room = may_be_kept(run) ? command->to.rooms.items[0] : NULL;
+    struct yg_parcel *parcel;
+    int rc;
 
-    if (!may_be_kept(run))
+    if (room == NULL)
         return YODEL_ERR_UNSUPPORTED;
-    return yodel_sio_emit_kept(run->ns, command->to.rooms.items[0], command->event, args);
+    if (!may_wait(run)) {
+        rc = yodel_sio_emit_kept(run->ns, room, command->event, args);
+        if (rc == 0)
+            answer_without_place(run);
+        return rc;
+    }
+    if ((parcel = yg_parcel_new(run, on_kept)) == NULL)
+        return -ENOMEM;
+    return await_place(
+        run, parcel,
+        yodel_sio_emit_kept_told(run->ns, room, command->event, args, note_place, parcel));
 }
 
 static void emit_to(struct yg_run *run, yodel_sio_target target)
@@ -119,14 +200,15 @@ static void emit_to(struct yg_run *run, yodel_sio_target target)
     const yodel_sio_args args = args_of(run->command);
     int rc = emit_kept(run, &args);
 
-    if (rc != YODEL_ERR_UNSUPPORTED) {
-        done_or_fail(run, rc, json_object());
-    } else if (run->quick || run->uncounted) {
+    if (rc == YODEL_ERR_UNSUPPORTED && !may_wait(run)) {
         rc = yodel_sio_emit_args(target, run->command->event, &args);
         done_or_fail(run, rc, json_object());
-    } else if ((rc = emit_counted(run, target, &args)) < 0) {
-        yg_run_fail_result(run, rc);
+        return;
     }
+    if (rc == YODEL_ERR_UNSUPPORTED)
+        rc = emit_counted(run, target, &args);
+    if (rc < 0)
+        yg_run_fail_result(run, rc);
 }
 
 static void on_asked(struct yg_parcel *parcel)

@@ -35,7 +35,9 @@ struct yg_service {
  * The answer to a command; borrowed for the call.  body by verb:
  *
  *     emit         {"delivered"}: sockets and readers of events of this process that it was
- *                  queued for.  Left out where nobody is counted.  With ack:
+ *                  queued for.  Left out where nobody is counted.  To one room or group that
+ *                  keeps it {"offset"?}: where it stands in history; left out for quick and
+ *                  uncounted ones, and as long as Redis does not say.  With ack:
  *                  {"acks": [{"sid", "args", "attachments"?}], "missing": [sid]}; an answer has
  *                  one argument
  *     join, leave, disconnect, update

@@ -134,16 +134,26 @@ static void on_guard(yodel_timer *timer, void *user)
 
     if (!is_lost(run) && yodel_loop_now(run->loop) < run->guard_end_ms)
         yodel_timer_start(timer, LOOK_MS);
+    else if (run->late != NULL)
+        run->late(run);
     else
         yg_run_fail(run, YG_PROBLEM_OVERLOADED, "the answer was lost", NULL);
 }
 
 void yg_run_wait(struct yg_run *run, uint32_t ms)
 {
+    run->late = NULL;
     run->guard_end_ms = yodel_loop_now(run->loop) + ms + MARGIN_MS;
     yodel_timer_stop(&run->guard);
     yodel_timer_init(&run->guard, run->loop, on_guard, run);
     yodel_timer_start(&run->guard, LOOK_MS);
+}
+
+void yg_run_wait_or(struct yg_run *run, uint32_t ms, void (*late)(struct yg_run *run))
+{
+    yg_run_wait(run, ms);
+    run->guard_end_ms = yodel_loop_now(run->loop) + ms;
+    run->late = late;
 }
 
 json_t *yg_run_partial(json_t *object, unsigned missing)

@@ -24,9 +24,10 @@ struct yg_run {
     yg_answer_fn *answer;
     void *user;
     yodel_timer guard;
-    uint64_t guard_end_ms; /* by yodel_loop_now() */
-    struct yg_acks *acks;  /* of an emit that is acknowledged; see acks.h */
-    size_t matched;        /* sockets, and who did not tell of some: until it is answered */
+    uint64_t guard_end_ms;            /* by yodel_loop_now() */
+    void (*late)(struct yg_run *run); /* NULL: it has failed then */
+    struct yg_acks *acks;             /* of an emit that is acknowledged; see acks.h */
+    size_t matched; /* sockets, and who did not tell of some: until it is answered */
     unsigned missing;
 };
 
@@ -58,6 +59,10 @@ void yg_parcel_drop(struct yg_parcel *parcel);
 /* How long an answer may take before the guard answers: ms, and a margin.  It looks for lost
  * parcels meanwhile. */
 void yg_run_wait(struct yg_run *run, uint32_t ms);
+
+/* The same, for what was done and may be answered without what was awaited: late(run) does, when ms
+ * are over or a parcel was lost. */
+void yg_run_wait_or(struct yg_run *run, uint32_t ms, void (*late)(struct yg_run *run));
 
 /* Answers; the run is over.  body is taken; NULL: out of memory. */
 void yg_run_done(struct yg_run *run, json_t *body);

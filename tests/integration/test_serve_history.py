@@ -50,6 +50,7 @@ class Server:
     def emit(self, room, *args, namespace="/"):
         status, body = self.call("POST", "emit", {"namespace": namespace, "to": {"rooms": [room]}, "event": "e", "args": list(args)})
         equal(status, 200, body)
+        return body
 
     def kept(self, room, namespace="/"):
         """The first argument of each kept event; None: no history is kept."""
@@ -137,9 +138,44 @@ def test_a_reload_changes_what_is_kept():
         assert server.kept("lobby") is not None and server.kept("other") is None
 
 
-def nodes(redis, adapter, text):
-    more = f'redis: {{url: "{redis.url}", adapter: {adapter}, lease: 2s}}\nserver: {{id: NAME}}\n'
-    return [Server(text, more=more.replace("NAME", name)) for name in ("n1", "n2")]
+def offsets(server, room):
+    return [item["offset"] for item in server.call("GET", f"history?room={room}")[1]["items"]]
+
+
+def test_an_emit_is_told_its_offset():
+    with Server(PATTERNS) as server:
+        told = [server.emit("lobby", number) for number in range(2)]
+        equal([list(body) for body in told], [["offset"]] * 2)
+        equal([body["offset"] for body in told], offsets(server, "lobby"))
+        equal(server.call("GET", f"history?room=lobby&since={told[0]['offset']}")[1]["items"][0]["args"], [1])
+        equal(server.emit("other", 1), {"delivered": 0})
+        command = {"to": {"rooms": ["lobby"]}, "event": "e", "args": [2]}
+        equal(server.call("POST", "emit", {**command, "history": False})[1], {"delivered": 0})
+        equal(server.call("POST", "emit", {**command, "to": {"rooms": ["lobby", "other"]}})[1], {"delivered": 0})
+        results = server.call("POST", "batch", {"commands": [{"emit": command}, {"emit": command}]})[1]["results"]
+        equal([result["ok"]["offset"] for result in results], offsets(server, "lobby"))
+        status, body = server.call("POST", "emit", {"to": {"groups": ["lobby"]}, "event": "message", "args": ["x"]})
+        equal([status, [body["offset"]]], [200, [item["offset"] for item in server.call("GET", "history?group=lobby")[1]["items"]]])
+        equal(server.call("POST", "emit", {"to": {"groups": ["lobby", "lobby"]}, "event": "message", "args": ["x"]}), (200, {}))
+
+
+def test_an_emit_is_answered_without_redis():
+    with RedisServer() as redis:
+        with node(redis, "redis", PATTERNS) as server, SioClient(server.port) as client:
+            server.join(client, "lobby")
+            equal([server.emit("lobby", 0)["offset"]], offsets(server, "lobby"))
+            equal(client.event(), ["e", 0])
+            redis.kill()
+            for number in range(1, 4):
+                equal(server.emit("lobby", number), {})
+                equal(client.event(), ["e", number])
+            redis.start()
+            eventually(lambda: "offset" in server.emit("lobby", 4), "Redis takes it")
+
+
+def node(redis, adapter, text, name="n1"):
+    more = f'redis: {{url: "{redis.url}", adapter: {adapter}, lease: 2s}}\nserver: {{id: {name}}}\n'
+    return Server(text, more=more)
 
 
 def follows(server, room, own, other):
@@ -157,8 +193,8 @@ def follows(server, room, own, other):
 def test_two_nodes_with_redis():
     with RedisServer() as redis:
         for adapter in ("redis", "sharded", "streams"):
-            one, two = nodes(redis, adapter, 'rooms: [{match: "none"}]\n')
-            with one, two:
+            none = 'rooms: [{match: "none"}]\n'
+            with node(redis, adapter, none) as one, node(redis, adapter, none, "n2") as two:
                 for server in (one, two):
                     eventually(lambda server=server: len(server.call("GET", "nodes")[1]["nodes"]) == 2, "two nodes")
                 room = f"a:{adapter}:z"
@@ -186,7 +222,7 @@ def test_two_nodes_with_redis():
                         equal(one.call("DELETE", "history?room=lobby&namespace=/late")[0], 200)
                         equal(two.kept("lobby", "/late"), [])
                     # Where one node does not keep it any more its members get what the other one keeps.
-                    two.reload('rooms: [{match: "none"}]\n')
+                    two.reload(none)
                     one.emit(room, 3)
                     equal([near.event(), far.event()], [["e", 3]] * 2)
                     equal([one.kept(room), two.kept(room)], [[1, 2, 3], None])

@@ -316,13 +316,15 @@ def test_groups_of_raw_websockets(server):
 def test_history_of_rooms(server):
     with client_of(server) as client:
         join(server, "kept1", client)
+        told = []
         for i in range(3):
-            equal(good(post(server, "emit", {"to": {"rooms": ["kept1"]}, "event": "e", "args": [i, {"a": None}]})), {})
+            told.append(good(post(server, "emit", {"to": {"rooms": ["kept1"]}, "event": "e", "args": [i, {"a": None}]})))
             equal(client.event(), ["e", i, {"a": None}])
         good(post(server, "emit", {"to": {"rooms": ["kept1"]}, "event": "e", "history": False}))
         good(post(server, "emit", {"to": {"rooms": ["kept1"]}, "event": "e", "volatile": True}))
         history = good(get(server, "history?room=kept1"))
         equal([(item["event"], item["args"]) for item in history["items"]], [("e", [i, {"a": None}]) for i in range(3)])
+        equal(told, [{"offset": item["offset"]} for item in history["items"]])
         later = good(get(server, f"history?room=kept1&since={history['items'][1]['offset']}"))
         equal([item["args"][0] for item in later["items"]], [2])
         equal(good(http(server.port, "DELETE", "/api/v1/history?room=kept1", [ALL])), {})
@@ -705,6 +707,9 @@ def test_answers_get_lost():
         for _ in range(12):
             problem(asked(server, get, "sockets"), 503, "overloaded")
             problem(asked(server, get, "rooms"), 503, "overloaded")
+        # What was done all the same says so.
+        for _ in range(12):
+            equal(good(asked(server, post, "emit", {"to": {"rooms": ["kept1"]}, "event": "e"})), {})
         with client_of(server) as one, client_of(server) as two:
             threads = [answering(one, 1), answering(two, 2)]
             command = {"to": {"sockets": [one.sid, two.sid]}, "event": "q", "ack": {"timeout_ms": 60000}}
