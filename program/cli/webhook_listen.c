@@ -27,7 +27,8 @@ static const char help[] =
     "Usage: yodel webhook listen [--address HOST:PORT|unix:PATH] [--secret-file FILE]...\n"
     "                            [--answers FILE] [--count N] [-o json]\n"
     "A back end for trying hooks: it checks the signature of each request, shows its events and\n"
-    "answers them: connects are accepted, events are acked with nothing.\n"
+    "answers them: connects are accepted, of user \"guest\" if no token has named one, events are\n"
+    "acked with nothing.\n"
     "\n"
     "  --address A        127.0.0.1:5000 if not given; port 0 is any\n"
     "  --secret-file F    of the hook; a second one is taken as well.  Without one signatures are\n"
@@ -142,6 +143,9 @@ static json_t *answer_of(const struct listener *listener, const json_t *event)
 
     if (found != NULL)
         return json_copy((json_t *)found);
+    if (strcmp(kind, "connect") == 0 &&
+        json_is_null(json_object_get(json_object_get(event, "socket"), "user")))
+        return json_pack("{s:s}", "user", "guest");
     return json_is_true(json_object_get(event, "ack")) ? json_pack("{s:[]}", "ack") : NULL;
 }
 

@@ -106,6 +106,8 @@ static void put_connect(struct yg_text *text, const struct yg_hook_result *resul
     if (result->user != NULL) {
         yg_text_puts(text, " as user ");
         yg_plain_put(text, result->user, strlen(result->user));
+    } else {
+        yg_text_puts(text, ", without a user");
     }
     yg_text_putc(text, '\n');
     if (result->rooms.num > 0) {

@@ -155,6 +155,21 @@ static void check_need(const struct yg_check *check, const char *list, size_t n,
                         list, n, webhook);
 }
 
+/* Which rooms one reads is for a token or a webhook to say. */
+static void check_events(const struct yg_check *check, size_t n)
+{
+    const struct yg_events *events = &check->config->events.items[n];
+    const bool has_token =
+        events->auth != YG_AUTH_NONE && (check->config->auth.methods & YG_METHOD_JWT) != 0;
+    const struct yg_place place = yg_check_item(check, "events", n, "auth");
+
+    check_need(check, "events", n, events->auth, events->webhook);
+    if (!has_token && *events->webhook == '\0' && events->auth != YG_AUTH_REQUIRED)
+        yg_report_error(check->report, &place,
+                        "events[%zu].auth: without a token or a webhook nobody has a room to read",
+                        n);
+}
+
 void yg_check_auth(const struct yg_check *check)
 {
     const struct yg_config *config = check->config;
@@ -166,4 +181,6 @@ void yg_check_auth(const struct yg_check *check)
     for (size_t i = 0; i < config->websockets.num; i++)
         check_need(check, "websockets", i, config->websockets.items[i].auth,
                    config->websockets.items[i].webhook);
+    for (size_t i = 0; i < config->events.num; i++)
+        check_events(check, i);
 }

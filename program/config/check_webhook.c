@@ -159,6 +159,10 @@ static int is_named(const struct yg_config *config, const char *name)
         if (strcmp(config->websockets.items[i].webhook, name) == 0)
             return 1;
     }
+    for (size_t i = 0; i < config->events.num; i++) {
+        if (strcmp(config->events.items[i].webhook, name) == 0)
+            return 1;
+    }
     return 0;
 }
 
@@ -172,11 +176,14 @@ void yg_check_webhooks(const struct yg_check *check)
         check_webhook(check, i);
         if (*config->webhooks.items[i].name != '\0' &&
             !is_named(config, config->webhooks.items[i].name))
-            yg_report_warning(check->report, &place,
-                              "webhooks[%zu]: no namespace and no WebSocket names it", i);
+            yg_report_warning(
+                check->report, &place,
+                "webhooks[%zu]: no namespace, no WebSocket and no event stream names it", i);
     }
     for (size_t i = 0; i < config->namespaces.num; i++)
         check_named(check, "namespaces", i, config->namespaces.items[i].webhook);
     for (size_t i = 0; i < config->websockets.num; i++)
         check_named(check, "websockets", i, config->websockets.items[i].webhook);
+    for (size_t i = 0; i < config->events.num; i++)
+        check_named(check, "events", i, config->events.items[i].webhook);
 }

@@ -154,6 +154,8 @@ enum yg_events_rooms {
 
 struct yg_events {
     const char *path;
+    int auth; /* of yg_auth_need */
+    const char *webhook;
     int rooms; /* of yg_events_rooms */
 };
 

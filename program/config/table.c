@@ -214,9 +214,12 @@ static const struct yg_table websocket_table = TABLE("WebSocket", "path", websoc
 #define STRUCT struct yg_events
 static const struct yg_option events_options[] = {
     TEXT("path", path, YG_NEEDED, NULL, MAX_NAME, "The path of an event stream."),
+    WORD("auth", auth, YG_LIVE, "required", "required optional none",
+         "Whether a client must show who it is."),
+    TEXT("webhook", webhook, YG_LIVE, NULL, 64, "The name of the webhook that is told."),
     WORD("rooms", rooms, YG_LIVE, "token", "token query",
-         "Which rooms are read: those that the token joins, or those of the query that it "
-         "allows."),
+         "Which rooms are read: those that the token or the webhook joins, or those of the query "
+         "that they allow."),
 };
 static const struct yg_table events_table = TABLE("event stream", "path", events_options);
 #undef STRUCT
@@ -282,7 +285,10 @@ static const struct yg_table jwt_table = TABLE("jwt", NULL, jwt_options);
 static const struct yg_option auth_options[] = {
     WORDS("methods", methods, YG_LIVE, NULL, "jwt webhook",
           "Who says who a client is, one after the other."),
-    FLAG("anonymous", anonymous, YG_LIVE, "false", "Whether a token without a user is taken."),
+    FLAG(
+        "anonymous", anonymous, YG_LIVE, "false",
+        "Whether who is let in may be nobody: by a token without a user, or an answer of a webhook "
+        "without one."),
     MAP("jwt", jwt, jwt_table, "Signed tokens (JWT)."),
 };
 static const struct yg_table auth_table = TABLE("auth", NULL, auth_options);

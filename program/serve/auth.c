@@ -203,6 +203,19 @@ int yg_auth_need_of(const struct yg_config *config, int need, const char *webhoo
                                                                                : YG_AUTH_NONE;
 }
 
+bool yg_auth_demands_user(const struct yg_config *config, int need)
+{
+    return need == YG_AUTH_REQUIRED && !config->auth.anonymous;
+}
+
+void yg_auth_tell_nameless(struct yg_state *state, const char *where)
+{
+    yg_log_event(state, YG_LOG_WARN, "webhook.user_missing",
+                 "webhook: %s: a connect was answered without a user, so the client is refused: "
+                 "auth: optional, or auth.anonymous, lets such clients in",
+                 where);
+}
+
 /* ---- the check ---- */
 
 /* The key may be one that was not fetched yet. */

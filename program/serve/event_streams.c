@@ -1,26 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#include "serve/event_streams.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yodel/sse.h>
 
-#include "serve/visitor.h"
-#include "state/socket_state.h"
-
-/*
- * Streams for EventSource: readers of rooms of the namespace "/", and of groups of the same names.
- * Which ones is for the token to say.
- */
-
-struct path {
-    struct yg_state *state;
-    const struct yg_events *options; /* of the start */
-};
+/* Which rooms one reads is for its token to say, or for a webhook. */
 
 struct yg_event_paths {
     yodel_sio_namespace *root;
     size_t num;
-    struct path items[];
+    struct yg_event_path items[];
 };
 
 /* One reader. */
@@ -28,16 +18,23 @@ struct reader {
     struct yg_state *state;
     yodel_sse *sse;
     struct yg_until until;
-    uint64_t number; /* for the log, as the others */
+    uint64_t number;
     size_t peer_len;
     char peer[64];
     char user[]; /* "": anonymous */
 };
 
+/* Others are made from the base by numbers that are small in other bits. */
+uint64_t yg_event_number(const struct yg_state *state)
+{
+    static atomic_uint_least64_t last;
+
+    return ~state->connection_base - atomic_fetch_add(&last, 1);
+}
+
 static struct reader *new_reader(struct yg_state *state, yodel_request *req,
                                  const struct yg_token *token)
 {
-    static atomic_uint_least64_t last;
     const char *user = token->user != NULL ? token->user : "";
     struct reader *reader = calloc(1, sizeof(*reader) + strlen(user) + 1);
     const yodel_str peer = yodel_request_peer(req);
@@ -45,8 +42,7 @@ static struct reader *new_reader(struct yg_state *state, yodel_request *req,
     if (reader == NULL)
         return NULL;
     reader->state = state;
-    /* Others are made from the base by numbers that are small in other bits. */
-    reader->number = ~state->connection_base - atomic_fetch_add(&last, 1);
+    reader->number = yg_event_number(state);
     reader->peer_len = peer.len < sizeof(reader->peer) ? peer.len : sizeof(reader->peer);
     memcpy(reader->peer, peer.ptr, reader->peer_len);
     memcpy(reader->user, user, strlen(user));
@@ -68,7 +64,7 @@ static void tell_opened(const struct reader *reader, const yodel_request *req)
     yg_connection_asked(reader->state, &connection, req);
 }
 
-static enum yg_end_reason reason_of(yodel_stream_reason reason)
+enum yg_end_reason yg_event_reason(yodel_stream_reason reason)
 {
     static const enum yg_end_reason reasons[] = {
         [YODEL_STREAM_COMPLETE] = YG_END_SERVER,  [YODEL_STREAM_GONE] = YG_END_CLIENT,
@@ -86,33 +82,39 @@ static void on_close(yodel_sse *sse, yodel_stream_reason reason, void *user)
     const struct yg_connection connection = connection_of(reader);
 
     (void)sse;
-    yg_connection_closed(reader->state, &connection, reason_of(reason));
+    yg_connection_closed(reader->state, &connection, yg_event_reason(reason));
     yg_until_stop(&reader->until);
     free(reader);
+}
+
+void yg_event_end(yodel_sse *sse)
+{
+    if (yodel_sse_end(sse) == -ENOMEM)
+        yodel_stream_abort(yodel_sse_stream(sse));
 }
 
 /* An EventSource comes back by itself, to be asked for a token that holds. */
 static void on_over(void *owner)
 {
-    struct reader *reader = owner;
+    const struct reader *reader = owner;
 
-    if (yodel_sse_end(reader->sse) == -ENOMEM)
-        yodel_stream_abort(yodel_sse_stream(reader->sse));
+    yg_event_end(reader->sse);
 }
 
 /* ---- rooms ---- */
 
-/* Names for one reader, owned. */
-struct names {
-    struct yg_arena arena;
-    const char **items;
-    size_t num;
-};
-
-/* The personal room is the token's, too. */
-static int of_token(struct yg_state *state, const struct yg_token *token, struct names *names)
+void yg_event_personal(struct yg_state *state, const char *user, char *room, size_t size)
 {
     const char *pattern = yg_spaces_room(&state->service.spaces, "/");
+
+    if (user == NULL || *pattern == '\0' || yg_personal_room(pattern, user, room, size) <= 0)
+        room[0] = '\0';
+}
+
+/* The personal room is the token's, too. */
+static int of_token(struct yg_state *state, const struct yg_token *token,
+                    struct yg_event_names *names)
+{
     char personal[512];
 
     names->items =
@@ -121,8 +123,8 @@ static int of_token(struct yg_state *state, const struct yg_token *token, struct
         return 503;
     for (size_t i = 0; i < token->grants.num_rooms; i++)
         names->items[names->num++] = token->grants.rooms[i];
-    if (token->user != NULL && *pattern != '\0' &&
-        yg_personal_room(pattern, token->user, personal, sizeof(personal)) > 0) {
+    yg_event_personal(state, token->user, personal, sizeof(personal));
+    if (personal[0] != '\0') {
         names->items[names->num] = yg_arena_dup(&names->arena, personal);
         if (names->items[names->num++] == NULL)
             return 503;
@@ -130,9 +132,7 @@ static int of_token(struct yg_state *state, const struct yg_token *token, struct
     return 0;
 }
 
-/* rooms=a,b of the query. */
-static int of_query(yodel_request *req, const struct yg_token *token, size_t max,
-                    struct names *names)
+int yg_event_query(yodel_request *req, size_t max, struct yg_event_names *names)
 {
     yodel_str rest = yodel_request_query_param(req, "rooms");
 
@@ -148,7 +148,7 @@ static int of_query(yodel_request *req, const struct yg_token *token, size_t max
 
         if (name == NULL)
             return 503;
-        if (names->num == max || !yg_visitor_may_join(token, name))
+        if (names->num == max)
             return 403;
         names->items[names->num++] = name;
         rest.ptr += len + (comma != NULL);
@@ -157,8 +157,20 @@ static int of_query(yodel_request *req, const struct yg_token *token, size_t max
     return 0;
 }
 
-static int find_names(const struct path *path, yodel_request *req, const struct yg_token *token,
-                      struct names *names)
+static int of_query(yodel_request *req, const struct yg_token *token, size_t max,
+                    struct yg_event_names *names)
+{
+    const int status = yg_event_query(req, max, names);
+
+    for (size_t i = 0; i < names->num && status == 0; i++) {
+        if (!yg_visitor_may_join(token, names->items[i]))
+            return 403;
+    }
+    return status;
+}
+
+static int find_names(const struct yg_event_path *path, yodel_request *req,
+                      const struct yg_token *token, struct yg_event_names *names)
 {
     const struct yg_config *config = yg_state_loop_config(path->state, yodel_request_loop(req));
     const size_t max = config->limits.rooms_per_socket;
@@ -168,40 +180,48 @@ static int find_names(const struct path *path, yodel_request *req, const struct 
     return status == 0 && names->num > max ? 403 : status;
 }
 
-/* ---- a stream ---- */
-
-static int add_rooms(struct yg_state *state, yodel_sse *sse, const struct names *names)
+int yg_event_join(struct yg_state *state, yodel_sse *sse, const char *room)
 {
-    int rc = 0;
+    const int rc = yodel_sio_namespace_reader_add(state->events->root, room, sse);
 
-    for (size_t i = 0; i < names->num && rc == 0; i++) {
-        rc = yodel_sio_namespace_reader_add(state->events->root, names->items[i], sse);
-        if (rc == 0)
-            rc = yodel_sse_group_add(sse, state->service.channels, names->items[i]);
-    }
-    return rc;
+    return rc < 0 ? rc : yodel_sse_group_add(sse, state->service.channels, room);
 }
 
-static int begin(const struct path *path, yodel_request *req, const struct yg_token *token,
-                 const struct names *names)
+void yg_event_leave(struct yg_state *state, yodel_sse *sse, const char *room)
+{
+    yodel_sio_namespace_reader_discard(state->events->root, room, sse);
+    yodel_sse_group_discard(sse, state->service.channels, room);
+}
+
+/* ---- a stream ---- */
+
+int yg_event_begin(struct yg_state *state, yodel_request *req, yodel_sse_close_fn *closed,
+                   void *user, yodel_sse **ret_sse)
+{
+    const struct yg_limits_config *limits =
+        &yg_state_loop_config(state, yodel_request_loop(req))->limits;
+
+    return yodel_request_sse_begin(
+        req,
+        YODEL_OPTIONS(yodel_sse_options, .max_buffered = limits->queue_bytes,
+                      .close_congested = limits->on_slow == YG_SLOW_CLOSE, .on_close = closed,
+                      .user = user),
+        ret_sse);
+}
+
+static int begin(const struct yg_event_path *path, yodel_request *req, const struct yg_token *token,
+                 const struct yg_event_names *names)
 {
     struct yg_state *state = path->state;
     yodel_loop *loop = yodel_request_loop(req);
-    const struct yg_config *config = yg_state_loop_config(state, loop);
     const bool is_head = yodel_str_eq(yodel_request_method(req), YODEL_STR("HEAD"));
-    const int64_t at = yg_visitor_end_ms(config, token);
+    const int64_t at = yg_visitor_end_ms(yg_state_loop_config(state, loop), token);
     struct reader *reader = new_reader(state, req, token);
-    int rc;
+    int rc = 0;
 
     if (reader == NULL)
         return 503;
-    rc = yodel_request_sse_begin(
-        req,
-        YODEL_OPTIONS(yodel_sse_options, .max_buffered = config->limits.queue_bytes,
-                      .close_congested = config->limits.on_slow == YG_SLOW_CLOSE,
-                      .on_close = on_close, .user = reader),
-        &reader->sse);
-    if (rc < 0) {
+    if (yg_event_begin(state, req, on_close, reader, &reader->sse) < 0) {
         free(reader);
         return 503;
     }
@@ -210,24 +230,52 @@ static int begin(const struct path *path, yodel_request *req, const struct yg_to
     yg_until_init(&reader->until, loop, on_over, reader);
     if (at != 0)
         yg_until_set(&reader->until, at);
-    if (!is_head && add_rooms(state, reader->sse, names) < 0)
+    for (size_t i = 0; i < names->num && rc >= 0 && !is_head; i++)
+        rc = yg_event_join(state, reader->sse, names->items[i]);
+    if (rc < 0)
         on_over(reader);
     return 0;
 }
 
+/* Numbers that go round the circle in steps of the golden ratio are far from each other. */
+static uint32_t wait_ms(void)
+{
+    static atomic_uint_least32_t last;
+    const uint32_t place = atomic_fetch_add(&last, 1) * UINT32_C(2654435769);
+
+    return 1000 + place % 4000;
+}
+
+void yg_event_refuse(yodel_request *req, int status)
+{
+    yodel_sse *sse;
+
+    if (status == 503 &&
+        yodel_request_sse_begin(req, YODEL_OPTIONS(yodel_sse_options, .retry_ms = wait_ms()),
+                                &sse) == 0)
+        yg_event_end(sse);
+    else
+        (void)yodel_request_reply_text(req, status, NULL, YODEL_STR("refused\n"));
+}
+
 static void answer(yodel_request *req, void *user)
 {
-    const struct path *path = user;
-    struct names names = {0};
+    const struct yg_event_path *path = user;
+    struct yg_event_names names = {0};
     struct yg_token token;
-    int status = yg_visitor_check(path->state, req, YG_AUTH_REQUIRED, &token);
+    int status;
 
+    if (*path->options->webhook != '\0') {
+        yg_hooked_events_answer(path, req);
+        return;
+    }
+    status = yg_visitor_check(path->state, req, path->options->auth, &token);
     if (status == 0)
         status = find_names(path, req, &token, &names);
     if (status == 0)
         status = begin(path, req, &token, &names);
     if (status != 0)
-        (void)yodel_request_reply_text(req, status, NULL, YODEL_STR("refused\n"));
+        yg_event_refuse(req, status);
     yg_arena_clear(&names.arena);
     yg_token_free(&token);
 }
@@ -238,15 +286,15 @@ int yg_events_start(struct yg_state *state)
     const size_t num = config->events.num;
     int rc;
 
-    state->events = calloc(1, sizeof(*state->events) + num * sizeof(struct path));
+    state->events = calloc(1, sizeof(*state->events) + num * sizeof(struct yg_event_path));
     if (state->events == NULL)
         return -ENOMEM;
     rc = yodel_sio_of(state->sio, "/", &state->events->root);
     for (size_t i = 0; i < num && rc == 0; i++) {
-        struct path *path = &state->events->items[i];
+        struct yg_event_path *path = &state->events->items[i];
         struct yg_text pattern = {0};
 
-        *path = (struct path){state, &config->events.items[i]};
+        *path = (struct yg_event_path){state, &config->events.items[i]};
         yg_text_printf(&pattern, "GET %s", path->options->path);
         rc = yg_text_failed(&pattern)
                  ? -ENOMEM

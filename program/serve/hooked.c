@@ -17,8 +17,6 @@
 #include "serve/session.h"
 #include "state/socket_state.h"
 
-#define HELLO_EVENT "yodel:hello"
-
 /* ---- the socket of an event ---- */
 
 /* What may still be said of a socket that has gone: nothing here needs memory. */
@@ -385,7 +383,7 @@ static void on_told(const struct yg_hook_told *told, void *user)
 static void say_hello(struct yg_hooked *hooked)
 {
     if (hooked->hello != NULL)
-        (void)yodel_sio_emit(yodel_sio_to(hooked->socket), HELLO_EVENT, "O", hooked->hello);
+        (void)yodel_sio_emit(yodel_sio_to(hooked->socket), YG_HELLO_EVENT, "O", hooked->hello);
     json_decref(hooked->hello);
     hooked->hello = NULL;
     yg_hooked_act(hooked->state, hooked->loop, hooked->socket, hooked->actions,

@@ -11,6 +11,9 @@
  * then nothing more of it.
  */
 
+/* What an answer to connect has as data, to the client. */
+#define YG_HELLO_EVENT "yodel:hello"
+
 /*
  * Asks the webhook whether a socket may connect; how it goes on is up to the door.
  *

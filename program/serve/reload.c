@@ -52,8 +52,6 @@ static int read_all(struct reload *reload)
 
     tell(state, &report);
     yg_arena_clear(&arena);
-    if (rc == 0 && yg_unbuilt(state, config) > 0)
-        rc = -EINVAL;
     if (rc == 0)
         rc = yg_auth_new(state, config, &reload->auth);
     if (rc == 0)

@@ -121,8 +121,6 @@ static int start(struct yg_state *state)
 {
     int rc;
 
-    if (yg_unbuilt(state, state->first) > 0)
-        return -EINVAL;
     if ((rc = tell_failure(state, "auth", yg_auth_new(state, state->first, &state->auth))) < 0)
         return rc;
     if ((rc = make_server(state)) < 0)

@@ -241,10 +241,6 @@ void yg_log(struct yg_state *state, enum yg_log_level level, const char *format,
 
 /* ---- the parts, each in its file; as yg_serve() ---- */
 
-/* Says what of a configuration cannot be served yet, in the log or, with state NULL, on standard
- * error.  Returns how much that is. */
-unsigned yg_unbuilt(struct yg_state *state, const struct yg_config *config);
-
 /* Listeners; each says its address on standard output, "listening on NAME ADDRESS PORT". */
 int yg_listen_all(struct yg_state *state);
 /* Places of a listener that clients cannot take. */

@@ -23,6 +23,7 @@ shutdown: {spread: 0s}
 
 
 WEBSOCKETS = 'websockets: [{path: "/ws/{room}", auth: required, webhook: main}]\n'
+EVENTS = "events: [{path: /events, webhook: main}, {path: /chosen, webhook: main, rooms: query}]\n"
 
 
 def is_signed(request, secret=SECRET):
@@ -89,9 +90,9 @@ class Hooked:
         (self.path / "secret").write_text(SECRET)
         (self.path / "secret").chmod(0o600)
         url = url or self.backend.url("/hook")
-        text = LISTEN + f"namespaces: {spaces}\n" + WEBSOCKETS
+        text = LISTEN + f"namespaces: {spaces}\n" + WEBSOCKETS + EVENTS
         if "auth:" not in more:
-            text += "auth: {methods: [webhook]}\n"
+            text += "auth: {methods: [webhook], anonymous: true}\n"
         text += f"webhooks: [{{name: main, url: '{url}', secret_file: {self.path}/secret{hook}}}]\n{more}\n"
         (self.path / "yodel.yaml").write_text(text)
 

@@ -65,8 +65,8 @@ def test_reload_says_why_it_was_refused():
         problem = json.loads(server.run("reload", "-o", "json", status=78)[1])
         equal((problem["code"], problem["status"], len(problem["problems"])), ("config_refused", 422, 1))
         # What the checks of the file do not see.
-        server.write(config(server.path, more="events: [{path: /a}]"))
-        assert "events without jwt among auth.methods: not built into this version yet" in server.run("reload", status=78)[1]
+        server.write(config(server.path, more="auth: {methods: [jwt], jwt: {algorithms: [EdDSA], keys: [{public_key: '-----BEGIN x'}]}}"))
+        assert "the PEM text cannot be read" in server.run("reload", status=78)[1]
         assert http(server.yodel.internal, "GET", "/health/live").status == 200
         server.write(config(server.path))
         equal(server.run("reload")[0], "nothing has changed\n")

@@ -73,7 +73,6 @@ def test_check_says_what_serve_would_refuse():
             ('listen: [{name: a, address: "unix:/x", group: no-such-group}]', "listen.a: error: there is no group no-such-group"),
             ("api: {unix_users: [no-such-user]}", "api.unix_users: error: there is no user no-such-user"),
             ("clients: {page: /no-such-folder}", "clients.page: error: /no-such-folder: No such file"),
-            ("events: [{path: /a}]", "events without jwt among auth.methods: error: not built"),
         ):
             (path / "yodel.yaml").write_text(text + "\nnamespaces: [{name: /, auth: none}]\n")
             told = yodel("config", "check", "-c", str(path / "yodel.yaml"), status=78)[1]
@@ -180,7 +179,7 @@ def test_serve_namespaces_and_metrics():
 def test_serve_refuses_what_it_cannot():
     with file("namespaces: [{name: /, auth: none}]\nevents: [{path: /a}]\n") as path:
         told = yodel("serve", "-c", path, status=78)[1]
-        assert "events without jwt among auth.methods: not built into this version yet" in told, told
+        assert "events[0].auth: required, and auth.methods is empty" in told, told
     assert "in use" in refuse_taken()
 
 

@@ -6,7 +6,7 @@ import json
 import signal
 import time
 
-from harness import WebSocket, equal, eventually, http, run
+from harness import Refused, WebSocket, equal, eventually, http, run
 from hooked_server import SECRET as HOOK_SECRET
 from hooked_server import Hooked, Hooks, hooked
 from sio_client import ConnectError
@@ -299,11 +299,39 @@ def test_tokens_and_the_last_word():
         connect, connected = backend.of("connect")[0], backend.of("connected")[0]
         equal((connect["claims"]["sub"], connect["socket"]["user"], connected["socket"]["user"]), ("ann", "ann", "ann"))
         equal(refusal(server, auth={"token": "no"})["message"], "unauthorized")
-        server.client().close()
-        backend.until("connect", 2)
-        assert "claims" not in backend.of("connect")[1]
+        equal(refusal(server), {"message": "forbidden", "data": {"code": "user_missing"}})
+        assert "claims" not in backend.until("connect", 2)[1]
+        eventually(lambda: "connect was answered without a user" in server.yodel.said(), "the log says why")
+        backend.answers["connect"] = {"user": "bob"}
+        with server.client():
+            equal(backend.until("connected", 2)[1]["socket"]["user"], "bob")
         backend.answers["connect"] = {"reject": {"message": "no"}}
         equal(refusal(server, auth={"token": token(sub="ann")}), {"message": "no"})
+
+
+def test_somebody_must_be_named():
+    """By the answer, unless nobody need be; who cannot be asked is not refused for good."""
+    more = "auth: {methods: [webhook]}"
+    with hooked({"connect": (204, "")}, more=more) as (backend, server):
+        equal(refusal(server)["data"], {"code": "user_missing"})
+        backend.until("disconnected")
+        try:
+            WebSocket(server.port, "/ws/a").close()
+        except Refused as error:
+            equal(error.response.status, 401)
+        else:
+            raise AssertionError("a WebSocket was let in")
+        backend.until("disconnected", 2)
+        server.reload(hook=", on_unavailable: allow", more=more)
+        backend.answers["connect"] = (500, "")
+        assert is_sent_away(server)
+        server.reload(more=more, spaces="[{name: /, auth: optional, webhook: main}]")
+        backend.answers["connect"] = (204, "")
+        with server.client():
+            backend.until("connected")
+        server.reload(more="auth: {methods: [webhook], anonymous: true}")
+        with server.client():
+            backend.until("connected", 2)
 
 
 def test_refresh():

@@ -70,6 +70,14 @@ def test_refusals():
         equal(len(backend.of("disconnected")), 1)
 
 
+def test_a_refusal_that_was_kept_says_the_same():
+    with hooked({"connect": (403, {"message": "away"})}, hook=", cache: 1m", more="server: {loops: 1}") as (backend, server):
+        backend.headers = [("Cache-Control", "max-age=60")]
+        for _ in range(3):
+            assert b"away" in refused(server, 403)
+        equal([request.headers["yodel-kind"] for request in backend.requests].count("connect"), 1)
+
+
 def test_one_that_leaves_while_it_is_asked_for():
     def wait(_):
         time.sleep(0.3)

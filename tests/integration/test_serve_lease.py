@@ -4,6 +4,7 @@
 import contextlib
 import signal
 
+from event_source import Events
 from harness import WebSocket, equal, eventually, http, run
 from hooked_server import Hooked, Hooks
 from redis_server import RedisServer
@@ -82,6 +83,22 @@ def test_plain_websockets_are_recorded_too():
             backend.until("disconnected", 3)
             equal([event.get("node_lost", False) for event in backend.of("disconnected")], [False, True, True])
             equal({event["socket"]["user"] for event in backend.of("disconnected")}, {"ann"})
+            recorded(redis, 0)
+
+
+def test_readers_of_events_are_recorded_too():
+    with RedisServer() as redis, contextlib.closing(Hooks({"connect": {"user": "ann", "rooms": ["news"]}})) as backend:
+        with node(backend, redis, "n1") as one, node(backend, redis, "n2"):
+            readers = [Events(one, "/events") for _ in range(3)]
+            backend.until("connected", 3)
+            recorded(redis, 3)
+            readers.pop().sock.close()
+            backend.until("disconnected")
+            recorded(redis, 2)
+            die(one)
+            gone = backend.until("disconnected", 3)
+            equal([event.get("node_lost", False) for event in gone], [False, True, True])
+            equal({(event["socket"]["user"], event["socket"]["transport"]) for event in gone}, {("ann", "eventsource")})
             recorded(redis, 0)
 
 

@@ -7,7 +7,8 @@ import os
 import struct
 import tempfile
 
-from harness import WebSocket, equal, eventually, http, run
+from event_source import Events
+from harness import Refused, WebSocket, equal, eventually, http, run
 from hooked_server import hooked
 from yodel_program import ENV
 
@@ -73,6 +74,12 @@ def test_goodbyes_of_sockets():
         goes_in_turn(server.client, lambda client: client.close(), server, backend)
 
 
+def test_goodbyes_of_readers_of_events():
+    choose(0)
+    with hooked(ANSWERS, hook=", kinds: [connect, connected, disconnected]") as (backend, server):
+        goes_in_turn(lambda: Events(server, "/events"), lambda reader: reader.sock.close(), server, backend)
+
+
 def leave_websocket(ws):
     """A server without memory for its close frame ends the connection instead."""
     try:
@@ -85,6 +92,32 @@ def test_goodbyes_of_plain_websockets():
     choose(0)
     with hooked(ANSWERS, hook=", kinds: [connect, connected, event, disconnected]") as (backend, server):
         goes_in_turn(lambda: WebSocket(server.port, "/ws/r"), leave_websocket, server, backend)
+
+
+def comes_in_turn(enter, leave):
+    """Whom the back end has let in is told to have gone, whether memory was there to let it in or not."""
+    choose(0)
+    with hooked(ANSWERS, hook=", kinds: [connect, connected, disconnected], circuit: {failures: 10000}") as (backend, server):
+        for first in range(1, 90):
+            choose(first)
+            try:
+                leave(enter(server))
+            except (OSError, EOFError, AssertionError, Refused):  # without memory it is not let in
+                pass
+            choose(0)
+        leave(enter(server))
+        let_in = set(told(backend, "connect")[0])
+        eventually(lambda: set(told(backend, "disconnected")[0]) == set(told(backend, "connect")[0]), "all have gone")
+        assert len(let_in) > 40, let_in
+        equal(told(backend, "disconnected")[1], len(told(backend, "disconnected")[0]))
+
+
+def test_readers_of_events_that_come():
+    comes_in_turn(lambda server: Events(server, "/events"), lambda reader: reader.sock.close())
+
+
+def test_plain_websockets_that_come():
+    comes_in_turn(lambda server: WebSocket(server.port, "/ws/r"), leave_websocket)
 
 
 run(dict(globals()))

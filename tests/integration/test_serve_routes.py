@@ -5,10 +5,11 @@ import hashlib
 import json
 import time
 
-from harness import Refused, Stream, WebSocket, closed_with, connect, equal, eventually, http, request_bytes, run
+from event_source import Events
+from harness import Refused, WebSocket, closed_with, equal, eventually, http, run
 from sio_client import SioClient
 from tokens import OTHER, SECRET, let_in_briefly, token
-from yodel_program import Yodel, file, folder
+from yodel_program import Yodel, file
 
 CONFIG = """
 listen:
@@ -61,16 +62,6 @@ def status(server, path, headers=()):
     except Refused as refused:
         return refused.response.status
     return 101
-
-
-class Events(Stream):
-    """An EventSource of which every line is seen."""
-
-    def __init__(self, server, path, headers=()):
-        super().__init__(connect(server.port))
-        self.send(request_bytes("GET", path, [*headers, ("Accept", "text/event-stream")]))
-        head = self.until(b"\r\n\r\n")
-        assert b" 200 " in head and b"text/event-stream" in head, head
 
 
 def test_websockets():
@@ -155,17 +146,6 @@ def test_an_event_stream_ends_with_its_token():
         stream, _ = let_in_briefly(lambda shown: Events(server, "/events", bearer(shown)), AssertionError, yodel={"join": ["a"]})
         with stream:
             stream.until(b"0\r\n\r\n")
-
-
-def test_event_streams_without_tokens_are_refused():
-    with folder() as path:
-        (path / "a.yaml").write_text("namespaces: [{name: /, auth: none}]\nevents: [{path: /a}]\n")
-        try:
-            Yodel("-c", str(path / "a.yaml")).close()
-        except AssertionError as error:
-            assert "not built into this version yet" in str(error), error
-        else:
-            raise AssertionError("it starts")
 
 
 run(dict(globals()))

@@ -218,7 +218,7 @@ def test_a_unix_socket():
         process = subprocess.Popen(words, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
             eventually(lambda: os.path.exists(path / "sock"), "it listens")
-            equal(send("connect", "--url", f"unix:{path}/sock:/some:/uri")["means"], "accepts the client")
+            equal(send("connect", "--url", f"unix:{path}/sock:/some:/uri")["means"], "accepts the client as user guest")
             shown, _ = process.communicate(timeout=LIMIT)
             equal(process.returncode, 0)
             assert b" connect / " in shown, shown
