@@ -8,7 +8,9 @@
 
 static bool take_head(yodel_str *name, const char *text, size_t len)
 {
-    if (len > name->len || (len > 0 && memcmp(name->ptr, text, len) != 0))
+    if (len == 0)
+        return true;
+    if (len > name->len || memcmp(name->ptr, text, len) != 0)
         return false;
     name->ptr += len;
     name->len -= len;
