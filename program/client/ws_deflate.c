@@ -162,11 +162,17 @@ static int inflate_all(struct yg_deflate *codec, const void *ptr, size_t len, si
         yg_text_add(&codec->inflated, piece, num);
         if (yg_text_failed(&codec->inflated))
             return -ENOMEM;
-        /* A last block: what comes is another stream (section 7.2.3.5). */
-        if (rc == Z_STREAM_END && inflateReset(in) != Z_OK)
+        /* A last block: what comes is another stream, with the same window (section 7.2.3.5). */
+        codec->is_at_end = rc == Z_STREAM_END;
+        if (codec->is_at_end && inflateResetKeep(in) != Z_OK)
             return -EBADMSG;
-    } while (rc != Z_BUF_ERROR && (in->avail_in > 0 || in->avail_out == 0));
+    } while (rc != Z_BUF_ERROR && (in->avail_in > 0 || (in->avail_out == 0 && !codec->is_at_end)));
     return in->avail_in == 0 ? 0 : -EBADMSG;
+}
+
+static bool is_between_blocks(const struct yg_deflate *codec)
+{
+    return codec->is_at_end || (codec->in.data_type & 128) != 0;
 }
 
 static bool begin_in(struct yg_deflate *codec)
@@ -187,8 +193,13 @@ int yg_deflate_take(struct yg_deflate *codec, yodel_bytes message, size_t max)
     if (!begin_in(codec))
         return -ENOMEM;
     yg_text_reset(&codec->inflated);
+    codec->is_at_end = false;
     rc = inflate_all(codec, message.ptr, message.len, max);
-    return rc < 0 ? rc : inflate_all(codec, tail, sizeof(tail), max);
+    /* Some end a message with a last block and leave out the 00 that should follow it. */
+    if (rc < 0 || codec->is_at_end)
+        return rc;
+    rc = inflate_all(codec, tail, sizeof(tail), max);
+    return rc < 0 || is_between_blocks(codec) ? rc : -EBADMSG;
 }
 
 static void shrink(struct yg_text *text)

@@ -28,6 +28,7 @@ struct yg_deflate {
     struct yg_deflate_terms terms;
     z_stream out, in;
     bool has_out, has_in;              /* they were begun */
+    bool is_at_end;                    /* the last byte read was the end of a last block */
     struct yg_text deflated, inflated; /* what the last call gave */
 };
 

@@ -251,12 +251,21 @@ static void test_client_deflate_that_is_wrong(void **state)
     assert_string_equal(codec.inflated.ptr, "Hello");
     assert_int_equal(take(&codec, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00", 8, 5), 0);
     assert_string_equal(codec.inflated.ptr, "Hello");
+    assert_int_equal(take(&codec, "\xf2\x00\x11\x00\x00", 5, 5), 0);
+    assert_string_equal(codec.inflated.ptr, "Hello");
+    assert_int_equal(take(&codec, "\xf3\x48\xcd\xc9\xc9\x07\x00", 7, 5), 0);
+    assert_string_equal(codec.inflated.ptr, "Hello");
+    assert_int_equal(take(&codec, "\xf2\x00\x11\x00\x00", 5, 5), 0);
+    assert_string_equal(codec.inflated.ptr, "Hello");
     assert_int_equal(take(&codec, "\x00", 1, 5), 0);
     assert_int_equal(codec.inflated.len, 0);
     assert_int_equal(take(&codec, "\x00\x05\x00\xfa\xffHello\x00", 11, 4), -EMSGSIZE);
     yg_deflate_done(&codec);
     codec = (struct yg_deflate){.terms = {.bits_out = 15, .bits_in = 15}};
     assert_int_equal(take(&codec, "Hello", 5, 5), -EBADMSG);
+    yg_deflate_done(&codec);
+    codec = (struct yg_deflate){.terms = {.bits_out = 15, .bits_in = 15}};
+    assert_int_equal(take(&codec, "\xf2\x48\xcd", 3, 5), -EBADMSG); /* half of it */
     yg_deflate_done(&codec);
 }
 
