@@ -154,6 +154,31 @@ typedef void(yodel_redis_state_fn)(yodel_redis *redis, yodel_redis_condition sta
 YODEL_API int yodel_redis_set_state_handler(yodel_redis *redis, yodel_redis_state_fn *fn,
                                             void *user) YODEL_SETUP_THREAD;
 
+/*
+ * Redis has refused something: a command of the program's or of the library's own, a message, a
+ * subscription.  It has no memory left, say, or its ACL forbids it.
+ *
+ * redis     the client; may be used in any way, and given back
+ * command   its name, as it was sent
+ * error     what Redis says, such as "OOM command not allowed when used memory > 'maxmemory'."
+ * user      that of the registration
+ */
+typedef void(yodel_redis_refused_fn)(yodel_redis *redis, yodel_str command, yodel_str error,
+                                     void *user);
+
+/*
+ * Has a function called on the server's first loop for each refusal, in place of the lines of the
+ * log that tell of some.  For a program that would else not hear of what it has not asked for.  One
+ * function at a time: another takes its place.
+ *
+ * redis   a reference
+ * fn      NULL: none any more
+ *
+ * Returns 0, or YODEL_ERR_STATE when the server runs.
+ */
+YODEL_API int yodel_redis_set_refused_handler(yodel_redis *redis, yodel_redis_refused_fn *fn,
+                                              void *user) YODEL_SETUP_THREAD;
+
 /* Since the client was made; lag_ms and waiting are of now. */
 typedef struct yodel_redis_stats {
     size_t size;
@@ -166,6 +191,7 @@ typedef struct yodel_redis_stats {
     uint64_t lag_ms;        /* how long the last PING or command had to wait for its reply */
     uint64_t waiting;       /* bytes that are to go out, or have no reply yet */
     uint64_t subscriptions; /* that Redis has confirmed */
+    uint64_t refused;       /* messages, commands and subscriptions that got an error */
 } yodel_redis_stats;
 
 /*

@@ -282,8 +282,8 @@ static bool has_failed(struct consumer *consumer, const yodel_redis_reply *reply
     if (yodel_redis_reply_type(reply) == YODEL_REDIS_ERROR) {
         if (text.len > 7 && memcmp(text.ptr, "NOGROUP", 7) == 0)
             consumer->has_group = false;
-        yg_log_event(consumer->of->state, YG_LOG_ERROR, "consumer.failed", "consumer %s: %.*s",
-                     consumer->options->stream, (int)text.len, text.ptr);
+        yg_log_lasting(consumer->of->state, YG_LOG_ERROR, "consumer.failed", "consumer %s: %.*s",
+                       consumer->options->stream, (int)text.len, text.ptr);
     } else if (reply != NULL) {
         return false;
     }

@@ -513,8 +513,8 @@ int yg_relay_start(struct yg_state *state)
     if (relay == NULL)
         return -ENOMEM;
     relay->state = state;
-    rc = yodel_redis_new(
-        state->server,
+    rc = yg_redis_connect(
+        state,
         YODEL_OPTIONS(yodel_redis_options, .url = state->first->redis.url, .reply_ms = 10000),
         &relay->redis);
     return rc < 0 ? rc : yodel_server_add_loop_handlers(state->server, &handlers, relay);

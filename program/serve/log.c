@@ -13,6 +13,7 @@
 #include "serve/state.h"
 
 #define MAX_LINE 1000 /* bytes of a text */
+#define LASTING_MS 60000
 
 /* Whether standard error is the journal's: systemd names its device and inode. */
 static bool is_journal(void)
@@ -126,11 +127,11 @@ static void capture(enum yg_log_level level, yodel_str text)
 }
 
 /* Lines with one key are of one kind. */
-static void consider(struct yg_state *state, const char *key, enum yg_log_level level,
-                     const struct yg_log_about *about, yodel_str text)
+static void consider(struct yg_state *state, struct yg_repeat *repeat, const char *key,
+                     enum yg_log_level level, const struct yg_log_about *about, yodel_str text)
 {
     if ((int)level >= atomic_load_explicit(&state->log_level, memory_order_relaxed) &&
-        yg_repeat_allows(&state->repeat, key, (int)level, text.ptr, text.len, yg_clock_ms()))
+        yg_repeat_allows(repeat, key, (int)level, text.ptr, text.len, yg_clock_ms()))
         write_line(state, level, about, text);
 }
 
@@ -143,7 +144,7 @@ void yg_log_write(yodel_log_level level, yodel_str text, void *user)
     memcpy(key, text.ptr, len);
     key[len] = '\0';
     capture((enum yg_log_level)level, text);
-    consider(user, key, (enum yg_log_level)level, &about, text);
+    consider(user, &((struct yg_state *)user)->repeat, key, (enum yg_log_level)level, &about, text);
 }
 
 static void say(struct yg_state *state, enum yg_log_level level, const struct yg_log_about *about,
@@ -162,7 +163,8 @@ static void say(struct yg_state *state, enum yg_log_level level, const struct yg
     if (len >= (int)sizeof(text))
         len = sizeof(text) - 1;
     capture(level, (yodel_str){text, len > 0 ? (size_t)len : 0});
-    consider(state, format, level, about, (yodel_str){text, len > 0 ? (size_t)len : 0});
+    consider(state, &state->repeat, format, level, about,
+             (yodel_str){text, len > 0 ? (size_t)len : 0});
 }
 
 void yg_log(struct yg_state *state, enum yg_log_level level, const char *format, ...)
@@ -183,6 +185,24 @@ void yg_log_about(struct yg_state *state, enum yg_log_level level, const struct 
     va_start(args, format);
     say(state, level, about, format, args);
     va_end(args);
+}
+
+/* A text of one kind is the same but for its digits. */
+void yg_log_lasting(struct yg_state *state, enum yg_log_level level, const char *event,
+                    const char *format, ...)
+{
+    const struct yg_log_about about = {.event = event};
+    char text[MAX_LINE];
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    if (len >= (int)sizeof(text))
+        len = sizeof(text) - 1;
+    consider(state, &state->lasting, text, level, &about,
+             (yodel_str){text, len > 0 ? (size_t)len : 0});
 }
 
 void yg_log_access(struct yg_state *state, const struct yg_log_about *about, const char *format,
@@ -222,6 +242,7 @@ static void tell_left_out(int level, uint32_t left_out, const char *text, void *
 void yg_log_turn(struct yg_state *state)
 {
     yg_repeat_tell(&state->repeat, yg_clock_ms(), tell_left_out, state);
+    yg_repeat_tell(&state->lasting, yg_clock_ms(), tell_left_out, state);
 }
 
 static void on_reopened(int result, uint64_t number, void *user)
@@ -241,6 +262,8 @@ int yg_log_start(struct yg_state *state)
 
     state->log_form = form_of(config);
     yg_repeat_init(&state->repeat);
+    yg_repeat_init(&state->lasting);
+    yg_repeat_set(&state->lasting, 1, LASTING_MS);
     yg_redact_init(&state->redact);
     if ((rc = yg_log_change(state, state->first)) < 0)
         return rc;
@@ -289,6 +312,7 @@ void yg_log_end(struct yg_state *state)
     yg_sink_free(state->sink);
     state->sink = NULL;
     yg_repeat_done(&state->repeat);
+    yg_repeat_done(&state->lasting);
     yg_redact_done(&state->redact);
 }
 
@@ -296,7 +320,7 @@ void yg_log_put(struct yg_state *state, struct yg_text *text)
 {
     yg_metric(text, "yodel_log_suppressed_total", "counter",
               "Lines of the log that were left out, as too many were alike.",
-              yg_repeat_left_out(&state->repeat));
+              yg_repeat_left_out(&state->repeat) + yg_repeat_left_out(&state->lasting));
     yg_metric(text, "yodel_log_dropped_total", "counter", "Lines that could not be written.",
               yg_sink_dropped(state->sink));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include <yodel/sio_redis.h>
 
@@ -38,6 +39,39 @@ static void on_condition(yodel_redis *redis, yodel_redis_condition condition, vo
     }
 }
 
+/* What is no trouble, or is told by who has asked. */
+static bool is_usual(yodel_str error)
+{
+    static const char *const usual[] = {"BUSYGROUP", "NOGROUP", "UNBLOCKED"};
+
+    for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+        if (error.len >= strlen(usual[i]) && memcmp(error.ptr, usual[i], strlen(usual[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void on_refused(yodel_redis *redis, yodel_str command, yodel_str error, void *user)
+{
+    struct yg_state *state = user;
+
+    (void)redis;
+    if (is_usual(error))
+        return;
+    atomic_fetch_add_explicit(&state->redis_refused, 1, memory_order_relaxed);
+    yg_log_lasting(state, YG_LOG_ERROR, "redis.refused",
+                   "redis refuses %" YODEL_PRI ": %" YODEL_PRI, YODEL_ARG(command),
+                   YODEL_ARG(error));
+}
+
+int yg_redis_connect(struct yg_state *state, const yodel_redis_options *options,
+                     yodel_redis **ret_redis)
+{
+    const int rc = yodel_redis_new(state->server, options, ret_redis);
+
+    return rc < 0 ? rc : yodel_redis_set_refused_handler(*ret_redis, on_refused, state);
+}
+
 bool yg_redis_is_ready(struct yg_state *state, yodel_loop *loop)
 {
     const int64_t since = atomic_load(&state->redis_down_ms);
@@ -49,8 +83,8 @@ bool yg_redis_is_ready(struct yg_state *state, yodel_loop *loop)
 static int connect_redis(struct yg_state *state)
 {
     const struct yg_redis_config *config = &state->first->redis;
-    int rc = yodel_redis_new(state->server, YODEL_OPTIONS(yodel_redis_options, .url = config->url),
-                             &state->redis);
+    int rc = yg_redis_connect(state, YODEL_OPTIONS(yodel_redis_options, .url = config->url),
+                              &state->redis);
 
     if (rc == 0)
         rc = yodel_redis_set_state_handler(state->redis, on_condition, state);
@@ -130,6 +164,9 @@ void yg_redis_put(struct yg_state *state, struct yg_text *text)
               "Connections to Redis that came back.", redis.reconnects);
     yg_metric(text, "yodel_redis_dropped_messages_total", "counter",
               "Messages that did not reach Redis.", redis.dropped);
+    yg_metric(text, "yodel_redis_refused_total", "counter",
+              "Messages, commands and subscriptions that Redis has refused.",
+              atomic_load_explicit(&state->redis_refused, memory_order_relaxed));
     yg_metric(text, "yodel_redis_waiting_bytes", "gauge", "Bytes that Redis has not taken yet.",
               redis.waiting);
     yg_metric(text, "yodel_nodes", "gauge", "Nodes that are known to live, this one among them.",

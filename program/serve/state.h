@@ -101,8 +101,9 @@ struct yg_state {
     struct yg_present *present; /* by loop; each for that loop's thread */
     yodel_server *server;
     yodel_sio *sio;
-    yodel_redis *redis;                 /* NULL: there is none */
-    yodel_cluster *cluster;             /* NULL without Redis */
+    yodel_redis *redis;     /* NULL: there is none */
+    yodel_cluster *cluster; /* NULL without Redis */
+    atomic_uint_least64_t redis_refused;
     atomic_int_least64_t redis_down_ms; /* since when, by yg_clock_us(); 0: it is up, or none */
     struct yg_admin *admin;             /* the admin page; NULL: there is none */
     struct yg_service service;          /* what commands act on */
@@ -137,7 +138,7 @@ struct yg_state {
     atomic_int_least64_t *cert_ends; /* by listener, seconds since 1970; 0: none */
     atomic_bool is_draining;
     struct yg_sink *sink;
-    struct yg_repeat repeat;
+    struct yg_repeat repeat, lasting;
     struct yg_redact redact;
     atomic_int log_level;  /* of yg_log_level */
     atomic_int log_access; /* of yg_log_access */
@@ -214,6 +215,10 @@ struct yg_log_about {
 /* A line of an event that has a name. */
 void yg_log_about(struct yg_state *state, enum yg_log_level level, const struct yg_log_about *about,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Of what lasts: each text once a minute, then how many more there were. */
+void yg_log_lasting(struct yg_state *state, enum yg_log_level level, const char *event,
+                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 #define yg_log_event(state, level, name, ...)                                                      \
     yg_log_about(state, level, &(const struct yg_log_about){.event = (name)}, __VA_ARGS__)
@@ -307,6 +312,10 @@ void yg_api_counts_put(struct yg_state *state, struct yg_text *text);
 /* The client of Redis and the node's part in the cluster, ahead of what they are for; the node's
  * name also without Redis. */
 int yg_redis_start(struct yg_state *state);
+/* Another client of Redis, which tells the log and the metrics what is refused.  As
+ * yodel_redis_new(). */
+int yg_redis_connect(struct yg_state *state, const yodel_redis_options *options,
+                     yodel_redis **ret_redis);
 /* Has Socket.IO shared with other nodes. */
 int yg_redis_share(struct yg_state *state);
 void yg_redis_end(struct yg_state *state);

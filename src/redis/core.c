@@ -41,6 +41,15 @@ bool yd_redis_may_log(yodel_redis *redis)
                                                    memory_order_relaxed, memory_order_relaxed);
 }
 
+bool yd_redis_tell_refusal(yodel_redis *redis, yodel_str command, yodel_str error)
+{
+    yd_redis_count(&redis->refused, 1);
+    if (redis->on_refused == NULL)
+        return false;
+    redis->on_refused(redis, command, error, redis->refused_user);
+    return true;
+}
+
 /* SplitMix64. */
 uint32_t yd_redis_chance(yodel_redis *redis, uint32_t most)
 {

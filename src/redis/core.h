@@ -57,7 +57,7 @@ struct yodel_redis {
     atomic_size_t waiting; /* bytes of requests */
     atomic_uint num_mails; /* requests in the mailbox */
     atomic_uint_least64_t published, received, dropped, malformed, reconnects, lag_ms,
-        subscriptions, logged_at;
+        subscriptions, refused, logged_at;
     uint64_t chance; /* of random numbers; its loop */
     /* What follows belongs to its loop. */
     bool begun, finishing, ended;
@@ -71,6 +71,8 @@ struct yodel_redis {
     struct yd_list watchers;
     yodel_redis_state_fn *on_state;
     void *state_user;
+    yodel_redis_refused_fn *on_refused;
+    void *refused_user;
     /* Cluster. */
     struct yd_list nodes; /* none is freed before the client is */
     size_t num_nodes;

@@ -218,11 +218,12 @@ static void on_error(struct yd_redis_feed *feed, const struct yd_redis_reply *re
         redis->hooks->moved(redis, reply->text);
     else if (starts_with(reply->text, "CLUSTERDOWN"))
         redis->hooks->refresh(redis);
-    else if (yd_redis_may_log(redis))
+    else if (redis->on_refused == NULL && yd_redis_may_log(redis))
         yd_log(redis->env.log, YODEL_LOG_WARN, "redis refuses to subscribe %s: %" YODEL_PRI,
                name->text, YODEL_ARG(reply->text));
     ask_again_later(feed);
     yd_redis_name_settle(redis, name);
+    (void)yd_redis_tell_refusal(redis, YODEL_STR("SUBSCRIBE"), reply->text);
 }
 
 static void on_reply(struct yd_redis_link *link, const struct yd_redis_reply *reply)

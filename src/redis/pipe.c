@@ -169,13 +169,33 @@ static bool starts_with(yodel_str text, const char *prefix)
     return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
 }
 
-static void log_refusal(yodel_redis *redis, const struct yd_redis_request *request,
-                        const struct yd_redis_reply *reply)
+/* The first word of what was sent: "*2\r\n$7\r\nPUBLISH\r\n...". */
+static yodel_str command_of(const struct yd_redis_request *request)
 {
-    if (yd_redis_may_log(redis))
+    const char *end = (const char *)request->wire + request->len;
+    const char *at = memchr(request->wire, '\n', request->len), *word;
+
+    if (at != NULL && (at = memchr(at + 1, '\n', (size_t)(end - at - 1))) != NULL &&
+        (word = memchr(at + 1, '\r', (size_t)(end - at - 1))) != NULL)
+        return (yodel_str){at + 1, (size_t)(word - at - 1)};
+    return (yodel_str){NULL, 0};
+}
+
+static void tell_refusal(yodel_redis *redis, const struct yd_redis_request *request,
+                         const struct yd_redis_reply *reply)
+{
+    yodel_str command = command_of(request);
+
+    if (yd_redis_tell_refusal(redis, command, reply->text) || request->of_program ||
+        !yd_redis_may_log(redis))
+        return;
+    if (request->is_message)
         yd_log(redis->env.log, YODEL_LOG_WARN,
                "redis refuses to publish to %" YODEL_PRI ": %" YODEL_PRI, YODEL_ARG(request->name),
                YODEL_ARG(reply->text));
+    else
+        yd_log(redis->env.log, YODEL_LOG_WARN, "redis refuses %" YODEL_PRI ": %" YODEL_PRI,
+               YODEL_ARG(command), YODEL_ARG(reply->text));
 }
 
 /* Whether an error was for this node and not for the request: it has not been carried out. */
@@ -201,8 +221,7 @@ static void end_refused(struct yd_redis_pipe *pipe, struct yd_redis_request *req
     }
     if (starts_with(reply->text, "CLUSTERDOWN"))
         redis->hooks->refresh(redis);
-    if (request->is_message)
-        log_refusal(redis, request, reply);
+    tell_refusal(redis, request, reply);
     yd_redis_request_end(request, reply);
     if (leave)
         yd_redis_link_fail(&pipe->link,

@@ -20,8 +20,9 @@ struct yd_redis_request {
     uint8_t moves;   /* how often it has been sent elsewhere */
     bool is_message; /* published */
     bool is_ping;    /* of the pipe's own */
-    yodel_str name;  /* of the channel, in wire; of messages */
-    size_t len;      /* of wire */
+    bool of_program;
+    yodel_str name; /* of the channel, in wire; of messages */
+    size_t len;     /* of wire */
     const uint8_t *wire;
 };
 

@@ -70,6 +70,8 @@ struct yd_redis_command {
 
 /* Any thread.  Returns as yd_redis_publish(). */
 int yd_redis_command(yodel_redis *redis, const struct yd_redis_command *command);
+/* The same for the program, which looks at the reply: no line of the log tells of an error. */
+int yd_redis_command_of_program(yodel_redis *redis, const struct yd_redis_command *command);
 
 /* ---- subscriptions: its loop ---- */
 
@@ -157,6 +159,10 @@ void yd_redis_off_state(yodel_redis *redis, struct yd_redis_watcher *watcher);
 /* What came in is not what it should be; what was to go out and did not. */
 void yd_redis_count_malformed(yodel_redis *redis);
 void yd_redis_count_dropped(yodel_redis *redis, uint64_t more);
+
+/* Counts what Redis has refused, and tells the program; false: it does not want to know, and a line
+ * of the log may say it.  On its loop. */
+bool yd_redis_tell_refusal(yodel_redis *redis, yodel_str command, yodel_str error);
 
 /* Whether a line about trouble may be written now: one in ten seconds. */
 bool yd_redis_may_log(yodel_redis *redis);

@@ -281,18 +281,29 @@ static int check_command(const yodel_redis *redis, const struct yd_redis_command
     return atomic_load_explicit(&redis->closed, memory_order_relaxed) ? YODEL_ERR_CLOSED : 0;
 }
 
-int yd_redis_command(yodel_redis *redis, const struct yd_redis_command *command)
+static int send_command(yodel_redis *redis, const struct yd_redis_command *command, bool of_program)
 {
     struct yd_redis_request *request;
     int rc = check_command(redis, command);
 
     if (rc == 0 && (rc = yd_redis_request_new(redis, command, &request)) == 0) {
         request->slot = slot_of(redis, command->key);
+        request->of_program = of_program;
         rc = send_request(redis, request);
     }
     if (rc < 0 && command->free_arg != NULL)
         command->free_arg(command->arg);
     return rc;
+}
+
+int yd_redis_command(yodel_redis *redis, const struct yd_redis_command *command)
+{
+    return send_command(redis, command, false);
+}
+
+int yd_redis_command_of_program(yodel_redis *redis, const struct yd_redis_command *command)
+{
+    return send_command(redis, command, true);
 }
 
 /* ---- its life ---- */

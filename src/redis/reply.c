@@ -25,6 +25,17 @@ int yodel_redis_set_state_handler(yodel_redis *redis, yodel_redis_state_fn *fn, 
     return 0;
 }
 
+int yodel_redis_set_refused_handler(yodel_redis *redis, yodel_redis_refused_fn *fn, void *user)
+{
+    if (redis == NULL)
+        return -EINVAL;
+    if (redis->begun)
+        return YODEL_ERR_STATE;
+    redis->on_refused = fn;
+    redis->refused_user = user;
+    return 0;
+}
+
 static uint64_t read_counter(const atomic_uint_least64_t *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);
@@ -45,6 +56,7 @@ int yodel_redis_get_stats(const yodel_redis *redis, yodel_redis_stats *ret_stats
         .lag_ms = read_counter(&redis->lag_ms),
         .waiting = atomic_load_explicit(&redis->waiting, memory_order_relaxed),
         .subscriptions = read_counter(&redis->subscriptions),
+        .refused = read_counter(&redis->refused),
     };
     return yd_options_write(ret_stats, &stats, sizeof stats);
 }
@@ -113,7 +125,7 @@ int yodel_redis_command(yodel_redis *redis, size_t argc, const yodel_str *argv,
     command.arg = asked;
     if (argc > 1)
         command.key = argv[1];
-    rc = yd_redis_command(redis, &command);
+    rc = yd_redis_command_of_program(redis, &command);
     yd_free(mem, words);
     return rc;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/container.h"
@@ -76,7 +77,8 @@ struct yd_redis_round {
     struct yd_redis_link link;
     struct yd_redis_reader *reader; /* NULL: stopped, and freed later */
     struct yd_timer pause;
-    bool waits; /* for a reply */
+    bool waits;       /* for a reply */
+    char command[24]; /* its name */
 };
 
 static struct yd_redis_round *round_of(struct yd_redis_link *link)
@@ -91,6 +93,15 @@ static void rest(struct yd_redis_round *round)
     yd_timer_start(&loop->wheel, &round->pause, yd_loop_due(loop, PAUSE_MS));
 }
 
+static void note_command(struct yd_redis_round *round, const struct yd_redis_words *words)
+{
+    size_t len;
+
+    memcpy(&len, words->sizes.ptr, sizeof len);
+    (void)snprintf(round->command, sizeof round->command, "%.*s",
+                   (int)YD_MIN(len, sizeof round->command - 1), (const char *)words->text.ptr);
+}
+
 static void begin_round(struct yd_redis_round *round)
 {
     struct yd_redis_words words = {.mem = round->link.redis->env.mem};
@@ -99,8 +110,10 @@ static void begin_round(struct yd_redis_round *round)
     size_t len = 0;
     int rc = reader->make(reader, &words);
 
-    if (round->reader != NULL && rc == 0 && words.num > 0)
+    if (round->reader != NULL && rc == 0 && words.num > 0) {
+        note_command(round, &words);
         wire = words_write(&words, &len);
+    }
     words_done(&words);
     if (round->reader == NULL) {
         yd_free(words.mem, wire);
@@ -161,9 +174,12 @@ static void on_reply(struct yd_redis_link *link, const struct yd_redis_reply *re
         return;
     }
     round->waits = false;
-    if (failed && yd_redis_may_log(redis))
+    if (failed && !yd_redis_tell_refusal(redis, yodel_str_of(round->command), reply->text) &&
+        yd_redis_may_log(redis))
         yd_log(redis->env.log, YODEL_LOG_WARN, "redis refuses to read: %" YODEL_PRI,
                YODEL_ARG(reply->text));
+    if (round->reader == NULL) /* what was told has stopped it */
+        return;
     was_ready = is_ready(round);
     round->reader->on_reply(round->reader, reply);
     if (round->reader == NULL)

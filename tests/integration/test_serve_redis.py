@@ -131,6 +131,23 @@ def test_redis_goes_and_comes_back():
         reaches(one, two)
 
 
+def test_what_redis_refuses_is_told():
+    """Also of what nobody waits for: leases, and events that wait to be added."""
+    with RedisServer() as redis:
+        for adapter in ("redis", "streams"):
+            with node("n1", redis, adapter) as server, SioClient(server.port) as client:
+                eventually(lambda server=server: is_ready(server), "it is ready")
+                equal(metric(server, "yodel_redis_refused_total"), 0)
+                redis.call("CONFIG", "SET", "maxmemory", "1kb")
+                call(server, "POST", "emit", {"to": {"all": True}, "event": "said", "args": [1]})
+                equal(client.event(), ["said", 1])
+                eventually(lambda server=server: metric(server, "yodel_redis_refused_total") > 3, "it is counted")
+                said = [line for line in server.said().splitlines() if '"redis.refused"' in line]
+                assert any("OOM command not allowed" in line for line in said), server.said()
+                equal(len(said), len(set(line.split('"msg"')[1] for line in said)))
+                redis.call("CONFIG", "SET", "maxmemory", "0")
+
+
 def test_a_node_is_ready_when_redis_is():
     with RedisServer() as redis:
         redis.kill()

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,11 +120,68 @@ static void test_redis_tells_of_what_is_dropped_after_the_call(void **state)
     free_all();
 }
 
+/* ---- what Redis refuses ---- */
+
+static void on_refused(yodel_redis *redis, yodel_str command, yodel_str error, void *user)
+{
+    char *said = user;
+    size_t len = strlen(said), word = 0;
+
+    assert_ptr_equal(redis, w.redis);
+    while (word < error.len && error.ptr[word] != ' ')
+        word++;
+    (void)snprintf(said + len, 200 - len, "%.*s %.*s,", (int)command.len, command.ptr, (int)word,
+                   error.ptr);
+}
+
+static void ask(const char *word)
+{
+    const yodel_bytes argv[] = {{(const uint8_t *)word, strlen(word)}, {(const uint8_t *)"k", 1}};
+    const struct yd_redis_command command = {.argc = 2, .argv = argv};
+
+    assert_int_equal(yd_redis_command(w.redis, &command), 0);
+    assert_int_equal(
+        yodel_redis_command(w.redis, 1, &(const yodel_str){word, strlen(word)}, NULL, NULL, NULL),
+        0);
+}
+
+static void test_redis_tells_of_what_is_refused(void **state)
+{
+    const struct yd_redis_env env = {.loop = w.loop, .mem = w.loop->mem, .secret = {1, 2}};
+    struct yd_redis_sub sub = {
+        .kind = YD_REDIS_CHANNEL, .name = YODEL_STR("secret"), .on_message = on_message};
+    yodel_redis_stats stats = {.size = sizeof stats};
+    char said[200] = "";
+
+    (void)snprintf(w.sim.refuse, sizeof w.sim.refuse, "secret");
+    assert_int_equal(yd_redis_new(&env, NULL, &w.redis), 0);
+    assert_int_equal(yodel_redis_set_refused_handler(NULL, on_refused, said), -EINVAL);
+    assert_int_equal(yodel_redis_set_refused_handler(w.redis, on_refused, said), 0);
+    yd_redis_begin(w.redis);
+    redis_sim_advance(&w.sim, 100);
+    assert_int_equal(yodel_redis_set_refused_handler(w.redis, NULL, NULL), YODEL_ERR_STATE);
+    assert_int_equal(yodel_redis_publish(w.redis, "open", (yodel_bytes){NULL, 0}), 0);
+    assert_int_equal(yodel_redis_publish(w.redis, "secret", (yodel_bytes){NULL, 0}), 0);
+    ask("NOSUCH");
+    redis_sim_advance(&w.sim, 100);
+    assert_string_equal(said, "PUBLISH NOPERM,NOSUCH ERR,NOSUCH ERR,");
+    said[0] = '\0';
+    assert_int_equal(yd_redis_subscribe(w.redis, &sub), 0);
+    redis_sim_advance(&w.sim, 100);
+    assert_string_equal(said, "SUBSCRIBE NOPERM,");
+    assert_int_equal(yodel_redis_get_stats(w.redis, &stats), 0);
+    assert_int_equal(stats.refused, 4);
+    (void)teardown(state);
+    yd_redis_unsubscribe(w.redis, &sub);
+    free_all();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_redis_unsubscribed_after_the_loop, setup),
         cmocka_unit_test_setup(test_redis_tells_of_what_is_dropped_after_the_call, setup),
+        cmocka_unit_test_setup(test_redis_tells_of_what_is_refused, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,18 @@ static void on_state(yodel_redis *redis, yodel_redis_condition state, void *user
     act_abroad(side->p);
 }
 
+static void on_refused(yodel_redis *redis, yodel_str command, yodel_str error, void *user)
+{
+    struct redis_side *side = user;
+
+    (void)redis;
+    if (error.len == 0)
+        broken(side->p, "redis: %.*s is refused without a word", (int)command.len, command.ptr);
+    say(side->p, "redis refuses %.*s", (int)command.len, command.ptr);
+    if (!side->p->over)
+        act_abroad(side->p);
+}
+
 static void ask(struct redis_side *side)
 {
     static const char *const names[] = {"GET", "INCR", "XADD"};
@@ -118,7 +130,8 @@ void redis_side_set_up(struct program *p)
         free(side);
         return;
     }
-    if (yodel_redis_set_state_handler(side->redis, on_state, side) < 0)
+    if (yodel_redis_set_state_handler(side->redis, on_state, side) < 0 ||
+        yodel_redis_set_refused_handler(side->redis, on_refused, side) < 0)
         abort();
     p->redis = side;
     cluster_side_set_up(p, side->redis, &side->sim);
