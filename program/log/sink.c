@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 
 #define LOOK_MS 100
 #define END_US 1000000
+#define TELL_US 60000000 /* from one word about a file that cannot be written to the next */
 
 struct yg_sink {
     int fd;     /* of the writer's thread */
@@ -23,7 +25,9 @@ struct yg_sink {
     yg_sink_reopened_fn *on_reopened;
     void *user;
     pthread_t writer;
-    char *taken; /* the writer's */
+    char *taken;      /* the writer's, as are these two */
+    uint64_t told_us; /* standard error was told of the file; 0: never */
+    bool is_cut;      /* the last line there has no end */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -79,8 +83,36 @@ static size_t next_part(const char *ptr, size_t len)
     return end != NULL ? (size_t)(end - ptr) + 1 : PIPE_BUF;
 }
 
+/* The log cannot say it.  Whoever reads standard error is not waited for. */
+static void tell_failure(struct yg_sink *sink, int error)
+{
+    const uint64_t now = yg_clock_us();
+    struct pollfd at = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+    if (sink->path == NULL || (sink->told_us != 0 && now - sink->told_us < TELL_US) ||
+        poll(&at, 1, 0) <= 0)
+        return;
+    sink->told_us = now;
+    dprintf(STDERR_FILENO, "yodel: log.file: %s: %s; lines are lost\n", sink->path,
+            strerror(error));
+}
+
+/* Ends a line of which a disk that was full has a part, so that the next one is whole. */
+static bool end_line(struct yg_sink *sink)
+{
+    if (sink->is_cut && write(sink->fd, "\n", 1) != 1)
+        return false;
+    sink->is_cut = false;
+    return true;
+}
+
 static void write_out(struct yg_sink *sink, const char *ptr, size_t len)
 {
+    if (!end_line(sink)) {
+        tell_failure(sink, errno);
+        drop(sink, ptr, len);
+        return;
+    }
     while (len > 0) {
         struct pollfd at = {.fd = sink->fd, .events = POLLOUT};
         ssize_t done;
@@ -95,7 +127,9 @@ static void write_out(struct yg_sink *sink, const char *ptr, size_t len)
         if (done >= 0) {
             ptr += done;
             len -= (size_t)done;
+            sink->is_cut = done > 0 ? ptr[-1] != '\n' : sink->is_cut;
         } else if (errno != EINTR && errno != EAGAIN) {
+            tell_failure(sink, errno);
             drop(sink, ptr, len);
             return;
         }
@@ -109,6 +143,7 @@ static void reopen(struct yg_sink *sink, uint64_t number)
     if (fd >= 0) {
         close(sink->fd);
         sink->fd = fd;
+        sink->is_cut = false;
     }
     if (sink->on_reopened != NULL)
         sink->on_reopened(fd < 0 ? fd : 0, number, sink->user);

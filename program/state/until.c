@@ -3,7 +3,8 @@
 
 #include "base/clock.h"
 
-#define DAY_MS (24 * 3600 * 1000)
+/* The time of day is looked at so often: it may be set, and goes on while a machine sleeps. */
+#define LOOK_MS 60000
 
 static void on_time(yodel_timer *timer, void *user)
 {
@@ -28,7 +29,7 @@ void yg_until_set(struct yg_until *until, int64_t at_ms)
     const int64_t left = at_ms - yg_clock_wall_ms();
 
     until->at_ms = at_ms;
-    yodel_timer_start(&until->timer, (uint32_t)(left < 0 ? 0 : left > DAY_MS ? DAY_MS : left));
+    yodel_timer_start(&until->timer, (uint32_t)(left < 0 ? 0 : left > LOOK_MS ? LOOK_MS : left));
 }
 
 void yg_until_stop(struct yg_until *until)

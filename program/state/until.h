@@ -7,7 +7,7 @@
 
 /*
  * A moment in the time of day, such as the end of a token.  Timers run by another clock, so it is
- * looked at again each day.  Embedded in what waits for it; to be stopped before that is freed.
+ * looked at again each minute.  Embedded in what waits for it; to be stopped before that is freed.
  * All functions are for its loop.
  */
 struct yg_until {

@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -234,6 +236,55 @@ static void test_log_full_disk(void **state)
     assert_int_equal(yg_sink_new("/nowhere/log", NULL, NULL, &sink), -ENOENT);
 }
 
+static void set_file_limit(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* What is said to standard error while lines are written to a file that may have 10 bytes. */
+static void write_too_much(struct yg_sink *sink, char *into, size_t size)
+{
+    const int own = dup(STDERR_FILENO);
+    int ends[2];
+    ssize_t len;
+
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    set_file_limit(10);
+    for (int i = 0; i < 3; i++) {
+        line(sink, "whole\nnot this\n");
+        yg_sink_flush(sink);
+    }
+    set_file_limit(RLIM_INFINITY);
+    dup2(own, STDERR_FILENO);
+    close(ends[1]);
+    len = read(ends[0], into, size - 1);
+    into[len > 0 ? len : 0] = '\0';
+    close(ends[0]);
+    close(own);
+}
+
+static void test_log_disk_that_was_full(void **state)
+{
+    struct yg_sink *sink = NULL;
+    char text[200];
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(yg_sink_new(path, NULL, NULL, &sink), 0);
+    write_too_much(sink, text, sizeof(text));
+    assert_non_null(strstr(text, "File too large; lines are lost\n"));
+    assert_ptr_equal(strstr(text, "lost"), strrchr(text, 'l')); /* once */
+    assert_int_equal(yg_sink_dropped(sink), 5);
+    line(sink, "after\n");
+    yg_sink_free(sink);
+    content(path, text, sizeof(text));
+    assert_string_equal(text, "whole\nnot \nafter\n");
+}
+
 static void test_log_out_of_memory(void **state)
 {
     struct yg_sink *sink = NULL;
@@ -301,6 +352,7 @@ int main(void)
                                         remove_folder),
         cmocka_unit_test_setup_teardown(test_log_that_nobody_reads, make_folder, remove_folder),
         cmocka_unit_test(test_log_full_disk),
+        cmocka_unit_test_setup_teardown(test_log_disk_that_was_full, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_log_out_of_memory, make_folder, remove_folder),
     };
 
