@@ -223,6 +223,10 @@ static void end_refused(struct yd_redis_pipe *pipe, struct yd_redis_request *req
         redis->hooks->refresh(redis);
     tell_refusal(redis, request, reply);
     yd_redis_request_end(request, reply);
+    if (leave && !log_in &&
+        !yd_redis_is_cluster(
+            redis)) /* it is seen at once from now on, and not when something is written */
+        pipe->link.must_be_master = true;
     if (leave)
         yd_redis_link_fail(&pipe->link,
                            log_in ? "NOAUTH: it wants a login" : "READONLY: no master");

@@ -201,10 +201,12 @@ static bool is_master(const struct yd_redis_reply *reply)
 }
 
 /* Whether the greeting may go on after a reply. */
-static bool is_welcome(unsigned step, const struct yd_redis_reply *reply)
+static bool is_welcome(const struct yd_redis_link *link, unsigned step,
+                       const struct yd_redis_reply *reply)
 {
     if (step == STEP_ROLE)
-        return is_master(reply);
+        return is_master(reply) ||
+               (link->redis->sentinel == NULL && yd_redis_is_error(reply)); /* ROLE is forbidden */
     if (reply->type != YODEL_REDIS_ERROR || (step >= STEP_NAME && step <= STEP_INFO))
         return true;
     return step == STEP_PING && starts_with(reply->text, "NOPERM");
@@ -254,7 +256,7 @@ static void on_greeting(struct yd_redis_link *link, const struct yd_redis_reply 
     yd_redis_link_got(link);
     if (step == STEP_INFO)
         learn_self(link, reply);
-    if (is_welcome(step, reply)) {
+    if (is_welcome(link, step, reply)) {
         if (link->next_step == link->num_steps)
             ready(link);
         return;

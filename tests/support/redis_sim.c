@@ -223,7 +223,11 @@ static bool run_login(struct redis_sim *sim, struct redis_sim_conn *conn, size_t
     } else if (rs_is(argv[0], "SELECT") || rs_is(argv[0], "CLIENT")) {
         redis_sim_say(sim, conn, "+OK");
     } else if (rs_is(argv[0], "ROLE")) {
-        redis_sim_say(sim, conn, "*3\r\n$6\r\nmaster\r\n:0\r\n*0");
+        redis_sim_say(sim, conn,
+                      sim->is_replica ? "*2\r\n$5\r\nslave\r\n:0"
+                                      : "*3\r\n$6\r\nmaster\r\n:0\r\n*0");
+    } else if (sim->is_replica && rs_is(argv[0], "SET")) {
+        redis_sim_say(sim, conn, "-READONLY You can't write against a read only replica.");
     } else if (rs_is(argv[0], "PING")) {
         redis_sim_say(sim, conn, conn->num_subs > 0 ? "*2\r\n$4\r\npong\r\n$0\r\n" : "+PONG");
     } else {

@@ -25,6 +25,7 @@ struct redis_sim {
     char password[64]; /* "": none is wanted */
     bool down;         /* connections are refused */
     bool black_hole;   /* they are never there */
+    bool is_replica;   /* SET is refused */
     bool frozen;       /* nothing is read or answered, as after SIGSTOP */
     size_t chop;       /* most bytes of one read of the client's; 0: all */
     char refuse[64];   /* SUBSCRIBE and PUBLISH of this channel: -NOPERM; "": none */

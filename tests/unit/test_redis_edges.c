@@ -176,12 +176,37 @@ static void test_redis_tells_of_what_is_refused(void **state)
     free_all();
 }
 
+/* One that has become a replica is not up in between, each time until something is written. */
+static void test_redis_is_down_while_it_is_a_replica(void **state)
+{
+    const yodel_str set[] = {YODEL_STR("SET"), YODEL_STR("k"), YODEL_STR("v")};
+    unsigned ups = 0;
+
+    begin(NULL);
+    assert_int_equal(yodel_redis_state(w.redis), YODEL_REDIS_UP);
+    w.sim.is_replica = true;
+    for (int i = 0; i < 200; i++) {
+        if (i % 10 == 0)
+            assert_int_equal(yodel_redis_command(w.redis, 3, set, NULL, NULL, NULL), 0);
+        redis_sim_advance(&w.sim, 100);
+        ups += yodel_redis_state(w.redis) == YODEL_REDIS_UP;
+    }
+    assert_int_equal(ups, 0);
+    assert_true(w.sim.num_conns > 5);
+    w.sim.is_replica = false;
+    redis_sim_advance(&w.sim, 2000);
+    assert_int_equal(yodel_redis_state(w.redis), YODEL_REDIS_UP);
+    (void)teardown(state);
+    free_all();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_redis_unsubscribed_after_the_loop, setup),
         cmocka_unit_test_setup(test_redis_tells_of_what_is_dropped_after_the_call, setup),
         cmocka_unit_test_setup(test_redis_tells_of_what_is_refused, setup),
+        cmocka_unit_test_setup(test_redis_is_down_while_it_is_a_replica, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
