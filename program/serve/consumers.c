@@ -11,12 +11,25 @@
 #define BLOCK_MS "1000"
 #define AGAIN_MS 500 /* when Redis has failed, or there was no room for a command */
 #define ENTRY_ID 44  /* bytes of an entry's id, with its end */
+#define GONE 5       /* leases without a read: the node of a consumer has gone */
 
 /* Whether an entry may be carried out: a key is noted with its entry, so one that comes again is
  * known from another with its key.  KEYS are in ARGV: key, entry, time in ms. */
 static const char key_script[] =
     "if redis.call('SET', ARGV[1], ARGV[2], 'NX', 'PX', ARGV[3]) then return 1 end\n"
     "if redis.call('GET', ARGV[1]) == ARGV[2] then return 1 end\n"
+    "return 0\n";
+
+/* Consumers of nodes that have gone, of whom nothing is left.  One that lives reads all the time,
+ * and comes back by itself.  ARGV: stream, group, ms. */
+static const char forget_script[] =
+    "for _, about in ipairs(redis.call('XINFO', 'CONSUMERS', ARGV[1], ARGV[2])) do\n"
+    "  local of = {}\n"
+    "  for i = 1, #about, 2 do of[about[i]] = about[i + 1] end\n"
+    "  if of.pending == 0 and of.idle > tonumber(ARGV[3]) then\n"
+    "    redis.call('XGROUP', 'DELCONSUMER', ARGV[1], ARGV[2], of.name)\n"
+    "  end\n"
+    "end\n"
     "return 0\n";
 
 enum outcome { DONE, REFUSED, BAD, REPEATED, NUM_OUTCOMES };
@@ -398,6 +411,20 @@ static void go_on(struct consumer *consumer)
         read_more(consumer);
 }
 
+static void forget_gone(const struct consumer *consumer)
+{
+    const struct yg_state *state = consumer->of->state;
+    char ms[24];
+
+    snprintf(ms, sizeof(ms), "%" PRIu64, (uint64_t)state->first->redis.lease_ms * GONE);
+    (void)yodel_redis_command(
+        state->redis, 6,
+        (const yodel_str[]){YODEL_STR("EVAL"), yodel_str_of(forget_script), YODEL_STR("0"),
+                            yodel_str_of(consumer->options->stream),
+                            yodel_str_of(consumer->options->group), yodel_str_of(ms)},
+        NULL, NULL, NULL);
+}
+
 /* One that is there is as good. */
 static void on_group(const yodel_redis_reply *reply, void *user)
 {
@@ -413,6 +440,7 @@ static void on_group(const yodel_redis_reply *reply, void *user)
     else if (has_failed(consumer, reply))
         return;
     consumer->has_group = true;
+    forget_gone(consumer);
     go_on(consumer);
 }
 

@@ -104,6 +104,24 @@ def test_what_a_node_has_left_is_taken_over():
             eventually(lambda: pending(redis) == 0, "all is acknowledged")
 
 
+def consumers(redis):
+    fields = [dict(zip(about[::2], about[1::2])) for about in redis.call("XINFO", "CONSUMERS", "yodel:commands", "yodel")]
+    return {about[b"name"].decode(): about for about in fields}
+
+
+def test_consumers_of_nodes_that_have_gone_are_forgotten():
+    """Else each name that a node ever had stays in Redis; one with entries stays until they were taken over."""
+    with RedisServer() as redis:
+        redis.call("XGROUP", "CREATE", "yodel:commands", "yodel", "0", "MKSTREAM")
+        redis.call("XGROUP", "CREATECONSUMER", "yodel:commands", "yodel", "gone")
+        add(redis, said(1))
+        redis.call("XREADGROUP", "GROUP", "yodel", "dead", "STREAMS", "yodel:commands", ">")
+        eventually(lambda: consumers(redis)["dead"][b"idle"] > 5000 < consumers(redis)["gone"][b"idle"], "they are idle")
+        with node(redis, "n1"):
+            eventually(lambda: set(consumers(redis)) in ({"dead", "n1"}, {"n1"}), "one is forgotten")
+            eventually(lambda: pending(redis) == 0, "the other's entry is taken over")
+
+
 def test_redis_and_nodes_come_and_go():
     with RedisServer() as redis, node(redis, "n1") as one, node(redis, "n2") as two:
         outcomes(two, "done", 0)
