@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <netdb.h>
 #include <openssl/pem.h>
 #include <pwd.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "serve/state.h"
@@ -36,6 +38,25 @@ static unsigned check_readable(const char *key, const char *path, int mode)
     if (*path == '\0' || access(path, mode) == 0)
         return 0;
     return complain(key, "%s: %s", path, strerror(errno));
+}
+
+/* The folder may be one that only the server's user may write to. */
+static unsigned check_log(const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    struct stat about;
+    char folder[PATH_MAX];
+
+    if (*file == '\0')
+        return 0;
+    if (stat(file, &about) == 0)
+        return S_ISDIR(about.st_mode) ? complain("log.file", "%s: is a folder", file) : 0;
+    if (slash == NULL || slash == file)
+        return 0;
+    if ((size_t)snprintf(folder, sizeof(folder), "%.*s", (int)(slash - file), file) >=
+        sizeof(folder))
+        return complain("log.file", "%s: %s", file, strerror(ENAMETOOLONG));
+    return check_readable("log.file", folder, F_OK);
 }
 
 /* ---- certificates ---- */
@@ -202,6 +223,7 @@ unsigned yg_config_check_outside(const struct yg_config *config, bool online)
         num += check_webhook(&config->webhooks.items[i], online);
     for (size_t i = 0; i < config->api.unix_users.num; i++)
         num += check_user("api.unix_users", config->api.unix_users.items[i]);
+    num += check_log(config->log.file);
     num += check_readable("clients.page", config->clients.page, R_OK | X_OK);
     if (is_path(jwks))
         num += check_readable("auth.jwt.jwks_url", jwks, R_OK);

@@ -45,15 +45,6 @@ static int begins_with(const char *text, const char *beginning)
     return strncmp(text, beginning, strlen(beginning)) == 0;
 }
 
-static void check_path(const struct yg_check *check, const char *section, const char *path)
-{
-    const struct yg_place place = yg_check_place(check, section, "path", NULL);
-
-    if (path[0] != '/' || strpbrk(path, " \t\r\n?#") != NULL)
-        yg_report_error(check->report, &place, "%s.path: must be a path, such as /%s", section,
-                        section);
-}
-
 static void check_socketio(const struct yg_check *check)
 {
     const char *path = check->config->socketio.path;
@@ -63,6 +54,19 @@ static void check_socketio(const struct yg_check *check)
     if (len < 2 || path[0] != '/' || path[len - 1] != '/' || strpbrk(path, " \t\r\n?#") != NULL)
         yg_report_error(check->report, &place,
                         "socketio.path: must have slashes at both ends, such as /socket.io/");
+}
+
+/* Names that the protocol or socket.io's clients have for themselves. */
+static bool is_reserved(const char *event)
+{
+    static const char *const names[] = {"connect",       "connect_error", "disconnect",
+                                        "disconnecting", "newListener",   "removeListener"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(event, names[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* Events of the program's own come from nobody else. */
@@ -76,6 +80,11 @@ static void check_relays(const struct yg_check *check, size_t n)
             yg_report_error(check->report, &place,
                             "namespaces[%zu].relay: no event that begins with yodel: is passed on",
                             n);
+        else if (is_reserved(ns->relay.items[i].event))
+            yg_report_error(
+                check->report, &place,
+                "namespaces[%zu].relay: \"%s\" is a reserved name, which no client sends", n,
+                ns->relay.items[i].event);
     }
 }
 
@@ -95,23 +104,6 @@ static void check_namespaces(const struct yg_check *check)
         if (*ns->personal_room != '\0' && strstr(ns->personal_room, "{user}") == NULL)
             yg_report_error(check->report, &place,
                             "namespaces[%zu].personal_room: must have {user} in it", i);
-    }
-}
-
-static void check_paths_of_clients(const struct yg_check *check)
-{
-    for (size_t i = 0; i < check->config->websockets.num; i++) {
-        const struct yg_place place = yg_check_item(check, "websockets", i, "path");
-
-        if (check->config->websockets.items[i].path[0] != '/')
-            yg_report_error(check->report, &place, "websockets[%zu].path: must begin with a slash",
-                            i);
-    }
-    for (size_t i = 0; i < check->config->events.num; i++) {
-        const struct yg_place place = yg_check_item(check, "events", i, "path");
-
-        if (check->config->events.items[i].path[0] != '/')
-            yg_report_error(check->report, &place, "events[%zu].path: must begin with a slash", i);
     }
 }
 
@@ -221,13 +213,11 @@ void yg_check(const struct yg_config *config, const struct yg_node *tree, struct
     check_origins(&check, "admin", &config->admin.origins);
     check_socketio(&check);
     check_namespaces(&check);
-    check_paths_of_clients(&check);
+    yg_check_paths(&check);
     yg_check_auth(&check);
     yg_check_webhooks(&check);
     check_api_keys(&check);
     check_redis(&check);
-    check_path(&check, "metrics", config->metrics.path);
-    check_path(&check, "health", config->health.path);
     check_admin(&check);
     check_shutdown(&check);
 }

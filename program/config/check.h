@@ -30,6 +30,7 @@ struct yg_place yg_check_item(const struct yg_check *check, const char *list, si
                               const char *key);
 
 void yg_check_listeners(const struct yg_check *check);
+void yg_check_paths(const struct yg_check *check);
 void yg_check_auth(const struct yg_check *check);
 void yg_check_webhooks(const struct yg_check *check);
 

@@ -37,7 +37,10 @@ static void check_key(const struct yg_check *check, size_t n)
                                   : "HS256, HS384 and HS512");
     else if (used == 0)
         yg_report_error(check->report, &place,
-                        "auth.jwt.keys[%zu]: none of auth.jwt.algorithms fits this key", n);
+                        "auth.jwt.keys[%zu]: none of auth.jwt.algorithms fits this key: for %s", n,
+                        is_secret ? "a secret HS256, HS384 or HS512 does"
+                                  : "a public key RS256, PS256, ES256 or their kin, or EdDSA does, "
+                                    "by its kind");
     else if ((used & ~jwt->algorithms) != 0)
         yg_report_error(check->report, &place,
                         "auth.jwt.keys[%zu]: an algorithm that is not in auth.jwt.algorithms", n);

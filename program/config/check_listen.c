@@ -1,44 +1,60 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
+#include "config/authority.h"
 #include "config/check.h"
 
-static int is_number(const char *text, unsigned long max)
-{
-    unsigned long number = 0;
-    const size_t len = strspn(text, "0123456789");
+#define MAX_UNIX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
 
-    if (len == 0 || len > 5 || text[len] != '\0')
-        return 0;
-    for (; *text != '\0'; text++)
-        number = number * 10 + (unsigned long)(*text - '0');
-    return number <= max;
-}
-
-static int is_address(const char *address)
+/* HOST:PORT, [ADDRESS]:PORT, *:PORT. */
+static bool is_network(const char *address, unsigned *ret_port)
 {
     const char *colon = strrchr(address, ':');
 
-    if (strncmp(address, "unix:", 5) == 0)
-        return address[5] != '\0' && strlen(address + 5) < 108;
-    if (strncmp(address, "fd:", 3) == 0)
-        return is_number(address + 3, 65535);
-    if (strcmp(address, "systemd") == 0)
-        return 1;
-    if (strncmp(address, "systemd:", 8) == 0)
-        return address[8] != '\0';
-    if (colon == NULL || colon == address || !is_number(colon + 1, 65535))
-        return 0;
-    if (address[0] == '[')
-        return colon[-1] == ']';
-    return memchr(address, ':', (size_t)(colon - address)) == NULL;
+    if (colon == NULL || !yg_is_port(colon + 1, strlen(colon + 1), ret_port))
+        return false;
+    return (colon == address + 1 && address[0] == '*') ||
+           yg_is_host(address, (size_t)(colon - address));
 }
 
-static int has_port_zero(const char *address)
+static bool is_address(const char *address)
 {
-    const size_t len = strlen(address);
+    unsigned number;
 
-    return len > 2 && strcmp(address + len - 2, ":0") == 0;
+    if (strncmp(address, "unix:", 5) == 0)
+        return address[5] != '\0';
+    if (strncmp(address, "fd:", 3) == 0)
+        return yg_is_port(address + 3, strlen(address + 3), &number);
+    if (strcmp(address, "systemd") == 0)
+        return true;
+    if (strncmp(address, "systemd:", 8) == 0)
+        return address[8] != '\0';
+    return is_network(address, &number);
+}
+
+static bool begins_with(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* Whether one address, of a port, has the other in it. */
+static bool has_within(const char *outer, const char *inner)
+{
+    return outer[0] == '*' || (begins_with(outer, "[::]:") && inner[0] == '[') ||
+           (begins_with(outer, "0.0.0.0:") && inner[0] >= '0' && inner[0] <= '9');
+}
+
+/* Whether the second could not be had beside the first. */
+static bool is_taken(const char *first, const char *second)
+{
+    unsigned port, other;
+
+    if (!is_network(first, &port) || !is_network(second, &other))
+        return strcmp(first, second) == 0;
+    return port == other && port != 0 &&
+           (strcmp(first, second) == 0 || has_within(first, second) || has_within(second, first));
 }
 
 static void check_address(const struct yg_check *check, size_t n)
@@ -53,14 +69,32 @@ static void check_address(const struct yg_check *check, size_t n)
                         "listen[%zu].address: \"%.100s\" is no address: write HOST:PORT, "
                         "[ADDRESS]:PORT, *:PORT, unix:PATH, fd:N or systemd:NAME",
                         n, listen->address);
+    if (strncmp(listen->address, "unix:", 5) == 0 && strlen(listen->address + 5) > MAX_UNIX)
+        yg_report_error(check->report, &place,
+                        "listen[%zu].address: the path of a Unix socket has at most %zu bytes, and "
+                        "this one %zu",
+                        n, MAX_UNIX, strlen(listen->address + 5));
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(check->config->listen.items[i].address, listen->address) == 0 &&
-            !has_port_zero(listen->address)) {
+        if (is_taken(check->config->listen.items[i].address, listen->address)) {
             yg_report_error(check->report, &place,
                             "listen[%zu].address: listener \"%.60s\" has this address, too", n,
                             check->config->listen.items[i].name);
             return;
         }
+    }
+}
+
+static void check_proxies(const struct yg_check *check, size_t n)
+{
+    const struct yg_texts *proxies = &check->config->listen.items[n].trusted_proxies;
+    const struct yg_place place = yg_check_item(check, "listen", n, "trusted_proxies");
+
+    for (size_t i = 0; i < proxies->num; i++) {
+        if (strcmp(proxies->items[i], "unix") != 0 && !yg_is_range(proxies->items[i]))
+            yg_report_error(check->report, &place,
+                            "listen[%zu].trusted_proxies: \"%.60s\" is no address, no range such "
+                            "as 10.0.0.0/8, and not unix",
+                            n, proxies->items[i]);
     }
 }
 
@@ -83,6 +117,7 @@ static void check_listener(const struct yg_check *check, size_t n)
     struct yg_place place;
 
     check_address(check, n);
+    check_proxies(check, n);
     check_tls(check, n);
     place = yg_check_item(check, "listen", n, listen->mode != 0 ? "mode" : "group");
     if (!is_unix && (listen->mode != 0 || *listen->group != '\0' || *listen->owner != '\0'))

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "base/curl.h"
+#include "config/authority.h"
 #include "config/check.h"
 
 #define PREFIX "whsec_" /* base64 follows */
@@ -26,17 +27,49 @@ static void check_named(const struct yg_check *check, const char *list, size_t n
                         list, n, webhook);
 }
 
-static int is_url(const char *url)
+/* {kind} and {namespace}, and no other braces. */
+static bool has_only_places(const char *path)
 {
+    static const char *const places[] = {"{kind}", "{namespace}"};
+
+    while ((path = strpbrk(path, "{}")) != NULL) {
+        size_t i = 0;
+
+        while (i < 2 && strncmp(path, places[i], strlen(places[i])) != 0)
+            i++;
+        if (i == 2)
+            return false;
+        path += strlen(places[i]);
+    }
+    return true;
+}
+
+/* What is wrong with a URL, or NULL. */
+static const char *wrong_url(const char *url)
+{
+    const size_t scheme = strncmp(url, "http://", 7) == 0    ? 7
+                          : strncmp(url, "https://", 8) == 0 ? 8
+                                                             : 0;
+    const size_t len = strcspn(url + scheme, "/?");
+    const char *at_sign = memrchr(url + scheme, '@', len);
+    const char *host = at_sign != NULL ? at_sign + 1 : url + scheme;
+    unsigned port;
     yodel_str path, uri;
 
-    if (strpbrk(url, " \t\r\n#") != NULL)
-        return 0;
-    if (strncmp(url, "http://", 7) == 0)
-        return url[7] != '\0' && url[7] != '/';
-    if (strncmp(url, "https://", 8) == 0)
-        return url[8] != '\0' && url[8] != '/';
-    return yg_curl_cut_unix(url, &path, &uri);
+    for (const char *at = url; *at != '\0'; at++) {
+        if (*at <= ' ' || *at == 0x7f || *at == '#')
+            return "has a blank, a # or a character that is not ASCII";
+    }
+    if (scheme == 0)
+        return !yg_curl_cut_unix(url, &path, &uri)
+                   ? "must be http://HOST/, https://HOST/ or unix:PATH:/"
+               : !has_only_places(uri.ptr) ? "has braces that are none of {kind} and {namespace}"
+                                           : NULL;
+    if (!yg_is_authority(host, (size_t)(url + scheme + len - host), &port))
+        return "has no host, or no port, that can be";
+    return has_only_places(url + scheme + len) ? NULL
+                                               : "has braces that are none of {kind} and "
+                                                 "{namespace}";
 }
 
 static void check_header(const struct yg_check *check, size_t n, const struct yg_pair *header)
@@ -136,10 +169,10 @@ static void check_webhook(const struct yg_check *check, size_t n)
 {
     const struct yg_webhook *hook = &check->config->webhooks.items[n];
     struct yg_place place = yg_check_item(check, "webhooks", n, "url");
+    const char *wrong = *hook->url != '\0' ? wrong_url(hook->url) : NULL;
 
-    if (*hook->url != '\0' && !is_url(hook->url))
-        yg_report_error(check->report, &place,
-                        "webhooks[%zu].url: must be http://HOST/, https://HOST/ or unix:PATH:/", n);
+    if (wrong != NULL)
+        yg_report_error(check->report, &place, "webhooks[%zu].url: %s", n, wrong);
     place = yg_check_item(check, "webhooks", n, "queue");
     if (hook->queue.durable == YG_DURABLE_REDIS && *check->config->redis.url == '\0')
         yg_report_error(check->report, &place, "webhooks[%zu].queue: redis needs redis.url", n);

@@ -72,6 +72,8 @@ def test_check_says_what_serve_would_refuse():
             ('listen: [{name: a, address: "unix:/x", owner: no-such-user}]', "listen.a: error: there is no user no-such-user"),
             ('listen: [{name: a, address: "unix:/x", group: no-such-group}]', "listen.a: error: there is no group no-such-group"),
             ("api: {unix_users: [no-such-user]}", "api.unix_users: error: there is no user no-such-user"),
+            ("log: {file: /no-such-folder/yodel.log}", "log.file: error: /no-such-folder: No such file"),
+            (f"log: {{file: {path}}}", f"log.file: error: {path}: is a folder"),
             ("clients: {page: /no-such-folder}", "clients.page: error: /no-such-folder: No such file"),
         ):
             (path / "yodel.yaml").write_text(text + "\nnamespaces: [{name: /, auth: none}]\n")
