@@ -167,6 +167,7 @@ typedef struct yodel_sio_stats {
     uint64_t namespaces_refused; /* clients closed at max_namespaces */
     uint64_t messages_in;        /* of its clients, among those of yodel_server_stats */
     uint64_t messages_out;       /* to them */
+    uint64_t joins_refused;      /* at max_rooms, also those of yodel_sio_target_join() */
 } yodel_sio_stats;
 
 /*

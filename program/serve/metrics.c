@@ -100,6 +100,8 @@ static void put_library(struct yg_state *state, struct yg_text *text)
               "TCP connections that were accepted.", server.accepted);
     put_ends(text, &server);
     put_messages(text, &server, &clients);
+    yg_metric(text, "yodel_joins_refused_total", "counter",
+              "Rooms that were not entered, at limits.rooms_per_socket.", clients.joins_refused);
     put_traffic(text, &server);
     put_work(text, &server);
 }

@@ -38,7 +38,7 @@ struct yd_sio_loop {
 /* What yodel_sio_get_stats() tells; counted by every loop. */
 struct yd_sio_counters {
     atomic_uint_least64_t answers_dropped, lost, lost_forgotten, children_refused, too_big,
-        attachments_late, acks_refused, namespaces_refused;
+        attachments_late, acks_refused, namespaces_refused, joins_refused;
 };
 
 static inline void yd_sio_count_one(atomic_uint_least64_t *counter)

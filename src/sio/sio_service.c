@@ -348,6 +348,7 @@ int yodel_sio_get_stats(const yodel_sio *sio, yodel_sio_stats *ret_stats)
     stats.too_big = value_of(&sio->counters.too_big);
     stats.sessions_refused = yd_eio_num_refused(sio->eio);
     stats.namespaces_refused = value_of(&sio->counters.namespaces_refused);
+    stats.joins_refused = value_of(&sio->counters.joins_refused);
     stats.attachments_late = value_of(&sio->counters.attachments_late);
     return yd_options_write(ret_stats, &stats, sizeof stats);
 }

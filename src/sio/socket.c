@@ -462,6 +462,8 @@ static int join(yodel_sio_socket *socket, const char *room)
         return 0;
     }
     rc = yd_sio_membership_join(&socket->rooms, &rooms, room, socket->ns->sio->options.max_rooms);
+    if (rc == YODEL_ERR_TOO_BIG)
+        yd_sio_count_one(&socket->ns->sio->counters.joins_refused);
     if (socket->phase == YD_SIO_AWAY)
         yd_member_set_away(&socket->rooms.member, true);
     return rc;

@@ -395,12 +395,15 @@ static void run_rooms(struct sio_sim *sim, void *arg)
 static void test_sio_emit_limits_rooms(void **state)
 {
     yodel_sio_options options;
+    yodel_sio_stats stats = {.size = sizeof stats};
 
     sio_sim_options(&options);
     options.max_rooms = 2;
     start_with(&options);
     connect_all();
     sio_sim_on_loop(&world.sim, 0, run_rooms, NULL);
+    assert_int_equal(yodel_sio_get_stats(world.sim.sio, &stats), 0);
+    assert_int_equal(stats.joins_refused, 1);
     sio_sim_expect_told(&world.sim, "ID  a  c ");
 }
 
