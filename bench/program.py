@@ -6,7 +6,8 @@
 
 Servers take turns, a fresh one for each run, on CPU 1; clients and the back end have CPU 0.  What is compared is the CPU
 time of the server for an event or a command.  The back end of hooks is one process of node, the same for both.  Beside
-the event alone stands what its system calls cost a bare loop of epoll (peers/bare_hook.c), in the last round."""
+the event alone stands what its system calls cost a bare loop of epoll (peers/bare_hook.c).  All figures are medians of the
+rounds."""
 
 import argparse
 import contextlib
@@ -129,12 +130,12 @@ def hook_round(arguments, in_flight):
             requests, events = batches(server)
         with node("socketio_hooked.mjs", SERVER_CPU, back_end.port) as server:
             theirs = load(arguments.build, server, "sio-echo", *words, seconds=arguments.seconds)
-        floor = ""
+        notes = {"{:.1f} events a request": events / max(requests, 1), "{:.0f}": ours["per_second"], "and {:.0f} a second": theirs["per_second"]}
         if in_flight == 1:
             with bare_hook(arguments.build, back_end.port) as server:
                 bare = load(arguments.build, server, "sio-echo", *words, seconds=arguments.seconds)
-            floor = f", a bare loop {bare['server_cpu_us']:.1f} us"
-    notes = f"{events / max(requests, 1):.1f} events a request, {ours['per_second']:.0f} and {theirs['per_second']:.0f} a second{floor}"
+            notes["a bare loop {:.1f} us"] = bare["server_cpu_us"]
+            notes["{:.2f}"] = bare["server_cpu_us"] / theirs["server_cpu_us"]
     return ours["server_cpu_us"], theirs["server_cpu_us"], notes
 
 
@@ -221,7 +222,7 @@ def emit_round(arguments):
             receiver = Receiver(server.port)
             figures.append(post_for(server, receiver, arguments.seconds))
             receiver.until(rb'\["news"')
-    return *figures, ""
+    return *figures, {}
 
 
 def stream_for(server, receiver, seconds):
@@ -256,7 +257,7 @@ def stream_round(arguments):
         with yodel(arguments.build) as other:
             receiver = Receiver(other.port)
             lines = stream_for(other, receiver, arguments.seconds)
-    return lines, posts, ""
+    return lines, posts, {}
 
 
 # No hook: what clients send is passed on, as a program on the library does it.
@@ -290,7 +291,7 @@ def relay_round(arguments, others):
     for start in (lambda: yodel(arguments.build), lambda: bench_server(arguments.build)):
         with start() as server:
             figures.append(relay_for(server, others, arguments.seconds))
-    return *figures, ""
+    return *figures, {}
 
 
 # Idle clients.
@@ -313,7 +314,7 @@ def idle_round(arguments):
     for start in (lambda: yodel(arguments.build), lambda: bench_server(arguments.build)):
         with start() as server:
             figures.append(idle_for(server))
-    return *figures, ""
+    return *figures, {}
 
 
 PARTS = {
@@ -327,21 +328,28 @@ PARTS = {
 }
 
 
+def middle_notes(rounds):
+    """Each word with the median of its number; what goes on with "and" has no comma in front."""
+    words = [text.format(statistics.median(notes[text] for notes in rounds)) for text in rounds[0]]
+    return ", ".join(words).replace(", and", " and")
+
+
 def measure(arguments, name):
     title, run, unit, limit = PARTS[name]
-    ours, theirs, notes = [], [], ""
+    ours, theirs, rounds = [], [], []
     for number in range(arguments.rounds):
         print(f"{name}: round {number + 1} of {arguments.rounds}", file=sys.stderr, flush=True)
         mine, other, notes = run(arguments)
         ours.append(mine)
         theirs.append(other)
+        rounds.append(notes)
     if limit is None:
         more = statistics.median(mine - other for mine, other in zip(ours, theirs))
         return f"| {title} | {statistics.median(ours):.0f} | {statistics.median(theirs):.0f} | {more:.0f} more | at most 1536 | {'pass' if more <= 1536 else 'FAIL'} |"
     ratios = [mine / other for mine, other in zip(ours, theirs)]
     ratio = statistics.median(ratios)
     verdict = "pass" if ratio <= limit else "FAIL"
-    notes = f" ({notes})" if notes else ""
+    notes = f" ({middle_notes(rounds)})" if rounds[0] else ""
     return f"| {title}{notes} | {statistics.median(ours):.1f} | {statistics.median(theirs):.1f} | {ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f}) | at most {limit} | {verdict} |"
 
 
