@@ -63,6 +63,20 @@ async function talk(url) {
   await boris.sees("people", ["boris"]);
   await boris.join("lobby");
   await ann.sees("people", ["ann", "boris"]);
+
+  // Many at once are told in one request, with the meta from before it: she is in the last room alone.
+  const rooms = Array.from({ length: 150 }, (_, number) => `room${String.fromCharCode(97 + (number % 26), 97 + Math.floor(number / 26))}`);
+  await Promise.all([...rooms, "lobby", "garden", "lobby"].map((room) => ann.ask("join", room)));
+  await ann.sees("people", ["ann", "boris"]);
+  for (const room of ["garden", rooms[0], rooms[1], rooms[149]]) {
+    await boris.join(room);
+    await boris.sees("people", ["boris"]);
+  }
+  await boris.join("lobby");
+  await ann.sees("people", ["ann", "boris"]);
+  assert.deepEqual(await ann.ask("say", "a\0b"), { error: "what?" });
+  assert.deepEqual(await ann.ask("say", "x".repeat(1001)), { error: "what?" });
+  assert.equal(await ann.ask("say", "Ж".repeat(1000)), true);
   boris.socket.disconnect(); // logs out
   await ann.sees("people", ["ann"]);
   ann.socket.disconnect();

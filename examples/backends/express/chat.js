@@ -25,21 +25,23 @@ async function api(call, body) {
 
 const emit = (room, event, ...args) => ({ emit: { to: { rooms: [room] }, event, args, history: event === "said" } });
 
-async function onEvent({ id, event: name, args: [value], socket }) {
-  const room = socket.meta?.room;
+async function onEvent({ id, event: name, args: [value], socket }, rooms) {
+  const room = rooms.get(socket.sid) ?? socket.meta?.room;
   if (name === "join" && typeof value === "string" && /^[a-z]{1,20}$/.test(value)) {
     const leave = room && room !== value ? [{ leave: { rooms: [room] } }, emit(room, "people")] : [];
     await api("/join", { of: { sockets: [socket.sid] }, rooms: [value] }); // now, so that nothing is missed
     const { items } = await api(`/history?room=${value}`);
-    return { meta: { room: value }, actions: [...leave, emit(value, "people")], ack: [items] };
+    rooms.set(socket.sid, value);
+    const actions = [...leave, { join: { rooms: [value] } }, emit(value, "people")]; // it may have left since
+    return { meta: { room: value }, actions, ack: [items] };
   }
-  if (name === "say" && room && typeof value === "string" && value.length <= 1000)
+  if (name === "say" && room && typeof value === "string" && /^[^\0]{1,1000}$/u.test(value))
     return { actions: [emit(room, "said", { id, user: socket.user, text: value })], ack: [true] };
   return { ack: [name === "who" && room ? (await api(`/presence?room=${room}`)).members : { error: "what?" }] };
 }
 
-async function answer(event) {
-  if (event.kind === "event") return onEvent(event);
+async function answer(event, rooms) {
+  if (event.kind === "event") return onEvent(event, rooms);
   if (event.kind !== "connect") return { actions: (event.rooms ?? []).map((room) => emit(room, "people")) };
   const { name, password } = event.auth ?? {};
   const isKnown = USERS.has(name) && USERS.get(name) === password;
@@ -49,8 +51,8 @@ async function answer(event) {
 const app = express().use(express.raw({ type: () => true, limit: "4mb" }));
 app.post("/", async (request, response) => {
   if (!isSigned(request)) return response.sendStatus(400); // 401 would be a refusal of the client
-  const results = [];
-  for (const event of JSON.parse(request.body).events) results.push({ id: event.id, ...(await answer(event)) });
+  const [results, rooms] = [[], new Map()]; // of sockets, by answers to what is ahead: their meta is as it was before it
+  for (const event of JSON.parse(request.body).events) results.push({ id: event.id, ...(await answer(event, rooms)) });
   return response.json({ results });
 });
 app.listen(PORT, "127.0.0.1");

@@ -3,13 +3,12 @@
 
 import base64
 import hmac
-import json
 import os
 import re
 import time
 import urllib.request
 
-from flask import Flask, request
+from flask import Flask, json, request
 
 USERS = {"ann": "rose", "boris": "oak"}  # a real one keeps hashes
 app = Flask(__name__)
@@ -18,8 +17,7 @@ app = Flask(__name__)
 def is_signed(body):
     head = "{webhook-id}.{webhook-timestamp}.".format_map(request.headers).encode()
     right = b"v1," + base64.b64encode(hmac.digest(os.environb[b"WEBHOOK_SECRET"], head + body, "sha256"))
-    signatures = request.headers["webhook-signature"].encode().split(b" ")
-    is_right = any(hmac.compare_digest(right, signature) for signature in signatures)
+    is_right = any(hmac.compare_digest(right, each) for each in request.headers["webhook-signature"].encode().split(b" "))
     return is_right and abs(time.time() - int(request.headers["webhook-timestamp"])) <= 300
 
 
@@ -34,21 +32,22 @@ def emit(room, event, *args):
     return {"emit": {"to": {"rooms": [room]}, "event": event, "args": args, "history": event == "said"}}
 
 
-def answer(event):
+def answer(event, rooms):
     if event["kind"] == "connect":
-        name, password = ((event["auth"] or {}).get(key) for key in ("name", "password"))
+        name, password = ((event.get("auth") or {}).get(key) for key in ("name", "password"))
         is_known = isinstance(name, str) and name in USERS and USERS[name] == password
         return {"user": name} if is_known else {"reject": {"message": "wrong name or password"}}
     if event["kind"] != "event":
         return {"actions": [emit(room, "people") for room in event.get("rooms", [])]}
     name, value, socket = event["event"], next(iter(event["args"]), None), event["socket"]
-    room = (socket["meta"] or {}).get("room")
+    room = rooms.get(socket["sid"], (socket["meta"] or {}).get("room"))
     if name == "join" and isinstance(value, str) and re.fullmatch("[a-z]{1,20}", value):
         leave = [{"leave": {"rooms": [room]}}, emit(room, "people")] if room not in (None, value) else []
         api("/join", {"of": {"sockets": [socket["sid"]]}, "rooms": [value]})  # now, so that nothing is missed
-        items = api("/history?room=" + value)["items"]
-        return {"meta": {"room": value}, "actions": [*leave, emit(value, "people")], "ack": [items]}
-    if name == "say" and room and isinstance(value, str) and len(value) <= 1000:
+        rooms[socket["sid"]] = value
+        actions = [*leave, {"join": {"rooms": [value]}}, emit(value, "people")]  # it may have left since
+        return {"meta": {"room": value}, "actions": actions, "ack": [api("/history?room=" + value)["items"]]}
+    if name == "say" and room and isinstance(value, str) and re.fullmatch("[^\0]{1,1000}", value):
         return {"actions": [emit(room, "said", {"id": event["id"], "user": socket["user"], "text": value})], "ack": [True]}
     return {"ack": [api("/presence?room=" + room)["members"] if name == "who" and room else {"error": "what?"}]}
 
@@ -57,4 +56,5 @@ def answer(event):
 def webhook():
     if not is_signed(request.get_data()):
         return "", 400  # 401 would be a refusal of the client
-    return {"results": [{"id": event["id"], **answer(event)} for event in request.get_json()["events"]]}
+    rooms = {}  # of sockets, by answers to what is ahead in this request: their meta is as it was before it
+    return {"results": [{"id": event["id"], **answer(event, rooms)} for event in request.get_json()["events"]]}

@@ -36,16 +36,17 @@ function answer(array $event): array
         return ['actions' => array_map(fn($room) => emit($room, 'people'), $event['rooms'] ?? [])];
     }
     [$name, $value, $socket] = [$event['event'], $event['args'][0] ?? null, $event['socket']];
-    $room = $socket['meta']['room'] ?? null;
+    static $rooms = []; // of sockets, by answers to what is ahead in this request: their meta is as it was before it
+    $room = $rooms[$socket['sid']] ?? $socket['meta']['room'] ?? null;
     if ($name === 'join' && is_string($value) && preg_match('/^[a-z]{1,20}$/D', $value)) {
         $leave = $room !== null && $room !== $value ? [['leave' => ['rooms' => [$room]]], emit($room, 'people')] : [];
         api('/join', ['of' => ['sockets' => [$socket['sid']]], 'rooms' => [$value]]); // now, so that nothing is missed
-        $items = api("/history?room=$value")['items'];
-        return ['meta' => ['room' => $value], 'actions' => [...$leave, emit($value, 'people')], 'ack' => [$items]];
+        $rooms[$socket['sid']] = $value;
+        $actions = [...$leave, ['join' => ['rooms' => [$value]]], emit($value, 'people')]; // it may have left since
+        return ['meta' => ['room' => $value], 'actions' => $actions, 'ack' => [api("/history?room=$value")['items']]];
     }
-    if ($name === 'say' && $room !== null && is_string($value) && strlen($value) <= 1000) {
-        $said = ['id' => $event['id'], 'user' => $socket['user'], 'text' => $value];
-        return ['actions' => [emit($room, 'said', $said)], 'ack' => [true]];
+    if ($name === 'say' && $room !== null && is_string($value) && preg_match('/^[^\0]{1,1000}$/Du', $value)) {
+        return ['actions' => [emit($room, 'said', ['id' => $event['id'], 'user' => $socket['user'], 'text' => $value])], 'ack' => [true]];
     }
     return ['ack' => [$name === 'who' && $room !== null ? api("/presence?room=$room")['members'] : ['error' => 'what?']]];
 }
@@ -56,5 +57,4 @@ if (!is_signed($body)) {
     exit;
 }
 header('Content-Type: application/json');
-$tell = fn($event) => ['id' => $event['id']] + answer($event);
-echo json_encode(['results' => array_map($tell, json_decode($body, true)['events'])]);
+echo json_encode(['results' => array_map(fn($event) => ['id' => $event['id']] + answer($event), json_decode($body, true)['events'])]);
