@@ -325,6 +325,16 @@ static int parse(const struct yg_request *request, yodel_str body,
     return rc;
 }
 
+/* What the back end means is not known, as of an answer that is wrong. */
+static void tell_too_large(const struct yg_request *request)
+{
+    char line[120];
+
+    snprintf(line, sizeof(line), "its answer to %s is too large: webhooks.answer is %zu bytes",
+             yg_hook_word(request->events[0]->kind), request->hook->options->answer_bytes);
+    tell(request->hook, true, "webhook.bad_answer", line);
+}
+
 /* An event may be known to the back end when its request went out and nothing came that says no,
  * or there was no memory for what came. */
 static bool may_be_known(enum yg_hook_outcome outcome, int result)
@@ -411,6 +421,8 @@ static void take_reply(struct yg_request *request, const struct yg_http_reply *r
         rc = parse(request, reply->body, &answer);
     if (rc < 0)
         outcome = rc == -EINVAL ? YG_HOOK_BAD_ANSWER : YG_HOOK_NO_MEMORY;
+    if (outcome == YG_HOOK_TOO_LARGE)
+        tell_too_large(request);
     count(request, outcome);
     tell_circuit(request, outcome);
     if (reply->result == 0 && reply->status == 410)

@@ -220,7 +220,8 @@ static void test_hook_lanes_do_not_repeat_what_is_wrong(void **state)
     pass(600000);
     assert_int_equal(world.num_calls, 9);
     assert_int_equal(world.counts.requests[YG_HOOK_EVENT][YG_HOOK_BAD_ANSWER], 2);
-    assert_string_equal(world.told, "webhook.bad_answer;webhook.bad_answer;webhook.bad_answer;");
+    assert_string_equal(world.told, "webhook.bad_answer;webhook.bad_answer;webhook.bad_answer;"
+                                    "webhook.bad_answer;");
     yg_lane_leave(a.lane);
     end();
 }
