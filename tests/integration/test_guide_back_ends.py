@@ -155,6 +155,64 @@ def test_the_first_chat():
         equal([item["args"] for item in told[2]["items"]], [["ann", "hello"], ["the back end", "hello"]])
 
 
+@contextlib.contextmanager
+def first_chat(name, words):
+    """yodel serve by chat.yaml of the guide, in front of one of its back ends."""
+    with unpacked() as path, back_end(path, words) as port:
+        more = [f"listen.{each}.address=127.0.0.1:0" for each in ("public", "internal")] + [f"webhooks.main.url=http://127.0.0.1:{port}/"]
+        print(f"in {name}")
+        with Yodel("-c", str(path / "chat.yaml"), *[word for each in more for word in ("--set", each)]) as server:
+            yield server
+
+
+def failures(server):
+    """Requests that were not answered as they should, by outcome."""
+    text = http(server.internal, "GET", "/metrics").body.decode()
+    found = re.findall(r'^yodel_webhook_requests_total\{webhook="main",kind="(connect|event)",outcome="(\w+)"\} ([1-9]\d*)$', text, re.M)
+    return [line for line in found if line[1] != "ok"]
+
+
+def test_what_clients_send_makes_no_wrong_answer():
+    """Names and texts that are no good in an answer are seen by the back end."""
+    names = ["n" * 300, "n" * 100_000, "a\0b", "\n", "", " ", ["ann"], {"$gt": ""}, 5, True, None]
+    placeholder = {"_placeholder": True, "num": 0}
+    texts = ["a\0b", b"\x00", placeholder, {"a": {**placeholder, "num": -1}}, 10**30, 1e308, json.loads("[" * 100 + "]" * 100), {}, None]
+    for name, words in languages():
+        with first_chat(name, words) as server:
+            for auth in [{"name": each} for each in names] + [{}, None]:
+                try:
+                    SioClient(server.port, auth=auth).close()
+                    raise AssertionError(f"{name}: it lets in {str(auth)[:50]}")
+                except ConnectError as error:
+                    equal(error.args[0]["message"], "your name?")
+            for text in texts:
+                with SioClient(server.port, auth={"name": "\u0416_1"}) as client:
+                    client.emit("say", text)
+                    client.emit("say")
+                    client.emit("__proto__", "x")
+                    equal(client.call("say", "hello"), [True], f"{name}, after {str(text)[:50]}")
+                    equal(client.event(), ["said", "\u0416_1", "hello"])
+            equal(failures(server), [], name)
+
+
+def test_commands_for_users_of_the_first_chat():
+    """What the next chapters tell of works with the configuration and the key of the first one."""
+    headers = [("Authorization", "Bearer " + "k" * 32), ("Content-Type", "application/json")]
+    start = dict(languages())
+    if not start:
+        return
+    with first_chat(*next(iter(start.items()))) as server, SioClient(server.port, auth={"name": "ann"}) as ann:
+        for call, body in (
+            ("/emit", {"to": {"users": ["ann"]}, "event": "hi"}),
+            ("/join", {"of": {"users": ["ann"]}, "rooms": ["garden"]}),
+            ("/update", {"of": {"sockets": [ann.sid]}, "meta": {"a": 1}}),
+            ("/disconnect", {"of": {"users": ["ann"]}}),
+        ):
+            answer = http(server.internal, "POST", "/api/v1" + call, headers, json.dumps(body).encode())
+            equal((answer.status, json.loads(answer.body).get("code")), (200, None), call)
+        equal([ann.event(), ann.event()], [["hi"], ["disconnect"]])
+
+
 def test_the_first_screen_of_the_readme():
     with folder() as path, contextlib.ExitStack() as stack:
         start = dict(languages()).get("php")
