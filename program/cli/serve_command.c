@@ -22,6 +22,7 @@ static int run(int argc, char **argv)
     bool takes_over = false;
     int at, rc;
 
+    yg_signals_hold();
     rc = yg_cli_options(&yg_command_serve, argc, argv, take, &takes_over, &options, &at);
     if (rc != 0)
         return rc;

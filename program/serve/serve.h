@@ -20,4 +20,8 @@
 int yg_serve(const struct yg_load *load, const struct yg_config *config, char **words,
              bool takes_over);
 
+/* HUP, USR1 and USR2 wait from now on until it serves: they would end a process that still reads
+ * its configuration. */
+void yg_signals_hold(void);
+
 #endif

@@ -221,6 +221,28 @@ def test_who_started_it_is_told():
             equal(process.wait(LIMIT), 0)
 
 
+def blocked(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^SigBlk:\s+(\w+)$", status, re.M)[1], 16)
+
+
+def test_signals_that_come_while_it_starts():
+    """A log is rotated, or a reload asked for, before it has read its configuration: here of a pipe."""
+    early = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+    words = [YODEL, "serve", "-c", "/dev/stdin"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started(words, env={**ENV, "RUNTIME_DIRECTORY": ""}, **pipes) as process:
+        eventually(lambda: all(blocked(process.pid) >> number - 1 & 1 for number in early), "they wait")
+        for number in early:
+            process.send_signal(number)
+        process.stdin.write(b'listen: [{name: public, address: "127.0.0.1:0"}]\nnamespaces: [{name: /, auth: none}]\n')
+        process.stdin.close()
+        port = int(process.stdout.readline().split()[-1])
+        with SioClient(port):
+            process.send_signal(signal.SIGTERM)
+        equal(process.wait(LIMIT), 0)
+
+
 def test_a_refused_reload_is_told():
     with folder() as place, notified(str(place / "notify")) as (process, _, said):
         equal(said(), "READY=1")
