@@ -222,11 +222,6 @@ int yd_channels_source(const yodel_channels *channels, yodel_str layer)
     return yodel_str_eq(yd_channels_name(channels), layer) ? 0 : -1;
 }
 
-bool yd_channels_has_attached(const yodel_channels *channels, yodel_str layer)
-{
-    return yd_channels_source(channels, layer) > 0;
-}
-
 struct each_group {
     void (*each)(int source, yodel_str name, void *user);
     void *user;

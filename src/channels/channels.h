@@ -207,8 +207,6 @@ static inline yodel_str yd_channels_name(const yodel_channels *channels)
 {
     return yodel_str_of(channels->name);
 }
-/* Whether groups of that layer are attached. */
-bool yd_channels_has_attached(const yodel_channels *channels, yodel_str layer);
 /* Which of its sets of groups are those of that layer: 0 its own, 1 and more attached ones; -1:
  * none of them. */
 int yd_channels_source(const yodel_channels *channels, yodel_str layer);

@@ -40,7 +40,8 @@ struct yd_asgi_group {
     struct yd_map_node by_id; /* key: id */
     struct yd_list dirty;     /* of asgi->dirty: Redis is to be told */
     struct yd_asgi *asgi;
-    unsigned wanted;   /* layers that have members in it; under the lock, as the two above */
+    uint64_t wanted;   /* a bit for each set of groups that has it (yd_channels_source());
+                          under the lock, as the two above */
     bool joined;       /* below: the loop's */
     uint64_t id;       /* its name in Redis */
     uint64_t stamp;    /* the last message that it got */

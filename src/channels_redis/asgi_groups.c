@@ -50,32 +50,41 @@ static void set_dirty(struct yd_asgi *asgi, struct yd_asgi_group *group)
     yd_asgi_wake(asgi);
 }
 
-void yd_asgi_group_begins(struct yd_asgi *asgi, yodel_str name)
+static uint64_t bit_of(int source)
 {
-    struct yd_asgi_group *group;
+    return (uint64_t)1 << YD_MIN(source, 63);
+}
 
+/* With the lock held. */
+static void begin(struct yd_asgi *asgi, int source, yodel_str name)
+{
+    struct yd_asgi_group *group = find(asgi, name);
+
+    if (group == NULL && (group = make_group(asgi, name)) == NULL) {
+        asgi->missed = true;
+    } else if ((group->wanted & bit_of(source)) == 0) {
+        group->wanted |= bit_of(source);
+        set_dirty(asgi, group);
+    }
+}
+
+void yd_asgi_group_begins(struct yd_asgi *asgi, int source, yodel_str name)
+{
     if (yd_channels_is_own_group(name))
         return;
     pthread_mutex_lock(&asgi->lock);
-    if ((group = find(asgi, name)) == NULL)
-        group = make_group(asgi, name);
-    if (group != NULL) {
-        group->wanted++;
-        set_dirty(asgi, group);
-    } else {
-        asgi->missed = true;
-    }
+    begin(asgi, source, name);
     pthread_mutex_unlock(&asgi->lock);
 }
 
-void yd_asgi_group_ends(struct yd_asgi *asgi, yodel_str name)
+void yd_asgi_group_ends(struct yd_asgi *asgi, int source, yodel_str name)
 {
     struct yd_asgi_group *group;
 
     pthread_mutex_lock(&asgi->lock);
     group = find(asgi, name);
-    if (group != NULL && group->wanted > 0) {
-        group->wanted--;
+    if (group != NULL && (group->wanted & bit_of(source)) != 0) {
+        group->wanted &= ~bit_of(source);
         set_dirty(asgi, group);
     }
     pthread_mutex_unlock(&asgi->lock);
@@ -132,7 +141,7 @@ void yd_asgi_note_reply(struct yd_asgi *asgi, uint64_t id)
 
 static struct yd_asgi_group *wanted_or_null(struct yd_asgi_group *group)
 {
-    return group != NULL && group->wanted > 0 ? group : NULL;
+    return group != NULL && group->wanted != 0 ? group : NULL;
 }
 
 struct yd_asgi_group *yd_asgi_find_group(struct yd_asgi *asgi, yodel_str name)
@@ -172,7 +181,7 @@ struct yd_asgi_group *yd_asgi_next_change(struct yd_asgi *asgi, bool *ret_join)
     while (found == NULL && !yd_list_is_empty(&asgi->dirty)) {
         struct yd_asgi_group *group =
             yd_container_of(asgi->dirty.next, struct yd_asgi_group, dirty);
-        bool wanted = group->wanted > 0;
+        bool wanted = group->wanted != 0;
 
         yd_list_remove(&group->dirty);
         if (wanted != group->joined) {
@@ -213,22 +222,7 @@ void yd_asgi_each_joined(struct yd_asgi *asgi, void (*each)(struct yd_asgi_group
 
 static void find_again(int source, yodel_str name, void *user)
 {
-    struct yd_asgi *asgi = user;
-    struct yd_asgi_group *group;
-
-    (void)source;
-    if (yd_channels_is_own_group(name))
-        return;
-    pthread_mutex_lock(&asgi->lock);
-    if (find(asgi, name) == NULL) {
-        if ((group = make_group(asgi, name)) == NULL) {
-            asgi->missed = true;
-        } else {
-            group->wanted = 1;
-            set_dirty(asgi, group);
-        }
-    }
-    pthread_mutex_unlock(&asgi->lock);
+    yd_asgi_group_begins(user, source, name);
 }
 
 void yd_asgi_find_missed(struct yd_asgi *asgi)

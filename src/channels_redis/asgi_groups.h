@@ -6,9 +6,9 @@
 
 /* The groups that have members in this process. */
 
-/* Any thread, in their order for each group. */
-void yd_asgi_group_begins(struct yd_asgi *asgi, yodel_str name);
-void yd_asgi_group_ends(struct yd_asgi *asgi, yodel_str name);
+/* Any thread, in their order for each group.  source: as of yd_channels_source(). */
+void yd_asgi_group_begins(struct yd_asgi *asgi, int source, yodel_str name);
+void yd_asgi_group_ends(struct yd_asgi *asgi, int source, yodel_str name);
 
 /* Whether messages for it come here, or it is of no use to wait for that.  Any thread. */
 bool yd_asgi_hears(struct yd_asgi *asgi, yodel_str name);

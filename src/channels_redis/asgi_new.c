@@ -68,33 +68,41 @@ static int send(struct yd_peer *peer, const struct yd_op *op, uint64_t token, yo
     return rc;
 }
 
-static bool is_ours(struct yd_asgi *asgi, yodel_str layer)
+/* As of yd_channels_source(); -1: they are none of ours. */
+static int source_of(struct yd_asgi *asgi, yodel_str layer)
 {
-    bool is = yodel_str_eq(layer, yodel_str_of(asgi->layer));
+    int source = -1;
 
-    if (is || !asgi->rooms)
-        return is;
+    if (yodel_str_eq(layer, yodel_str_of(asgi->layer)))
+        return 0;
+    if (!asgi->rooms)
+        return -1;
     pthread_mutex_lock(&asgi->lock);
-    is = asgi->channels != NULL && yd_channels_has_attached(asgi->channels, layer);
+    if (asgi->channels != NULL)
+        source = yd_channels_source(asgi->channels, layer);
     pthread_mutex_unlock(&asgi->lock);
-    return is;
+    return source;
 }
 
 static void group_begins(struct yd_peer *peer, yodel_str layer, yodel_str group)
 {
-    if (is_ours(asgi_of(peer), layer))
-        yd_asgi_group_begins(asgi_of(peer), group);
+    int source = source_of(asgi_of(peer), layer);
+
+    if (source >= 0)
+        yd_asgi_group_begins(asgi_of(peer), source, group);
 }
 
 static void group_ends(struct yd_peer *peer, yodel_str layer, yodel_str group)
 {
-    if (is_ours(asgi_of(peer), layer))
-        yd_asgi_group_ends(asgi_of(peer), group);
+    int source = source_of(asgi_of(peer), layer);
+
+    if (source >= 0)
+        yd_asgi_group_ends(asgi_of(peer), source, group);
 }
 
 static bool hears(struct yd_peer *peer, yodel_str layer, yodel_str group)
 {
-    return !is_ours(asgi_of(peer), layer) || yd_asgi_hears(asgi_of(peer), group);
+    return source_of(asgi_of(peer), layer) < 0 || yd_asgi_hears(asgi_of(peer), group);
 }
 
 static const struct yd_peer_ops peer_ops = {.takes = takes,
