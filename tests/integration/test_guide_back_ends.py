@@ -69,9 +69,9 @@ def languages():
 
 
 @contextlib.contextmanager
-def back_end(path, words):
+def back_end(path, words, more=None):
     port = free_port()
-    process = subprocess.Popen(words(port), cwd=path, env={**ENV, "PORT": str(port)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(words(port), cwd=path, env={**ENV, "PORT": str(port), **(more or {})}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         eventually(lambda: answers(port), f"{words(port)} runs")
         yield port
@@ -129,6 +129,20 @@ def test_strangers_and_large_requests():
             equal(http(port, "POST", "/", [("Content-Type", "text/plain")], b"x").status, 400, f"{name}, another type")
             equal(http(port, "POST", "/", [("Content-Length", "0")]).status, 400, f"{name}, no body")
             equal(post_signed(port, str(int(time.time())), large), 200, f"{name}, a large body")
+
+
+def test_strangers_at_the_examples():
+    """The back ends of examples/backends answer whoever is not the program with 400, too."""
+    path, now = ROOT / "examples/backends", str(int(time.time()))
+    files = {"php": ("chat.php", "php/chat.php"), "python": ("chat.py", "flask/app.py"), "node": ("chat.mjs", "express/chat.js")}
+    environment = {"WEBHOOK_SECRET": SECRET, "API_KEY": "k" * 32, "API_URL": "http://127.0.0.1:1/api/v1"}
+    for name, start in languages():
+        with back_end(path, lambda port: [word.replace(*files[name]) for word in start(port)], environment) as port:  # noqa: B023
+            for headers in ([], [("webhook-id", "id")], [("webhook-id", "id"), ("webhook-timestamp", now)], [("webhook-signature", "v1,\u00e9 v1,x")]):
+                equal(http(port, "POST", "/", headers, b"x").status, 400, f"{name}, {headers}")
+            for age, status in ((0, 200), (302, 400), (-302, 400)):
+                equal(post_signed(port, str(int(time.time()) - age)), status, f"{name}, {age} s old")
+            equal(post_signed(port, now, sent=b'{"events": [ ]}'), 400, f"{name}, another body")
 
 
 def test_the_first_chat():
