@@ -261,7 +261,7 @@ static int append_elements(struct yd_sio_gather *gather, const struct answer *an
                                first + found.num);
         at = found.text.ptr + found.text.len;
     }
-    if (rc == 0)
+    if (rc == 0 && elements.len > 0) /* of an empty list there is no text, and no place */
         rc = yd_buf_append(mem, &gather->json, at, (size_t)(elements.ptr + elements.len - at));
     return rc;
 }
