@@ -12,6 +12,7 @@
 #include "failing.h"
 #include "lease/notices.h"
 #include "lease/record.h"
+#include "lease/room_scripts.h"
 
 static const struct yg_lease_record sample = {.webhook = "ma\"in",
                                               .ns = "/chat",
@@ -172,6 +173,21 @@ static void test_lease_notices_out_of_memory(void **state)
     }
 }
 
+static void test_lease_places(void **state)
+{
+    static const char *const wrong[] = {
+        "", "5", "5:", ":/a", "x:/a", "3:/a", "99999999999999999999:/a"};
+    yodel_str ns, room;
+
+    assert_int_equal(yg_place_read(YODEL_STR("4:/a:bc:d"), &ns, &room), 0);
+    assert_true(yodel_str_eq(ns, YODEL_STR("/a:b")));
+    assert_true(yodel_str_eq(room, YODEL_STR("c:d")));
+    assert_int_equal(yg_place_read(YODEL_STR("1:/"), &ns, &room), 0);
+    assert_int_equal(room.len, 0);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_int_equal(yg_place_read(yodel_str_of(wrong[i]), &ns, &room), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_lease_records_that_are_none),
         cmocka_unit_test(test_lease_notices),
         cmocka_unit_test(test_lease_notices_out_of_memory),
+        cmocka_unit_test(test_lease_places),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
