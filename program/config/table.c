@@ -241,7 +241,7 @@ static const struct yg_option room_options[] = {
     FLAG("presence", presence, YG_LIVE, "false", "Whether it is known who is in the room."),
     MAP("history", history, history_table, "What is kept of the room's messages."),
     FLAG("occupancy_events", occupancy_events, YG_LIVE, "false",
-         "Whether members are told how many there are."),
+         "Whether the webhook is told that the room is occupied, and vacated."),
     TIME("vacated_delay", vacated_delay_ms, YG_LIVE, "5s", 0, HOUR,
          "A room counts as empty after this time without members."),
 };

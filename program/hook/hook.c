@@ -353,7 +353,8 @@ static void hand_over(struct yg_hook *hook, struct yg_hook_event *const *events,
 
     for (size_t i = 0; i < num; i++) {
         request.kinds |= 1u << events[i]->kind;
-        if (events[i]->kind == YG_HOOK_DISCONNECTED)
+        if (events[i]->kind == YG_HOOK_DISCONNECTED || events[i]->kind == YG_HOOK_OCCUPIED ||
+            events[i]->kind == YG_HOOK_VACATED)
             ends[request.num_ends++] = events[i]->id;
     }
     request.ends = ends;

@@ -74,7 +74,7 @@ struct yg_hook_left {
     uint32_t kinds; /* bits of YG_KIND_ */
     yodel_str body;
     size_t num_events;
-    const char *const *ends; /* ids of the events of kind disconnected in it */
+    const char *const *ends; /* ids of events in it of which Redis has a record */
     size_t num_ends;
     const struct yg_hook_stored *stored; /* one that is to be stored, rather; NULL: none */
 };

@@ -24,7 +24,7 @@ struct left {
     uint32_t kinds;
     size_t num_events;
     unsigned attempt;
-    struct yg_text ends; /* ids of events of kind disconnected, each with a NUL */
+    struct yg_text ends; /* ids of events with a record, each with a NUL */
     size_t num_ends;
     bool is_taken;
     bool is_stored;       /* it is to be stored in Redis, rather: */

@@ -11,6 +11,7 @@
 #include "lease/scripts.h"
 #include "serve/hook_lost.h"
 #include "serve/hooks.h"
+#include "serve/occupancy.h"
 
 #define SEQ_STEP 1024 /* how far a record is ahead of its socket's numbers */
 #define SEQ_LEAST 64  /* and how far at least */
@@ -317,6 +318,7 @@ static void send_end(struct yg_after *after, void *user)
     yodel_str *argv = calloc(ending->num + 5, sizeof(*argv));
     size_t argc = 0;
 
+    yg_occupancy_send_end(ending->records->state, after, ending->ends, ending->num);
     if (argv == NULL)
         return; /* the lease ends by itself */
     argv[argc++] = YODEL_STR("EVAL");

@@ -7,6 +7,7 @@
 #include "serve/hook_relay.h"
 #include "serve/hooks.h"
 #include "serve/metrics_text.h"
+#include "serve/occupancy.h"
 #include "serve/state.h"
 
 /* Samples of a family with one label, whose values are known. */
@@ -127,10 +128,10 @@ static void put_state(struct yg_state *state, struct yg_text *text)
 
 /* Who has metrics. */
 static void (*const writers[])(struct yg_state *state, struct yg_text *text) = {
-    put_state,           yg_connections_put, yg_namespaces_put, put_library,
-    yg_health_put,       yg_cert_times_put,  yg_api_counts_put, yg_auth_put,
-    yg_client_verbs_put, yg_redis_put,       yg_log_put,        yg_hooks_put,
-    yg_records_put,      yg_serve_admin_put, yg_relay_put,      yg_consumers_put,
+    put_state,         yg_connections_put, yg_namespaces_put, put_library,         yg_health_put,
+    yg_cert_times_put, yg_api_counts_put,  yg_auth_put,       yg_client_verbs_put, yg_redis_put,
+    yg_log_put,        yg_hooks_put,       yg_records_put,    yg_serve_admin_put,  yg_relay_put,
+    yg_consumers_put,  yg_occupancy_put,
 };
 
 static void reply(yodel_request *req, const struct yg_text *text, const char *type)

@@ -10,15 +10,18 @@
 #include "lease/notices.h"
 #include "serve/hooked.h"
 #include "serve/hooks.h"
+#include "serve/occupants.h"
 #include "serve/state.h"
 #include "token/grants.h"
 
-/* All of it is of loop 0, where rooms are told of. */
+/* All of it is of loop 0, where rooms are told of.  With Redis all nodes tell of rooms together
+ * (serve/occupants.h); what follows is of a node alone. */
 
 struct yg_occupancy {
     struct yg_state *state;
-    yodel_loop *loop; /* NULL: it has ended */
-    void *places;     /* a tree of struct place, for tsearch(3) */
+    yodel_loop *loop;            /* NULL: it has ended */
+    void *places;                /* a tree of struct place, for tsearch(3) */
+    struct yg_occupants *shared; /* NULL without Redis */
 };
 
 /* A room that somebody is in, or was a moment ago. */
@@ -188,6 +191,16 @@ static void vacate(struct yg_occupancy *occupancy, yodel_str ns, yodel_str room)
         on_vacated(&place->timer, place);
 }
 
+static void share(struct yg_occupancy *occupancy, yodel_str ns, const yodel_sio_room_event *event)
+{
+    if (yg_is_socket_id(event->room.ptr, event->room.len))
+        return;
+    if (event->change == YODEL_SIO_ROOM_CREATED)
+        yg_occupants_enter(occupancy->shared, ns, event->room, options_of(occupancy, event->room));
+    else if (event->change == YODEL_SIO_ROOM_DELETED)
+        yg_occupants_leave(occupancy->shared, ns, event->room, options_of(occupancy, event->room));
+}
+
 static void on_room(yodel_sio_namespace *ns, const yodel_sio_room_event *event, void *user)
 {
     struct yg_occupancy *occupancy = user;
@@ -195,7 +208,9 @@ static void on_room(yodel_sio_namespace *ns, const yodel_sio_room_event *event, 
 
     if (occupancy->loop == NULL)
         return;
-    if (event->change == YODEL_SIO_ROOM_CREATED)
+    if (occupancy->shared != NULL)
+        share(occupancy, name, event);
+    else if (event->change == YODEL_SIO_ROOM_CREATED)
         occupy(occupancy, name, event->room);
     else if (event->change == YODEL_SIO_ROOM_DELETED)
         vacate(occupancy, name, event->room);
@@ -207,9 +222,10 @@ static int on_start(yodel_loop *loop, void *user)
 {
     struct yg_occupancy *occupancy = user;
 
-    if (yodel_loop_index(loop) == 0)
-        occupancy->loop = loop;
-    return 0;
+    if (yodel_loop_index(loop) != 0)
+        return 0;
+    occupancy->loop = loop;
+    return occupancy->shared != NULL ? yg_occupants_start(occupancy->shared, loop) : 0;
 }
 
 /* The last to leave did so just now: ahead of the end of webhooks, which hand over what is left. */
@@ -219,6 +235,8 @@ static void on_end(yodel_loop *loop, void *user)
 
     if (yodel_loop_index(loop) != 0)
         return;
+    if (occupancy->shared != NULL)
+        yg_occupants_end(occupancy->shared);
     while (occupancy->places != NULL) {
         struct place *place = *(struct place **)occupancy->places;
 
@@ -253,6 +271,11 @@ int yg_occupancy_start(struct yg_state *state)
     if (state->occupancy == NULL)
         return -ENOMEM;
     state->occupancy->state = state;
+    if (state->redis != NULL) {
+        state->occupancy->shared = yg_occupants_new(state);
+        if (state->occupancy->shared == NULL)
+            return -ENOMEM;
+    }
     return yodel_server_add_loop_handlers(state->server, &handlers, state->occupancy);
 }
 
@@ -263,7 +286,29 @@ int yg_occupancy_watch(struct yg_state *state, yodel_sio_namespace *ns)
     return yodel_sio_namespace_on_room(ns, on_room, state->occupancy, NULL);
 }
 
+void yg_occupancy_redis_is_back(struct yg_state *state)
+{
+    if (state->occupancy != NULL)
+        yg_occupants_redis_is_back(state->occupancy->shared);
+}
+
+void yg_occupancy_send_end(struct yg_state *state, struct yg_after *after, const char *const *ends,
+                           size_t num_ends)
+{
+    if (state->occupancy != NULL)
+        yg_occupants_send_end(state->occupancy->shared, after, ends, num_ends);
+}
+
+void yg_occupancy_put(struct yg_state *state, struct yg_text *text)
+{
+    if (state->occupancy != NULL)
+        yg_occupants_put(state->occupancy->shared, text);
+}
+
 void yg_occupancy_free(struct yg_occupancy *occupancy)
 {
+    if (occupancy == NULL)
+        return;
+    yg_occupants_free(occupancy->shared);
     free(occupancy);
 }

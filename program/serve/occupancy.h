@@ -4,12 +4,15 @@
 
 #include <yodel/sio.h>
 
+#include "base/text.h"
+
 /*
- * Rooms that somebody is in: the webhook of their namespace is told when the first socket of this
- * node comes into a room, and when the last one has left it for vacated_delay.  Who comes back
- * within that time is not told of.
+ * Rooms that somebody is in: the webhook of their namespace is told when the first socket comes
+ * into a room, and when the last one has left it for vacated_delay.  Who comes back within that
+ * time is not told of.  With Redis these are the first and the last of all nodes.
  */
 struct yg_state;
+struct yg_after;
 struct yg_occupancy;
 
 /* Adds it to a server that does not run yet, unless no webhook is told of rooms.  After webhooks,
@@ -17,7 +20,13 @@ struct yg_occupancy;
 int yg_occupancy_start(struct yg_state *state);
 /* Has it told of the rooms of a namespace. */
 int yg_occupancy_watch(struct yg_state *state, yodel_sio_namespace *ns);
-/* After the loops have ended; NULL does nothing. */
+/* Redis is there again.  On loop 0. */
+void yg_occupancy_redis_is_back(struct yg_state *state);
+/* What Redis is to know once the server has ended; ends: as of yg_occupants_send_end(). */
+void yg_occupancy_send_end(struct yg_state *state, struct yg_after *after, const char *const *ends,
+                           size_t num_ends);
+void yg_occupancy_put(struct yg_state *state, struct yg_text *text);
+/* After the end of Redis; NULL does nothing. */
 void yg_occupancy_free(struct yg_occupancy *occupancy);
 
 #endif

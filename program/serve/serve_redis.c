@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "serve/hook_records.h"
+#include "serve/occupancy.h"
 #include "serve/state.h"
 
 /* Redis: the client, this node's part in the cluster, the adapter of Socket.IO. */
@@ -33,6 +34,7 @@ static void on_condition(yodel_redis *redis, yodel_redis_condition condition, vo
         atomic_store(&state->redis_down_ms, 0);
         yg_log_event(state, YG_LOG_INFO, "redis.connected", "redis: connected");
         yg_records_redis_is_back(state);
+        yg_occupancy_redis_is_back(state);
     } else if (condition != YODEL_REDIS_UP && !was_down) {
         atomic_store(&state->redis_down_ms, (int64_t)yg_clock_ms());
         yg_log_event(state, YG_LOG_WARN, "redis.lost", "redis: lost");
