@@ -84,7 +84,8 @@ typedef struct yodel_redis_options {
 YODEL_API int yodel_redis_check_url(const char *url) YODEL_ANY_THREAD;
 
 /*
- * Makes a client for a server.  Nothing is connected before the server runs.
+ * Makes a client for a server.  Nothing is connected before the server runs.  When that stops, what
+ * waits still goes out and is answered, as far as a connection is there within two seconds.
  *
  * server      must live until the last reference to the client is given back
  * options     NULL: all defaults

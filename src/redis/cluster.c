@@ -330,6 +330,14 @@ bool yd_redis_cluster_is_empty(const yodel_redis *redis)
     return true;
 }
 
+bool yd_redis_cluster_is_at_work(const yodel_redis *redis)
+{
+    for (struct yd_list *at = redis->nodes.next; at != &redis->nodes; at = at->next)
+        if (yd_redis_pipe_is_at_work(&node_of(at)->pipe))
+            return true;
+    return false;
+}
+
 void yd_redis_cluster_stop(yodel_redis *redis, bool gently)
 {
     yd_timer_stop(&redis->env.loop->wheel, &redis->refresh_timer);

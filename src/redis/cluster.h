@@ -23,6 +23,8 @@ void yd_redis_cluster_turn(yodel_redis *redis);
 /* Whether all that is needed is connected, the first node apart. */
 bool yd_redis_cluster_is_whole(const yodel_redis *redis);
 bool yd_redis_cluster_is_empty(const yodel_redis *redis);
+/* Whether one of its pipes is, as yd_redis_pipe_is_at_work(). */
+bool yd_redis_cluster_is_at_work(const yodel_redis *redis);
 void yd_redis_cluster_stop(yodel_redis *redis, bool gently);
 void yd_redis_cluster_free(yodel_redis *redis);
 

@@ -62,6 +62,7 @@ struct yodel_redis {
     /* What follows belongs to its loop. */
     bool begun, finishing, ended;
     bool changed; /* the task is queued */
+    struct yd_timer finish_timer;
     struct yd_mail task, close;
     struct yd_redis_node home;
     struct yd_map names[3]; /* by kind */

@@ -63,4 +63,10 @@ static inline bool yd_redis_pipe_is_empty(const struct yd_redis_pipe *pipe)
     return pipe->waiting.head == NULL && pipe->sent.head == NULL;
 }
 
+/* It has something to say, or to hear, and a connection for that. */
+static inline bool yd_redis_pipe_is_at_work(const struct yd_redis_pipe *pipe)
+{
+    return !yd_redis_pipe_is_empty(pipe) && yd_redis_link_is_ready(&pipe->link);
+}
+
 #endif

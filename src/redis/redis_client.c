@@ -314,6 +314,8 @@ static void end(yodel_redis *redis, bool gently)
         return;
     redis->ended = redis->finishing = true;
     atomic_store(&redis->closed, true);
+    if (redis->begun)
+        yd_timer_stop(&redis->env.loop->wheel, &redis->finish_timer);
     yd_sentinel_stop(redis->sentinel);
     yd_redis_rounds_end(redis);
     yd_redis_feed_stop(&redis->home.feed);
@@ -340,6 +342,20 @@ static void check_finished(yodel_redis *redis)
 {
     if (redis->finishing && !redis->ended && atomic_load(&redis->num_mails) == 0 &&
         yd_redis_pipe_is_empty(&redis->home.pipe) && yd_redis_cluster_is_empty(redis))
+        end(redis, true);
+}
+
+/* How long what is to be said at a stop waits for a connection; ms. */
+#define AWAY_MS 2000
+
+/* Where one is there, replies are waited for: they come, or it fails. */
+static void on_finish_timer(struct yd_timer *timer)
+{
+    yodel_redis *redis = yd_container_of(timer, yodel_redis, finish_timer);
+
+    if (yd_redis_pipe_is_at_work(&redis->home.pipe) || yd_redis_cluster_is_at_work(redis))
+        yd_timer_start(&redis->env.loop->wheel, timer, yd_loop_due(redis->env.loop, AWAY_MS));
+    else
         end(redis, true);
 }
 
@@ -376,6 +392,7 @@ void yd_redis_begin(yodel_redis *redis)
     if (redis->begun || redis->ended)
         return;
     redis->begun = true;
+    yd_timer_init(&redis->finish_timer, on_finish_timer);
     yd_redis_hold(redis);
     yd_redis_link_start(&redis->home.pipe.link);
     if (redis->home.feed.num_names > 0 || !yd_list_is_empty(&redis->all_names))
@@ -395,6 +412,9 @@ void yd_redis_finish(yodel_redis *redis)
     yd_redis_rounds_end(redis);
     yd_redis_feed_stop(&redis->home.feed);
     check_finished(redis);
+    if (!redis->ended && redis->begun)
+        yd_timer_start(&redis->env.loop->wheel, &redis->finish_timer,
+                       yd_loop_due(redis->env.loop, AWAY_MS));
     yd_redis_release(redis);
 }
 
