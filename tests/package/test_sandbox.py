@@ -27,7 +27,7 @@ listen:
   - {name: internal, address: "127.0.0.1:0", serve: [health]}
   - {name: local, address: "unix:%s", mode: "0660", group: "%s", serve: [api]}
 namespaces: [{name: /, auth: none}, {name: /asked, auth: required, webhook: main}]
-auth: {methods: [webhook]}
+auth: {methods: [webhook], anonymous: true}
 webhooks: [{name: main, url: "%s", secret: "%s"}]
 shutdown: {drain: 5s, spread: 100ms}
 """
