@@ -336,8 +336,8 @@ def test_a_redis_that_refuses():
         redis.call("SET", KEY + "kept2", "no stream")
         c = one.join("kept2")
         c.send(2)
-        equal(c.take(1), [2])
-        equal(one.stats()["refused"], 1)
+        equal(c.take(1), [2])  # maybe ahead of what Redis says, when that is slow
+        eventually(lambda: one.stats()["refused"] == 1, "it is counted")
 
 
 def test_hostile_bytes():
