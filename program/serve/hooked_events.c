@@ -248,10 +248,11 @@ static struct reader *new_reader(const struct yg_event_path *path, yodel_request
                                  struct yg_hook *hook)
 {
     struct reader *reader = calloc(1, sizeof(*reader));
-    struct yg_guest *guest = &reader->guest;
+    struct yg_guest *guest;
 
     if (reader == NULL)
         return NULL;
+    guest = &reader->guest;
     *guest = (struct yg_guest){.kind = &kind,
                                .state = path->state,
                                .loop = yodel_request_loop(req),

@@ -211,10 +211,11 @@ static struct hooked *new_hooked(const struct yg_websocket_path *path, yodel_ws 
                                  yodel_request *req, struct yg_hook *hook)
 {
     struct hooked *hooked = calloc(1, sizeof(*hooked));
-    struct yg_guest *guest = &hooked->guest;
+    struct yg_guest *guest;
 
     if (hooked == NULL)
         return NULL;
+    guest = &hooked->guest;
     *guest = (struct yg_guest){.kind = &kind,
                                .state = path->state,
                                .loop = yodel_ws_loop(ws),

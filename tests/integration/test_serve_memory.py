@@ -98,7 +98,7 @@ def comes_in_turn(enter, leave):
     """Whom the back end has let in is told to have gone, whether memory was there to let it in or not."""
     choose(0)
     with hooked(ANSWERS, hook=", kinds: [connect, connected, disconnected], circuit: {failures: 10000}") as (backend, server):
-        leave(enter(server))  # it has started
+        eventually(lambda: http(server.internal, "GET", "/health/ready").status == 200, "it has started")
         for first in range(1, 90):
             choose(first)
             try:
