@@ -225,6 +225,16 @@ def hop_once(servers, names, chance):
             time.sleep(chance.random() / 50)
 
 
+def still_alive(servers):
+    """A connection may end before its process is seen to have."""
+    for _ in range(50):
+        alive = [server for server in servers if server.yodel.process.poll() is None]
+        if len(alive) < len(servers):
+            break
+        time.sleep(0.1)
+    return alive
+
+
 def hop(servers, names, deadline, problems, seed):
     """A client that goes from node to node, and in and out of rooms; to a node that has died no more."""
     chance, alive = random.Random(seed), list(servers)
@@ -232,7 +242,7 @@ def hop(servers, names, deadline, problems, seed):
         try:
             hop_once(alive, names, chance)
         except Exception as error:
-            alive = [server for server in servers if server.yodel.process.poll() is None]
+            alive = still_alive(servers)
             if len(alive) == len(servers):
                 problems.append(error)
                 return
