@@ -651,39 +651,6 @@ static void test_redis_finish_without_redis(void **state)
     assert_true(w.ended); /* nothing waits */
 }
 
-/* What was to be said waits for it a little: not for all of the time that a stop may take. */
-static void test_redis_finish_while_redis_is_away(void **state)
-{
-    unsigned freed = 0;
-
-    w.sim.down = true;
-    assert_int_equal(begin(NULL), 0);
-    redis_sim_run(&w.sim);
-    assert_int_equal(ask(&freed, "SET", "k", "v"), 0);
-    yd_redis_finish(w.redis);
-    redis_sim_advance(&w.sim, 1999);
-    assert_false(w.ended);
-    redis_sim_advance(&w.sim, 1);
-    assert_true(w.ended);
-    assert_int_equal(freed, 1);
-}
-
-static void test_redis_finish_while_redis_comes_back(void **state)
-{
-    unsigned freed = 0;
-
-    w.sim.down = true;
-    assert_int_equal(begin(NULL), 0);
-    redis_sim_run(&w.sim);
-    assert_int_equal(ask(&freed, "SET", "k", "v"), 0);
-    yd_redis_finish(w.redis);
-    redis_sim_advance(&w.sim, 500);
-    w.sim.down = false;
-    redis_sim_advance(&w.sim, 1400);
-    assert_true(w.ended);
-    assert_int_equal(redis_sim_num_seen(&w.sim, "SET k v"), 1);
-}
-
 /* ---- readers ---- */
 
 struct reader {
@@ -822,8 +789,6 @@ int main(void)
         FIXTURE_TEST(test_redis_handlers_do_anything),
         FIXTURE_TEST(test_redis_finishes),
         FIXTURE_TEST(test_redis_finish_without_redis),
-        FIXTURE_TEST(test_redis_finish_while_redis_is_away),
-        FIXTURE_TEST(test_redis_finish_while_redis_comes_back),
         FIXTURE_TEST(test_redis_reader),
         FIXTURE_TEST(test_redis_waits_for_readers),
         FIXTURE_TEST(test_redis_out_of_memory),

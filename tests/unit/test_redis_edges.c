@@ -24,6 +24,7 @@ static struct {
     struct redis_sim sim;
     yodel_redis *redis;
     bool held; /* the lock of who calls */
+    bool ended;
     unsigned told;
 } w;
 
@@ -56,9 +57,15 @@ static void free_all(void)
     failmem_assert_empty(&w.fm);
 }
 
+static void on_ended(void *owner)
+{
+    w.ended = true;
+}
+
 static void begin(const yodel_redis_options *options)
 {
-    const struct yd_redis_env env = {.loop = w.loop, .mem = w.loop->mem, .secret = {1, 2}};
+    const struct yd_redis_env env = {
+        .loop = w.loop, .mem = w.loop->mem, .secret = {1, 2}, .on_ended = on_ended};
 
     assert_int_equal(yd_redis_new(&env, options, &w.redis), 0);
     yd_redis_begin(w.redis);
@@ -82,6 +89,50 @@ static void test_redis_unsubscribed_after_the_loop(void **state)
     redis_sim_advance(&w.sim, 100);
     (void)teardown(state);
     yd_redis_unsubscribe(w.redis, &sub);
+    free_all();
+}
+
+static void count_lost(const struct yd_redis_reply *reply, void *arg)
+{
+    w.told += reply == NULL;
+}
+
+/* The loop stops while Redis is away, and there is something to say. */
+static void finish_while_away(void)
+{
+    const yodel_bytes argv[] = {{(const uint8_t *)"GET", 3}, {(const uint8_t *)"k", 1}};
+    const struct yd_redis_command command = {.argc = 2, .argv = argv, .fn = count_lost};
+
+    w.sim.down = true;
+    begin(NULL);
+    assert_int_equal(yd_redis_command(w.redis, &command), 0);
+    redis_sim_run(&w.sim);
+    yd_redis_finish(w.redis);
+}
+
+/* Not for all of the time that a stop may take. */
+static void test_redis_finish_waits_a_little(void **state)
+{
+    finish_while_away();
+    redis_sim_advance(&w.sim, 1999);
+    assert_false(w.ended);
+    redis_sim_advance(&w.sim, 1);
+    assert_true(w.ended);
+    assert_int_equal(w.told, 1);
+    (void)teardown(state);
+    free_all();
+}
+
+static void test_redis_finish_while_redis_comes_back(void **state)
+{
+    finish_while_away();
+    redis_sim_advance(&w.sim, 500);
+    w.sim.down = false;
+    redis_sim_advance(&w.sim, 1400);
+    assert_true(w.ended);
+    assert_int_equal(w.told, 0);
+    assert_int_equal(redis_sim_num_seen(&w.sim, "GET k"), 1);
+    (void)teardown(state);
     free_all();
 }
 
@@ -204,6 +255,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_redis_unsubscribed_after_the_loop, setup),
+        cmocka_unit_test_setup(test_redis_finish_waits_a_little, setup),
+        cmocka_unit_test_setup(test_redis_finish_while_redis_comes_back, setup),
         cmocka_unit_test_setup(test_redis_tells_of_what_is_dropped_after_the_call, setup),
         cmocka_unit_test_setup(test_redis_tells_of_what_is_refused, setup),
         cmocka_unit_test_setup(test_redis_is_down_while_it_is_a_replica, setup),
