@@ -51,13 +51,13 @@ yodel_channels_keep_history(yodel_channels *channels, const char *pattern,
 /*
  * A rule of yodel_channels_set_history().
  *
- * pattern      of the names of groups, as for yodel_pattern_fits(): a '*' may be anywhere in it,
- * and there may be several namespaces   NULL: pattern is held against the whole name.  Else the
- * rule is for the rooms of Socket.IO (yodel_sio_emit_kept()), whose groups are "/chat#room": this
- * pattern is held against what is ahead of the first '#', and the other one against what is behind
- * it, the room's name.  So {"lobby", "*"} is for the rooms "lobby" of all namespaces, also of those
- * that are made later, and for no room "x#lobby" options      NULL: the groups that fit are not
- * kept
+ * pattern      of the names of groups, as for yodel_pattern_fits(): '*' anywhere, also several
+ * namespaces   NULL: pattern is held against the whole name.  Else the rule is for the rooms of
+ *              Socket.IO (yodel_sio_emit_kept()), whose groups are "/chat#room": this pattern is
+ *              held against what is ahead of the first '#', and the other one against what is
+ *              behind it, the room's name.  So {"lobby", "*"} is for the rooms "lobby" of all
+ *              namespaces, also of those that are made later, and for no room "x#lobby"
+ * options      NULL: the groups that fit are not kept
  */
 typedef struct yodel_history_rule {
     const char *pattern;
@@ -92,7 +92,7 @@ YODEL_API YODEL_CHECK_RESULT int yodel_channels_set_history(yodel_channels *chan
  * Told by yodel_group_send_told() and yodel_sio_emit_kept_told(): where a message stands.
  *
  * result   0: it is kept.  In Redis also: -ENOTCONN: it was not taken in patience_ms, so the
- * members in this process have it, and it is kept when Redis takes it, if it does;
+ *          members in this process have it, and it is kept when Redis takes it, if it does;
  *          YODEL_ERR_CONGESTED or -EIO: the members in this process get it, and it is not kept
  *          (max_queue; Redis refused it).  -ENOMEM, YODEL_ERR_CLOSED: nobody gets it
  * offset   borrowed for the call; NULL when result is not 0

@@ -19,7 +19,8 @@ YODEL_C_BEGIN
  * missing    how many clients, loops and processes did not answer
  * json       JSON array: of one client the arguments it answered with; of a broadcast the first
  *            argument of each answer, in the order they came.  With YODEL_SIO_ALL_ARGUMENTS an
- * array of arrays, of each answer all arguments attachments  of binary in them
+ *            array of arrays: of each answer all arguments
+ * attachments  of binary in them
  */
 typedef struct yodel_sio_answers {
     size_t size; /* set by the library */

@@ -147,7 +147,7 @@ YODEL_API yodel_sio_target yodel_sio_target_but(yodel_sio_target target,
  *
  * target   a value; the caller's own is as it was
  * flags    YODEL_SIO_VOLATILE, YODEL_SIO_LOCAL, YODEL_SIO_NO_COMPRESS, YODEL_SIO_ALL_ARGUMENTS,
- * joined by |
+ *          joined by |
  *
  * Returns the new target.
  */
