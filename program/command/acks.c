@@ -34,7 +34,6 @@ void yg_acks_free(struct yg_acks *acks)
 {
     if (acks == NULL)
         return;
-    yg_acks_stop(acks);
     json_decref(acks->sids);
     json_decref(acks->acks);
     json_decref(acks->missing);

@@ -18,7 +18,7 @@ size_t yg_acks_num_open(const struct yg_acks *acks);
 
 /* Asks nobody else; ahead of the end of the run.  NULL does nothing. */
 void yg_acks_stop(struct yg_acks *acks);
-/* NULL does nothing. */
+/* After that, on whatever loop; NULL does nothing. */
 void yg_acks_free(struct yg_acks *acks);
 
 #endif
