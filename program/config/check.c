@@ -40,11 +40,6 @@ struct yg_place yg_check_item(const struct yg_check *check, const char *list, si
     return place;
 }
 
-static int begins_with(const char *text, const char *beginning)
-{
-    return strncmp(text, beginning, strlen(beginning)) == 0;
-}
-
 static void check_socketio(const struct yg_check *check)
 {
     const char *path = check->config->socketio.path;
@@ -76,7 +71,7 @@ static void check_relays(const struct yg_check *check, size_t n)
     const struct yg_place place = yg_check_item(check, "namespaces", n, "relay");
 
     for (size_t i = 0; i < ns->relay.num; i++) {
-        if (begins_with(ns->relay.items[i].event, "yodel:"))
+        if (yg_check_begins_with(ns->relay.items[i].event, "yodel:"))
             yg_report_error(check->report, &place,
                             "namespaces[%zu].relay: no event that begins with yodel: is passed on",
                             n);
@@ -164,8 +159,8 @@ static void check_admin(const struct yg_check *check)
         yg_report_error(check->report, &place,
                         "admin.enabled: needs admin.username and admin.password_hash");
     place = yg_check_place(check, "admin", "password_hash", NULL);
-    if (*hash != '\0' && !begins_with(hash, "$2a$") && !begins_with(hash, "$2b$") &&
-        !begins_with(hash, "$2y$"))
+    if (*hash != '\0' && !yg_check_begins_with(hash, "$2a$") &&
+        !yg_check_begins_with(hash, "$2b$") && !yg_check_begins_with(hash, "$2y$"))
         yg_report_error(check->report, &place,
                         "admin.password_hash: must be a hash that begins with $2a$, $2b$ or $2y$");
 }

@@ -2,6 +2,9 @@
 #ifndef YG_CONFIG_CHECK_H
 #define YG_CONFIG_CHECK_H
 
+#include <stdbool.h>
+#include <string.h>
+
 #include "config/config.h"
 #include "config/node.h"
 
@@ -28,6 +31,11 @@ struct yg_place yg_check_place(const struct yg_check *check, const char *first, 
 /* The place of one option of an item of a list at the top. */
 struct yg_place yg_check_item(const struct yg_check *check, const char *list, size_t n,
                               const char *key);
+
+static inline bool yg_check_begins_with(const char *text, const char *beginning)
+{
+    return strncmp(text, beginning, strlen(beginning)) == 0;
+}
 
 void yg_check_listeners(const struct yg_check *check);
 void yg_check_paths(const struct yg_check *check);

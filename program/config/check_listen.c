@@ -34,16 +34,11 @@ static bool is_address(const char *address)
     return is_network(address, &number);
 }
 
-static bool begins_with(const char *text, const char *with)
-{
-    return strncmp(text, with, strlen(with)) == 0;
-}
-
 /* Whether one address, of a port, has the other in it. */
 static bool has_within(const char *outer, const char *inner)
 {
-    return outer[0] == '*' || (begins_with(outer, "[::]:") && inner[0] == '[') ||
-           (begins_with(outer, "0.0.0.0:") && inner[0] >= '0' && inner[0] <= '9');
+    return outer[0] == '*' || (yg_check_begins_with(outer, "[::]:") && inner[0] == '[') ||
+           (yg_check_begins_with(outer, "0.0.0.0:") && inner[0] >= '0' && inner[0] <= '9');
 }
 
 /* Whether the second could not be had beside the first. */
