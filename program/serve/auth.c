@@ -203,17 +203,18 @@ int yg_auth_need_of(const struct yg_config *config, int need, const char *webhoo
                                                                                : YG_AUTH_NONE;
 }
 
-bool yg_auth_demands_user(const struct yg_config *config, int need)
+enum yg_verdict yg_auth_check_user(struct yg_state *state, const struct yg_config *config, int need,
+                                   bool has_user, bool was_answered, const char *where)
 {
-    return need == YG_AUTH_REQUIRED && !config->auth.anonymous;
-}
-
-void yg_auth_tell_nameless(struct yg_state *state, const char *where)
-{
+    if (has_user || need != YG_AUTH_REQUIRED || config->auth.anonymous)
+        return YG_VERDICT_YES;
+    if (!was_answered)
+        return YG_VERDICT_LATER;
     yg_log_event(state, YG_LOG_WARN, "webhook.user_missing",
                  "webhook: %s: a connect was answered without a user, so the client is refused: "
                  "auth: optional, or auth.anonymous, lets such clients in",
                  where);
+    return YG_VERDICT_NO;
 }
 
 /* ---- the check ---- */

@@ -51,10 +51,18 @@ bool yg_auth_asks(const struct yg_config *config, const char *webhook);
 /* What need is left of need (yg_auth_need) for a token where a webhook may have the last word. */
 int yg_auth_need_of(const struct yg_config *config, int need, const char *webhook);
 
-/* Whether somebody must be named, by a token or by a webhook, where the need is that. */
-bool yg_auth_demands_user(const struct yg_config *config, int need);
-/* Says in the log that a webhook has let in nobody where it must not. */
-void yg_auth_tell_nameless(struct yg_state *state, const char *where);
+/*
+ * Whether one whom a webhook lets in may come: somebody must be named where the need is that and
+ * nobody may be anonymous.
+ *
+ * has_user       by the token or by the answer
+ * was_answered   false: the back end could not be asked, and may name it later
+ * where          for the log, which is told of a refusal for good
+ *
+ * Returns YES, NO or LATER.
+ */
+enum yg_verdict yg_auth_check_user(struct yg_state *state, const struct yg_config *config, int need,
+                                   bool has_user, bool was_answered, const char *where);
 
 /* Where its key set is fetched; "": there is none. */
 const char *yg_auth_url(const struct yg_auth *auth);

@@ -39,30 +39,18 @@ static int identify(struct yg_guest *guest, const struct yg_hook_result *said)
     return 0;
 }
 
-/* Somebody must be named where nobody may be anonymous: for good when the back end has said
- * nothing of it, or later when it could not be asked. */
-static int check_user(const struct yg_guest *guest, const struct yg_hook_result *said)
-{
-    const struct yg_config *config = yg_state_loop_config(guest->state, guest->loop);
-
-    if (guest->user != NULL || !yg_auth_demands_user(config, guest->auth))
-        return 0;
-    if (said == NULL)
-        return 503;
-    yg_auth_tell_nameless(guest->state, guest->path);
-    return 401;
-}
-
 /* Returns 0, or the status to refuse with. */
 static int let_in(struct yg_guest *guest, struct yg_hook_result *said)
 {
-    int status;
+    const struct yg_config *config = yg_state_loop_config(guest->state, guest->loop);
+    enum yg_verdict verdict;
 
     if (identify(guest, said) < 0)
         return 503;
-    status = check_user(guest, said);
-    if (status != 0)
-        return status;
+    verdict = yg_auth_check_user(guest->state, config, guest->auth, guest->user != NULL,
+                                 said != NULL, guest->path);
+    if (verdict != YG_VERDICT_YES)
+        return verdict == YG_VERDICT_NO ? 401 : 503;
     if (said != NULL && yg_hook_result_take_actions(said, &guest->actions, &guest->num_actions) < 0)
         return 503;
     return guest->kind->enter(guest, said);

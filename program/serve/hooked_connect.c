@@ -53,22 +53,6 @@ static int keep_result(struct yg_hooked *hooked, struct yg_hook_result *result)
     return yg_hook_result_take_actions(result, &hooked->actions, &hooked->num_actions);
 }
 
-/* Somebody must be named where nobody may be anonymous: for good when the back end has said
- * nothing of it, or later when it could not be asked. */
-static enum yg_verdict check_user(const struct question *question, const struct yg_config *config,
-                                  const struct yg_namespace *ns,
-                                  const struct yg_hook_result *result, const char **ret_code)
-{
-    if (question->token.user != NULL || (result != NULL && result->user != NULL) ||
-        !yg_auth_demands_user(config, ns->auth))
-        return YG_VERDICT_YES;
-    if (result == NULL)
-        return YG_VERDICT_LATER;
-    *ret_code = "user_missing";
-    yg_auth_tell_nameless(question->door.state, ns->name);
-    return YG_VERDICT_NO;
-}
-
 /* result NULL: it is let in without an answer. */
 static enum yg_verdict begin(struct question *question, struct yg_hook_result *result,
                              const char **ret_code)
@@ -81,9 +65,14 @@ static enum yg_verdict begin(struct question *question, struct yg_hook_result *r
 
     if (ns == NULL)
         return YG_VERDICT_LATER;
-    verdict = check_user(question, config, ns, result, ret_code);
-    if (verdict != YG_VERDICT_YES)
+    verdict =
+        yg_auth_check_user(door->state, config, ns->auth,
+                           question->token.user != NULL || (result != NULL && result->user != NULL),
+                           result != NULL, ns->name);
+    if (verdict != YG_VERDICT_YES) {
+        *ret_code = "user_missing";
         return verdict;
+    }
     if (result != NULL && keep_result(question->hooked, result) < 0)
         return YG_VERDICT_LATER;
     verdict =
