@@ -212,19 +212,25 @@ static void tell(const struct yg_hook *hook, bool is_error, const char *event, c
     hook->setup.port->tell(hook->setup.port_user, is_error, event, line);
 }
 
+static enum yg_hook_outcome outcome_without_status(int result)
+{
+    if (result == -ETIMEDOUT)
+        return YG_HOOK_TIMEOUT;
+    if (result == -E2BIG)
+        return YG_HOOK_TOO_LARGE;
+    return result == -ENOMEM ? YG_HOOK_NO_MEMORY : YG_HOOK_NETWORK;
+}
+
+/* What a status says needs no body, so one that is too large changes nothing of it. */
 static enum yg_hook_outcome outcome_of(const struct yg_request *request,
                                        const struct yg_http_reply *reply)
 {
-    if (reply->result == 0 && (reply->status == 200 || reply->status == 204))
+    const bool is_well = reply->status == 200 || reply->status == 204;
+
+    if (reply->result < 0 && (is_well || reply->status == 0))
+        return outcome_without_status(reply->result);
+    if (is_well)
         return YG_HOOK_OK;
-    if (reply->result == -ETIMEDOUT)
-        return YG_HOOK_TIMEOUT;
-    if (reply->result == -E2BIG)
-        return YG_HOOK_TOO_LARGE;
-    if (reply->result == -ENOMEM)
-        return YG_HOOK_NO_MEMORY;
-    if (reply->result < 0)
-        return YG_HOOK_NETWORK;
     if ((reply->status == 401 || reply->status == 403) &&
         request->events[0]->kind == YG_HOOK_CONNECT)
         return YG_HOOK_REFUSED;
@@ -425,7 +431,7 @@ static void take_reply(struct yg_request *request, const struct yg_http_reply *r
         tell_too_large(request);
     count(request, outcome);
     tell_circuit(request, outcome);
-    if (reply->result == 0 && reply->status == 410)
+    if (reply->status == 410)
         disable(request->hook);
     request->was_known = request->was_known || may_be_known(outcome, reply->result);
     if (outcome == YG_HOOK_OK)

@@ -80,14 +80,15 @@ struct yg_http_reply {
      */
     int result;
     const char *error; /* of an error, for the log, never NULL; "" for 0 */
-    /* Of an answer; zero and empty after an error. */
+    /* Of an answer; zero and empty after an error.  But one whose body alone is too large has its
+     * status and its headers; its body is left out. */
     unsigned status;
     yodel_str body;
     bool is_json;            /* Content-Type is application/json, or something/something+json */
     uint32_t retry_after_ms; /* Retry-After, in seconds or as a date; at most an hour; 0: none */
     uint32_t max_age_s;      /* max-age of Cache-Control; 0: none, or no-store, no-cache, private */
     uint64_t took_us;        /* since the call, also of an error */
-    const struct yg_transfer *transfer; /* the client's; NULL after an error */
+    const struct yg_transfer *transfer; /* the client's; NULL: there are no headers */
 };
 
 /* The n-th value of a header of an answer, valid as long as the reply; NULL: there is none. */

@@ -32,12 +32,24 @@ static size_t on_head(char *ptr, size_t size, size_t num, void *user)
     return 0;
 }
 
+/* Whether an answer is longer than may be kept.  libcurl's own limit would end it within its head,
+ * at the line of the length, so the lines below that would be missing. */
+static bool is_too_long(const struct yg_transfer *transfer, size_t len)
+{
+    const size_t max = transfer->call->client->options.max_body;
+    curl_off_t announced = -1;
+
+    if (transfer->body.len == 0)
+        (void)curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+    return len > max - transfer->body.len || (announced > 0 && (uint64_t)announced > max);
+}
+
 static size_t on_body(char *ptr, size_t size, size_t num, void *user)
 {
     struct yg_transfer *transfer = user;
     const size_t len = size * num;
 
-    if (len > transfer->call->client->options.max_body - transfer->body.len) {
+    if (is_too_long(transfer, len)) {
         transfer->failure = -E2BIG;
         return 0;
     }
@@ -104,8 +116,6 @@ static bool set_up(struct yg_http_client *client, struct yg_transfer *transfer)
            curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE,
-                            (curl_off_t)client->options.max_body) == CURLE_OK &&
            yg_sockets_set_up(client, transfer);
 }
 
@@ -342,8 +352,6 @@ static int result_of(struct yg_transfer *transfer, CURLcode code)
         return -ETIMEDOUT;
     case CURLE_OUT_OF_MEMORY:
         return -ENOMEM;
-    case CURLE_FILESIZE_EXCEEDED:
-        return -E2BIG;
     case CURLE_COULDNT_CONNECT:
         return connect_result(transfer);
     default:
@@ -368,12 +376,13 @@ void yg_transfer_reply(struct yg_transfer *transfer, CURLcode code, struct yg_ht
     if (code == CURLE_OK && (!transfer->has_head || status < 200))
         code = CURLE_PARTIAL_FILE;
     reply->result = result_of(transfer, code);
-    if (reply->result < 0) {
+    if (reply->result < 0)
         reply->error = error_of(transfer, reply->result, code);
-        return;
+    else
+        reply->body = (yodel_str){transfer->body.ptr, transfer->body.len};
+    if (reply->result == 0 || (reply->result == -E2BIG && transfer->has_head && status >= 200)) {
+        reply->transfer = transfer;
+        reply->status = (unsigned)status;
+        read_headers(transfer, reply);
     }
-    reply->transfer = transfer;
-    reply->status = (unsigned)status;
-    reply->body = (yodel_str){transfer->body.ptr, transfer->body.len};
-    read_headers(transfer, reply);
 }

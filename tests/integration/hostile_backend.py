@@ -12,7 +12,8 @@ port REFUSED; connections to the port FULL are not accepted, nor are those to PO
 of 127.0.0.1 in the file CERT, which its own key has signed.
 
     /echo             200, and what came as JSON: method, path, headers, body, number and age of the connection
-    /status/N         that status; query: retry_after, cache_control, type, location, body
+    /status/N         that status; query: retry_after, cache_control, type, location,
+                      body, or fill: so many bytes of it
     /refuse           the port is closed after this request: what comes next is refused
     /hang             no answer at all
     /half             half of an answer, then the end; /half_chunked, /half_head: of a chunk, of the head
@@ -147,7 +148,8 @@ class Connection:
     def do_status(self, request, status):
         names = {"retry_after": "Retry-After", "cache_control": "Cache-Control", "type": "Content-Type", "location": "Location"}
         headers = [f"{names[name]}: {value}" for name, value in request.query.items() if name in names]
-        self.send(answer(int(status), request.query.get("body", "").encode(), headers))
+        body = request.query.get("body", "") or "x" * int(request.query.get("fill", 0))
+        self.send(answer(int(status), body.encode(), headers))
         return True
 
     def do_refuse(self, request):

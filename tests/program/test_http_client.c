@@ -165,9 +165,10 @@ static const struct asked {
     {"/early", 0, 0, 200, "{}"},
     {"/large/100000", 0, 0, 200, NULL},
     {"/wait/0.05", 0, 0, 200, "{}"},
-    {"/large/100001", 0, -E2BIG, 0, ""},
-    {"/large/100001?chunked=1", 0, -E2BIG, 0, ""},
-    {"/endless", 0, -E2BIG, 0, ""},
+    {"/large/100001", 0, -E2BIG, 200, ""},
+    {"/large/100001?chunked=1", 0, -E2BIG, 200, ""},
+    {"/status/503?fill=100001", 0, -E2BIG, 503, ""},
+    {"/endless", 0, -E2BIG, 200, ""},
     {"/continues", 0, -E2BIG, 0, ""},
     {"/long_head", 0, -E2BIG, 0, ""},
     {"/half", 0, -EIO, 0, ""},
@@ -221,15 +222,16 @@ static void post_headers(void)
         "/status/200?type=application/problem%2Bjson;%20charset=utf-8",
         "/status/200?type=text/html",
         "/informs",
+        "/status/503?fill=100001&type=text/html&retry_after=3",
     };
 
-    for (unsigned n = 0; n < 8; n++)
+    for (unsigned n = 0; n < 9; n++)
         CHECK(world_post(n, world_url(paths[n]), YODEL_STR("{}"), LONG_MS) == 0);
 }
 
 static void test_http_client_reads_headers(void **state)
 {
-    world.expected = 8;
+    world.expected = 9;
     world_run(&plain, post_headers);
     assert_int_equal(world.got[0].retry_after_ms, 2000);
     assert_int_equal(world.got[1].retry_after_ms, 3600000);
@@ -239,7 +241,9 @@ static void test_http_client_reads_headers(void **state)
     assert_true(world.got[5].is_json);
     assert_false(world.got[6].is_json);
     assert_true(world.got[7].is_json);
-    assert_int_equal(world.got[7].retry_after_ms, 0); /* that of the 103 was another's */
+    assert_int_equal(world.got[7].retry_after_ms, 0);    /* that of the 103 was another's */
+    assert_int_equal(world.got[8].retry_after_ms, 3000); /* its body alone is too large */
+    assert_string_equal(world.got[8].type, "text/html");
 }
 
 static void post_to_nobody(void)
