@@ -50,6 +50,19 @@ char *yg_arena_dup(struct yg_arena *arena, const char *string)
     return yg_arena_copy(arena, string, strlen(string));
 }
 
+char *yg_arena_join(struct yg_arena *arena, const char *first, char between, const char *second)
+{
+    const size_t first_len = strlen(first), second_len = strlen(second);
+    char *text = yg_arena_take(arena, first_len + second_len + 2);
+
+    if (text == NULL)
+        return NULL;
+    memcpy(text, first, first_len);
+    text[first_len] = between;
+    memcpy(text + first_len + 1, second, second_len);
+    return text;
+}
+
 char *yg_arena_format(struct yg_arena *arena, const char *format, ...)
 {
     va_list args;

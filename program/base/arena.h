@@ -29,6 +29,9 @@ char *yg_arena_copy(struct yg_arena *arena, const char *ptr, size_t len);
 /* A copy of a string with its NUL; NULL when out of memory. */
 char *yg_arena_dup(struct yg_arena *arena, const char *string);
 
+/* Two strings with a character between them, as one; NULL when out of memory. */
+char *yg_arena_join(struct yg_arena *arena, const char *first, char between, const char *second);
+
 /* What printf() would print, as a string; NULL when out of memory. */
 char *yg_arena_format(struct yg_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -50,6 +50,20 @@ void yg_text_putc(struct yg_text *text, char c)
     yg_text_add(text, &c, 1);
 }
 
+void yg_text_put_number(struct yg_text *text, int64_t number)
+{
+    uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+    char digits[20], *at = digits + sizeof(digits);
+
+    do {
+        *--at = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (number < 0)
+        *--at = '-';
+    yg_text_add(text, at, (size_t)(digits + sizeof(digits) - at));
+}
+
 /* Into the room that there is: often it is enough.  Returns as vsnprintf(). */
 static int print(struct yg_text *text, const char *format, va_list args)
 {
@@ -121,12 +135,26 @@ bool yg_text_is_utf8(const char *ptr, size_t len)
     return true;
 }
 
+/* How many bytes at ptr stand in a JSON string as they are; more may follow. */
+static size_t plain_length(const char *ptr, size_t len)
+{
+    size_t i = 0;
+
+    while (i < len && ptr[i] >= 0x20 && ptr[i] < 0x7f && ptr[i] != '"' && ptr[i] != '\\')
+        i++;
+    return i;
+}
+
 void yg_text_put_json(struct yg_text *text, const char *ptr, size_t len)
 {
     yg_text_putc(text, '"');
     for (size_t i = 0, length; i < len; i += length) {
         const unsigned char *at = (const unsigned char *)ptr + i;
 
+        if ((length = plain_length(ptr + i, len - i)) > 0) {
+            yg_text_add(text, ptr + i, length);
+            continue;
+        }
         length = utf8_length(at, len - i);
         if (length == 0) {
             yg_text_puts(text, "\xef\xbf\xbd");

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <yodel/base.h>
 
 /*
@@ -20,6 +21,7 @@ struct yg_text {
 void yg_text_add(struct yg_text *text, const char *ptr, size_t len);
 void yg_text_puts(struct yg_text *text, const char *string);
 void yg_text_putc(struct yg_text *text, char c);
+void yg_text_put_number(struct yg_text *text, int64_t number); /* in decimal */
 void yg_text_printf(struct yg_text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -315,7 +315,7 @@ static int find_verb(struct yg_json *object)
 static bool parse_wrapped(struct yg_json *object, bool has_sender, struct yg_command *command)
 {
     const char *word = verbs[command->verb].word;
-    const char *at = yg_arena_format(&command->arena, "%s/%s", object->at, word);
+    const char *at = yg_arena_join(&command->arena, object->at, '/', word);
     struct yg_json body;
 
     if (at == NULL)

@@ -41,7 +41,7 @@ static void read_flags(struct yg_json *object, bool has_sender, struct yg_reach 
 
 static const char *pointer_to(struct yg_json *body, const char *name, struct yg_arena *arena)
 {
-    return yg_arena_format(arena, "%s/%s", body->at, name);
+    return yg_arena_join(arena, body->at, '/', name);
 }
 
 static bool read_to(struct yg_json *body, const char *name, bool has_sender,

@@ -32,8 +32,14 @@ void yg_body_put_event(struct yg_text *text, const struct yg_hook_event *event)
         return;
     }
     yg_clock_text(event->wall_ms, time);
-    yg_text_printf(text, "{\"id\":\"%s\",\"kind\":\"%s\",\"time\":\"%s\",\"seq\":%u", event->id,
-                   yg_hook_word(event->kind), time, event->seq);
+    yg_text_puts(text, "{\"id\":\"");
+    yg_text_puts(text, event->id);
+    yg_text_puts(text, "\",\"kind\":\"");
+    yg_text_puts(text, yg_hook_word(event->kind));
+    yg_text_puts(text, "\",\"time\":\"");
+    yg_text_puts(text, time);
+    yg_text_puts(text, "\",\"seq\":");
+    yg_text_put_number(text, event->seq);
     put_socket(text, event->lane);
     if (event->text.len > 0)
         yg_text_add(text, event->text.ptr, event->text.len);

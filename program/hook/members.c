@@ -3,9 +3,16 @@
 
 #include <string.h>
 
+static void put_name(struct yg_text *text, const char *name)
+{
+    yg_text_puts(text, ",\"");
+    yg_text_puts(text, name);
+    yg_text_puts(text, "\":");
+}
+
 void yg_member_put(struct yg_text *text, const char *name, yodel_str value)
 {
-    yg_text_printf(text, ",\"%s\":", name);
+    put_name(text, name);
     if (value.ptr != NULL)
         yg_text_put_json(text, value.ptr, value.len);
     else
@@ -14,7 +21,7 @@ void yg_member_put(struct yg_text *text, const char *name, yodel_str value)
 
 void yg_member_put_json(struct yg_text *text, const char *name, const json_t *value)
 {
-    yg_text_printf(text, ",\"%s\":", name);
+    put_name(text, name);
     if (value != NULL)
         yg_json_put(text, value, 0);
     else
@@ -91,7 +98,7 @@ void yg_member_put_sent(struct yg_text *text, const char *name, yodel_str json)
     const size_t before = text->len;
     char *at, *end;
 
-    yg_text_printf(text, ",\"%s\":", name);
+    put_name(text, name);
     yg_text_add(text, json.ptr, json.len);
     if (yg_text_failed(text))
         return;

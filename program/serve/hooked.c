@@ -43,11 +43,12 @@ static void put_socket(const struct yg_hooked *hooked, yodel_str id, const char 
     yg_member_put(text, "namespace", yodel_str_of(hooked->ns));
     yg_member_put(text, "user", user != NULL ? yodel_str_of(user) : (yodel_str){NULL, 0});
     yg_member_put_json(text, "meta", meta);
-    yg_text_printf(text, ",\"connection\":\"%s\"", hooked->connection);
+    yg_member_put(text, "connection", yodel_str_of(hooked->connection));
     yg_member_put(text, "transport", yodel_str_of(transport));
     yg_member_put(text, "address",
                   hooked->address != NULL ? yodel_str_of(hooked->address) : (yodel_str){NULL, 0});
-    yg_text_printf(text, ",\"connected_at\":\"%s\"}", time);
+    yg_member_put(text, "connected_at", yodel_str_of(time));
+    yg_text_putc(text, '}');
 }
 
 static void describe(void *owner, struct yg_text *text)

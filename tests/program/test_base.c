@@ -37,6 +37,19 @@ static void test_base_text_grows(void **state)
     yg_text_done(&text);
 }
 
+static void test_base_text_numbers(void **state)
+{
+    static const int64_t numbers[] = {0, 9, 10, -1, 1700000000, INT64_MAX, INT64_MIN};
+    struct yg_text text = {0};
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        yg_text_put_number(&text, numbers[i]);
+        yg_text_putc(&text, ' ');
+    }
+    assert_string_equal(text.ptr, "0 9 10 -1 1700000000 9223372036854775807 -9223372036854775808 ");
+    yg_text_done(&text);
+}
+
 static void test_base_text_failure_sticks(void **state)
 {
     struct yg_text text = {0};
@@ -95,6 +108,7 @@ static void test_base_arena(void **state)
     assert_null(yg_arena_take(&arena, SIZE_MAX));
     assert_null(yg_arena_copy(&arena, "", SIZE_MAX));
     assert_string_equal(yg_arena_copy(&arena, "abcdef", 3), "abc");
+    assert_string_equal(yg_arena_join(&arena, "/emit", '/', "to"), "/emit/to");
     failing_start(1);
     assert_null(yg_arena_dup(&arena, "x"));
     failing_stop();
@@ -432,6 +446,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_base_text_grows),
+        cmocka_unit_test(test_base_text_numbers),
         cmocka_unit_test(test_base_text_failure_sticks),
         cmocka_unit_test(test_base_text_json),
         cmocka_unit_test(test_base_arena),
