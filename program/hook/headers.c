@@ -2,13 +2,14 @@
 #include "hook/headers.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yodel/version.h>
 
 #include "hook/answer.h"
 #include "hook/signature.h"
+
+#define USUAL_SIZE 511 /* bytes of them all */
 
 /* Each line ends with a NUL. */
 static void end_line(struct yg_text *text, size_t *num)
@@ -17,15 +18,30 @@ static void end_line(struct yg_text *text, size_t *num)
     ++*num;
 }
 
+static void put_line(struct yg_text *text, size_t *num, const char *name, const char *value)
+{
+    yg_text_puts(text, name);
+    yg_text_puts(text, ": ");
+    yg_text_puts(text, value);
+    end_line(text, num);
+}
+
+static void put_number(struct yg_text *text, size_t *num, const char *name, int64_t value)
+{
+    yg_text_puts(text, name);
+    yg_text_puts(text, ": ");
+    yg_text_put_number(text, value);
+    end_line(text, num);
+}
+
 static int put_signature(const struct yg_hook_head *head, struct yg_text *text)
 {
     const char *const secrets[] = {head->options->secret, head->options->old_secret};
-    struct yg_text value = {0};
-    const int rc = yg_sign(secrets, 2, head->id, head->time_s, head->body, &value);
 
-    yg_text_printf(text, "webhook-signature: %s", yg_text_string(&value));
-    yg_text_done(&value);
-    return rc;
+    yg_text_puts(text, "webhook-signature: ");
+    return head->signer != NULL
+               ? yg_signer_sign(head->signer, head->id, head->time_s, head->body, text)
+               : yg_sign(secrets, 2, head->id, head->time_s, head->body, text);
 }
 
 static void put_kinds(uint32_t kinds, struct yg_text *text)
@@ -47,32 +63,22 @@ static int put_all(const struct yg_hook_head *head, struct yg_text *text, size_t
     const struct yg_pairs *configured = &head->options->headers;
     int rc = 0;
 
-    yg_text_puts(text, "Content-Type: application/json");
-    end_line(text, num);
-    yg_text_puts(text, "User-Agent: yodel/" YODEL_VERSION);
-    end_line(text, num);
-    yg_text_printf(text, "webhook-id: %s", head->id);
-    end_line(text, num);
-    yg_text_printf(text, "webhook-timestamp: %" PRId64, head->time_s);
-    end_line(text, num);
+    put_line(text, num, "Content-Type", "application/json");
+    put_line(text, num, "User-Agent", "yodel/" YODEL_VERSION);
+    put_line(text, num, "webhook-id", head->id);
+    put_number(text, num, "webhook-timestamp", head->time_s);
     if (*head->options->secret != '\0') {
         rc = put_signature(head, text);
         end_line(text, num);
     }
     put_kinds(head->kinds, text);
     end_line(text, num);
-    yg_text_printf(text, "Yodel-Attempt: %u", head->attempt);
-    end_line(text, num);
-    yg_text_printf(text, "Yodel-Node: %s", head->node);
-    end_line(text, num);
-    if (*head->trace != '\0') {
-        yg_text_printf(text, "traceparent: %s", head->trace);
-        end_line(text, num);
-    }
-    for (size_t i = 0; i < configured->num; i++) {
-        yg_text_printf(text, "%s: %s", configured->items[i].name, configured->items[i].value);
-        end_line(text, num);
-    }
+    put_number(text, num, "Yodel-Attempt", head->attempt);
+    put_line(text, num, "Yodel-Node", head->node);
+    if (*head->trace != '\0')
+        put_line(text, num, "traceparent", head->trace);
+    for (size_t i = 0; i < configured->num; i++)
+        put_line(text, num, configured->items[i].name, configured->items[i].value);
     return rc;
 }
 
@@ -83,6 +89,7 @@ int yg_hook_headers_make(const struct yg_hook_head *head, struct yg_hook_headers
     int rc;
 
     *ret_headers = (struct yg_hook_headers){0};
+    (void)yg_text_reserve(&ret_headers->text, USUAL_SIZE);
     rc = put_all(head, &ret_headers->text, &num);
     if (rc == 0 && yg_text_failed(&ret_headers->text))
         rc = -ENOMEM;

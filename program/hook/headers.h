@@ -7,8 +7,11 @@
 
 /* The headers of a request to a back end: its own, then those of the configuration. */
 
+struct yg_signer;
+
 struct yg_hook_head {
     const struct yg_webhook *options;
+    struct yg_signer *signer; /* of its secrets; NULL: they are keyed for this request alone */
     const char *node;
     const char *id;   /* of the request */
     int64_t time_s;   /* since 1970 */

@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 #include "hook/hook.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hook/parts.h"
+#include "hook/signature.h"
 
 #define SWEEP_MS 500 /* how often what waits is looked through */
 #define MAX_LEFT 64  /* events in a request at the end */
 
 void yg_hook_id(struct yg_hook *hook, const char *what, char ret_id[YG_HOOK_ID])
 {
-    snprintf(ret_id, YG_HOOK_ID, "%s_%.24s%" PRIx64, what, hook->setup.prefix, ++hook->next_id);
+    uint64_t left = ++hook->next_id;
+    char digits[16], *at = digits + sizeof(digits);
+    size_t len;
+
+    do
+        *--at = "0123456789abcdef"[left & 15];
+    while ((left >>= 4) > 0);
+    ret_id = stpcpy(stpcpy(ret_id, what), "_");
+    len = strnlen(hook->setup.prefix, 24);
+    memcpy(ret_id, hook->setup.prefix, len);
+    memcpy(ret_id + len, at, (size_t)(digits + sizeof(digits) - at));
+    ret_id[len + (size_t)(digits + sizeof(digits) - at)] = '\0';
 }
 
 unsigned yg_hook_max_active(const struct yg_hook *hook)
@@ -283,6 +294,8 @@ struct yg_hook *yg_hook_new(const struct yg_hook_setup *setup)
 void yg_hook_change(struct yg_hook *hook, const struct yg_webhook *options, unsigned version)
 {
     hook->options = options;
+    yg_signer_free(hook->signer);
+    hook->signer = NULL;
     hook->setup.version = version;
     yg_hook_cache_clear(&hook->cache);
     yg_hook_wake(hook, 0);
@@ -441,5 +454,6 @@ void yg_hook_free(struct yg_hook *hook)
     if (yg_circuit_is_open(&hook->circuit))
         atomic_fetch_sub(&hook->setup.counts->open_circuits, 1);
     yg_hook_cache_clear(&hook->cache);
+    yg_signer_free(hook->signer);
     free(hook);
 }

@@ -95,6 +95,7 @@ struct yg_request {
 
 struct yg_hook {
     const struct yg_webhook *options;
+    struct yg_signer *signer; /* of its secrets; NULL: made with the next request */
     struct yg_hook_setup setup;
     struct yg_circuit circuit;
     struct yg_hook_cache cache;

@@ -6,7 +6,9 @@
 
 #include "hook/headers.h"
 #include "hook/parts.h"
+#include "hook/signature.h"
 
+#define USUAL_SIZE 511   /* bytes of an event in a body */
 #define LEAST_LEFT_MS 20 /* of a time-out: with less there is no other attempt */
 
 /* ---- what is in it ---- */
@@ -121,6 +123,7 @@ int yg_request_new(struct yg_lane *lane, struct yg_request **ret_request)
     fill(request, lane);
     yg_hook_id(hook, "msg", request->id);
     if (request->class != YG_STORED) {
+        (void)yg_text_reserve(&request->body, USUAL_SIZE * request->num);
         yg_body_put(&request->body, hook->setup.node, request->events, request->num);
         yg_body_url(&request->url, hook->options->url, request->events[0]);
     }
@@ -496,10 +499,19 @@ static int post_with(struct yg_request *request, const struct yg_hook_headers *h
     return hook->setup.port->post(hook->setup.port_user, &sent, on_reply, request, &request->call);
 }
 
+static int make_signer(struct yg_hook *hook)
+{
+    const char *const secrets[] = {hook->options->secret, hook->options->old_secret};
+
+    return hook->signer != NULL ? 0 : yg_signer_new(secrets, 2, &hook->signer);
+}
+
 static int post(struct yg_request *request, uint32_t timeout_ms)
 {
-    const struct yg_hook *hook = request->hook;
+    struct yg_hook *hook = request->hook;
+    int rc = make_signer(hook);
     const struct yg_hook_head head = {.options = hook->options,
+                                      .signer = hook->signer,
                                       .node = hook->setup.node,
                                       .id = request->id,
                                       .time_s =
@@ -509,9 +521,8 @@ static int post(struct yg_request *request, uint32_t timeout_ms)
                                       .body = {request->body.ptr, request->body.len},
                                       .trace = request->num == 1 ? request->events[0]->trace : ""};
     struct yg_hook_headers headers;
-    int rc = yg_hook_headers_make(&head, &headers);
 
-    if (rc < 0)
+    if (rc < 0 || (rc = yg_hook_headers_make(&head, &headers)) < 0)
         return rc;
     rc = post_with(request, &headers, timeout_ms);
     yg_hook_headers_done(&headers);

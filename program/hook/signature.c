@@ -34,63 +34,122 @@ static uint8_t *bytes_of(const char *secret, size_t *ret_len)
     return bytes;
 }
 
-/* MAC of the three parts; the body may be large and is not copied. */
-static int mac(const uint8_t *key, size_t len, const char *head, yodel_str body, uint8_t out[32])
+struct yg_signer {
+    unsigned num;
+    EVP_MAC_CTX *keyed[];
+};
+
+static EVP_MAC_CTX *new_keyed(const uint8_t *key, size_t len)
 {
     EVP_MAC *kind = EVP_MAC_fetch(NULL, "HMAC", NULL);
     EVP_MAC_CTX *ctx = kind != NULL ? EVP_MAC_CTX_new(kind) : NULL; /* which takes no NULL */
     char digest[] = "SHA256";
     const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0),
                                  OSSL_PARAM_construct_end()};
-    size_t num = 0;
-    const int good = ctx != NULL && EVP_MAC_init(ctx, key, len, params) == 1 &&
-                     EVP_MAC_update(ctx, (const uint8_t *)head, strlen(head)) == 1 &&
-                     EVP_MAC_update(ctx, (const uint8_t *)body.ptr, body.len) == 1 &&
-                     EVP_MAC_final(ctx, out, &num, 32) == 1;
 
-    EVP_MAC_CTX_free(ctx);
+    if (ctx != NULL && EVP_MAC_init(ctx, key, len, params) != 1) {
+        EVP_MAC_CTX_free(ctx);
+        ctx = NULL;
+    }
     EVP_MAC_free(kind);
-    return good ? 0 : -ENOMEM;
+    return ctx;
 }
 
-static int sign_one(const char *secret, const char *head, yodel_str body, struct yg_text *text)
+static int add_secret(struct yg_signer *signer, const char *secret)
 {
     size_t len = 0;
-    uint8_t *key = bytes_of(secret, &len), code[32];
-    char encoded[48];
-    int rc;
+    uint8_t *key = bytes_of(secret, &len);
+    EVP_MAC_CTX *ctx = NULL;
+    int rc = -ENOMEM;
 
     if (key == NULL)
         return -ENOMEM;
-    if (len == SIZE_MAX) {
-        OPENSSL_cleanse(key, strlen(secret));
-        free(key);
-        return -EINVAL;
-    }
-    rc = mac(key, len, head, body, code);
-    OPENSSL_cleanse(key, len);
+    if (len == SIZE_MAX)
+        rc = -EINVAL;
+    else if ((ctx = new_keyed(key, len)) != NULL)
+        rc = 0;
+    OPENSSL_cleanse(key, strlen(secret));
     free(key);
+    if (rc == 0)
+        signer->keyed[signer->num++] = ctx;
+    return rc;
+}
+
+int yg_signer_new(const char *const *secrets, unsigned num, struct yg_signer **ret_signer)
+{
+    struct yg_signer *signer = calloc(1, sizeof(*signer) + num * sizeof(signer->keyed[0]));
+    int rc = signer != NULL ? 0 : -ENOMEM;
+
+    for (unsigned i = 0; i < num && rc == 0; i++) {
+        if (*secrets[i] != '\0')
+            rc = add_secret(signer, secrets[i]);
+    }
     if (rc < 0)
-        return rc;
-    EVP_EncodeBlock((uint8_t *)encoded, code, sizeof(code));
-    yg_text_printf(text, "%sv1,%s", text->len > 0 ? " " : "", encoded);
+        yg_signer_free(signer);
+    else
+        *ret_signer = signer;
+    return rc;
+}
+
+void yg_signer_free(struct yg_signer *signer)
+{
+    if (signer == NULL)
+        return;
+    for (unsigned i = 0; i < signer->num; i++)
+        EVP_MAC_CTX_free(signer->keyed[i]);
+    free(signer);
+}
+
+static bool update(EVP_MAC_CTX *ctx, yodel_str part)
+{
+    return EVP_MAC_update(ctx, (const uint8_t *)part.ptr, part.len) == 1;
+}
+
+/* Adds one signature; the body may be large and is not copied. */
+static int sign_with(EVP_MAC_CTX *ctx, yodel_str id, yodel_str time, yodel_str body,
+                     struct yg_text *text)
+{
+    const yodel_str dot = YODEL_STR(".");
+    uint8_t code[32], encoded[48];
+    size_t num = 0;
+
+    /* Without a key: that which it has. */
+    if (EVP_MAC_init(ctx, NULL, 0, NULL) != 1 || !update(ctx, id) || !update(ctx, dot) ||
+        !update(ctx, time) || !update(ctx, dot) || !update(ctx, body) ||
+        EVP_MAC_final(ctx, code, &num, sizeof(code)) != 1)
+        return -ENOMEM;
+    EVP_EncodeBlock(encoded, code, sizeof(code));
+    yg_text_puts(text, "v1,");
+    yg_text_puts(text, (const char *)encoded);
     return 0;
 }
 
-int yg_sign(const char *const *secrets, unsigned num, const char *id, int64_t time_s,
-            yodel_str body, struct yg_text *ret_text)
+int yg_signer_sign(struct yg_signer *signer, const char *id, int64_t time_s, yodel_str body,
+                   struct yg_text *text)
 {
-    struct yg_text head = {0};
+    char digits[24];
+    const int len = snprintf(digits, sizeof(digits), "%" PRId64, time_s);
     int rc = 0;
 
-    yg_text_printf(&head, "%s.%" PRId64 ".", id, time_s);
-    for (unsigned i = 0; i < num && rc == 0 && !yg_text_failed(&head); i++) {
-        if (*secrets[i] != '\0')
-            rc = sign_one(secrets[i], yg_text_string(&head), body, ret_text);
+    for (unsigned i = 0; i < signer->num && rc == 0; i++) {
+        if (i > 0)
+            yg_text_putc(text, ' ');
+        rc = sign_with(signer->keyed[i], yodel_str_of(id), (yodel_str){digits, (size_t)len}, body,
+                       text);
     }
-    if (yg_text_failed(&head) || yg_text_failed(ret_text))
-        rc = -ENOMEM;
-    yg_text_done(&head);
+    return rc == 0 && yg_text_failed(text) ? -ENOMEM : rc;
+}
+
+int yg_sign(const char *const *secrets, unsigned num, const char *id, int64_t time_s,
+            yodel_str body, struct yg_text *text)
+{
+    struct yg_signer *signer;
+    int rc = yg_signer_new(secrets, num, &signer);
+
+    if (rc < 0)
+        return rc;
+    rc = yg_signer_sign(signer, id, time_s, body, text);
+    yg_signer_free(signer);
     return rc;
 }
 
@@ -131,24 +190,25 @@ int yg_sign_check(const char *const *secrets, unsigned num, yodel_str id, yodel_
 {
     const int64_t time_s = read_time(time);
     enum yg_signed found = YG_SIGNED_WRONG;
-    struct yg_text head = {0}, own = {0};
-    int rc = 0;
+    struct yg_signer *signer;
+    struct yg_text own = {0};
+    int rc;
 
     if (id.len == 0 || time_s < 0 || signatures.len == 0) {
         *ret_signed = YG_SIGNED_NOT;
         return 0;
     }
-    yg_text_printf(&head, "%" YODEL_PRI ".%" YODEL_PRI ".", YODEL_ARG(id), YODEL_ARG(time));
-    for (unsigned i = 0; i < num && rc == 0; i++) {
+    if ((rc = yg_signer_new(secrets, num, &signer)) < 0)
+        return rc;
+    for (unsigned i = 0; i < signer->num && rc == 0; i++) {
         yg_text_reset(&own);
-        if (*secrets[i] != '\0')
-            rc = sign_one(secrets[i], yg_text_string(&head), body, &own);
-        if (rc == 0 && (yg_text_failed(&head) || yg_text_failed(&own)))
+        rc = sign_with(signer->keyed[i], id, time, body, &own);
+        if (rc == 0 && yg_text_failed(&own))
             rc = -ENOMEM;
-        if (rc == 0 && own.len > 0 && has(signatures, own.ptr, own.len))
+        if (rc == 0 && has(signatures, own.ptr, own.len))
             found = YG_SIGNED_WELL;
     }
-    yg_text_done(&head);
+    yg_signer_free(signer);
     yg_text_done(&own);
     if (rc == 0 && found == YG_SIGNED_WELL &&
         (time_s < now_s - YG_SIGN_TOLERANCE_S || time_s > now_s + YG_SIGN_TOLERANCE_S))

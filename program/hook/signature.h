@@ -11,18 +11,33 @@
  * back end checks them over the bytes of the body as they came, and refuses old timestamps.
  */
 
+/* Secrets that are ready to sign with: keying takes longer than signing a short body.  Of one
+ * thread at a time. */
+struct yg_signer;
+
 /*
- * Writes the value of webhook-signature: one signature for each secret, a blank between them.
- *
  * secrets   strings; "whsec_" and base64 is the form that the libraries of Standard Webhooks take,
  *           anything else is used as it is; "" is left out
- * id        of the request, as webhook-id has it
- * time_s    seconds since 1970, as webhook-timestamp has it
  *
  * Returns 0, -ENOMEM, -EINVAL (what is behind "whsec_" is no base64).
  */
+int yg_signer_new(const char *const *secrets, unsigned num, struct yg_signer **ret_signer);
+void yg_signer_free(struct yg_signer *signer); /* NULL does nothing */
+
+/*
+ * Adds the value of webhook-signature: one signature for each secret, a blank between them.
+ *
+ * id        of the request, as webhook-id has it
+ * time_s    seconds since 1970, as webhook-timestamp has it
+ *
+ * Returns 0 or -ENOMEM.
+ */
+int yg_signer_sign(struct yg_signer *signer, const char *id, int64_t time_s, yodel_str body,
+                   struct yg_text *text);
+
+/* The same with secrets that are used once; -EINVAL, too. */
 int yg_sign(const char *const *secrets, unsigned num, const char *id, int64_t time_s,
-            yodel_str body, struct yg_text *ret_text);
+            yodel_str body, struct yg_text *text);
 
 #define YG_SIGN_TOLERANCE_S 300 /* how old, or how far ahead, a timestamp may be */
 

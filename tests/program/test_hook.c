@@ -66,6 +66,26 @@ static void test_hook_signatures(void **state)
     signs("whsec_", "", -EINVAL, NULL);
 }
 
+/* One that is keyed signs again and again. */
+static void test_hook_signatures_of_one_signer(void **state)
+{
+    const char *const secrets[] = {"secret", "", "whsec_b2xk"};
+    struct yg_signer *signer;
+
+    assert_int_equal(yg_signer_new(secrets, 3, &signer), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        const char *body = i == 1 ? "{}" : "{\"a\":1}";
+        struct yg_text one = {0}, alone = {0};
+
+        assert_int_equal(yg_signer_sign(signer, "msg_1", 1700000000, yodel_str_of(body), &one), 0);
+        assert_int_equal(yg_sign(secrets, 3, "msg_1", 1700000000, yodel_str_of(body), &alone), 0);
+        assert_string_equal(one.ptr, alone.ptr);
+        yg_text_done(&one);
+        yg_text_done(&alone);
+    }
+    yg_signer_free(signer);
+}
+
 static void test_hook_signatures_out_of_memory(void **state)
 {
     for (unsigned n = 1;; n++) {
@@ -399,6 +419,7 @@ int main(void)
         cmocka_unit_test(test_hook_half_surrogates),
         cmocka_unit_test(test_hook_queries),
         cmocka_unit_test(test_hook_signatures),
+        cmocka_unit_test(test_hook_signatures_of_one_signer),
         cmocka_unit_test(test_hook_signatures_out_of_memory),
         cmocka_unit_test(test_hook_signatures_are_checked),
         cmocka_unit_test(test_hook_checks_out_of_memory),
