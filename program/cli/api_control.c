@@ -159,7 +159,7 @@ static int show_stop(const struct yg_api_words *words, const struct process *pro
         return 0;
     printf("{\"pid\":%lld,\"gone\":%s}\n", process->pid,
            process->pid != 0 && !words->no_wait ? "true" : "false");
-    return fflush(stdout) == 0 ? 0 : YG_EXIT_FAILED;
+    return yg_cli_flush() ? 0 : YG_EXIT_FAILED;
 }
 
 /* One that ends at once may take its answer along: if it can be seen, that is looked at instead. */

@@ -77,8 +77,9 @@ static void put(struct yg_text *text, const struct yg_api_words *words, const js
 int yg_api_print_json(const struct yg_api_words *words, const json_t *json)
 {
     if (json_dumpf(json, stdout, JSON_COMPACT | JSON_ENCODE_ANY) != 0 || putchar('\n') == EOF ||
-        fflush(stdout) != 0)
-        return yg_api_say(&words->where, YG_EXIT_FAILED, "the result could not be written");
+        !yg_cli_flush())
+        return ferror(stdout) ? YG_EXIT_FAILED
+                              : yg_api_say(&words->where, YG_EXIT_FAILED, "out of memory");
     return 0;
 }
 

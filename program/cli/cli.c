@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,14 +128,45 @@ int yg_cli_load(const struct yg_cli_options *options, struct yg_load *ret_load,
     return rc == 0 ? 0 : rc == -ENOMEM ? YG_EXIT_FAILED : YG_EXIT_CONFIG;
 }
 
+/* Why the standard output could not be written at first; of later attempts stdio does not tell. */
+static int output_error;
+
+bool yg_cli_flush(void)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    if (output_error == 0)
+        output_error = errno;
+    return false;
+}
+
 int yg_cli_print(struct yg_text *text)
 {
     const bool failed = yg_text_failed(text);
 
     if (failed)
         fputs("yodel: out of memory\n", stderr);
-    else
-        fwrite(yg_text_string(text), 1, text->len, stdout);
+    else if (fwrite(yg_text_string(text), 1, text->len, stdout) != text->len)
+        output_error = errno;
     yg_text_done(text);
-    return !failed && fflush(stdout) == 0 ? YG_EXIT_OK : YG_EXIT_FAILED;
+    return !failed && yg_cli_flush() ? YG_EXIT_OK : YG_EXIT_FAILED;
+}
+
+void yg_cli_begin(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            return;
+    }
+}
+
+int yg_cli_end(int status)
+{
+    if (yg_cli_flush())
+        return status;
+    fprintf(stderr, "yodel: standard output cannot be written%s%s\n",
+            output_error != 0 ? ": " : "", output_error != 0 ? strerror(output_error) : "");
+    return status != YG_EXIT_OK ? status : YG_EXIT_FAILED;
 }

@@ -31,6 +31,18 @@ extern const struct yg_command yg_command_token;
 extern const struct yg_command yg_command_version;
 extern const struct yg_command yg_command_webhook;
 
+/*
+ * At the start: where the standard input, output or error is closed, something takes its place that
+ * cannot be read, or written, so that no file that is opened later does.
+ */
+void yg_cli_begin(void);
+
+/*
+ * At the end of a command: says when something it has printed could not be written.  Returns the
+ * status to end with: that of the command, or YG_EXIT_FAILED in place of YG_EXIT_OK.
+ */
+int yg_cli_end(int status);
+
 /* What most commands take. */
 struct yg_cli_options {
     const char *config; /* a file; NULL: none */

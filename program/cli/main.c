@@ -32,17 +32,18 @@ int main(int argc, char **argv)
 {
     struct yg_nearest nearest;
 
+    yg_cli_begin();
     if (argc < 2)
         return usage(stderr, YG_EXIT_USAGE);
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 ||
         strcmp(argv[1], "help") == 0)
-        return usage(stdout, YG_EXIT_OK);
+        return yg_cli_end(usage(stdout, YG_EXIT_OK));
     if (strcmp(argv[1], "--version") == 0)
         argv[1] += 2;
     yg_nearest_init(&nearest, argv[1]);
     for (size_t i = 0; command_at(i) != NULL; i++) {
         if (strcmp(command_at(i)->name, argv[1]) == 0)
-            return command_at(i)->run(argc - 1, argv + 1);
+            return yg_cli_end(command_at(i)->run(argc - 1, argv + 1));
         yg_nearest_show(&nearest, command_at(i)->name);
     }
     fprintf(stderr, "yodel: there is no command \"%s\"", argv[1]);

@@ -2,6 +2,8 @@
 #ifndef YG_CLI_OUTPUT_H
 #define YG_CLI_OUTPUT_H
 
+#include <stdbool.h>
+
 #include "base/text.h"
 
 /* What all commands have in common, also those that read commands of the API. */
@@ -18,7 +20,13 @@ enum {
     YG_EXIT_CONFIG = 78
 };
 
-/* Writes a text to standard output, and frees it.  Returns YG_EXIT_OK or YG_EXIT_FAILED. */
+/*
+ * Writes a text to standard output, and frees it.  Returns YG_EXIT_OK or YG_EXIT_FAILED; that it
+ * could not be written yg_cli_end() says.
+ */
 int yg_cli_print(struct yg_text *text);
+
+/* Whether all that was printed so far could be written. */
+bool yg_cli_flush(void);
 
 #endif

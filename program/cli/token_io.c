@@ -41,7 +41,8 @@ bool yg_token_format(const char *word, bool *ret_json)
 int yg_token_print_json(json_t *object, int status)
 {
     if (object == NULL || json_dumpf(object, stdout, JSON_COMPACT) < 0) {
-        fputs("yodel: out of memory\n", stderr);
+        if (!ferror(stdout))
+            fputs("yodel: out of memory\n", stderr);
         status = YG_TOKEN_EXIT_FAILED;
     } else {
         putchar('\n');

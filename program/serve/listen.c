@@ -77,6 +77,7 @@ int yg_listen_all(struct yg_state *state)
         }
         printf("listening on %s %s %d\n", listen->name, listen->address, rc);
     }
-    fflush(stdout);
+    if (fflush(stdout) != 0) /* a server does not need one */
+        clearerr(stdout);
     return 0;
 }
