@@ -73,7 +73,10 @@ int yg_cli_options(const struct yg_command *command, int argc, char **argv,
         }
         rc = take(options, argc, argv, &at);
         if (rc < 0 || (rc == 0 && (own == NULL || !own(argv[word], user)))) {
-            fprintf(stderr, "yodel %s: wrong option \"%s\"\n", command->name, argv[word]);
+            fprintf(stderr,
+                    rc < 0 ? "yodel %s: \"%s\" without its value, or with a wrong one\n"
+                           : "yodel %s: wrong option \"%s\"\n",
+                    command->name, argv[word]);
             return yg_cli_usage(command, false);
         }
     }
@@ -166,7 +169,7 @@ int yg_cli_end(int status)
 {
     if (yg_cli_flush())
         return status;
-    fprintf(stderr, "yodel: standard output cannot be written%s%s\n",
-            output_error != 0 ? ": " : "", output_error != 0 ? strerror(output_error) : "");
+    fprintf(stderr, "yodel: standard output cannot be written%s%s\n", output_error != 0 ? ": " : "",
+            output_error != 0 ? strerror(output_error) : "");
     return status != YG_EXIT_OK ? status : YG_EXIT_FAILED;
 }

@@ -54,7 +54,7 @@ static int take_transport(struct yg_client_options *options, const char *text)
 
 static int add_header(struct yg_client_options *options, const char *text)
 {
-    if (strchr(text, ':') == NULL || strpbrk(text, "\r\n") != NULL)
+    if (text[0] == ':' || strchr(text, ':') == NULL || strpbrk(text, "\r\n") != NULL)
         return yg_token_say(YG_EXIT_USAGE, options->command, "--header wants 'Name: value'");
     if (options->num_headers == YG_CLIENT_MAX_HEADERS)
         return yg_token_say(YG_EXIT_USAGE, options->command, "at most %d headers",
@@ -136,6 +136,9 @@ static int read_token(struct yg_client_options *options)
     if (rc < 0)
         return yg_token_say(YG_EXIT_FAILED, options->command, "%s: %s", options->token_file,
                             yg_file_strerror(rc));
+    if (!yg_text_is_utf8(options->token.ptr, options->token.len))
+        return yg_token_say(YG_EXIT_DATA, options->command, "%s: it is not UTF-8",
+                            options->token_file);
     auth = json_loads(options->auth != NULL ? options->auth : "{}", 0, NULL);
     (void)json_object_set_new(auth, "token", json_string(yg_text_string(&options->token)));
     yg_text_printf(&options->bearer, "Authorization: Bearer %s", yg_text_string(&options->token));
@@ -172,9 +175,10 @@ static int read_options(const struct yg_client_command *command, int argc, char 
 {
     int option, status;
 
+    yg_token_name(argv, command->name);
     optind = 0;
-    while ((option = getopt_long(argc, argv, "n:o:", command->options, NULL)) != -1) {
-        if (option == YG_CLIENT_OPT_HELP) {
+    while ((option = getopt_long(argc, argv, "n:o:h", command->options, NULL)) != -1) {
+        if (option == YG_CLIENT_OPT_HELP || option == 'h') {
             fputs(command->help, stdout);
             return YG_EXIT_OK;
         }

@@ -24,10 +24,13 @@ int yg_cmd_token(int argc, char **argv)
     for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof commands[0]; i++)
         if (strcmp(argv[1], commands[i].word) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+                     strcmp(argv[1], "help") == 0)) {
         fputs(help, stdout);
         return YG_TOKEN_EXIT_OK;
     }
+    if (argc > 1)
+        fprintf(stderr, "yodel token: there is no command \"%s\"\n", argv[1]);
     fputs(help, stderr);
     return YG_TOKEN_EXIT_USAGE;
 }

@@ -155,6 +155,20 @@ static int init(const char *folder)
     return rc == 0 ? YG_EXIT_OK : YG_EXIT_FAILED;
 }
 
+/* What is wrong with the words. */
+static void say_wrong(const char *word, const char *more)
+{
+    static const char *const words[] = {"check", "show", "explain", "init"};
+    size_t i = 0;
+
+    while (i < 4 && strcmp(words[i], word) != 0)
+        i++;
+    if (i < 4 && more != NULL)
+        fprintf(stderr, "yodel config %s: \"%s\" is too much\n", word, more);
+    else if (i == 4 && *word != '\0')
+        fprintf(stderr, "yodel config: there is no command \"%s\"\n", word);
+}
+
 static int run(int argc, char **argv)
 {
     struct yg_cli_options options = {0};
@@ -168,6 +182,12 @@ static int run(int argc, char **argv)
     if (rc != 0)
         return rc;
     at += skipped;
+    if ((own.online && strcmp(word, "check") != 0) ||
+        ((own.changed || own.env) && strcmp(word, "show") != 0)) {
+        fprintf(stderr, "yodel config: %s\n",
+                own.online ? "--online is of check" : "--changed and --env are of show");
+        return yg_cli_usage(&yg_command_config, false);
+    }
     if (strcmp(word, "check") == 0 && at == argc && !options.help)
         return check(&options, own.online);
     if (strcmp(word, "show") == 0 && at == argc && !options.help)
@@ -176,6 +196,8 @@ static int run(int argc, char **argv)
         return explain(at < argc ? argv[at] : "", options.json);
     if (strcmp(word, "init") == 0 && argc - at <= 1 && !options.help)
         return init(at < argc ? argv[at] : ".");
+    if (!options.help)
+        say_wrong(word, at < argc ? argv[argc - 1] : NULL);
     return yg_cli_usage(&yg_command_config, options.help);
 }
 

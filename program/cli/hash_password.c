@@ -119,8 +119,9 @@ int yg_cmd_hash_password(int argc, char **argv)
     bool as_json = false;
     int option;
 
+    yg_token_name(argv, COMMAND);
     optind = 0;
-    while ((option = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
         if (option == 'h') {
             fputs(help, stdout);
             return YG_TOKEN_EXIT_OK;
@@ -128,7 +129,9 @@ int yg_cmd_hash_password(int argc, char **argv)
         if (option == 'c' && (cost = cost_of(optarg)) == 0)
             return yg_token_say(YG_TOKEN_EXIT_USAGE, COMMAND, "--cost wants %d to %d",
                                 YG_PASSWORD_MIN_COST, YG_PASSWORD_MAX_COST);
-        if (option == '?' || (option == 'o' && !yg_token_format(optarg, &as_json)))
+        if (option == 'o' && !yg_token_format(optarg, &as_json))
+            return yg_token_say(YG_TOKEN_EXIT_USAGE, COMMAND, "-o wants text or json");
+        if (option == '?')
             return yg_token_usage(COMMAND);
     }
     if (optind < argc)

@@ -140,9 +140,10 @@ static int read_options(struct order *order, int argc, char **argv)
 {
     int option, status;
 
+    yg_token_name(argv, COMMAND);
     optind = 0;
-    while ((option = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
-        if (option == OPT_HELP) {
+    while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+        if (option == OPT_HELP || option == 'h') {
             fputs(help, stdout);
             return YG_TOKEN_EXIT_OK;
         }

@@ -26,6 +26,14 @@ int yg_token_say(int status, const char *command, const char *format, ...)
     return status;
 }
 
+void yg_token_name(char **argv, const char *command)
+{
+    static char name[64];
+
+    snprintf(name, sizeof name, "yodel %s", command);
+    argv[0] = name;
+}
+
 int yg_token_usage(const char *command)
 {
     fprintf(stderr, "Try: yodel %s --help\n", command);

@@ -27,6 +27,9 @@ int yg_token_key_main(int argc, char **argv);
 int yg_token_say(int status, const char *command, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Has getopt_long() begin what it says with "yodel COMMAND". */
+void yg_token_name(char **argv, const char *command);
+
 /* "Try ... --help", behind a wrong option that getopt_long() has already named. */
 int yg_token_usage(const char *command);
 

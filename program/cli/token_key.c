@@ -116,8 +116,9 @@ int yg_token_key_main(int argc, char **argv)
     int option, algorithm = YG_HS256;
     bool as_json = false;
 
+    yg_token_name(argv, COMMAND);
     optind = 0;
-    while ((option = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
         if (option == 'h') {
             fputs(help, stdout);
             return YG_TOKEN_EXIT_OK;
@@ -127,7 +128,9 @@ int yg_token_key_main(int argc, char **argv)
                                 optarg);
         if (option == 'f')
             path = optarg;
-        if (option == '?' || (option == 'o' && !yg_token_format(optarg, &as_json)))
+        if (option == 'o' && !yg_token_format(optarg, &as_json))
+            return yg_token_say(YG_TOKEN_EXIT_USAGE, COMMAND, "-o wants text or json");
+        if (option == '?')
             return yg_token_usage(COMMAND);
     }
     if (optind < argc)

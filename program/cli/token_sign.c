@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json_read.h"
+#include "base/text.h"
 #include "cli/token_io.h"
 #include "token/grants.h"
 #include "token/jws.h"
@@ -166,8 +167,13 @@ static int take_option(struct order *order, int option, const char *text)
         return YG_TOKEN_EXIT_OK;
     case OPT_KID:
         order->kid = text;
-        return YG_TOKEN_EXIT_OK;
+        return yg_text_is_utf8(text, strlen(text))
+                   ? YG_TOKEN_EXIT_OK
+                   : yg_token_say(YG_TOKEN_EXIT_DATA, COMMAND, "kid is not UTF-8");
     case OPT_USER:
+        if (text[0] == '\0')
+            return yg_token_say(YG_TOKEN_EXIT_DATA, COMMAND,
+                                "--user is empty, and no server takes such a token");
         return set_text(order->claims, "sub", text);
     case OPT_TTL:
         return set_ttl(order, text);
@@ -201,9 +207,10 @@ static int read_options(struct order *order, int argc, char **argv)
 {
     int option, status;
 
+    yg_token_name(argv, COMMAND);
     optind = 0;
-    while ((option = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
-        if (option == OPT_HELP) {
+    while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+        if (option == OPT_HELP || option == 'h') {
             fputs(help, stdout);
             return YG_TOKEN_EXIT_OK;
         }

@@ -32,6 +32,8 @@ static int run(int argc, char **argv)
         return yg_webhook_listen_main(argc - 1, argv + 1);
     if (strcmp(word, "send") == 0)
         return yg_webhook_send_main(argc - 1, argv + 1);
+    if (!asked && *word != '\0')
+        fprintf(stderr, "yodel webhook: there is no command \"%s\"\n", word);
     fputs(help, asked ? stdout : stderr);
     return asked ? YG_EXIT_OK : YG_EXIT_USAGE;
 }

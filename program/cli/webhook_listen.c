@@ -243,8 +243,9 @@ static int take_count(struct listener *listener, const char *text)
 {
     char *end;
 
+    errno = 0;
     listener->count = strtoul(text, &end, 10);
-    if (*text >= '1' && *text <= '9' && *end == '\0')
+    if (*text >= '1' && *text <= '9' && *end == '\0' && errno == 0)
         return 0;
     return yg_token_say(YG_EXIT_USAGE, COMMAND, "--count wants a number from 1");
 }
@@ -283,6 +284,7 @@ static int read_options(struct listener *listener, int argc, char **argv)
                                             {NULL, 0, NULL, 0}};
     int option, status;
 
+    yg_token_name(argv, COMMAND);
     optind = 0;
     while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
         if (option == 'h') {

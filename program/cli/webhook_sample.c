@@ -53,11 +53,11 @@ json_t *yg_webhook_sample_body(const struct yg_webhook_sample *sample)
     json_t *own = make_own(sample), *event;
 
     yg_clock_text(yg_clock_wall_ms(), now);
-    event = json_pack("{s:s, s:s, s:s, s:i, s:o*}", "id", sample->id, "kind",
-                      yg_hook_word(sample->kind), "time", now, "seq",
-                      sample->kind == YG_HOOK_CONNECT ? 1 : 2, "socket",
-                      has_socket(sample) ? make_socket(sample, now) : NULL);
-    if (own == NULL || json_object_update(event, own) < 0) {
+    event = json_pack("{s:s, s:s, s:s, s:i}", "id", sample->id, "kind", yg_hook_word(sample->kind),
+                      "time", now, "seq", sample->kind == YG_HOOK_CONNECT ? 1 : 2);
+    if ((has_socket(sample) &&
+         json_object_set_new(event, "socket", make_socket(sample, now)) < 0) ||
+        own == NULL || json_object_update(event, own) < 0) {
         json_decref(event);
         event = NULL;
     }

@@ -395,8 +395,9 @@ static int take_count(struct sending *sending, const char *text)
 {
     char *end;
 
+    errno = 0;
     sending->sample.count = strtoll(text, &end, 10);
-    if (*text >= '0' && *text <= '9' && *end == '\0')
+    if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0)
         return 0;
     return yg_token_say(YG_EXIT_USAGE, COMMAND, "--count wants a number");
 }
@@ -415,7 +416,7 @@ static int take_secret(struct sending *sending, const char *path)
 
 static int take_header(struct sending *sending, const char *text)
 {
-    if (strchr(text, ':') == NULL || strpbrk(text, "\r\n") != NULL)
+    if (text[0] == ':' || strchr(text, ':') == NULL || strpbrk(text, "\r\n") != NULL)
         return yg_token_say(YG_EXIT_USAGE, COMMAND, "--header wants 'Name: value'");
     if (sending->num_headers == MAX_HEADERS)
         return yg_token_say(YG_EXIT_USAGE, COMMAND, "at most %d headers", MAX_HEADERS);
@@ -456,13 +457,24 @@ static const char **word_of(struct sending *sending, int option)
     }
 }
 
+static const char *name_of(int option)
+{
+    const struct option *at = options;
+
+    while (at->name != NULL && at->val != option)
+        at++;
+    return at->name != NULL ? at->name : "";
+}
+
 static int take(struct sending *sending, int option, const char *text)
 {
     const char **word = word_of(sending, option);
 
     if (word != NULL) {
         *word = text;
-        return 0;
+        return yg_text_is_utf8(text, strlen(text))
+                   ? 0
+                   : yg_token_say(YG_EXIT_USAGE, COMMAND, "--%s is not UTF-8", name_of(option));
     }
     switch (option) {
     case OPT_SECRET:
@@ -523,9 +535,10 @@ static int read_options(struct sending *sending, int argc, char **argv)
 {
     int option, status;
 
+    yg_token_name(argv, COMMAND);
     optind = 0;
-    while ((option = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
-        if (option == OPT_HELP) {
+    while ((option = getopt_long(argc, argv, "o:h", options, NULL)) != -1) {
+        if (option == OPT_HELP || option == 'h') {
             fputs(help, stdout);
             return YG_EXIT_OK;
         }

@@ -152,9 +152,10 @@ static int read_file(const char *path, size_t most, char **ret_text, size_t *ret
         fclose(file);
         return -ENOMEM;
     }
+    errno = 0;
     len = fread(text, 1, most + 1, file);
     if (ferror(file))
-        rc = -EIO;
+        rc = errno > 0 ? -errno : -EIO;
     fclose(file);
     if (rc < 0) {
         free(text);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Commands whose output cannot be written: they say so, and do not end as if all were well."""
+"""What commands cannot write, or cannot take: they say so, and do not end as if all were well."""
 
 import os
 import subprocess
@@ -55,6 +55,41 @@ def test_a_file_does_not_take_the_place_of_a_closed_descriptor():
         equal(len((path / "jwt.secret").read_text()), 64, "the secret alone is in its file")
         status, words = end_of(("token", "check", "--key-file", f"{path}/jwt.secret"), closed=[0], stdout=subprocess.DEVNULL)
         equal((status, words), (1, "yodel token check: the standard input: Bad file descriptor\n"), "closed input")
+
+
+NOT_UTF8 = os.fsdecode(b"\xff\xfe")
+
+
+def test_words_that_cannot_be_meant_are_refused():
+    with folder() as path:
+        secret, bad = f"{path}/secret", path / "bad"
+        yodel("token", "key", "--out", secret)
+        bad.write_bytes(b"\xff\xfe")
+        bad.chmod(0o600)
+        sign, send = ("token", "sign", "--key-file", secret), ("webhook", "send", "event", "--url", "http://127.0.0.1:1/")
+        for status, says, words in (
+            (65, "token sign: kid is not UTF-8", (*sign, "--kid", NOT_UTF8)),
+            (65, "token sign: --user is empty", (*sign, "--user", "")),
+            (1, f'token check: jwks_file "{path}": Is a directory', ("token", "check", "--jwks-file", str(path), "a")),
+            (64, "token key: option requires an argument -- 'o'", ("token", "key", "-o")),
+            (64, "token key: -o wants text or json", ("token", "key", "-o", "xml")),
+            (64, 'token: there is no command "foo"', ("token", "foo")),
+            (64, 'webhook: there is no command "foo"', ("webhook", "foo")),
+            (64, 'config: there is no command "foo"', ("config", "foo")),
+            (64, 'config show: "foo" is too much', ("config", "show", "foo")),
+            (64, "config: --online is of check", ("config", "explain", "--online")),
+            (64, "config: --changed and --env are of show", ("config", "init", "--changed", f"{path}/new")),
+            (64, 'config: "--set" without its value', ("config", "show", "--set")),
+            *((64, f"webhook send: {name} is not UTF-8", (*send, name, NOT_UTF8)) for name in ("--user", "--sid", "--namespace", "--event")),
+            (64, "webhook send: --count wants a number", (*send, "--count", "9" * 30)),
+            (64, "webhook send: --header wants 'Name: value'", (*send, "--header", ": x")),
+            (64, "webhook listen: --count wants a number", ("webhook", "listen", "--count", "9" * 30)),
+            (64, "connect: --header wants 'Name: value'", ("connect", "http://127.0.0.1:1", "--header", ": x")),
+            (65, f"connect: {bad}: it is not UTF-8", ("connect", "http://127.0.0.1:1", "--token-file", str(bad))),
+        ):
+            seen, said = end_of(words, stdout=subprocess.DEVNULL)
+            equal((seen, said.startswith(f"yodel {says}")), (status, True), f"{words}: {said}")
+        assert not (path / "new").exists(), "nothing was made"
 
 
 run(dict(globals()))

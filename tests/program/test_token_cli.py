@@ -83,7 +83,7 @@ class Keys(Case):
         self.refused(64, "openssl", "token", "key", "--alg", "RS256")
         self.refused(64, "algorithm", "token", "key", "--alg", "none")
         self.refused(64, "too much", "token", "key", "x")
-        self.refused(64, "help", "token", "key", "-o", "xml")
+        self.refused(64, "-o wants text or json", "token", "key", "-o", "xml")
         self.refused(64, "sign", "token")
         self.refused(64, "sign", "token", "make")
         for command in ("sign", "check", "key"):
