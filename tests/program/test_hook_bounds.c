@@ -287,6 +287,49 @@ static void test_hook_bounds_an_end_with_no_memory_at_all(void **state)
     end();
 }
 
+/* The answer n has a status, and a body beyond webhooks.answer. */
+static void answer_too_long(unsigned n, unsigned status, uint32_t retry_after_ms)
+{
+    answer_with(n, &(struct yg_http_reply){.result = -E2BIG,
+                                           .error = "the answer is too large",
+                                           .status = status,
+                                           .retry_after_ms = retry_after_ms});
+}
+
+static void test_hook_bounds_heed_the_status_of_long_answers(void **state)
+{
+    struct client a = enter("a");
+
+    begin();
+    open_lane(&a);
+    pushed(&a, YG_HOOK_CONNECTED, "1");
+    answer_too_long(0, 503, 5000);
+    pass(4999);
+    assert_int_equal(world.num_calls, 1);
+    pass(1);
+    answer_too_long(1, 429, 0);
+    pass(20000);
+    answer_too_long(2, 500, 0);
+    pass(20000);
+    answer(3, 204, "");
+    pushed(&a, YG_HOOK_EVENT, "2");
+    answer_too_long(4, 400, 0);
+    pushed(&a, YG_HOOK_CONNECT, "3");
+    answer_too_long(5, 403, 0);
+    pushed(&a, YG_HOOK_EVENT, "4");
+    answer_too_long(6, 200, 0);
+    logged("1+ 2- 3! 4? ");
+    assert_int_equal(world.counts.requests[YG_HOOK_CONNECTED][YG_HOOK_SERVER_ERR], 3);
+    assert_int_equal(world.counts.requests[YG_HOOK_EVENT][YG_HOOK_CLIENT_ERR], 1);
+    assert_int_equal(world.counts.requests[YG_HOOK_EVENT][YG_HOOK_TOO_LARGE], 1);
+    assert_string_equal(world.told, "webhook.bad_answer;");
+    pushed(&a, YG_HOOK_EVENT, "5");
+    answer_too_long(7, 410, 0);
+    assert_true(yg_hook_is_disabled(world.hook));
+    yg_lane_leave(a.lane);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_hook_bounds_a_goodbye_with_rooms),
         cmocka_unit_test(test_hook_bounds_an_end_without_memory),
         cmocka_unit_test(test_hook_bounds_an_end_with_no_memory_at_all),
+        cmocka_unit_test(test_hook_bounds_heed_the_status_of_long_answers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
