@@ -3,11 +3,9 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <grp.h>
 #include <limits.h>
 #include <netdb.h>
 #include <openssl/pem.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/account.h"
+#include "serve/auth.h"
 #include "serve/state.h"
 
 /* Returns 1, to be counted. */
@@ -38,6 +38,15 @@ static unsigned check_readable(const char *key, const char *path, int mode)
     if (*path == '\0' || access(path, mode) == 0)
         return 0;
     return complain(key, "%s: %s", path, strerror(errno));
+}
+
+static unsigned check_folder(const char *key, const char *path)
+{
+    struct stat about;
+
+    if (*path != '\0' && stat(path, &about) == 0 && !S_ISDIR(about.st_mode))
+        return complain(key, "%s: %s", path, strerror(ENOTDIR));
+    return check_readable(key, path, R_OK | X_OK);
 }
 
 /* The folder may be one that only the server's user may write to. */
@@ -122,21 +131,20 @@ static unsigned check_tls(const char *name, const struct yg_tls_config *tls)
 
 /* ---- users ---- */
 
-static bool is_number(const char *text)
-{
-    return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
-}
-
 static unsigned check_user(const char *key, const char *name)
 {
-    if (*name == '\0' || is_number(name) || getpwnam(name) != NULL)
+    uint32_t uid;
+
+    if (*name == '\0' || yg_account_user(name, &uid) == 0)
         return 0;
     return complain(key, "there is no user %s", name);
 }
 
 static unsigned check_group(const char *key, const char *name)
 {
-    if (*name == '\0' || is_number(name) || getgrnam(name) != NULL)
+    uint32_t gid;
+
+    if (*name == '\0' || yg_account_group(name, &gid) == 0)
         return 0;
     return complain(key, "there is no group %s", name);
 }
@@ -194,8 +202,11 @@ static unsigned check_listener(const struct yg_listen *listen, bool online)
 
     snprintf(key, sizeof(key), "listen.%s.tls", listen->name);
     num = check_tls(key, &listen->tls);
+    snprintf(key, sizeof(key), "listen.%s.owner", listen->name);
+    num += check_user(key, listen->owner);
+    snprintf(key, sizeof(key), "listen.%s.group", listen->name);
+    num += check_group(key, listen->group);
     snprintf(key, sizeof(key), "listen.%s", listen->name);
-    num += check_user(key, listen->owner) + check_group(key, listen->group);
     return num + (online ? check_address(key, listen->address) : 0);
 }
 
@@ -207,9 +218,19 @@ static unsigned check_webhook(const struct yg_webhook *hook, bool online)
     return check_readable(key, hook->ca, R_OK) + (online ? check_url(key, hook->url) : 0);
 }
 
-static bool is_path(const char *url)
+/* The keys of tokens, those of a file, too. */
+static unsigned check_keys(const struct yg_config *config)
 {
-    return *url != '\0' && strstr(url, "://") == NULL;
+    struct yg_token_problem problem = {{0}};
+    struct yg_token_checker *checker = NULL;
+    int rc = 0;
+
+    if ((config->auth.methods & YG_METHOD_JWT) != 0)
+        rc = yg_auth_checker(config, &problem, &checker);
+    yg_token_checker_free(checker);
+    if (rc == 0)
+        return 0;
+    return complain("auth.jwt", "%s", rc == -EINVAL ? problem.text : strerror(-rc));
 }
 
 unsigned yg_config_check_outside(const struct yg_config *config, bool online)
@@ -224,9 +245,8 @@ unsigned yg_config_check_outside(const struct yg_config *config, bool online)
     for (size_t i = 0; i < config->api.unix_users.num; i++)
         num += check_user("api.unix_users", config->api.unix_users.items[i]);
     num += check_log(config->log.file);
-    num += check_readable("clients.page", config->clients.page, R_OK | X_OK);
-    if (is_path(jwks))
-        num += check_readable("auth.jwt.jwks_url", jwks, R_OK);
+    num += check_folder("clients.page", config->clients.page);
+    num += check_keys(config);
     if (online) {
         num += check_url("auth.jwt.jwks_url", jwks);
         num += check_url("redis.url", config->redis.url);

@@ -77,13 +77,12 @@ static void fill_keys(const struct yg_jwt_keys *from, struct yg_token_key *keys)
     }
 }
 
-static int make_checker(struct yg_state *state, const struct yg_config *config,
-                        struct yg_token_checker **ret_checker)
+int yg_auth_checker(const struct yg_config *config, struct yg_token_problem *problem,
+                    struct yg_token_checker **ret_checker)
 {
     const struct yg_jwt_config *jwt = &config->auth.jwt;
     struct yg_token_key *keys = calloc(jwt->keys.num + 1, sizeof(*keys));
     const char *algorithms[YG_NUM_ALGORITHMS];
-    struct yg_token_problem problem = {{0}};
     struct yg_token_rules rules;
     int rc;
 
@@ -102,11 +101,20 @@ static int make_checker(struct yg_state *state, const struct yg_config *config,
                                     .leeway_ms = jwt->leeway_ms,
                                     .require_exp = jwt->require_exp,
                                     .anonymous = config->auth.anonymous};
-    rc = yg_token_checker_new(&rules, &problem, ret_checker);
+    rc = yg_token_checker_new(&rules, problem, ret_checker);
     free(keys);
-    if (rc == -EINVAL || rc == -EIO)
-        yg_log(state, YG_LOG_ERROR, "auth.jwt: %s", problem.text);
     return rc == -EIO ? -EINVAL : rc;
+}
+
+static int make_checker(struct yg_state *state, const struct yg_config *config,
+                        struct yg_token_checker **ret_checker)
+{
+    struct yg_token_problem problem = {{0}};
+    const int rc = yg_auth_checker(config, &problem, ret_checker);
+
+    if (rc == -EINVAL)
+        yg_log(state, YG_LOG_ERROR, "auth.jwt: %s", problem.text);
+    return rc;
 }
 
 /* Keys that were fetched serve until others come. */

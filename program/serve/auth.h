@@ -24,6 +24,14 @@ struct yg_auth *yg_auth_ref(struct yg_auth *auth);
 /* NULL does nothing.  Returns NULL.  Any thread. */
 struct yg_auth *yg_auth_unref(struct yg_auth *auth);
 
+/*
+ * What tokens are held against by a configuration whose methods have jwt.  Reads a file of keys.
+ *
+ * Returns 0, then it is for yg_token_checker_free(); -EINVAL with the problem; -ENOMEM.
+ */
+int yg_auth_checker(const struct yg_config *config, struct yg_token_problem *problem,
+                    struct yg_token_checker **ret_checker);
+
 enum yg_verdict {
     YG_VERDICT_YES,
     YG_VERDICT_NO,    /* for good: the same token will never do */

@@ -239,6 +239,18 @@ static int find_program(struct yg_handover *handover)
     return 0;
 }
 
+/* The file is made when it serves, which is late for what can be said now. */
+static int check_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[sizeof(((struct yg_handover *)NULL)->path)];
+
+    if (slash == NULL || slash == path)
+        return 0;
+    snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+    return access(folder, W_OK | X_OK) == 0 ? 0 : -errno;
+}
+
 int yg_handover_start(struct yg_state *state)
 {
     struct yg_handover *handover = &state->handover;
@@ -247,6 +259,9 @@ int yg_handover_start(struct yg_state *state)
     find_path(state);
     if (rc < 0 || *handover->path == '\0')
         return handover->takes_over ? -EINVAL : 0;
+    rc = check_folder(handover->path);
+    if (rc < 0)
+        return rc;
     if (handover->takes_over) {
         rc = yodel_server_takeover(state->server, handover->path);
         if (rc == 0)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/account.h"
 #include "serve/state.h"
 
 /* Probes and tools are served there when clients have taken all places. */
@@ -63,6 +64,23 @@ static int listen_tls(struct yg_state *state, const struct yg_listen *listen)
     return rc;
 }
 
+/* What is wrong in the words of the configuration. */
+static void tell_failure(struct yg_state *state, const struct yg_listen *listen, int rc)
+{
+    const char *what = rc == YODEL_ERR_TLS ? ".tls" : "";
+    uint32_t id;
+
+    if (*listen->owner != '\0' && yg_account_user(listen->owner, &id) < 0)
+        yg_log(state, YG_LOG_ERROR, "listen.%s.owner: there is no user %s", listen->name,
+               listen->owner);
+    else if (*listen->group != '\0' && yg_account_group(listen->group, &id) < 0)
+        yg_log(state, YG_LOG_ERROR, "listen.%s.group: there is no group %s", listen->name,
+               listen->group);
+    else
+        yg_log(state, YG_LOG_ERROR, "listen.%s%s: %s: %s", listen->name, what, listen->address,
+               yodel_strerror(rc));
+}
+
 int yg_listen_all(struct yg_state *state)
 {
     for (size_t i = 0; i < state->first->listen.num; i++) {
@@ -71,8 +89,7 @@ int yg_listen_all(struct yg_state *state)
             listen->tls.cert.num > 0 ? listen_tls(state, listen) : listen_with(state, listen, NULL);
 
         if (rc < 0) {
-            yg_log(state, YG_LOG_ERROR, "listen.%s: %s: %s", listen->name, listen->address,
-                   yodel_strerror(rc));
+            tell_failure(state, listen, rc);
             return rc;
         }
         printf("listening on %s %s %d\n", listen->name, listen->address, rc);

@@ -106,7 +106,8 @@ static int make_server(struct yg_state *state)
             .spread_ms = shutdown->spread_ms, .stop_code = shutdown->code),
         &state->server);
     if (rc < 0)
-        yg_log(state, YG_LOG_ERROR, "server: %s", yodel_strerror(rc));
+        yg_log(state, YG_LOG_ERROR, "%s: %s",
+               rc == YODEL_ERR_UNSUPPORTED ? "server.backend" : "server", yodel_strerror(rc));
     return rc;
 }
 
@@ -219,6 +220,47 @@ static void free_state(struct yg_state *state)
     free(state);
 }
 
+/* Whether a start fails until the configuration is another, or what it names is there: a user, a
+ * folder, a right.  What others hold now, such as a port, and what the machine lacks now may pass.
+ */
+static bool is_lasting(int rc)
+{
+    static const int lasting[] = {-EINVAL,
+                                  -ENOENT,
+                                  -ENOTDIR,
+                                  -EISDIR,
+                                  -ELOOP,
+                                  -ENAMETOOLONG,
+                                  -EACCES,
+                                  -EPERM,
+                                  -EROFS,
+                                  -EBADF,
+                                  -ENOTSOCK,
+                                  -EAFNOSUPPORT,
+                                  YODEL_ERR_PATTERN,
+                                  YODEL_ERR_CONFLICT,
+                                  YODEL_ERR_TLS,
+                                  YODEL_ERR_UNSUPPORTED,
+                                  YODEL_ERR_NAME,
+                                  YODEL_ERR_TOO_BIG,
+                                  YODEL_ERR_NOT_FOUND};
+
+    for (size_t i = 0; i < sizeof(lasting) / sizeof(lasting[0]); i++) {
+        if (rc == lasting[i])
+            return true;
+    }
+    return false;
+}
+
+static int serve(struct yg_state *state)
+{
+    int rc = start(state);
+
+    if (rc == 0)
+        rc = tell_failure(state, "server", yodel_server_run(state->server));
+    return is_lasting(rc) ? -EINVAL : rc;
+}
+
 int yg_serve(const struct yg_load *load, const struct yg_config *config, char **words,
              bool takes_over)
 {
@@ -233,11 +275,9 @@ int yg_serve(const struct yg_load *load, const struct yg_config *config, char **
         yg_config_unref(state->config);
         pthread_mutex_destroy(&state->lock);
         free(state);
-        return rc;
+        return is_lasting(rc) ? -EINVAL : rc;
     }
-    rc = start(state);
-    if (rc >= 0)
-        rc = tell_failure(state, "server", yodel_server_run(state->server));
+    rc = serve(state);
     if (rc >= 0)
         yg_hooks_flush(state->hooks);
     /* A reload that was given up still reads, on a thread that nobody waits for: it has the state,

@@ -14,8 +14,9 @@
  * words      what stood behind "serve", for a successor; the last is NULL; borrowed
  * takes_over   whether the listening sockets are asked of the process that runs
  *
- * Returns 0; -EINVAL when the configuration asks for something that cannot be served, which was
- * said; or what the library returned, which was said, too.
+ * Returns 0; -EINVAL when the configuration asks for something that cannot be served or names
+ * something that is not there, which was said; or another failure, which may pass and was said,
+ * too.
  */
 int yg_serve(const struct yg_load *load, const struct yg_config *config, char **words,
              bool takes_over);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/account.h"
 #include "base/json.h"
 #include "config/show.h"
 #include "serve/idempotency.h"
@@ -126,25 +126,6 @@ static bool serves(yodel_str tag, void *user)
     return yg_state_tag_serves(user, tag, YG_SERVE_API);
 }
 
-static int find_user(struct yg_state *state, const char *name, uint32_t *ret_uid)
-{
-    const struct passwd *user;
-    char *end;
-    const unsigned long number = strtoul(name, &end, 10);
-
-    if (strspn(name, "0123456789") > 0 && *end == '\0' && number < UINT32_MAX) {
-        *ret_uid = (uint32_t)number;
-        return 0;
-    }
-    user = getpwnam(name);
-    if (user == NULL) {
-        yg_log(state, YG_LOG_ERROR, "api.unix_users: there is no user %s", name);
-        return -ENOENT;
-    }
-    *ret_uid = user->pw_uid;
-    return 0;
-}
-
 /* Before there are other threads. */
 static int find_users(struct yg_state *state, const struct yg_texts *names)
 {
@@ -155,8 +136,11 @@ static int find_users(struct yg_state *state, const struct yg_texts *names)
     state->unix_uids = calloc(names->num, sizeof(*state->unix_uids));
     if (state->unix_uids == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < names->num && rc == 0; i++)
-        rc = find_user(state, names->items[i], &state->unix_uids[i]);
+    for (size_t i = 0; i < names->num && rc == 0; i++) {
+        rc = yg_account_user(names->items[i], &state->unix_uids[i]);
+        if (rc < 0)
+            yg_log(state, YG_LOG_ERROR, "api.unix_users: there is no user %s", names->items[i]);
+    }
     return rc;
 }
 

@@ -69,12 +69,15 @@ def test_check_says_what_serve_would_refuse():
             (listen.format(path, "a.pem", "b.key"), f"listen.public.tls: error: {path}/b.key: not the key of {path}/a.pem"),
             (listen.format(path, "odd", "b.key"), "odd: no certificate in PEM"),
             (listen.format(path, "a.pem", "odd"), "odd: no private key in PEM"),
-            ('listen: [{name: a, address: "unix:/x", owner: no-such-user}]', "listen.a: error: there is no user no-such-user"),
-            ('listen: [{name: a, address: "unix:/x", group: no-such-group}]', "listen.a: error: there is no group no-such-group"),
+            ('listen: [{name: a, address: "unix:/x", owner: no-such-user}]', "listen.a.owner: error: there is no user no-such-user"),
+            ('listen: [{name: a, address: "unix:/x", group: no-such-group}]', "listen.a.group: error: there is no group no-such-group"),
             ("api: {unix_users: [no-such-user]}", "api.unix_users: error: there is no user no-such-user"),
             ("log: {file: /no-such-folder/yodel.log}", "log.file: error: /no-such-folder: No such file"),
             (f"log: {{file: {path}}}", f"log.file: error: {path}: is a folder"),
             ("clients: {page: /no-such-folder}", "clients.page: error: /no-such-folder: No such file"),
+            (f"clients: {{page: {path}/odd}}", f"clients.page: error: {path}/odd: Not a directory"),
+            (f"auth: {{methods: [jwt], jwt: {{audience: a, algorithms: [RS256], jwks_url: {path}/odd}}}}", f"auth.jwt: error: jwks_file \"{path}/odd\": "),
+            (f"auth: {{methods: [jwt], jwt: {{audience: a, algorithms: [RS256], jwks_url: {path}/none}}}}", f"auth.jwt: error: jwks_file \"{path}/none\": "),
         ):
             (path / "yodel.yaml").write_text(text + "\nnamespaces: [{name: /, auth: none}]\n")
             told = yodel("config", "check", "-c", str(path / "yodel.yaml"), status=78)[1]

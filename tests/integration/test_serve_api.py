@@ -125,7 +125,7 @@ def test_a_unix_socket_is_for_some_users():
             with Yodel("-c", str(path / "yodel.yaml")):
                 equal(http(0, "GET", "/api/v1/stats", host=str(path / "api.sock")).status, status)
         (path / "yodel.yaml").write_text(config(path, []).replace("{commands:", "{unix_users: [no such user], commands:"))
-        assert "there is no user no such user" in yodel("serve", "-c", str(path / "yodel.yaml"), status=1)[1]
+        assert "there is no user no such user" in yodel("serve", "-c", str(path / "yodel.yaml"), status=78)[1]
 
 
 def test_the_configuration_is_shown_without_secrets():

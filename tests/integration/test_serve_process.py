@@ -42,8 +42,33 @@ def test_log_file_is_opened_anew():
             eventually(lambda: any(line["level"] == "warn" for line in lines(log)), "and written to")
         equal(lines(log)[-1]["level"], "info")  # what was said at the end is there
         equal(log.stat().st_mode & 0o777, 0o640 & ~umask())
-        told = yodel("serve", "-c", path, "--set", f"log.file={place}/none/log", status=1)[1]
+        told = yodel("serve", "-c", path, "--set", f"log.file={place}/none/log", status=78)[1]
         assert f"log.file: {place}/none/log: No such file or directory" in told, told
+
+
+def test_a_start_fails_by_kind():
+    """What stays wrong until somebody changes it ends with 78, which systemd does not start again; what may pass with 1."""
+    with folder() as place, socket.create_server(("127.0.0.1", 0)) as taken:
+        (place / "file").write_text("{}")
+        unix = f'listen: [{{{{name: a, address: "unix:{place}/sock", {{}}}}}}]'
+        for text, status, says in (
+            (unix.format("owner: no-such-user"), 78, "listen.a.owner: there is no user no-such-user"),
+            (unix.format("group: no-such-group"), 78, "listen.a.group: there is no group no-such-group"),
+            (f'listen: [{{name: a, address: "unix:{place}/none/sock"}}]', 78, f"listen.a: unix:{place}/none/sock: No such file or directory"),
+            (f'listen: [{{name: a, address: "127.0.0.1:0", tls: {{cert: [{place}/file], key: [{place}/file]}}}}]', 78, "listen.a.tls: 127.0.0.1:0: TLS failure"),
+            (f"clients: {{page: {place}/none}}", 78, f"clients.page: {place}/none: No such file or directory"),
+            (f"clients: {{page: {place}/file}}", 78, f"clients.page: {place}/file: Not a directory"),
+            ("api: {unix_users: [no-such-user]}", 78, "api.unix_users: there is no user no-such-user"),
+            (f"log: {{file: {place}/none/log}}", 78, f"log.file: {place}/none/log: No such file or directory"),
+            (f"server: {{handover: {place}/none/handover}}", 78, "server.handover: No such file or directory"),
+            (f"auth: {{methods: [jwt], jwt: {{audience: a, algorithms: [RS256], jwks_url: {place}/file}}}}", 78, f"auth.jwt: jwks_file \"{place}/file\": "),
+            (f'listen: [{{name: a, address: "127.0.0.1:{taken.getsockname()[1]}"}}]', 1, "Address already in use"),
+            ('listen: [{name: a, address: "192.0.2.1:0"}]', 1, "Cannot assign requested address"),
+        ):
+            more = "" if text.startswith("listen") else 'listen: [{name: a, address: "127.0.0.1:0"}]\n'
+            (place / "yodel.yaml").write_text(more + text + "\nnamespaces: [{name: /, auth: none}]\n")
+            told = yodel("serve", "-c", str(place / "yodel.yaml"), status=status)[1]
+            assert says in told.replace("\\\"", "\""), (says, told)
 
 
 def test_events_have_names():
