@@ -13,6 +13,7 @@
 #include "admin/describe.h"
 #include "admin/watch.h"
 #include "base/clock.h"
+#include "base/peer.h"
 
 bool yg_admin_shows_websockets(const struct yg_admin *admin)
 {
@@ -62,17 +63,6 @@ static void add_fields(json_t *object, yodel_str query)
     }
 }
 
-static yodel_str without_port(yodel_str peer)
-{
-    const char *colon = peer.len > 0 ? memrchr(peer.ptr, ':', peer.len) : NULL;
-
-    if (colon == NULL)
-        return peer;
-    if (peer.ptr[0] == '[' && colon > peer.ptr + 1)
-        return (yodel_str){peer.ptr + 1, (size_t)(colon - peer.ptr) - 2};
-    return (yodel_str){peer.ptr, (size_t)(colon - peer.ptr)};
-}
-
 static void set_time(json_t *object)
 {
     const int64_t now_ms = yg_clock_wall_ms();
@@ -96,7 +86,7 @@ static json_t *make_handshake(yodel_request *req)
         yodel_request_each_header(req, add_header, headers);
     if (query != NULL)
         add_fields(query, yodel_request_query(req));
-    set_text(object, "address", without_port(yodel_request_peer(req)));
+    set_text(object, "address", yg_peer_address(yodel_request_peer(req)));
     set_text(object, "url", yodel_request_path(req));
     set_time(object);
     json_object_set_new(object, "secure", json_boolean(yodel_request_is_tls(req)));

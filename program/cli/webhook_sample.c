@@ -4,13 +4,15 @@
 #include "base/clock.h"
 
 #define NODE "sample"
-#define ADDRESS "127.0.0.1:50000"
+#define ADDRESS "127.0.0.1"
+#define PORT 50000
 
 static json_t *make_socket(const struct yg_webhook_sample *sample, const char *now)
 {
-    return json_pack("{s:s, s:s, s:s?, s:O?, s:s, s:s, s:s, s:s}", "sid", sample->sid, "namespace",
-                     sample->ns, "user", sample->user, "meta", sample->meta, "connection",
-                     "c-sample", "transport", "websocket", "address", ADDRESS, "connected_at", now);
+    return json_pack("{s:s, s:s, s:s?, s:O?, s:s, s:s, s:s, s:i, s:s}", "sid", sample->sid,
+                     "namespace", sample->ns, "user", sample->user, "meta", sample->meta,
+                     "connection", "c-sample", "transport", "websocket", "address", ADDRESS, "port",
+                     PORT, "connected_at", now);
 }
 
 /* What a kind tells beside its socket: a new reference. */

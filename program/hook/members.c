@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/peer.h"
+
 static void put_name(struct yg_text *text, const char *name)
 {
     yg_text_puts(text, ",\"");
@@ -26,6 +28,16 @@ void yg_member_put_json(struct yg_text *text, const char *name, const json_t *va
         yg_json_put(text, value, 0);
     else
         yg_text_puts(text, "null");
+}
+
+void yg_member_put_peer(struct yg_text *text, const char *peer)
+{
+    const yodel_str whole = yodel_str_of(peer != NULL ? peer : "");
+    const unsigned port = yg_peer_port(whole);
+
+    yg_member_put(text, "address", peer != NULL ? yg_peer_address(whole) : (yodel_str){NULL, 0});
+    if (port > 0)
+        yg_text_printf(text, ",\"port\":%u", port);
 }
 
 /* ---- what clients have sent ---- */

@@ -11,6 +11,10 @@ void yg_member_put(struct yg_text *text, const char *name, yodel_str value);
 /* value NULL: null. */
 void yg_member_put_json(struct yg_text *text, const char *name, const json_t *value);
 
+/* Writes ,"address":"192.0.2.1","port":4711 of a client.  NULL: they are not known; nor is the port
+ * where there is none. */
+void yg_member_put_peer(struct yg_text *text, const char *peer);
+
 /* The rooms that a socket was in, ahead of which the text has all else.  array NULL, or without
  * memory: none, and "rooms_lost" says so. */
 void yg_member_put_rooms(struct yg_text *text, const char *array);

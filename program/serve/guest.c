@@ -34,7 +34,7 @@ static void describe(void *owner, struct yg_text *text)
     yg_member_put_json(text, "meta", guest->meta);
     yg_member_put(text, "connection", text_of(guest->sid));
     yg_member_put(text, "transport", yodel_str_of(guest->kind->transport));
-    yg_member_put(text, "address", text_of(guest->address));
+    yg_member_put_peer(text, guest->address);
     yg_text_printf(text, ",\"connected_at\":\"%s\"}", time);
 }
 

@@ -45,8 +45,7 @@ static void put_socket(const struct yg_hooked *hooked, yodel_str id, const char 
     yg_member_put_json(text, "meta", meta);
     yg_member_put(text, "connection", yodel_str_of(hooked->connection));
     yg_member_put(text, "transport", yodel_str_of(transport));
-    yg_member_put(text, "address",
-                  hooked->address != NULL ? yodel_str_of(hooked->address) : (yodel_str){NULL, 0});
+    yg_member_put_peer(text, hooked->address);
     yg_member_put(text, "connected_at", yodel_str_of(time));
     yg_text_putc(text, '}');
 }

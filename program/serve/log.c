@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/peer.h"
 #include "base/text.h"
 #include "serve/state.h"
 
@@ -66,7 +67,9 @@ static void put_json(struct yg_text *line, const char *node, const struct yg_log
     put_member(line, "sid", about->sid);
     put_member(line, "namespace", about->ns);
     put_string(line, "user", about->user);
-    put_member(line, "address", about->address);
+    put_member(line, "address", yg_peer_address(about->address));
+    if (yg_peer_port(about->address) > 0)
+        yg_text_printf(line, ",\"port\":%u", yg_peer_port(about->address));
     put_string(line, "error", about->error);
     put_string(line, "transport", about->transport);
     put_string(line, "reason", about->reason);

@@ -63,6 +63,7 @@ def test_a_socket_from_its_beginning_to_its_end():
         equal((connect["auth"], connect["headers"], connect["query"]["EIO"], connect["recovered"]), ({"k": "v"}, {"user-agent": "me"}, "4", False))
         equal((connect["socket"]["user"], connected["socket"]["user"], connected["socket"]["meta"]), (None, "ann", {"n": 1}))
         equal((say["args"], say["ack"], say["socket"]["transport"]), ([{"a": [1]}], True, "websocket"))
+        equal((say["socket"]["address"], type(say["socket"]["port"])), ("127.0.0.1", int))
         equal((gone["reason"], sorted(gone["rooms"]), gone["socket"]["meta"]), ("transport close", ["lobby", "more", "user:ann"], {"n": 2}))
         assert "secret=1" not in json.dumps(backend.events)
         counted(server, 'yodel_webhook_requests_total{webhook="main",kind="connect",outcome="ok"}', 1)

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/nearest.h"
+#include "base/peer.h"
 #include "failing.h"
 
 /* ---- text and arena ---- */
@@ -421,6 +422,34 @@ static void test_base_unix_urls(void **state)
         assert_false(yg_curl_cut_unix(others[i], &path, &uri));
 }
 
+static void test_base_peers(void **state)
+{
+    static const struct {
+        const char *peer, *address;
+        unsigned port;
+    } peers[] = {
+        {"192.0.2.7:51234", "192.0.2.7", 51234},
+        {"[2001:db8::1]:51234", "2001:db8::1", 51234},
+        {"[2001:db8::1]", "2001:db8::1", 0},
+        {"2001:db8::1", "2001:db8::1", 0},
+        {"192.0.2.7", "192.0.2.7", 0},
+        {"unix", "unix", 0},
+        {"", "", 0},
+        {"192.0.2.7:x", "192.0.2.7", 0},
+        {"192.0.2.7:65536", "192.0.2.7", 0},
+        {"[::1", "[::1", 0},
+        {"_hidden", "_hidden", 0},
+    };
+
+    for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
+        const yodel_str peer = yodel_str_of(peers[i].peer);
+
+        assert_true(yodel_str_eq(yg_peer_address(peer), yodel_str_of(peers[i].address)));
+        assert_int_equal(yg_peer_port(peer), peers[i].port);
+    }
+    assert_int_equal(yg_peer_address((yodel_str){NULL, 0}).len, 0);
+}
+
 static void test_base_urls_are_set(void **state)
 {
     CURL *curl;
@@ -454,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_base_problems),
         cmocka_unit_test(test_base_clock),
         cmocka_unit_test(test_base_unix_urls),
+        cmocka_unit_test(test_base_peers),
         cmocka_unit_test(test_base_urls_are_set),
         cmocka_unit_test(test_base_json_parse),
         cmocka_unit_test(test_base_json_out_of_memory),
