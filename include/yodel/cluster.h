@@ -54,7 +54,8 @@ typedef struct yodel_cluster_options {
     uint32_t beat_ms;              /* from one sign of life to the next; 0: 2000 */
     uint32_t dead_ms; /* without a sign of life while others come a node is lost; at least twice
                          beat_ms; 0: 6000 */
-    uint32_t keep_ms; /* so long the nodes that were known stay so while Redis is away; 0: 30000 */
+    uint32_t keep_ms; /* so long the nodes that were known stay so while Redis is away; at least
+                         dead_ms; 0: 30000, or dead_ms if that is more */
 } yodel_cluster_options;
 
 /*

@@ -110,7 +110,7 @@ static int read_options(const yodel_cluster_options *given, yodel_cluster_option
     DEFAULT(max_nodes, 1000);
     DEFAULT(beat_ms, 2000);
     DEFAULT(dead_ms, 6000);
-    DEFAULT(keep_ms, 30000);
+    DEFAULT(keep_ms, options->dead_ms > 30000 ? options->dead_ms : 30000);
     return options->dead_ms / 2 >= options->beat_ms && options->keep_ms >= options->dead_ms
                ? 0
                : -EINVAL;
