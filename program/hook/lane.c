@@ -155,6 +155,8 @@ static bool may_go(struct yg_lane *lane)
             end_turn(lane);
         return false;
     }
+    if (lane->is_waiting)
+        return false;
     if (lane->num_requests == 0)
         return has_turn(lane);
     return lane->hook->options->order == YG_ORDER_NONE && lane->only_events &&
@@ -604,13 +606,29 @@ void yg_lane_set_store(struct yg_lane *lane, unsigned number)
 
 void yg_lane_unuse(struct yg_lane *lane)
 {
-    if (!lane->has_left || lane->first != NULL || lane->num_requests > 0)
+    if (!lane->has_left || lane->first != NULL || lane->num_requests > 0 || lane->is_waiting)
         return;
     end_turn(lane);
     yg_hook_event_free(lane->parting);
     yg_text_done(&lane->kept);
     free(lane->user);
     free(lane);
+}
+
+void yg_lane_wait(struct yg_lane *lane)
+{
+    lane->is_waiting = true;
+    yg_lane_look(lane);
+}
+
+void yg_lane_go(struct yg_lane *lane)
+{
+    struct yg_hook *hook = lane->hook;
+
+    lane->is_waiting = false;
+    yg_lane_look(lane);
+    yg_lane_unuse(lane);
+    yg_hook_go(hook);
 }
 
 void yg_lane_leave(struct yg_lane *lane)

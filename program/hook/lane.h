@@ -77,6 +77,12 @@ void yg_lane_set_seq(struct yg_lane *lane, uint32_t seq);
  * it is any. */
 void yg_lane_set_store(struct yg_lane *lane, unsigned number);
 
+/* Sends nothing of it before yg_lane_go(), which is to follow; what a client waits for is given up
+ * in its time all the same. */
+void yg_lane_wait(struct yg_lane *lane);
+/* Also after yg_lane_leave(), which does not free a lane that waits. */
+void yg_lane_go(struct yg_lane *lane);
+
 /* The owner goes, and is not held any more.  The lane is freed when nothing of it waits. */
 void yg_lane_leave(struct yg_lane *lane);
 

@@ -61,6 +61,7 @@ struct yg_lane {
     unsigned num_requests; /* that have events of it */
     bool only_events;      /* all of those are of kind event */
     bool is_held, has_left;
+    bool is_waiting; /* for yg_lane_go() */
     struct yg_ready *ready_in;
     struct yg_lane *ready_next, *ready_prev;
     struct yg_lane *held_next, *held_prev;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lease/lease.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,33 +63,57 @@ static void on_written(const yodel_redis_reply *reply, void *user)
         count_failure(user);
 }
 
-static void send(struct yg_lease *lease, size_t argc, const yodel_str *argv)
+static void on_waited(const yodel_redis_reply *reply, void *user)
 {
-    if (yodel_redis_command(lease->setup.redis, argc, argv, on_written, lease, NULL) < 0)
-        count_failure(lease);
+    struct yg_lease_wait *wait = user;
+
+    on_written(reply, wait->lease);
+    wait->over(wait);
 }
 
-void yg_lease_put(struct yg_lease *lease, const char *id, uint32_t seq, yodel_str text)
+static int send(struct yg_lease *lease, size_t argc, const yodel_str *argv,
+                struct yg_lease_wait *wait)
+{
+    int rc;
+
+    if (wait != NULL) {
+        wait->lease = lease;
+        rc = yodel_redis_command(lease->setup.redis, argc, argv, on_waited, wait, NULL);
+    } else {
+        rc = yodel_redis_command(lease->setup.redis, argc, argv, on_written, lease, NULL);
+    }
+    if (rc < 0)
+        count_failure(lease);
+    return rc;
+}
+
+int yg_lease_put(struct yg_lease *lease, const char *id, uint32_t seq, yodel_str text,
+                 struct yg_lease_wait *wait)
 {
     struct yg_text value = {0};
+    int rc = -ENOMEM;
 
     yg_text_printf(&value, "%" PRIu32 " ", seq);
     yg_text_add(&value, text.ptr, text.len);
     if (yg_text_failed(&value))
         count_failure(lease);
     else
-        send(lease, 4,
-             (const yodel_str[]){YODEL_STR("HSET"),
-                                 yodel_str_of(lease->key.ptr),
-                                 yodel_str_of(id),
-                                 {value.ptr, value.len}});
+        rc = send(lease, 4,
+                  (const yodel_str[]){YODEL_STR("HSET"),
+                                      yodel_str_of(lease->key.ptr),
+                                      yodel_str_of(id),
+                                      {value.ptr, value.len}},
+                  wait);
     yg_text_done(&value);
+    return rc;
 }
 
 void yg_lease_drop(struct yg_lease *lease, const char *id)
 {
-    send(lease, 3,
-         (const yodel_str[]){YODEL_STR("HDEL"), yodel_str_of(lease->key.ptr), yodel_str_of(id)});
+    (void)send(
+        lease, 3,
+        (const yodel_str[]){YODEL_STR("HDEL"), yodel_str_of(lease->key.ptr), yodel_str_of(id)},
+        NULL);
 }
 
 /* ---- turns ---- */

@@ -44,9 +44,24 @@ const char *yg_lease_run(const struct yg_lease *lease);
  * loop. */
 void yg_lease_turn(struct yg_lease *lease);
 
-/* Records, or records anew; text: as of yg_record_put().  It is on its way when this returns, and
- * counted when it did not arrive.  Any thread. */
-void yg_lease_put(struct yg_lease *lease, const char *id, uint32_t seq, yodel_str text);
+/* Who waits for the reply to a write; part of what it is of. */
+struct yg_lease_wait {
+    struct yg_lease *lease; /* set by yg_lease_put() */
+    /* Redis has replied, or will not; on the first loop. */
+    void (*over)(struct yg_lease_wait *wait);
+};
+
+/*
+ * Records, or records anew.  It is on its way when this returns, and counted when it did not
+ * arrive.  Any thread.
+ *
+ * text   as of yg_record_put()
+ * wait   borrowed until over() is called; NULL: nobody waits
+ *
+ * Returns 0, or negative and over() is not called.
+ */
+int yg_lease_put(struct yg_lease *lease, const char *id, uint32_t seq, yodel_str text,
+                 struct yg_lease_wait *wait);
 /* Forgets a record.  Any thread. */
 void yg_lease_drop(struct yg_lease *lease, const char *id);
 

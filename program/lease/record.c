@@ -3,9 +3,16 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lease/notices.h"
+
+/* Ids of other events have no dash. */
+void yg_record_connected_id(const char *id, char ret_id[YG_RECORD_ID])
+{
+    snprintf(ret_id, YG_RECORD_ID, "%.*s-c", YG_RECORD_ID - 3, id);
+}
 
 void yg_record_put(const struct yg_lease_record *record, struct yg_text *text)
 {
@@ -16,6 +23,8 @@ void yg_record_put(const struct yg_lease_record *record, struct yg_text *text)
     yg_text_printf(text, ",\"since\":%" PRId64, record->since_ms);
     if (record->has_lane)
         yg_text_printf(text, ",\"lane\":%u", record->lane);
+    if (record->is_connecting)
+        yg_text_puts(text, ",\"connecting\":true");
     yg_text_puts(text, ",\"socket\":");
     yg_text_add(text, record->socket.ptr, record->socket.len);
     yg_text_putc(text, '}');
@@ -52,6 +61,7 @@ static int take(struct yg_lease_record *record)
     record->webhook = json_string_value(json_object_get(record->document, "webhook"));
     record->ns = json_string_value(json_object_get(record->document, "namespace"));
     record->since_ms = json_integer_value(json_object_get(record->document, "since"));
+    record->is_connecting = json_is_true(json_object_get(record->document, "connecting"));
     if (record->webhook == NULL || record->ns == NULL || !json_is_object(socket))
         return -EINVAL;
     take_lane(record);

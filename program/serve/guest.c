@@ -81,10 +81,10 @@ void yg_guest_record(struct yg_guest *guest)
 {
     struct yg_text socket = {0};
 
-    if (guest->record == NULL)
+    if (guest->record == NULL || guest->lane == NULL)
         return;
     describe(guest, &socket);
-    yg_record_write(guest->record, guest->path, guest->connected_ms, &socket);
+    yg_record_write(guest->record, guest->lane, guest->path, guest->connected_ms, &socket);
     yg_text_done(&socket);
 }
 
@@ -416,6 +416,28 @@ static struct yg_connection connection_of(const struct yg_guest *guest)
                                   .user = guest->user};
 }
 
+static void on_connected_told(const struct yg_hook_told *told, void *user)
+{
+    struct yg_guest *guest = user;
+
+    if (yg_record_was_connected(guest->record, told))
+        yg_guest_record(guest);
+    on_told(told, guest);
+}
+
+static void push_connected(struct yg_guest *guest)
+{
+    struct yg_hook_event *event =
+        yg_hook_event_new(guest->lane, YG_HOOK_CONNECTED, on_connected_told, guest);
+
+    if (event == NULL) {
+        yg_hook_count_lost(guest->hook);
+        return;
+    }
+    yg_record_name_connected(guest->record, event);
+    (void)push(guest, event);
+}
+
 void yg_guest_opened(struct yg_guest *guest, yg_record_end_fn *send_away, void *connection)
 {
     const struct yg_connection of = connection_of(guest);
@@ -428,7 +450,7 @@ void yg_guest_opened(struct yg_guest *guest, yg_record_end_fn *send_away, void *
     yg_record_attach(guest->record, send_away, connection);
     say_hello(guest);
     if (yg_hook_has_kind(guest->hook, YG_HOOK_CONNECTED))
-        (void)push(guest, yg_hook_event_new(guest->lane, YG_HOOK_CONNECTED, on_told, guest));
+        push_connected(guest);
 }
 
 static void be_gone(struct yg_guest *guest)

@@ -83,6 +83,20 @@ static struct lost *new_lost(struct yg_state *state, struct yg_lease *lease,
     return NULL;
 }
 
+/* Its node may have died before that was stored, or before it was let in. */
+static int push_connected(struct yg_lane *lane, const struct yg_lease_record *record)
+{
+    struct yg_hook_event *event = yg_hook_event_new(lane, YG_HOOK_CONNECTED, NULL, NULL);
+    char id[YG_RECORD_ID];
+
+    if (event == NULL)
+        return -1;
+    yg_record_connected_id(record->id, id);
+    yg_hook_event_set_id(event, id);
+    yg_text_puts(yg_hook_event_text(event), ",\"node_lost\":true");
+    return yg_lane_push(event);
+}
+
 static int push(struct yg_lane *lane, struct lost *lost, const struct yg_lease_record *record)
 {
     struct yg_hook_event *event = yg_hook_event_new(lane, YG_HOOK_DISCONNECTED, on_told, lost);
@@ -94,9 +108,6 @@ static int push(struct yg_lane *lane, struct lost *lost, const struct yg_lease_r
                    ",\"reason\":\"transport close\",\"rooms\":[],\"duration_ms\":%" PRId64
                    ",\"node_lost\":true",
                    yg_clock_wall_ms() - record->since_ms);
-    yg_lane_set_seq(lane, record->seq);
-    yg_lane_set_store(lane, record->has_lane ? record->lane
-                                             : yg_notices_lane(record->id, strlen(record->id)));
     return yg_lane_push(event);
 }
 
@@ -107,7 +118,12 @@ static int tell(struct yg_hook *hook, struct lost *lost, const struct yg_lease_r
 
     if (lane == NULL)
         return -1;
+    yg_lane_set_seq(lane, record->seq);
+    yg_lane_set_store(lane, record->has_lane ? record->lane
+                                             : yg_notices_lane(record->id, strlen(record->id)));
     rc = yg_lane_keep(lane);
+    if (rc == 0 && record->is_connecting && yg_hook_has_kind(hook, YG_HOOK_CONNECTED))
+        rc = push_connected(lane, record);
     if (rc == 0)
         rc = push(lane, lost, record);
     yg_lane_leave(lane);

@@ -13,8 +13,9 @@
 #include "serve/hooks.h"
 #include "serve/occupancy.h"
 
-#define SEQ_STEP 1024 /* how far a record is ahead of its socket's numbers */
-#define SEQ_LEAST 64  /* and how far at least */
+#define SEQ_STEP 1024  /* how far a record is ahead of its socket's numbers */
+#define SEQ_LEAST 64   /* and how far at least */
+#define CONFIRM_MS 100 /* that a lane waits for its first record to be in Redis */
 
 struct yg_record {
     struct yg_records *records;
@@ -27,14 +28,26 @@ struct yg_record {
     uint32_t seq;
     bool has_lane; /* its notices are in lane, as webhooks.order says */
     unsigned lane;
+    bool is_connecting;  /* who takes it over says `connected`, too */
     struct yg_text text; /* as Redis has it, without the number; empty: it was not written */
+    struct confirmation *confirmation; /* NULL: nobody waits for it */
+};
+
+/* Of the first time that a record is written: the record's and the reply's. */
+struct confirmation {
+    struct yg_lease_wait wait;
+    atomic_uint refs;
+    struct yg_record *record; /* of its loop's thread, as is all below; NULL: it has ended */
+    struct yg_lane *lane;
+    yodel_timer timer;
+    yodel_loop *loop;
 };
 
 struct yg_records {
     struct yg_state *state;
     struct yg_lease *lease;
     yodel_timer timer; /* of loop 0 */
-    atomic_uint_least64_t failed;
+    atomic_uint_least64_t failed, late;
     unsigned num_loops;
     struct yg_record *first[]; /* by loop */
 };
@@ -57,6 +70,8 @@ struct yg_record *yg_record_new(struct yg_state *state, yodel_loop *loop, struct
         return NULL;
     }
     yg_hook_id(hook, "evt", record->id);
+    record->is_connecting = yg_hook_options(hook)->queue.durable == YG_DURABLE_REDIS &&
+                            yg_hook_has_kind(hook, YG_HOOK_CONNECTED);
     record->records = records;
     record->loop = yodel_loop_index(loop);
     record->next = records->first[record->loop];
@@ -100,20 +115,129 @@ void yg_record_attach(struct yg_record *record, yg_record_end_fn *end, void *soc
     record->socket = socket;
 }
 
-static void send(const struct yg_record *record)
+void yg_record_name_connected(const struct yg_record *record, struct yg_hook_event *event)
 {
-    yg_lease_put(record->records->lease, record->id, record->seq,
-                 (yodel_str){record->text.ptr, record->text.len});
+    char id[YG_RECORD_ID];
+
+    if (record == NULL || !record->is_connecting)
+        return;
+    yg_record_connected_id(record->id, id);
+    yg_hook_event_set_id(event, id);
 }
 
-void yg_record_write(struct yg_record *record, const char *ns, int64_t since_ms,
-                     const struct yg_text *socket)
+bool yg_record_was_connected(struct yg_record *record, const struct yg_hook_told *told)
+{
+    if (record == NULL || !record->is_connecting || told->is_end)
+        return false;
+    record->is_connecting = false;
+    return true;
+}
+
+/* ---- the first time ---- */
+
+static void unref_confirmation(void *arg)
+{
+    struct confirmation *confirmation = arg;
+
+    if (atomic_fetch_sub(&confirmation->refs, 1) == 1)
+        free(confirmation);
+}
+
+/* Its lane goes on. */
+static void confirmed(struct yg_record *record)
+{
+    struct confirmation *confirmation = record->confirmation;
+    struct yg_lane *lane;
+
+    if (confirmation == NULL)
+        return;
+    lane = confirmation->lane;
+    record->confirmation = NULL;
+    confirmation->record = NULL;
+    (void)yodel_timer_stop(&confirmation->timer);
+    unref_confirmation(confirmation);
+    yg_lane_go(lane);
+}
+
+static void on_confirmed(yodel_loop *loop, void *arg)
+{
+    const struct confirmation *confirmation = arg;
+
+    (void)loop;
+    if (confirmation->record != NULL)
+        confirmed(confirmation->record);
+}
+
+/* On loop 0. */
+static void on_replied(struct yg_lease_wait *wait)
+{
+    struct confirmation *confirmation = (struct confirmation *)wait;
+
+    (void)yodel_loop_post(confirmation->loop, on_confirmed, confirmation, unref_confirmation);
+}
+
+static void on_late(yodel_timer *timer, void *user)
+{
+    struct confirmation *confirmation = user;
+
+    (void)timer;
+    atomic_fetch_add_explicit(&confirmation->record->records->late, 1, memory_order_relaxed);
+    confirmed(confirmation->record);
+}
+
+/* Returns NULL when out of memory: then nothing waits. */
+static struct confirmation *new_confirmation(struct yg_record *record, struct yg_lane *lane)
+{
+    struct confirmation *confirmation = calloc(1, sizeof(*confirmation));
+
+    if (confirmation == NULL)
+        return NULL;
+    confirmation->wait.over = on_replied;
+    atomic_init(&confirmation->refs, 2);
+    confirmation->loop = yodel_server_loop(record->records->state->server, record->loop);
+    confirmation->lane = lane;
+    yodel_timer_init(&confirmation->timer, confirmation->loop, on_late, confirmation);
+    if (yodel_timer_start(&confirmation->timer, CONFIRM_MS) == 0)
+        return confirmation;
+    free(confirmation);
+    return NULL;
+}
+
+/* ---- writing ---- */
+
+static int send(const struct yg_record *record, struct yg_lease_wait *wait)
+{
+    return yg_lease_put(record->records->lease, record->id, record->seq,
+                        (yodel_str){record->text.ptr, record->text.len}, wait);
+}
+
+static void send_first(struct yg_record *record, struct yg_lane *lane)
+{
+    struct confirmation *confirmation = new_confirmation(record, lane);
+
+    record->seq = SEQ_STEP;
+    if (send(record, confirmation != NULL ? &confirmation->wait : NULL) < 0) {
+        if (confirmation != NULL)
+            (void)yodel_timer_stop(&confirmation->timer);
+        free(confirmation);
+        return;
+    }
+    if (confirmation == NULL)
+        return;
+    confirmation->record = record;
+    record->confirmation = confirmation;
+    yg_lane_wait(lane);
+}
+
+void yg_record_write(struct yg_record *record, struct yg_lane *lane, const char *ns,
+                     int64_t since_ms, const struct yg_text *socket)
 {
     const struct yg_lease_record told = {.webhook = record->webhook,
                                          .ns = ns,
                                          .since_ms = since_ms,
                                          .has_lane = record->has_lane,
                                          .lane = record->lane,
+                                         .is_connecting = record->is_connecting,
                                          .socket = {socket->ptr, socket->len}};
     struct yg_text text = {0};
 
@@ -129,8 +253,9 @@ void yg_record_write(struct yg_record *record, const char *ns, int64_t since_ms,
     yg_text_done(&record->text);
     record->text = text;
     if (record->seq == 0)
-        record->seq = SEQ_STEP;
-    send(record);
+        send_first(record, lane);
+    else
+        (void)send(record, NULL);
 }
 
 void yg_record_look(struct yg_record *record, const struct yg_lane *lane)
@@ -138,13 +263,14 @@ void yg_record_look(struct yg_record *record, const struct yg_lane *lane)
     if (record == NULL || record->text.len == 0 || yg_lane_seq(lane) + SEQ_LEAST <= record->seq)
         return;
     record->seq = yg_lane_seq(lane) + SEQ_STEP;
-    send(record);
+    (void)send(record, NULL);
 }
 
 void yg_record_end(struct yg_record *record, bool stays)
 {
     if (record == NULL)
         return;
+    confirmed(record);
     if (record->text.len > 0 && !stays)
         yg_lease_drop(record->records->lease, record->id);
     *(record->prev != NULL ? &record->prev->next : &record->records->first[record->loop]) =
@@ -165,7 +291,7 @@ static void write_again(yodel_loop *loop, void *arg)
     for (struct yg_record *record = records->first[yodel_loop_index(loop)]; record != NULL;
          record = record->next) {
         if (record->text.len > 0)
-            send(record);
+            (void)send(record, NULL);
     }
 }
 
@@ -354,6 +480,9 @@ void yg_records_put(struct yg_state *state, struct yg_text *text)
               "Records of sockets that Redis has not taken: their ends may not be told if this "
               "node dies.",
               counts.failed + atomic_load(&state->records->failed));
+    yg_metric(text, "yodel_lease_writes_late_total", "counter",
+              "Sockets of which a back end was told before Redis had confirmed their records.",
+              atomic_load(&state->records->late));
     yg_metric(text, "yodel_lease_lost_total", "counter",
               "How often this node's lease was over while it lived.", counts.fenced);
 }

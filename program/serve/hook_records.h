@@ -7,8 +7,8 @@
 
 /*
  * What Redis has of the sockets that back ends know of, so that another node says that they have
- * gone when this one cannot.  A record is there before a back end is asked for its socket, until
- * its `disconnected` was taken; that has the record's id whoever sends it.
+ * gone when this one cannot.  A record is there before a back end is told of its socket, until its
+ * `disconnected` was taken; that has the record's id whoever sends it.
  */
 struct yg_records;
 struct yg_record;
@@ -48,9 +48,21 @@ void yg_record_name_user(struct yg_record *record, const struct yg_hook *hook, s
 /* It is connected: it is sent away if others have said that it has gone.  NULL: it has gone. */
 void yg_record_attach(struct yg_record *record, yg_record_end_fn *end, void *socket);
 
-/* Writes it to Redis, as the socket is now; socket: its JSON object, NULL when memory has ended. */
-void yg_record_write(struct yg_record *record, const char *ns, int64_t since_ms,
-                     const struct yg_text *socket);
+/*
+ * Writes it to Redis, as the socket is now.  The first time nothing of the lane is sent before
+ * Redis has replied: so long and no longer than Redis can be reached, and 100 ms at most.
+ *
+ * lane     of the socket; it may be left meanwhile
+ * socket   its JSON object; when it has failed, nothing is written, which is counted
+ */
+void yg_record_write(struct yg_record *record, struct yg_lane *lane, const char *ns,
+                     int64_t since_ms, const struct yg_text *socket);
+
+/* Gives the event `connected` the id that it has whoever sends it, if another node may have to.
+ * record may be NULL. */
+void yg_record_name_connected(const struct yg_record *record, struct yg_hook_event *event);
+/* What became of that event.  Returns whether the record is to be written again. */
+bool yg_record_was_connected(struct yg_record *record, const struct yg_hook_told *told);
 /* The lane has had another event: the record stays ahead of its numbers. */
 void yg_record_look(struct yg_record *record, const struct yg_lane *lane);
 

@@ -163,7 +163,8 @@ void yg_hooked_record(struct yg_hooked *hooked)
     yg_text_add(&ns, name.ptr, name.len);
     if (yg_text_failed(&ns))
         socket.failed = true;
-    yg_record_write(hooked->record, yg_text_string(&ns), hooked->connected_ms, &socket);
+    yg_record_write(hooked->record, hooked->lane, yg_text_string(&ns), hooked->connected_ms,
+                    &socket);
     yg_text_done(&socket);
     yg_text_done(&ns);
 }
@@ -380,6 +381,28 @@ static void on_told(const struct yg_hook_told *told, void *user)
     yg_hooked_unref(hooked);
 }
 
+static void on_connected_told(const struct yg_hook_told *told, void *user)
+{
+    struct yg_hooked *hooked = user;
+
+    if (yg_record_was_connected(hooked->record, told))
+        yg_hooked_record(hooked);
+    on_told(told, hooked);
+}
+
+static void push_connected(struct yg_hooked *hooked)
+{
+    struct yg_hook_event *event =
+        yg_hook_event_new(hooked->lane, YG_HOOK_CONNECTED, on_connected_told, hooked);
+
+    if (event == NULL) {
+        yg_hook_count_lost(hooked->hook);
+        return;
+    }
+    yg_record_name_connected(hooked->record, event);
+    (void)push(hooked, event);
+}
+
 static void say_hello(struct yg_hooked *hooked)
 {
     if (hooked->hello != NULL)
@@ -401,7 +424,6 @@ static void send_away(void *socket)
 void yg_hooked_connected(yodel_sio_socket *socket)
 {
     struct yg_hooked *hooked = yg_state_lane(socket);
-    struct yg_hook_event *event;
 
     if (hooked == NULL)
         return;
@@ -411,13 +433,8 @@ void yg_hooked_connected(yodel_sio_socket *socket)
     yg_record_attach(hooked->record, send_away, socket);
     hooked->refs++; /* an action may end the socket */
     say_hello(hooked);
-    if (hooked->lane != NULL && yg_hook_has_kind(hooked->hook, YG_HOOK_CONNECTED)) {
-        event = yg_hook_event_new(hooked->lane, YG_HOOK_CONNECTED, on_told, hooked);
-        if (event != NULL)
-            (void)push(hooked, event);
-        else
-            yg_hook_count_lost(hooked->hook);
-    }
+    if (hooked->lane != NULL && yg_hook_has_kind(hooked->hook, YG_HOOK_CONNECTED))
+        push_connected(hooked);
     yg_hooked_unref(hooked);
 }
 

@@ -24,6 +24,8 @@ shutdown: {spread: 0s}
 
 WEBSOCKETS = 'websockets: [{path: "/ws/{room}", auth: required, webhook: main}]\n'
 EVENTS = "events: [{path: /events, webhook: main}, {path: /chosen, webhook: main, rooms: query}]\n"
+SPACES = '[{name: /, auth: required, webhook: main, personal_room: "user:{user}"}]'
+ROUTES = WEBSOCKETS + EVENTS
 
 
 def is_signed(request, secret=SECRET):
@@ -78,19 +80,19 @@ class Hooks(Backend):
 class Hooked:
     """yodel serve, all of whose namespaces have the webhook main; more: of its configuration."""
 
-    def __init__(self, backend, hook="", more="", spaces='[{name: /, auth: required, webhook: main, personal_room: "user:{user}"}]', url=None):
+    def __init__(self, backend, hook="", more="", spaces=SPACES, url=None, routes=ROUTES):
         self.backend = backend
         self.stack = contextlib.ExitStack()
         self.path = self.stack.enter_context(folder())
-        self.write(hook, more, spaces, url)
+        self.write(hook, more, spaces, url, routes)
         self.yodel = Yodel("-c", str(self.path / "yodel.yaml"))
         self.port, self.internal = self.yodel.port, self.yodel.internal
 
-    def write(self, hook="", more="", spaces='[{name: /, auth: required, webhook: main, personal_room: "user:{user}"}]', url=None):
+    def write(self, hook="", more="", spaces=SPACES, url=None, routes=ROUTES):
         (self.path / "secret").write_text(SECRET)
         (self.path / "secret").chmod(0o600)
         url = url or self.backend.url("/hook")
-        text = LISTEN + f"namespaces: {spaces}\n" + WEBSOCKETS + EVENTS
+        text = LISTEN + f"namespaces: {spaces}\n" + routes
         if "auth:" not in more:
             text += "auth: {methods: [webhook], anonymous: true}\n"
         text += f"webhooks: [{{name: main, url: '{url}', secret_file: {self.path}/secret{hook}}}]\n{more}\n"

@@ -9,6 +9,10 @@ from harness import WebSocket, equal, eventually, http, run
 from hooked_server import Hooked, Hooks
 from redis_server import RedisServer
 from sio_client import ConnectError
+from slow_redis import SlowRedis
+
+
+DURABLE = ", queue: {durable: redis}"
 
 
 def node(backend, redis, name, lease="1s", hook="", **options):
@@ -100,6 +104,93 @@ def test_readers_of_events_are_recorded_too():
             equal([event.get("node_lost", False) for event in gone], [False, True, True])
             equal({(event["socket"]["user"], event["socket"]["transport"]) for event in gone}, {("ann", "eventsource")})
             recorded(redis, 0)
+
+
+def has_record(redis, sid):
+    return any(sid.encode() in text for key in redis.call("KEYS", "yodel:hooked:*") for text in redis.call("HVALS", key))
+
+
+def check_recorded_ahead(first, **options):
+    """first: the kind of the first event that the back end has of a socket.  Redis is slower than the back end."""
+    found = {}
+
+    def look(event):
+        found.setdefault((event["socket"]["sid"], event["kind"]), has_record(redis, event["socket"]["sid"]))
+        return {"user": "ann"} if event["kind"] == "connect" else {}
+
+    with RedisServer() as redis, contextlib.closing(SlowRedis(redis, b"$4\r\nHSET", 0.03)) as slow:
+        with contextlib.closing(Hooks({"connect": look, "connected": look})) as backend, node(backend, slow, "n1", **options) as server:
+            clients = [server.client() for _ in range(5)] + [WebSocket(server.port, "/ws/lobby") for _ in range(5)]
+            backend.until("connected", 10)
+            for client in clients:
+                client.close()
+            backend.until("disconnected", 10)
+            asked = [is_there for (_, kind), is_there in found.items() if kind == first]
+            late = metric(server, "yodel_lease_writes_late_total")
+            equal(len(asked), 10)
+            assert asked.count(False) <= late, (asked, late)
+
+
+def test_a_back_end_is_asked_when_redis_knows():
+    check_recorded_ahead("connect")
+
+
+def test_a_back_end_is_told_when_redis_knows():
+    routes = 'websockets: [{path: "/ws/{room}", auth: none, webhook: main}]\n'
+    check_recorded_ahead("connected", hook=", kinds: [connected, disconnected]", spaces="[{name: /, auth: none, webhook: main}]", routes=routes)
+
+
+def test_a_back_end_is_asked_though_redis_hangs():
+    """And a socket that goes before Redis knows of it is asked for by nobody, or has its end."""
+    with RedisServer() as redis, contextlib.closing(Hooks({"connect": {"user": "ann"}})) as backend:
+        with node(backend, redis, "n1", lease="60s") as server:
+            redis.pause()
+            clients = [server.client(), WebSocket(server.port, "/ws/lobby")]
+            backend.until("connected", 2)
+            assert metric(server, "yodel_lease_writes_late_total") >= 2
+            for _ in range(5):
+                hasty = WebSocket(server.port, "/socket.io/?EIO=4&transport=websocket")
+                hasty.send_text("40")
+                hasty.close()
+            for client in clients:
+                client.close()
+            redis.resume()
+            backend.until("disconnected", 2)
+            eventually(lambda: set(ends(backend)) == {event["socket"]["sid"] for event in backend.of("connect")}, "each has its end")
+            recorded(redis, 0)
+
+
+def check_not_stored(connect):
+    with RedisServer() as redis, contextlib.closing(SlowRedis(redis, b"'XADD'", None)) as hole:
+        with contextlib.closing(Hooks({"connect": {"user": "ann"}})) as backend:
+            with node(backend, hole, "n1", hook=DURABLE) as one, node(backend, redis, "n2", hook=DURABLE):
+                client = connect(one)
+                die(one)
+                end, told = backend.until("disconnected")[0], backend.of("connected")
+                equal([(event["node_lost"], event["id"], event["socket"]) for event in told], [(True, end["id"] + "-c", end["socket"])])
+                assert told[0]["seq"] < end["seq"], (told, end)
+                recorded(redis, 0)
+                client.close()
+
+
+def test_a_survivor_tells_what_was_not_stored():
+    """`connected`, under the id that it would have had."""
+    check_not_stored(lambda server: server.client())
+    check_not_stored(lambda server: WebSocket(server.port, "/ws/lobby"))
+
+
+def test_what_was_stored_is_told_once():
+    with RedisServer() as redis, contextlib.closing(Hooks({"connect": {"user": "ann"}})) as backend:
+        with node(backend, redis, "n1", hook=DURABLE) as one, node(backend, redis, "n2", hook=DURABLE):
+            clients = [one.client(), WebSocket(one.port, "/ws/lobby")]
+            backend.until("connected", 2)
+            eventually(lambda: not has_record(redis, '"connecting"'), "Redis knows that it was stored")
+            die(one)
+            backend.until("disconnected", 2)
+            equal(len(backend.of("connected")), 2)
+            assert all(event["id"].endswith("-c") and "node_lost" not in event for event in backend.of("connected"))
+            for client in clients:
+                client.close()
 
 
 def test_a_node_that_comes_back_tells_by_itself():

@@ -330,6 +330,86 @@ static void test_hook_bounds_heed_the_status_of_long_answers(void **state)
     end();
 }
 
+/* ---- lanes that wait ---- */
+
+static void test_hook_bounds_wait_until_they_may_go(void **state)
+{
+    struct client a = enter("a"), b = enter("b");
+
+    begin();
+    open_lane(&a);
+    open_lane(&b);
+    yg_lane_wait(a.lane);
+    pushed(&a, YG_HOOK_CONNECT, "1");
+    pushed(&a, YG_HOOK_CONNECTED, "2");
+    pushed(&b, YG_HOOK_EVENT, "3");
+    pass(600);
+    assert_int_equal(world.num_calls, 1);
+    yg_lane_go(a.lane);
+    assert_int_equal(world.num_calls, 2);
+    answer(1, 204, "");
+    answer(2, 204, "");
+    answer(0, 204, "");
+    yg_lane_wait(b.lane); /* with nothing in it */
+    yg_lane_go(b.lane);
+    pushed(&b, YG_HOOK_EVENT, "4");
+    yg_lane_wait(b.lane); /* what is on its way already has its answer */
+    pushed(&b, YG_HOOK_EVENT, "5");
+    answer(3, 204, "");
+    assert_int_equal(world.num_calls, 4);
+    yg_lane_go(b.lane);
+    answer(4, 204, "");
+    logged("1+ 2+ 3+ 4+ 5+ ");
+    yg_lane_leave(a.lane);
+    yg_lane_leave(b.lane);
+    end();
+}
+
+/* Its client does not wait for longer than for any other answer. */
+static void test_hook_bounds_wait_for_no_longer_than_clients(void **state)
+{
+    struct client a = enter("a");
+
+    begin();
+    open_lane(&a);
+    yg_lane_wait(a.lane);
+    pushed(&a, YG_HOOK_CONNECT, "1");
+    for (unsigned i = 0; i < 30; i++)
+        pass(500);
+    logged("1- ");
+    yg_lane_leave(a.lane); /* it is not freed yet */
+    yg_lane_go(a.lane);
+    end();
+}
+
+/* Left, with and without something in it; and at the end of the webhook. */
+static void test_hook_bounds_wait_though_they_were_left(void **state)
+{
+    struct client a = enter("a"), b = enter("b"), c = enter("c");
+
+    begin();
+    open_lane(&a);
+    open_lane(&b);
+    open_lane(&c);
+    yg_lane_wait(a.lane);
+    yg_lane_wait(b.lane);
+    yg_lane_wait(c.lane);
+    pushed(&a, YG_HOOK_DISCONNECTED, "1");
+    pushed(&c, YG_HOOK_DISCONNECTED, "2");
+    yg_lane_leave(a.lane);
+    yg_lane_leave(b.lane);
+    yg_lane_leave(c.lane);
+    yg_lane_go(b.lane);
+    assert_int_equal(world.num_calls, 0);
+    yg_lane_go(a.lane);
+    answer(0, 204, "");
+    logged("1+ ");
+    yg_hook_end(world.hook, NULL, NULL);
+    logged("2- ");
+    yg_lane_go(c.lane);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +424,9 @@ int main(void)
         cmocka_unit_test(test_hook_bounds_an_end_without_memory),
         cmocka_unit_test(test_hook_bounds_an_end_with_no_memory_at_all),
         cmocka_unit_test(test_hook_bounds_heed_the_status_of_long_answers),
+        cmocka_unit_test(test_hook_bounds_wait_until_they_may_go),
+        cmocka_unit_test(test_hook_bounds_wait_for_no_longer_than_clients),
+        cmocka_unit_test(test_hook_bounds_wait_though_they_were_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

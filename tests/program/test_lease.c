@@ -19,6 +19,7 @@ static const struct yg_lease_record sample = {.webhook = "ma\"in",
                                               .since_ms = 1700000000123,
                                               .has_lane = true,
                                               .lane = 63,
+                                              .is_connecting = true,
                                               .socket = {"{\"sid\":\"a\",\"meta\":[1]}", 22}};
 
 static int round_trip(struct yg_lease_record *ret_record, struct yg_text *text)
@@ -43,6 +44,7 @@ static void test_lease_record(void **state)
     assert_int_equal(record.seq, 1024);
     assert_true(record.has_lane);
     assert_int_equal(record.lane, 63);
+    assert_true(record.is_connecting);
     assert_true(yodel_str_eq(record.socket, sample.socket));
     yg_record_done(&record);
     yg_text_done(&text);
@@ -81,8 +83,19 @@ static void test_lease_records_without_lane(void **state)
                  "1 {\"webhook\":\"a\",\"namespace\":\"/\",\"since\":1,%s\"socket\":{}}", lanes[i]);
         assert_int_equal(yg_record_read("a", yodel_str_of(text), &record), 0);
         assert_false(record.has_lane);
+        assert_false(record.is_connecting);
         yg_record_done(&record);
     }
+}
+
+static void test_lease_connected_id(void **state)
+{
+    char id[YG_RECORD_ID];
+
+    yg_record_connected_id("evt_p1", id);
+    assert_string_equal(id, "evt_p1-c");
+    yg_record_connected_id("0123456789012345678901234567890123456789012345678901234567890", id);
+    assert_string_equal(id, "012345678901234567890123456789012345678901234-c");
 }
 
 static void test_lease_records_that_are_none(void **state)
@@ -194,6 +207,7 @@ int main(void)
         cmocka_unit_test(test_lease_record),
         cmocka_unit_test(test_lease_record_out_of_memory),
         cmocka_unit_test(test_lease_records_without_lane),
+        cmocka_unit_test(test_lease_connected_id),
         cmocka_unit_test(test_lease_records_that_are_none),
         cmocka_unit_test(test_lease_notices),
         cmocka_unit_test(test_lease_notices_out_of_memory),
