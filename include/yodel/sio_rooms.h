@@ -89,6 +89,22 @@ YODEL_API int yodel_sio_namespace_on_room(yodel_sio_namespace *ns, yodel_sio_roo
 YODEL_API int yodel_sio_namespace_off_room(yodel_sio_namespace *ns, yodel_sio_room_fn *handler,
                                            void *user) YODEL_ANY_THREAD;
 
+/* room: borrowed for the call. */
+typedef void(yodel_sio_each_room_fn)(yodel_sio_namespace *ns, yodel_str room, void *user);
+
+/*
+ * Calls each for the rooms that handlers know: of all namespaces of sio, those of which CREATED was
+ * told, and DELETED not yet, the rooms of sockets' own ids included.  For a handler that begins to
+ * care for rooms that it has left alone before.  No event comes between two of the calls, so what
+ * is listed and what is told afterwards fit each other.
+ *
+ * each   not NULL; it may do anything
+ *
+ * Returns 0, -EINVAL, YODEL_ERR_STATE (not on loop 0).
+ */
+YODEL_API int yodel_sio_each_known_room(yodel_sio *sio, yodel_sio_each_room_fn *each,
+                                        void *user) YODEL_LOOP_THREAD;
+
 /* ---- history ---- */
 
 /*

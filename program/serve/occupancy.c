@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/load.h"
 #include "hook/members.h"
 #include "lease/notices.h"
 #include "serve/hooked.h"
@@ -19,9 +20,10 @@
 
 struct yg_occupancy {
     struct yg_state *state;
-    yodel_loop *loop;            /* NULL: it has ended */
-    void *places;                /* a tree of struct place, for tsearch(3) */
-    struct yg_occupants *shared; /* NULL without Redis */
+    yodel_loop *loop;               /* NULL: it has ended */
+    void *places;                   /* a tree of struct place, for tsearch(3) */
+    struct yg_occupants *shared;    /* NULL without Redis */
+    const struct yg_config *config; /* with which rooms were looked at */
 };
 
 /* A room that somebody is in, or was a moment ago. */
@@ -158,18 +160,26 @@ static const struct yg_room *options_of(const struct yg_occupancy *occupancy, yo
     return options != NULL && options->occupancy_events ? options : NULL;
 }
 
-static void occupy(struct yg_occupancy *occupancy, yodel_str ns_name, yodel_str room)
+/* NULL: nothing is told of it. */
+static struct place *find_or_make(struct yg_occupancy *occupancy, yodel_str ns_name, yodel_str room)
 {
     const struct yg_config *config = yg_state_loop_config(occupancy->state, occupancy->loop);
     const struct yg_namespace *ns = yg_namespace_find(config, ns_name);
     struct place *place = find(occupancy, ns_name, room);
     struct yg_hook *hook;
 
-    if (place == NULL && ns != NULL && options_of(occupancy, room) != NULL) {
-        hook = yg_hooks_find(occupancy->state, occupancy->loop, ns->webhook);
-        if (hook != NULL && (place = new_place(occupancy, hook, ns_name, room)) == NULL)
-            yg_hook_count_lost(hook);
-    }
+    if (place != NULL || ns == NULL || options_of(occupancy, room) == NULL)
+        return place;
+    hook = yg_hooks_find(occupancy->state, occupancy->loop, ns->webhook);
+    if (hook != NULL && (place = new_place(occupancy, hook, ns_name, room)) == NULL)
+        yg_hook_count_lost(hook);
+    return place;
+}
+
+static void occupy(struct yg_occupancy *occupancy, yodel_str ns, yodel_str room)
+{
+    struct place *place = find_or_make(occupancy, ns, room);
+
     if (place == NULL)
         return;
     place->is_empty = false;
@@ -177,6 +187,16 @@ static void occupy(struct yg_occupancy *occupancy, yodel_str ns_name, yodel_str 
     if (!place->is_told)
         tell(place, YG_HOOK_OCCUPIED, 1);
     place->is_told = true;
+}
+
+/* Somebody was in it before it was told of. */
+static void know(struct yg_occupancy *occupancy, yodel_str ns, yodel_str room)
+{
+    struct place *place =
+        find(occupancy, ns, room) == NULL ? find_or_make(occupancy, ns, room) : NULL;
+
+    if (place != NULL)
+        place->is_told = true;
 }
 
 static void vacate(struct yg_occupancy *occupancy, yodel_str ns, yodel_str room)
@@ -214,6 +234,51 @@ static void on_room(yodel_sio_namespace *ns, const yodel_sio_room_event *event, 
         occupy(occupancy, name, event->room);
     else if (event->change == YODEL_SIO_ROOM_DELETED)
         vacate(occupancy, name, event->room);
+}
+
+/* ---- a change of the configuration ---- */
+
+static void on_known(yodel_sio_namespace *ns, yodel_str room, void *user)
+{
+    struct yg_occupancy *occupancy = user;
+    const yodel_str name = yodel_sio_namespace_name(ns);
+    const struct yg_room *options = options_of(occupancy, room);
+
+    if (options == NULL)
+        return;
+    if (occupancy->shared != NULL)
+        yg_occupants_know(occupancy->shared, name, room, options);
+    else
+        know(occupancy, name, room);
+}
+
+static void on_changed(const char *path, const struct yg_option *option, void *user)
+{
+    bool *matters = user;
+
+    (void)option;
+    *matters = *matters || strncmp(path, "rooms", 5) == 0 || strncmp(path, "namespaces", 10) == 0 ||
+               strncmp(path, "webhooks", 8) == 0;
+}
+
+/* Looks at all rooms, so only where it may find one. */
+void yg_occupancy_change(struct yg_state *state)
+{
+    struct yg_occupancy *occupancy = state->occupancy;
+    const struct yg_config *config, *before;
+    bool matters = false;
+
+    if (occupancy == NULL || occupancy->loop == NULL)
+        return;
+    before = occupancy->config;
+    config = yg_state_loop_config(state, occupancy->loop);
+    if (before == config)
+        return;
+    yg_config_compare(before, config, on_changed, &matters);
+    occupancy->config = yg_config_ref(config);
+    yg_config_unref(before);
+    if (matters)
+        (void)yodel_sio_each_known_room(state->sio, on_known, occupancy);
 }
 
 /* ---- life ---- */
@@ -271,6 +336,7 @@ int yg_occupancy_start(struct yg_state *state)
     if (state->occupancy == NULL)
         return -ENOMEM;
     state->occupancy->state = state;
+    state->occupancy->config = yg_config_ref(state->first);
     if (state->redis != NULL) {
         state->occupancy->shared = yg_occupants_new(state);
         if (state->occupancy->shared == NULL)
@@ -310,5 +376,6 @@ void yg_occupancy_free(struct yg_occupancy *occupancy)
     if (occupancy == NULL)
         return;
     yg_occupants_free(occupancy->shared);
+    yg_config_unref(occupancy->config);
     free(occupancy);
 }

@@ -20,6 +20,9 @@ struct yg_occupancy;
 int yg_occupancy_start(struct yg_state *state);
 /* Has it told of the rooms of a namespace. */
 int yg_occupancy_watch(struct yg_state *state, yodel_sio_namespace *ns);
+/* Loop 0 has another configuration: rooms that are told of since then are counted, with nothing
+ * told of who is in them.  On loop 0. */
+void yg_occupancy_change(struct yg_state *state);
 /* Redis is there again.  On loop 0. */
 void yg_occupancy_redis_is_back(struct yg_state *state);
 /* What Redis is to know once the server has ended; ends: as of yg_occupants_send_end(). */

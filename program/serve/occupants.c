@@ -120,16 +120,17 @@ static struct spot *find_room(struct yg_occupants *of, yodel_str ns, yodel_str r
     return spot;
 }
 
-void yg_occupants_enter(struct yg_occupants *of, yodel_str ns, yodel_str room,
-                        const struct yg_room *options)
+/* NULL: nothing is to be told of it, or it was entered before. */
+static struct spot *enter(struct yg_occupants *of, yodel_str ns, yodel_str room,
+                          const struct yg_room *options)
 {
     struct spot *spot;
 
     if (of->loop == NULL)
-        return;
+        return NULL;
     spot = find_room(of, ns, room, options != NULL && yg_occupants_hook(of, ns) != NULL);
     if (spot == NULL || spot->is_in)
-        return;
+        return NULL;
     spot->is_in = true;
     of->num_left--;
     if (options != NULL)
@@ -137,6 +138,25 @@ void yg_occupants_enter(struct yg_occupants *of, yodel_str ns, yodel_str room,
     yg_spot_stop_waiting(spot);
     yg_spot_change(spot);
     yg_occupants_count(&of->rooms);
+    return spot;
+}
+
+void yg_occupants_enter(struct yg_occupants *of, yodel_str ns, yodel_str room,
+                        const struct yg_room *options)
+{
+    if (enter(of, ns, room, options) != NULL)
+        yg_occupants_flush(of);
+}
+
+/* As of another Redis that is told what back ends know. */
+void yg_occupants_know(struct yg_occupants *of, yodel_str ns, yodel_str room,
+                       const struct yg_room *options)
+{
+    struct spot *spot = enter(of, ns, room, options);
+
+    if (spot == NULL)
+        return;
+    spot->knows = spot->restores = true;
     yg_occupants_flush(of);
 }
 

@@ -24,6 +24,10 @@ int yg_occupants_start(struct yg_occupants *occupants, yodel_loop *loop);
  * no more, and only what is under way goes on. */
 void yg_occupants_enter(struct yg_occupants *occupants, yodel_str ns, yodel_str room,
                         const struct yg_room *options);
+/* The same of one that somebody has been in since before it was told of: nothing is told of that.
+ */
+void yg_occupants_know(struct yg_occupants *occupants, yodel_str ns, yodel_str room,
+                       const struct yg_room *options);
 /* The last one has left it. */
 void yg_occupants_leave(struct yg_occupants *occupants, yodel_str ns, yodel_str room,
                         const struct yg_room *options);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "serve/hooks.h"
+#include "serve/occupancy.h"
 #include "serve/state.h"
 
 /*
@@ -44,6 +45,8 @@ static void on_post(yodel_loop *loop, void *arg)
 
     take(present);
     yg_hooks_change(present->state, loop);
+    if (yodel_loop_index(loop) == 0)
+        yg_occupancy_change(present->state);
 }
 
 void yg_state_exchange(struct yg_state *state, const struct yg_config *config, struct yg_auth *auth)

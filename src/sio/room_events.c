@@ -335,6 +335,32 @@ int yodel_sio_namespace_on_room(yodel_sio_namespace *ns, yodel_sio_room_fn *hand
     return rc;
 }
 
+static bool is_any(const struct yd_map_node *node)
+{
+    (void)node;
+    return true;
+}
+
+/* The map changes in mail alone, which no callback runs. */
+int yodel_sio_each_known_room(yodel_sio *sio, yodel_sio_each_room_fn *each, void *user)
+{
+    struct yd_map_node *node;
+
+    if (sio == NULL || each == NULL)
+        return -EINVAL;
+    if (!yd_loop_is_current(sio->loops[0]))
+        return YODEL_ERR_STATE;
+    for (size_t slot = 0; (node = yd_map_next(&sio->told.rooms, &slot, is_any)) != NULL; slot++) {
+        for (; node != NULL; node = node->next) {
+            yodel_sio_namespace *ns;
+
+            memcpy(&ns, node->key.ptr, sizeof ns);
+            each(ns, (yodel_str){node->key.ptr + sizeof ns, node->key.len - sizeof ns}, user);
+        }
+    }
+    return 0;
+}
+
 static int remove_watches(struct yd_sio_config *config, const void *arg)
 {
     const struct removal *removal = arg;

@@ -61,8 +61,8 @@ def stop(server):
     equal(server.yodel.process.wait(LIMIT), 0)
 
 
-def told(backend, room=None):
-    """What was told of rooms: (kind, room), what was repeated once.  Events of a room come by turns."""
+def told(backend, room=None, known=()):
+    """What was told of rooms: (kind, room), what was repeated once.  Events of a room come by turns, of those that are known from vacated on."""
     with backend.changed:
         events = [event for event in backend.events if event["kind"] in ("occupied", "vacated")]
     seen, order, last = {}, [], {}
@@ -71,7 +71,7 @@ def told(backend, room=None):
             equal((event["kind"], event["room"], event["seq"]), seen[event["id"]])
             continue
         seen[event["id"]] = (event["kind"], event["room"], event["seq"])
-        before = last.get(event["room"], "vacated")
+        before = last.get(event["room"], "occupied" if event["room"] in known else "vacated")
         assert before != event["kind"], (event, [other for other in events if other["room"] == event["room"]])
         equal((event["count"], "socket" in event), (1 if event["kind"] == "occupied" else 0, False))
         last[event["room"]] = event["kind"]
@@ -79,9 +79,9 @@ def told(backend, room=None):
     return [pair for pair in order if room in (None, pair[1])]
 
 
-def until(backend, count, room=None):
-    assert backend.wait_for(lambda _: len(told(backend, room)) >= count), (count, told(backend, room))
-    return told(backend, room)
+def until(backend, count, room=None, known=()):
+    assert backend.wait_for(lambda _: len(told(backend, room, known)) >= count), (count, told(backend, room, known))
+    return told(backend, room, known)
 
 
 def held(redis):
@@ -432,6 +432,42 @@ def test_a_reload_that_changes_whether_it_is_told():
         two.client(auth={"rooms": ["r:2"]}).close()
         equal(until(backend, 2, room="r:2"), [("occupied", "r:2"), ("vacated", "r:2")])
         is_empty(redis)
+
+
+KNOWN = [f"r:{n}" for n in range(1, 5)]
+
+
+def test_a_reload_that_begins_to_tell():
+    """Who is there already counts from then on; back ends are told of the end alone."""
+    with nodes(2, events="false") as (redis, backend, (one, two)):
+        with one.client(auth={"rooms": ["r:1", "r:2", "r:3"]}) as first, two.client(auth={"rooms": ["r:1", "r:4"]}) as second:
+            for name, server in (("n0", one), ("n1", two)):
+                server.reload(KINDS, words(redis, name))
+            eventually(lambda: held(redis) == {"r:1": 2, "r:2": 1, "r:3": 1, "r:4": 1}, "Redis knows them")
+            equal(second.call("join", "r:2"), [])  # which is occupied
+            equal(first.call("leave", "r:3"), [])
+            equal(until(backend, 1, room="r:3", known=KNOWN), [("vacated", "r:3")])
+            equal(first.call("leave", "r:1"), [])
+            equal(first.call("leave", "r:2"), [])
+            equal(first.call("join", "r:5"), [])
+            equal(until(backend, 1, room="r:5", known=KNOWN), [("occupied", "r:5")])
+            equal([told(backend, f"r:{n}", KNOWN) for n in (1, 2, 4)], [[]] * 3)
+        for n in (1, 2, 4):
+            equal(until(backend, 1, room=f"r:{n}", known=KNOWN), [("vacated", f"r:{n}")])
+        is_empty(redis)
+
+
+def test_a_reload_of_a_node_alone_that_begins_to_tell():
+    with contextlib.closing(Hooks(JOINS)) as backend, Hooked(backend, hook=KINDS, more=rooms(events="false")) as server:
+        with server.client(auth={"rooms": ["r:1", "r:2"]}) as client:
+            server.reload(KINDS, rooms())
+            server.reload(KINDS, rooms(delay="1ms"))  # counts nothing twice
+            equal(client.call("leave", "r:1"), [])
+            equal(until(backend, 1, known=KNOWN), [("vacated", "r:1")])
+            equal(client.call("join", "r:1"), [])
+            equal(until(backend, 2, known=KNOWN), [("vacated", "r:1"), ("occupied", "r:1")])
+        until(backend, 4, known=KNOWN)
+        equal([told(backend, f"r:{n}", KNOWN) for n in (1, 2)], [[("vacated", "r:1"), ("occupied", "r:1"), ("vacated", "r:1")], [("vacated", "r:2")]])
 
 
 def test_namespaces_and_names_of_any_kind():

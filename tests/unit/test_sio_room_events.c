@@ -244,6 +244,50 @@ static void test_sio_room_events_are_in_one_order_for_all_loops(void **state)
     expect("+x x:B x:A x/B x/A -x +x x:A ");
 }
 
+static void on_known(yodel_sio_namespace *ns, yodel_str room, void *user)
+{
+    char *known = user;
+
+    assert_non_null(ns);
+    if (room.len != YD_ID_LEN)
+        strncat(known, room.ptr, room.len);
+}
+
+static void list_known(struct sio_sim *sim, void *arg)
+{
+    *(char *)arg = '\0';
+    assert_int_equal(yodel_sio_each_known_room(sim->sio, on_known, arg), 0);
+}
+
+static void test_sio_room_events_lists_what_is_known(void **state)
+{
+    struct sio_client a, b;
+    char known[100];
+
+    (void)state;
+    start(2);
+    sio_sim_connect(&world.sim, 1, &a);
+    sio_sim_connect(&world.sim, 1, &b);
+    sio_sim_on_loop(&world.sim, 0, list_known, known);
+    assert_string_equal(known, "");
+    say(&a, "join", "x");
+    sio_sim_on_loop(&world.sim, 0, list_known, known);
+    assert_string_equal(known, "x");
+    say_alone(&b, "join", "x");
+    say_alone(&b, "join", "y");
+    say_alone(&a, "leave", "x");
+    sio_sim_run(&world.sim);
+    sio_sim_on_loop(&world.sim, 0, list_known, known);
+    assert_int_equal(strlen(known), 2);
+    sio_sim_leave(&b);
+    sio_sim_run(&world.sim);
+    sio_sim_on_loop(&world.sim, 0, list_known, known);
+    assert_string_equal(known, "");
+    assert_int_equal(yodel_sio_each_known_room(world.sim.sio, on_known, known), YODEL_ERR_STATE);
+    assert_int_equal(yodel_sio_each_known_room(NULL, on_known, known), -EINVAL);
+    assert_int_equal(yodel_sio_each_known_room(world.sim.sio, NULL, known), -EINVAL);
+}
+
 static void join_both(struct sio_sim *sim, void *arg)
 {
     (void)arg;
@@ -695,6 +739,7 @@ int main(void)
         TEST(test_sio_room_events_are_those_of_node),
         TEST(test_sio_room_events_know_the_room_of_an_id),
         TEST(test_sio_room_events_are_in_one_order_for_all_loops),
+        TEST(test_sio_room_events_lists_what_is_known),
         TEST(test_sio_room_events_tell_what_targets_do),
         TEST(test_sio_room_events_are_told_until_the_end),
         TEST(test_sio_room_events_tell_what_middleware_joins),

@@ -111,6 +111,27 @@ static void note(const struct program *p, yodel_sio_room_change change, const ch
     }
 }
 
+static void on_known(yodel_sio_namespace *ns, yodel_str room, void *user)
+{
+    const yodel_sio_room_event *event = user;
+
+    if (yodel_sio_namespace_name(ns).len == 0)
+        abort();
+    if (event->change == YODEL_SIO_ROOM_CREATED && yodel_str_eq(event->room, room))
+        ((yodel_sio_room_event *)user)->size = 0;
+}
+
+static void look_at_known(struct service *service, const yodel_sio_room_event *event)
+{
+    yodel_sio_room_event wanted = *event;
+    struct program *p = service->p;
+
+    if (yodel_sio_each_known_room(service->sio, on_known, &wanted) < 0)
+        broken(p, "rooms: those that are known are not listed on loop %d", p->current);
+    if (event->change == YODEL_SIO_ROOM_CREATED && wanted.size > 0)
+        broken(p, "rooms: one that is created is not known");
+}
+
 static void on_room(yodel_sio_namespace *ns, const yodel_sio_room_event *event, void *user)
 {
     struct service *service = user;
@@ -124,6 +145,7 @@ static void on_room(yodel_sio_namespace *ns, const yodel_sio_room_event *event, 
     (void)snprintf(id, sizeof id, "%" YODEL_PRI, YODEL_ARG(event->socket_id));
     say(p, "room: %d %s %s", event->change, place, id);
     note(p, event->change, place, id);
+    look_at_known(service, event);
     act(p, NULL, NULL);
 }
 
