@@ -40,6 +40,13 @@ static void take_out(struct yg_http_call *call)
 
 /* ---- the end of a call ---- */
 
+static int start(struct yg_http_call *call)
+{
+    const int rc = yg_wire_begin(call);
+
+    return rc == -ENOENT ? yg_transfer_begin(call) : rc;
+}
+
 /* Begins those that wait, as far as there are connections. */
 static void begin_next(struct yg_http_client *client)
 {
@@ -49,7 +56,7 @@ static void begin_next(struct yg_http_client *client)
            (call = client->waiting.first) != NULL) {
         take_out(call);
         append(&client->running, call);
-        if (yg_transfer_begin(call) < 0)
+        if (start(call) < 0)
             yg_http_call_fail(call, -ENOMEM);
     }
 }
@@ -81,9 +88,10 @@ static void detach(struct yg_http_call *call)
     call->client->num_active--;
 }
 
-/* transfer   what the reply's content stands in, which carries nothing any more; NULL: none */
+/* transfer, reader   what the reply's content stands in, which carries nothing any more; NULL: none
+ */
 static void reply_to(struct yg_http_call *call, struct yg_transfer *transfer,
-                     struct yg_http_reply *reply)
+                     struct yg_reply_reader *reader, struct yg_http_reply *reply)
 {
     struct yg_http_client *client = call->client;
     const bool was_replying = client->is_replying;
@@ -93,6 +101,7 @@ static void reply_to(struct yg_http_call *call, struct yg_transfer *transfer,
     call->fn(reply, call->user);
     client->is_replying = was_replying;
     free(call);
+    yg_wire_release_reader(client, reader);
     if (client->is_freed) {
         yg_transfer_free(transfer);
         if (!was_replying)
@@ -104,6 +113,21 @@ static void reply_to(struct yg_http_call *call, struct yg_transfer *transfer,
     begin_next(client);
 }
 
+/* The connection is there that the call goes on with. */
+static void connected(struct yg_transfer *transfer)
+{
+    struct yg_http_call *call = transfer->call;
+    struct yg_http_client *client = call->client;
+    const int rc = yg_wire_take(transfer);
+
+    yg_transfer_end(transfer);
+    yg_transfer_release(client, transfer);
+    if (call->wire != NULL)
+        client->num_running++;
+    else
+        yg_http_call_fail(call, rc == -ENOMEM ? rc : -EIO);
+}
+
 void yg_http_client_done(struct yg_transfer *transfer, CURLcode code)
 {
     struct yg_http_call *call = transfer->call;
@@ -111,10 +135,25 @@ void yg_http_client_done(struct yg_transfer *transfer, CURLcode code)
 
     if (yg_transfer_again(transfer, code))
         return;
+    if (code == CURLE_OK && transfer->is_to_wire) {
+        connected(transfer);
+        return;
+    }
     detach(call);
     yg_transfer_reply(transfer, code, &reply);
     yg_transfer_end(transfer);
-    reply_to(call, transfer, &reply);
+    reply_to(call, transfer, NULL, &reply);
+}
+
+void yg_http_client_answered(struct yg_http_call *call, struct yg_reply_reader *reader, int result,
+                             const char *text)
+{
+    struct yg_http_reply reply = {.result = result, .error = text};
+
+    detach(call);
+    if (reader != NULL)
+        yg_wire_reply(reader, &reply);
+    reply_to(call, NULL, reader, &reply);
 }
 
 static const char *error_of(int result)
@@ -134,7 +173,9 @@ static void on_time(yodel_timer *timer, void *user)
     detach(call);
     if (transfer != NULL)
         yg_transfer_end(transfer);
-    reply_to(call, transfer, &reply);
+    if (call->wire != NULL)
+        yg_wire_drop(call->wire);
+    reply_to(call, transfer, NULL, &reply);
 }
 
 /* ---- a new call ---- */
@@ -283,6 +324,7 @@ static struct yg_http_call *make_call(struct yg_http_client *client,
     yodel_timer_init(&call->timer, client->loop, on_time, call);
     at = (char *)((struct curl_slist *)(call + 1) + wanted->num_headers + wanted->num_own);
     copy_headers(call, copy_url(call, at, request->url), request, wanted);
+    yg_wire_look(call);
     return call;
 }
 
@@ -295,7 +337,7 @@ static int begin(struct yg_http_call *call)
         return 0;
     }
     append(&client->running, call);
-    return yg_transfer_begin(call);
+    return start(call);
 }
 
 int yg_http_client_send(struct yg_http_client *client, const struct yg_http_request *request,
@@ -340,6 +382,8 @@ void yg_http_call_cancel(struct yg_http_call *call)
         yg_transfer_end(transfer);
         yg_transfer_release(client, transfer);
     }
+    if (call->wire != NULL)
+        yg_wire_drop(call->wire);
     free(call);
     begin_next(client);
 }
@@ -362,6 +406,8 @@ static void drop_calls(struct yg_call_list *list)
         if (transfer != NULL)
             yg_transfer_end(transfer);
         yg_transfer_free(transfer);
+        if (call->wire != NULL)
+            yg_wire_drop(call->wire);
         free(call);
     }
 }
@@ -378,6 +424,7 @@ void yg_http_client_free(struct yg_http_client *client)
         client->idle = transfer->next;
         yg_transfer_free(transfer);
     }
+    yg_wires_stop(client);
     yg_sockets_stop(client);
     client->is_freed = true;
     if (!client->is_replying)

@@ -22,6 +22,7 @@
 struct yg_http_client;
 struct curl_slist;
 struct yg_transfer;
+struct yg_reply_reader;
 
 /* One request, from yg_http_client_send() to its reply or yg_http_call_cancel(). */
 struct yg_http_call;
@@ -88,7 +89,9 @@ struct yg_http_reply {
     uint32_t retry_after_ms; /* Retry-After, in seconds or as a date; at most an hour; 0: none */
     uint32_t max_age_s;      /* max-age of Cache-Control; 0: none, or no-store, no-cache, private */
     uint64_t took_us;        /* since the call, also of an error */
-    const struct yg_transfer *transfer; /* the client's; NULL: there are no headers */
+    /* The client's: one of them; NULL after an error. */
+    const struct yg_transfer *transfer;
+    const struct yg_reply_reader *reader;
 };
 
 /* The n-th value of a header of an answer, valid as long as the reply; NULL: there is none. */

@@ -219,10 +219,20 @@ static bool set_body(CURL *easy, yodel_str body)
            curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len) == CURLE_OK;
 }
 
+/* Whether it only makes a connection, which is no other's. */
+static bool set_to_wire(struct yg_transfer *transfer, bool is_to_wire)
+{
+    if (transfer->is_to_wire == is_to_wire)
+        return true;
+    transfer->is_to_wire = is_to_wire;
+    return curl_easy_setopt(transfer->easy, CURLOPT_CONNECT_ONLY, is_to_wire ? 1L : 0L) == CURLE_OK;
+}
+
 static bool set_call(struct yg_transfer *transfer, const struct yg_http_call *call)
 {
     return set_url(transfer, call) && set_connect_timeout(transfer, call) &&
-           set_again(transfer, false) && (call->is_get || set_body(transfer->easy, call->body)) &&
+           set_again(transfer, false) && set_to_wire(transfer, call->is_plain) &&
+           (call->is_get || set_body(transfer->easy, call->body)) &&
            set_method(transfer, call->is_get) &&
            curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, call->headers) == CURLE_OK;
 }
@@ -236,6 +246,8 @@ int yg_transfer_begin(struct yg_http_call *call)
 
     if (yg_sockets_start(client) < 0)
         return -ENOMEM;
+    if (call->is_plain)
+        yg_wire_make_room(client);
     transfer = take_idle(client, call);
     if (transfer == NULL && (transfer = make(client)) == NULL)
         return -ENOMEM;
@@ -263,6 +275,8 @@ bool yg_transfer_again(struct yg_transfer *transfer, CURLcode code)
     CURLM *multi = transfer->call->client->multi;
     long num_made = 1;
 
+    if (transfer->is_to_wire)
+        return false;
     if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING)
         return false;
     curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &num_made);
@@ -316,18 +330,20 @@ static const char *header(const struct yg_transfer *transfer, const char *name, 
 
 const char *yg_http_reply_header(const struct yg_http_reply *reply, const char *name, size_t n)
 {
+    if (reply->reader != NULL)
+        return yg_reply_reader_header(reply->reader, name, n);
     return reply->transfer != NULL ? header(reply->transfer, name, n) : NULL;
 }
 
-static void read_headers(const struct yg_transfer *transfer, struct yg_http_reply *reply)
+void yg_transfer_read_headers(struct yg_http_reply *reply)
 {
     struct yg_cache_control control = {0};
-    const char *value = header(transfer, "Content-Type", 0);
+    const char *value = yg_http_reply_header(reply, "Content-Type", 0);
 
     reply->is_json = value != NULL && yg_is_json_type(value);
-    if ((value = header(transfer, "Retry-After", 0)) != NULL)
+    if ((value = yg_http_reply_header(reply, "Retry-After", 0)) != NULL)
         reply->retry_after_ms = yg_retry_after_ms(value, yg_clock_wall_ms() / 1000);
-    for (size_t n = 0; (value = header(transfer, "Cache-Control", n)) != NULL; n++)
+    for (size_t n = 0; (value = yg_http_reply_header(reply, "Cache-Control", n)) != NULL; n++)
         yg_cache_control_add(&control, value);
     reply->max_age_s = yg_cache_control_age_s(&control);
 }
@@ -383,6 +399,6 @@ void yg_transfer_reply(struct yg_transfer *transfer, CURLcode code, struct yg_ht
     if (reply->result == 0 || (reply->result == -E2BIG && transfer->has_head && status >= 200)) {
         reply->transfer = transfer;
         reply->status = (unsigned)status;
-        read_headers(transfer, reply);
+        yg_transfer_read_headers(reply);
     }
 }

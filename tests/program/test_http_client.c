@@ -373,27 +373,38 @@ static void test_http_client_is_told_addresses(void **state)
 /* A script: each is posted when the one before it was answered. */
 static const char *const *script;
 static yodel_str script_body;
+static bool script_has_tls;
+
+static void post_script(unsigned n)
+{
+    const char *url = script_has_tls ? world_tls_url("127.0.0.1", script[n]) : world_url(script[n]);
+
+    CHECK(world_post(n, url, script_body, LONG_MS) == 0);
+}
 
 static void post_next(unsigned n)
 {
     if (script[n + 1] != NULL)
-        CHECK(world_post(n + 1, world_url(script[n + 1]), script_body, LONG_MS) == 0);
+        post_script(n + 1);
 }
 
 static void post_first(void)
 {
-    CHECK(world_post(0, world_url(script[0]), script_body, LONG_MS) == 0);
+    post_script(0);
 }
 
 static void run_script(const char *const *paths, yodel_str body)
 {
+    struct yg_http_client_options options = plain;
+
+    options.ca = world_cert();
     forget(NULL);
     script = paths;
     script_body = body;
     world.on_reply = post_next;
     for (world.expected = 0; paths[world.expected] != NULL;)
         world.expected++;
-    world_run(&plain, post_first);
+    world_run(&options, post_first);
     for (unsigned n = 0; n < world.expected; n++)
         assert_int_equal(world.got[n].result, 0);
 }
@@ -403,9 +414,39 @@ static void test_http_client_keeps_connections(void **state)
     static const char *const paths[] = {"/echo",        "/status/500", "/echo",
                                         "/large/90000", "/echo",       NULL};
 
-    run_script(paths, YODEL_STR("{}"));
-    assert_int_equal(number_of(4, "connection"), number_of(0, "connection"));
-    assert_int_equal(number_of(4, "served"), 5);
+    for (unsigned i = 0; i < 2; i++) {
+        script_has_tls = i == 1;
+        run_script(paths, YODEL_STR("{}"));
+        assert_int_equal(number_of(4, "connection"), number_of(0, "connection"));
+        assert_int_equal(number_of(4, "served"), 5);
+    }
+}
+
+/* To two servers in turn: the one's connection makes room for the other's. */
+static void post_in_turn(unsigned n)
+{
+    if (n < 3)
+        CHECK(world_post(n + 1, n % 2 == 0 ? world_unix_url("/echo") : world_url("/echo"),
+                         YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void post_first_in_turn(void)
+{
+    CHECK(world_post(0, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void test_http_client_bounds_connections(void **state)
+{
+    struct yg_http_client_options options = plain;
+
+    for (options.in_flight = 1; options.in_flight <= 2; options.in_flight++) {
+        forget(state);
+        world.expected = 4;
+        world.on_reply = post_in_turn;
+        world_run(&options, post_first_in_turn);
+        for (unsigned n = 0; n < 4; n++)
+            assert_int_equal(number_of(n, "served"), options.in_flight == 1 ? 1 : 1 + n / 2);
+    }
 }
 
 static void test_http_client_sends_anew_on_another_connection(void **state)
@@ -416,9 +457,10 @@ static void test_http_client_sends_anew_on_another_connection(void **state)
     char *body = malloc(large);
 
     memset(body, 'b', large);
-    for (unsigned i = 0; i < 2; i++) {
-        const yodel_str sent = i == 0 ? YODEL_STR("{}") : (yodel_str){body, large};
+    for (unsigned i = 0; i < 4; i++) {
+        const yodel_str sent = i % 2 == 0 ? YODEL_STR("{}") : (yodel_str){body, large};
 
+        script_has_tls = i >= 2;
         run_script(paths, sent);
         for (unsigned n = 2; n <= 6; n += 2) {
             assert_int_equal(number_of(n, "served"), 1);
@@ -728,6 +770,7 @@ int main(void)
         RUN(test_http_client_shares_authorities),
         RUN(test_http_client_is_told_addresses),
         RUN(test_http_client_keeps_connections),
+        RUN(test_http_client_bounds_connections),
         RUN(test_http_client_sends_anew_on_another_connection),
         RUN(test_http_client_waits_for_connections),
         RUN(test_http_client_times_out_those_that_wait),
