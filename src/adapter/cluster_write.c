@@ -151,45 +151,37 @@ int yd_cluster_put_fetch(const struct yodel_allocator *mem, struct yd_buf *data,
     return writer.rc;
 }
 
-/* An answer: the request's id, and one member. */
+/* An answer: the request's id, and value between what begins a member and what ends it. */
 static int put_answer(const struct yodel_allocator *mem, struct yd_buf *data, yodel_str request,
-                      yodel_str name, yodel_str value)
+                      const char *begin, yodel_str value, const char *end)
 {
     struct writer writer = {mem, data, 0};
 
     raw(&writer, YODEL_STR("{\"requestId\":"));
     quoted(&writer, request);
-    raw(&writer, YODEL_STR(",\""));
-    raw(&writer, name);
-    raw(&writer, YODEL_STR("\":"));
+    raw(&writer, yodel_str_of(begin));
     raw(&writer, value);
-    raw(&writer, YODEL_STR("}"));
+    raw(&writer, yodel_str_of(end));
     return writer.rc;
 }
 
 int yd_cluster_put_sockets(const struct yodel_allocator *mem, struct yd_buf *data,
                            yodel_str request, yodel_str sockets)
 {
-    return put_answer(mem, data, request, YODEL_STR("sockets"), sockets);
+    return put_answer(mem, data, request, ",\"sockets\":", sockets, "}");
 }
 
 int yd_cluster_put_value(const struct yodel_allocator *mem, struct yd_buf *data, yodel_str request,
                          yodel_str value)
 {
-    return put_answer(mem, data, request, YODEL_STR("packet"), value);
+    return put_answer(mem, data, request, ",\"packet\":", value, "}");
 }
 
 int yd_cluster_put_arguments(const struct yodel_allocator *mem, struct yd_buf *data,
                              yodel_str request, yodel_str elements)
 {
-    struct writer writer = {mem, data, 0};
-
-    raw(&writer, YODEL_STR("{\"requestId\":"));
-    quoted(&writer, request);
-    raw(&writer, YODEL_STR(",\"packet\":["));
-    raw(&writer, elements);
-    raw(&writer, YODEL_STR("],\"" YD_OWN_ALL_ARGUMENTS "\":true}"));
-    return writer.rc;
+    return put_answer(mem, data, request, ",\"packet\":[", elements,
+                      "],\"" YD_OWN_ALL_ARGUMENTS "\":true}");
 }
 
 int yd_cluster_put_count(const struct yodel_allocator *mem, struct yd_buf *data, yodel_str request,
@@ -198,7 +190,7 @@ int yd_cluster_put_count(const struct yodel_allocator *mem, struct yd_buf *data,
     char text[11];
 
     (void)snprintf(text, sizeof text, "%" PRIu32, count);
-    return put_answer(mem, data, request, YODEL_STR("clientCount"), yodel_str_of(text));
+    return put_answer(mem, data, request, ",\"clientCount\":", yodel_str_of(text), "}");
 }
 
 int yd_cluster_put_server_side(const struct yodel_allocator *mem, struct yd_buf *data,
