@@ -103,7 +103,8 @@ static void on_over(void *owner)
 
 /* ---- rooms ---- */
 
-void yg_event_personal(struct yg_state *state, const char *user, char *room, size_t size)
+/* The room of that user's own, "" if there is none. */
+static void find_personal(struct yg_state *state, const char *user, char *room, size_t size)
 {
     const char *pattern = yg_spaces_room(&state->service.spaces, "/");
 
@@ -111,9 +112,17 @@ void yg_event_personal(struct yg_state *state, const char *user, char *room, siz
         room[0] = '\0';
 }
 
-/* The personal room is the token's, too. */
-static int of_token(struct yg_state *state, const struct yg_token *token,
-                    struct yg_event_names *names)
+static bool has_name(const struct yg_event_names *names, const char *name)
+{
+    for (size_t i = 0; i < names->num; i++) {
+        if (strcmp(names->items[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+int yg_event_of_token(struct yg_state *state, const struct yg_token *token, const char *user,
+                      struct yg_event_names *names)
 {
     char personal[512];
 
@@ -121,15 +130,15 @@ static int of_token(struct yg_state *state, const struct yg_token *token,
         yg_arena_take_array(&names->arena, token->grants.num_rooms + 1, sizeof(*names->items));
     if (names->items == NULL)
         return 503;
-    for (size_t i = 0; i < token->grants.num_rooms; i++)
-        names->items[names->num++] = token->grants.rooms[i];
-    yg_event_personal(state, token->user, personal, sizeof(personal));
-    if (personal[0] != '\0') {
-        names->items[names->num] = yg_arena_dup(&names->arena, personal);
-        if (names->items[names->num++] == NULL)
-            return 503;
+    for (size_t i = 0; i < token->grants.num_rooms; i++) {
+        if (!has_name(names, token->grants.rooms[i]))
+            names->items[names->num++] = token->grants.rooms[i];
     }
-    return 0;
+    find_personal(state, user, personal, sizeof(personal));
+    if (personal[0] == '\0' || has_name(names, personal))
+        return 0;
+    names->items[names->num] = yg_arena_dup(&names->arena, personal);
+    return names->items[names->num++] != NULL ? 0 : 503;
 }
 
 int yg_event_query(yodel_request *req, size_t max, struct yg_event_names *names)
@@ -174,8 +183,9 @@ static int find_names(const struct yg_event_path *path, yodel_request *req,
 {
     const struct yg_config *config = yg_state_loop_config(path->state, yodel_request_loop(req));
     const size_t max = config->limits.rooms_per_socket;
-    const int status = path->options->rooms == YG_EVENTS_TOKEN ? of_token(path->state, token, names)
-                                                               : of_query(req, token, max, names);
+    const int status = path->options->rooms == YG_EVENTS_TOKEN
+                           ? yg_event_of_token(path->state, token, token->user, names)
+                           : of_query(req, token, max, names);
 
     return status == 0 && names->num > max ? 403 : status;
 }

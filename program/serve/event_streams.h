@@ -25,8 +25,9 @@ struct yg_event_names {
 
 /* Those of rooms=a,b of the query, at most max.  Returns 0, or the status to refuse with. */
 int yg_event_query(yodel_request *req, size_t max, struct yg_event_names *names);
-/* The room of that user's own, "" if there is none.  room: of size bytes. */
-void yg_event_personal(struct yg_state *state, const char *user, char *room, size_t size);
+/* Those that a token names, and that of the user's own.  The same. */
+int yg_event_of_token(struct yg_state *state, const struct yg_token *token, const char *user,
+                      struct yg_event_names *names);
 
 /* Begins to answer req.  Returns 0 or negative, then on_close is not called. */
 int yg_event_begin(struct yg_state *state, yodel_request *req, yodel_sse_close_fn *on_close,

@@ -90,18 +90,15 @@ static int enter_wanted(struct reader *reader, const struct yg_hook_result *said
 static int enter_given(struct reader *reader, const struct yg_hook_result *said)
 {
     struct yg_guest *guest = &reader->guest;
-    const struct yg_grants *grants = &guest->token.grants;
-    char personal[512];
-    int rc = 0;
+    struct yg_event_names names = {0};
+    int status = yg_event_of_token(guest->state, &guest->token, guest->user, &names), rc = 0;
 
-    for (size_t i = 0; i < grants->num_rooms && rc == 0; i++)
-        rc = yg_guest_join(guest, grants->rooms[i]);
-    for (size_t i = 0; said != NULL && i < said->rooms.num && rc == 0; i++)
+    for (size_t i = 0; i < names.num && rc == 0 && status == 0; i++)
+        rc = yg_guest_join(guest, names.items[i]);
+    for (size_t i = 0; said != NULL && i < said->rooms.num && rc == 0 && status == 0; i++)
         rc = yg_guest_join(guest, said->rooms.items[i]);
-    yg_event_personal(guest->state, guest->user, personal, sizeof(personal));
-    if (rc == 0 && personal[0] != '\0')
-        rc = yg_guest_join(guest, personal);
-    return yg_visitor_status(rc);
+    yg_arena_clear(&names.arena);
+    return status != 0 ? status : yg_visitor_status(rc);
 }
 
 static int enter(struct yg_guest *guest, const struct yg_hook_result *said)

@@ -99,6 +99,17 @@ def test_a_websocket_ends_with_its_token():
         closed_with(websocket, 4001)
 
 
+def test_a_room_that_a_reader_has_twice_counts_once():
+    """The personal room may be among those of the token, as of a reader of whom a webhook is asked."""
+    with serve() as server:
+        shown = token("ann", yodel={"join": ["a", "b", "user:ann"]})
+        with Events(server, "/events", bearer(shown)) as events:
+            call(server, "POST", "emit", {"to": {"rooms": ["user:ann"]}, "event": "x", "args": [1]})
+            call(server, "POST", "emit", {"to": {"rooms": ["b"]}, "event": "x", "args": [2]})
+            equal([events.event()[1][0] for _ in range(2)], [1, 2])
+        equal(http(server.port, "GET", "/events", bearer(token("ann", yodel={"join": ["a", "b", "c"]}))).status, 403)
+
+
 def test_presence_and_history():
     with serve() as server:
         grants = {"join": ["seen"], "info": {"name": "Ann"}}
