@@ -13,7 +13,8 @@ typedef void(yd_call_fn)(struct yd_loop *loop, void *arg);
 
 /*
  * Calls fn(loop, arg) on loop, then free_arg(arg) (NULL: nothing).  Any thread; what one thread
- * calls runs in its order, also beside yd_loop_post() and operations.
+ * calls runs in its order, also beside yd_loop_post() and operations, but for those that it defers
+ * on its own loop, which are tasks: see yd_call_as_task().
  *
  * weight   bytes that wait with it, counted against max_mail; YD_CALL_CONTROL: it must not be
  *          refused
@@ -38,5 +39,13 @@ void yd_call_init(struct yd_call *call, size_t weight, yd_call_fn *fn, void *arg
  * while it is under way.  Returns 0, YODEL_ERR_CONGESTED, YODEL_ERR_CLOSED: fn is then not called.
  */
 int yd_call_post(struct yd_call *call, struct yd_loop *loop);
+
+/* Inside a call on loop: calls fn there in a task, after all operations that came ahead of this
+ * call, those that wait as tasks too.  The call has no weight then. */
+static inline void yd_call_as_task(struct yd_call *call, struct yd_loop *loop)
+{
+    call->weight = 0;
+    yd_loop_task(loop, &call->mail);
+}
 
 #endif

@@ -19,12 +19,13 @@
  *     old loop -> new loop   JOIN: the new socket joins the rooms and begins to note packets itself
  *     new loop -> old loop   TAIL: after all who looked for receivers before that have posted what
  *                            they send, copies what was noted meanwhile, and frees the lost socket
- *     old loop -> new loop   DONE: the notes are put together, each offset once
+ *     old loop -> new loop   DONE: after what that loop was sent ahead of it the notes are put
+ *                            together, each offset once
  *
  * so that no packet falls between the two sockets.
  */
 
-enum step { SEEK, JOIN, DONE };
+enum step { SEEK, JOIN, DONE, DONE_TASK };
 
 struct transfer {
     struct yd_call call;
@@ -331,6 +332,9 @@ static void run_transfer(struct yd_loop *loop, void *arg)
             send_on(transfer, transfer->from, SEEK);
         else
             send_on(transfer, transfer->to, JOIN);
+    } else if (transfer->step == DONE) { /* events of this loop's own thread may be tasks still */
+        transfer->step = DONE_TASK;
+        yd_call_as_task(&transfer->call, loop);
     } else if ((socket = find_new(transfer, loop)) == NULL) {
         free_transfer(transfer);
     } else if (transfer->step == JOIN) {

@@ -16,12 +16,13 @@
  *     the order     looks for the state
  *     new loop      JOIN: the socket joins the rooms, and notes what comes for it from now on
  *     the order     gathers what was emitted after the client's offset
- *     new loop      END: both are put together, each offset once
+ *     new loop      END: after what the loop was sent ahead of that both are put together, each
+ *                   offset once
  *
  * so that no packet falls in between.
  */
 
-enum step { OLD, JOIN, END };
+enum step { OLD, JOIN, END, END_TASK };
 
 static void run(struct yd_loop *loop, void *arg);
 
@@ -247,6 +248,11 @@ static void run(struct yd_loop *loop, void *arg)
         ask_next(restore);
         return;
     }
+    if (restore->step == END) { /* events of this loop's own thread may be tasks still */
+        restore->step = END_TASK;
+        yd_call_as_task(&restore->call, loop);
+        return;
+    }
     socket = find(restore);
     if (restore->step == JOIN && socket != NULL) {
         join(restore, socket);
@@ -254,7 +260,7 @@ static void run(struct yd_loop *loop, void *arg)
     }
     if (restore->step == JOIN && restore->found)
         give_back(restore);
-    else if (restore->step == END && socket != NULL)
+    else if (restore->step == END_TASK && socket != NULL)
         end(restore, socket);
     yd_sio_restore_free(restore);
 }

@@ -134,6 +134,13 @@ void loops_sim_run_one(struct loops_sim *sim, unsigned loop)
     leave(sim->loops[loop]);
 }
 
+void loops_sim_between(struct loops_sim *sim, unsigned loop, void (*fn)(void *arg), void *arg)
+{
+    enter(sim->loops[loop]);
+    fn(arg);
+    leave(sim->loops[loop]);
+}
+
 void loops_sim_run(struct loops_sim *sim)
 {
     for (unsigned round = 0; round < 6; round++)

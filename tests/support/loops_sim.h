@@ -41,5 +41,7 @@ void loops_sim_expect_told(struct loops_sim *sim, const char *expected);
 void loops_sim_run(struct loops_sim *sim);
 void loops_sim_run_one(struct loops_sim *sim, unsigned loop);
 void loops_sim_advance(struct loops_sim *sim, uint64_t ms);
+/* Calls fn(arg) as what that loop waits for does, between two of its turns. */
+void loops_sim_between(struct loops_sim *sim, unsigned loop, void (*fn)(void *arg), void *arg);
 
 #endif

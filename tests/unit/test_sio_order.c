@@ -360,6 +360,30 @@ static void test_sio_order_sends_what_overlaps_once(void **state)
     sio_sim_expect_nothing(&client);
 }
 
+/* The loop hears of the event first, but both between the same two turns. */
+static void apply_and_give_missed(void *arg)
+{
+    apply_all(&world.sim, NULL);
+    give_missed(world.waiting);
+}
+
+static void test_sio_order_sends_what_is_a_task_once(void **state)
+{
+    struct sio_client client;
+
+    emit("seen");
+    flush();
+    sio_sim_leave(&world.client);
+    world.holds_missed = true;
+    put_back(0, "1-1", &client);
+    emit("between");
+    loops_sim_between(&world.sim.base, 0, apply_and_give_missed, NULL);
+    sio_sim_run(&world.sim);
+    sio_sim_expect(&client, "2[\"between\",\"1-2\"]");
+    expect_recovered(&client);
+    sio_sim_expect_nothing(&client);
+}
+
 static void test_sio_order_ends_the_old_connection(void **state)
 {
     struct sio_client client;
@@ -496,6 +520,7 @@ int main(void)
         TEST(restores_on_another_loop),
         TEST(tells_rooms_what_is_restored),
         TEST(sends_what_overlaps_once),
+        TEST(sends_what_is_a_task_once),
         TEST(ends_the_old_connection),
         TEST(without_a_state_begins_afresh),
         TEST(failing_begins_afresh),

@@ -7,9 +7,11 @@
 
 #include <cmocka.h>
 
+#include "base/container.h"
 #include "base/mem.h"
 #include "failmem.h"
 #include "fixture.h"
+#include "sio/remote.h"
 #include "sio/socket.h"
 #include "sio_sim.h"
 
@@ -542,6 +544,38 @@ static void test_sio_recovery_loses_nothing_on_the_way(void **state)
     }
 }
 
+/* From another process: to the old loop it is mail, on the new one a task. */
+static void emit_between(void *arg)
+{
+    const struct yd_sio_remote_scope scope = {.num_rooms = 0};
+    const struct yd_sio_remote_words words = {.event = YODEL_STR("between")};
+    struct yd_op *op;
+
+    assert_int_equal(yd_sio_remote_emit(world.sim.ns, &scope, &words, 0, NULL, &op), 0);
+    assert_int_equal(yd_bus_inject(op, NULL), 0);
+    sio_sim_run_loop(&world.sim, 0);
+}
+
+static void test_sio_recovery_sends_what_is_a_task_once(void **state)
+{
+    static const unsigned way[] = {1, 2, 0, 1}; /* until both note, and the old loop has the rest */
+    struct sio_client client;
+
+    start();
+    emit("seen");
+    sio_sim_run(&world.sim);
+    expect(&world.client, "seen");
+    sio_sim_leave(&world.client);
+    put_back(1, &client);
+    for (size_t i = 0; i < YD_LEN(way); i++)
+        sio_sim_run_loop(&world.sim, way[i]);
+    loops_sim_between(&world.sim.base, 1, emit_between, NULL);
+    sio_sim_run(&world.sim);
+    expect(&client, "between");
+    expect_recovered(&client);
+    sio_sim_expect_nothing(&client);
+}
+
 static void test_sio_recovery_may_be_given_up_on_the_way(void **state)
 {
     struct sio_client client;
@@ -672,6 +706,7 @@ int main(void)
         TEARDOWN_TEST(test_sio_recovery_keeps_so_many_bytes),
         TEARDOWN_TEST(test_sio_recovery_is_all_or_nothing),
         TEARDOWN_TEST(test_sio_recovery_loses_nothing_on_the_way),
+        TEARDOWN_TEST(test_sio_recovery_sends_what_is_a_task_once),
         TEARDOWN_TEST(test_sio_recovery_may_be_given_up_on_the_way),
         FIXTURE_TEST(test_sio_recovery_is_for_one),
         TEARDOWN_TEST(test_sio_recovery_may_run_middleware),
