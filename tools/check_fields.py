@@ -70,7 +70,7 @@ OPEN = {  # struct: the layers, the fields
     "yd_sio_remote_asker": ("adapter", "all_arguments answered asker counted"),
     "yd_ws_service": ("server", "num_open"),
     "yd_sio_order": ("adapter", "ops"),
-    "yd_sio_restore": ("adapter", "ns offset owner pages pid"),
+    "yd_sio_restore": ("adapter", "due early node ns offset owner pages pid"),
 }
 FILE = re.compile(r"([\w./-]+\.[ch]):\d+:\d+")
 NODE = re.compile(r"^([ |`]*)-?(\w+) (0x\w+)")

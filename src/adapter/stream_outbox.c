@@ -70,6 +70,8 @@ static void unlist(struct yd_xstream_entry *entry)
 {
     yd_list_remove(&entry->node);
     entry->listed = false;
+    if (entry->early)
+        atomic_fetch_add(&entry->stream->settled, 1);
     free_entry(entry);
 }
 
@@ -80,13 +82,13 @@ void yd_xstream_offset(const struct yd_xstream *stream, char text[YD_STREAM_ID_S
         yd_stream_id_write(stream->last, text);
 }
 
-static void carry_out(struct yd_xstream_entry *entry, const char *offset)
+static void carry_out(struct yd_xstream_entry *entry, enum yd_xstream_kind kind, const char *offset)
 {
     struct yd_op *op = entry->op;
 
     entry->op = NULL;
     if (op != NULL)
-        yd_xstream_ready(entry->stream, op, true, offset);
+        yd_xstream_ready(entry->stream, op, kind, offset);
 }
 
 static void carry_out_now(struct yd_xstream_entry *entry)
@@ -94,7 +96,17 @@ static void carry_out_now(struct yd_xstream_entry *entry)
     char offset[YD_STREAM_ID_SIZE];
 
     yd_xstream_offset(entry->stream, offset);
-    carry_out(entry, offset);
+    carry_out(entry, YD_XSTREAM_NO_PLACE, offset);
+}
+
+/* Its place is still to come. */
+static void carry_out_early(struct yd_xstream_entry *entry)
+{
+    if (entry->op != NULL && entry->size > 0) {
+        entry->early = true;
+        atomic_fetch_add(&entry->stream->early, 1);
+    }
+    carry_out_now(entry);
 }
 
 /* What stays here only waits for what is ahead of it. */
@@ -115,7 +127,7 @@ void yd_xstream_flush(struct yd_xstream *stream)
     stream->away = true;
     for (struct yd_list *node = stream->outbox.next; node != &stream->outbox; node = next) {
         next = node->next;
-        carry_out_now(entry_of(node));
+        carry_out_early(entry_of(node));
     }
     carry_out_heads(stream);
 }
@@ -330,6 +342,9 @@ static void on_timer(struct yd_timer *timer)
     struct yd_xstream *stream = yd_container_of(timer, struct yd_xstream, timer);
 
     yd_xstream_pump(stream);
+    yd_xstream_fail_restores(stream, false);
+    if (!yd_list_is_empty(&stream->restores))
+        yd_xstream_wait(stream, LOOK_MS);
     if (yd_list_is_empty(&stream->outbox)) {
         stream->away = false;
         return;
@@ -377,7 +392,7 @@ static void run_entry(struct yd_mail *mail, void *receiver)
     if (is_down(stream) && !stream->away)
         yd_xstream_flush(stream);
     else if (stream->away)
-        carry_out_now(entry);
+        carry_out_early(entry);
     if (entry->size > 0 && may_send(entry) && !is_down(stream) && add(entry) == YODEL_ERR_TOO_BIG)
         give_up(entry);
     carry_out_heads(stream);
@@ -422,20 +437,24 @@ int yd_xstream_post(struct yd_streams *streams, struct yd_xstream *stream, struc
 
 /* ---- what was read ---- */
 
-void yd_xstream_read_own(struct yd_xstream *stream, uint64_t number, struct yd_stream_id id)
+bool yd_xstream_read_own(struct yd_xstream *stream, uint64_t number, struct yd_stream_id id)
 {
     char offset[YD_STREAM_ID_SIZE];
     struct yd_list *node = stream->outbox.next;
 
+    if (number > 0 && number <= stream->read_number)
+        return false;
+    stream->read_number = number > 0 ? number : stream->read_number;
     while (node != &stream->outbox && entry_of(node)->number != number)
         node = node->next;
     if (node == &stream->outbox)
-        return;
+        return true;
     yd_stream_id_write(id, offset);
     stream->away = false;
-    carry_out(entry_of(node), offset);
+    carry_out(entry_of(node), YD_XSTREAM_OWN, offset);
     unlist(entry_of(node));
     carry_out_heads(stream);
+    return true;
 }
 
 void yd_xstream_empty(struct yd_xstream *stream)

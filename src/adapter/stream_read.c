@@ -59,30 +59,23 @@ static struct sender *add_sender(struct yd_streams *streams, yodel_str uid)
     return sender;
 }
 
-/* A server of Yodel's adds an entry again when it cannot know that the first one has arrived. */
-static bool came_before(struct yd_xstream *stream, const struct yd_xstream_fields *fields)
+/* NULL: it gives its entries no numbers, or memory is out. */
+static struct sender *sender_of(struct yd_xstream *stream, const struct yd_xstream_fields *fields)
 {
     struct yd_streams *streams = stream->streams;
     struct yd_map_node *node;
-    struct sender *sender;
     char uid[YD_CLUSTER_ID_MAX + 1 + 20];
     int len;
 
     if (fields->number == 0 || fields->entry.uid.len == 0 ||
         fields->entry.uid.len > YD_CLUSTER_ID_MAX)
-        return false;
+        return NULL;
     len = snprintf(uid, sizeof uid, "%td ", stream - streams->all);
     memcpy(uid + len, fields->entry.uid.ptr, fields->entry.uid.len);
     len += (int)fields->entry.uid.len;
     node = yd_map_find(&streams->senders, (yodel_str){uid, (size_t)len});
-    sender = node != NULL ? yd_container_of(node, struct sender, node)
-                          : add_sender(streams, (yodel_str){uid, (size_t)len});
-    if (sender == NULL)
-        return false;
-    if (fields->number <= sender->number)
-        return true;
-    sender->number = fields->number;
-    return false;
+    return node != NULL ? yd_container_of(node, struct sender, node)
+                        : add_sender(streams, (yodel_str){uid, (size_t)len});
 }
 
 /* ---- what it says ---- */
@@ -114,20 +107,50 @@ static int see_others(struct yd_xstream *stream, const struct yd_xstream_fields 
     yd_adapter_count(&cluster->counters.received);
     yd_cluster_note_failure(cluster, rc);
     if (op != NULL)
-        yd_xstream_ready(stream, op, false, offset);
+        yd_xstream_ready(stream, op, YD_XSTREAM_OTHERS, offset);
     return 0;
 }
 
-static void note_again(struct yd_xstream *stream)
+/* What was gathered for a client may have it (stream_restores.c). */
+static void note_again(struct yd_xstream *stream, struct yd_stream_id id)
+{
+    stream->again[stream->num_again++ % YD_STREAMS_RECENT] = id;
+}
+
+static void see_again(struct yd_xstream *stream, const struct yd_xstream_fields *fields)
 {
     yd_adapter_count(&cluster_of(stream)->counters.received);
     yd_adapter_count(&cluster_of(stream)->counters.ignored);
+    note_again(stream, fields->id);
+}
+
+static void see_own(struct yd_xstream *stream, const struct yd_xstream_fields *fields)
+{
+    if (!yd_xstream_read_own(stream, fields->number, fields->id))
+        note_again(stream, fields->id);
 }
 
 static void note_read(struct yd_xstream *stream, struct yd_stream_id id)
 {
     stream->last = id;
     stream->recent[stream->num_recent++ % YD_STREAMS_RECENT] = id;
+}
+
+/* A server of Yodel's adds an entry again when it cannot know that the first one has arrived.
+ * Returns 0 or -ENOMEM. */
+static int see_once(struct yd_xstream *stream, const struct yd_xstream_fields *fields)
+{
+    struct sender *sender = sender_of(stream, fields);
+    int rc = 0;
+
+    if (sender != NULL && fields->number <= sender->number)
+        see_again(stream, fields);
+    else {
+        if (sender != NULL)
+            sender->number = fields->number;
+        rc = see_others(stream, fields);
+    }
+    return rc;
 }
 
 /* Returns 0 or -ENOMEM. */
@@ -142,10 +165,8 @@ static int see_entry(struct yd_xstream *stream, const struct yd_redis_reply *rep
         return 0;
     }
     if (yodel_str_eq(fields.entry.uid, yodel_str_of(cluster_of(stream)->uid)))
-        yd_xstream_read_own(stream, fields.number, fields.id);
-    else if (came_before(stream, &fields))
-        note_again(stream);
-    else if (see_others(stream, &fields) < 0)
+        see_own(stream, &fields);
+    else if (see_once(stream, &fields) < 0)
         return -ENOMEM;
     note_read(stream, fields.id);
     return 0;
@@ -182,8 +203,9 @@ static void go_back(struct yd_xstream *stream, struct yd_stream_id top)
                "redis: stream %s has gone back to %" PRIu64 "-%" PRIu64 "%s", stream->name, top.ms,
                top.seq, is_copy ? "" : ": it is read from its beginning");
     stream->last = is_copy ? top : (struct yd_stream_id){0, 0};
-    stream->num_recent = 0;
+    stream->num_recent = stream->num_again = 0;
     stream->has_top = false;
+    yd_xstream_fail_restores(stream, true);
 }
 
 static void see_top(struct yd_xstream *stream, const struct yd_redis_reply *reply)
@@ -244,6 +266,7 @@ static void on_reply(struct yd_redis_reader *reader, const struct yd_redis_reply
              reply->elements[0]->type == YODEL_REDIS_ARRAY && reply->elements[0]->num == 2)
         see_entries(stream, reply->elements[0]->elements[1]);
     yd_xstream_read_on(stream);
+    yd_xstream_wake_restores(stream);
 }
 
 /* What others add ahead of the first look at the top is never read. */

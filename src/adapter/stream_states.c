@@ -182,6 +182,7 @@ static void restore_state(struct yd_sio_order *order, struct yd_sio_restore *res
     bool known = yd_stream_id_read(yodel_str_of(restore->offset), &id);
 
     restore->owner = streams;
+    restore->early = atomic_load(&stream_of(restore)->early);
     if (!known || yodel_redis_state(streams->redis) == YODEL_REDIS_DOWN ||
         ask_range(restore, restore->offset, restore->offset, on_offset) < 0)
         yd_sio_restore_found(restore, NULL);
@@ -283,8 +284,10 @@ static void on_page(const struct yd_redis_reply *reply, void *arg)
     }
     if (rc == 0 && reply->num > 0 && ++restore->pages > MAX_PAGES)
         rc = YODEL_ERR_TOO_BIG;
-    if (rc < 0 || reply->num == 0)
+    if (rc < 0)
         yd_sio_restore_end(restore, rc);
+    else if (reply->num == 0)
+        yd_xstream_end_when_read(stream_of(restore), restore);
     else
         ask_page(restore);
 }
@@ -306,7 +309,19 @@ static void ask_page(struct yd_sio_restore *restore)
 static void missed(struct yd_sio_order *order, struct yd_sio_restore *restore)
 {
     restore->owner = streams_of(order);
-    ask_page(restore);
+    if (!yd_xstream_may_restore(stream_of(restore), restore))
+        yd_sio_restore_end(restore, YODEL_ERR_CLOSED);
+    else
+        ask_page(restore);
 }
 
-const struct yd_sio_order_ops yd_streams_order_ops = {take, save, restore_state, missed};
+static bool is_after(const char *offset, const char *than)
+{
+    struct yd_stream_id a = {0, 0}, b = {0, 0};
+
+    (void)yd_stream_id_read(yodel_str_of(offset), &a);
+    (void)yd_stream_id_read(yodel_str_of(than), &b);
+    return yd_stream_id_compare(a, b) > 0;
+}
+
+const struct yd_sio_order_ops yd_streams_order_ops = {take, save, restore_state, missed, is_after};

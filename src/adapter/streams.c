@@ -41,6 +41,8 @@ static void on_down(struct yd_redis_watcher *watcher)
         return;
     for (unsigned i = 0; i < streams->num_all; i++)
         yd_xstream_flush(&streams->all[i]);
+    for (unsigned i = 0; i < streams->num_all; i++)
+        yd_xstream_fail_restores(&streams->all[i], true);
 }
 
 static void on_finish(struct yd_redis_watcher *watcher)
@@ -96,6 +98,7 @@ int yd_streams_init(struct yd_streams *streams, yodel_sio *sio, yodel_redis *red
 
         stream->streams = streams;
         yd_list_init(&stream->ready);
+        yd_list_init(&stream->restores);
         yd_xstream_outbox_init(stream);
         if (rc == 0)
             rc = name_stream(stream, config->name, i);
@@ -136,6 +139,7 @@ void yd_streams_done(struct yd_streams *streams)
         struct yd_xstream *stream = &streams->all[i];
 
         yd_xstream_stop_reading(stream);
+        yd_xstream_drop_restores(stream);
         yd_xstream_drop_ready(stream);
         yd_xstream_empty(stream);
         if (streams->begun)

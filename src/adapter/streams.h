@@ -36,12 +36,18 @@ struct yd_xstream {
     struct yd_stream_id last; /* entry that was read */
     struct yd_stream_id recent[YD_STREAMS_RECENT];
     unsigned num_recent;
-    struct yd_list outbox; /* of what this server adds, in order */
-    struct yd_list ready;  /* to be carried out, in order */
-    uint64_t number;       /* of the last XADD */
-    bool away;             /* Redis does not answer: what is emitted here is carried out at once */
-    bool asks_top;         /* to know whether what was lost has arrived */
-    bool has_top;          /* the reader must have read up to top, to know it */
+    struct yd_stream_id again[YD_STREAMS_RECENT]; /* recent entries that came before */
+    unsigned num_again;
+    struct yd_list outbox;   /* of what this server adds, in order */
+    struct yd_list ready;    /* to be carried out, in order */
+    struct yd_list restores; /* that have gathered more than was read here */
+    atomic_uint early;       /* entries that were carried out here ahead of their place */
+    atomic_uint settled;     /* of those: have one now, or will never have one */
+    uint64_t number;         /* of the last XADD */
+    uint64_t read_number;    /* of the last entry of ours that was read */
+    bool away;     /* Redis does not answer: what is emitted here is carried out at once */
+    bool asks_top; /* to know whether what was lost has arrived */
+    bool has_top;  /* the reader must have read up to top, to know it */
     struct yd_stream_id top;
     struct yd_timer timer;
 };
@@ -93,6 +99,7 @@ struct yd_xstream_entry {
     struct yd_op *op; /* to be carried out when it was read; NULL: was, or never */
     uint8_t state;    /* stream_outbox.c */
     bool listed;      /* in the outbox */
+    bool early;       /* it was carried out ahead of its place */
     bool asked;       /* XADD is under way */
     bool is_again;    /* there was an XADD before */
     bool was_lost;    /* and it may have arrived */
@@ -105,8 +112,8 @@ struct yd_xstream_entry {
 /* stream_outbox.c */
 int yd_xstream_post(struct yd_streams *streams, struct yd_xstream *stream, struct yd_op *op,
                     yodel_bytes parcel);
-/* An entry of this server was read. */
-void yd_xstream_read_own(struct yd_xstream *stream, uint64_t number, struct yd_stream_id id);
+/* An entry of this server was read.  False: it was before. */
+bool yd_xstream_read_own(struct yd_xstream *stream, uint64_t number, struct yd_stream_id id);
 /* The reader has read up to stream->last. */
 void yd_xstream_read_on(struct yd_xstream *stream);
 void yd_xstream_flush(struct yd_xstream *stream);
@@ -120,11 +127,28 @@ void yd_xstream_wait(struct yd_xstream *stream, uint32_t ms);
 /* The offset of what is carried out just now; empty: none is known. */
 void yd_xstream_offset(const struct yd_xstream *stream, char text[YD_STREAM_ID_SIZE]);
 
-/* stream_ready.c: carries out what is ready, as far as it can be.  op: taken; own: it has still to
- * be given its offset. */
-void yd_xstream_ready(struct yd_xstream *stream, struct yd_op *op, bool own, const char *offset);
+/* stream_ready.c: carries out what is ready, as far as it can be.  op: taken. */
+enum yd_xstream_kind {
+    YD_XSTREAM_OTHERS,  /* of another server, made with its offset */
+    YD_XSTREAM_OWN,     /* of this one: it has still to be given its offset */
+    YD_XSTREAM_NO_PLACE /* the same, but the offset is that of the entry before */
+};
+
+void yd_xstream_ready(struct yd_xstream *stream, struct yd_op *op, enum yd_xstream_kind kind,
+                      const char *offset);
 void yd_xstream_pump(struct yd_xstream *stream);
 void yd_xstream_drop_ready(struct yd_xstream *stream);
+
+/* stream_restores.c: whether a socket may be restored now, as no event has been carried out ahead
+ * of its place that has none yet. */
+bool yd_xstream_may_restore(const struct yd_xstream *stream, const struct yd_sio_restore *restore);
+/* All was gathered up to restore->offset: it ends when that has been carried out here. */
+void yd_xstream_end_when_read(struct yd_xstream *stream, struct yd_sio_restore *restore);
+/* More was read, or carried out. */
+void yd_xstream_wake_restores(struct yd_xstream *stream);
+/* all: whatever they wait for does not come any more; else those whose time is over. */
+void yd_xstream_fail_restores(struct yd_xstream *stream, bool all);
+void yd_xstream_drop_restores(struct yd_xstream *stream);
 
 /* stream_read.c */
 void yd_xstream_start_reading(struct yd_xstream *stream);

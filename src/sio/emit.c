@@ -43,11 +43,14 @@ static unsigned session_flags(unsigned flags)
            ((flags & YODEL_SIO_NO_COMPRESS) != 0 ? YD_EIO_NO_COMPRESS : 0);
 }
 
+/* What has no place is never among what was missed, so no offset is noted with it. */
 static void remember(yodel_sio_socket *socket, const struct yd_sio_news *news)
 {
     bool is_volatile = (news->flags & YODEL_SIO_VOLATILE) != 0;
 
-    if (news->offset[0] != '\0')
+    if (news->has_no_place)
+        yd_sio_socket_note(socket, "", is_volatile ? NULL : &news->out);
+    else if (news->offset[0] != '\0')
         yd_sio_socket_note(socket, news->offset, is_volatile ? NULL : &news->out);
 }
 

@@ -20,6 +20,7 @@ struct yd_sio_news {
     bool has_id;           /* it is to be acknowledged */
     uint64_t id;
     char offset[YD_SIO_OFFSET_MAX + 1]; /* "": without recovery, or to be acknowledged */
+    bool has_no_place;                  /* the offset is that of what came before it (order.h) */
     yodel_str event;                    /* for those who watch it, and for far peers; else empty */
     yodel_sio_args args;                /* the same */
     struct yd_buf text;                 /* of both */

@@ -46,7 +46,7 @@ bool yd_sio_was_ordered(const struct yd_op *op)
 }
 
 /* The packets of what was only kept until now. */
-static int complete(struct yd_sio_emit_op *op, const char *offset)
+static int complete(struct yd_sio_emit_op *op, const char *offset, bool has_place)
 {
     yodel_sio *sio = op->base.ns->sio;
     struct yd_sio_news *news = &op->news;
@@ -56,19 +56,20 @@ static int complete(struct yd_sio_emit_op *op, const char *offset)
         return 0;
     if ((rc = yd_sio_news_complete(news, op->base.ns, offset)) < 0)
         return rc;
+    news->has_no_place = !has_place;
     op->base.op.weight += yd_sio_news_size(news);
     if (yd_sio_has_readers(sio))
         yd_sio_emit_prepare_readers(op);
     return 0;
 }
 
-int yd_sio_order_apply(struct yd_op *op, const char *offset)
+int yd_sio_order_apply(struct yd_op *op, const char *offset, bool has_place)
 {
     int rc = 0;
 
     op->deferred = true;
     if (op->kind == YD_SIO_OP_EMIT)
-        rc = complete((struct yd_sio_emit_op *)op, offset);
+        rc = complete((struct yd_sio_emit_op *)op, offset, has_place);
     if (rc < 0) {
         yd_op_unref(op);
         return rc;

@@ -30,8 +30,11 @@ struct yd_sio_order_ops {
     /* Looks for a state, takes it away from where it was, and calls yd_sio_restore_found(). */
     void (*restore)(struct yd_sio_order *order, struct yd_sio_restore *restore);
     /* Calls yd_sio_restore_add() for all that was emitted after the client's offset and is for the
-     * socket, then yd_sio_restore_end(). */
+     * socket, moves restore->offset on to the last place that was looked at, and calls
+     * yd_sio_restore_end() when all up to there has been carried out here. */
     void (*missed)(struct yd_sio_order *order, struct yd_sio_restore *restore);
+    /* Whether an offset of the order is after another one.  Any loop. */
+    bool (*is_after)(const char *offset, const char *than);
 };
 
 /* Embedded in the adapter. */
@@ -57,9 +60,10 @@ int yd_sio_send(struct yd_op *op);
  * that the bus has comes from an order, which the adapter has carried already. */
 bool yd_sio_order_is_shared(const struct yd_op *op);
 bool yd_sio_was_ordered(const struct yd_op *op);
-/* Carries out an operation that was taken: its packets have that offset ("": none).  Takes the
- * reference, but for YODEL_ERR_CONGESTED: to be tried again.  Returns as yd_bus_send(). */
-int yd_sio_order_apply(struct yd_op *op, const char *offset);
+/* Carries out an operation that was taken: its packets have that offset ("": none).  has_place: it
+ * is the operation's own; else that of what came before, and nothing that was missed has it.  Takes
+ * the reference, but for YODEL_ERR_CONGESTED: to be tried again.  Returns as yd_bus_send(). */
+int yd_sio_order_apply(struct yd_op *op, const char *offset, bool has_place);
 
 /* Gives the state of a socket whose client is lost to the order; without memory it is lost. */
 void yd_sio_order_save(yodel_sio_socket *socket);

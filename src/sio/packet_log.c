@@ -125,11 +125,52 @@ int yd_sio_log_copy(struct yd_sio_log *log, const struct yd_sio_entry *entry)
 
 static bool has_offset(const struct yd_sio_log *log, const char *offset)
 {
-    const struct yd_sio_entry *entry = log->first;
+    const struct yd_sio_entry *entry = offset[0] != '\0' ? log->first : NULL;
 
     while (entry != NULL && strcmp(entry->offset, offset) != 0)
         entry = entry->next;
     return entry != NULL;
+}
+
+/* Takes all entries out, to be appended again one by one. */
+static struct yd_sio_entry *take_all(struct yd_sio_log *log)
+{
+    struct yd_sio_entry *first = log->first;
+
+    log->first = NULL;
+    log->last = &log->first;
+    log->bytes = 0;
+    return first;
+}
+
+static void put_back(struct yd_sio_log *log, struct yd_sio_entry *entry, bool stays)
+{
+    entry->next = NULL;
+    if (stays)
+        append(log, entry);
+    else
+        free_entry(log, entry);
+}
+
+void yd_sio_log_drop(struct yd_sio_log *log, const char *offset)
+{
+    struct yd_sio_entry *entry = take_all(log), *next;
+
+    for (; entry != NULL; entry = next) {
+        next = entry->next;
+        put_back(log, entry, strcmp(entry->offset, offset) != 0);
+    }
+}
+
+void yd_sio_log_drop_until(struct yd_sio_log *log, const char *offset,
+                           bool (*is_after)(const char *offset, const char *than))
+{
+    struct yd_sio_entry *entry = take_all(log), *next;
+
+    for (; entry != NULL; entry = next) {
+        next = entry->next;
+        put_back(log, entry, entry->offset[0] == '\0' || is_after(entry->offset, offset));
+    }
 }
 
 void yd_sio_log_prepend(struct yd_sio_log *log, struct yd_sio_log *earlier)

@@ -13,7 +13,7 @@ struct yd_sio_entry {
     struct yd_sio_entry *next;
     uint64_t at;        /* when it was sent, ms */
     size_t bytes;       /* that it holds */
-    const char *offset; /* ends with NUL; after msgs */
+    const char *offset; /* ends with NUL; after msgs; "": none of its own (order.h) */
     size_t num;         /* messages; 0: a volatile packet, of which only the offset is known */
     struct yd_msg *msgs[];
 };
@@ -48,7 +48,14 @@ bool yd_sio_log_find(const struct yd_sio_log *log, yodel_str offset,
 /* Appends copies of entry and those after it, which share the messages.  Returns 0, -ENOMEM. */
 int yd_sio_log_copy(struct yd_sio_log *log, const struct yd_sio_entry *entry);
 
-/* Moves all of earlier, which is empty then, to the beginning of log; what both have stays once. */
+/* Drops the entries with that offset. */
+void yd_sio_log_drop(struct yd_sio_log *log, const char *offset);
+/* Drops the entries whose offset is not after that one; those without an offset stay. */
+void yd_sio_log_drop_until(struct yd_sio_log *log, const char *offset,
+                           bool (*is_after)(const char *offset, const char *than));
+
+/* Moves all of earlier, which is empty then, to the beginning of log; what both have stays once,
+ * but for what has no offset. */
 void yd_sio_log_prepend(struct yd_sio_log *log, struct yd_sio_log *earlier);
 
 #endif

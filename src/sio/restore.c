@@ -184,7 +184,6 @@ static int take_over(yodel_sio_socket *socket, struct yd_sio_restore *restore)
         (rc = join_rooms(socket, restore)) < 0 || (rc = set_data(socket, restore)) < 0 ||
         (rc = yd_sio_socket_remember(socket, restore->pid)) < 0)
         return rc;
-    socket->memory->log.trimmed = true;
     socket->memory->restore = restore;
     return 0;
 }
@@ -208,18 +207,19 @@ static void join(struct yd_sio_restore *restore, yodel_sio_socket *socket)
     order_of(restore)->ops->missed(order_of(restore), restore);
 }
 
-/* What the socket has noted itself comes after what was gathered. */
+/* What the socket has noted itself comes after what was gathered, but for what is part of that, or
+ * was had before. */
 static void end(struct yd_sio_restore *restore, yodel_sio_socket *socket)
 {
     struct yd_sio_log *log = &socket->memory->log;
 
     socket->memory->restore = NULL;
-    if (restore->rc < 0) {
+    if (restore->rc < 0 || log->trimmed) { /* trimmed: more has come than it may note */
         start_afresh(socket, restore);
         return;
     }
+    yd_sio_log_drop_until(log, restore->offset, order_of(restore)->ops->is_after);
     yd_sio_log_prepend(log, &restore->log);
-    log->trimmed = false;
     if (!socket->client->closing)
         restore->done(socket, YD_SIO_RESTORED);
 }
@@ -296,6 +296,11 @@ int yd_sio_restore_add(struct yd_sio_restore *restore, const char *offset,
         yd_sio_log_note(&restore->log, 0, 0, offset, &out);
     yd_sio_out_unref(&out);
     return rc == 0 && restore->log.trimmed ? -ENOMEM : rc;
+}
+
+void yd_sio_restore_leave_out(struct yd_sio_restore *restore, const char *offset)
+{
+    yd_sio_log_drop(&restore->log, offset);
 }
 
 void yd_sio_restore_end(struct yd_sio_restore *restore, int rc)

@@ -21,12 +21,14 @@ struct yd_sio_restore {
     char id[YD_ID_LEN];                 /* of the new socket, as it was made */
     char sid[YD_ID_LEN];                /* that it gets */
     char pid[YD_ID_LEN];                /* of the client */
-    char offset[YD_SIO_OFFSET_MAX + 1]; /* that the client has told */
+    char offset[YD_SIO_OFFSET_MAX + 1]; /* that the client has told; what was gathered ends there */
     bool found;
     struct yd_buf rooms, data; /* of the state, JSON */
     struct yd_sio_log log;     /* of what was missed */
     void *owner;               /* the adapter's, while it has it */
-    unsigned pages;            /* the same */
+    unsigned pages, early;     /* the same */
+    struct yd_list node;       /* the same */
+    uint64_t due;              /* the same */
 };
 
 /* As yd_sio_recover(), for a service with an order. */
@@ -46,6 +48,8 @@ void yd_sio_restore_found(struct yd_sio_restore *restore, const struct yd_sio_st
  * a client), or why it cannot be said: then it is left out. */
 int yd_sio_restore_add(struct yd_sio_restore *restore, const char *offset,
                        const struct yd_sio_words *words);
+/* Takes the event with that offset, if there is one, out of what was missed. */
+void yd_sio_restore_leave_out(struct yd_sio_restore *restore, const char *offset);
 /* rc 0: that is all; else an error, and the client begins afresh. */
 void yd_sio_restore_end(struct yd_sio_restore *restore, int rc);
 /* Frees it: no loop runs any more. */

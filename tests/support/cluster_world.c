@@ -364,7 +364,8 @@ static void run_redis(struct sio_sim *sim, void *arg)
         free_words(&command.words);
         *ret_more = true;
     }
-    if (redis->state != YODEL_REDIS_DOWN && redis->reader != NULL && run_reader(redis))
+    if (redis->state != YODEL_REDIS_DOWN && redis->reader != NULL && !redis->reader_waits &&
+        run_reader(redis))
         *ret_more = true;
 }
 
@@ -444,6 +445,7 @@ static void start_process(struct process *process, yodel_sio_redis_form form, ui
     failmem_init(&process->fm, 0);
     sio_sim_options(&options);
     options.recovery_ms = recovery_ms;
+    options.connect_timeout_ms = 10000;
     assert_int_equal(sio_sim_start(&process->sim, &process->fm.mem, 2, &options), 0);
     process->sio = yodel_sio_ref(process->sim.sio);
     process->redis = (struct yodel_redis){
@@ -531,6 +533,17 @@ void world_join_here(struct sio_sim *sim, void *room)
 void world_leave_here(struct sio_sim *sim, void *room)
 {
     yodel_sio_socket_leave(sim->socket, room);
+}
+
+void world_repeat_entry(void)
+{
+    const struct words *words = &world.entries[world.num_entries - 1].words;
+    struct entry *entry = &world.entries[world.num_entries++];
+
+    assert_true(world.num_entries < MOST);
+    *entry = (struct entry){.id = ++world.last_id};
+    for (size_t i = 0; i < words->num; i++)
+        add_word(&entry->words, words->words[i]);
 }
 
 void world_forget_entries(void)

@@ -39,6 +39,7 @@ struct yodel_redis {
     } commands[MOST];
     size_t num_commands;
     enum { GOES_WELL, LOST_AHEAD, LOST_AFTER, REFUSED } next; /* of the next XADD */
+    bool reader_waits;                                        /* nothing comes to the reader */
     unsigned malformed, dropped;
 };
 
@@ -81,6 +82,8 @@ void world_expect_nothing(void);
 void world_join_here(struct sio_sim *sim, void *room);
 void world_leave_here(struct sio_sim *sim, void *room);
 const char *world_word(const struct words *words, size_t i);
+/* The newest entry is added once more: its sender could not know that it had arrived. */
+void world_repeat_entry(void);
 /* The stream is empty, and its ids begin again. */
 void world_forget_entries(void);
 

@@ -419,70 +419,6 @@ static void test_cluster_peer_streams_bound_what_waits(void **state)
     world_stop();
 }
 
-static void come_back(unsigned process, const char *offset, struct sio_client *client)
-{
-    char text[200];
-
-    sio_sim_open(&world.processes[process].sim, 0, client);
-    (void)snprintf(text, sizeof text, "0{\"pid\":\"%s\",\"offset\":\"%s\"}",
-                   world.processes[0].client.pid, offset);
-    sio_sim_put(client, text);
-    world_run();
-}
-
-static void test_cluster_peer_streams_recover_elsewhere(void **state)
-{
-    struct sio_client client;
-    char text[200];
-
-    world_start(YODEL_SIO_REDIS_STREAMS, 5000);
-    sio_sim_on_loop(&world.processes[0].sim, 0, world_join_here, "r");
-    world_emit(0, "seen");
-    world_run();
-    world_expect_both("2[\"seen\",\"1-0\"]");
-    sio_sim_leave(&world.processes[0].client);
-    world_run();
-    assert_memory_equal(world.key, "sio:session:", 12);
-    for (unsigned i = 0; i < 4; i++) /* more than a page of this Redis */
-        world_emit_to_room(1, "r", "missed");
-    world_emit_to_room(1, "another", "not for it");
-    world_run();
-    come_back(1, "1-0", &client);
-    for (unsigned i = 0; i < 4; i++) {
-        (void)snprintf(text, sizeof text, "2[\"missed\",\"%u-0\"]", i + 2);
-        sio_sim_expect(&client, text);
-    }
-    (void)snprintf(text, sizeof text, "0{\"sid\":\"%s\",\"pid\":\"%s\"}",
-                   world.processes[0].client.sid, world.processes[0].client.pid);
-    sio_sim_expect(&client, text);
-    assert_string_equal(world.key, "");
-    assert_int_equal(get_stats(1).replayed, 4);
-    world_emit_to_room(0, "r", "after");
-    world_run();
-    sio_sim_expect(&client, "2[\"after\",\"7-0\"]");
-    world_stop();
-}
-
-static void test_cluster_peer_streams_offset_that_is_not_there(void **state)
-{
-    static const char *const offsets[] = {"9-0", "", "x", "1-0 ", "-"};
-    struct sio_client client;
-    const char *text;
-
-    for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
-        world_start(YODEL_SIO_REDIS_STREAMS, 5000);
-        world_emit(0, "seen");
-        world_run();
-        sio_sim_leave(&world.processes[0].client);
-        world_run();
-        come_back(1, offsets[i], &client);
-        text = sio_sim_next(&client);
-        assert_non_null(text);
-        assert_null(strstr(text, world.processes[0].client.sid));
-        world_stop();
-    }
-}
-
 /* What is there goes back, and is read on. */
 static void test_cluster_peer_streams_that_go_back(void **state)
 {
@@ -592,8 +528,6 @@ int main(void)
         cmocka_unit_test(test_cluster_peer_streams_refused),
         cmocka_unit_test(test_cluster_peer_streams_without_redis),
         cmocka_unit_test(test_cluster_peer_streams_bound_what_waits),
-        cmocka_unit_test(test_cluster_peer_streams_recover_elsewhere),
-        cmocka_unit_test(test_cluster_peer_streams_offset_that_is_not_there),
         cmocka_unit_test(test_cluster_peer_streams_that_go_back),
         cmocka_unit_test(test_cluster_peer_streams_out_of_memory),
         cmocka_unit_test(test_cluster_peer_answers_out_of_memory),

@@ -18,6 +18,7 @@
  * test. */
 
 #define RECOVERY_MS 5000
+#define RECOVERY_BYTES 3000
 #define MAX_EVENTS 100
 
 struct event {
@@ -31,7 +32,7 @@ static struct world {
     struct sio_client client;
     struct yd_sio_order order;
     struct event events[MAX_EVENTS];
-    unsigned num, applied;
+    unsigned num, applied, num_placed;
     char sid[YD_ID_LEN], pid[YD_ID_LEN], rooms[300], data[100];
     bool has_state;
     unsigned saves;
@@ -53,7 +54,11 @@ static int take(struct yd_sio_order *order, struct yd_op *op)
     assert_true(world.num < MAX_EVENTS);
     event->op = op;
     event->shared = yd_sio_order_is_shared(op);
-    (void)snprintf(event->offset, sizeof event->offset, "1-%u", ++world.num);
+    world.num++;
+    if (event->shared)
+        (void)snprintf(event->offset, sizeof event->offset, "1-%u", ++world.num_placed);
+    else /* that of the one before */
+        (void)snprintf(event->offset, sizeof event->offset, "1-%u", world.num_placed);
     return 0;
 }
 
@@ -61,8 +66,8 @@ static int take(struct yd_sio_order *order, struct yd_op *op)
 static void apply_all(struct sio_sim *sim, void *arg)
 {
     for (; world.applied < world.num; world.applied++)
-        (void)yd_sio_order_apply(world.events[world.applied].op,
-                                 world.events[world.applied].offset);
+        (void)yd_sio_order_apply(world.events[world.applied].op, world.events[world.applied].offset,
+                                 world.events[world.applied].shared);
 }
 
 static void flush(void)
@@ -114,7 +119,10 @@ static void give_missed(struct yd_sio_restore *restore)
     for (unsigned i = first + 1; rc == 0 && i < world.num; i++) {
         struct yd_sio_words words = {.name = yodel_str_of(world.events[i].name)};
 
+        if (!world.events[i].shared)
+            continue;
         rc = yd_sio_restore_add(restore, world.events[i].offset, &words);
+        (void)snprintf(restore->offset, sizeof restore->offset, "%s", world.events[i].offset);
     }
     yd_sio_restore_end(restore, rc);
 }
@@ -127,7 +135,12 @@ static void missed(struct yd_sio_order *order, struct yd_sio_restore *restore)
         give_missed(restore);
 }
 
-static const struct yd_sio_order_ops ops = {take, save, restore_state, missed};
+static bool is_after(const char *offset, const char *than)
+{
+    return atoi(offset + 2) > atoi(than + 2);
+}
+
+static const struct yd_sio_order_ops ops = {take, save, restore_state, missed, is_after};
 
 /* ---- a world ---- */
 
@@ -154,6 +167,7 @@ static int begin(unsigned loops)
     memset(&world, 0, sizeof world);
     sio_sim_options(&options);
     options.recovery_ms = RECOVERY_MS;
+    options.recovery_bytes = RECOVERY_BYTES;
     rc = sio_sim_start(&world.sim, &fm.mem, loops, &options);
     if (rc < 0)
         return rc;
@@ -241,7 +255,7 @@ static void test_sio_order_gives_place_and_offset(void **state)
     flush();
     sio_sim_expect(&world.client, "2[\"a\",\"1-1\"]");
     sio_sim_expect(&world.client, "2[\"b\",\"1-2\"]");
-    sio_sim_expect(&world.client, "2[\"c\",\"1-3\"]");
+    sio_sim_expect(&world.client, "2[\"c\",\"1-2\"]");
 }
 
 static void emit_when_gone(struct sio_sim *sim, void *arg)
@@ -384,6 +398,71 @@ static void test_sio_order_sends_what_is_a_task_once(void **state)
     sio_sim_expect_nothing(&client);
 }
 
+static void emit_here(const char *name)
+{
+    emit_to(yodel_sio_target_with(yodel_sio_to_all(world.sim.ns), YODEL_SIO_LOCAL), name);
+}
+
+/* It has the offset of another one, which was missed, and is none of what was missed itself. */
+static void test_sio_order_notes_what_has_no_place(void **state)
+{
+    struct sio_client client;
+
+    emit("seen");
+    flush();
+    sio_sim_leave(&world.client);
+    emit("missed");
+    flush();
+    world.holds_missed = true;
+    put_back(1, "1-1", &client);
+    emit_here("local");
+    emit_here("another");
+    flush();
+    give_missed(world.waiting);
+    sio_sim_run(&world.sim);
+    sio_sim_expect(&client, "2[\"missed\",\"1-2\"]");
+    sio_sim_expect(&client, "2[\"local\",\"1-2\"]");
+    sio_sim_expect(&client, "2[\"another\",\"1-2\"]");
+    expect_recovered(&client);
+    sio_sim_expect_nothing(&client);
+}
+
+/* This server carries out late what the client has had from another one. */
+static void test_sio_order_does_not_repeat_what_was_had(void **state)
+{
+    struct sio_client client;
+
+    emit("had");
+    emit("had, too");
+    emit("the same");
+    sio_sim_leave(&world.client);
+    world.holds_missed = true;
+    put_back(1, "1-3", &client);
+    flush();
+    give_missed(world.waiting);
+    sio_sim_run(&world.sim);
+    expect_recovered(&client);
+    sio_sim_expect_nothing(&client);
+}
+
+/* More than is remembered of a client: what was noted is not all. */
+static void test_sio_order_noting_too_much_begins_afresh(void **state)
+{
+    struct sio_client client;
+
+    emit("seen");
+    flush();
+    sio_sim_leave(&world.client);
+    world.holds_missed = true;
+    put_back(1, "1-1", &client);
+    for (unsigned i = 0; i < 80; i++)
+        emit_here("what is too much");
+    flush();
+    give_missed(world.waiting);
+    sio_sim_run(&world.sim);
+    expect_fresh(&client);
+}
+
 static void test_sio_order_ends_the_old_connection(void **state)
 {
     struct sio_client client;
@@ -521,6 +600,9 @@ int main(void)
         TEST(tells_rooms_what_is_restored),
         TEST(sends_what_overlaps_once),
         TEST(sends_what_is_a_task_once),
+        TEST(notes_what_has_no_place),
+        TEST(does_not_repeat_what_was_had),
+        TEST(noting_too_much_begins_afresh),
         TEST(ends_the_old_connection),
         TEST(without_a_state_begins_afresh),
         TEST(failing_begins_afresh),
