@@ -308,6 +308,15 @@ void yd_xstream_wait(struct yd_xstream *stream, uint32_t ms)
         yd_timer_start(&loop->wheel, &stream->timer, due);
 }
 
+/* This loop was late itself, or others are: what Redis has said meanwhile is not read yet. */
+static void forgive(struct yd_xstream *stream)
+{
+    uint64_t now = yd_redis_loop(redis_of(stream))->now;
+
+    for (struct yd_list *node = stream->outbox.next; node != &stream->outbox; node = node->next)
+        entry_of(node)->since = now;
+}
+
 static bool is_impatient(const struct yd_xstream *stream)
 {
     uint64_t now = yd_redis_loop(redis_of(stream))->now;
@@ -341,6 +350,9 @@ static void on_timer(struct yd_timer *timer)
 {
     struct yd_xstream *stream = yd_container_of(timer, struct yd_xstream, timer);
 
+    if (yd_redis_loop(redis_of(stream))->now > timer->due + LOOK_MS ||
+        !yd_list_is_empty(&stream->ready))
+        forgive(stream);
     yd_xstream_pump(stream);
     yd_xstream_fail_restores(stream, false);
     if (!yd_list_is_empty(&stream->restores))

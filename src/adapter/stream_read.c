@@ -137,7 +137,7 @@ static void note_read(struct yd_xstream *stream, struct yd_stream_id id)
 }
 
 /* A server of Yodel's adds an entry again when it cannot know that the first one has arrived.
- * Returns 0 or -ENOMEM. */
+ * Returns 0, or -ENOMEM: to be read again, and not for the second time. */
 static int see_once(struct yd_xstream *stream, const struct yd_xstream_fields *fields)
 {
     struct sender *sender = sender_of(stream, fields);
@@ -145,11 +145,8 @@ static int see_once(struct yd_xstream *stream, const struct yd_xstream_fields *f
 
     if (sender != NULL && fields->number <= sender->number)
         see_again(stream, fields);
-    else {
-        if (sender != NULL)
-            sender->number = fields->number;
-        rc = see_others(stream, fields);
-    }
+    else if ((rc = see_others(stream, fields)) == 0 && sender != NULL)
+        sender->number = fields->number;
     return rc;
 }
 
