@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,8 +77,9 @@ static int take_exit_after(struct yg_connect_options *order, const char *text)
     if (yg_token_duration(text, &order->exit_ms) == 0 && order->exit_ms > 0 &&
         order->exit_ms < UINT32_MAX)
         return 0;
+    errno = 0;
     order->exit_count = strtoull(text, &end, 10);
-    if (*text >= '1' && *text <= '9' && *end == '\0')
+    if (*text >= '1' && *text <= '9' && *end == '\0' && errno == 0)
         return 0;
     return yg_token_say(YG_EXIT_USAGE, COMMAND, "--exit-after wants a duration (5s) or a number");
 }
@@ -116,6 +118,8 @@ static int run_client(const struct yg_client_options *client, struct yg_dial *di
 {
     struct yg_connect_options *order = user;
 
+    if (dial->address.protocol == YG_PROTOCOL_SSE && order->emits.num > 0)
+        return yg_token_say(YG_EXIT_USAGE, COMMAND, "--emit: an event stream takes nothing");
     order->client = client;
     order->as_json = client->output == YG_CLIENT_UNSAID ? !isatty(STDOUT_FILENO)
                                                         : client->output == YG_CLIENT_JSON;

@@ -69,13 +69,20 @@ static void say(struct session *session, struct yg_text *line)
         finish(session, YG_EXIT_FAILED);
 }
 
+/* Whether a server has closed it for what it was sent: too big, say, which crosses our own close.
+ */
+static bool is_objection(const struct yg_end *end)
+{
+    return end->kind == YG_END_CLOSED && end->code > 1001 && end->code != 1005 && end->code != 1006;
+}
+
 static void on_end(struct session *session, const struct yg_end *end)
 {
     struct yg_text line = {0};
     int status = yg_end_status(end);
 
     session->is_connected = false;
-    if (session->is_finishing) {
+    if (session->is_finishing && (session->status != YG_EXIT_OK || !is_objection(end))) {
         stop(session, session->status);
         return;
     }

@@ -323,9 +323,12 @@ static void say_address(const struct listener *listener, int port)
 {
     const char *colon = strrchr(listener->address, ':');
 
-    if (strncmp(listener->address, "unix:", 5) == 0)
-        fprintf(stderr, "listening on %s:/\n", listener->address);
-    else
+    if (strncmp(listener->address, "unix:", 5) == 0) {
+        char *path = realpath(listener->address + 5, NULL); /* as URLs of hooks want it */
+
+        fprintf(stderr, "listening on unix:%s:/\n", path != NULL ? path : listener->address + 5);
+        free(path);
+    } else
         fprintf(stderr, "listening on http://%.*s:%d/\n",
                 (int)(colon != NULL ? colon - listener->address : 0), listener->address, port);
     if (listener->num_secrets == 0)

@@ -85,6 +85,8 @@ def test_words_that_cannot_be_meant_are_refused():
             (64, "webhook send: --header wants 'Name: value'", (*send, "--header", ": x")),
             (64, "webhook listen: --count wants a number", ("webhook", "listen", "--count", "9" * 30)),
             (64, "connect: --header wants 'Name: value'", ("connect", "http://127.0.0.1:1", "--header", ": x")),
+            (64, "connect: --exit-after wants", ("connect", "http://127.0.0.1:1", "--exit-after", "9" * 30)),
+            (64, "connect: --emit: an event stream takes nothing", ("connect", "http://127.0.0.1:1/events", "--emit", "a")),
             (65, f"connect: {bad}: it is not UTF-8", ("connect", "http://127.0.0.1:1", "--token-file", str(bad))),
         ):
             seen, said = end_of(words, stdout=subprocess.DEVNULL)

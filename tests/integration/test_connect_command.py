@@ -132,6 +132,15 @@ def test_much_input_arrives_in_order():
         equal([line["args"][0] for line in reader.end()], list(range(20000)))
 
 
+def test_what_is_sent_last_and_refused_is_a_failure():
+    with serving() as (server, token), folder() as path:
+        (path / "long").write_text(f'all "{"a" * 3_000_000}"\n')
+        for words in ([f"http://127.0.0.1:{server.port}"], [f"ws://127.0.0.1:{server.port}/ws/r"]):
+            with open(path / "long") as text:
+                done = subprocess.run([YODEL, "connect", *words], env=ENV, stdin=text, capture_output=True, text=True, timeout=LIMIT)
+            equal((done.returncode, json.loads(done.stdout.splitlines()[-1])["code"]), (1, 1009), words)
+
+
 def test_event_streams():
     with serving() as (server, token):
         url = f"http://127.0.0.1:{server.port}/events"
