@@ -361,7 +361,7 @@ static void hand_over(struct yg_hook *hook, struct yg_hook_event *const *events,
     struct yg_hook_left request = {.options = hook->options, .num_events = num, .stored = stored};
     struct yg_text body = {0}, url = {0};
     const char *ends[MAX_LEFT];
-    bool is_whole = true;
+    bool is_taken = false;
     char id[YG_HOOK_ID];
 
     for (size_t i = 0; i < num; i++) {
@@ -378,15 +378,17 @@ static void hand_over(struct yg_hook *hook, struct yg_hook_event *const *events,
     request.url = yg_text_string(&url);
     request.body = (yodel_str){body.ptr, body.len};
     if (!yg_text_failed(&body) && !yg_text_failed(&url))
-        left(&request, user);
-    else if (num == 1)
-        yg_hook_count_lost(hook);
-    else
-        is_whole = false;
+        is_taken = left(&request, user);
     yg_text_done(&body);
     yg_text_done(&url);
-    for (size_t i = 0; i < num && !is_whole; i++) /* each needs less memory than all */
-        hand_over(hook, &events[i], 1, NULL, left, user);
+    if (is_taken)
+        return;
+    if (num == 1 && !left(NULL, user)) {
+        yg_hook_count_lost(hook);
+        return;
+    }
+    for (size_t i = 0; i < num; i++) /* each needs less memory than all */
+        hand_over(hook, &events[i], 1, stored, left, user);
 }
 
 /* By age: those of requests came before those that wait.  What is raw is stored already. */

@@ -78,11 +78,13 @@ struct yg_hook_left {
     size_t num_ends;
     const struct yg_hook_stored *stored; /* one that is to be stored, rather; NULL: none */
 };
-typedef void(yg_hook_left_fn)(const struct yg_hook_left *left, void *user);
+/* left NULL: memory has failed for what is to be handed over next; returns whether there is more
+ * now, else that is lost.  Otherwise returns whether it was taken; out of memory it is not. */
+typedef bool(yg_hook_left_fn)(const struct yg_hook_left *left, void *user);
 
 /*
  * Gives up: requests are cancelled, and what a client waits for has failed.  Notices are handed
- * over in their order.
+ * over in their order, one by one where all at once need too much memory.
  *
  * left   NULL: they are lost, and counted
  */

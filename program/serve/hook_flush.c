@@ -16,6 +16,7 @@
 
 #define AGAIN_MS 200
 #define RECORDS_MS 1000 /* for Redis */
+#define RESERVE 1048576 /* bytes that nobody touches, so they are of no page */
 
 struct left {
     struct left *next;
@@ -40,6 +41,8 @@ struct yg_hook_flush {
     pthread_mutex_t lock;
     struct left *first, **end;
     size_t num_lost; /* events */
+    void *reserve;   /* NULL: it was given back */
+    CURL *curl;
 };
 
 struct yg_hook_flush *yg_hook_flush_new(struct yg_state *state)
@@ -51,7 +54,12 @@ struct yg_hook_flush *yg_hook_flush_new(struct yg_state *state)
     flush->state = state;
     flush->end = &flush->first;
     pthread_mutex_init(&flush->lock, NULL);
-    return flush;
+    flush->reserve = malloc(RESERVE);
+    flush->curl = yg_curl_init() == 0 ? curl_easy_init() : NULL;
+    if (flush->reserve != NULL && flush->curl != NULL)
+        return flush;
+    yg_hook_flush_free(flush);
+    return NULL;
 }
 
 static void free_left(struct left *left)
@@ -100,18 +108,35 @@ static struct left *copy(const struct yg_hook_left *from)
     return left;
 }
 
-void yg_hook_flush_add(struct yg_hook_flush *flush, const struct yg_hook_left *from)
+/* Returns whether there was some. */
+static bool give_back(struct yg_hook_flush *flush)
 {
-    struct left *left = copy(from);
+    void *reserve;
 
     pthread_mutex_lock(&flush->lock);
-    if (left != NULL) {
-        *flush->end = left;
-        flush->end = &left->next;
-    } else {
-        flush->num_lost += from->num_events;
-    }
+    reserve = flush->reserve;
+    flush->reserve = NULL;
+    if (reserve == NULL)
+        flush->num_lost++;
     pthread_mutex_unlock(&flush->lock);
+    free(reserve);
+    return reserve != NULL;
+}
+
+bool yg_hook_flush_add(struct yg_hook_flush *flush, const struct yg_hook_left *from)
+{
+    struct left *left;
+
+    if (from == NULL)
+        return give_back(flush);
+    left = copy(from);
+    if (left == NULL)
+        return false;
+    pthread_mutex_lock(&flush->lock);
+    *flush->end = left;
+    flush->end = &left->next;
+    pthread_mutex_unlock(&flush->lock);
+    return true;
 }
 
 void yg_hook_flush_free(struct yg_hook_flush *flush)
@@ -124,6 +149,9 @@ void yg_hook_flush_free(struct yg_hook_flush *flush)
         next = left->next;
         free_left(left);
     }
+    if (flush->curl != NULL)
+        curl_easy_cleanup(flush->curl);
+    free(flush->reserve);
     pthread_mutex_destroy(&flush->lock);
     free(flush);
 }
@@ -296,16 +324,14 @@ static void store_all(const struct yg_hook_flush *flush)
 void yg_hook_flush_run(struct yg_hook_flush *flush, uint32_t ms)
 {
     const uint64_t end_ms = yg_clock_ms() + ms;
-    CURL *curl = flush->first != NULL ? curl_easy_init() : NULL;
 
+    (void)(flush->reserve != NULL && give_back(flush)); /* to what is sent now */
     store_all(flush);
     for (struct left *left = flush->first; left != NULL; left = left->next) {
-        left->is_taken = left->is_taken || (curl != NULL && send_left(flush, curl, left, end_ms));
+        left->is_taken = left->is_taken || send_left(flush, flush->curl, left, end_ms);
         if (!left->is_taken)
             flush->num_lost += left->num_events;
     }
-    if (curl != NULL)
-        curl_easy_cleanup(curl);
     end_records(flush);
     if (flush->num_lost > 0)
         yg_log_event(flush->state, YG_LOG_ERROR, "webhook.lost",

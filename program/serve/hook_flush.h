@@ -11,8 +11,9 @@ struct yg_hook_flush;
 
 /* Returns NULL when out of memory. */
 struct yg_hook_flush *yg_hook_flush_new(struct yg_state *state);
-/* Copies it; what memory does not reach for is told in the log.  Any thread. */
-void yg_hook_flush_add(struct yg_hook_flush *flush, const struct yg_hook_left *left);
+/* For yg_hook_end(): copies it.  When memory fails a reserve of it is given back, once; what is
+ * lost is told in the log.  Any thread. */
+bool yg_hook_flush_add(struct yg_hook_flush *flush, const struct yg_hook_left *left);
 /* Blocks, for ms at most. */
 void yg_hook_flush_run(struct yg_hook_flush *flush, uint32_t ms);
 void yg_hook_flush_free(struct yg_hook_flush *flush);

@@ -413,11 +413,11 @@ static int on_start(yodel_loop *loop, void *user)
     return yodel_timer_start_periodic(&of->timer, LOOK_MS);
 }
 
-static void on_left(const struct yg_hook_left *left, void *user)
+static bool on_left(const struct yg_hook_left *left, void *user)
 {
-    struct served *served = user;
+    const struct served *served = user;
 
-    yg_hook_flush_add(served->of->hooks->flush, left);
+    return yg_hook_flush_add(served->of->hooks->flush, left);
 }
 
 static void on_end(yodel_loop *loop, void *user)

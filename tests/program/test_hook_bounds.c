@@ -4,6 +4,8 @@
 
 #include "hook/members.h"
 #include "hook_played.h"
+#include "serve/hook_flush.h"
+#include "serve/state.h"
 
 /* ---- time ---- */
 
@@ -236,10 +238,13 @@ static void test_hook_bounds_a_goodbye_with_rooms(void **state)
 
 static unsigned num_handed, num_ends_handed;
 
-static void take_left(const struct yg_hook_left *left, void *user)
+static bool take_left(const struct yg_hook_left *left, void *user)
 {
+    if (left == NULL)
+        return false;
     num_handed += (unsigned)left->num_events;
     num_ends_handed += (unsigned)left->num_ends;
+    return true;
 }
 
 /* What is handed over at the end, and what was lost in that, are all there was. */
@@ -285,6 +290,87 @@ static void test_hook_bounds_an_end_with_no_memory_at_all(void **state)
     assert_int_equal(num_handed, 0);
     assert_int_equal(world.counts.lost[YG_LOST_MEMORY], 2);
     end();
+}
+
+/* The reserve is given back when it is asked for. */
+static bool take_left_with_reserve(const struct yg_hook_left *left, void *user)
+{
+    bool *has_reserve = user;
+    const bool had_reserve = *has_reserve;
+
+    if (left != NULL)
+        return take_left(left, NULL);
+    *has_reserve = false;
+    if (had_reserve)
+        failing_stop();
+    return had_reserve;
+}
+
+static void test_hook_bounds_an_end_with_a_reserve(void **state)
+{
+    struct client a = enter("a");
+    bool has_reserve = true;
+
+    begin();
+    open_lane(&a);
+    pushed(&a, YG_HOOK_CONNECTED, "1");
+    pushed(&a, YG_HOOK_DISCONNECTED, "2");
+    yg_lane_leave(a.lane);
+    num_handed = 0;
+    failing_all();
+    yg_hook_end(world.hook, take_left_with_reserve, &has_reserve);
+    failing_stop();
+    assert_false(has_reserve);
+    assert_int_equal(num_handed, 2);
+    assert_int_equal(world.counts.lost[YG_LOST_MEMORY], 0);
+    end();
+}
+
+static struct yg_hook_left left_of(size_t num_events)
+{
+    static const char *const ends[] = {"evt_1", "evt_2"};
+
+    return (struct yg_hook_left){.options = &world.options,
+                                 .url = "http://a/",
+                                 .id = "msg_1",
+                                 .body = YODEL_STR("{}"),
+                                 .num_events = num_events,
+                                 .ends = ends,
+                                 .num_ends = num_events};
+}
+
+/* A copy is whole or there is none, and the reserve is given once. */
+static void test_hook_bounds_a_flush_without_memory(void **state)
+{
+    static struct yg_state none;
+    bool again = true;
+
+    world.options = defaults;
+    for (size_t n = 1; again; n++) {
+        const struct yg_hook_left left = left_of(2);
+        struct yg_hook_flush *flush = yg_hook_flush_new(&none);
+        bool was_taken;
+
+        assert_non_null(flush);
+        failing_start(n);
+        was_taken = yg_hook_flush_add(flush, &left);
+        again = failing_stop();
+        assert_int_equal(was_taken, !again);
+        assert_true(yg_hook_flush_add(flush, NULL));
+        assert_true(yg_hook_flush_add(flush, &left));
+        assert_false(yg_hook_flush_add(flush, NULL));
+        yg_hook_flush_free(flush);
+    }
+    again = true;
+    for (size_t n = 1; again; n++) {
+        struct yg_hook_flush *flush;
+
+        failing_start(n);
+        flush = yg_hook_flush_new(&none);
+        again = failing_stop();
+        assert_int_equal(flush == NULL, again);
+        yg_hook_flush_free(flush);
+    }
 }
 
 /* The answer n has a status, and a body beyond webhooks.answer. */
@@ -423,6 +509,8 @@ int main(void)
         cmocka_unit_test(test_hook_bounds_a_goodbye_with_rooms),
         cmocka_unit_test(test_hook_bounds_an_end_without_memory),
         cmocka_unit_test(test_hook_bounds_an_end_with_no_memory_at_all),
+        cmocka_unit_test(test_hook_bounds_an_end_with_a_reserve),
+        cmocka_unit_test(test_hook_bounds_a_flush_without_memory),
         cmocka_unit_test(test_hook_bounds_heed_the_status_of_long_answers),
         cmocka_unit_test(test_hook_bounds_wait_until_they_may_go),
         cmocka_unit_test(test_hook_bounds_wait_for_no_longer_than_clients),

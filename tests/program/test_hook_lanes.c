@@ -478,11 +478,12 @@ static void test_hook_lanes_take_back(void **state)
 
 static char left_log[400];
 
-static void on_left(const struct yg_hook_left *left, void *user)
+static bool on_left(const struct yg_hook_left *left, void *user)
 {
     snprintf(left_log + strlen(left_log), sizeof(left_log) - strlen(left_log), "%s %zu %u;",
              left->url, left->num_events, left->kinds);
     assert_int_equal(left->body.len, strlen(left->body.ptr));
+    return true;
 }
 
 static void on_end_told(const struct yg_hook_told *told, void *user)
@@ -490,10 +491,11 @@ static void on_end_told(const struct yg_hook_told *told, void *user)
     *(int *)user = told->is_end ? 2 : told->result != NULL ? 1 : 0;
 }
 
-static void left_ends(const struct yg_hook_left *left, void *user)
+static bool left_ends(const struct yg_hook_left *left, void *user)
 {
     assert_int_equal(left->num_ends, 1);
     assert_string_equal(left->ends[0], "evt_known");
+    return true;
 }
 
 /* An id that was made before, numbers that go on, and what is told of an end that is not the
