@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: MIT
 """The program `yodel serve` beside node servers that do the same.
 
-    bench/program.py [--build build/release] [--rounds 5] [--seconds 3] [--only hook,joined,emit,stream,relay,broadcast,idle]
+    bench/program.py [--build build/release] [--rounds 5] [--seconds 3] [--only hook,unix,joined,emit,stream,relay,broadcast,idle]
 
 Servers take turns, a fresh one for each run, on CPU 1; clients and the back end have CPU 0.  What is compared is the CPU
-time of the server for an event or a command.  The back end of hooks is one process of node, the same for both.  Beside
-the event alone stands what its system calls cost a bare loop of epoll (peers/bare_hook.c).  All figures are medians of the
-rounds."""
+time of the server for an event or a command.  The back end of hooks is one process of node, the same for both, on TCP and, in
+one part, on a Unix socket.  Beside the event alone stands what its system calls cost a bare loop of epoll
+(peers/bare_hook.c).  All figures are medians of the rounds."""
 
 import argparse
 import contextlib
@@ -43,15 +43,16 @@ class Running:
     api: int
 
 
-def config(folder, hook_port):
-    """yodel.yaml of one loop: with the webhook if there is a back end."""
+def config(folder, back_end):
+    """yodel.yaml of one loop: with the webhook if there is a back end, at a port or at the path of a Unix socket."""
     (folder / "secret").write_text(SECRET)
     (folder / "secret").chmod(0o600)
     hook = ""
     webhook = ""
-    if hook_port:
+    if back_end:
+        url = f"http://127.0.0.1:{back_end}/hook" if isinstance(back_end, int) else f"unix:{back_end}:/hook"
         webhook = ", webhook: main"
-        hook = f"webhooks: [{{name: main, url: 'http://127.0.0.1:{hook_port}/hook', secret_file: {folder}/secret, kinds: [event], queue: {{events: 100000}}}}]\n"
+        hook = f"webhooks: [{{name: main, url: '{url}', secret_file: {folder}/secret, kinds: [event], queue: {{events: 100000}}}}]\n"
     (folder / "yodel.yaml").write_text(
         "server: {loops: 1}\n"
         'listen: [{name: public, address: "127.0.0.1:0"}, {name: internal, address: "127.0.0.1:0", serve: [api, metrics]}]\n'
@@ -72,9 +73,9 @@ def process(words, cpu):
 
 
 @contextlib.contextmanager
-def yodel(build, hook_port=None):
+def yodel(build, back_end=None):
     with tempfile.TemporaryDirectory() as name:
-        path = config(Path(name), hook_port)
+        path = config(Path(name), back_end)
         with process([str(build / "yodel"), "serve", "-c", path], SERVER_CPU) as running:
             ports = [int(re.search(rb"(\d+)$", running.stdout.readline().strip())[1]) for _ in range(2)]
             yield Running(running.pid, *ports)
@@ -122,16 +123,17 @@ def batches(server):
     return [int(re.search(rb"yodel_webhook_batch_events_%s\S* (\d+)" % name, text)[1]) for name in (b"count", b"sum")]
 
 
-def hook_round(arguments, in_flight):
+def hook_round(arguments, in_flight, has_unix=False):
     words = ("--connections", 50, "--in-flight", in_flight)
-    with node("back_end.mjs", CLIENT_CPU) as back_end:
-        with yodel(arguments.build, back_end.port) as server:
+    with tempfile.TemporaryDirectory() as folder, node("back_end.mjs", CLIENT_CPU, *([f"{folder}/sock"] if has_unix else [])) as back_end:
+        where = f"{folder}/sock" if has_unix else back_end.port
+        with yodel(arguments.build, where) as server:
             ours = load(arguments.build, server, "sio-echo", *words, seconds=arguments.seconds)
             requests, events = batches(server)
-        with node("socketio_hooked.mjs", SERVER_CPU, back_end.port) as server:
+        with node("socketio_hooked.mjs", SERVER_CPU, where) as server:
             theirs = load(arguments.build, server, "sio-echo", *words, seconds=arguments.seconds)
         notes = {"{:.1f} events a request": events / max(requests, 1), "{:.0f}": ours["per_second"], "and {:.0f} a second": theirs["per_second"]}
-        if in_flight == 1:
+        if in_flight == 1 and not has_unix:
             with bare_hook(arguments.build, back_end.port) as server:
                 bare = load(arguments.build, server, "sio-echo", *words, seconds=arguments.seconds)
             notes["a bare loop {:.1f} us"] = bare["server_cpu_us"]
@@ -319,6 +321,7 @@ def idle_round(arguments):
 
 PARTS = {
     "hook": ("a hooked event, alone, of node's socket.io with undici", lambda a: hook_round(a, 1), "CPU us", 0.2),
+    "unix": ("the same with a back end on a Unix socket", lambda a: hook_round(a, 1, True), "CPU us", None),
     "joined": ("the same with 16 on their way for each client", lambda a: hook_round(a, 16), "CPU us", 0.2),
     "emit": ("POST /emit to one client, of Express beside socket.io", emit_round, "CPU us", 0.25),
     "stream": ("a line on /stream, of a POST /emit", stream_round, "CPU us", 0.3),
@@ -343,14 +346,14 @@ def measure(arguments, name):
         ours.append(mine)
         theirs.append(other)
         rounds.append(notes)
-    if limit is None:
+    if unit == "bytes":
         more = statistics.median(mine - other for mine, other in zip(ours, theirs))
         return f"| {title} | {statistics.median(ours):.0f} | {statistics.median(theirs):.0f} | {more:.0f} more | at most 1536 | {'pass' if more <= 1536 else 'FAIL'} |"
     ratios = [mine / other for mine, other in zip(ours, theirs)]
     ratio = statistics.median(ratios)
-    verdict = "pass" if ratio <= limit else "FAIL"
+    target, verdict = ("", "") if limit is None else (f"at most {limit}", "pass" if ratio <= limit else "FAIL")
     notes = f" ({middle_notes(rounds)})" if rounds[0] else ""
-    return f"| {title}{notes} | {statistics.median(ours):.1f} | {statistics.median(theirs):.1f} | {ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f}) | at most {limit} | {verdict} |"
+    return f"| {title}{notes} | {statistics.median(ours):.1f} | {statistics.median(theirs):.1f} | {ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f}) | {target} | {verdict} |"
 
 
 def main():

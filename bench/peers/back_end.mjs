@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A back end that answers each event of a webhook with the same event for its sender: both servers of bench/program.py ask it.
+// With an argument it listens on the Unix socket of that path, too.
 import http from "node:http";
 
 const server = http.createServer((req, res) => {
@@ -14,4 +15,7 @@ const server = http.createServer((req, res) => {
   });
 });
 server.keepAliveTimeout = 60000;
-server.listen(0, "127.0.0.1", () => console.log(`PORT ${server.address().port}`));
+const tell = () => console.log(`PORT ${server.address().port}`);
+const path = process.argv[2];
+if (path) http.createServer({ keepAliveTimeout: 60000 }, server.listeners("request")[0]).listen(path, () => server.listen(0, "127.0.0.1", tell));
+else server.listen(0, "127.0.0.1", tell);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// socket.io that does what yodel serve does with a webhook, by undici: PORT of the back end is the argument.
+// socket.io that does what yodel serve does with a webhook, by undici: PORT of the back end is the argument, or the path of its Unix socket.
 import { createHmac, randomUUID } from "node:crypto";
 import http from "node:http";
 import { Server } from "socket.io";
 import { Pool } from "undici";
 
-const pool = new Pool(`http://127.0.0.1:${process.argv[2]}`, { connections: 64, pipelining: 1 });
+const where = process.argv[2];
+const options = { connections: 64, pipelining: 1 };
+const pool = where.startsWith("/") ? new Pool("http://localhost", { ...options, socketPath: where }) : new Pool(`http://127.0.0.1:${where}`, options);
 const secret = "0123456789abcdef0123456789abcdef";
 
 async function tell(socket, name, args) {
