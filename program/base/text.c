@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for len more and a NUL. */
 static bool grow(struct yg_text *text, size_t len)
 {
     size_t cap = text->cap > 0 ? text->cap : 64;
@@ -16,8 +15,6 @@ static bool grow(struct yg_text *text, size_t len)
 
     if (text->failed)
         return false;
-    if (len < text->cap - text->len)
-        return true;
     while (cap - text->len <= len && cap <= SIZE_MAX / 2)
         cap *= 2;
     ptr = cap - text->len > len ? realloc(text->ptr, cap) : NULL;
@@ -30,9 +27,15 @@ static bool grow(struct yg_text *text, size_t len)
     return true;
 }
 
+/* Room for len more and a NUL. */
+static inline bool has_room(struct yg_text *text, size_t len)
+{
+    return (!text->failed && len < text->cap - text->len) || grow(text, len);
+}
+
 void yg_text_add(struct yg_text *text, const char *ptr, size_t len)
 {
-    if (!grow(text, len))
+    if (!has_room(text, len))
         return;
     if (len > 0)
         memcpy(text->ptr + text->len, ptr, len);
@@ -47,7 +50,10 @@ void yg_text_puts(struct yg_text *text, const char *string)
 
 void yg_text_putc(struct yg_text *text, char c)
 {
-    yg_text_add(text, &c, 1);
+    if (!has_room(text, 1))
+        return;
+    text->ptr[text->len++] = c;
+    text->ptr[text->len] = '\0';
 }
 
 void yg_text_put_number(struct yg_text *text, int64_t number)
@@ -88,7 +94,7 @@ void yg_text_printf(struct yg_text *text, const char *format, ...)
     va_end(args);
     if (len < 0)
         text->failed = true;
-    if (!grow(text, len < 0 ? 0 : (size_t)len))
+    if (!has_room(text, len < 0 ? 0 : (size_t)len))
         return;
     if (text->cap > cap) {
         va_start(args, format);
@@ -185,7 +191,7 @@ bool yg_text_failed(const struct yg_text *text)
 
 int yg_text_reserve(struct yg_text *text, size_t len)
 {
-    return grow(text, len) ? 0 : -ENOMEM;
+    return has_room(text, len) ? 0 : -ENOMEM;
 }
 
 void yg_text_cut(struct yg_text *text, size_t len)

@@ -43,17 +43,16 @@ static void cut_lines(struct yg_text *head)
 /* What is behind a name in front of a colon; NULL: it is another line. */
 static const char *value_of(const char *line, const char *name, size_t len)
 {
-    if (strncasecmp(line, name, len) != 0 || line[len] != ':')
+    if ((*line | 32) != (*name | 32) || strncasecmp(line, name, len) != 0 || line[len] != ':')
         return NULL;
     return line + len + 1 + strspn(line + len + 1, " \t");
 }
 
-const char *yg_reply_reader_header(const struct yg_reply_reader *reader, const char *name, size_t n)
+/* The n-th value of one of the lines; NULL: there is none. */
+static const char *find_header(const struct yg_reply_reader *reader, const char *name, size_t n)
 {
     const size_t len = strlen(name);
 
-    if (reader->head.len == 0)
-        return NULL;
     for (char *line = next_line(reader->head.ptr); *line != '\0'; line = next_line(line)) {
         const char *value = value_of(line, name, len);
 
@@ -69,7 +68,7 @@ static bool has_word(const struct yg_reply_reader *reader, const char *name, con
     const size_t len = strlen(word);
     const char *at;
 
-    for (size_t n = 0; (at = yg_reply_reader_header(reader, name, n)) != NULL; n++) {
+    for (size_t n = 0; (at = find_header(reader, name, n)) != NULL; n++) {
         for (size_t part; *(at += strspn(at, " \t,")) != '\0'; at += part) {
             part = strcspn(at, " \t,");
             if (part == len && strncasecmp(at, word, len) == 0)
@@ -130,14 +129,14 @@ static bool read_length(const char *value, uint64_t *ret_length)
 
 static int read_lengths(struct yg_reply_reader *reader)
 {
-    const char *first = yg_reply_reader_header(reader, "Content-Length", 0), *other;
+    const char *first = find_header(reader, "Content-Length", 0), *other;
 
     if (first == NULL) {
         reader->reading = YG_READING_TO_END;
         reader->is_kept = false;
         return 0;
     }
-    for (size_t n = 1; (other = yg_reply_reader_header(reader, "Content-Length", n)) != NULL; n++) {
+    for (size_t n = 1; (other = find_header(reader, "Content-Length", n)) != NULL; n++) {
         if (strcmp(first, other) != 0)
             return -EBADMSG;
     }
@@ -150,7 +149,7 @@ static int read_lengths(struct yg_reply_reader *reader)
 /* How the body ends: RFC 9112 section 6.3. */
 static int read_framing(struct yg_reply_reader *reader)
 {
-    const char *coding = yg_reply_reader_header(reader, "Transfer-Encoding", 0);
+    const char *coding = find_header(reader, "Transfer-Encoding", 0);
 
     if (reader->status == 204 || reader->status == 304) {
         reader->reading = YG_READING_DONE;
@@ -158,10 +157,9 @@ static int read_framing(struct yg_reply_reader *reader)
     }
     if (coding == NULL)
         return read_lengths(reader);
-    if (strcasecmp(coding, "chunked") != 0 ||
-        yg_reply_reader_header(reader, "Transfer-Encoding", 1) != NULL)
+    if (strcasecmp(coding, "chunked") != 0 || find_header(reader, "Transfer-Encoding", 1) != NULL)
         return -EBADMSG;
-    if (yg_reply_reader_header(reader, "Content-Length", 0) != NULL)
+    if (find_header(reader, "Content-Length", 0) != NULL)
         reader->is_kept = false;
     reader->reading = YG_READING_SIZE;
     return 0;
@@ -345,6 +343,11 @@ bool yg_reply_reader_end(struct yg_reply_reader *reader)
     if (reader->reading == YG_READING_TO_END)
         reader->reading = YG_READING_DONE;
     return reader->reading == YG_READING_DONE;
+}
+
+const char *yg_reply_reader_header(const struct yg_reply_reader *reader, const char *name, size_t n)
+{
+    return reader->reading != YG_READING_HEAD ? find_header(reader, name, n) : NULL;
 }
 
 void yg_reply_reader_reset(struct yg_reply_reader *reader, size_t max_body)

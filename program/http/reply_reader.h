@@ -52,7 +52,7 @@ int yg_reply_reader_take(struct yg_reply_reader *reader, const char *ptr, size_t
 /* The connection has ended.  Whether the answer is whole with that. */
 bool yg_reply_reader_end(struct yg_reply_reader *reader);
 
-/* The n-th value of a header; NULL: there is none. */
+/* The n-th value of a header; NULL: there is none, or the head is not whole. */
 const char *yg_reply_reader_header(const struct yg_reply_reader *reader, const char *name,
                                    size_t n);
 
