@@ -8,10 +8,12 @@ import contextlib
 import os
 import random
 import resource
+import select
 import signal
 import socket
 
-from harness import eventually, run
+from event_source import Events
+from harness import WebSocket, eventually, run
 from hooked_server import Hooked, Hooks
 from redis_server import RedisServer
 from sio_client import ConnectError
@@ -42,6 +44,11 @@ class Log(Hooks):
         self.is_away = False
 
 
+def hello(event):
+    """Each client learns the name of its socket."""
+    return {"data": event["socket"]["sid"]}
+
+
 class Nodes:
     """Two nodes, which end and come back."""
 
@@ -66,11 +73,47 @@ class Nodes:
         self.start(name)
 
 
+class Guest:
+    """A plain WebSocket, or a reader of events, that has learned the name of its socket."""
+
+    def __init__(self, stream, hello, say):
+        self.stream, self.emit = stream, say
+        try:
+            self.sid = hello()
+            assert isinstance(self.sid, str), self.sid
+        except BaseException:
+            stream.close()
+            raise
+
+    @property
+    def failure(self):
+        if not select.select([self.stream.sock], [], [], 0)[0]:
+            return None
+        try:
+            return None if self.stream.sock.recv(1, socket.MSG_PEEK) else "it has ended"
+        except OSError as error:
+            return error
+
+    def close(self):
+        self.stream.close()
+
+
+def plain(server):
+    websocket = WebSocket(server.port, "/ws/lobby")
+    return Guest(websocket, websocket.message, lambda _, number: websocket.send_text(str(number)))
+
+
+def reader(server):
+    events = Events(server, "/events", [("Connection", "close")])  # one that is sent away ends at once
+    return Guest(events, lambda: events.event()[1][0], lambda *_: None)
+
+
 def come(nodes, clients, number):
-    """So many sockets more; one that is sent away is none."""
+    """So many sockets more, of each kind and on each node; one that is sent away is none."""
+    ways = (Hooked.client, plain, Hooked.client, reader)
     for i in range(number):
         with contextlib.suppress(AssertionError, OSError, ConnectError):
-            client = nodes.nodes[("n1", "n2")[i % 2]].client()
+            client = ways[i // 2 % 4](nodes.nodes[("n1", "n2")[i % 2]])
             clients.append(client)
             client.emit("said", i)
 
@@ -132,7 +175,7 @@ def disturb(nodes, backend, number):
 def pairs(hook, durable):
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    with RedisServer() as redis, contextlib.closing(Log()) as backend, contextlib.ExitStack() as stack:
+    with RedisServer() as redis, contextlib.closing(Log({"connect": hello})) as backend, contextlib.ExitStack() as stack:
         nodes, clients, every = Nodes(redis, backend, HOOK + hook, stack), [], []
         for number in range(ROUNDS):
             come(nodes, clients, SOCKETS - len(clients))
