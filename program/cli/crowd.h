@@ -32,7 +32,7 @@ struct yg_crowd_options {
 };
 
 struct yg_crowd_counts {
-    uint64_t connected, failed, lost, came_back, refused_joins;
+    uint64_t connected, failed, lost, came_back, refused_joins, refused_messages;
     uint64_t deflated; /* connections */
     uint64_t sent, unsent, echoed, acked, wrong_acks, broadcast;
     uint64_t expected;                         /* broadcasts */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One client of `yodel load`. */
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,8 @@ static bool make_room(struct yg_crowd_client *client)
     return true;
 }
 
-static void on_message_ack(struct yg_crowd_client *client, uint64_t id)
+/* Whether it is an ack of a message that awaits one. */
+static bool on_message_ack(struct yg_crowd_client *client, uint64_t id)
 {
     struct yg_crowd *crowd = client->crowd;
     uint64_t *owed;
@@ -71,7 +73,7 @@ static void on_message_ack(struct yg_crowd_client *client, uint64_t id)
     if (id < client->first_ack || id >= client->next_ack ||
         *(owed = &client->owed[id % client->owed_cap]) == 0) {
         crowd->counts.wrong_acks++;
-        return;
+        return false;
     }
     crowd->counts.acked++;
     yg_quantiles_add(&crowd->ack, yg_clock_us() - *owed);
@@ -79,6 +81,7 @@ static void on_message_ack(struct yg_crowd_client *client, uint64_t id)
     while (client->first_ack < client->next_ack &&
            client->owed[client->first_ack % client->owed_cap] == 0)
         client->first_ack++;
+    return true;
 }
 
 /* ---- the end ---- */
@@ -191,15 +194,34 @@ static void on_connected(struct yg_crowd_client *client)
     be_up(client);
 }
 
-/* An answer with an error is a refusal. */
+/* Whether the first argument of an ack is an object with an error. */
+static bool is_refusal(yodel_str json)
+{
+    json_t *args, *error;
+    bool is_one;
+
+    if (json.len == 0 || memmem(json.ptr, json.len, "\"error\"", 7) == NULL)
+        return false;
+    args = json_loadb(json.ptr, json.len, 0, NULL);
+    error = json_object_get(json_array_get(args, 0), "error");
+    is_one = error != NULL && !json_is_null(error) && !json_is_false(error);
+    json_decref(args);
+    return is_one;
+}
+
+static void note_refusal(struct yg_crowd_client *client, const char *what, yodel_str json)
+{
+    struct yg_end end = {.kind = YG_END_REFUSED};
+
+    snprintf(end.words, sizeof(end.words), "%s: %.*s", what, json.len < 200 ? (int)json.len : 200,
+             json.ptr);
+    note_failure(client->crowd, &end);
+}
+
 static void on_joined(struct yg_crowd_client *client, yodel_str json)
 {
-    if (json.len > 0 && memmem(json.ptr, json.len, "\"error\"", 7) != NULL) {
-        struct yg_end end = {.kind = YG_END_REFUSED};
-
-        snprintf(end.words, sizeof(end.words), "to join: %.*s",
-                 json.len < 200 ? (int)json.len : 200, json.ptr);
-        note_failure(client->crowd, &end);
+    if (is_refusal(json)) {
+        note_refusal(client, "to join", json);
         client->crowd->counts.refused_joins++;
     }
     be_up(client);
@@ -255,10 +277,12 @@ static void on_sio_ack(struct yg_sio *sio, const struct yg_sio_message *ack)
 {
     struct yg_crowd_client *client = of_sio(sio);
 
-    if (client->state == YG_CROWD_JOINS && ack->id == 0)
+    if (client->state == YG_CROWD_JOINS && ack->id == 0) {
         on_joined(client, ack->json);
-    else
-        on_message_ack(client, ack->id);
+    } else if (on_message_ack(client, ack->id) && is_refusal(ack->json)) {
+        note_refusal(client, "a message", ack->json);
+        client->crowd->counts.refused_messages++;
+    }
 }
 
 static void on_sio_ended(struct yg_sio *sio, const struct yg_end *end)

@@ -36,8 +36,8 @@ uint64_t yg_crowd_errors(const struct yg_crowd *crowd)
 {
     const struct yg_crowd_counts *counts = &crowd->counts;
 
-    return counts->failed + counts->lost + counts->refused_joins + counts->unsent +
-           counts->wrong_acks + yg_crowd_missing(crowd);
+    return counts->failed + counts->lost + counts->refused_joins + counts->refused_messages +
+           counts->unsent + counts->wrong_acks + yg_crowd_missing(crowd);
 }
 
 static bool has_too_many_errors(const struct yg_crowd *crowd)
@@ -102,9 +102,9 @@ static void put_text(struct yg_text *text, const struct yg_crowd *crowd)
     put_row(text, "own delay", &crowd->late);
     yg_text_printf(text,
                    "\nerrors     %" PRIu64 ": %" PRIu64 " answers missing, %" PRIu64
-                   " refused to join, %" PRIu64 " acks of nothing\n",
+                   " refused to join, %" PRIu64 " messages refused, %" PRIu64 " acks of nothing\n",
                    yg_crowd_errors(crowd), yg_crowd_missing(crowd), counts->refused_joins,
-                   counts->wrong_acks);
+                   counts->refused_messages, counts->wrong_acks);
     if (crowd->has_failure) {
         struct yg_text words = {0};
 
@@ -142,14 +142,15 @@ static void put_json(struct yg_text *text, const struct yg_crowd *crowd)
                    counts->came_back);
     if (crowd->options->dial.offers_deflate)
         yg_text_printf(text, ",\"deflated\":%" PRIu64, counts->deflated);
-    yg_text_printf(text,
-                   ",\"seconds\":%.3f,\"sent\":%" PRIu64 ",\"unsent\":%" PRIu64
-                   ",\"echoed\":%" PRIu64 ",\"acked\":%" PRIu64 ",\"broadcast\":%" PRIu64
-                   ",\"expected\":%" PRIu64 ",\"missing\":%" PRIu64 ",\"refused_joins\":%" PRIu64
-                   ",\"wrong_acks\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"ms\":{",
-                   steady_seconds(crowd), counts->sent, counts->unsent, counts->echoed,
-                   counts->acked, counts->broadcast, counts->expected, yg_crowd_missing(crowd),
-                   counts->refused_joins, counts->wrong_acks, yg_crowd_errors(crowd));
+    yg_text_printf(
+        text,
+        ",\"seconds\":%.3f,\"sent\":%" PRIu64 ",\"unsent\":%" PRIu64 ",\"echoed\":%" PRIu64
+        ",\"acked\":%" PRIu64 ",\"broadcast\":%" PRIu64 ",\"expected\":%" PRIu64
+        ",\"missing\":%" PRIu64 ",\"refused_joins\":%" PRIu64 ",\"refused_messages\":%" PRIu64
+        ",\"wrong_acks\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"ms\":{",
+        steady_seconds(crowd), counts->sent, counts->unsent, counts->echoed, counts->acked,
+        counts->broadcast, counts->expected, yg_crowd_missing(crowd), counts->refused_joins,
+        counts->refused_messages, counts->wrong_acks, yg_crowd_errors(crowd));
     put_object(text, "connect", &crowd->connect);
     put_object(text, "echo", &crowd->echo);
     put_object(text, "ack", &crowd->ack);
@@ -178,6 +179,9 @@ static int judge(const struct yg_crowd *crowd)
     if (has_too_many_errors(crowd))
         status = yg_token_say(YG_EXIT_FAILED, YG_CROWD_COMMAND, "%" PRIu64 " errors are too many",
                               yg_crowd_errors(crowd));
+    if (crowd->options->max_p99_us > 0 && crowd->echo.num + crowd->ack.num + crowd->spread.num == 0)
+        return yg_token_say(YG_EXIT_FAILED, YG_CROWD_COMMAND,
+                            "nothing has come back, so there is no p99 for --max-p99");
     if (is_too_slow(crowd, &crowd->echo) || is_too_slow(crowd, &crowd->ack) ||
         is_too_slow(crowd, &crowd->spread))
         status = yg_token_say(YG_EXIT_FAILED, YG_CROWD_COMMAND, "p99 is above --max-p99");

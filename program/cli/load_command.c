@@ -172,6 +172,8 @@ static int take_awaits(struct order *order, const char *text)
         if (i == 4)
             return yg_token_say(YG_EXIT_USAGE, COMMAND,
                                 "--await wants ack, echo, broadcast or none");
+        if (words[i].bit == 0 && (order->load.awaits != 0 || text[len] == ','))
+            return yg_token_say(YG_EXIT_USAGE, COMMAND, "--await: none stands alone");
         order->load.awaits |= words[i].bit;
         text += text[len] == ',' ? len + 1 : len;
     }

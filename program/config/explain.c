@@ -12,6 +12,17 @@ struct found {
     const struct yg_table *table;
 };
 
+/* The length of a name without the brackets behind it, as in listen[] and listen[0]. */
+static size_t name_len(const char *word, size_t len)
+{
+    const char *bracket = memchr(word, '[', len);
+
+    if (bracket == NULL || word[len - 1] != ']' ||
+        strspn(bracket + 1, "0123456789") != (size_t)(word + len - bracket) - 2)
+        return len;
+    return (size_t)(bracket - word);
+}
+
 /* Numbers, and names of things, between options are passed over: listen.0.address,
  * webhooks.main.url. */
 static int find(const char *key, struct found *found, const char **ret_near)
@@ -22,7 +33,7 @@ static int find(const char *key, struct found *found, const char **ret_near)
     while (*key != '\0') {
         const size_t len = strcspn(key, ".");
         const struct yg_option *option =
-            found->table != NULL ? yg_table_find(found->table, key, len) : NULL;
+            found->table != NULL ? yg_table_find(found->table, key, name_len(key, len)) : NULL;
 
         if (option == NULL && found->option != NULL && found->option->type == YG_MAPS &&
             key[len] == '.' &&

@@ -106,6 +106,7 @@ struct yg_hook {
     struct yg_lane *held;
     struct yg_lane *waiting; /* for their turns */
     unsigned num_active;     /* requests on their way */
+    bool is_failing;         /* the last one that says so has failed, and the log has it */
     unsigned num_storing;    /* requests of class STORED */
     unsigned num_retrying;   /* notices that wait for another attempt */
     size_t num_events;       /* that wait, or are in requests */

@@ -387,6 +387,28 @@ static void count(struct yg_request *request, enum yg_hook_outcome outcome)
         memory_order_relaxed);
 }
 
+/* The first failure after a success: one that lasts is told by the circuit. */
+static void tell_failure(const struct yg_request *request, const struct yg_http_reply *reply,
+                         enum yg_hook_outcome outcome)
+{
+    struct yg_hook *hook = request->hook;
+    const char *kind = yg_hook_word(request->events[0]->kind);
+    const bool is_network = outcome == YG_HOOK_NETWORK || outcome == YG_HOOK_TIMEOUT;
+    char line[200];
+
+    if (outcome == YG_HOOK_OK || outcome == YG_HOOK_REFUSED)
+        hook->is_failing = false;
+    if (hook->is_failing || reply->status == 410 ||
+        (!is_network && outcome != YG_HOOK_SERVER_ERR && outcome != YG_HOOK_CLIENT_ERR))
+        return;
+    hook->is_failing = true;
+    if (is_network)
+        snprintf(line, sizeof(line), "%s has no answer: %s", kind, yodel_strerror(reply->result));
+    else
+        snprintf(line, sizeof(line), "%s was answered with %u", kind, (unsigned)reply->status);
+    tell(hook, true, "webhook.failed", line);
+}
+
 /* A refusal and a wrong answer are answers: the back end is there. */
 static void tell_circuit(struct yg_request *request, enum yg_hook_outcome outcome)
 {
@@ -433,6 +455,7 @@ static void take_reply(struct yg_request *request, const struct yg_http_reply *r
     if (outcome == YG_HOOK_TOO_LARGE)
         tell_too_large(request);
     count(request, outcome);
+    tell_failure(request, reply, outcome);
     tell_circuit(request, outcome);
     if (reply->status == 410)
         disable(request->hook);

@@ -52,6 +52,14 @@ def test_acks_and_broadcasts_of_the_server():
         # Without a token nobody may join or send: refused, and seen.
         seen = load(url, "--clients", "2", "--rooms", "1", "--rate", "10/s", "--duration", "200ms", "--timeout", "1s")
         equal(seen["refused_joins"], 2)
+        # An event that nobody takes is acked with an error.
+        words = ["--clients", "2", "--rate", "20/s", "--duration", "200ms", "--message", 'other "%m"']
+        seen = load(url, *words, "--max-errors", "0", status=1)
+        equal((seen["sent"], seen["acked"], seen["refused_messages"], seen["errors"]), (4, 4, 4, 4))
+        assert "forbidden" in seen["first_failure"], seen
+        # What was not measured is not fast.
+        _, said = yodel("load", url, *words, "--await", "none", "--rate", "0/s", "--max-p99", "1s", status=1)
+        assert "there is no p99" in said, said
 
 
 def test_echoes_of_the_demo(demo):

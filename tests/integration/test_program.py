@@ -120,6 +120,10 @@ def test_explain():
     said = yodel("config", "explain", "limits.queue")[0]
     assert "bounds   4KiB to 1GiB" in said and "default  1MiB" in said, said
     assert yodel("config", "explain", "webhooks.main.retry.for")[0].startswith("webhooks.main.retry.for\n")
+    # Names of keys in lists are taken as they are shown.
+    assert yodel("config", "explain", "api.keys[].namespaces")[0].startswith("api.keys[].namespaces\n")
+    assert yodel("config", "explain", "listen[0].tls.cert")[0].startswith("listen[0].tls.cert\n")
+    assert 'no option "listen[x]"' in yodel("config", "explain", "listen[x]", status=64)[1]
     assert "a file that has it" not in yodel("config", "explain", "limits")[0]
     assert 'did you mean "queue"?' in yodel("config", "explain", "limits.quue", status=64)[1]
     assert len(json.loads(yodel("config", "explain", "-o", "json")[0])) > 100

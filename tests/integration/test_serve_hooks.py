@@ -127,6 +127,8 @@ def test_nobody_there():
             for _ in range(4):
                 assert is_sent_away(server)
             counted(server, 'yodel_webhook_circuit_open{webhook="main"}', 1)
+            eventually(lambda: "connect has no answer: " in server.yodel.said(), "a line in the log")
+            equal(server.yodel.said().count('"webhook.failed"'), 1, "one line for all that follow")
             counted(server, 'yodel_webhook_requests_total{webhook="main",kind="connect",outcome="network"}', 3)
             server.reload(url=dead, hook=circuit + ", on_unavailable: deny", more=one)
             equal(refusal(server)["message"], "unavailable")

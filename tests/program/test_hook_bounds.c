@@ -408,7 +408,7 @@ static void test_hook_bounds_heed_the_status_of_long_answers(void **state)
     assert_int_equal(world.counts.requests[YG_HOOK_CONNECTED][YG_HOOK_SERVER_ERR], 3);
     assert_int_equal(world.counts.requests[YG_HOOK_EVENT][YG_HOOK_CLIENT_ERR], 1);
     assert_int_equal(world.counts.requests[YG_HOOK_EVENT][YG_HOOK_TOO_LARGE], 1);
-    assert_string_equal(world.told, "webhook.bad_answer;");
+    assert_string_equal(world.told, "webhook.failed;webhook.failed;webhook.bad_answer;");
     pushed(&a, YG_HOOK_EVENT, "5");
     answer_too_long(7, 410, 0);
     assert_true(yg_hook_is_disabled(world.hook));

@@ -220,8 +220,9 @@ static void test_hook_lanes_do_not_repeat_what_is_wrong(void **state)
     pass(600000);
     assert_int_equal(world.num_calls, 9);
     assert_int_equal(world.counts.requests[YG_HOOK_EVENT][YG_HOOK_BAD_ANSWER], 2);
-    assert_string_equal(world.told, "webhook.bad_answer;webhook.bad_answer;webhook.bad_answer;"
-                                    "webhook.bad_answer;");
+    assert_string_equal(world.told,
+                        "webhook.failed;webhook.bad_answer;webhook.bad_answer;webhook.bad_answer;"
+                        "webhook.bad_answer;");
     yg_lane_leave(a.lane);
     end();
 }
@@ -333,7 +334,7 @@ static void test_hook_lanes_leave_a_dead_back_end_alone(void **state)
         pushed(&a, YG_HOOK_CONNECT, "c");
         breaks(i, -ECONNREFUSED);
     }
-    assert_string_equal(world.told, "webhook.circuit_open;");
+    assert_string_equal(world.told, "webhook.failed;webhook.circuit_open;");
     assert_int_equal(world.counts.open_circuits, 1);
     world.log[0] = '\0';
     pushed(&a, YG_HOOK_CONNECT, "d");
@@ -351,7 +352,7 @@ static void test_hook_lanes_leave_a_dead_back_end_alone(void **state)
     assert_int_equal(world.num_calls, 12);
     answer(11, 204, "");
     logged("e+ ");
-    assert_string_equal(world.told, "webhook.circuit_open;webhook.circuit_closed;");
+    assert_string_equal(world.told, "webhook.failed;webhook.circuit_open;webhook.circuit_closed;");
     yg_lane_leave(a.lane);
     end();
 }
