@@ -87,7 +87,9 @@ class Guest:
 
     @property
     def failure(self):
-        if not select.select([self.stream.sock], [], [], 0)[0]:
+        poll = select.poll()
+        poll.register(self.stream.sock, select.POLLIN)
+        if not poll.poll(0):
             return None
         try:
             return None if self.stream.sock.recv(1, socket.MSG_PEEK) else "it has ended"
