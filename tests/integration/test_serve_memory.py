@@ -9,7 +9,8 @@ import tempfile
 
 from event_source import Events
 from harness import Refused, WebSocket, equal, eventually, http, run
-from hooked_server import hooked
+from hooked_server import Hooked, hooked
+from redis_server import RedisServer
 from yodel_program import ENV
 
 file = tempfile.NamedTemporaryFile()
@@ -94,12 +95,13 @@ def test_goodbyes_of_plain_websockets():
         goes_in_turn(lambda: WebSocket(server.port, "/ws/r"), leave_websocket, server, backend)
 
 
-def comes_in_turn(enter, leave):
+def comes_in_turn(enter, leave, attempts=90, hook="", more=""):
     """Whom the back end has let in is told to have gone, whether memory was there to let it in or not."""
     choose(0)
-    with hooked(ANSWERS, hook=", kinds: [connect, connected, disconnected], circuit: {failures: 10000}") as (backend, server):
+    hook += ", kinds: [connect, connected, disconnected], circuit: {failures: 10000}"
+    with hooked(ANSWERS, hook=hook, more=more) as (backend, server):
         eventually(lambda: http(server.internal, "GET", "/health/ready").status == 200, "it has started")
-        for first in range(1, 90):
+        for first in range(1, attempts):
             choose(first)
             try:
                 leave(enter(server))
@@ -119,6 +121,13 @@ def test_readers_of_events_that_come():
 
 def test_plain_websockets_that_come():
     comes_in_turn(lambda server: WebSocket(server.port, "/ws/r"), leave_websocket)
+
+
+def test_sockets_that_are_recorded():
+    """In Redis, ahead of the question: a lane that waits for that goes on."""
+    with RedisServer() as redis:
+        for hook in ("", ", queue: {durable: redis}"):
+            comes_in_turn(Hooked.client, lambda client: client.close(), 150, hook, f"redis: {{url: '{redis.url}'}}")
 
 
 run(dict(globals()))
