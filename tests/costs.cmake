@@ -33,7 +33,7 @@ set(yodel_costs
   "integration.serve_occupancy 98 1"
   "style.fields 60 2"
   "integration.serve_keys 36 1"
-  "integration.serve_memory 17 1"
+  "integration.serve_memory 23 1"
   "integration.serve_lease 16 1"
   "integration.program_api 15 1"
   "integration.serve_consumers 15 1"
