@@ -173,7 +173,7 @@ static void check_shutdown(const struct yg_check *check)
     if (shutdown->spread_ms > shutdown->drain_ms)
         yg_report_error(check->report, &place, "shutdown.spread: longer than shutdown.drain");
     place = yg_check_place(check, "shutdown", "webhook_flush", NULL);
-    if (shutdown->webhook_flush_ms > shutdown->drain_ms)
+    if (check->config->webhooks.num > 0 && shutdown->webhook_flush_ms > shutdown->drain_ms)
         yg_report_error(check->report, &place,
                         "shutdown.webhook_flush: longer than shutdown.drain");
     place = yg_check_place(check, "shutdown", "code", NULL);

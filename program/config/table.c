@@ -110,7 +110,7 @@ static const struct yg_table tls_table = TABLE("tls", NULL, tls_options);
 static const struct yg_option listen_options[] = {
     TEXT("name", name, YG_NEEDED, NULL, 64, "The name of the listener, in logs and metrics."),
     TEXT("address", address, YG_NEEDED, NULL, 255,
-         "HOST:PORT, [ADDRESS]:PORT, *:PORT, unix:PATH, fd:N, or systemd:NAME."),
+         "HOST:PORT, [ADDRESS]:PORT, *:PORT (IPv4 and IPv6), unix:PATH, fd:N, or systemd:NAME."),
     WORDS("serve", serve, YG_NOT_EMPTY, "[clients]", "clients api metrics health admin",
           "What can be reached here; what is not meant for clients belongs on another listener."),
     MAP("tls", tls, tls_table, "Certificates; without one the listener is plain HTTP."),

@@ -319,4 +319,10 @@ def test_serve_ends_at_once():
                     equal(server.wait(), 0)
 
 
+def test_a_short_drain_alone_is_no_mistake():
+    """Without webhooks the time for what is left to tell them is nobody's."""
+    with file("namespaces: [{name: /, auth: none}]\nshutdown: {drain: 3s, spread: 1s}\n") as path:
+        yodel("config", "check", "-c", path)
+
+
 run(dict(globals()))
