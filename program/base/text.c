@@ -43,11 +43,6 @@ void yg_text_add(struct yg_text *text, const char *ptr, size_t len)
     text->ptr[text->len] = '\0';
 }
 
-void yg_text_puts(struct yg_text *text, const char *string)
-{
-    yg_text_add(text, string, strlen(string));
-}
-
 void yg_text_putc(struct yg_text *text, char c)
 {
     if (!has_room(text, 1))

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <yodel/base.h>
 
 /*
@@ -19,7 +20,11 @@ struct yg_text {
 };
 
 void yg_text_add(struct yg_text *text, const char *ptr, size_t len);
-void yg_text_puts(struct yg_text *text, const char *string);
+static inline void yg_text_puts(struct yg_text *text, const char *string)
+{
+    yg_text_add(text, string, strlen(string)); /* of a literal it is known */
+}
+
 void yg_text_putc(struct yg_text *text, char c);
 void yg_text_put_number(struct yg_text *text, int64_t number); /* in decimal */
 void yg_text_printf(struct yg_text *text, const char *format, ...)

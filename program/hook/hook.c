@@ -162,11 +162,19 @@ static bool is_too_late(const struct yg_request *request, uint64_t now)
            now - request->began_ms >= request->hook->options->timeout_ms;
 }
 
+/* Whether all requests are on their way: their replies come by themselves. */
+static bool waits_for_replies(const struct yg_hook *hook)
+{
+    return hook->num_requests == hook->num_active && hook->num_unsent == 0;
+}
+
 static void again(struct yg_hook *hook)
 {
     const uint64_t now = now_of(hook);
     struct yg_request *next;
 
+    if (waits_for_replies(hook))
+        return;
     for (struct yg_request *request = hook->requests; request != NULL; request = next) {
         enum yg_passage passage;
 
@@ -207,6 +215,8 @@ static uint64_t next_ms(const struct yg_hook *hook, uint64_t now)
         hook->ready[YG_NOTICE].first != NULL || hook->ready[YG_STORED].first != NULL ||
         hook->num_storing > 0 || hook->waiting != NULL)
         at = now + SWEEP_MS;
+    if (waits_for_replies(hook))
+        return at;
     for (const struct yg_request *request = hook->requests; request != NULL;
          request = request->next) {
         uint64_t due = UINT64_MAX;

@@ -105,7 +105,9 @@ struct yg_hook {
     struct yg_request *requests;
     struct yg_lane *held;
     struct yg_lane *waiting; /* for their turns */
+    unsigned num_requests;   /* in the list */
     unsigned num_active;     /* requests on their way */
+    unsigned num_unsent;     /* of those, which could not be sent */
     bool is_failing;         /* the last one that says so has failed, and the log has it */
     unsigned num_storing;    /* requests of class STORED */
     unsigned num_retrying;   /* notices that wait for another attempt */

@@ -64,6 +64,9 @@ static void fill(struct yg_request *request, struct yg_lane *lane)
 
 static void leave_list(struct yg_request *request)
 {
+    request->hook->num_requests--;
+    if (request->post_result != 0)
+        request->hook->num_unsent--;
     *(request->prev != NULL ? &request->prev->next : &request->hook->requests) = request->next;
     if (request->next != NULL)
         request->next->prev = request->prev;
@@ -76,6 +79,7 @@ static void enter_list(struct yg_request *request)
     if (request->next != NULL)
         request->next->prev = request;
     request->hook->requests = request;
+    request->hook->num_requests++;
 }
 
 static void free_request(struct yg_request *request)
@@ -191,8 +195,9 @@ void yg_request_undo(struct yg_request *request)
     if (request->call != NULL) {
         hook->setup.port->cancel(hook->setup.port_user, request->call);
         yg_circuit_forget(&hook->circuit, request->passage);
-        hook->num_active--;
     }
+    if (request->call != NULL || request->post_result != 0)
+        hook->num_active--;
     if (request->class == YG_STORED)
         yg_stored_undo(request);
     if (request->class == YG_AWAITED) {
@@ -490,6 +495,7 @@ void yg_request_fail(struct yg_request *request)
     const enum yg_hook_outcome outcome = result == -EINVAL ? YG_HOOK_CLIENT_ERR : YG_HOOK_NO_MEMORY;
 
     request->post_result = 0;
+    request->hook->num_unsent--;
     request->hook->num_active--;
     count(request, outcome);
     tell_circuit(request, outcome);
@@ -582,6 +588,8 @@ void yg_request_send(struct yg_request *request, enum yg_passage passage)
     }
     hook->num_active++;
     request->post_result = post(request, timeout_of(request, now));
-    if (request->post_result != 0)
+    if (request->post_result != 0) {
+        hook->num_unsent++;
         yg_hook_wake(hook, 0);
+    }
 }

@@ -183,14 +183,16 @@ static void on_time(yodel_timer *timer, void *user)
 /* The bytes that a header takes; 0: it is none. */
 static size_t header_size(const char *header)
 {
-    const char *colon = strchr(header, ':');
+    const char *colon = strchr(header, ':'), *at;
 
     if (colon == NULL || colon == header)
         return 0;
-    for (const char *at = header; *at != '\0'; at++)
-        if (((unsigned char)*at < ' ' && *at != '\t') || *at == 127 || (*at == ' ' && at < colon))
+    if (memchr(header, ' ', (size_t)(colon - header)) != NULL)
+        return 0;
+    for (at = header; *at != '\0'; at++)
+        if (((unsigned char)*at < ' ' && *at != '\t') || *at == 127)
             return 0;
-    return strlen(header) + 1;
+    return (size_t)(at - header) + 1;
 }
 
 /* For libcurl a header without a value is one that it shall leave out, and one that ends in a
