@@ -84,6 +84,40 @@ export class RedisServer {
   }
 }
 
+/** The way to a Redis on which what readers of streams get comes late, and all else at once. */
+export class LateReaders {
+  static async start(redis, ms) {
+    const late = new LateReaders();
+
+    late.sockets = new Set();
+    late.server = net.createServer((socket) => late.#carry(socket, net.connect(redis.port, "127.0.0.1"), ms)).listen(0, "127.0.0.1");
+    await once(late.server, "listening");
+    late.url = `redis://127.0.0.1:${late.server.address().port}`;
+    return late;
+  }
+
+  #carry(socket, to, ms) {
+    let reads = false;
+
+    for (const [one, other] of [[socket, to], [to, socket]]) {
+      this.sockets.add(one);
+      one.setNoDelay(true);
+      one.on("error", () => {});
+      one.on("close", () => (this.sockets.delete(one), other.destroy()));
+    }
+    socket.on("data", (bytes) => {
+      reads ||= bytes.includes("XREAD\r\n");
+      to.write(bytes);
+    });
+    to.on("data", (bytes) => (reads ? setTimeout(() => socket.write(bytes), ms) : socket.write(bytes)));
+  }
+
+  stop() {
+    this.server.close();
+    for (const socket of this.sockets) socket.destroy();
+  }
+}
+
 /** One server of the cluster: make is "yodel" or "node". */
 export class Node {
   static async start(make, redis, words = []) {
