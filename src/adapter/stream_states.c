@@ -12,7 +12,8 @@
 /* The order of a service: its operations go by streams, and the states of lost sockets are keys of
  * Redis, which end with the time for recovery. */
 
-#define PAGE "200" /* entries that are looked at at a time */
+#define PAGE 200 /* entries that are looked at at a time */
+#define PAGE_TEXT "200"
 #define MAX_PAGES 500
 
 static struct yd_streams *streams_of(struct yd_sio_order *order)
@@ -169,7 +170,7 @@ static int ask_range(struct yd_sio_restore *restore, const char *from, const cha
     yodel_str name = yodel_str_of(stream_of(restore)->name);
     yodel_bytes argv[] = {
         WORD("XRANGE"), bytes_of(name), bytes_of(yodel_str_of(from)), bytes_of(yodel_str_of(to)),
-        WORD("COUNT"),  WORD(PAGE)};
+        WORD("COUNT"),  WORD(PAGE_TEXT)};
     struct yd_redis_command command = {sizeof argv / sizeof argv[0], argv, fn, restore, NULL, name};
 
     return yd_redis_command(owner_of(restore)->redis, &command);
@@ -265,7 +266,8 @@ static int add_entry(struct yd_sio_restore *restore, const struct yd_xstream_fie
 
 static void ask_page(struct yd_sio_restore *restore);
 
-/* The offset goes on with what was looked at. */
+/* The offset goes on with what was looked at.  A page that is not full is the last one: what was
+ * added since is for the socket's notes.  A busy stream has some more at any time. */
 static void on_page(const struct yd_redis_reply *reply, void *arg)
 {
     struct yd_sio_restore *restore = arg;
@@ -282,11 +284,11 @@ static void on_page(const struct yd_redis_reply *reply, void *arg)
         rc = add_entry(restore, &fields);
         yd_stream_id_write(fields.id, restore->offset);
     }
-    if (rc == 0 && reply->num > 0 && ++restore->pages > MAX_PAGES)
+    if (rc == 0 && reply->num == PAGE && ++restore->pages > MAX_PAGES)
         rc = YODEL_ERR_TOO_BIG;
     if (rc < 0)
         yd_sio_restore_end(restore, rc);
-    else if (reply->num == 0)
+    else if (reply->num < PAGE)
         yd_xstream_end_when_read(stream_of(restore), restore);
     else
         ask_page(restore);

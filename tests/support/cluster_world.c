@@ -286,7 +286,10 @@ static void run_stream(const struct command *command)
             &reply,
             (unsigned)atoi(world_word(words, 2)) + (strstr(world_word(words, 2), "-1") != NULL),
             strcmp(world_word(words, 3), "+") == 0 ? 1000000 : (unsigned)atoi(world_word(words, 3)),
-            3);
+            (size_t)atoi(world_word(words, 5)));
+    world.num_ranges += !back;
+    if (!back && world.repeats_at_range)
+        world_repeat_entry();
     tell(command, &reply.whole);
 }
 
@@ -340,7 +343,8 @@ static bool run_reader(struct yodel_redis *redis)
         redis->reader->on_reply(redis->reader, &entries.whole);
         has_read = true;
     } else {
-        reply_entries(&entries, (unsigned)atoi(world_word(&words.words, 7)) + 1, 1000000, 100);
+        reply_entries(&entries, (unsigned)atoi(world_word(&words.words, 7)) + 1, 1000000,
+                      (size_t)atoi(world_word(&words.words, 2)));
         has_read = entries.whole.num > 0;
         if (has_read)
             redis->reader->on_reply(redis->reader, &outer);

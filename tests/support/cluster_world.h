@@ -14,7 +14,7 @@
  */
 
 #define PROCESSES 2
-#define MOST 64
+#define MOST 300
 #define MOST_WORDS 20
 
 struct words {
@@ -60,6 +60,8 @@ struct world {
     } entries[MOST];
     size_t num_entries;
     unsigned last_id;
+    unsigned num_ranges;        /* XRANGEs */
+    bool repeats_at_range;      /* each is followed by the newest entry, once more */
     char key[100], value[1000]; /* the one key that there is */
     size_t value_len;
 };

@@ -36,6 +36,24 @@ static void come_back(unsigned process, const char *offset, struct sio_client *c
     come_back_on(process, 0, offset, client);
 }
 
+static void expect_recovered(struct sio_client *client)
+{
+    char text[200];
+
+    (void)snprintf(text, sizeof text, "0{\"sid\":\"%s\",\"pid\":\"%s\"}",
+                   world.processes[0].client.sid, world.processes[0].client.pid);
+    sio_sim_expect(client, text);
+}
+
+static void lose_client(void)
+{
+    world_emit(0, "seen");
+    world_run();
+    world_expect_both("2[\"seen\",\"1-0\"]");
+    sio_sim_leave(&world.processes[0].client);
+    world_run();
+}
+
 static void test_cluster_recovery_elsewhere(void **state)
 {
     struct sio_client client;
@@ -49,7 +67,7 @@ static void test_cluster_recovery_elsewhere(void **state)
     sio_sim_leave(&world.processes[0].client);
     world_run();
     assert_memory_equal(world.key, "sio:session:", 12);
-    for (unsigned i = 0; i < 4; i++) /* more than a page of this Redis */
+    for (unsigned i = 0; i < 4; i++)
         world_emit_to_room(1, "r", "missed");
     world_emit_to_room(1, "another", "not for it");
     world_run();
@@ -69,22 +87,41 @@ static void test_cluster_recovery_elsewhere(void **state)
     world_stop();
 }
 
-static void expect_recovered(struct sio_client *client)
+static void test_cluster_recovery_by_pages(void **state)
 {
-    char text[200];
+    struct sio_client client;
 
-    (void)snprintf(text, sizeof text, "0{\"sid\":\"%s\",\"pid\":\"%s\"}",
-                   world.processes[0].client.sid, world.processes[0].client.pid);
-    sio_sim_expect(client, text);
+    world_start(YODEL_SIO_REDIS_STREAMS, 5000);
+    sio_sim_on_loop(&world.processes[0].sim, 0, world_join_here, "r");
+    lose_client();
+    for (unsigned i = 0; i < 210; i++) { /* more than one */
+        world_emit_to_room(1, "another", "not for it");
+        world_run();
+    }
+    world_emit_to_room(1, "r", "missed");
+    world_run();
+    come_back(1, "1-0", &client);
+    sio_sim_expect(&client, "2[\"missed\",\"212-0\"]");
+    expect_recovered(&client);
+    sio_sim_expect_nothing(&client);
+    world_stop();
 }
 
-static void lose_client(void)
+/* As fast as pages are asked for: the client is back all the same. */
+static void test_cluster_recovery_while_events_come(void **state)
 {
-    world_emit(0, "seen");
+    struct sio_client client;
+
+    world_start(YODEL_SIO_REDIS_STREAMS, 5000);
+    lose_client();
+    world_emit(0, "missed");
     world_run();
-    world_expect_both("2[\"seen\",\"1-0\"]");
-    sio_sim_leave(&world.processes[0].client);
-    world_run();
+    world.repeats_at_range = true;
+    come_back(1, "1-0", &client);
+    sio_sim_expect(&client, "2[\"missed\",\"2-0\"]");
+    expect_recovered(&client);
+    assert_int_equal(world.num_ranges, 2); /* of the offset, and of what came after it */
+    world_stop();
 }
 
 /* What was missed is known by XRANGE before the reader has it, which gives it to all others. */
@@ -276,6 +313,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cluster_recovery_elsewhere),
+        cmocka_unit_test(test_cluster_recovery_by_pages),
+        cmocka_unit_test(test_cluster_recovery_while_events_come),
         cmocka_unit_test(test_cluster_recovery_ahead_of_reader),
         cmocka_unit_test(test_cluster_recovery_what_is_not_read_yet),
         cmocka_unit_test(test_cluster_recovery_beside_what_is_given_at_once),
