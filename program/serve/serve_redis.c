@@ -37,7 +37,9 @@ static void on_condition(yodel_redis *redis, yodel_redis_condition condition, vo
         yg_occupancy_redis_is_back(state);
     } else if (condition != YODEL_REDIS_UP && !was_down) {
         atomic_store(&state->redis_down_ms, (int64_t)yg_clock_ms());
-        yg_log_event(state, YG_LOG_WARN, "redis.lost", "redis: lost");
+        /* At the end the program itself lets go of it. */
+        yg_log_event(state, atomic_load(&state->is_draining) ? YG_LOG_INFO : YG_LOG_WARN,
+                     "redis.lost", "redis: lost");
     }
 }
 

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import signal
 import threading
 
 from harness import equal, eventually, http, run
@@ -155,6 +156,10 @@ def test_a_node_is_ready_when_redis_is():
             eventually(lambda: not is_ready(one), "it is not ready")
             redis.start()
             eventually(lambda: is_ready(one), "it is ready")
+            one.signal(signal.SIGTERM)
+            equal(one.wait(), 0)
+            lost = [json.loads(line)["level"] for line in one.said().splitlines() if '"redis.lost"' in line]
+            assert "warn" not in lost, "an end that was asked for is no trouble"
 
 
 run(dict(globals()))
