@@ -49,17 +49,20 @@ static bool is_target(const char *target)
     return strstr(target, "/.") == NULL && strcasestr(target, "%2e") == NULL;
 }
 
-/* A header that says how the request is sent. */
+/* A header that says how the request is sent; one without a value has a semicolon. */
 static bool is_about_sending(const char *header)
 {
     static const char *const names[] = {
         "Host:",    "Connection:", "Content-Length:", "Upgrade:", "Transfer-Encoding:", "TE:",
         "Trailer:", "Accept:",     "Keep-Alive:",     "Expect:",  "Accept-Encoding:",   NULL};
 
-    for (size_t i = 0; names[i] != NULL; i++)
-        if ((*header | 32) == (*names[i] | 32) &&
-            strncasecmp(header, names[i], strlen(names[i])) == 0)
+    for (size_t i = 0; names[i] != NULL; i++) {
+        const size_t len = strlen(names[i]) - 1;
+
+        if ((*header | 32) == (*names[i] | 32) && strncasecmp(header, names[i], len) == 0 &&
+            (header[len] == ':' || header[len] == ';'))
             return strcmp(header, "Expect:") != 0;
+    }
     return false;
 }
 
@@ -249,12 +252,14 @@ static void fail_by(struct yg_wire *wire, int rc)
                          : "the answer is no HTTP");
 }
 
-/* The answer is there.  One that says that all is well may be ahead of the end of the request. */
-static void answered(struct yg_wire *wire, bool has_more)
+/* The answer is there.  One that says that all is well may be ahead of the end of the request.
+ * Returns whether the call is over. */
+static bool answered(struct yg_wire *wire, bool has_more)
 {
     if (wire->is_sending && wire->reader->status < 400 && !has_more)
-        return;
+        return false;
     complete(wire, !wire->is_sending && !has_more);
+    return true;
 }
 
 static void ended(struct yg_wire *wire)
@@ -280,15 +285,17 @@ static int take_input(struct yg_wire *wire, const char *ptr, size_t len, size_t 
     return yg_reply_reader_take(wire->reader, ptr, len, ret_used);
 }
 
-/* Returns whether there may be more to read, and the wire. */
+/* Returns whether there may be more to read, and the wire.  A connection that has failed is not
+ * told of again: it is read until it says why. */
 static bool receive_once(struct yg_wire *wire)
 {
     char input[INPUT_SIZE];
     const ssize_t len = recv(wire->fd, input, sizeof(input), MSG_DONTWAIT);
+    const bool is_watched = yodel_watch_is_running(&wire->watch);
     size_t used = 0;
     int rc;
 
-    if (len < 0 && (errno == EAGAIN || errno == EINTR) && yodel_watch_is_running(&wire->watch))
+    if (len < 0 && (errno == EAGAIN || errno == EINTR) && is_watched)
         return false;
     if (len <= 0) {
         if (len == 0)
@@ -301,10 +308,9 @@ static bool receive_once(struct yg_wire *wire)
         fail_by(wire, rc);
         return false;
     }
-    if (wire->reader->reading != YG_READING_DONE)
-        return len == (ssize_t)sizeof(input);
-    answered(wire, used < (size_t)len);
-    return false;
+    if (wire->reader->reading == YG_READING_DONE && answered(wire, used < (size_t)len))
+        return false;
+    return len == (ssize_t)sizeof(input) || !is_watched;
 }
 
 /* ---- requests ---- */
@@ -416,7 +422,7 @@ static void on_ready(yodel_watch *watch, unsigned events, void *user)
     struct yg_wire *wire = user;
 
     (void)watch;
-    if (wire->call == NULL) {
+    if (wire->call == NULL) { /* its end, or what nobody has asked for */
         end_idle(wire);
         return;
     }
@@ -425,8 +431,9 @@ static void on_ready(yodel_watch *watch, unsigned events, void *user)
         go_on_sending(wire);
         return;
     }
-    for (unsigned i = 0; i < MOST_READS && receive_once(wire); i++)
-        continue;
+    for (unsigned i = 1; receive_once(wire); i++)
+        if (i >= MOST_READS && yodel_watch_is_running(&wire->watch))
+            return;
 }
 
 /* Begins a call on a wire, which has none.  Returns 0; -errno: then the wire is to be closed. */
@@ -458,6 +465,15 @@ static int begin(struct yg_wire *wire, struct yg_http_call *call)
     return rc;
 }
 
+/* Whether nothing has come on an idle one, which the loop has not told of yet.  It would be taken
+ * for the answer to the next request. */
+static bool is_quiet(const struct yg_wire *wire)
+{
+    char input;
+
+    return recv(wire->fd, &input, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
+}
+
 /* An idle one that leads there. */
 static struct yg_wire *find(struct yg_http_client *client, yodel_str key)
 {
@@ -468,7 +484,7 @@ static struct yg_wire *find(struct yg_http_client *client, yodel_str key)
         next = wire->next;
         if (strncmp(wire->key, key.ptr, key.len) != 0 || wire->key[key.len] != '\0')
             continue;
-        if (now - wire->idle_ms < MAX_IDLE_MS)
+        if (now - wire->idle_ms < MAX_IDLE_MS && is_quiet(wire))
             return wire;
         end_idle(wire);
     }

@@ -17,6 +17,7 @@ of 127.0.0.1 in the file CERT, which its own key has signed.
     /refuse           the port is closed after this request: what comes next is refused
     /hang             no answer at all
     /half             half of an answer, then the end; /half_chunked, /half_head: of a chunk, of the head
+    /half_reset       half of an answer, then a reset
     /drop             the end without an answer
     /reset            a reset without an answer
     /stale            200 and kept; the next request on the connection gets its end, or a reset with ?reset=1
@@ -27,12 +28,16 @@ of 127.0.0.1 in the file CERT, which its own key has signed.
     /trickle          a byte a second
     /trickle_head     the same of its head
     /early            200 ahead of reading the body, which is read afterwards
+    /early_reset      200 ahead of reading the body, and a reset
     /early_close      413 ahead of reading the body, and the end
     /continues        100s without an end
     /long_head        header lines without an end
     /informs          103 and 100, then 200; /informs_only: 103, then the end
     /until_close      a body without a length, up to the end
     /garbage          no HTTP
+    /forged           200 and kept, and a while later another answer that nobody has asked for
+    /pieces           a body in 20000 chunks of a byte each
+    /many_headers     5000 lines of a header
     /wait/S           200 after S seconds
     /gate/N           200 when N wait here
 """
@@ -165,6 +170,10 @@ class Connection:
         self.send(answer(200, b"x" * 100)[:-50])
         return False
 
+    def do_half_reset(self, request):
+        self.send(answer(200, b"x" * 100)[:-50])
+        return self.end(reset=True)
+
     def do_half_head(self, request):
         self.send(b"HTTP/1.1 200 OK\r\nContent-Le")
         return False
@@ -229,6 +238,10 @@ class Connection:
         self.well()
         return request.read()
 
+    def do_early_reset(self, request):
+        self.well()
+        return self.end(reset=True)
+
     def do_early_close(self, request):
         self.send(answer(413, b"too much", ["Connection: close"]))
         return False
@@ -255,6 +268,18 @@ class Connection:
     def do_garbage(self, request):
         self.send(b"SSH-2.0-OpenSSH_9.2\r\n" * 10)
         return False
+
+    def do_forged(self, request):
+        self.well()
+        self.backend.over.wait(0.05)
+        return self.well(b"forged")
+
+    def do_pieces(self, request):
+        self.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\np\r\n" * 20000 + b"0\r\n\r\n")
+        return True
+
+    def do_many_headers(self, request):
+        return self.well(headers=["Cache-Control: a"] * 5000)
 
     def do_wait(self, request, seconds):
         self.backend.over.wait(float(seconds))

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "http_world.h"
+
+/* Kept connections on which several things have happened before the loop looks: it is held up in a
+ * reply meanwhile. */
+
+#define LONG_MS 30000
+#define MOST_FDS 256
+
+static const struct yg_http_client_options plain = {.in_flight = 64, .max_body = 100000};
+
+static int forget(void **state)
+{
+    memset(&world, 0, sizeof(world));
+    return 0;
+}
+
+/* The port of "http://127.0.0.1:PORT". */
+static uint16_t port(void)
+{
+    return (uint16_t)atoi(strrchr(world_url(""), ':') + 1);
+}
+
+/* The connection to the back end; -1: there is none. */
+static int find_connection(void)
+{
+    for (int fd = 3; fd < MOST_FDS; fd++) {
+        struct sockaddr_in peer = {0};
+        socklen_t len = sizeof(peer);
+
+        if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && peer.sin_family == AF_INET &&
+            ntohs(peer.sin_port) == port())
+            return fd;
+    }
+    return -1;
+}
+
+/* ---- a reset right behind something ---- */
+
+static const char *path;
+static yodel_str body;
+
+static void post_to_be_reset(unsigned n)
+{
+    struct pollfd found = {.events = 0};
+
+    if (n > 0)
+        return;
+    found.fd = find_connection();
+    CHECK(found.fd >= 0);
+    CHECK(world_post(1, world_url(path), body, LONG_MS) == 0);
+    CHECK(poll(&found, 1, LONG_MS) == 1 && (found.revents & (POLLERR | POLLHUP)) != 0);
+}
+
+static void post_first(void)
+{
+    CHECK(world_post(0, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void run_reset(const char *to, yodel_str sent)
+{
+    forget(NULL);
+    path = to;
+    body = sent;
+    world.expected = 2;
+    world.on_reply = post_to_be_reset;
+    world_run(&plain, post_first);
+}
+
+static void test_http_client_wire_half_an_answer_and_a_reset(void **state)
+{
+    run_reset("/half_reset", YODEL_STR("{}"));
+    assert_int_equal(world.got[1].result, -EIO);
+}
+
+static void test_http_client_wire_early_answer_and_a_reset(void **state)
+{
+    const size_t large = 30000000;
+    char *sent = calloc(1, large);
+
+    run_reset("/early_reset", (yodel_str){sent, large});
+    assert_int_equal(world.got[1].result, 0);
+    assert_int_equal(world.got[1].status, 200);
+    free(sent);
+}
+
+/* ---- what nobody has asked for ---- */
+
+static void post_behind_forged(unsigned n)
+{
+    struct pollfd found = {.events = POLLIN};
+
+    if (n > 0)
+        return;
+    found.fd = find_connection();
+    CHECK(found.fd < 0 || poll(&found, 1, LONG_MS) == 1); /* both have come at once */
+    CHECK(world_post(1, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void post_forged(void)
+{
+    CHECK(world_post(0, world_url("/forged"), YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void test_http_client_wire_answer_ahead_of_its_request(void **state)
+{
+    world.expected = 2;
+    world.on_reply = post_behind_forged;
+    world_run(&plain, post_forged);
+    assert_int_equal(world.got[1].result, 0);
+    assert_non_null(strstr(world.got[1].body, "\"path\": \"/echo\""));
+}
+
+#define RUN(test) cmocka_unit_test_setup(test, forget)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RUN(test_http_client_wire_half_an_answer_and_a_reset),
+        RUN(test_http_client_wire_early_answer_and_a_reset),
+        RUN(test_http_client_wire_answer_ahead_of_its_request),
+    };
+
+    if (!world_can_run())
+        return 77;
+    return cmocka_run_group_tests(tests, world_open, world_close);
+}
