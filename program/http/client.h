@@ -31,7 +31,8 @@ struct yg_http_client_options {
     unsigned
         in_flight;   /* connections, and requests on their way, at most; 0 is 1.  Further requests
                         wait in their order, and their number is the caller's to bound */
-    size_t max_body; /* bytes of an answer's body; more is -E2BIG.  Its head has 64 KiB */
+    size_t max_body; /* bytes of an answer's body; more is -E2BIG.  Its head has 64 KiB, and 256
+                        lines */
     const char *ca;  /* a file of the authorities of https, borrowed until the client is freed; NULL
                         or "": the system's */
     SSL_CTX *tls;    /* whose authorities are those of https, in place of a file; borrowed until the

@@ -29,13 +29,14 @@ struct yg_transfer {
     char *key;    /* the URL that the handle is set to; NULL: none */
     CURLU *parts; /* the same, parsed once; NULL: libcurl parses it, and says what is wrong */
     uint32_t connect_timeout_ms;
-    bool is_get;     /* what the handle is set to */
-    bool is_to_wire; /* the same: it only connects */
-    bool is_again;   /* it was sent anew, on a connection of its own */
-    int failure;     /* of a callback: why libcurl was told to stop; else 0 */
-    size_t head_len; /* bytes of the answer's heads so far */
-    bool has_head;   /* the last of them is whole */
-    int fd;          /* the last descriptor that it waited for; -1: none */
+    bool is_get;      /* what the handle is set to */
+    bool is_to_wire;  /* the same: it only connects */
+    bool is_again;    /* it was sent anew, on a connection of its own */
+    int failure;      /* of a callback: why libcurl was told to stop; else 0 */
+    size_t head_len;  /* bytes of the answer's heads so far */
+    size_t num_lines; /* of the last head, so far */
+    bool has_head;    /* the last of them is whole */
+    int fd;           /* the last descriptor that it waited for; -1: none */
     struct yg_text body;
     char error[CURL_ERROR_SIZE];
 };

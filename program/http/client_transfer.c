@@ -26,7 +26,8 @@ static size_t on_head(char *ptr, size_t size, size_t num, void *user)
     else if (len > 0 && (*ptr == '\r' || *ptr == '\n'))
         transfer->has_head = true;
     transfer->head_len += len;
-    if (transfer->head_len <= MAX_HEAD)
+    transfer->num_lines = transfer->has_head ? 0 : transfer->num_lines + 1;
+    if (transfer->head_len <= MAX_HEAD && transfer->num_lines <= 1 + YG_REPLY_MAX_LINES)
         return len;
     transfer->failure = -E2BIG;
     return 0;
@@ -254,6 +255,7 @@ int yg_transfer_begin(struct yg_http_call *call)
     transfer->call = call;
     transfer->failure = 0;
     transfer->head_len = 0;
+    transfer->num_lines = 0;
     transfer->has_head = false;
     transfer->fd = -1;
     transfer->error[0] = '\0';

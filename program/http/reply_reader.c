@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #define MAX_HEAD 65536  /* bytes of heads, those of 1xx and trailers included */
+#define CHUNK_COST 12   /* bytes around each chunk that do not count as such */
 #define KEEP_BODY 65536 /* bytes of memory that stay for the next answer */
 
 /* ---- lines of a head ---- */
@@ -100,13 +101,17 @@ static int read_status(struct yg_reply_reader *reader)
 }
 
 /* Each is a name, a colon, and anything. */
-static bool are_fields(const struct yg_reply_reader *reader)
+static int check_fields(const struct yg_reply_reader *reader)
 {
+    size_t num = 0;
+
     for (char *line = next_line(reader->head.ptr); *line != '\0'; line = next_line(line)) {
         if (line[strcspn(line, ": \t")] != ':' || *line == ':')
-            return false;
+            return -EBADMSG;
+        if (++num > YG_REPLY_MAX_LINES)
+            return -E2BIG;
     }
-    return true;
+    return 0;
 }
 
 /* Content-Length: false if it is none. */
@@ -146,8 +151,9 @@ static int read_lengths(struct yg_reply_reader *reader)
     return reader->left > reader->max_body ? -E2BIG : 0;
 }
 
-/* How the body ends: RFC 9112 section 6.3. */
-static int read_framing(struct yg_reply_reader *reader)
+/* How the body ends: RFC 9112 section 6.3.  HTTP/1.0 has no chunks: what stands between may not
+ * know where they end. */
+static int read_framing(struct yg_reply_reader *reader, bool is_old)
 {
     const char *coding = find_header(reader, "Transfer-Encoding", 0);
 
@@ -159,7 +165,7 @@ static int read_framing(struct yg_reply_reader *reader)
         return read_lengths(reader);
     if (strcasecmp(coding, "chunked") != 0 || find_header(reader, "Transfer-Encoding", 1) != NULL)
         return -EBADMSG;
-    if (find_header(reader, "Content-Length", 0) != NULL)
+    if (find_header(reader, "Content-Length", 0) != NULL || is_old)
         reader->is_kept = false;
     reader->reading = YG_READING_SIZE;
     return 0;
@@ -168,19 +174,20 @@ static int read_framing(struct yg_reply_reader *reader)
 static int read_head(struct yg_reply_reader *reader)
 {
     const bool is_old = reader->head.ptr[7] == '0';
+    int rc;
 
     if (memchr(reader->head.ptr, 0, reader->head.len) != NULL || read_status(reader) < 0)
         return -EBADMSG;
     cut_lines(&reader->head);
-    if (!are_fields(reader))
-        return -EBADMSG;
+    if ((rc = check_fields(reader)) < 0)
+        return rc;
     if (reader->status < 200) {
         yg_text_reset(&reader->head);
         return 0;
     }
-    reader->is_kept = is_old ? has_word(reader, "Connection", "keep-alive")
-                             : !has_word(reader, "Connection", "close");
-    return read_framing(reader);
+    reader->is_kept = !has_word(reader, "Connection", "close") &&
+                      (!is_old || has_word(reader, "Connection", "keep-alive"));
+    return read_framing(reader, is_old);
 }
 
 /* The bytes up to the end of a head, at the first line that is empty; 0: it has not come. */
@@ -255,6 +262,7 @@ static void begin_chunk(struct yg_reply_reader *reader)
 {
     reader->reading = reader->left > 0 ? YG_READING_CHUNK : YG_READING_TRAILER;
     reader->is_line_empty = true;
+    reader->head_len -= reader->head_len < CHUNK_COST ? reader->head_len : CHUNK_COST;
 }
 
 static int take_size(struct yg_reply_reader *reader, char c)

@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 
+#define YG_REPLY_MAX_LINES 256 /* of a head: to look for one is to look through them */
+
 /*
  * Reads the answer to a request of HTTP/1.1 (RFC 9112), in pieces as they come.  What is told of a
  * request or answer twice, in two ways, or not as the grammar has it ends the reading.
@@ -30,7 +32,8 @@ struct yg_reply_reader {
     struct yg_text head;          /* the last one; then its lines, each with a NUL */
     struct yg_text body;
     size_t max_body;
-    size_t head_len; /* bytes of all heads, sizes of chunks and trailers so far */
+    size_t head_len; /* bytes of all heads, sizes of chunks and trailers so far; but what
+                        stands around a chunk anyway does not count */
     uint64_t left;
     enum yg_reading reading;
     unsigned status;
@@ -44,7 +47,8 @@ struct yg_reply_reader {
  *
  * ret_used   bytes that are of this answer: fewer than len only once it is done
  *
- * Returns 0; -EBADMSG (no HTTP); -E2BIG (the body, or 64 KiB of head); -ENOMEM.
+ * Returns 0; -EBADMSG (no HTTP); -E2BIG (the body, or 64 KiB or 256 lines of head);
+ * -ENOMEM.
  */
 int yg_reply_reader_take(struct yg_reply_reader *reader, const char *ptr, size_t len,
                          size_t *ret_used);

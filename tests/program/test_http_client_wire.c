@@ -125,6 +125,31 @@ static void test_http_client_wire_answer_ahead_of_its_request(void **state)
     assert_non_null(strstr(world.got[1].body, "\"path\": \"/echo\""));
 }
 
+/* ---- answers in many parts ---- */
+
+static void post_parts(void)
+{
+    CHECK(world_post(0, world_url("/pieces"), YODEL_STR("{}"), LONG_MS) == 0);
+    CHECK(world_post(1, world_url("/many_headers"), YODEL_STR("{}"), LONG_MS) == 0);
+    CHECK(world_post(2, world_tls_url("127.0.0.1", "/many_headers"), YODEL_STR("{}"), LONG_MS) ==
+          0);
+}
+
+static void test_http_client_wire_many_parts(void **state)
+{
+    struct yg_http_client_options options = plain;
+
+    options.ca = world_cert();
+    world.expected = 3;
+    world_run(&options, post_parts);
+    assert_int_equal(world.got[0].result, 0);
+    assert_int_equal(world.got[0].body_len, 20000);
+    for (unsigned n = 1; n < 3; n++) {
+        assert_int_equal(world.got[n].result, -E2BIG);
+        assert_int_equal(world.got[n].status, 0);
+    }
+}
+
 #define RUN(test) cmocka_unit_test_setup(test, forget)
 
 int main(void)
@@ -133,6 +158,7 @@ int main(void)
         RUN(test_http_client_wire_half_an_answer_and_a_reset),
         RUN(test_http_client_wire_early_answer_and_a_reset),
         RUN(test_http_client_wire_answer_ahead_of_its_request),
+        RUN(test_http_client_wire_many_parts),
     };
 
     if (!world_can_run())

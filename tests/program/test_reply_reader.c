@@ -52,6 +52,10 @@ static const struct {
     {"HTTP/1.1 200 OK\r\nConnection: a, Close\r\nContent-Length: 0\r\n\r\n", 0, 200, "", false, 0},
     {"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", 0, 200, "", false, 0},
     {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n", 0, 200, "", true, 0},
+    {"HTTP/1.0 200 OK\r\nConnection: keep-alive, close\r\nContent-Length: 0\r\n\r\n", 0, 200, "",
+     false, 0},
+    {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0,
+     200, "", false, 0},
     {"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", 0,
      200, "a", true, 0},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2;a=\"b\"\r\nab\r\n0A\r\n0123456789\r\n"
