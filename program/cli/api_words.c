@@ -501,8 +501,11 @@ static int check(struct yg_api_words *words)
 {
     if (words->has_help)
         return 0;
-    if (words->num_arguments < words->word->min || words->num_arguments > words->word->max)
+    if (words->num_arguments < words->word->min || words->num_arguments > words->word->max) {
+        if (words->num_arguments > words->word->max)
+            yg_api_say(&words->where, 0, "\"%s\" is too much", words->arguments[words->word->max]);
         return yg_api_words_usage(words->word, false);
+    }
     if ((ACTS >> words->word->verb & 1) != 0 &&
         json_object_get(words->body, whom_of(words)) == NULL) {
         yg_api_say(&words->where, 0, "for whom? --room, --socket, --user%s or --all",

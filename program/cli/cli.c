@@ -117,8 +117,8 @@ int yg_cli_load(const struct yg_cli_options *options, struct yg_load *ret_load,
     struct yg_report report = {.arena = &arena};
     int rc;
 
-    if (load.path == NULL)
-        load.path = getenv("YODEL_CONFIG");
+    if (load.path == NULL && (load.path = getenv("YODEL_CONFIG")) != NULL && *load.path == '\0')
+        load.path = NULL; /* as if it were not set */
     if (load.path == NULL && access(DEFAULT_FILE, F_OK) == 0)
         load.path = DEFAULT_FILE;
     rc = yg_config_load(&load, &report, ret_config);

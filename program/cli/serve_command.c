@@ -2,6 +2,7 @@
 #include "serve/serve.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -26,6 +27,8 @@ static int run(int argc, char **argv)
     rc = yg_cli_options(&yg_command_serve, argc, argv, take, &takes_over, &options, &at);
     if (rc != 0)
         return rc;
+    if (at < argc && !options.help)
+        fprintf(stderr, "yodel serve: \"%s\" is too much\n", argv[at]);
     if (options.help || at < argc)
         return yg_cli_usage(&yg_command_serve, options.help);
     rc = yg_cli_load(&options, &load, &config);

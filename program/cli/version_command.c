@@ -13,6 +13,8 @@ static int run(int argc, char **argv)
 
     if (rc != 0)
         return rc;
+    if (at < argc && !options.help)
+        fprintf(stderr, "yodel version: \"%s\" is too much\n", argv[at]);
     if (options.help || at < argc)
         return yg_cli_usage(&yg_command_version, options.help);
     yg_text_printf(&text,

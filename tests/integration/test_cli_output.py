@@ -79,6 +79,8 @@ def test_words_that_cannot_be_meant_are_refused():
             (64, 'config show: "foo" is too much', ("config", "show", "foo")),
             (64, "config: --online is of check", ("config", "explain", "--online")),
             (64, "config: --changed and --env are of show", ("config", "init", "--changed", f"{path}/new")),
+            (64, 'serve: "foo" is too much', ("serve", "foo")),
+            (64, 'nodes: "foo" is too much', ("nodes", "foo")),
             (64, 'config: "--set" without its value', ("config", "show", "--set")),
             *((64, f"webhook send: {name} is not UTF-8", (*send, name, NOT_UTF8)) for name in ("--user", "--sid", "--namespace", "--event")),
             (64, "webhook send: --count wants a number", (*send, "--count", "9" * 30)),
@@ -92,6 +94,8 @@ def test_words_that_cannot_be_meant_are_refused():
             seen, said = end_of(words, stdout=subprocess.DEVNULL)
             equal((seen, said.startswith(f"yodel {says}")), (status, True), f"{words}: {said}")
         assert not (path / "new").exists(), "nothing was made"
+        # What is empty is not set, as for YODEL_URL.
+        yodel("config", "show", "--set", "namespaces=[]", env={"YODEL_CONFIG": ""})
 
 
 run(dict(globals()))
