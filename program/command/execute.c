@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "command/execute.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "command/act.h"
 #include "command/reads.h"
@@ -66,7 +66,8 @@ static struct yg_run *new_run(struct yg_service *service, struct yg_command *com
     if (run->sender != NULL) {
         const yodel_str id = yodel_sio_socket_id(run->sender);
 
-        snprintf(run->sender_id, sizeof(run->sender_id), "%" YODEL_PRI, YODEL_ARG(id));
+        memcpy(run->sender_id, id.ptr,
+               id.len < sizeof(run->sender_id) ? id.len : sizeof(run->sender_id) - 1);
     }
     run->quick = caller->quick;
     run->uncounted = caller->uncounted;

@@ -74,6 +74,28 @@ static int set_namespace(struct yg_command *command, const json_t *value, const 
     return command->ns != NULL ? 0 : -ENOMEM;
 }
 
+/* A JSON pointer, without printf(): each answer has some, and few are read.  "" where it does
+ * not fit. */
+static void point(char *to, size_t size, const char *outer, const char *list, size_t index)
+{
+    char digits[20], *at = digits + sizeof(digits);
+    const size_t outer_len = strlen(outer), list_len = strlen(list);
+    size_t len;
+
+    do
+        *--at = (char)('0' + index % 10);
+    while ((index /= 10) > 0);
+    len = (size_t)(digits + sizeof(digits) - at);
+    if (outer_len + list_len + len >= size) {
+        *to = '\0';
+        return;
+    }
+    memcpy(to, outer, outer_len);
+    memcpy(to + outer_len, list, list_len);
+    memcpy(to + outer_len + list_len, at, len);
+    to[outer_len + list_len + len] = '\0';
+}
+
 /* Returns 0, -ENOMEM, or 0 after a complaint of the command's. */
 static int read_action(struct reading *reading, const json_t *value, size_t index)
 {
@@ -81,7 +103,7 @@ static int read_action(struct reading *reading, const json_t *value, size_t inde
     char at[sizeof(root->pointer)];
     int rc;
 
-    snprintf(at, sizeof(at), "%s/actions/%zu", reading->object.at, index);
+    point(at, sizeof(at), reading->object.at, "/actions/", index);
     rc = yg_command_parse(value, at, true, &wrong, &reading->result->actions[index]);
     if (rc == 0) {
         reading->result->num_actions++;
@@ -249,7 +271,7 @@ static int read_results(struct yg_hook_answer *answer, const struct yg_hook_aske
             find(asked, answer->num, json_string_value(json_object_get(value, "id")));
         char at[40];
 
-        snprintf(at, sizeof(at), "/results/%zu", i);
+        point(at, sizeof(at), "", "/results/", i);
         if (index == answer->num || seen[index]) {
             yg_fields_complain_item(wrong, "results", i, "its id is of no event that was sent");
             return 0;
