@@ -28,8 +28,9 @@ YODEL_C_BEGIN
  * an offset gets them again, at their places.  What is read meanwhile has the result -ENOTCONN, at
  * the latest after 5 s.
  *
- * Needs Redis 6.2 or later, and the right to EVAL, XADD, XDEL, XRANGE, XREVRANGE, XTRIM, PEXPIRE,
- * TIME, PUBLISH and SUBSCRIBE, for yodel_group_forget_history() DEL, for keys and channels
+ * Needs Redis 6.2 or later, and the right to EVAL (with SCRIPT LOAD and EVALSHA it sends less),
+ * XADD, XDEL, XRANGE, XREVRANGE, XTRIM, PEXPIRE, TIME, PUBLISH and SUBSCRIBE, for
+ * yodel_group_forget_history() DEL, for keys and channels
  * `<prefix>:history:*`.
  */
 

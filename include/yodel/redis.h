@@ -287,6 +287,10 @@ typedef void(yodel_redis_reply_fn)(const yodel_redis_reply *reply, void *user);
  * up what is sent after it: it is for a client of its own, and for less time than reply_ms.  In a
  * cluster it goes to the node of its first key, which is taken to be argv[1].
  *
+ * EVAL with a script that was sent before goes out as EVALSHA, in its order, where Redis has the
+ * script: SCRIPT LOAD is sent ahead of the second EVAL on a connection.  After SCRIPT FLUSH those
+ * that are under way are lost, as with their connection.
+ *
  * redis       a reference
  * argc        how many words, the name of the command included
  * argv        the words; copied

@@ -9,6 +9,7 @@
 #include "redis/pipe.h"
 #include "redis/redis.h"
 #include "redis/redis_config.h"
+#include "redis/scripts.h"
 
 /* What a client is made of; between the files of this layer. */
 
@@ -65,6 +66,7 @@ struct yodel_redis {
     struct yd_timer finish_timer;
     struct yd_mail task, close;
     struct yd_redis_node home;
+    struct yd_redis_scripts scripts;
     struct yd_map names[3]; /* by kind */
     struct yd_list all_names;
     struct yd_redis_walk *walk; /* the innermost */

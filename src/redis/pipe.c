@@ -2,12 +2,14 @@
 #include "redis/pipe.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "redis/core.h"
+#include "redis/resp.h"
 
 /* Bytes that are under way before more is sent.  What was never sent survives the connection. */
 #define WINDOW ((size_t)1024 * 1024)
@@ -15,6 +17,20 @@
 #define MOST_MOVES 5
 
 /* ---- requests ---- */
+
+/* Where the script of an EVAL is, which the first word and its size tell. */
+static void note_script(struct yd_redis_request *request, const struct yd_redis_command *command)
+{
+    if (command->argc < 3 || command->argv[0].len != 4 ||
+        memcmp(command->argv[0].ptr, "EVAL", 4) != 0)
+        return;
+    if (command->argv[1].len > YD_REDIS_MOST_SCRIPT)
+        return;
+    request->script = (uint32_t)command->argv[1].len;
+    request->num_words = command->argc;
+    for (size_t i = 2; i < command->argc; i++)
+        request->behind += yd_resp_head_size(command->argv[i].len) + command->argv[i].len + 2;
+}
 
 int yd_redis_request_new(yodel_redis *redis, const struct yd_redis_command *command,
                          struct yd_redis_request **ret_request)
@@ -36,6 +52,7 @@ int yd_redis_request_new(yodel_redis *redis, const struct yd_redis_command *comm
         .wire = wire,
     };
     yd_resp_command_write(wire, command->argc, command->argv);
+    note_script(request, command);
     yd_redis_hold(redis);
     *ret_request = request;
     return 0;
@@ -129,7 +146,9 @@ static void end_all(struct yd_redis_request *list, void (*end)(struct yd_redis_r
         struct yd_redis_request *request = list;
 
         list = request->next;
-        if (!request->is_ping)
+        if (request->loads != 0)
+            yd_redis_request_free(request);
+        else if (!request->is_ping)
             end(request);
     }
 }
@@ -149,15 +168,65 @@ static struct yd_redis_pipe *pipe_of(struct yd_redis_link *link)
     return yd_container_of(link, struct yd_redis_pipe, link);
 }
 
+/* Ahead of the command that has it, which goes out whole this time: it has its place whatever Redis
+ * answers to this.  NULL: out of memory, or it is on its way. */
+static struct yd_redis_request *make_load(struct yd_redis_pipe *pipe,
+                                          const struct yd_redis_script *script)
+{
+    const yodel_bytes words[] = {
+        {(const uint8_t *)"SCRIPT", 6}, {(const uint8_t *)"LOAD", 4}, {script->text, script->len}};
+    const struct yd_redis_command command = {.argc = 3, .argv = words};
+    struct yd_redis_request *request;
+
+    if ((pipe->loading & script->bit) != 0 ||
+        yd_redis_request_new(pipe->link.redis, &command, &request) < 0)
+        return NULL;
+    request->loads = script->bit;
+    pipe->loading |= script->bit;
+    return request;
+}
+
+static int send_by_digest(struct yd_redis_pipe *pipe, const struct yd_redis_request *request,
+                          const struct yd_redis_script *script)
+{
+    const size_t rest = request->behind + 2; /* and the end of the script's line */
+    char head[100];
+    int len = snprintf(head, sizeof head, "*%zu\r\n$7\r\nEVALSHA\r\n$40\r\n%s", request->num_words,
+                       script->digest);
+    int rc = yd_redis_link_send(&pipe->link, head, (size_t)len, 0);
+
+    if (rc == 0)
+        rc = yd_redis_link_send(&pipe->link, request->wire + request->len - rest, rest, 1);
+    return rc;
+}
+
+/* If it fails it has gone out in part, perhaps: the link is lost, and it with it. */
+static int send_request(struct yd_redis_pipe *pipe, struct yd_redis_request *request)
+{
+    yodel_redis *redis = request->redis;
+    const yodel_bytes text = {request->wire + request->len - request->behind - 2 - request->script,
+                              request->script};
+    const struct yd_redis_script *script =
+        request->script > 0 ? yd_redis_script_find(&redis->scripts, redis->env.mem, text) : NULL;
+    struct yd_redis_request *load = NULL;
+    int rc;
+
+    request->by_digest = script != NULL && (pipe->loaded & script->bit) != 0;
+    if (script != NULL && !request->by_digest && (load = make_load(pipe, script)) != NULL)
+        push(&pipe->sent, load);
+    push(&pipe->sent, request);
+    if (request->by_digest)
+        return send_by_digest(pipe, request, script);
+    if (load != NULL && (rc = yd_redis_link_send(&pipe->link, load->wire, load->len, 1)) < 0)
+        return rc;
+    return yd_redis_link_send(&pipe->link, request->wire, request->len, 1);
+}
+
 static void flush(struct yd_redis_pipe *pipe)
 {
     while (pipe->waiting.head != NULL && yd_redis_link_is_ready(&pipe->link) &&
            (pipe->sent.head == NULL || pipe->sent.bytes < WINDOW)) {
-        struct yd_redis_request *request = pop(&pipe->waiting);
-
-        /* If that fails it has gone out in part, perhaps: the link is lost, and it with it. */
-        push(&pipe->sent, request);
-        if (yd_redis_link_send(&pipe->link, request->wire, request->len, 1) < 0)
+        if (send_request(pipe, pop(&pipe->waiting)) < 0)
             return;
     }
 }
@@ -232,6 +301,31 @@ static void end_refused(struct yd_redis_pipe *pipe, struct yd_redis_request *req
                            log_in ? "NOAUTH: it wants a login" : "READONLY: no master");
 }
 
+/* What follows it may be carried out: all that is under way ends as with a connection that is lost,
+ * and goes out whole by the next one. */
+static bool is_missing(struct yd_redis_pipe *pipe, struct yd_redis_request *request,
+                       const struct yd_redis_reply *reply)
+{
+    bool is_denied = starts_with(reply->text, "NOPERM");
+
+    if (!request->by_digest || (!is_denied && !starts_with(reply->text, "NOSCRIPT")))
+        return false;
+    yd_redis_script_missing(&pipe->link.redis->scripts, is_denied);
+    lose(request);
+    yd_redis_link_fail(&pipe->link,
+                       is_denied ? "EVALSHA is not allowed" : "NOSCRIPT: it has lost its scripts");
+    return true;
+}
+
+/* One that is refused is not asked for again by this connection. */
+static void on_loaded(struct yd_redis_pipe *pipe, struct yd_redis_request *request,
+                      const struct yd_redis_reply *reply)
+{
+    if (reply->type != YODEL_REDIS_ERROR)
+        pipe->loaded |= request->loads;
+    yd_redis_request_free(request);
+}
+
 static void on_reply(struct yd_redis_link *link, const struct yd_redis_reply *reply)
 {
     struct yd_redis_pipe *pipe = pipe_of(link);
@@ -245,6 +339,12 @@ static void on_reply(struct yd_redis_link *link, const struct yd_redis_reply *re
     }
     yd_redis_link_got(link);
     if (request->is_ping)
+        return;
+    if (request->loads != 0) {
+        on_loaded(pipe, request, reply);
+        return;
+    }
+    if (reply->type == YODEL_REDIS_ERROR && is_missing(pipe, request, reply))
         return;
     if (reply->type == YODEL_REDIS_ERROR)
         end_refused(pipe, request, reply);
@@ -275,6 +375,7 @@ static void on_lost(struct yd_redis_link *link)
 {
     yodel_redis *redis = link->redis;
 
+    pipe_of(link)->loaded = pipe_of(link)->loading = 0;
     redis->hooks->changed(redis);
     end_all(take_all(&pipe_of(link)->sent), lose);
     if (yd_redis_pipe_is_empty(pipe_of(link)))

@@ -21,8 +21,12 @@ struct yd_redis_request {
     bool is_message; /* published */
     bool is_ping;    /* of the pipe's own */
     bool of_program;
-    yodel_str name; /* of the channel, in wire; of messages */
-    size_t len;     /* of wire */
+    bool by_digest;           /* it has gone out as EVALSHA */
+    uint32_t loads;           /* SCRIPT LOAD of the pipe's own: the bit of the script; else 0 */
+    uint32_t script;          /* bytes of the script of an EVAL; 0: it is none, or a long one */
+    size_t num_words, behind; /* of an EVAL: its words, and its bytes behind the script's */
+    yodel_str name;           /* of the channel, in wire; of messages */
+    size_t len;               /* of wire */
     const uint8_t *wire;
 };
 
@@ -44,6 +48,7 @@ struct yd_redis_pipe {
     struct yd_redis_queue waiting; /* never sent */
     struct yd_redis_queue sent;    /* whose replies are to come */
     struct yd_redis_request ping;
+    uint32_t loaded, loading; /* bits of scripts that this connection has, and is to have */
 };
 
 void yd_redis_pipe_init(struct yd_redis_pipe *pipe, yodel_redis *redis,

@@ -365,6 +365,7 @@ static void free_redis(yodel_redis *redis)
 
     yd_redis_rounds_sweep(redis);
     yd_redis_names_free(redis);
+    yd_redis_scripts_done(&redis->scripts, env.mem);
     yd_sentinel_free(redis->sentinel);
     yd_redis_cluster_free(redis);
     yd_redis_address_done(env.mem, &redis->home.address);

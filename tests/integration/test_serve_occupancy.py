@@ -361,6 +361,21 @@ def test_a_redis_that_begins_anew():
         is_empty(redis)
 
 
+def test_a_redis_that_loses_its_scripts():
+    with nodes(1) as (redis, backend, (one,)):
+        with one.client(auth={"rooms": []}) as client:
+            for n in range(1, 6):
+                equal(client.call("join", f"r:{n}"), [])
+                until(backend, 1, room=f"r:{n}")
+                eventually(lambda: held(redis).get(f"r:{n}") == 1, "Redis knows it")
+                redis.call("SCRIPT", "FLUSH")
+            sent = redis.call("INFO", "commandstats")
+            assert b"cmdstat_evalsha" in sent, sent
+        for n in range(1, 6):
+            equal(until(backend, 2, room=f"r:{n}"), [("occupied", f"r:{n}"), ("vacated", f"r:{n}")])
+        is_empty(redis)
+
+
 def test_a_redis_that_stops_for_a_while():
     """For longer than leases last."""
     with nodes(2, lease="1s") as (redis, backend, servers):
