@@ -15,6 +15,9 @@
  * request is given up: it is told later that nobody waits for the descriptor any more, or, if it
  * got the same number for another socket in the same call, nothing at all.
  */
+#define INPUT_SIZE 4096
+#define MOST_READS 64 /* of what comes too late */
+
 struct yg_http_socket {
     struct yg_http_socket *next; /* of its bucket */
     struct yg_http_client *client;
@@ -63,6 +66,20 @@ static void drive(struct yg_http_client *client, int fd, int mask)
         free(client);
 }
 
+/* A connection that is kept has ended, or something has come that nobody has asked for.
+ * libcurl 7.88 takes that for the answer to the next request: so it is taken away, and the
+ * connection ended, as libcurl sees then ahead of that. */
+static void end_kept(struct yg_http_socket *socket)
+{
+    char input[INPUT_SIZE];
+
+    (void)yodel_watch_set_events(&socket->watch, 0);
+    (void)shutdown(socket->fd, SHUT_RDWR);
+    for (unsigned i = 0; i < MOST_READS; i++)
+        if (recv(socket->fd, input, sizeof(input), MSG_DONTWAIT) <= 0)
+            return;
+}
+
 static void on_ready(yodel_watch *watch, unsigned events, void *user)
 {
     struct yg_http_socket *socket = user;
@@ -70,9 +87,9 @@ static void on_ready(yodel_watch *watch, unsigned events, void *user)
                      (events & YODEL_WATCH_WRITABLE ? CURL_CSELECT_OUT : 0) |
                      (events & YODEL_WATCH_ERROR ? CURL_CSELECT_ERR : 0);
 
-    /* A connection that is kept has ended: libcurl looks ahead of the next request. */
+    (void)watch;
     if (socket->transfer == NULL)
-        (void)yodel_watch_set_events(watch, 0);
+        end_kept(socket);
     else
         drive(socket->client, socket->fd, mask);
 }

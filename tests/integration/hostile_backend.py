@@ -35,7 +35,7 @@ of 127.0.0.1 in the file CERT, which its own key has signed.
     /informs          103 and 100, then 200; /informs_only: 103, then the end
     /until_close      a body without a length, up to the end
     /garbage          no HTTP
-    /forged           200 and kept, and a while later another answer that nobody has asked for
+    /forged           200 and kept, and a while later another answer; ?gate=2 passes /gate/2 then
     /pieces           a body in 20000 chunks of a byte each
     /many_headers     5000 lines of a header
     /wait/S           200 after S seconds
@@ -272,7 +272,10 @@ class Connection:
     def do_forged(self, request):
         self.well()
         self.backend.over.wait(0.05)
-        return self.well(b"forged")
+        self.well(b"forged")
+        if "gate" in request.query:
+            self.backend.pass_gate(int(request.query["gate"]))
+        return True
 
     def do_pieces(self, request):
         self.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\np\r\n" * 20000 + b"0\r\n\r\n")

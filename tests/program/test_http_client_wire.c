@@ -125,6 +125,44 @@ static void test_http_client_wire_answer_ahead_of_its_request(void **state)
     assert_non_null(strstr(world.got[1].body, "\"path\": \"/echo\""));
 }
 
+/* The same where the loop has looked, behind the gate, and where libcurl keeps the connection. */
+static bool has_tls;
+
+static const char *url_of(const char *to)
+{
+    return has_tls ? world_tls_url("127.0.0.1", to) : world_url(to);
+}
+
+static void post_behind_gate(unsigned n)
+{
+    const char *const urls[] = {world_unix_url("/gate/2"), world_unix_url("/echo"),
+                                url_of("/echo")};
+
+    if (n < 3)
+        CHECK(world_post(n + 1, urls[n], YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void post_forged_to_nobody(void)
+{
+    CHECK(world_post(0, url_of("/forged?gate=2"), YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void test_http_client_wire_answer_to_nobody(void **state)
+{
+    struct yg_http_client_options options = plain;
+
+    options.ca = world_cert();
+    for (unsigned i = 0; i < 2; i++) {
+        forget(state);
+        has_tls = i == 1;
+        world.expected = 4;
+        world.on_reply = post_behind_gate;
+        world_run(&options, post_forged_to_nobody);
+        assert_int_equal(world.got[3].result, 0);
+        assert_non_null(strstr(world.got[3].body, "\"path\": \"/echo\""));
+    }
+}
+
 /* ---- answers in many parts ---- */
 
 static void post_parts(void)
@@ -158,6 +196,7 @@ int main(void)
         RUN(test_http_client_wire_half_an_answer_and_a_reset),
         RUN(test_http_client_wire_early_answer_and_a_reset),
         RUN(test_http_client_wire_answer_ahead_of_its_request),
+        RUN(test_http_client_wire_answer_to_nobody),
         RUN(test_http_client_wire_many_parts),
     };
 
