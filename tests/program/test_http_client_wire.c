@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -188,6 +189,56 @@ static void test_http_client_wire_many_parts(void **state)
     }
 }
 
+/* ---- descriptors ---- */
+
+/* All but so many are taken until the first reply. */
+static unsigned num_spare;
+static int taken[MOST_FDS];
+static unsigned num_taken;
+static struct rlimit before;
+
+static void take_descriptors(void)
+{
+    struct rlimit limit;
+
+    CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    limit = (struct rlimit){.rlim_cur = MOST_FDS, .rlim_max = before.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    for (num_taken = 0; (taken[num_taken] = dup(0)) >= 0;)
+        num_taken++;
+    CHECK(num_taken >= num_spare);
+    for (unsigned i = 0; i < num_spare; i++)
+        close(taken[--num_taken]);
+}
+
+static void post_with_few_descriptors(void)
+{
+    take_descriptors();
+    CHECK(world_post(0, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void post_with_many_descriptors(unsigned n)
+{
+    if (n > 0)
+        return;
+    while (num_taken > 0)
+        close(taken[--num_taken]);
+    CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(world_post(1, world_url("/echo"), YODEL_STR("{}"), LONG_MS) == 0);
+}
+
+static void test_http_client_wire_out_of_descriptors(void **state)
+{
+    for (num_spare = 0; num_spare < 4; num_spare++) {
+        forget(state);
+        world.expected = 2;
+        world.on_reply = post_with_many_descriptors;
+        world_run(&plain, post_with_few_descriptors);
+        assert_int_equal(world.got[0].result, num_spare < 2 ? -EIO : 0);
+        assert_int_equal(world.got[1].result, 0);
+    }
+}
+
 #define RUN(test) cmocka_unit_test_setup(test, forget)
 
 int main(void)
@@ -198,6 +249,7 @@ int main(void)
         RUN(test_http_client_wire_answer_ahead_of_its_request),
         RUN(test_http_client_wire_answer_to_nobody),
         RUN(test_http_client_wire_many_parts),
+        RUN(test_http_client_wire_out_of_descriptors),
     };
 
     if (!world_can_run())
