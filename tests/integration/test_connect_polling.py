@@ -117,7 +117,7 @@ def test_many_clients():
             words += ["--message", 'all "%m"', "--transport", transport, "--timeout", "20s", "--max-errors", "0"]
             seen = json.loads(yodel("load", url, *words, "-o", "json")[0])
             equal([seen[what] for what in ("connected", "sent", "acked", "broadcast")], [100, 150, 150, 99 * 150])
-            seen = json.loads(yodel("load", url, *words[:8], "--reconnect", "30/s", "--transport", transport, "-o", "json")[0])
+            seen = json.loads(yodel("load", url, *words[:8], *words[10:12], "--reconnect", "30/s", "--transport", transport, "-o", "json")[0])
             assert seen["came_back"] > 0 and seen["errors"] == 0, seen
 
 
