@@ -179,7 +179,8 @@ static int fill_body(struct yg_polling *polling)
 
 static bool may_post(const struct yg_polling *polling)
 {
-    return (polling->state == YG_POLLING_OPEN || polling->state == YG_POLLING_CLOSING) &&
+    return (polling->state == YG_POLLING_OPEN || polling->state == YG_POLLING_CLOSING ||
+            polling->state == YG_POLLING_LAST) &&
            polling->post == NULL && polling->queue.len > 0;
 }
 
@@ -194,6 +195,26 @@ static int post(struct yg_polling *polling)
     if (rc == 0)
         rc = send_request(polling, false, (yodel_str){polling->body.ptr, polling->body.len});
     return rc;
+}
+
+/* Behind what was put into the queue. */
+static int send_queue(struct yg_polling *polling, size_t before)
+{
+    if (!yg_text_failed(&polling->queue))
+        return post(polling);
+    yg_text_cut(&polling->queue, before);
+    return -ENOMEM;
+}
+
+/* The packet that closes has a POST of its own: node's Socket.IO deals with what else is in its
+ * payload after it, and a client that has said goodbye would not have. */
+static int go_on_closing(struct yg_polling *polling)
+{
+    if (polling->post != NULL || polling->queue.len > 0)
+        return post(polling);
+    polling->state = YG_POLLING_LAST;
+    yg_payload_put(&polling->queue, YODEL_STR("1"));
+    return send_queue(polling, 0);
 }
 
 /* ---- answers ---- */
@@ -256,9 +277,14 @@ static void on_posted(const struct yg_http_reply *reply, void *user)
     polling->post = NULL;
     if (!check(polling, "POST", reply))
         return;
-    if (polling->state == YG_POLLING_CLOSING && polling->queue.len == 0)
+    if (polling->state == YG_POLLING_LAST) {
         tell_end(polling, &closed);
-    else if ((rc = take_cookies(polling, reply)) < 0 || (rc = post(polling)) < 0)
+        return;
+    }
+    rc = take_cookies(polling, reply);
+    if (rc == 0)
+        rc = polling->state == YG_POLLING_CLOSING ? go_on_closing(polling) : post(polling);
+    if (rc < 0)
         end_with(polling, YG_END_FAILED, "POST", yodel_strerror(rc));
     else
         settle_pause(polling);
@@ -283,15 +309,6 @@ static bool takes_packets(const struct yg_polling *polling)
 {
     return polling->state == YG_POLLING_OPEN || polling->state == YG_POLLING_PAUSING ||
            polling->state == YG_POLLING_PAUSED;
-}
-
-/* Behind what was put into the queue. */
-static int send_queue(struct yg_polling *polling, size_t before)
-{
-    if (!yg_text_failed(&polling->queue))
-        return post(polling);
-    yg_text_cut(&polling->queue, before);
-    return -ENOMEM;
 }
 
 int yg_polling_send(struct yg_polling *polling, yodel_str packet)
@@ -328,15 +345,10 @@ void yg_polling_pause(struct yg_polling *polling)
 
 int yg_polling_close(struct yg_polling *polling)
 {
-    int rc;
-
     if (!takes_packets(polling))
         return 0;
-    polling->state = YG_POLLING_OPEN;
-    rc = yg_polling_send(polling, YODEL_STR("1"));
-    if (rc == 0)
-        polling->state = YG_POLLING_CLOSING;
-    return rc;
+    polling->state = YG_POLLING_CLOSING;
+    return go_on_closing(polling);
 }
 
 /* ---- the beginning ---- */

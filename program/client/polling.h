@@ -28,7 +28,8 @@ enum yg_polling_state {
     YG_POLLING_OPEN,
     YG_POLLING_PAUSING, /* what is under way is finished, and nothing more begun */
     YG_POLLING_PAUSED,
-    YG_POLLING_CLOSING /* the last POST is under way, or to be */
+    YG_POLLING_CLOSING, /* what waits is still to be sent */
+    YG_POLLING_LAST     /* the last POST is under way */
 };
 
 /* All zero is an idle one. */

@@ -116,6 +116,14 @@ for (const transport of TRANSPORTS) {
     assert.deepEqual(reasons, ["client namespace disconnect"]);
   });
 
+  test(`${transport}: it says goodbye though a message is on its way`, async () => {
+    const { io, url } = await serve();
+    const reasons = [];
+    io.on("connection", (socket) => socket.on("disconnect", (reason) => reasons.push(reason)));
+    for (let number = 0; number < 5; number++) await connect(url, transport, ["--emit", `none ${number}`]);
+    assert.deepEqual(reasons, Array(5).fill("client namespace disconnect"));
+  });
+
   test(`${transport}: many clients`, async () => {
     const { url } = await serve();
     const words = ["--clients", "40", "--rate", "200/s", "--duration", "1s", "--message", 'echo "%m"', "--await", "ack,echo"];
