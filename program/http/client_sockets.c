@@ -72,12 +72,15 @@ static void drive(struct yg_http_client *client, int fd, int mask)
 static void end_kept(struct yg_http_socket *socket)
 {
     char input[INPUT_SIZE];
+    ssize_t len = recv(socket->fd, input, sizeof(input), MSG_DONTWAIT);
 
+    /* What the loop tells of may have been read a moment ago, with the end of an answer. */
+    if (len < 0 && errno == EAGAIN && yodel_watch_is_running(&socket->watch))
+        return;
     (void)yodel_watch_set_events(&socket->watch, 0);
     (void)shutdown(socket->fd, SHUT_RDWR);
-    for (unsigned i = 0; i < MOST_READS; i++)
-        if (recv(socket->fd, input, sizeof(input), MSG_DONTWAIT) <= 0)
-            return;
+    for (unsigned i = 0; i < MOST_READS && len > 0; i++)
+        len = recv(socket->fd, input, sizeof(input), MSG_DONTWAIT);
 }
 
 static void on_ready(yodel_watch *watch, unsigned events, void *user)

@@ -417,13 +417,22 @@ static void go_on_sending(struct yg_wire *wire)
         complete(wire, true);
 }
 
+/* Whether nothing has come on an idle one: the loop may not have told of it yet, and it would be
+ * taken for the answer to the next request; or what it tells of was read a moment ago. */
+static bool is_quiet(const struct yg_wire *wire)
+{
+    char input;
+
+    return recv(wire->fd, &input, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
+}
+
 static void on_ready(yodel_watch *watch, unsigned events, void *user)
 {
     struct yg_wire *wire = user;
 
-    (void)watch;
     if (wire->call == NULL) { /* its end, or what nobody has asked for */
-        end_idle(wire);
+        if (!is_quiet(wire) || !yodel_watch_is_running(watch))
+            end_idle(wire);
         return;
     }
     if ((events & YODEL_WATCH_WRITABLE) != 0 && wire->is_sending &&
@@ -463,15 +472,6 @@ static int begin(struct yg_wire *wire, struct yg_http_call *call)
     if (rc == 0)
         call->wire = wire;
     return rc;
-}
-
-/* Whether nothing has come on an idle one, which the loop has not told of yet.  It would be taken
- * for the answer to the next request. */
-static bool is_quiet(const struct yg_wire *wire)
-{
-    char input;
-
-    return recv(wire->fd, &input, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
 }
 
 /* An idle one that leads there. */
