@@ -6,10 +6,11 @@
 /* What is behind the address: ":PORT", or empty. */
 static yodel_str end_of(yodel_str peer)
 {
-    const char *end = peer.ptr + peer.len, *bracket, *colon;
+    const char *end, *bracket, *colon;
 
     if (peer.len == 0)
         return (yodel_str){NULL, 0};
+    end = peer.ptr + peer.len;
     if (peer.ptr[0] == '[') {
         bracket = memchr(peer.ptr, ']', peer.len);
         return bracket != NULL ? (yodel_str){bracket + 1, (size_t)(end - bracket) - 1}
