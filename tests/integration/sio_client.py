@@ -44,7 +44,8 @@ class SioClient:
         self.events, self.answers, self.last_ack = [], {}, 0
         self.sid, self.failure, self.refusal = None, None, None
         self.changed, self.sending = threading.Condition(), threading.Lock()
-        assert self.websocket.message().startswith("0"), "no open packet"
+        first = self.websocket.message()
+        assert isinstance(first, str) and first.startswith("0"), f"no open packet: {first!r}"
         self.websocket.sock.settimeout(None)
         threading.Thread(target=self._read_all, daemon=True).start()
         self._send("0" + self.nsp + (json.dumps(auth) if auth is not None else ""))

@@ -159,6 +159,7 @@ def test_serve_without_a_file():
 def test_serve_what_belongs_where():
     with file(OPEN) as path, Yodel("-c", path) as server:
         equal(server.status(server.port, "/"), 404)
+        eventually(lambda: server.status(server.internal, "/health/ready") == 200, "all its loops have started")
         for route in ("/health/live", "/health/ready", "/metrics"):
             equal(server.status(server.port, route), 404)
             equal(server.status(server.internal, route), 200)
