@@ -54,7 +54,7 @@ static int take_transport(struct yg_client_options *options, const char *text)
 
 static int add_header(struct yg_client_options *options, const char *text)
 {
-    if (text[0] == ':' || strchr(text, ':') == NULL || strpbrk(text, "\r\n") != NULL)
+    if (!yg_token_is_header(text))
         return yg_token_say(YG_EXIT_USAGE, options->command, "--header wants 'Name: value'");
     if (options->num_headers == YG_CLIENT_MAX_HEADERS)
         return yg_token_say(YG_EXIT_USAGE, options->command, "at most %d headers",

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -72,14 +70,10 @@ static int add_text(struct yg_connect_texts *texts, const char *name, const char
 
 static int take_exit_after(struct yg_connect_options *order, const char *text)
 {
-    char *end;
-
     if (yg_token_duration(text, &order->exit_ms) == 0 && order->exit_ms > 0 &&
         order->exit_ms < UINT32_MAX)
         return 0;
-    errno = 0;
-    order->exit_count = strtoull(text, &end, 10);
-    if (*text >= '1' && *text <= '9' && *end == '\0' && errno == 0)
+    if (*text != '0' && yg_token_count(text, UINT64_MAX, &order->exit_count))
         return 0;
     return yg_token_say(YG_EXIT_USAGE, COMMAND, "--exit-after wants a duration (5s) or a number");
 }

@@ -85,10 +85,9 @@ static const struct option options[] = {{"clients", required_argument, NULL, OPT
 
 static int take_number(const char *name, const char *text, unsigned max, unsigned *into)
 {
-    char *end;
-    const unsigned long number = strtoul(text, &end, 10);
+    uint64_t number;
 
-    if (*text < '1' || *text > '9' || *end != '\0' || number > max)
+    if (*text == '0' || !yg_token_count(text, max, &number))
         return yg_token_say(YG_EXIT_USAGE, COMMAND, "%s wants 1 to %u", name, max);
     *into = (unsigned)number;
     return 0;

@@ -59,6 +59,22 @@ int yg_token_print_json(json_t *object, int status)
     return status;
 }
 
+bool yg_token_count(const char *text, uint64_t most, uint64_t *ret_count)
+{
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    *ret_count = strtoull(text, &end, 10);
+    return *end == '\0' && errno == 0 && *ret_count <= most;
+}
+
+bool yg_token_is_header(const char *text)
+{
+    return text[0] != ':' && strchr(text, ':') != NULL && strpbrk(text, "\r\n") == NULL;
+}
+
 int yg_token_duration(const char *text, int64_t *ret_ms)
 {
     static const struct {

@@ -40,6 +40,12 @@ bool yg_token_format(const char *word, bool *ret_json);
  * Returns the status. */
 int yg_token_print_json(json_t *object, int status);
 
+/* Whether it is a decimal number, of most at most. */
+bool yg_token_count(const char *text, uint64_t most, uint64_t *ret_count);
+
+/* Whether it is "Name: value", on one line. */
+bool yg_token_is_header(const char *text);
+
 /* "90s", "10m", "1h", "30d", "500ms": at most ten years.  0, or -EINVAL. */
 int yg_token_duration(const char *text, int64_t *ret_ms);
 

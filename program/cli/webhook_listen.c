@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* yodel webhook listen: a back end, on a server of the library's own. */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +46,7 @@ struct listener {
     const char *address, *answers_path;
     json_t *answers; /* NULL: none */
     bool as_json, was_refused, failed;
-    unsigned long count; /* requests after which it ends; 0: none */
+    uint64_t count; /* requests after which it ends; 0: none */
     unsigned long num;
 };
 
@@ -241,11 +240,7 @@ static int take_secret(struct listener *listener, const char *path)
 
 static int take_count(struct listener *listener, const char *text)
 {
-    char *end;
-
-    errno = 0;
-    listener->count = strtoul(text, &end, 10);
-    if (*text >= '1' && *text <= '9' && *end == '\0' && errno == 0)
+    if (*text != '0' && yg_token_count(text, UINT64_MAX, &listener->count))
         return 0;
     return yg_token_say(YG_EXIT_USAGE, COMMAND, "--count wants a number from 1");
 }

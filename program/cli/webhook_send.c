@@ -393,13 +393,12 @@ static int take_json(struct sending *sending, const char *name, const char *text
 
 static int take_count(struct sending *sending, const char *text)
 {
-    char *end;
+    uint64_t count;
 
-    errno = 0;
-    sending->sample.count = strtoll(text, &end, 10);
-    if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0)
-        return 0;
-    return yg_token_say(YG_EXIT_USAGE, COMMAND, "--count wants a number");
+    if (!yg_token_count(text, INT64_MAX, &count))
+        return yg_token_say(YG_EXIT_USAGE, COMMAND, "--count wants a number");
+    sending->sample.count = (json_int_t)count;
+    return 0;
 }
 
 static int take_secret(struct sending *sending, const char *path)
@@ -416,7 +415,7 @@ static int take_secret(struct sending *sending, const char *path)
 
 static int take_header(struct sending *sending, const char *text)
 {
-    if (text[0] == ':' || strchr(text, ':') == NULL || strpbrk(text, "\r\n") != NULL)
+    if (!yg_token_is_header(text))
         return yg_token_say(YG_EXIT_USAGE, COMMAND, "--header wants 'Name: value'");
     if (sending->num_headers == MAX_HEADERS)
         return yg_token_say(YG_EXIT_USAGE, COMMAND, "at most %d headers", MAX_HEADERS);
