@@ -51,15 +51,21 @@ void yg_text_putc(struct yg_text *text, char c)
     text->ptr[text->len] = '\0';
 }
 
+char *yg_text_digits(char *end, uint64_t number)
+{
+    do {
+        *--end = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return end;
+}
+
 void yg_text_put_number(struct yg_text *text, int64_t number)
 {
-    uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
-    char digits[20], *at = digits + sizeof(digits);
+    char digits[20];
+    char *at =
+        yg_text_digits(digits + sizeof(digits), number < 0 ? -(uint64_t)number : (uint64_t)number);
 
-    do {
-        *--at = (char)('0' + left % 10);
-        left /= 10;
-    } while (left > 0);
     if (number < 0)
         *--at = '-';
     yg_text_add(text, at, (size_t)(digits + sizeof(digits) - at));

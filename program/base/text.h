@@ -30,6 +30,9 @@ void yg_text_put_number(struct yg_text *text, int64_t number); /* in decimal */
 void yg_text_printf(struct yg_text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Writes a number in decimal in front of end, 20 bytes at most, and returns where it begins. */
+char *yg_text_digits(char *end, uint64_t number);
+
 /* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
 void yg_text_put_json(struct yg_text *text, const char *ptr, size_t len);
 

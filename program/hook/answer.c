@@ -78,14 +78,11 @@ static int set_namespace(struct yg_command *command, const json_t *value, const 
  * not fit. */
 static void point(char *to, size_t size, const char *outer, const char *list, size_t index)
 {
-    char digits[20], *at = digits + sizeof(digits);
+    char digits[20];
+    const char *at = yg_text_digits(digits + sizeof(digits), index);
     const size_t outer_len = strlen(outer), list_len = strlen(list);
-    size_t len;
+    const size_t len = (size_t)(digits + sizeof(digits) - at);
 
-    do
-        *--at = (char)('0' + index % 10);
-    while ((index /= 10) > 0);
-    len = (size_t)(digits + sizeof(digits) - at);
     if (outer_len + list_len + len >= size) {
         *to = '\0';
         return;
