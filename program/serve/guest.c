@@ -425,19 +425,6 @@ static void on_connected_told(const struct yg_hook_told *told, void *user)
     on_told(told, guest);
 }
 
-static void push_connected(struct yg_guest *guest)
-{
-    struct yg_hook_event *event =
-        yg_hook_event_new(guest->lane, YG_HOOK_CONNECTED, on_connected_told, guest);
-
-    if (event == NULL) {
-        yg_hook_count_lost(guest->hook);
-        return;
-    }
-    yg_record_name_connected(guest->record, event);
-    (void)push(guest, event);
-}
-
 void yg_guest_opened(struct yg_guest *guest, yg_record_end_fn *send_away, void *connection)
 {
     const struct yg_connection of = connection_of(guest);
@@ -450,7 +437,8 @@ void yg_guest_opened(struct yg_guest *guest, yg_record_end_fn *send_away, void *
     yg_record_attach(guest->record, send_away, connection);
     say_hello(guest);
     if (yg_hook_has_kind(guest->hook, YG_HOOK_CONNECTED))
-        push_connected(guest);
+        (void)push(guest, yg_record_connected(guest->record, guest->hook, guest->lane,
+                                              on_connected_told, guest));
 }
 
 static void be_gone(struct yg_guest *guest)

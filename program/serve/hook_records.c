@@ -115,14 +115,19 @@ void yg_record_attach(struct yg_record *record, yg_record_end_fn *end, void *soc
     record->socket = socket;
 }
 
-void yg_record_name_connected(const struct yg_record *record, struct yg_hook_event *event)
+struct yg_hook_event *yg_record_connected(const struct yg_record *record, struct yg_hook *hook,
+                                          struct yg_lane *lane, yg_hook_told_fn *told, void *user)
 {
+    struct yg_hook_event *event = yg_hook_event_new(lane, YG_HOOK_CONNECTED, told, user);
     char id[YG_RECORD_ID];
 
-    if (record == NULL || !record->is_connecting)
-        return;
-    yg_record_connected_id(record->id, id);
-    yg_hook_event_set_id(event, id);
+    if (event == NULL)
+        yg_hook_count_lost(hook);
+    if (event != NULL && record != NULL && record->is_connecting) {
+        yg_record_connected_id(record->id, id);
+        yg_hook_event_set_id(event, id);
+    }
+    return event;
 }
 
 bool yg_record_was_connected(struct yg_record *record, const struct yg_hook_told *told)

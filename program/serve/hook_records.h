@@ -58,9 +58,10 @@ void yg_record_attach(struct yg_record *record, yg_record_end_fn *end, void *soc
 void yg_record_write(struct yg_record *record, struct yg_lane *lane, const char *ns,
                      int64_t since_ms, const struct yg_text *socket);
 
-/* Gives the event `connected` the id that it has whoever sends it, if another node may have to.
- * record may be NULL. */
-void yg_record_name_connected(const struct yg_record *record, struct yg_hook_event *event);
+/* The event `connected`, with the id that it has whoever sends it, if another node may have to.
+ * record may be NULL.  Returns NULL when out of memory, which is counted. */
+struct yg_hook_event *yg_record_connected(const struct yg_record *record, struct yg_hook *hook,
+                                          struct yg_lane *lane, yg_hook_told_fn *told, void *user);
 /* What became of that event.  Returns whether the record is to be written again. */
 bool yg_record_was_connected(struct yg_record *record, const struct yg_hook_told *told);
 /* The lane has had another event: the record stays ahead of its numbers. */

@@ -393,14 +393,10 @@ static void on_connected_told(const struct yg_hook_told *told, void *user)
 static void push_connected(struct yg_hooked *hooked)
 {
     struct yg_hook_event *event =
-        yg_hook_event_new(hooked->lane, YG_HOOK_CONNECTED, on_connected_told, hooked);
+        yg_record_connected(hooked->record, hooked->hook, hooked->lane, on_connected_told, hooked);
 
-    if (event == NULL) {
-        yg_hook_count_lost(hooked->hook);
-        return;
-    }
-    yg_record_name_connected(hooked->record, event);
-    (void)push(hooked, event);
+    if (event != NULL)
+        (void)push(hooked, event);
 }
 
 static void say_hello(struct yg_hooked *hooked)
