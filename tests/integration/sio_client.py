@@ -7,7 +7,7 @@ import re
 import socket
 import threading
 
-from harness import LIMIT, WebSocket
+from harness import LIMIT, WebSocket, eventually
 
 
 def _put_back(value, attachments):
@@ -171,3 +171,17 @@ class SioClient:
 
     def __exit__(self, *_):
         self.close()
+
+
+def until_it_arrives(emit, client):
+    """Calls emit(argument) until an event of it comes: a node follows a room only when Redis has said so.
+    Then the client has read all that it was sent."""
+
+    def arrives():
+        emit("early")
+        return client.has_event(0.2)
+
+    eventually(arrives, "an event arrives")
+    emit("arrived")
+    while client.event()[1:] != ["arrived"]:  # more than one may have been early
+        pass

@@ -69,6 +69,13 @@ def expect_unknown(port, sid):
     stream.close()
 
 
+def meet(nodes):
+    """Each reaches each: from then on they know each other without Redis."""
+    for owner in nodes.ports():
+        for port in nodes.ports():
+            reach(port, open_at(owner))
+
+
 def is_looked_up(port, sid):
     """A node that is not there is refused before a store that does not answer would be given up."""
     begun = time.monotonic()
@@ -138,6 +145,7 @@ def test_addresses_that_are_told():
 def test_redis_is_away():
     """Stopped for 3 s, then killed: nodes that are known are reached, others are refused in time."""
     with cluster() as (redis, nodes):
+        meet(nodes)
         sid = open_at(nodes[0].port)
         redis.pause()
         begun = time.monotonic()
@@ -151,6 +159,7 @@ def test_redis_is_away():
         reach(nodes[1].port, sid)
         eventually(lambda: nodes.num_tags() == 3, "all have tags again")
         eventually(lambda: is_looked_up(nodes[1].port, NOBODY), "they are looked up again")
+        meet(nodes)
         redis.kill()
         time.sleep(0.3)
         sid = open_at(nodes[1].port)

@@ -7,7 +7,7 @@ import signal
 
 from harness import equal, eventually, http, run
 from redis_server import RedisServer
-from sio_client import SioClient
+from sio_client import SioClient, until_it_arrives
 from yodel_program import Yodel, folder
 
 CONFIG = """
@@ -124,9 +124,11 @@ def test_a_reload_changes_what_is_kept():
         server.reload('rooms: [{match: "lo*"}, {match: "l*y", history: {size: 2}}]\n')
         server.emit("lobby", 5)
         equal([client.event(), server.kept("lobby")], [["e", 5], None])
-        said = server.reload('rooms: [{match: "l*y", history: {size: 2, ttl: 1s}}, {match: "lo*"}]\n')
+        said = server.reload('rooms: [{match: "l*y", history: {size: 2, ttl: 1h}}, {match: "lo*"}]\n')
         assert "needs a restart" not in said, said
         equal(server.kept("lobby"), [3, 4])
+        said = server.reload('rooms: [{match: "l*y", history: {size: 2, ttl: 1s}}, {match: "lo*"}]\n')
+        assert "needs a restart" not in said, said
         server.emit("lobby", 6)
         equal(client.event(), ["e", 6])
         eventually(lambda: server.kept("lobby") == [], "what is kept by the new ttl has gone")
@@ -179,25 +181,13 @@ def node(redis, adapter, text, name="n1"):
 
 
 def follows(server, room, own, other):
-    """Waits until the other node follows the room, which may take a moment after a reload."""
+    """Waits until the other node follows the room, which may take a moment after a join or a reload."""
 
-    def arrives():
-        server.emit(room, "early")
-        equal(own.event(), ["e", "early"])
-        return other.has_event(0.2)
+    def emit(arg):
+        server.emit(room, arg)
+        equal(own.event(), ["e", arg])
 
-    eventually(arrives, "the other node follows the room")
-    equal(other.event(), ["e", "early"])
-
-
-def reaches(server, client, room, arg):
-    """Emits until it arrives: the client's node follows a room when Redis has said so."""
-
-    def arrives():
-        server.emit(room, arg, namespace="/late")
-        return client.has_event(0.2)
-
-    eventually(arrives, "it arrives")
+    until_it_arrives(emit, other)
 
 
 def test_two_nodes_with_redis():
@@ -211,6 +201,7 @@ def test_two_nodes_with_redis():
                 with SioClient(one.port) as near, SioClient(two.port) as far:
                     one.join(near, room)
                     two.join(far, room)
+                    follows(one, room, near, far)
                     one.emit(room, 0)
                     equal([near.event(), far.event()], [["e", 0]] * 2)
                     # Members are there already; both nodes keep their room from now on.
@@ -226,9 +217,8 @@ def test_two_nodes_with_redis():
                     # And those of a namespace that the reload has made.
                     with SioClient(two.port, "/late") as late:
                         two.join(late, "lobby", namespace="/late")
-                        reaches(one, late, "lobby", adapter)
-                        equal(late.until("e"), [adapter])
-                        equal(set(two.kept("lobby", "/late")), {adapter})
+                        until_it_arrives(lambda arg: one.emit("lobby", arg, namespace="/late"), late)
+                        equal(two.kept("lobby", "/late")[-1], "arrived")
                         equal(one.call("DELETE", "history?room=lobby&namespace=/late")[0], 200)
                         equal(two.kept("lobby", "/late"), [])
                     # Where one node does not keep it any more its members get what the other one keeps.
