@@ -241,7 +241,8 @@ enum {
     YG_KIND_DISCONNECTED = 16,
     YG_KIND_OCCUPIED = 32,
     YG_KIND_VACATED = 64,
-    YG_KIND_NODE_STARTED = 128 /* with disconnected in any case */
+    YG_KIND_NODE_STARTED = 128, /* with disconnected in any case */
+    YG_KINDS_OF_ROOMS = YG_KIND_OCCUPIED | YG_KIND_VACATED
 };
 
 enum yg_hook_order { YG_ORDER_SOCKET, YG_ORDER_USER, YG_ORDER_NONE };

@@ -316,13 +316,26 @@ static void on_end(yodel_loop *loop, void *user)
     }
 }
 
-static bool is_wanted(const struct yg_config *config)
+static bool has_rooms(const struct yg_config *config)
+{
+    for (size_t i = 0; i < config->rooms.num; i++)
+        if (config->rooms.items[i].occupancy_events)
+            return true;
+    return false;
+}
+
+static bool has_kinds(const struct yg_config *config)
 {
     uint32_t kinds = 0;
 
     for (size_t i = 0; i < config->webhooks.num; i++)
         kinds |= config->webhooks.items[i].kinds;
-    return (kinds & (YG_KIND_OCCUPIED | YG_KIND_VACATED)) != 0;
+    return (kinds & YG_KINDS_OF_ROOMS) != 0;
+}
+
+bool yg_occupancy_needs_restart(const struct yg_state *state, const struct yg_config *config)
+{
+    return state->occupancy == NULL && has_rooms(config) && has_kinds(config);
 }
 
 int yg_occupancy_start(struct yg_state *state)
@@ -330,7 +343,8 @@ int yg_occupancy_start(struct yg_state *state)
     const yodel_loop_handlers handlers = {
         .size = sizeof(handlers), .on_start = on_start, .on_end = on_end};
 
-    if (!is_wanted(state->first))
+    /* Either may come by a reload; what nobody has counted until then cannot be caught up on. */
+    if (!has_rooms(state->first) && !has_kinds(state->first))
         return 0;
     state->occupancy = calloc(1, sizeof(*state->occupancy));
     if (state->occupancy == NULL)

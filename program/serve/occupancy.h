@@ -2,6 +2,7 @@
 #ifndef YG_SERVE_OCCUPANCY_H
 #define YG_SERVE_OCCUPANCY_H
 
+#include <stdbool.h>
 #include <yodel/sio.h>
 
 #include "base/text.h"
@@ -11,13 +12,16 @@
  * into a room, and when the last one has left it for vacated_delay.  Who comes back within that
  * time is not told of.  With Redis these are the first and the last of all nodes.
  */
+struct yg_config;
 struct yg_state;
 struct yg_after;
 struct yg_occupancy;
 
-/* Adds it to a server that does not run yet, unless no webhook is told of rooms.  After webhooks,
- * ahead of namespaces. */
+/* Adds it to a server that does not run yet, unless no webhook is told of rooms, and none could be:
+ * sockets that join then cost nothing.  After webhooks, ahead of namespaces. */
 int yg_occupancy_start(struct yg_state *state);
+/* Whether the configuration has webhooks told of rooms, which this run does not count. */
+bool yg_occupancy_needs_restart(const struct yg_state *state, const struct yg_config *config);
 /* Has it told of the rooms of a namespace. */
 int yg_occupancy_watch(struct yg_state *state, yodel_sio_namespace *ns);
 /* Loop 0 has another configuration: rooms that are told of since then are counted, with nothing

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "serve/occupancy.h"
 #include "serve/state.h"
 
 /* A reload on its way: read and checked on another thread, exchanged on loop 0. */
@@ -102,6 +103,28 @@ static void tell_restart(const char *path, const struct yg_option *option, void 
                  "reload: %s has changed, and needs a restart", path);
 }
 
+/* Rooms are counted from the start of the server, or not at all. */
+static void tell_rooms(struct reload *reload)
+{
+    const struct yg_config *config = reload->config;
+
+    if (!yg_occupancy_needs_restart(reload->state, config))
+        return;
+    for (size_t i = 0; i < config->webhooks.num; i++) {
+        const struct yg_webhook *hook = &config->webhooks.items[i];
+
+        if ((hook->kinds & YG_KINDS_OF_ROOMS) == 0)
+            continue;
+        (void)json_array_append_new(reload->needs_restart,
+                                    json_sprintf("webhooks.%s.kinds", hook->name));
+        yg_log_event(
+            reload->state, YG_LOG_WARN, "reload.needs_restart",
+            "reload: webhooks.%s.kinds: occupied and vacated need a restart, as rooms were "
+            "not counted from the start",
+            hook->name);
+    }
+}
+
 /* What a reload changes is held against the last one, what it cannot against what runs. */
 static void tell_changes(struct reload *reload)
 {
@@ -109,6 +132,7 @@ static void tell_changes(struct reload *reload)
 
     yg_config_compare(before, reload->config, tell_change, reload);
     yg_config_compare(reload->state->first, reload->config, tell_restart, reload);
+    tell_rooms(reload);
     yg_config_unref(before);
 }
 

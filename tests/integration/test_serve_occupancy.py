@@ -485,6 +485,47 @@ def test_a_reload_of_a_node_alone_that_begins_to_tell():
         equal([told(backend, f"r:{n}", KNOWN) for n in (1, 2)], [[("vacated", "r:1"), ("occupied", "r:1"), ("vacated", "r:1")], [("vacated", "r:2")]])
 
 
+OTHER_KINDS = ", kinds: [connect, event]"
+
+
+def test_a_reload_that_adds_the_kinds():
+    """Rooms that are marked are counted though no webhook is told of them yet."""
+    with contextlib.closing(Hooks(JOINS)) as backend, Hooked(backend, hook=OTHER_KINDS, more=rooms()) as server:
+        with server.client(auth={"rooms": ["r:1", "r:2"]}) as client:
+            server.reload(KINDS, rooms())
+            assert "restart" not in server.yodel.said(), server.yodel.said()
+            equal(client.call("leave", "r:1"), [])
+            equal(until(backend, 1, known=KNOWN), [("vacated", "r:1")])
+            equal(client.call("join", "r:9"), [])
+            equal(until(backend, 1, room="r:9", known=KNOWN), [("occupied", "r:9")])
+            server.reload(OTHER_KINDS, rooms())
+            equal(client.call("leave", "r:9", "r:2"), [])
+            equal(client.call("join", "r:1"), [])
+        equal(told(backend, known=KNOWN), [("vacated", "r:1"), ("occupied", "r:9")])
+
+
+def test_a_reload_of_nodes_that_adds_the_kinds():
+    with nodes(2, hook=OTHER_KINDS) as (redis, backend, (one, two)):
+        with one.client(auth={"rooms": ["r:1", "r:2"]}) as first, two.client(auth={"rooms": ["r:1"]}):
+            for name, server in (("n0", one), ("n1", two)):
+                server.reload(KINDS, words(redis, name))
+            eventually(lambda: held(redis) == {"r:1": 2, "r:2": 1}, "Redis knows them")
+            equal(first.call("leave", "r:1", "r:2"), [])
+            equal(until(backend, 1, known=KNOWN), [("vacated", "r:2")])
+        equal(until(backend, 1, room="r:1", known=KNOWN), [("vacated", "r:1")])
+        is_empty(redis)
+
+
+def test_a_reload_that_adds_all_of_it():
+    """What nobody has counted from the start needs a restart, and that is said."""
+    with contextlib.closing(Hooks(JOINS)) as backend, Hooked(backend, hook=OTHER_KINDS, more=rooms(events="false")) as server:
+        server.reload(OTHER_KINDS, rooms())
+        assert "restart" not in server.yodel.said(), server.yodel.said()
+        server.reload(KINDS, rooms())
+        assert "kinds: occupied and vacated need a restart" in server.yodel.said(), server.yodel.said()
+        server.client(auth={"rooms": ["r:1"]}).close()
+
+
 def test_namespaces_and_names_of_any_kind():
     names = ["r:a:b", "r:/x#y", "r:ü 1", "r:9:/"]
     with nodes(2) as (redis, backend, (one, two)):
