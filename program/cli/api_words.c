@@ -243,33 +243,27 @@ static int add_all(struct yg_api_words *words)
 static int add_number(struct yg_api_words *words, const struct word_option *option,
                       const char *value)
 {
-    char *end;
-    long number;
+    uint64_t number;
 
-    errno = 0;
-    number = strtol(value, &end, 10);
-    if (errno != 0 || *end != '\0' || *value < '0' || *value > '9')
+    if (!yg_token_count(value, INT64_MAX, &number))
         return refuse_value(words, option->name, "a number");
-    return yg_api_words_set(words, option->member, json_integer(number));
+    return yg_api_words_set(words, option->member, json_integer((json_int_t)number));
 }
 
 static int add_moment(struct yg_api_words *words, const struct word_option *option,
                       const char *value)
 {
+    uint64_t seconds;
     int64_t ms;
-    char *end;
-    long long seconds;
 
     if (strcmp(value, "never") == 0)
         return yg_api_words_set(words, option->member, json_integer(0));
     if (*value == '+' && yg_token_duration(value + 1, &ms) == 0)
         return yg_api_words_set(words, option->member,
                                 json_integer((yg_clock_wall_ms() + ms) / 1000));
-    errno = 0;
-    seconds = strtoll(value, &end, 10);
-    if (errno != 0 || *end != '\0' || *value < '0' || *value > '9')
+    if (!yg_token_count(value, INT64_MAX, &seconds))
         return refuse_value(words, option->name, "seconds since 1970, +1h, or never");
-    return yg_api_words_set(words, option->member, json_integer(seconds));
+    return yg_api_words_set(words, option->member, json_integer((json_int_t)seconds));
 }
 
 static int add_text(struct yg_api_words *words, const struct word_option *option, const char *value)

@@ -3,7 +3,6 @@
 #include <getopt.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -102,10 +101,9 @@ static int hash_input(unsigned cost, bool as_json)
 /* 0: it is none. */
 static unsigned cost_of(const char *text)
 {
-    char *end;
-    unsigned long cost = strtoul(text, &end, 10);
+    uint64_t cost;
 
-    return *end == '\0' && cost >= YG_PASSWORD_MIN_COST && cost <= YG_PASSWORD_MAX_COST
+    return yg_token_count(text, YG_PASSWORD_MAX_COST, &cost) && cost >= YG_PASSWORD_MIN_COST
                ? (unsigned)cost
                : 0;
 }

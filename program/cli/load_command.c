@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,17 +92,30 @@ static int take_number(const char *name, const char *text, unsigned max, unsigne
     return 0;
 }
 
+/* A number at the beginning, "1" or "0.5": no sign, blank, exponent or hexadecimal digit.  Where it
+ * ends; text itself: there is none. */
+static const char *take_decimal(const char *text, double *ret_number)
+{
+    const size_t whole = strspn(text, "0123456789");
+    const size_t part = text[whole] == '.' ? strspn(text + whole + 1, "0123456789") : 0;
+
+    if (whole == 0 || whole + part > 18 || (text[whole] == '.' && part == 0))
+        return text;
+    *ret_number = strtod(text, NULL);
+    return text + whole + (part > 0 ? part + 1 : 0);
+}
+
 /* "100/s", "30/m" */
 static int take_rate(const char *name, const char *text, bool may_be_zero, double *into)
 {
-    char *end = NULL;
-    double rate = *text >= '0' && *text <= '9' ? strtod(text, &end) : -1;
+    double rate = -1;
+    const char *end = take_decimal(text, &rate);
 
-    if (end != NULL && strcmp(end, "/m") == 0)
+    if (strcmp(end, "/m") == 0)
         rate /= 60;
-    else if (end == NULL || strcmp(end, "/s") != 0)
+    else if (strcmp(end, "/s") != 0)
         rate = -1;
-    if (!isfinite(rate) || rate < 0 || rate > 1e7 || (rate == 0 && !may_be_zero))
+    if (rate < 0 || rate > 1e7 || (rate == 0 && !may_be_zero))
         return yg_token_say(YG_EXIT_USAGE, COMMAND, "%s wants a rate, 100/s or 30/m", name);
     *into = rate;
     return 0;
@@ -140,10 +152,10 @@ static int take_duration(const char *name, const char *text, uint64_t *into)
 
 static int take_max_errors(struct order *order, const char *text)
 {
-    char *end = NULL;
-    const double number = *text >= '0' && *text <= '9' ? strtod(text, &end) : -1;
+    double number = -1;
+    const char *end = take_decimal(text, &number);
 
-    if (end == NULL || !isfinite(number) || (*end != '\0' && strcmp(end, "%") != 0))
+    if (number < 0 || (*end != '\0' && strcmp(end, "%") != 0))
         return yg_token_say(YG_EXIT_USAGE, COMMAND, "--max-errors wants a number, or 1%%");
     order->load.max_is_part = *end == '%';
     order->load.max_errors = *end == '%' ? number / 100 : number;

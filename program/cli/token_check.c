@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -81,12 +80,9 @@ static int add_algorithm(struct order *order, const char *name)
 
 static int set_time(struct order *order, const char *text)
 {
-    char *end;
-    long long seconds;
+    uint64_t seconds;
 
-    errno = 0;
-    seconds = strtoll(text, &end, 10);
-    if (errno != 0 || *end != '\0' || end == text || seconds < 0 || seconds > YG_TIME_MAX_MS / 1000)
+    if (!yg_token_count(text, YG_TIME_MAX_MS / 1000, &seconds))
         return yg_token_say(YG_TOKEN_EXIT_USAGE, COMMAND, "--at wants seconds since 1970");
     order->now_ms = (int64_t)seconds * 1000;
     return YG_TOKEN_EXIT_OK;

@@ -182,7 +182,8 @@ class Tokens(Case):
         self.refused(65, "16 KiB", *sign, "--claim", 'x="' + "x" * 20000 + '"')
         check = ("token", "check")
         self.refused(64, "--key-file", *check, "x")
-        self.refused(64, "--at", *check, "--at", "x")
+        for wrong in ("x", "", " 12", "+12", "-0", "12 ", "9" * 30):
+            self.refused(64, "--at", *check, "--at", wrong)
         self.refused(64, "--leeway", *check, "--leeway", "30")
         self.refused(64, "too much", *check, "x", "y")
 
@@ -204,8 +205,8 @@ class Passwords(Case):
         self.refused(65, "NUL", "hash-password", text="a\0b")
         self.refused(65, "large", "hash-password", text="p" * 5000)
         self.refused(64, "argument", "hash-password", "secret")
-        self.refused(64, "--cost", "hash-password", "--cost", "3")
-        self.refused(64, "--cost", "hash-password", "--cost", "x")
+        for wrong in ("3", "17", "x", "", " 12", "+12", " +12", "12 ", "0xc", "9" * 30):
+            self.refused(64, "--cost", "hash-password", "--cost", wrong, text="secret")
 
     def test_terminal(self):
         for second, status in (("secret", 0), ("other", 65)):
