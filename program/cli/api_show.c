@@ -14,8 +14,6 @@ static const struct yg_column sockets[] = {{"SID", "sid", NULL},
 static const struct yg_column rooms[] = {{"ROOM", "name", NULL}, {"SOCKETS", "count", NULL}};
 static const struct yg_column members[] = {
     {"SID", "sid", NULL}, {"USER", "user", NULL}, {"INFO", "info", NULL}};
-static const struct yg_column group_members[] = {
-    {"CHANNEL", "channel", NULL}, {"USER", "user", NULL}, {"INFO", "info", NULL}};
 static const struct yg_column events[] = {
     {"OFFSET", "offset", NULL}, {"EVENT", "event", NULL}, {"ARGUMENTS", "args", NULL}};
 static const struct yg_column messages[] = {
@@ -36,7 +34,7 @@ static const struct table {
 } tables[] = {
     {YG_VERB_SOCKETS, "sockets", sockets, NULL, NUM(sockets)},
     {YG_VERB_ROOMS, "rooms", rooms, NULL, NUM(rooms)},
-    {YG_VERB_PRESENCE, "members", members, group_members, NUM(members)},
+    {YG_VERB_PRESENCE, "members", members, NULL, NUM(members)},
     {YG_VERB_HISTORY, "items", events, messages, NUM(events)},
     {YG_VERB_NODES, "nodes", nodes, NULL, NUM(nodes)},
     {YG_VERB_EMIT, "acks", acks, NULL, NUM(acks)},

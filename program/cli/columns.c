@@ -52,7 +52,8 @@ static void put_cell(struct yg_text *text, const struct yg_column *column, const
     const json_t *value = json_object_get(item, column->member);
     const size_t from = text->len;
 
-    if (value != NULL && (column->put == NULL || column->put(text, value) != 0))
+    if (value != NULL && !json_is_null(value) &&
+        (column->put == NULL || column->put(text, value) != 0))
         yg_columns_put_value(text, value);
     if (text->len == from)
         yg_text_putc(text, '-');

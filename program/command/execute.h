@@ -50,7 +50,7 @@ struct yg_service {
  *     socket       such a socket
  *     rooms        {"rooms": [{"name", "count"}], "next", "partial"?}; sockets of all nodes, who
  *                  are not counted in their own rooms
- *     presence     {"members": [{"sid" or "channel", "user", "info"}], "count", "partial"?}
+ *     presence     {"members": [{"sid", "user", "info"}], "count", "partial"?}
  *     history      {"items": [{"offset", "text" or "attachment"}], "offset", "gone"}; of a room
  *                  {"offset", "event", "args"}
  *     forget       {}

@@ -88,9 +88,10 @@ static int show_document(json_t *object, json_t *document)
                : json_object_set(object, "info", json_object_get(document, "info"));
 }
 
+/* A WebSocket has the name of its channel as its sid, in webhooks, too. */
 static json_t *show_member(const yodel_group_member *member)
 {
-    json_t *object = json_pack("{ss%}", "channel", member->channel.ptr, member->channel.len);
+    json_t *object = json_pack("{ss%}", "sid", member->channel.ptr, member->channel.len);
     json_t *document;
     int rc;
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 
-from harness import LIMIT, equal, eventually, free_port, run, started
+from harness import LIMIT, WebSocket, equal, eventually, free_port, run, started
 from sio_client import SioClient
 from yodel_program import ENV, YODEL, Configured, Yodel, folder, yodel
 
@@ -84,7 +84,11 @@ def test_clients_are_read():
         eventually(lambda: server.json("sockets", client.sid).get("expires_at"), "it has an end")
         assert 'meta ' in server.says("sockets", client.sid)
         equal(server.json("presence", client.sid)["count"], 1)
-        equal(server.says("presence", "--group", "lobby"), "CHANNEL  USER  INFO\n")
+        equal(server.says("presence", "--group", "lobby"), "SID  USER  INFO\n")
+        with WebSocket(server.port, "/ws/lobby"):
+            sid = server.json("presence", "--group", "lobby")["members"][0]["sid"]
+            equal(row(server.says("presence", "--group", "lobby")), [sid, "-", "-"])
+        equal(row(server.says("sockets"))[1], "-")  # nobody, not one who is called null
         equal(server.json("nodes")["nodes"][0]["self"], True)
         assert server.says("nodes").startswith("NAME")
         assert server.json("stats")["clients"] >= 2

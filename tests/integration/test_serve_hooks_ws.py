@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """yodel serve: what a back end is told of plain WebSockets, and what its answers do."""
 
+import hashlib
 import time
 
-from harness import Closed, Refused, WebSocket, connect, equal, eventually, run, upgrade_bytes
+from harness import Closed, Refused, WebSocket, connect, equal, eventually, http, run, upgrade_bytes
 from hooked_server import hooked
 
 
@@ -55,6 +56,14 @@ def test_from_its_beginning_to_its_end():
         equal((second["args"], second["attachments"]), ([{"_placeholder": True, "num": 0}], ["AP8="]))
         equal((sorted(gone["rooms"]), gone["socket"]["meta"]), (["lobby", "third"], 2))
         assert gone["socket"]["sid"].startswith("specific."), gone
+
+
+def test_it_has_one_name():
+    api = "api: {keys: [{name: k, sha256: %s, scopes: [read]}]}" % hashlib.sha256(b"k").hexdigest()
+    with hooked(more=api) as (backend, server), WebSocket(server.port, "/ws/lobby"):
+        told = backend.until("connected")[0]["socket"]["sid"]
+        members = http(server.internal, "GET", "/api/v1/presence?group=lobby", [("Authorization", "Bearer k")]).json()["members"]
+        equal([member["sid"] for member in members], [told])
 
 
 def test_refusals():

@@ -308,6 +308,7 @@ def test_groups_of_raw_websockets(server):
     equal([item["offset"] for item in good(get(server, "history?group=h1&reverse=1"))["items"]], [item["offset"] for item in history["items"]][::-1])
     members = good(get(server, "presence?group=h1"))
     equal((members["count"], members["members"][0]["info"]), (1, {"raw": True}))
+    equal(sorted(members["members"][0]), ["info", "sid"])
     problem(get(server, "history?group=unkept"), 501, "not_enabled")
     problem(get(server, "history?room=r"), 501, "not_enabled")
     websocket.leave()
