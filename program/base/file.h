@@ -23,6 +23,9 @@ int yg_file_read(const char *path, size_t max, struct yg_text *into);
 /* The same of regular files only, which do not block: -EINVAL for anything else. */
 int yg_file_read_ordinary(const char *path, size_t max, struct yg_text *into);
 
+/* The same of the standard input, from where it is; -EBADF: it is not open for reading. */
+int yg_file_read_input(size_t max, struct yg_text *into);
+
 /*
  * Reads a secret: one line end at the end is cut off.  "credential:NAME" is the file NAME of
  * $CREDENTIALS_DIRECTORY (systemd's LoadCredential=).

@@ -119,9 +119,10 @@ static int read_commands(const struct yg_api_words *words, const struct yg_text 
 
 static int read_file(const struct yg_api_words *words, json_t **ret_body)
 {
-    const char *path = words->arguments[0];
+    const bool is_input = strcmp(words->arguments[0], "-") == 0;
+    const char *path = is_input ? "the input" : words->arguments[0];
     struct yg_text file = {0};
-    int rc = yg_file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, MAX_FILE, &file);
+    int rc = is_input ? yg_file_read_input(MAX_FILE, &file) : yg_file_read(path, MAX_FILE, &file);
 
     *ret_body = NULL;
     if (rc == -ENOMEM)

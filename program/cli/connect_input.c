@@ -113,12 +113,16 @@ static void on_ready(yodel_watch *watch, unsigned events, void *user)
 }
 
 /* The standard input, opened anew where that can be: it becomes non-blocking, and others may have
- * the same open file.  A file would be at its beginning again. */
+ * the same open file.  A file would be at its beginning again, and what was not open for reading
+ * would be. */
 static int open_again(void)
 {
+    const int flags = fcntl(STDIN_FILENO, F_GETFL);
     struct stat info;
     int fd = -1;
 
+    if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY)
+        return -EBADF;
     if (fstat(STDIN_FILENO, &info) == 0 && !S_ISREG(info.st_mode))
         fd = open("/proc/self/fd/0", O_RDONLY | O_CLOEXEC | O_NOCTTY);
     fd = fd >= 0 ? fd : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);

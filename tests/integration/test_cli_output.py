@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from harness import LIMIT, equal, run
-from yodel_program import ENV, YODEL, commands, folder, yodel
+from yodel_program import ENV, YODEL, Configured, commands, folder, yodel
 
 
 def end_of(words, *, stdout=None, closed=(), stdin=subprocess.DEVNULL):
@@ -55,6 +55,46 @@ def test_a_file_does_not_take_the_place_of_a_closed_descriptor():
         equal(len((path / "jwt.secret").read_text()), 64, "the secret alone is in its file")
         status, words = end_of(("token", "check", "--key-file", f"{path}/jwt.secret"), closed=[0], stdout=subprocess.DEVNULL)
         equal((status, words), (1, "yodel token check: the standard input: Bad file descriptor\n"), "closed input")
+
+
+def config(path):
+    return f"""
+listen:
+  - {{name: file, address: "unix:{path}/api.sock", mode: "0600", serve: [api]}}
+  - {{name: public, address: "127.0.0.1:0"}}
+  - {{name: internal, address: "127.0.0.1:0", serve: [metrics, health]}}
+namespaces: [{{name: /, auth: none}}]
+websockets: [{{path: "/ws/{{room}}", auth: none}}]
+shutdown: {{spread: 0s}}
+"""
+
+
+def test_an_input_that_is_not_there_is_not_empty():
+    """Neither where it is closed nor where it is open for writing alone."""
+    with Configured(config) as server, open(os.devnull, "w") as written:
+        url, public = server.url, f"127.0.0.1:{server.port}"
+        for words, status, said in (
+            (("connect", f"http://{public}"), 1, "yodel connect: the standard input: Bad file descriptor\n"),
+            (("connect", f"ws://{public}/ws/a"), 1, "yodel connect: the standard input: Bad file descriptor\n"),
+            (("batch", "-", "--url", url), 65, "yodel batch: the input: Bad file descriptor\n"),
+            (("batch", "-", "--stream", "--url", url), 65, "yodel batch: the input: Bad file descriptor\n"),
+            (("hash-password", "--cost", "4"), 1, "yodel hash-password: the standard input: Bad file descriptor\n"),
+        ):
+            for given in ({"closed": [0]}, {"stdin": written}):
+                equal(end_of(words, stdout=subprocess.DEVNULL, **given), (status, said), words)
+        for scheme in ("http", "ws"):
+            words = ("connect", f"{scheme}://{public}/{'ws/a' if scheme == 'ws' else ''}", "--no-input", "--exit-after", "50ms")
+            equal(end_of(words, stdout=subprocess.DEVNULL, closed=[0])[0], 0, words)
+
+
+def test_an_input_is_read_from_where_it_is():
+    with Configured(config) as server:
+        path = server.path
+        (path / "lines").write_text('not this\n{"stats": {}}\n')
+        with open(path / "lines") as lines:
+            os.lseek(lines.fileno(), len("not this\n"), os.SEEK_SET)
+            words = ("batch", "-", "--url", server.url)
+            equal(end_of(words, stdin=lines, stdout=subprocess.DEVNULL), (0, ""), "a file that another one has begun")
 
 
 NOT_UTF8 = os.fsdecode(b"\xff\xfe")
