@@ -149,12 +149,14 @@ def check_crowd(clients):
 
 
 def check_waves(reconnects, begins):
-    """Each client once for a restart, and not all at one time, as far as a client sees that may not run for a while."""
+    """Each client once for a restart, and not all at one time, as far as a client sees that may not run for a while.
+    Who just then has begun over a connection that nginx keeps to the old process is sent away once more."""
     spreads = []
     ends = begins[1:] + [begins[-1] + 60]
     for begin, end in zip(begins, ends):
         waves = [[at for at in client if begin <= at < end] for client in reconnects]
-        assert max(map(len, waves)) <= 1, waves
+        assert max(map(len, waves)) <= 2, waves
+        assert sum(len(wave) > 1 for wave in waves) <= WEBSOCKETS // 10, waves
         times = [at for wave in waves for at in wave]
         assert len(times) >= WEBSOCKETS - 5, waves  # one may have been connecting
         spreads.append(max(times) - min(times))
@@ -164,7 +166,7 @@ def check_waves(reconnects, begins):
 def test_twenty_restarts_behind_nginx():
     def start(port):
         return Program(
-            [BINARY, "--port", str(port), "--public", PUBLIC, "--drain-ms", "1200", "--spread-ms"]
+            [BINARY, "--port", str(port), "--public", PUBLIC, "--drain-ms", "10000", "--spread-ms"]
             + ["500", "--loops", "2", "--takeover", f"{folder}/takeover"],
             r"^Yodel demo on .*:(\d+)$",
         )
