@@ -215,8 +215,11 @@ bool yd_json_body_eq(yodel_str body, yodel_str text)
     const char *p = body.ptr, *end;
     char c[4];
 
-    if (body.len == 0 || text.len == 0)
-        return body.len == text.len;
+    /* Escapes make a text longer only. */
+    if (body.len < text.len)
+        return false;
+    if (text.len == 0)
+        return body.len == 0;
     if (*p != '\\' && *p != *text.ptr)
         return false;
     end = p + body.len;
