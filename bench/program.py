@@ -3,11 +3,13 @@
 """The program `yodel serve` beside node servers that do the same.
 
     bench/program.py [--build build/release] [--rounds 5] [--seconds 3] [--only hook,unix,joined,emit,stream,relay,broadcast,idle]
+    bench/program.py --instructions        what an event of relay and broadcast takes outside the kernel, by valgrind's callgrind
 
 Servers take turns, a fresh one for each run, on CPU 1; clients and the back end have CPU 0.  What is compared is the CPU
 time of the server for an event or a command.  The back end of hooks is one process of node, the same for both, on TCP and, in
 one part, on a Unix socket.  Beside the event alone stands what its system calls cost a bare loop of epoll
-(peers/bare_hook.c).  All figures are medians of the rounds."""
+(peers/bare_hook.c).  All figures are medians of the rounds.  Instructions are counted, so they are the same in each run, where
+times that differ by a few percent are noise; system calls are not among them."""
 
 import argparse
 import contextlib
@@ -73,10 +75,10 @@ def process(words, cpu):
 
 
 @contextlib.contextmanager
-def yodel(build, back_end=None):
+def yodel(build, back_end=None, tool=()):
     with tempfile.TemporaryDirectory() as name:
         path = config(Path(name), back_end)
-        with process([str(build / "yodel"), "serve", "-c", path], SERVER_CPU) as running:
+        with process([*tool, str(build / "yodel"), "serve", "-c", path], SERVER_CPU) as running:
             ports = [int(re.search(rb"(\d+)$", running.stdout.readline().strip())[1]) for _ in range(2)]
             yield Running(running.pid, *ports)
 
@@ -89,8 +91,8 @@ def node(script, cpu=SERVER_CPU, *words):
 
 
 @contextlib.contextmanager
-def bench_server(build):
-    with process([str(build / "bench/yodel_server"), "--loops", "1", "--port", "0"], SERVER_CPU) as running:
+def bench_server(build, tool=()):
+    with process([*tool, str(build / "bench/yodel_server"), "--loops", "1", "--port", "0"], SERVER_CPU) as running:
         port = wait_for_port(running)
         yield Running(running.pid, port, port)
 
@@ -267,25 +269,35 @@ def stream_round(arguments):
 RELAYED = b'42["relay",{"text":"%s"}]' % (b"x" * 20)
 
 
-def relay_for(server, others, seconds):
-    """Ten events at a time of one client, each to that many others; the server's CPU time for each, us."""
+@contextlib.contextmanager
+def relaying(server, others):
+    """Gives a function by which one client sends ten events, each of which comes to that many others."""
     frame = b"\x81" + bytes([0x80 | len(RELAYED)]) + bytes(4) + RELAYED
     sender, receivers = Receiver(server.port), [Receiver(server.port) for _ in range(others)]
     due = 10 * (2 + len(RELAYED))
 
-    def run(limit):
-        count, end = 0, time.monotonic() + limit
-        while time.monotonic() < end:
-            sender.sock.sendall(frame * 10)
-            for receiver in receivers:
-                receiver.sock.recv(due, socket.MSG_WAITALL)
-            count += 10
-        return count
+    def ten():
+        sender.sock.sendall(frame * 10)
+        for receiver in receivers:
+            receiver.sock.recv(due, socket.MSG_WAITALL)
 
-    cost = cost_of(server, run, seconds)
+    yield ten
     for receiver in [sender, *receivers]:
         receiver.sock.close()
-    return cost
+
+
+def relay_for(server, others, seconds):
+    """The server's CPU time for each event to that many others, us."""
+    with relaying(server, others) as ten:
+
+        def run(limit):
+            count, end = 0, time.monotonic() + limit
+            while time.monotonic() < end:
+                ten()
+                count += 10
+            return count
+
+        return cost_of(server, run, seconds)
 
 
 def relay_round(arguments, others):
@@ -294,6 +306,25 @@ def relay_round(arguments, others):
         with start() as server:
             figures.append(relay_for(server, others, arguments.seconds))
     return *figures, {}
+
+
+def instructions_of(start, others, tens):
+    """What the server executes outside the kernel in its life, in which that many times ten events are sent."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", f"--log-file={log}"]
+        with start(tool) as server, relaying(server, others) as ten:
+            for _ in range(tens):
+                ten()
+        return int(re.search(r"Collected : (\d+)", log.read_text())[1])
+
+
+def count_instructions(build, others):
+    """For an event to that many others: of the program, and of the library's server."""
+    os.environ["YODEL_BACKEND"] = "libuv"  # valgrind knows no io_uring
+    few, many = 50, 250
+    starts = (lambda tool: yodel(build, tool=tool), lambda tool: bench_server(build, tool))
+    return [(instructions_of(start, others, many) - instructions_of(start, others, few)) / (10 * (many - few)) for start in starts]
 
 
 # Idle clients.
@@ -362,7 +393,14 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--instructions", action="store_true")
     arguments = parser.parse_args()
+    if arguments.instructions:
+        print("| instructions for an event | yodel serve | the library | ratio |\n|---|---|---|---|")
+        for others in (1, 200):
+            ours, theirs = count_instructions(arguments.build, others)
+            print(f"| to {others} | {ours:.0f} | {theirs:.0f} | {ours / theirs:.3f} |", flush=True)
+        return
     rows = [measure(arguments, name) for name in arguments.only.split(",")]
     print("| what (server CPU time, us; idle: bytes) | yodel serve | beside it | ratio | target | |\n|---|---|---|---|---|---|")
     print("\n".join(rows))
