@@ -8,7 +8,7 @@ import hmac
 import json
 import signal
 
-from harness import equal, eventually
+from harness import connections, equal, eventually
 from hostile_backend import Backend
 from sio_client import SioClient
 from yodel_program import Yodel, folder
@@ -71,6 +71,10 @@ class Hooks(Backend):
         with self.changed:
             return [event.get("event", event["kind"]) for event in self.events]
 
+    def until_asked(self, kind):
+        """A request with an event of that kind is here, and may not be answered yet."""
+        assert self.wait_for(lambda _: any(request.headers["yodel-kind"] == kind for request in self.requests)), kind
+
     def until(self, kind, count=1):
         """The first count events of a kind."""
         assert self.wait_for(lambda _: len(self.of(kind)) >= count), (kind, self.kinds())
@@ -103,6 +107,10 @@ class Hooked:
         self.write(*words, **options)
         self.yodel.signal(signal.SIGHUP)
         eventually(lambda: self.yodel.said().count("reload: done") > before, "the reload is done")
+
+    def is_left(self):
+        """Waits until it has seen that all clients have gone."""
+        eventually(lambda: connections(self.port) == 0, "all have gone")
 
     def client(self, namespace="/", auth=None, **options):
         return SioClient(self.port, namespace, auth=auth, **options)

@@ -70,9 +70,10 @@ backend nodes
 class Nodes:
     """Three processes; the i-th has sessions, and sends what is not its own to the others."""
 
-    def __init__(self, secrets=(SECRET,) * 3, words=(), loops=2, app="features-app", links=None):
+    def __init__(self, secrets=(SECRET,) * 3, words=(), loops=2, app="features-app", links=None, ports=(0, 0, 0)):
+        self.http_ports = ports  # 0: any
         self.links = links or [f"127.0.0.1:{port}" for port in (free_port() for _ in range(3))]
-        self.words = [app, "--port", "0", "--host", "127.0.0.1", "--loops", str(loops), "--patient", *words]
+        self.words = [app, "--host", "127.0.0.1", "--loops", str(loops), "--patient", *words]
         self.secrets = secrets
         self.nodes = []
         try:
@@ -83,8 +84,8 @@ class Nodes:
             raise
 
     def start(self, i, words=()):
-        words = [APPS, *self.words, *words, "--nodes", ",".join(self.links), "--self", str(i), "--secret", self.secrets[i]]
-        return Program(words, r"PORT (\d+)")
+        words = [APPS, *self.words, "--port", str(self.http_ports[i]), *words, "--nodes", ",".join(self.links), "--self", str(i), "--secret", self.secrets[i]]
+        return Program(words, r"(?:PORT| on) (\d+)")
 
     def __getitem__(self, i):
         return self.nodes[i]
@@ -298,15 +299,11 @@ def all_are_well(process):
 def test_a_killed_node_is_left_by_its_clients():
     if not (NODE and NGINX):
         skip("needs node and nginx")
-    with Nodes() as nodes, balancer("nginx", nodes.ports()) as port, crowd(port, 0) as process:
+    with Nodes(ports=[0, 0, free_port()]) as nodes, balancer("nginx", nodes.ports()) as port, crowd(port, 0) as process:
         all_are_well(process)
         nodes[2].kill()
         time.sleep(0.5)  # whoever asks has it refused, meanwhile
-        nodes.nodes[2] = Program(
-            [APPS, *[word if word != "0" else str(nodes[2].port) for word in nodes.words],
-             "--nodes", ",".join(nodes.links), "--self", "2", "--secret", SECRET],
-            r" on (\d+)",
-        )  # fmt: skip
+        nodes.nodes[2] = nodes.start(2)
         all_are_well(process)
         before = [nodes.stats(i)["failed"] for i in range(3)]
         all_are_well(process)

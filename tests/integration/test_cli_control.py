@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """yodel reload, reopen and stop: what the process was asked for has happened when they end."""
 
+import contextlib
 import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 
@@ -115,6 +117,13 @@ def test_stop_waits_until_it_has():
         equal(server.yodel.wait(), 0)
 
 
+def listens(path):
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        return True
+    return False
+
+
 def test_stop_says_that_it_still_runs():
     with Server() as server:
         server.write(config(server.path).replace("spread: 0s", "spread: 20s"))
@@ -123,6 +132,7 @@ def test_stop_says_that_it_still_runs():
             said, told = server.run("stop", "--timeout", "300ms", status=75)
             equal((said, told), ("", f"yodel stop: process {server.yodel.process.pid} still runs\n"))
             # Nobody listens during a drain; a second signal ends it.
+            eventually(lambda: not listens(server.path / "api.sock"), "nobody listens")
             server.run("stop", status=69)
             server.yodel.signal(signal.SIGTERM)
             equal(server.yodel.wait(), 0)

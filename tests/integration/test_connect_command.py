@@ -16,7 +16,7 @@ import threading
 import time
 import zlib
 
-from harness import ACCEPT_GUID, BINARY_FRAME, CLOSE, LIMIT, PING, TEXT, Demo, connections, equal, eventually, frame_bytes, http as call, run
+from harness import ACCEPT_GUID, BINARY_FRAME, CLOSE, LIMIT, PING, TEXT, Demo, connections, equal, eventually, frame_bytes, free_port, http as call, run
 from hostile_backend import make_certificate
 from yodel_program import ENV, YODEL, Yodel, folder, yodel
 
@@ -203,8 +203,8 @@ def test_tls():
 
 
 def test_nobody_there():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
         connects(f"ws://127.0.0.1:{port}/", "--timeout", "300ms", status=75)
         connects(f"http://127.0.0.1:{port}/events", "--timeout", "300ms", status=75)
     connects(f"ws://127.0.0.1:{port}/", status=69)
@@ -278,11 +278,12 @@ CONNECTED = text(b'40{"sid":"y"}')
 
 
 def bears(scheme, *cases):
-    """Each case is a status, a server, and perhaps words; most wait for a time-out, so they run beside each other."""
+    """Each case is a status, a server, and perhaps words; those with status 75 wait for a time-out, so they run beside each other."""
 
     def one(case):
         with case[1] as raw:
-            connects(f"{scheme}://{raw.url}", "--listen", "x", "--timeout", "2s", *case[2:], status=case[0])
+            timeout = "2s" if case[0] == 75 else "8s"
+            connects(f"{scheme}://{raw.url}", "--listen", "x", "--timeout", timeout, *case[2:], status=case[0])
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         list(pool.map(one, cases))
@@ -369,7 +370,7 @@ def test_socket_io_servers_that_do_not_behave():
 
 def test_strangers_do_not_speak_to_the_terminal():
     with Raw(text("a\x1b[31m\x07\u009bb".encode()), rest) as raw:
-        done = subprocess.run([YODEL, "connect", f"ws://{raw.url}", "-o", "text", "--exit-after", "1", "--timeout", "1s"], env=ENV, capture_output=True,
+        done = subprocess.run([YODEL, "connect", f"ws://{raw.url}", "-o", "text", "--exit-after", "1", "--timeout", "5s"], env=ENV, capture_output=True,
                               timeout=LIMIT, stdin=subprocess.DEVNULL)
         equal(done.stdout, b"a?[31m??b\n")
 

@@ -111,7 +111,7 @@ def test_old_timestamps_are_refused():
     for name, words in languages():
         with unpacked() as path, back_end(path, words) as port:
             for age, status in ((0, 200), (299, 200), (302, 400), (-302, 400)):
-                equal(post_signed(port, str(int(time.time()) - age)), status, f"{name}, {age} s old")
+                equal(post_aged(port, age), status, f"{name}, {age} s old")
             equal(post_signed(port, str(int(time.time())), sent=b'{"events": [ ]}'), 400, f"{name}, another body")
 
 
@@ -119,6 +119,15 @@ def post_signed(port, moment, body=b'{"events": []}', sent=None):
     code = base64.b64encode(hmac.digest(SECRET.encode(), b"id." + moment.encode() + b"." + body, "sha256")).decode()
     headers = [("Content-Type", "application/json"), ("webhook-id", "id"), ("webhook-timestamp", moment), ("webhook-signature", f"v1,wrong v1,{code}")]
     return http(port, "POST", "/", headers, sent or body).status
+
+
+def post_aged(port, age):
+    """The status of one that was not older, by a second and more, when it was judged."""
+    while True:
+        now = int(time.time())
+        status = post_signed(port, str(now - age))
+        if time.time() < now + 2:
+            return status
 
 
 def test_strangers_and_large_requests():
@@ -141,7 +150,7 @@ def test_strangers_at_the_examples():
             for headers in ([], [("webhook-id", "id")], [("webhook-id", "id"), ("webhook-timestamp", now)], [("webhook-signature", "v1,\u00e9 v1,x")]):
                 equal(http(port, "POST", "/", headers, b"x").status, 400, f"{name}, {headers}")
             for age, status in ((0, 200), (302, 400), (-302, 400)):
-                equal(post_signed(port, str(int(time.time()) - age)), status, f"{name}, {age} s old")
+                equal(post_aged(port, age), status, f"{name}, {age} s old")
             equal(post_signed(port, now, sent=b'{"events": [ ]}'), 400, f"{name}, another body")
 
 

@@ -153,9 +153,10 @@ def test_limits(demo):
 def test_slow_heads_end():
     with Demo("--header-timeout-ms", "2500") as demo:
         silent = [Stream(connect(demo.port)) for _ in range(20)]
-        begun = [Stream(connect(demo.port)) for _ in range(20)]
-        for stream in begun:
-            stream.send(b"GET /health HTTP/1.1\r\nHost: ")
+        begun = []
+        for _ in range(20):
+            begun.append(Stream(connect(demo.port)))
+            begun[-1].send(b"GET /health HTTP/1.1\r\nHost: ")
         equal(demo.get("/health").status, 200)
         for stream in silent:
             assert stream.rest().split(b" ")[:2] in ([b""], [b"HTTP/1.1", b"408"])

@@ -50,7 +50,7 @@ def test_acks_and_broadcasts_of_the_server():
         equal([seen["ms"][what]["count"] for what in ("connect", "ack", "broadcast", "echo")], [12, 100, 300, 0])
         assert seen["ms"]["ack"]["p50"] <= seen["ms"]["ack"]["p99"] <= seen["ms"]["ack"]["p99_9"] <= seen["ms"]["ack"]["max"]
         # Without a token nobody may join or send: refused, and seen.
-        seen = load(url, "--clients", "2", "--rooms", "1", "--rate", "10/s", "--duration", "200ms", "--timeout", "1s")
+        seen = load(url, "--clients", "2", "--rooms", "1", "--rate", "10/s", "--duration", "200ms", "--timeout", "4s")
         equal(seen["refused_joins"], 2)
         # An event that nobody takes is acked with an error.
         words = ["--clients", "2", "--rate", "20/s", "--duration", "200ms", "--message", 'other "%m"']
@@ -155,7 +155,7 @@ def test_what_is_lost_is_counted():
             answer(sock, text)
 
     with Echo(treat) as echo:
-        words = ["--clients", "3", "--rate", "100/s", "--duration", "400ms", "--timeout", "1s"]
+        words = ["--clients", "3", "--rate", "100/s", "--duration", "400ms", "--timeout", "4s"]
         seen = load(echo.url, *words, "--max-errors", "9", status=1)
         equal((seen["sent"], seen["echoed"], seen["missing"], seen["errors"]), (40, 30, 10, 10))
         load(echo.url, *words, "--max-errors", "50%")
@@ -171,7 +171,7 @@ def test_connections_that_are_cut_are_counted():
             answer(sock, text)
 
     with Echo(treat) as echo:
-        seen = load(echo.url, "--clients", "2", "--rate", "20/s", "--duration", "2s", "--timeout", "2s", "--max-errors", "1", status=1)
+        seen = load(echo.url, "--clients", "2", "--rate", "20/s", "--duration", "2s", "--timeout", "5s", "--max-errors", "1", status=1)
         equal((seen["lost"], seen["connected"], seen["missing"]), (1, 3, 1))
         assert seen["first_failure"], seen
 
@@ -204,7 +204,7 @@ def test_acks_that_are_wrong_and_joins_without_an_answer():
 
     with Echo(treat, greeting=OPEN) as echo:
         url = echo.url.replace("ws:", "http:")
-        words = ["--clients", "2", "--rooms", "1", "--rate", "20/s", "--duration", "500ms", "--timeout", "1s"]
+        words = ["--clients", "2", "--rooms", "1", "--rate", "20/s", "--duration", "500ms", "--timeout", "4s"]
         seen = load(url, *words)
         equal((seen["sent"], seen["acked"], seen["wrong_acks"], seen["refused_joins"]), (10, 10, 30, 2))
         equal(seen["first_failure"], "no answer in time: to join")

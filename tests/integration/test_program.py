@@ -253,7 +253,7 @@ def test_serve_answers_probes_when_it_is_full():
         with Program(words, r"^listening on public \S+ (\d+\nlistening on internal \S+ \d+)$", convert=str) as program:
             program.port, program.internal = map(int, re.findall(r"\d+$", program.port, re.M))
             program.status = lambda port, path: http(port, "GET", path).status
-            assert "limits.connections: 9 at most, as 64 descriptors" in program.said(), program.said()
+            eventually(lambda: "limits.connections: 9 at most, as 64 descriptors" in program.said(), "it is told")
             fill(program, 200)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import BINARY, PUBLIC, Demo, Program, Stream, WebSocket, connect, equal, eventually, http, run
+from harness import BINARY, PUBLIC, Demo, Program, Stream, WebSocket, connect, equal, eventually, free_port, http, run
 from harness import request_bytes
 
 LONG = str(60_000)  # milliseconds; a test that waits for it fails
@@ -19,7 +19,7 @@ LATE_REQUEST = request_bytes("POST", "/notify", [("Content-Type", "application/j
 
 
 def successor(port, *words):
-    """A demo on a port that another one had; harness.Demo takes a free one."""
+    """A demo on a port that another one had, which nothing else takes: of free_port()."""
     options = ["--port", str(port), "--public", PUBLIC, *words]
     return Program([BINARY, *options], r"^Yodel demo on http://localhost:(\d+)$")
 
@@ -66,7 +66,7 @@ def test_a_close_frame_reaches_an_idle_client_however_short_the_time():
 def test_one_silent_client_holds_nobody_up():
     """A successor listens and serves at once, while the old process finishes a request; the silent one is not waited
     for."""
-    with Demo("--loops", "1", "--drain-ms", LONG) as demo, demo.websocket("/echo") as silent:
+    with Demo("--port", str(free_port()), "--loops", "1", "--drain-ms", LONG) as demo, demo.websocket("/echo") as silent:
         port = demo.port
         with Stream(connect(port)) as held:
             held.send(LATE_REQUEST)

@@ -4,9 +4,10 @@
 import contextlib
 import json
 import signal
+import threading
 import time
 
-from harness import Refused, WebSocket, equal, eventually, http, run
+from harness import LIMIT, Refused, WebSocket, equal, eventually, http, in_time, run
 from hooked_server import SECRET as HOOK_SECRET
 from hooked_server import Hooked, Hooks, hooked
 from sio_client import ConnectError
@@ -139,13 +140,16 @@ def test_nobody_there():
 
 
 def test_events_come_in_order_and_joined():
+    all_are_sent = threading.Event()
+
     def slow(event):
-        time.sleep(0.05 if event["args"][0] == 0 else 0)
+        all_are_sent.wait(LIMIT)
         return {"ack": [event["args"][0] * 2]}
 
-    with hooked({"n": slow}) as (backend, server):
+    with hooked({"n": slow}, hook=", timeout: 20s") as (backend, server):
         with server.client() as client:
             calls = [client.begin_call("n", number) for number in range(200)]
+            all_are_sent.set()
             equal([client.end_call(call) for call in calls], [[2 * number] for number in range(200)])
         backend.until("disconnected")
         equal([event["args"][0] for event in backend.of("event")], list(range(200)))
@@ -208,24 +212,24 @@ def test_what_is_answered_to_a_goodbye_is_done():
 
 
 def test_a_client_that_leaves_while_it_is_asked_for():
+    left = threading.Event()
+
     def wait(_):
-        time.sleep(0.3)
+        left.wait(LIMIT)
         return {"user": "late"}
 
     with hooked({"connect": wait}) as (backend, server):
-        ask_and_leave(server.port)
+        websocket = WebSocket(server.port, "/socket.io/?EIO=4&transport=websocket")
+        websocket.message()
+        websocket.send_text("40")
+        backend.until_asked("connect")
+        websocket.close()
+        server.is_left()
+        left.set()
         backend.until("connect")
         gone = backend.until("disconnected")[0]
         equal((gone["reason"], gone["rooms"]), ("transport close", []))
         equal(backend.kinds(), ["connect", "disconnected"])
-
-
-def ask_and_leave(port):
-    websocket = WebSocket(port, "/socket.io/?EIO=4&transport=websocket")
-    websocket.message()
-    websocket.send_text("40")
-    time.sleep(0.1)
-    websocket.close()
 
 
 def test_notices_outlive_a_back_end_that_is_away():
@@ -353,20 +357,23 @@ def test_refresh():
             equal(client.event()[0], "yodel:expiring")
 
 
-def test_rooms_that_somebody_is_in():
+def comes_back_within(delay):
     answers = {
         "connect": lambda event: {"rooms": event["auth"]["rooms"]},
         "leave": lambda event: {"actions": [{"leave": {"rooms": event["args"]}}]},
         "vacated": {"actions": [{"emit": {"event": "empty", "to": {"rooms": ["other"]}}}]},
     }
     hook = ", kinds: [connect, event, occupied, vacated]"
-    more = 'rooms: [{match: "r:*", occupancy_events: true, vacated_delay: 300ms}]'
+    more = 'rooms: [{match: "r:*", occupancy_events: true, vacated_delay: DELAY}]'.replace("DELAY", f"{delay * 1000:.0f}ms")
     with hooked(answers, hook=hook, more=more) as (backend, server):
         with server.client(auth={"rooms": ["r:1", "other"]}) as first:
             with server.client(auth={"rooms": ["r:1"]}):
                 first.emit("leave", "r:1")
                 backend.until("event")
-            server.client(auth={"rooms": ["r:1"]}).close()  # comes back in time
+                begun = time.monotonic()
+            server.client(auth={"rooms": ["r:1"]}).close()
+            if time.monotonic() - begun > delay:
+                return False
             equal(first.event(), ["empty"])
         with server.client(auth={"rooms": ["r:1", "r:2"]}):
             backend.until("occupied", 3)
@@ -377,6 +384,11 @@ def test_rooms_that_somebody_is_in():
         equal(sorted(told[2:4]), [("occupied", "/", "r:1", 1), ("occupied", "/", "r:2", 1)])
         equal(sorted(told[4:]), [("vacated", "/", "r:1", 0), ("vacated", "/", "r:2", 0)])
         assert not [event for event in backend.events if event["kind"] == "occupied" and "socket" in event]
+    return True
+
+
+def test_rooms_that_somebody_is_in():
+    in_time(comes_back_within, 0.3)
 
 
 def test_answers_that_may_be_kept():

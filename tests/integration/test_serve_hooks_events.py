@@ -4,10 +4,11 @@
 import json
 import re
 import signal
+import threading
 import time
 
 from event_source import Events, Refused
-from harness import connect, equal, eventually, http, request_bytes, run
+from harness import LIMIT, connect, equal, eventually, http, request_bytes, run
 from hooked_server import hooked
 
 
@@ -126,14 +127,18 @@ def test_somebody_must_be_named():
 
 
 def test_one_that_leaves_while_it_is_asked_for():
+    left = threading.Event()
+
     def wait(_):
-        time.sleep(0.3)
+        left.wait(LIMIT)
         return {"user": "ann"}
 
     with hooked({"connect": wait}) as (backend, server):
         with connect(server.port) as sock:
             sock.sendall(request_bytes("GET", "/events", [("Accept", "text/event-stream")]))
-            backend.wait_for(lambda _: backend.requests)
+            backend.until_asked("connect")
+        server.is_left()
+        left.set()
         gone = backend.until("disconnected")[0]
         equal((gone["reason"], backend.kinds()), ("transport close", ["connect", "disconnected"]))
 
@@ -146,7 +151,7 @@ def test_one_that_only_asks_for_the_head():
 
 
 def test_the_end_of_its_time():
-    soon = lambda _: {"user": "ann", "expires_at": int(time.time()) + 2}  # noqa: E731
+    soon = lambda _: {"user": "ann", "expires_at": int(time.time()) + 5}  # noqa: E731
     more = lambda event: {"expires_at": event["expires_at"] + 3600, "actions": [{"emit": {"event": "later"}}]}  # noqa: E731
     with hooked({"connect": soon, "refresh": more}, hook=", kinds: [connect, refresh]") as (backend, server):
         with Events(server, "/events") as reader:

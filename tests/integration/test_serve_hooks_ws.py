@@ -2,9 +2,10 @@
 """yodel serve: what a back end is told of plain WebSockets, and what its answers do."""
 
 import hashlib
+import threading
 import time
 
-from harness import Closed, Refused, WebSocket, connect, equal, eventually, http, run, upgrade_bytes
+from harness import LIMIT, Closed, Refused, WebSocket, connect, equal, eventually, http, run, upgrade_bytes
 from hooked_server import hooked
 
 
@@ -88,14 +89,18 @@ def test_a_refusal_that_was_kept_says_the_same():
 
 
 def test_one_that_leaves_while_it_is_asked_for():
+    left = threading.Event()
+
     def wait(_):
-        time.sleep(0.3)
+        left.wait(LIMIT)
         return {}
 
     with hooked({"connect": wait}) as (backend, server):
         with connect(server.port) as sock:
             sock.sendall(upgrade_bytes("/ws/a"))
-            backend.wait_for(lambda _: backend.requests)
+            backend.until_asked("connect")
+        server.is_left()
+        left.set()
         gone = backend.until("disconnected")[0]
         equal((gone["reason"], backend.kinds()), ("transport close", ["connect", "disconnected"]))
 
@@ -119,7 +124,7 @@ def test_it_is_sent_away():
 
 
 def test_the_end_of_its_time():
-    soon = lambda _: {"expires_at": int(time.time()) + 2}  # noqa: E731
+    soon = lambda _: {"expires_at": int(time.time()) + 5}  # noqa: E731
     more = lambda event: {"expires_at": event["expires_at"] + 3600, "actions": [{"emit": {"event": "message", "args": ["later"]}}]}  # noqa: E731
     with hooked({"connect": soon, "refresh": more}, hook=", kinds: [connect, refresh]") as (backend, server):
         with WebSocket(server.port, "/ws/a") as websocket:

@@ -3,6 +3,7 @@
 
 import contextlib
 import signal
+import threading
 
 from event_source import Events
 from harness import WebSocket, equal, eventually, http, run
@@ -196,7 +197,9 @@ def test_what_was_stored_is_told_once():
 
 def test_a_node_that_comes_back_tells_by_itself():
     """And does what the back end answers."""
-    answers = {"disconnected": {"actions": [{"emit": {"event": "parted", "to": {"all": True}}}]}}
+    there = threading.Event()
+    parted = {"actions": [{"emit": {"event": "parted", "to": {"all": True}}}]}
+    answers = {"disconnected": lambda _: parted if there.is_set() else (503, "")}
     with RedisServer() as redis, contextlib.closing(Hooks(answers)) as backend:
         with node(backend, redis, "n1") as one:
             client = one.client()
@@ -205,6 +208,7 @@ def test_a_node_that_comes_back_tells_by_itself():
             die(one)
         with node(backend, redis, "n1") as one:
             with one.client() as other:
+                there.set()
                 equal(other.event(), ["parted"])
                 equal(backend.of("disconnected")[0]["node_lost"], True)
             backend.until("disconnected", 2)

