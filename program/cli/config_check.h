@@ -7,7 +7,7 @@
 /*
  * Looks at what a configuration names outside of itself: files, certificates and their keys, users
  * and groups, and with online the hosts of its addresses, whose names are resolved; and at what
- * this version cannot do.  What is wrong is said on standard error, "KEY: error: WORDS".
+ * this version cannot do.  What is wrong is said on standard error, "PLACE: error: KEY: WORDS".
  *
  * Returns how much is wrong.
  */

@@ -16,7 +16,7 @@ struct build {
     char path[256]; /* of what is being read: "listen[0].tls" */
 };
 
-static const struct yg_place default_place = {.source = "default"};
+static const struct yg_place default_place = {.source = YG_PLACE_DEFAULT};
 
 static int build_map(struct build *build, const struct yg_table *table, const struct yg_node *node,
                      char *into);

@@ -11,6 +11,7 @@
 #include "config/build.h"
 #include "config/check.h"
 #include "config/layer.h"
+#include "config/place.h"
 
 #define MAX_INCLUDES 100
 
@@ -19,6 +20,7 @@ struct loaded {
     struct yg_config config;
     atomic_uint refs;
     struct yg_arena arena;
+    const struct yg_node *tree; /* what it was made of, for the places */
 };
 
 struct loading {
@@ -55,6 +57,13 @@ const struct yg_webhook *yg_config_webhook(const struct yg_config *config, const
             return &config->webhooks.items[i];
     }
     return NULL;
+}
+
+struct yg_place yg_config_place(const struct yg_config *config, const char *path)
+{
+    const struct yg_node *node = yg_node_find(loaded_of(config)->tree, path);
+
+    return node != NULL ? node->place : (struct yg_place){.source = YG_PLACE_DEFAULT};
 }
 
 /* ---- files ---- */
@@ -166,7 +175,7 @@ static int include(struct loading *loading, const char *path)
 static int begin(struct loading *loading, const struct yg_load *load)
 {
     static const char open_to_all[] = "namespaces: [{name: /, auth: none}]";
-    const struct yg_place from = {.source = "default"};
+    const struct yg_place from = {.source = YG_PLACE_DEFAULT};
     int rc;
 
     if (load->path == NULL)
@@ -214,6 +223,7 @@ static int finish(struct loading *loading)
     struct yg_report *report = loading->report;
     int rc;
 
+    loading->loaded->tree = loading->tree;
     rc = yg_build(&loading->loaded->arena, report, &yg_table_root, loading->tree,
                   &loading->loaded->config);
     /* What is not read right need not fit anything. */

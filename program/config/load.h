@@ -39,6 +39,17 @@ int yg_config_load(const struct yg_load *load, struct yg_report *report,
 int yg_config_read(const char *text, size_t len, const char *source, bool lax,
                    struct yg_report *report, const struct yg_config **ret_config);
 
+/*
+ * Where an option got its value.
+ *
+ * config   of the two above
+ * path     "listen.public.address", "events[0].path"; it may have been set by `..._file`
+ *
+ * Returns the place of its value; of the nearest map or list around it that was set; or one whose
+ * source is YG_PLACE_DEFAULT.  The source is the configuration's.
+ */
+struct yg_place yg_config_place(const struct yg_config *config, const char *path);
+
 /* An option whose value differs between two configurations.  path is "limits.queue" or
  * "webhooks.main.timeout"; borrowed for the call. */
 typedef void(yg_config_changed_fn)(const char *path, const struct yg_option *option, void *user);

@@ -12,10 +12,12 @@
 
 /* Where something stands. */
 struct yg_place {
-    const char *source; /* a file, "environment YODEL_...", "--set", "default" */
+    const char *source; /* a file, "environment YODEL_...", "--set ...", YG_PLACE_DEFAULT */
     unsigned line;      /* from 1; 0: the source has no lines */
     unsigned column;    /* from 1, in characters */
 };
+
+#define YG_PLACE_DEFAULT "default" /* nobody has set it */
 
 enum yg_severity { YG_WARNING, YG_ERROR };
 

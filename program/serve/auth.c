@@ -113,7 +113,7 @@ static int make_checker(struct yg_state *state, const struct yg_config *config,
     const int rc = yg_auth_checker(config, &problem, ret_checker);
 
     if (rc == -EINVAL)
-        yg_log(state, YG_LOG_ERROR, "auth.jwt: %s", problem.text);
+        yg_log_option(state, config, "auth.jwt: %s", problem.text);
     return rc;
 }
 

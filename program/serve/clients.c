@@ -119,7 +119,7 @@ int yg_clients_start(struct yg_state *state)
                       .channels = state->service.kept),
         &state->sio);
     if (rc < 0) {
-        yg_log(state, YG_LOG_ERROR, "socketio: %s", yodel_strerror(rc));
+        yg_log_option(state, config, "socketio: %s", yodel_strerror(rc));
         return rc;
     }
     if ((rc = yg_serve_admin_start(state)) < 0)
@@ -127,8 +127,8 @@ int yg_clients_start(struct yg_state *state)
     if (*config->clients.page != '\0') {
         rc = yodel_server_static(state->server, "/", config->clients.page, NULL);
         if (rc < 0) {
-            yg_log(state, YG_LOG_ERROR, "clients.page: %s: %s", config->clients.page,
-                   yodel_strerror(rc));
+            yg_log_option(state, config, "clients.page: %s: %s", config->clients.page,
+                          yodel_strerror(rc));
             return rc;
         }
     }

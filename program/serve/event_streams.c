@@ -311,7 +311,8 @@ int yg_events_start(struct yg_state *state)
                  : yodel_server_route(state->server, yg_text_string(&pattern), answer, path);
         yg_text_done(&pattern);
         if (rc < 0)
-            yg_log(state, YG_LOG_ERROR, "events.%s: %s", path->options->path, yodel_strerror(rc));
+            yg_log_option(state, config, "events[%zu].path: %s: %s", i, path->options->path,
+                          yodel_strerror(rc));
     }
     return rc;
 }

@@ -67,18 +67,18 @@ static int listen_tls(struct yg_state *state, const struct yg_listen *listen)
 /* What is wrong in the words of the configuration. */
 static void tell_failure(struct yg_state *state, const struct yg_listen *listen, int rc)
 {
-    const char *what = rc == YODEL_ERR_TLS ? ".tls" : "";
+    const char *what = rc == YODEL_ERR_TLS ? "tls" : "address";
     uint32_t id;
 
     if (*listen->owner != '\0' && yg_account_user(listen->owner, &id) < 0)
-        yg_log(state, YG_LOG_ERROR, "listen.%s.owner: there is no user %s", listen->name,
-               listen->owner);
+        yg_log_option(state, state->first, "listen.%s.owner: there is no user %s", listen->name,
+                      listen->owner);
     else if (*listen->group != '\0' && yg_account_group(listen->group, &id) < 0)
-        yg_log(state, YG_LOG_ERROR, "listen.%s.group: there is no group %s", listen->name,
-               listen->group);
+        yg_log_option(state, state->first, "listen.%s.group: there is no group %s", listen->name,
+                      listen->group);
     else
-        yg_log(state, YG_LOG_ERROR, "listen.%s%s: %s: %s", listen->name, what, listen->address,
-               yodel_strerror(rc));
+        yg_log_option(state, state->first, "listen.%s.%s: %s: %s", listen->name, what,
+                      listen->address, yodel_strerror(rc));
 }
 
 int yg_listen_all(struct yg_state *state)

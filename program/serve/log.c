@@ -170,6 +170,24 @@ static void say(struct yg_state *state, enum yg_log_level level, const struct yg
              (yodel_str){text, len > 0 ? (size_t)len : 0});
 }
 
+/* Adds "file:line:column: " of the option that a text begins with; nothing where nobody has set it,
+ * or out of memory. */
+static void put_place_of(struct yg_text *into, const struct yg_config *config, const char *text)
+{
+    const char *end = strstr(text, ": ");
+    char option[256];
+    struct yg_place place;
+
+    snprintf(option, sizeof(option), "%.*s", end != NULL ? (int)(end - text) : 0, text);
+    place = yg_config_place(config, option);
+    if (strcmp(place.source, YG_PLACE_DEFAULT) == 0)
+        return;
+    yg_place_put(into, &place);
+    yg_text_puts(into, ": ");
+    if (yg_text_failed(into))
+        yg_text_reset(into);
+}
+
 void yg_log(struct yg_state *state, enum yg_log_level level, const char *format, ...)
 {
     const struct yg_log_about about = {.event = "program"};
@@ -178,6 +196,20 @@ void yg_log(struct yg_state *state, enum yg_log_level level, const char *format,
     va_start(args, format);
     say(state, level, &about, format, args);
     va_end(args);
+}
+
+void yg_log_option(struct yg_state *state, const struct yg_config *config, const char *format, ...)
+{
+    char text[MAX_LINE];
+    struct yg_text place = {0};
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    put_place_of(&place, config, text);
+    yg_log(state, YG_LOG_ERROR, "%s%s", yg_text_string(&place), text);
+    yg_text_done(&place);
 }
 
 void yg_log_about(struct yg_state *state, enum yg_log_level level, const struct yg_log_about *about,
@@ -258,6 +290,17 @@ static void on_reopened(int result, uint64_t number, void *user)
     yg_control_reopened(user, result, number);
 }
 
+/* There is no log to say it in. */
+static void tell_file(const struct yg_config *config, int rc)
+{
+    struct yg_text place = {0};
+
+    put_place_of(&place, config, "log.file: ");
+    fprintf(stderr, "yodel: %slog.file: %s: %s\n", yg_text_string(&place), config->log.file,
+            strerror(-rc));
+    yg_text_done(&place);
+}
+
 int yg_log_start(struct yg_state *state)
 {
     const struct yg_log_config *config = &state->first->log;
@@ -272,7 +315,7 @@ int yg_log_start(struct yg_state *state)
         return rc;
     rc = yg_sink_new(config->file, on_reopened, state, &state->sink);
     if (rc < 0)
-        fprintf(stderr, "yodel: log.file: %s: %s\n", config->file, strerror(-rc));
+        tell_file(state->first, rc);
     return rc;
 }
 

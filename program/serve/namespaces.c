@@ -72,7 +72,7 @@ int yg_namespaces_add(struct yg_state *state, const struct yg_config *config)
         if (rc == 0)
             rc = yg_spaces_set(&state->service.spaces, options->name, options->personal_room);
         if (rc < 0)
-            yg_log(state, YG_LOG_ERROR, "namespaces.%s: %s", options->name, yodel_strerror(rc));
+            yg_log_option(state, config, "namespaces.%s: %s", options->name, yodel_strerror(rc));
     }
     return rc;
 }
@@ -126,7 +126,7 @@ int yg_namespaces_start(struct yg_state *state)
     if (rc == 0)
         rc = set_up(state, all);
     if (rc < 0) {
-        yg_log(state, YG_LOG_ERROR, "namespaces: %s", yodel_strerror(rc));
+        yg_log_option(state, state->first, "namespaces: %s", yodel_strerror(rc));
         return rc;
     }
     return yg_namespaces_add(state, state->first);

@@ -106,15 +106,16 @@ static int make_server(struct yg_state *state)
             .spread_ms = shutdown->spread_ms, .stop_code = shutdown->code),
         &state->server);
     if (rc < 0)
-        yg_log(state, YG_LOG_ERROR, "%s: %s",
-               rc == YODEL_ERR_UNSUPPORTED ? "server.backend" : "server", yodel_strerror(rc));
+        yg_log_option(state, state->first, "%s: %s",
+                      rc == YODEL_ERR_UNSUPPORTED ? "server.backend" : "server",
+                      yodel_strerror(rc));
     return rc;
 }
 
 static int tell_failure(struct yg_state *state, const char *what, int rc)
 {
     if (rc < 0)
-        yg_log(state, YG_LOG_ERROR, "%s: %s", what, yodel_strerror(rc));
+        yg_log_option(state, state->first, "%s: %s", what, yodel_strerror(rc));
     return rc;
 }
 

@@ -68,7 +68,7 @@ int yg_serve_admin_start(struct yg_state *state)
                                                        .user = state},
                       &state->admin);
     if (rc < 0)
-        yg_log(state, YG_LOG_ERROR, "admin: %s", yodel_strerror(rc));
+        yg_log_option(state, config, "admin: %s", yodel_strerror(rc));
     return rc;
 }
 

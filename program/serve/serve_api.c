@@ -139,7 +139,8 @@ static int find_users(struct yg_state *state, const struct yg_texts *names)
     for (size_t i = 0; i < names->num && rc == 0; i++) {
         rc = yg_account_user(names->items[i], &state->unix_uids[i]);
         if (rc < 0)
-            yg_log(state, YG_LOG_ERROR, "api.unix_users: there is no user %s", names->items[i]);
+            yg_log_option(state, state->first, "api.unix_users[%zu]: there is no user %s", i,
+                          names->items[i]);
     }
     return rc;
 }

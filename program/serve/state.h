@@ -244,6 +244,16 @@ void yg_log_capture(json_t *list);
 void yg_log(struct yg_state *state, enum yg_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * An error of an option: "listen.public.address: ...", with the place in front where it was set, as
+ * the reader of the configuration tells its own.
+ *
+ * config   which has the option
+ * format   begins with the option as for yg_config_place(), and ": "
+ */
+void yg_log_option(struct yg_state *state, const struct yg_config *config, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* ---- the parts, each in its file; as yg_serve() ---- */
 
 /* Listeners; each says its address on standard output, "listening on NAME ADDRESS PORT". */

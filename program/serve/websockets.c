@@ -277,8 +277,8 @@ int yg_websockets_start(struct yg_state *state)
         rc = yodel_server_route_ws(state->server, path->options->path,
                                    *path->options->webhook != '\0' ? &hooked : &plain, path);
         if (rc < 0)
-            yg_log(state, YG_LOG_ERROR, "websockets.%s: %s", path->options->path,
-                   yodel_strerror(rc));
+            yg_log_option(state, config, "websockets[%zu].path: %s: %s", i, path->options->path,
+                          yodel_strerror(rc));
     }
     return rc;
 }

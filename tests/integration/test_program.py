@@ -66,18 +66,18 @@ def test_check_says_what_serve_would_refuse():
         (path / "odd").write_text("-----BEGIN")
         listen = 'listen: [{{name: public, address: "127.0.0.1:0", tls: {{cert: [{0}/{1}], key: [{0}/{2}]}}}}]\n'
         for text, says in (
-            (listen.format(path, "a.pem", "b.key"), f"listen.public.tls: error: {path}/b.key: not the key of {path}/a.pem"),
+            (listen.format(path, "a.pem", "b.key"), f": error: listen.public.tls: {path}/b.key: not the key of {path}/a.pem"),
             (listen.format(path, "odd", "b.key"), "odd: no certificate in PEM"),
             (listen.format(path, "a.pem", "odd"), "odd: no private key in PEM"),
-            ('listen: [{name: a, address: "unix:/x", owner: no-such-user}]', "listen.a.owner: error: there is no user no-such-user"),
-            ('listen: [{name: a, address: "unix:/x", group: no-such-group}]', "listen.a.group: error: there is no group no-such-group"),
-            ("api: {unix_users: [no-such-user]}", "api.unix_users: error: there is no user no-such-user"),
-            ("log: {file: /no-such-folder/yodel.log}", "log.file: error: /no-such-folder: No such file"),
-            (f"log: {{file: {path}}}", f"log.file: error: {path}: is a folder"),
-            ("clients: {page: /no-such-folder}", "clients.page: error: /no-such-folder: No such file"),
-            (f"clients: {{page: {path}/odd}}", f"clients.page: error: {path}/odd: Not a directory"),
-            (f"auth: {{methods: [jwt], jwt: {{audience: a, algorithms: [RS256], jwks_url: {path}/odd}}}}", f"auth.jwt: error: jwks_file \"{path}/odd\": "),
-            (f"auth: {{methods: [jwt], jwt: {{audience: a, algorithms: [RS256], jwks_url: {path}/none}}}}", f"auth.jwt: error: jwks_file \"{path}/none\": "),
+            ('listen: [{name: a, address: "unix:/x", owner: no-such-user}]', ": error: listen.a.owner: there is no user no-such-user"),
+            ('listen: [{name: a, address: "unix:/x", group: no-such-group}]', ": error: listen.a.group: there is no group no-such-group"),
+            ("api: {unix_users: [no-such-user]}", ": error: api.unix_users[0]: there is no user no-such-user"),
+            ("log: {file: /no-such-folder/yodel.log}", ": error: log.file: /no-such-folder: No such file"),
+            (f"log: {{file: {path}}}", f": error: log.file: {path}: is a folder"),
+            ("clients: {page: /no-such-folder}", ": error: clients.page: /no-such-folder: No such file"),
+            (f"clients: {{page: {path}/odd}}", f": error: clients.page: {path}/odd: Not a directory"),
+            (f"auth: {{methods: [jwt], jwt: {{audience: a, algorithms: [RS256], jwks_url: {path}/odd}}}}", f": error: auth.jwt: jwks_file \"{path}/odd\": "),
+            (f"auth: {{methods: [jwt], jwt: {{audience: a, algorithms: [RS256], jwks_url: {path}/none}}}}", f": error: auth.jwt: jwks_file \"{path}/none\": "),
         ):
             (path / "yodel.yaml").write_text(text + "\nnamespaces: [{name: /, auth: none}]\n")
             told = yodel("config", "check", "-c", str(path / "yodel.yaml"), status=78)[1]
@@ -88,9 +88,9 @@ def test_check_says_what_serve_would_refuse():
 
 def test_check_resolves_hosts_when_asked():
     hosts = {
-        'listen: [{name: a, address: "no-such-host.invalid:80"}]': "listen.a: error: no-such-host.invalid: ",
-        'redis: {url: "redis://user@no-such-host.invalid:6379/1"}': "redis.url: error: no-such-host.invalid: ",
-        "webhooks: [{name: w, url: 'http://no-such-host.invalid/x'}]": "webhooks.w: error: no-such-host.invalid: ",
+        'listen: [{name: a, address: "no-such-host.invalid:80"}]': ": error: listen.a.address: no-such-host.invalid: ",
+        'redis: {url: "redis://user@no-such-host.invalid:6379/1"}': ": error: redis.url: no-such-host.invalid: ",
+        "webhooks: [{name: w, url: 'http://no-such-host.invalid/x'}]": ": error: webhooks.w.url: no-such-host.invalid: ",
     }
     for text, says in hosts.items():
         with file(text + "\nnamespaces: [{name: /, auth: none}]\n") as path:

@@ -54,11 +54,11 @@ def test_a_start_fails_by_kind():
         for text, status, says in (
             (unix.format("owner: no-such-user"), 78, "listen.a.owner: there is no user no-such-user"),
             (unix.format("group: no-such-group"), 78, "listen.a.group: there is no group no-such-group"),
-            (f'listen: [{{name: a, address: "unix:{place}/none/sock"}}]', 78, f"listen.a: unix:{place}/none/sock: No such file or directory"),
+            (f'listen: [{{name: a, address: "unix:{place}/none/sock"}}]', 78, f"listen.a.address: unix:{place}/none/sock: No such file or directory"),
             (f'listen: [{{name: a, address: "127.0.0.1:0", tls: {{cert: [{place}/file], key: [{place}/file]}}}}]', 78, "listen.a.tls: 127.0.0.1:0: TLS failure"),
             (f"clients: {{page: {place}/none}}", 78, f"clients.page: {place}/none: No such file or directory"),
             (f"clients: {{page: {place}/file}}", 78, f"clients.page: {place}/file: Not a directory"),
-            ("api: {unix_users: [no-such-user]}", 78, "api.unix_users: there is no user no-such-user"),
+            ("api: {unix_users: [no-such-user]}", 78, "api.unix_users[0]: there is no user no-such-user"),
             (f"log: {{file: {place}/none/log}}", 78, f"log.file: {place}/none/log: No such file or directory"),
             (f"server: {{handover: {place}/none/handover}}", 78, "server.handover: No such file or directory"),
             (f"auth: {{methods: [jwt], jwt: {{audience: a, algorithms: [RS256], jwks_url: {place}/file}}}}", 78, f"auth.jwt: jwks_file \"{place}/file\": "),
@@ -69,6 +69,47 @@ def test_a_start_fails_by_kind():
             (place / "yodel.yaml").write_text(more + text + "\nnamespaces: [{name: /, auth: none}]\n")
             told = yodel("serve", "-c", str(place / "yodel.yaml"), status=status)[1]
             assert says in told.replace("\\\"", "\""), (says, told)
+
+
+def refused(path, *words, status, env=None):
+    """What a start that fails says, without what stands in front of it."""
+    told = yodel("serve", "-c", path, *words, env=env, status=status)[1].splitlines()
+    return [json.loads(line)["msg"] if line.startswith("{") else line.removeprefix("yodel: ") for line in told]
+
+
+def test_a_start_says_where():
+    """What the reader of the configuration cannot know is told with the place of the option, too, as is what config check finds."""
+    with folder() as place, socket.create_server(("127.0.0.1", 0)) as taken:
+        path, port = str(place / "yodel.yaml"), taken.getsockname()[1]
+        (place / "more.yaml").write_text("\nlisten:\n  - name: b.tls\n    address: '127.0.0.1:0'\n    tls:\n      cert: [none]\n      key: [none]\n")
+        (place / "yodel.yaml").write_text(
+            "namespaces: [{name: /, auth: none}]\n"
+            "listen:\n"
+            "  - name: a\n"
+            f"    address: 127.0.0.1:{port}\n"
+            "log:\n"
+            "  level: info\n"
+            "clients:\n"
+            f"  page: {place}/none\n"
+        )
+        page = ("--set", f"clients.page={place}")
+        in_use = f"listen.a.address: 127.0.0.1:{port}: Address already in use"
+        for words, env, status, says in (
+            ((), {}, 78, f"{path}:8:9: clients.page: {place}/none: No such file or directory"),
+            (page, {}, 1, f"{path}:4:14: {in_use}"),
+            ((*page, "--set", f"listen.a.address=127.0.0.1:{port}"), {}, 1, f"--set listen.a.address: {in_use}"),
+            (page, {"YODEL_LISTEN__0__ADDRESS": f"127.0.0.1:{port}"}, 1, f"environment YODEL_LISTEN__0__ADDRESS: {in_use}"),
+            ((*page, "--set", "api.unix_users=[root, nobody-at-all]"), {}, 78, "--set api.unix_users: api.unix_users[1]: there is no user"),
+            ((*page, "--set", f"log.file={place}/none/log"), {}, 78, f"--set log.file: log.file: {place}/none/log: No such"),
+        ):
+            told = refused(path, *words, env=env, status=status)
+            assert any(said.startswith(says) for said in told), (says, told)
+        (place / "yodel.yaml").write_text(f"include: [more.yaml]\nnamespaces: []\nlisten:\n  - name: a\n    address: 127.0.0.1:0\nclients: {{page: {place}/none}}\n")
+        says = f"{place}/more.yaml:6:7: listen.b.tls.tls: 127.0.0.1:0: "
+        assert any(said.startswith(says) for said in refused(path, *page, status=78)), says
+        told = yodel("config", "check", "-c", path, status=78)[1].splitlines()
+        for says in (f"{place}/more.yaml:6:7: error: listen.b.tls.tls: {place}/none: No such", f"{path}:6:17: error: clients.page: {place}/none: No such"):
+            assert any(said.startswith(says) for said in told), (says, told)
 
 
 def test_events_have_names():

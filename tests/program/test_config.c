@@ -344,6 +344,8 @@ static void test_config_secret_files(void **state)
     config = load(&(struct yg_load){.path = path, .sets = &set, .num_sets = 1});
     assert_string_equal(config->webhooks.items[0].secret, "one-secret-of-24-bytes-and-more");
     assert_string_equal(config->auth.jwt.issuer, "outer");
+    assert_int_equal(yg_config_place(config, "webhooks.main.secret").column, 38);
+    assert_string_equal(yg_config_place(config, "auth.jwt.issuer").source, "--set auth.jwt.issuer");
     yg_config_unref(config);
     chmod(secret, 0644);
     assert_refused(&(struct yg_load){.path = path},
@@ -355,6 +357,50 @@ static void test_config_secret_files(void **state)
                             "            secret: x}]\n"));
     assert_refused(&(struct yg_load){.path = path},
                    "2:43: error: webhooks[0].secret_file: \"secret\" is set, too");
+}
+
+/* ---- places ---- */
+
+static void assert_place(const struct yg_config *config, const char *path, const char *expected)
+{
+    const struct yg_place place = yg_config_place(config, path);
+    struct yg_text text = {0};
+
+    yg_place_put(&text, &place);
+    assert_string_equal(yg_text_string(&text), expected);
+    yg_text_done(&text);
+}
+
+static void test_config_places(void **state)
+{
+    static const char file[] = "namespaces: [{name: /, auth: none}, {name: /a.b, auth: none}]\n"
+                               "listen:\n"
+                               "  - {name: a, address: \"*:1\"}\n"
+                               "  - name: a.tls\n"
+                               "    address: \"*:2\"\n"
+                               "api: {unix_users: [root, daemon]}\n";
+    struct yg_arena arena = {0};
+    struct yg_report report = {.arena = &arena};
+    const struct yg_config *config = NULL;
+
+    (void)state;
+    assert_int_equal(yg_config_read(file, sizeof(file) - 1, "f", false, &report, &config), 0);
+    assert_place(config, "listen.a.address", "f:3:24");
+    assert_place(config, "listen[0].address", "f:3:24");
+    assert_place(config, "listen.a.owner", "f:3:5");
+    assert_place(config, "listen.a.tls.address", "f:5:14");
+    assert_place(config, "listen[1].owner", "f:4:5");
+    assert_place(config, "listen.b.address", "f:3:3");
+    assert_place(config, "listen[7].address", "f:3:3");
+    assert_place(config, "listen[", "f:3:3");
+    assert_place(config, "namespaces./a.b.auth", "f:1:56");
+    assert_place(config, "api.unix_users[1].x", "f:6:26");
+    assert_place(config, "api.", "f:6:6");
+    assert_place(config, "redis.url", "default");
+    assert_place(config, "loops", "default");
+    assert_place(config, "", "default");
+    yg_config_unref(config);
+    yg_arena_clear(&arena);
 }
 
 static void test_config_includes(void **state)
@@ -467,6 +513,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_config_secret_files, setup, teardown),
         cmocka_unit_test(test_config_byte_order_mark),
         cmocka_unit_test_setup_teardown(test_config_includes, setup, teardown),
+        cmocka_unit_test(test_config_places),
         cmocka_unit_test(test_config_lax),
         cmocka_unit_test(test_config_compare),
         cmocka_unit_test_setup_teardown(test_config_out_of_memory, setup, teardown),
