@@ -108,10 +108,10 @@ for (const transport of TRANSPORTS) {
     const reasons = [];
     let pongs = 0;
     io.on("connection", (socket) => {
-      socket.conn.on("heartbeat", () => pongs++);
+      socket.conn.on("heartbeat", () => ++pongs === 3 && socket.emit("enough"));
       socket.on("disconnect", (reason) => reasons.push(reason));
     });
-    await connect(url, transport, ["--exit-after", "700ms", "--no-input"]);
+    await connect(url, transport, ["--expect", "enough", "--no-input"]);
     assert.ok(pongs >= 3, `${pongs}`);
     assert.deepEqual(reasons, ["client namespace disconnect"]);
   });

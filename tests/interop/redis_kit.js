@@ -13,7 +13,7 @@ const binary = process.env.YODEL_TESTAPPS ?? path.join(here, "../../build/dev/yo
 const STOP_LIMIT_MS = 40_000;
 
 /** Below the ports that the system gives to connections: one of these could have it by the time that it is listened at. */
-async function freePort() {
+export async function freePort() {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 22_000);
     const server = net.createServer().listen(port, "127.0.0.1");

@@ -97,21 +97,26 @@ for (const [version, io, options] of [
 
   test(`a client comes back with a fresh token when its own has ended (${version})`, async () => {
     const server = await Server.start(`leeway: 0s, keys: [{secret: "${SECRET}"}]`);
-    let asked = 0;
-    const auth = (give) => sign(++asked === 1 ? 1 : 60, { yodel: { join: ["r"] } }).then((token) => give({ token }));
+    let seconds = 0;
+    let fresh = 0;
+    let wasIn = false;
+    const auth = (give) => sign(wasIn ? (fresh++, 60) : ++seconds, { yodel: { join: ["r"] } }).then((token) => give({ token }));
     const socket = client(io, server.url, { ...quick, auth });
 
+    socket.once("connect", () => (wasIn = true));
+    // On a busy machine a token may end before it is seen: the next one lasts longer.
+    socket.on("connect_error", () => wasIn || setTimeout(() => socket.connect(), 20));
     await happens(socket, "connect");
     const [reason] = await happens(socket, "disconnect");
     assert.notEqual(reason, "io server disconnect");
     await happens(socket, "connect");
-    assert.equal(asked, 2);
+    assert.equal(fresh, 1);
     socket.disconnect();
     await server.stop();
   });
 
   test(`a client stays when it brings another token in time (${version})`, async () => {
-    const server = await Server.start(`leeway: 1s, keys: [{secret: "${SECRET}"}]`);
+    const server = await Server.start(`leeway: 15s, keys: [{secret: "${SECRET}"}]`);
     const first = await sign(2);
     const socket = client(io, server.url, { ...quick, auth: { token: first } });
     const [told] = await happens(socket, "yodel:expiring");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { App, ask, Clients, Control, eventually, isReference, listen, matrix, next, sleep } from "./sio_kit.js";
+import { App, ask, Clients, Control, eventually, isReference, listen, matrix, next, sleep, withApp } from "./sio_kit.js";
 
 const sorted = (list) => [...list].sort();
 const byId = (sockets) => sorted(sockets.map((socket) => socket.id));
@@ -28,7 +28,7 @@ for (const [name, { io, way, loops }] of matrix())
     };
 
     before(async () => {
-      app = await App.start("features-app", ["--loops", String(loops)]);
+      app = await App.start("features-app", ["--patient", "--loops", String(loops)]);
       clients = new Clients(app, { io, way });
       control = await Control.open(app);
     });
@@ -43,6 +43,7 @@ for (const [name, { io, way, loops }] of matrix())
           await check();
         } finally {
           clients.dismiss();
+          for (const nsp of ["/", "/chat", "/mw"]) await eventually(async () => (await run(nsp, [], "fetchSockets")).length === 0, "all have gone");
         }
       });
 
@@ -305,18 +306,21 @@ for (const [name, { io, way, loops }] of matrix())
         assert.equal(await control.reason(id), "parse error");
       });
 
-    dismissed("a client that falls silent", async () => {
-      const socket = await open("/chat");
-      const { id } = socket;
-      const { engine } = socket.io;
+    test("a client that falls silent", () =>
+      withApp("features-app", ["--loops", String(loops)], async (hasty) => {
+        const here = new Clients(hasty, { io, way });
+        const socket = await here.open("/chat");
+        const { engine } = socket.io;
+        const watch = await Control.open(hasty);
 
-      // It hears nothing and does not hang up by its own clock, which is as fast as the server's.
-      engine.transport.removeAllListeners("packet");
-      clearTimeout(engine.pingTimeoutTimer ?? engine._pingTimeoutTimer);
-      if ("_pingTimeoutTime" in engine) engine._pingTimeoutTime = Infinity;
-      await eventually(() => control.gone.some(([gone]) => gone === id), "the ping timeout");
-      assert.equal(await control.reason(id), "ping timeout");
-    });
+        // It hears nothing and does not hang up by its own clock, which is as fast as the server's.
+        engine.transport.removeAllListeners("packet");
+        clearTimeout(engine.pingTimeoutTimer ?? engine._pingTimeoutTimer);
+        if ("_pingTimeoutTime" in engine) engine._pingTimeoutTime = Infinity;
+        assert.equal(await watch.reason(socket.id), "ping timeout");
+        watch.close();
+        here.dismiss();
+      }));
 
     dismissed("namespaces by pattern come and go", async () => {
       const a = await open("/dyn-1");

@@ -17,7 +17,7 @@ for (const [name, { io, way, loops }] of matrix())
     let app, clients, control;
 
     before(async () => {
-      app = await App.start("features-app", ["--msgpack", "--loops", String(loops)]);
+      app = await App.start("features-app", ["--msgpack", "--patient", "--loops", String(loops)]);
       clients = new Clients(app, { io, way, parser });
       control = await Control.open(app, { parser });
     });

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
+import { freePort } from "./redis_kit.js";
 import { App, ask, Clients, Control, eventually, isReference, listen, next, sleep, versions, within } from "./sio_kit.js";
 
 const numbers = (count) => Array.from({ length: count }, (_, i) => i);
@@ -113,7 +114,7 @@ for (const way of ["polling", "websocket", "upgrade"])
 
     for (const how of ["stop", "kill"])
       test(`after ${how}`, async () => {
-        let app = await App.start("features-app", ["--patient"]);
+        let app = await App.start("features-app", ["--patient"], { port: await freePort() });
         const clients = new Clients(app, options);
         const socket = await clients.open("/chat");
         const { id } = socket;

@@ -139,8 +139,8 @@ for (const [name, [script, ...words]] of Object.entries(scripts))
   describe(name, () => {
     for (const loops of isReference ? [1] : [1, 4])
       test(`loops ${loops}`, async () => {
-        const theirs = await transcript(words, { reference: true }, script);
-        const ours = await transcript([...words, "--loops", String(loops)], {}, script);
+        const theirs = await transcript(["--patient", ...words], { reference: true }, script);
+        const ours = await transcript(["--patient", ...words, "--loops", String(loops)], {}, script);
 
         assert.deepEqual(ours, theirs);
       });
