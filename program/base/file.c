@@ -52,28 +52,21 @@ static int check_kind(const struct stat *info, enum reading reading)
     return reading == READ_SECRET && (info->st_mode & (S_IROTH | S_IWOTH)) != 0 ? -EPERM : 0;
 }
 
-static int read_open(int fd, size_t max, enum reading reading, struct yg_text *into)
+static int read_file(const char *path, size_t max, enum reading reading, struct yg_text *into)
 {
     const size_t from = into->len;
     struct stat info;
-    int rc = fstat(fd, &info) == 0 ? check_kind(&info, reading) : -errno;
+    int fd, rc;
 
-    if (rc == 0)
-        rc = read_all(fd, max, into);
-    if (rc < 0)
-        cut(into, from);
-    return rc;
-}
-
-static int read_file(const char *path, size_t max, enum reading reading, struct yg_text *into)
-{
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | (reading != READ_ANY ? O_NONBLOCK : 0));
-    int rc;
-
+    fd = open(path, O_RDONLY | O_CLOEXEC | (reading != READ_ANY ? O_NONBLOCK : 0));
     if (fd < 0)
         return -errno;
-    rc = read_open(fd, max, reading, into);
+    rc = fstat(fd, &info) == 0 ? check_kind(&info, reading) : -errno;
+    if (rc == 0)
+        rc = read_all(fd, max, into);
     close(fd);
+    if (rc < 0)
+        cut(into, from);
     return rc;
 }
 
@@ -84,7 +77,12 @@ int yg_file_read(const char *path, size_t max, struct yg_text *into)
 
 int yg_file_read_input(size_t max, struct yg_text *into)
 {
-    return read_open(STDIN_FILENO, max, READ_ANY, into);
+    const size_t from = into->len;
+    const int rc = read_all(STDIN_FILENO, max, into);
+
+    if (rc < 0)
+        cut(into, from);
+    return rc;
 }
 
 int yg_file_read_ordinary(const char *path, size_t max, struct yg_text *into)

@@ -156,11 +156,15 @@ int yg_cli_print(struct yg_text *text)
     return !failed && yg_cli_flush() ? YG_EXIT_OK : YG_EXIT_FAILED;
 }
 
+/* What takes the place of the input is a folder: as /dev/stdin it can be opened anew, and /dev/null
+ * would then be an empty file. */
 void yg_cli_begin(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        const bool is_input = fd == STDIN_FILENO;
+
         if (fcntl(fd, F_GETFD) < 0 &&
-            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            open(is_input ? "/" : "/dev/null", is_input ? O_PATH | O_DIRECTORY : O_RDONLY) < 0)
             return;
     }
 }

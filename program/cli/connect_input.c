@@ -121,7 +121,7 @@ static int open_again(void)
     struct stat info;
     int fd = -1;
 
-    if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY)
+    if (flags < 0 || (flags & O_PATH) != 0 || (flags & O_ACCMODE) == O_WRONLY)
         return -EBADF;
     if (fstat(STDIN_FILENO, &info) == 0 && !S_ISREG(info.st_mode))
         fd = open("/proc/self/fd/0", O_RDONLY | O_CLOEXEC | O_NOCTTY);

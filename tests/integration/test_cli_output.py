@@ -82,6 +82,12 @@ def test_an_input_that_is_not_there_is_not_empty():
         ):
             for given in ({"closed": [0]}, {"stdin": written}):
                 equal(end_of(words, stdout=subprocess.DEVNULL, **given), (status, said), words)
+        for words, status, said in (
+            (("config", "check", "-c", "/dev/stdin"), 78, "/dev/stdin: error: cannot be read: "),
+            (("emit", "x", "--all", "--attach", "/dev/stdin", "--url", url), 65, "yodel emit: /dev/stdin: "),
+            (("token", "check", "--key-file", "/dev/stdin", "x"), 1, "yodel token check: /dev/stdin: "),
+        ):
+            equal(end_of(words, stdout=subprocess.DEVNULL, closed=[0]), (status, f"{said}Is a directory\n"), words)
         for scheme in ("http", "ws"):
             words = ("connect", f"{scheme}://{public}/{'ws/a' if scheme == 'ws' else ''}", "--no-input", "--exit-after", "50ms")
             equal(end_of(words, stdout=subprocess.DEVNULL, closed=[0])[0], 0, words)
