@@ -3,7 +3,6 @@
 """FastAPI's WebSockets, here and on Debian's uvicorn: what both give is the same; where we differ is said."""
 
 import contextlib
-import socket
 import subprocess
 
 from package import PYTHON, AsgiProgram, environment, harness, require
@@ -15,9 +14,7 @@ equal = harness.equal
 @contextlib.contextmanager
 def uvicorn():
     """The original's port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = harness.free_port()
     words = [PYTHON, "-m", "uvicorn", "--log-level", "critical", "--port", str(port), "notes_fastapi:app"]
     with subprocess.Popen(words, env=environment(), stdout=subprocess.DEVNULL) as program:
 

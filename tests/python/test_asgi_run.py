@@ -318,7 +318,7 @@ def test_websockets_are_told_of_the_end():
 
 def test_p7_the_end_comes_at_the_grace_limit():
     """Field case P7: the loop is busy for 2 s, and an application ignores everything."""
-    with serve("plain:app", "--loop", LOOP, "--timeout-graceful-shutdown", "3") as one:
+    with serve("plain:app", "--loop", LOOP, "--timeout-graceful-shutdown", "8") as one:
         busy, stubborn = Stream(connect(one.port)), Stream(connect(one.port))
         stubborn.send(request_bytes("GET", "/stubborn"))
         one.until("stubborn begins")

@@ -253,12 +253,19 @@ async def app(scope, receive, send):
 """
 
 
+def replace(path, text):
+    """At once: half of a change would be a change, too."""
+    other = path.parent / ".new"
+    other.write_text(text, encoding="utf-8")
+    os.replace(other, path)
+
+
 def test_reload():
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "program.py"
 
         def write(text):
-            path.write_text(text, encoding="utf-8")
+            replace(path, text)
 
         def answers(text):
             return lambda: one.get("/").body == text
@@ -280,7 +287,7 @@ def test_reload():
             (pathlib.Path(folder) / "notes.txt").write_text("no matter", encoding="utf-8")
             (pathlib.Path(folder) / ".hidden.py").write_text("no matter", encoding="utf-8")
             (pathlib.Path(folder) / "more").mkdir()
-            (pathlib.Path(folder) / "more" / "helper.py").write_text("x = 1", encoding="utf-8")
+            replace(pathlib.Path(folder) / "more" / "helper.py", "x = 1")
             one.until("Detected file change in 'more/helper.py'")
             eventually(answers(b"the third"), "again", LONG)
             equal(one.said().count("Detected file change"), 4)
@@ -293,8 +300,8 @@ def test_reload_of_what_is_asked_for():
         with Server("program:app", "--port", "0", "--reload", *words, cwd=folder) as one:
             one.until("appears unsupported|startup complete")
             (pathlib.Path(other) / "skipped.html").write_text("x", encoding="utf-8")
-            (pathlib.Path(folder) / "program.py").write_text(PROGRAM % "two", encoding="utf-8")
-            (pathlib.Path(other) / "page.html").write_text("x", encoding="utf-8")
+            replace(pathlib.Path(folder) / "program.py", PROGRAM % "two")
+            replace(pathlib.Path(other) / "page.html", "x")
             one.until("page.html")
             equal(one.said().count("Detected file change"), 1)
 

@@ -284,7 +284,7 @@ def test_communicators():
         layer = fresh()
         one, two, other = chat(), chat(), chat("r2")
         for communicator in (one, two, other):
-            equal(await communicator.connect(), (True, None))
+            equal(await communicator.connect(30), (True, None))
         equal(layer.stats()["groups"], 2)
         for number in range(20):
             await one.send_json_to({"message": number})
@@ -294,7 +294,7 @@ def test_communicators():
             equal(await two.receive_json_from(30), {"message": number})
         assert await other.receive_nothing()
         for communicator in (one, two, other):
-            await communicator.disconnect()
+            await communicator.disconnect(timeout=30)
         equal([layer.stats()[name] for name in ("groups", "channels", "waiting")], [0, 0, 0])
 
     asyncio.run(work())
@@ -304,8 +304,8 @@ def test_an_exception_leaves_no_member():
     async def work():
         layer = fresh()
         one, two = chat(), chat()
-        await one.connect()
-        await two.connect()
+        await one.connect(30)
+        await two.connect(30)
         await one.send_to(text_data="no JSON")
         try:
             await one.wait(30)
@@ -315,7 +315,7 @@ def test_an_exception_leaves_no_member():
         equal((layer.stats()["groups"], layer.stats()["channels"]), (1, 1))
         await two.send_json_to({"message": 1})
         equal(await two.receive_json_from(30), {"message": 1})
-        await two.disconnect()
+        await two.disconnect(timeout=30)
         equal(layer.stats()["channels"], 0)
 
     asyncio.run(work())
@@ -361,10 +361,10 @@ def test_other_layers_are_left_alone():
 
         channel_layers.set("default", InMemoryChannelLayer())
         one = chat()
-        await one.connect()
+        await one.connect(30)
         await one.send_json_to({"message": 1})
         equal(await one.receive_json_from(30), {"message": 1})
-        await one.disconnect()
+        await one.disconnect(timeout=30)
 
     asyncio.run(work())
 

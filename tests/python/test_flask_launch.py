@@ -8,7 +8,6 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -98,9 +97,7 @@ def test_a_program_of_flask_alone():
 
 
 def test_the_program_says_where():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = harness.free_port()
     text = program(f"host='127.0.0.1', port={port}, log_output=True, allow_unsafe_werkzeug=True, own=1")
     with folder(app=text) as path, on_yodel(path / "app.py", port=None) as server:
         equal(server.port, port)
@@ -206,9 +203,12 @@ def test_reloader():
                 return False
 
             def change(text):
+                """At once: half of a change would be a change, too."""
                 moment = script.stat().st_mtime_ns + 2_000_000_000
-                script.write_text(text, encoding="utf-8")
-                os.utime(script, ns=(moment, moment))
+                other = path / "app.new"
+                other.write_text(text, encoding="utf-8")
+                os.utime(other, ns=(moment, moment))
+                os.replace(other, script)
 
             def find_port(count):
                 server.port = int(server.until_said(r"(?s)(?:Running on \S+:(\d+).*?){%d}" % count).group(1))

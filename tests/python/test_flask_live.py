@@ -41,7 +41,7 @@ def test_routes():
         equal(server.get("/missing").status, 404)
         equal(http(server.port, "POST", "/").status, 405)
         equal(server.get("/fault").status, 500)
-        assert "KeyError: 'fault of a route'" in server.said()
+        server.until_said("KeyError: 'fault of a route'")
         body = bytes(range(256)) * 4000
         equal(http(server.port, "POST", "/body", body=body).body, body)
         equal(server.get("/stream?n=3").body, b"part 0\npart 1\npart 2\n")
