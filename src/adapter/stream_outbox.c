@@ -19,8 +19,10 @@
  * read up to what is the top of the stream by then it is known; what has not is sent again, with
  * the same number, by which others know it if both have arrived
  *
- * Numbers grow with what is sent, and what is not above the last one is of no news to others.  So
- * what Redis has refused, and is tried again behind what it has taken since, gets a new one.
+ * What Redis has refused is sent again ahead of what came after it: that waits until Redis takes
+ * the first one, as it could be taken alone.  Only what was under way by then may still be, when
+ * Redis has room again just then.  Numbers grow with what is sent, and what is not above the last
+ * one is of no news to others, so what is tried again behind that gets a new one.
  *
  * An entry is carried out here when it is read.  While Redis does not answer it is carried out at
  * once, with the offset of the last entry that was read.
@@ -151,10 +153,13 @@ static void give_up(struct yd_xstream_entry *entry)
     carry_out_heads(stream);
 }
 
+static void send_waiting(struct yd_xstream *stream, bool now);
+
 static void on_added(const struct yd_redis_reply *reply, void *arg)
 {
     struct yd_xstream_entry *entry = arg;
     struct yd_xstream *stream = entry->stream;
+    const bool was_taken = reply != NULL && !yd_redis_is_error(reply);
 
     entry->asked = false;
     if (!entry->listed) {
@@ -167,10 +172,15 @@ static void on_added(const struct yd_redis_reply *reply, void *arg)
         give_up(entry);
     } else if (yd_redis_is_error(reply)) {
         entry->state = WAITING;
+        stream->refused = true;
         yd_xstream_wait(stream, LOOK_MS);
     } else if (entry->op == NULL) {
         unlist(entry);
         carry_out_heads(stream);
+    }
+    if (was_taken && stream->refused) {
+        stream->refused = false;
+        send_waiting(stream, false);
     }
 }
 
@@ -222,10 +232,11 @@ static int add(struct yd_xstream_entry *entry)
 }
 
 /* The first that waits, and all after it, for they keep their order; none while it is not known
- * what has arrived. */
+ * what has arrived, and the first alone while Redis refuses. */
 static void send_waiting(struct yd_xstream *stream, bool now)
 {
     struct yd_list *next;
+    bool is_tried = false;
 
     if (is_down(stream) && !now)
         return;
@@ -234,10 +245,13 @@ static void send_waiting(struct yd_xstream *stream, bool now)
         int rc = 0;
 
         next = node->next;
-        if (entry->state == LOST)
+        if (entry->state == LOST || (stream->refused && !now && is_tried))
             return;
-        if (entry->size > 0 && entry->state == WAITING)
+        is_tried = entry->asked;
+        if (entry->size > 0 && entry->state == WAITING) {
             rc = add(entry);
+            is_tried = rc == 0;
+        }
         if (rc == YODEL_ERR_TOO_BIG) {
             give_up(entry);
             next = stream->outbox.next; /* others may have gone with it */
@@ -385,6 +399,8 @@ static bool may_send(const struct yd_xstream_entry *entry)
 
     if (entry->node.prev == &stream->outbox)
         return true;
+    if (stream->refused)
+        return false;
     before = yd_container_of(entry->node.prev, const struct yd_xstream_entry, node);
     return before->size == 0 ? !has_lost(stream) : before->state == SENT;
 }

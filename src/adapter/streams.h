@@ -45,6 +45,7 @@ struct yd_xstream {
     atomic_uint settled;     /* of those: have one now, or will never have one */
     uint64_t number;         /* of the last XADD */
     uint64_t read_number;    /* of the last entry of ours that was read */
+    bool refused;  /* Redis takes nothing: one entry at a time is sent until it takes one */
     bool away;     /* Redis does not answer: what is emitted here is carried out at once */
     bool asks_top; /* to know whether what was lost has arrived */
     bool has_top;  /* the reader must have read up to top, to know it */

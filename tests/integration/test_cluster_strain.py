@@ -5,13 +5,17 @@
 """
 
 import contextlib
+import re
+import socket
 import sys
 import time
 
 import test_cluster_faults as faults
-from harness import LIMIT, eventually, run
+from cluster_history import Client, Node
+from harness import LIMIT, equal, eventually, run
 from redis_server import RedisError, RedisServer, Sentinel
-from test_cluster_faults import LOCAL_LIMIT, REDIS_UP, Cluster, check
+from slow_redis import SlowRedis
+from test_cluster_faults import APPS, LOCAL_LIMIT, REDIS_UP, Cluster, check
 
 SLOW, DELAY = 3.0, 0.25  # seconds; how long each answer is held back
 FULL = 3.0
@@ -19,6 +23,7 @@ LOADING = 2.0  # seconds that Redis loads its data, seen from here
 KEYS, KEY_MS = 2000, 30
 LINES = 20  # of a node's log, and as many a second more
 PASSWORD = 3.0  # seconds with another one
+REFUSED = 100  # events
 
 
 class Strained(Cluster):
@@ -173,6 +178,61 @@ def test_sentinel():
             cluster.end()
             check(cluster, False, LOCAL_LIMIT)
         cluster.stop_nodes()
+
+
+def num_refused(redis):
+    found = re.search(rb"errorstat_OOM:count=(\d+)", redis.call("INFO", "errorstats"))
+    return int(found[1]) if found else 0
+
+
+class Halves(SlowRedis):
+    """Entries that are added come to Redis in two parts, between which something happens; once, when it is armed."""
+
+    def __init__(self, redis, between):
+        self.between, self.is_armed = between, False
+        super().__init__(redis, b"XADD", 0)
+
+    def _pass(self, source, target, word):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                half = len(data)
+                if word is not None and word in data and self.is_armed:
+                    self.is_armed, half = False, len(data) // 2
+                target.sendall(data[:half])
+                if half < len(data):
+                    self.between()
+                    target.sendall(data[half:])
+            target.shutdown(socket.SHUT_WR)
+
+
+def test_what_is_refused_keeps_its_place():
+    """It is sent again ahead of what came after it, also when Redis has room again while it is."""
+
+    def make_room():
+        time.sleep(0.3)  # the first half has been refused, if there are entries in it
+        redis.call("CONFIG", "SET", "maxmemory", "0")
+
+    with RedisServer("maxmemory-policy noeviction") as redis, contextlib.ExitStack() as stack:
+        halves = stack.enter_context(contextlib.closing(Halves(redis, make_room)))
+        words = [APPS, "cluster", "--host", "127.0.0.1", "--form", "streams", "--redis"]
+        nodes = [stack.enter_context(Node([*words, url])) for url in (halves.url, redis.url)]
+        for node in nodes:
+            eventually(lambda node=node: Cluster.do(node, "told")["state"] == REDIS_UP, "a node is connected to Redis")
+        speaker, member = (Client(node.port, i, str(i), i == 1) for i, node in enumerate(nodes))
+        eventually(lambda: speaker.say() or member.got, "it is heard")
+        redis.call("CONFIG", "SET", "maxmemory", "1")
+        for _ in range(REFUSED):
+            speaker.say()
+        eventually(lambda: num_refused(redis) > 0, "it is refused")
+        before = num_refused(redis)
+        eventually(lambda: num_refused(redis) > before + 2, "and tried again")
+        halves.is_armed = True
+        eventually(lambda: member.got[-1].number == len(speaker.sent) - 1, "the last one has come")
+        first = member.got[0].number
+        eventually(lambda: len(member.got) >= len(speaker.sent) - first, "and all others")
+        equal([got.number for got in member.got], list(range(first, len(speaker.sent))))
+        for client in (speaker, member):
+            client.end()
 
 
 if __name__ == "__main__":
