@@ -388,8 +388,11 @@ describe("recovery by streams", () => {
     await until(() => client.got.length === 1, "the first event");
     client.io.reconnection(false);
     await nodes[0].stop();
+    await until(() => !client.connected, "the loss");
     await nodes[1].do("emit", { event: "e", args: [1], rooms: ["restart"] });
     nodes[0] = await Node.start("yodel", redis, words);
+    // Who comes ahead of Redis is a new client.
+    await hearAll(redis, words, makes.length, "/");
     comeBack(client, nodes[0]);
     await until(() => client.connected && client.got.length === 2, "what was missed");
     assert.equal(client.recovered, true);
