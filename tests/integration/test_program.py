@@ -233,6 +233,7 @@ def test_serve_limits_connections_by_time():
 
 def fill(server, num):
     """num clients that connect and stay."""
+    eventually(lambda: server.status(server.internal, "/health/ready") == 200, "all its loops have started")
     with contextlib.ExitStack() as stack:
         for _ in range(num):
             stack.enter_context(connect(server.port))

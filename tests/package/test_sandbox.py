@@ -97,7 +97,7 @@ def served(without=""):
 def serves(program, place):
     SioClient(program.port, "/asked").close()
     client = SioClient(program.port)
-    equal(http(program.internal, "GET", "/health/ready").status, 200)
+    eventually(lambda: http(program.internal, "GET", "/health/ready").status == 200, "all its loops have started")
     equal((place / "api.sock").stat().st_mode & 0o777, 0o660)
     client.close()
 

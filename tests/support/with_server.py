@@ -26,12 +26,18 @@ REPORT = re.compile(rb"(Address|Leak|Thread|Memory)Sanitizer|runtime error:|^DEA
 PR_SET_PDEATHSIG = 1
 
 
+_ours = []  # names of ports, as in tests/integration/harness.py: no other test has one of the same name
+
+
 def free_port():
     """A port to listen at later, below those that the system gives to connections meanwhile."""
     while True:
         port = random.randrange(10000, 32000)
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
+            name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            name.bind(f"\0yodel-test-port-{port}")
+            _ours.append(name)
             return port
 
 

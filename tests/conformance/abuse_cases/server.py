@@ -24,12 +24,18 @@ class StartError(Exception):
     """The server did not come up."""
 
 
+_ours = []  # names of ports, as in tests/integration/harness.py: no other test has one of the same name
+
+
 def free_port():
     """A TCP port nobody listens on right now, below those that the system gives to connections meanwhile."""
     while True:
         port = random.randrange(10000, 32000)
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
+            name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            name.bind(f"\0yodel-test-port-{port}")
+            _ours.append(name)
             return port
 
 
