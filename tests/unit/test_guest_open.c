@@ -138,7 +138,7 @@ static void test_guest_has_timers_watches_posts_and_jobs(void **state)
     assert_int_equal(uv_run(&host->loop, UV_RUN_DEFAULT), 0);
     assert_int_equal(host->worked, 1);
     assert_int_equal(host->read, 1);
-    assert_int_equal(host->ticks, 3);
+    assert_true(host->ticks >= 3); /* one may be due when the server has not ended yet */
     assert_int_equal(host->posted, 1);
     assert_int_equal(host->freed, 2);
     assert_int_equal(host->ended, 1);

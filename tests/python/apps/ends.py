@@ -27,6 +27,7 @@ async def app(_scope, receive, send):
 
 loop = _loops.new_event_loop(KIND)
 asyncio.set_event_loop(loop)
+loop.slow_callback_duration = 60  # in seconds: of a busy machine nothing is told
 server = _yodel.AsgiServer(app, loop, _loops.guest_of(loop))
 print("PORT", server.listen("127.0.0.1:0"), flush=True)
 
