@@ -45,7 +45,7 @@ export class RedisServer {
     this.process = spawn("redis-server", words.map(String), { stdio: "ignore" });
     this.onExit = () => this.process.kill("SIGKILL");
     process.once("exit", this.onExit);
-    this.client = new Redis(this.url, { retryStrategy: () => 50 });
+    this.client = new Redis(this.url, { retryStrategy: () => 50, maxRetriesPerRequest: null }); // within() has the limit
     this.client.on("error", () => {});
     await within(this.client.ping(), "redis-server");
   }
