@@ -150,7 +150,7 @@ static void post_failing_of_curl(void)
 
     start_failing_of_curl(failing_at);
     for (unsigned n = 0; n < 3; n++) {
-        const int rc = world_post(n, world_url(paths[n]), YODEL_STR("{}"), 500);
+        const int rc = world_post(n, world_url(paths[n]), YODEL_STR("{}"), 10000);
 
         CHECK(rc == 0 || (rc == -ENOMEM && curl_has_failed));
         num_posted += rc == 0;
