@@ -17,7 +17,8 @@
  *     SENT      Redis has been told
  *     LOST      the connection was lost meanwhile: it has arrived, or not.  Once the reader has
  * read up to what is the top of the stream by then it is known; what has not is sent again, with
- * the same number, by which others know it if both have arrived
+ * the same number, by which others know it if both have arrived; with a new one if what came after
+ * it went to the new connection at once, being unsent, and was read: others would pass it over
  *
  * What Redis has refused is sent again ahead of what came after it: that waits until Redis takes
  * the first one, as it could be taken alone.  Only what was under way by then may still be, when
@@ -209,7 +210,8 @@ static int add(struct yd_xstream_entry *entry)
                                        yodel_str_of(stream->name)};
     int rc;
 
-    if (!entry->was_lost)
+    /* What may have arrived keeps its number, unless what came after it has been read by now. */
+    if (!entry->was_lost || entry->number < stream->read_number)
         entry->number = ++stream->number;
     (void)snprintf(max_len, sizeof max_len, "%" PRIu32, stream->streams->max_len);
     (void)snprintf(type, sizeof type, "%u", yd_wire_get_u8(&reader));

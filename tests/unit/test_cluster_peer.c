@@ -375,6 +375,25 @@ static void test_cluster_peer_streams_lost_after_it(void **state)
     lose_connection(LOST_AFTER);
 }
 
+/* What was unsent when the connection was lost went to the next one at once: it does not hide what
+ * was sent ahead of it, and has to be sent again. */
+static void test_cluster_peer_streams_lost_and_overtaken(void **state)
+{
+    world_start(YODEL_SIO_REDIS_STREAMS, 5000);
+    world.processes[0].redis.next = LOST_AHEAD;
+    world_emit(0, "a");
+    world_emit(0, "b");
+    world_run();
+    world_advance(200);
+    world_advance(200);
+    world_expect_both("2[\"b\",\"1-0\"]");
+    world_expect_both("2[\"a\",\"2-0\"]");
+    world_expect_nothing();
+    assert_int_equal(get_stats(0).resent, 1);
+    assert_int_equal(get_stats(1).received, 2);
+    world_stop();
+}
+
 /* What Redis had taken by then, behind it, does not hide it from others. */
 static void test_cluster_peer_streams_refused(void **state)
 {
@@ -553,6 +572,7 @@ int main(void)
         cmocka_unit_test(test_cluster_peer_streams_after_a_stop),
         cmocka_unit_test(test_cluster_peer_streams_lost_ahead_of_it),
         cmocka_unit_test(test_cluster_peer_streams_lost_after_it),
+        cmocka_unit_test(test_cluster_peer_streams_lost_and_overtaken),
         cmocka_unit_test(test_cluster_peer_streams_refused),
         cmocka_unit_test(test_cluster_peer_streams_without_redis),
         cmocka_unit_test(test_cluster_peer_streams_bound_what_waits),
