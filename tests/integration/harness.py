@@ -510,6 +510,22 @@ def refused(function, *arguments, **options):
 _ours = []  # names of ports, for as long as this process lives
 
 
+def accepts(port):
+    """Whether a server accepts at that port of this machine."""
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
+
+
+def listens(path):
+    """Whether a server accepts at that Unix socket."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(str(path))
+        return True
+    return False
+
+
 def free_port():
     """A port to listen at later.  It is below those that the system gives to connections: one of these, of another test,
     could have it by then.  Tests that run at the same time never get the same: each port has a name, which one has."""

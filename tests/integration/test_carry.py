@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 
-from harness import LIMIT, ROOT, Closed, Program, Stream, WebSocket, connect, equal, eventually, free_port, http, request_bytes, run, skip
+from harness import LIMIT, ROOT, Closed, Program, Stream, WebSocket, accepts, connect, equal, eventually, free_port, http, request_bytes, run, skip
 
 APPS = os.environ.get("YODEL_TESTAPPS", str(ROOT / "build/dev/yodel-testapps"))
 NODE = shutil.which("node")
@@ -109,13 +109,6 @@ class Nodes:
                 node.stop()
             else:
                 node.__exit__(kind or AssertionError, *rest) if kind else node.kill()
-
-
-def accepts(port):
-    with contextlib.suppress(OSError):
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    return False
 
 
 @contextlib.contextmanager

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: MIT
 """yodel reload, reopen and stop: what the process was asked for has happened when they end."""
 
-import contextlib
 import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 
-from harness import LIMIT, equal, eventually, http, run
+from harness import LIMIT, equal, eventually, http, listens, run
 from sio_client import SioClient
 from yodel_program import ENV, YODEL, Configured, folder, yodel
 
@@ -115,13 +113,6 @@ def test_stop_waits_until_it_has():
     with Server() as server:
         equal(json.loads(server.run("stop", "--no-wait", "-o", "json")[0])["gone"], False)
         equal(server.yodel.wait(), 0)
-
-
-def listens(path):
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as sock:
-        sock.connect(str(path))
-        return True
-    return False
 
 
 def test_stop_says_that_it_still_runs():

@@ -7,14 +7,13 @@ import http.client
 import json
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-from harness import BINARY, LIMIT, PUBLIC, Closed, Program, WebSocket, eventually, free_port, run
+from harness import BINARY, LIMIT, PUBLIC, Closed, Program, WebSocket, accepts, eventually, free_port, run
 
 RESTARTS = 20
 HTTP_CLIENTS, WEBSOCKETS, SOCKETIO = 70, 60, 70
@@ -41,13 +40,6 @@ http {{
     }}
 }}
 """
-
-
-def accepts(port):
-    with contextlib.suppress(OSError):
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    return False
 
 
 @contextlib.contextmanager

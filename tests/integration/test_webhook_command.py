@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from harness import LIMIT, Program, Stream, connect, equal, eventually, http as call, run
+from harness import LIMIT, Program, Stream, connect, equal, eventually, http as call, listens, run
 from yodel_program import ENV, YODEL, Yodel, file, folder, yodel
 
 KEY = b"0123456789" * 4
@@ -209,13 +209,6 @@ def test_listen_says_what_is_wrong():
         yodel("webhook", "listen", "--help")
         yodel("webhook", status=64)
         yodel("webhook", "--help")
-
-
-def listens(path):
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as sock:
-        sock.connect(str(path))
-        return True
-    return False
 
 
 def test_a_unix_socket():
